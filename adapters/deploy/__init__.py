@@ -1,0 +1,1 @@
+"""Deploy backends (traffic weights): one file each, named after the adapter."""

@@ -1,0 +1,56 @@
+"""HAProxy as a deploy backend: server weights through the runtime API (its stats socket), version 2.0 or newer.
+
+Here: the options of the plan and `connect`. One HAProxy process is a `node`, what it says about servers is in
+`servers`, the verbs are in `backend`. The Data Plane API is not used. Minimal permission: a stats socket of level
+`admin` (reading needs `user`). What the verbs mean here: promote and rollback set two absolute weights, canary p and
+baseline 100 - p, on every node; halt sends nothing, because HAProxy never advances by itself. Weights are lost when
+HAProxy restarts or reloads, unless it is configured with a state file.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from adapters.contract import Context, Kind
+from adapters.deploy.haproxy.backend import HAProxy
+from adapters.deploy.haproxy.node import Address, Node
+from adapters.registry import ConnectError
+
+__all__ = ["KINDS", "HAProxy", "Options", "connect"]
+
+KINDS = (Kind.DEPLOY,)
+
+
+class Options(BaseModel):
+    """Keys of a plan's backend with `adapter: haproxy`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    socket: str | list[str]
+    """Path of a stats socket, or tcp://host:port; several are a fleet, and every change goes to each of them."""
+
+    @field_validator("socket")
+    @classmethod
+    def _addresses(cls, value: str | list[str]) -> str | list[str]:
+        texts = [value] if isinstance(value, str) else value
+        if not texts:
+            raise ValueError("give at least one socket")
+        if len(set(texts)) != len(texts):
+            raise ValueError("the same socket is given twice")
+        for text in texts:
+            Address.parse(text)
+        return value
+
+
+def connect(options: Options, context: Context) -> HAProxy:
+    """Make the backend; no bytes are sent yet.
+
+    Raises:
+        ConnectError: a socket's address cannot be used.
+    """
+    texts = [options.socket] if isinstance(options.socket, str) else options.socket
+    try:
+        nodes = tuple(Node(context.source, Address.parse(text), named=len(texts) > 1) for text in texts)
+    except ValueError as error:
+        raise ConnectError(f"{context.source}: socket: {error}") from error
+    return HAProxy(context, nodes)

@@ -1,0 +1,246 @@
+"""The verbs of a HAProxy fleet: read a target's share from every node, set it on every node.
+
+Here: which command lines are sent in which order, and how the answers of several nodes become one reading or one
+error. Connections are in `node`, tables in `servers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.contract import (
+    BackendError,
+    BadReply,
+    Capabilities,
+    Context,
+    HalfDone,
+    Missing,
+    OutcomeUnknown,
+    Permit,
+    Phase,
+    Rejected,
+    Setting,
+    TargetReading,
+    TargetRef,
+)
+from adapters.deploy.haproxy.node import Node
+from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
+from adapters.foreign import clean
+
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
+"""What HAProxy itself accepts in the name of a proxy or a server; anything else could be another command."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One server's new weight."""
+
+    backend: str
+    server: str
+    weight: int
+
+    @property
+    def line(self) -> str:
+        return f"set weight {self.backend}/{self.server} {self.weight}"
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.weight}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What became of the writes to one node: those it accepted, and what stopped the rest."""
+
+    node: Node
+    accepted: tuple[_Write, ...]
+    error: BackendError | None
+
+
+class HAProxy:
+    """One or several HAProxy processes that carry the same backends."""
+
+    def __init__(self, context: Context, nodes: Sequence[Node]) -> None:
+        self.source = context.source
+        self._context = context
+        self._nodes = tuple(nodes)
+        self._bare: dict[str, bool] = {}
+        """Backend -> whether its baseline carried nothing on some node when it was last read."""
+
+    async def aclose(self) -> None:
+        """Nothing is held open between commands."""
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        """Weights only; HAProxy has no steps and never moves by itself."""
+        where = f"on {len(self._nodes)} nodes" if len(self._nodes) > 1 else "at once"
+        lost = "; lost when haproxy restarts"
+        return Capabilities(
+            meaning={
+                "promote": f"sets both weights {where}{lost}",
+                "halt": "nothing is called: the weights stay as they are",
+                "rollback": f"sets both weights back {where}{lost}",
+            }
+        )
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        """The canary's configured share, from every node.
+
+        Percent is None where nodes differ. DEGRADED means that a server of the two is DOWN; a drained canary, or one in
+        maintenance, reads as 0 % whatever its weight.
+
+        Raises:
+            Unreachable, TimedOut, Cut, BadReply: some node did not give a whole answer; it is named.
+            Missing: some node has no such backend or server.
+            Rejected: the plan's names cannot be sent.
+        """
+        canary, baseline = self._servers(target, "read")
+        until = self._until(self._context.read_deadline_s)
+        reads = (self._read_node(node, target.name, canary, baseline, until) for node in self._nodes)
+        readings: list[NodeReading] = []
+        for result in await asyncio.gather(*reads, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+            readings.append(result)
+        self._bare[target.name] = any(not reading.baseline.share for reading in readings)
+        return self._merged(target, readings)
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        """The command lines `set_weight` sends, in order per node; nodes are written side by side."""
+        try:
+            writes = self._writes(target, setting.percent)
+        except Rejected as error:
+            return (error.reason,)
+        return tuple(f"{node.prefix}{write.line}" for node in self._nodes for write in writes)
+
+    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
+        """Set canary `percent` and baseline 100 - `percent` on every node, then read both back.
+
+        A node that fails does not keep the others from being set: on the way down that would leave traffic on the
+        canary, on the way up no node is ever above what was asked.
+
+        Raises:
+            HalfDone: something was accepted and something else was not, or reads differently afterwards.
+            Withdrawn, Unreachable, Forbidden, Missing, Rejected, TimedOut, Cut, BadReply: nothing was accepted.
+        """
+        writes = self._writes(target, percent)
+        until = self._until(self._context.write_deadline_s)
+        changes = await asyncio.gather(*(self._change(node, writes, permit, until) for node in self._nodes))
+        errors = [change.error for change in changes if change.error is not None]
+        self._bare[target.name] = percent == 100 or (bool(errors) and self._bare.get(target.name, True))
+        if not errors:
+            return
+        if any(change.accepted for change in changes):
+            told = "; ".join(_told(change) for change in sorted(changes, key=lambda change: change.error is None))
+            raise HalfDone(self.source, "set_weight", clean(told))
+        raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
+
+    async def pause(self, target: TargetRef, permit: Permit) -> None:
+        """There is nothing to pause. Raises Rejected."""
+        raise Rejected(self.source, "pause", "HAProxy does not advance by itself")
+
+    async def resume(self, target: TargetRef, permit: Permit) -> None:
+        """There is nothing to resume. Raises Rejected."""
+        raise Rejected(self.source, "resume", "HAProxy does not advance by itself")
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def _read_node(self, node: Node, backend: str, canary: str, baseline: str, until: float) -> NodeReading:
+        state = await node.show(f"show servers state {backend}", until)
+        stat = await node.show(f"show stat {backend} 4 -1", until)
+        info = await node.show("show info", until)
+        try:
+            return node_reading(node.name, canary, baseline, state=state, stat=stat, info=info)
+        except NotATable as error:
+            raise BadReply(self.source, "read", f"{node.prefix}{error}") from error
+        except NoSuchServer as error:
+            raise Missing(self.source, "read", f"{node.prefix}backend {backend}: {clean(error)}") from error
+
+    def _merged(self, target: TargetRef, readings: Sequence[NodeReading]) -> TargetReading:
+        percents = [reading.percent for reading in readings]
+        agree = max(percents) - min(percents) < 0.5
+        problem = next((reading.problem for reading in readings if reading.problem), None)
+        if not agree:
+            told = ", ".join(f"{reading.node} {reading.percent:.3g} %" for reading in readings)
+            problem = f"nodes disagree: {told}"
+        return TargetReading(
+            target=target.target,
+            at=self._context.clock.now(),
+            percent=percents[0] if agree else None,
+            phase=_phase(readings),
+            detail=clean(_detail(readings)),
+            problem=clean(problem) if problem else None,
+        )
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    async def _change(self, node: Node, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
+        accepted: list[_Write] = []
+        try:
+            for write in writes:
+                await node.set(write.line, until, permit)
+                accepted.append(write)
+            for write in writes:
+                reads = await node.weight(write.backend, write.server, until)
+                if reads != write.weight:
+                    reason = f"{node.prefix}{write.server} reads {reads} after it was set to {write.weight}"
+                    raise HalfDone(self.source, "set_weight", reason)
+        except BackendError as error:
+            return _Change(node, tuple(accepted), error)
+        return _Change(node, tuple(accepted), None)
+
+    def _writes(self, target: TargetRef, percent: int | None) -> tuple[_Write, ...]:
+        canary, baseline = self._servers(target, "set_weight")
+        if percent is None or not 0 <= percent <= 100:
+            raise Rejected(self.source, "set_weight", f"not sent: {percent} is not a percentage 0..100")
+        to_canary = _Write(target.name, canary, percent)
+        to_baseline = _Write(target.name, baseline, 100 - percent)
+        # The canary's weight goes first in both directions: on the way up the share stays below what was asked, on the
+        # way down it falls at once. Only where the baseline carries nothing must it come first, or for a moment nobody
+        # would be served.
+        bare = self._bare.get(target.name, True)
+        return (to_baseline, to_canary) if percent == 0 and bare else (to_canary, to_baseline)
+
+    def _servers(self, target: TargetRef, verb: str) -> tuple[str, str]:
+        if not target.canary or not target.baseline:
+            raise Rejected(self.source, verb, f"not sent: {target.target} names no canary and baseline server")
+        if target.canary == target.baseline:
+            raise Rejected(self.source, verb, f"not sent: canary and baseline of {target.target} are the same server")
+        for name in (target.name, target.canary, target.baseline):
+            if _NAME.fullmatch(name) is None:
+                raise Rejected(self.source, verb, f"not sent: {clean(name, 60)!r} is not a name HAProxy accepts")
+        return target.canary, target.baseline
+
+    def _until(self, deadline_s: float) -> float:
+        return asyncio.get_running_loop().time() + deadline_s
+
+
+def _told(change: _Change) -> str:
+    """One node's part of a half-done change: `canary 25 set; then Permission denied`."""
+    done = ", ".join(str(write) for write in change.accepted)
+    if change.error is None:
+        return f"{change.node.prefix}{done} set"
+    if not done:
+        return change.error.reason
+    return f"{change.node.prefix}{done} set; then {change.error.reason}"
+
+
+def _phase(readings: Sequence[NodeReading]) -> Phase:
+    if any(reading.degraded for reading in readings):
+        return Phase.DEGRADED
+    if any(reading.canary.out for reading in readings):
+        return Phase.ABORTED
+    percents = [reading.percent for reading in readings]
+    if max(percents) == 0:
+        return Phase.PENDING
+    return Phase.HEALTHY if min(percents) == 100 else Phase.PROGRESSING
+
+
+def _detail(readings: Sequence[NodeReading]) -> str:
+    """`weights 5/95` and what is not normal, each thing once, with the node where there are several."""
+    several = len(readings) > 1
+    weights = {f"{reading.canary.weight}/{reading.baseline.weight}" for reading in readings}
+    first = f"weights {', '.join(sorted(weights))}" + (f" on {len(readings)} nodes" if several else "")
+    notes = [f"{reading.node}: {note}" if several else note for reading in readings for note in reading.notes()]
+    return "; ".join([first, *notes])

@@ -1,0 +1,165 @@
+"""What one HAProxy process says about the servers of one backend, and the share of traffic that follows from it.
+
+Here: the tables of `show servers state`, `show stat` and `show info`, parsed, and the arithmetic of weights. Pure: no
+network. Wire formats: HAProxy's management guide, sections 9.1 (CSV) and 9.3.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+_MAINTENANCE = 0x23
+"""srv_admin_state: forced, inherited, or the address did not resolve."""
+_DRAIN = 0x18
+"""srv_admin_state: forced or inherited."""
+_STOPPED = "0"
+_YOUNG_S = 900
+"""A process younger than this whose weights are the configured ones has probably just lost its runtime weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of a backend, as one process sees it."""
+
+    name: str
+    weight: int
+    initial: int
+    """The weight its configuration gives it."""
+    up: bool
+    out: str
+    """Why it gets no new traffic whatever its weight ("drained"), or "" when the weight counts."""
+    check: str
+    """What its last health check said, where it is DOWN."""
+
+    @property
+    def share(self) -> int:
+        """The weight that counts."""
+        return 0 if self.out else self.weight
+
+    @property
+    def note(self) -> str:
+        """What is not normal about it, or ""."""
+        if self.out:
+            return f"{self.name} is {self.out}"
+        if not self.up:
+            return f"{self.name} DOWN: {self.check}" if self.check else f"{self.name} DOWN"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReading:
+    """The two servers of a target on one node, and the rest of their backend."""
+
+    node: str
+    canary: Server
+    baseline: Server
+    others: tuple[Server, ...]
+    """Servers outside the plan that take traffic."""
+    uptime_s: int
+
+    @property
+    def percent(self) -> float:
+        """The canary's configured share of all new traffic, 0..100."""
+        whole = self.canary.share + self.baseline.share + sum(other.share for other in self.others)
+        return 100 * self.canary.share / whole if whole else 0.0
+
+    @property
+    def degraded(self) -> bool:
+        return any(not server.up and not server.out for server in (self.canary, self.baseline))
+
+    @property
+    def problem(self) -> str | None:
+        """Why this node cannot be driven to a share, or None. A canary without weight always reads as 0 %."""
+        if not self.canary.share and not self.baseline.share:
+            return f"neither {self.canary.name} nor {self.baseline.name} takes traffic"
+        if self.canary.share and self.others:
+            return f"servers outside the plan take traffic: {self._others()}"
+        return None
+
+    def notes(self) -> list[str]:
+        """What is worth saying beside the weights."""
+        notes = [server.note for server in (self.canary, self.baseline) if server.note]
+        if self.others and not self.canary.share:
+            notes.append(f"outside the plan: {self._others()}")
+        as_configured = all(server.weight == server.initial for server in (self.canary, self.baseline))
+        if as_configured and self.uptime_s < _YOUNG_S:
+            age = f"{self.uptime_s} s" if self.uptime_s < 120 else f"{self.uptime_s // 60} min"
+            notes.append(f"haproxy started {age} ago, weights are the configured ones")
+        return notes
+
+    def _others(self) -> str:
+        return ", ".join(f"{other.name} {other.weight}" for other in self.others)
+
+
+class NotATable(ValueError):
+    """An answer that is not the table HAProxy documents. One plain line, holding none of the answer."""
+
+
+class NoSuchServer(LookupError):
+    """A server the plan names is not in its backend. One plain line."""
+
+
+def node_reading(node: str, canary: str, baseline: str, *, state: str, stat: str, info: str) -> NodeReading:
+    """Join the answers to `show servers state B`, `show stat B 4 -1` and `show info`.
+
+    Raises:
+        NotATable: a column is missing or holds no number.
+        NoSuchServer: the canary or the baseline is not there; names the ones that are.
+    """
+    servers = {server.name: server for server in _servers(state, stat)}
+    missing = [name for name in (canary, baseline) if name not in servers]
+    if missing:
+        raise NoSuchServer(f"no server {missing[0]} (there are: {', '.join(sorted(servers)) or 'none'})")
+    others = tuple(server for name, server in servers.items() if name not in (canary, baseline) and server.share)
+    return NodeReading(node, servers[canary], servers[baseline], others, _uptime_s(info))
+
+
+def _servers(state: str, stat: str) -> list[Server]:
+    lines = state.splitlines()
+    if len(lines) < 2 or lines[0] != "1" or not lines[1].startswith("# "):
+        raise NotATable("show servers state: not a table of version 1")
+    columns = lines[1][2:].split()
+    health = _health(stat)
+    servers = []
+    for line in lines[2:]:
+        row = dict(zip(columns, line.split(" "), strict=False))
+        if not line:
+            continue
+        try:
+            name, admin = row["srv_name"], int(row["srv_admin_state"])
+            weight, initial, up = int(row["srv_uweight"]), int(row["srv_iweight"]), row["srv_op_state"] != _STOPPED
+        except (KeyError, ValueError) as error:
+            raise NotATable(f"show servers state: {type(error).__name__} in a row") from error
+        backup, check = health.get(name, (False, ""))
+        servers.append(Server(name, weight, initial, up, _out(admin, backup), "" if up else check))
+    return servers
+
+
+def _out(admin: int, backup: bool) -> str:
+    if admin & _MAINTENANCE:
+        return "in maintenance"
+    if admin & _DRAIN:
+        return "drained"
+    return "a backup server" if backup else ""
+
+
+def _health(stat: str) -> dict[str, tuple[bool, str]]:
+    """Server name -> (is a backup server, last check in words)."""
+    if not stat.startswith("# "):
+        raise NotATable("show stat: not a table")
+    health = {}
+    for row in csv.DictReader(stat[2:].strip().splitlines()):
+        if row.get("bck") is None or row.get("svname") is None:
+            raise NotATable("show stat: a column is missing")
+        words = [row.get(column) or "" for column in ("check_desc", "last_chk")]
+        health[row["svname"]] = (row["bck"] == "1", ", ".join(word for word in words if word))
+    return health
+
+
+def _uptime_s(info: str) -> int:
+    for line in info.splitlines():
+        key, _, value = line.partition(":")
+        if key == "Uptime_sec" and value.strip().isdecimal():
+            return int(value)
+    raise NotATable("show info: no uptime")

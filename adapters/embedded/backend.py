@@ -1,0 +1,250 @@
+"""The adapter `embedded`: a simulated world that answers the deploy, flag and metrics Protocols of the contract.
+
+One object has every method, so a plan may name it once for everything or once per kind; backends of one rollout that
+name the same `world` act on the same one, also from several processes. A target is what the plan takes it for; one
+that does not say is a flag once a flag was set, or where `flags` lists it, or where "flag" is in one of its names, or
+where it names no canary and baseline.
+
+What the verbs mean here: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else
+calls nothing, rollback sets what the opening snapshot said. No permission is needed and nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from adapters.contract import (
+    Capabilities,
+    Context,
+    Kind,
+    MetricQuery,
+    MetricReply,
+    Permit,
+    Phase,
+    Rejected,
+    ServerFailed,
+    Setting,
+    TargetReading,
+    TargetRef,
+    TimedOut,
+    Unreachable,
+    Window,
+)
+from adapters.embedded.changes import Change, Verb
+from adapters.embedded.exposure import Exposure, Standing
+from adapters.embedded.options import Options
+from adapters.embedded.scenarios import Scenario
+from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
+from adapters.foreign import clean
+from adapters.registry import ConnectError
+
+__all__ = ["KINDS", "EmbeddedBackend", "Options", "connect"]
+
+KINDS = (Kind.DEPLOY, Kind.FLAGS, Kind.METRICS)
+CANARY_VERSION = "v42"
+BASELINE_VERSION = "v41"
+WRITER = "warroom"
+"""Who this adapter says changed a target."""
+
+Decide = Callable[[float, Standing | None], Change]
+"""(moment of the write, where the target stands) -> what to write."""
+
+
+def connect(options: Options, context: Context) -> EmbeddedBackend:
+    """One backend on the world that `options` names.
+
+    Raises:
+        ConnectError: another backend of the plan contradicts it, or the world's log cannot be used.
+    """
+    try:
+        world = enter_world(context.state_dir, context.rollout, options.world, options.settings())
+    except ContradictionError as error:
+        raise ConnectError(f"{context.source}: {error}") from error
+    backend = EmbeddedBackend(options, context, world)
+    try:
+        backend.open()
+    except OSError as error:
+        leave_world(world)
+        raise ConnectError(f"{context.source}: {_log_failed(error)}") from error
+    return backend
+
+
+class EmbeddedBackend:
+    """All methods of the three Protocols, on one world."""
+
+    def __init__(self, options: Options, context: Context, world: World) -> None:
+        self.source = context.source
+        self.world = world
+        self._options = options
+        self._clock = context.clock
+        self._outage_reads = 0
+        self._closed = False
+
+    def open(self) -> None:
+        """Write down where the options say the targets stood, unless the world has moved since. Raises OSError."""
+        now = self._clock.now().timestamp()
+        for target, standing in self._options.opening.items():
+            is_flag = standing == "off" or target in self._options.flags or "flag" in target.lower()
+            percent, on = (0, False) if standing == "off" else (standing, True if is_flag else None)
+            self.world.open_at(target, percent, on, now, climbs=self._options.advances and not is_flag)
+
+    async def aclose(self) -> None:
+        """Let go of the world; what was done to it stays."""
+        if not self._closed:
+            self._closed = True
+            leave_world(self.world)
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        """What can be done with a target; only a deploy of an advancing world moves by itself."""
+        try:
+            exposure = self.world.exposure()
+        except OSError:  # this call has no failure of its own; the next read says what is wrong
+            exposure = Exposure()
+        if self._is_flag(target, exposure):
+            return Capabilities(meaning={"promote": "sets the flag's percentage and switches it on"})
+        advances = self._options.advances
+        meaning = {
+            "promote": "sets the canary's weight",
+            "halt": "pauses the deploy where it stands" if advances else "calls nothing; the weight stays",
+            "rollback": "sets the canary's weight back",
+        }
+        return Capabilities(advances=advances, can_pause=advances, meaning=meaning)
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        """Where the target stands; 0 % (and off, for a flag) before anything was done to it."""
+        now = self._clock.now()
+        try:
+            exposure = self.world.exposure()
+        except OSError as error:
+            raise ServerFailed(self.source, "read_target", _log_failed(error)) from error
+        moment = exposure.not_before_newest(now.timestamp())
+        standing = exposure.standing(target.target, moment - self._options.lag)
+        is_flag = self._is_flag(target, exposure)
+        versions = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
+        if standing is None:
+            standing = Standing(0.0, 0.0, 0.0, False if is_flag else None, "", 0)
+        return TargetReading(
+            target.target,
+            now,
+            standing.percent,
+            on=standing.on,
+            phase=_phase(standing),
+            detail=_detail(standing),
+            canary_version=versions[0],
+            baseline_version=versions[1],
+            revision=str(standing.revision),
+            changed_by=standing.by or None,
+        )
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        """The one line that `set_weight` or `set_flag` would act out."""
+        on = f"on at {setting}" if setting.on and setting.percent is not None else "on" if setting.on else str(setting)
+        return (f"embedded: {target.target} -> {on}",)
+
+    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
+        """Send `percent` of the traffic to the canary. Raises Withdrawn, Rejected, ServerFailed."""
+        scenario = self.world.scenario
+        climbs = self._options.advances and scenario is not Scenario.STUCK_DEPLOY
+
+        def weight(at: float, last: Standing | None) -> Change:
+            held = scenario.holds(percent, last.percent if last else 0.0)
+            return Change(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
+
+        await self._write("set_weight", target, permit, percent, weight)
+
+    async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
+        """Make the flag read as `setting`, in one step. Raises Withdrawn, Rejected, ServerFailed."""
+
+        def flag(at: float, last: Standing | None) -> Change:
+            percent = setting.percent if setting.percent is not None else last.percent if last else 0
+            on = setting.on if setting.on is not None else bool(last and last.on)
+            return Change(at, target.target, percent, on, WRITER)
+
+        await self._write("set_flag", target, permit, setting.percent, flag)
+
+    async def pause(self, target: TargetRef, permit: Permit) -> None:
+        """Keep an advancing deploy where it stands. Raises Withdrawn, Rejected, ServerFailed."""
+        await self._hold("pause", Verb.PAUSE, target, permit)
+
+    async def resume(self, target: TargetRef, permit: Permit) -> None:
+        """Let a paused deploy advance again. Raises Withdrawn, Rejected, ServerFailed."""
+        await self._hold("resume", Verb.RESUME, target, permit)
+
+    async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
+        """One reply per query, in order; any metric name is known. Raises Unreachable, TimedOut, ServerFailed."""
+        now = self._clock.now()
+        replies: list[MetricReply] = []
+        try:
+            if self.world.is_dark(now.timestamp()):
+                self._outage_reads += 1
+                if self._outage_reads % 2:
+                    raise Unreachable(self.source, "read_metrics", "connection refused (simulated outage)")
+                raise TimedOut(self.source, "read_metrics", "no answer within the deadline (simulated outage)")
+            for query in queries:
+                replies.append(self.world.metric(query, window, now))
+                await asyncio.sleep(0)  # a long window is drawn for the first time in one go: let others run between
+        except OSError as error:
+            raise ServerFailed(self.source, "read_metrics", _log_failed(error)) from error
+        return tuple(replies)
+
+    def _is_flag(self, target: TargetRef, exposure: Exposure) -> bool:
+        if target.kind is not None:
+            return target.kind is Kind.FLAGS
+        standing = exposure.latest(target.target)
+        if standing is not None:
+            return standing.on is not None
+        if target.target in self._options.flags or "flag" in f"{target.target} {target.name}".lower():
+            return True
+        return target.canary is None and target.baseline is None
+
+    async def _hold(self, verb: str, what: Verb, target: TargetRef, permit: Permit) -> None:
+        if not self._options.advances:
+            raise Rejected(self.source, verb, f"{target.target} does not advance by itself")
+
+        def hold(at: float, last: Standing | None) -> Change:
+            return Change(at, target.target, None, None, WRITER, what)
+
+        await self._write(verb, target, permit, None, hold)
+
+    async def _write(self, verb: str, target: TargetRef, permit: Permit, percent: int | None, decide: Decide) -> None:
+        permit.check(self.source, verb)
+        if target.target in self._options.hang:
+            await asyncio.Event().wait()
+        await self._clock.sleep(self._options.latency)
+        if target.target in self._options.refuse:
+            raise Rejected(self.source, verb, f"{target.target} may not be changed (simulated refusal)")
+        if percent is not None and not 0 <= percent <= 100:
+            raise Rejected(self.source, verb, f"{target.target} takes 0 to 100 %, not {percent}")
+
+        def change(exposure: Exposure) -> Change:
+            at = exposure.not_before_newest(self._clock.now().timestamp())
+            return decide(at, exposure.standing(target.target, at))
+
+        try:
+            self.world.change(change)
+        except OSError as error:
+            raise ServerFailed(self.source, verb, _log_failed(error)) from error
+
+
+def _phase(standing: Standing) -> Phase:
+    if standing.asked is not None:
+        return Phase.DEGRADED
+    if standing.paused:
+        return Phase.PAUSED
+    if standing.exposure > 0:
+        return Phase.HEALTHY if standing.percent == 100 else Phase.PROGRESSING
+    return Phase.ROLLED_BACK if standing.was_exposed else Phase.HEALTHY
+
+
+def _detail(standing: Standing) -> str:
+    if standing.on is not None:
+        return ""
+    weights = f"weights {standing.percent:g}/{100 - standing.percent:g}"
+    if standing.asked is not None:
+        return f"{weights}; asked for {standing.asked:g} %, 0 of 3 new instances became ready"
+    return weights
+
+
+def _log_failed(error: OSError) -> str:
+    return f"the world's log cannot be used: {clean(error.strerror or type(error).__name__)}"

@@ -1,0 +1,136 @@
+"""What was done to an embedded world: one JSON line per change, in a file that several processes share.
+
+The file is the only state a world has. What the changes mean over time lives in exposure; nothing here knows of
+percentages that climb, of traffic or of scenarios.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from adapters.foreign import clean
+
+
+class Verb(StrEnum):
+    """What a line of the log did."""
+
+    OPENING = "opening"
+    """Where the target stood before anybody used the world."""
+    SET = "set"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the log, always absolute."""
+
+    at: float
+    """Seconds since the epoch."""
+    target: str
+    """The plan's name of the target."""
+    percent: float | None
+    """Exposure 0..100; None for pause and resume."""
+    on: bool | None
+    """Flags only; None says the target is a deploy."""
+    by: str
+    verb: Verb = Verb.SET
+    climbs: bool = False
+    """From here on the deploy raises its own weight."""
+    held: bool = False
+    """Accepted and not acted on: the deploy is stuck."""
+
+    def line(self) -> bytes:
+        """The change as it is written, newline included; `verb`, `climbs` and `held` only where they say something."""
+        fields: dict[str, object] = {
+            "at": datetime.fromtimestamp(self.at, UTC).isoformat(),
+            "target": self.target,
+            "percent": self.percent,
+            "on": self.on,
+            "by": self.by,
+        }
+        if self.verb is not Verb.SET:
+            fields["verb"] = self.verb.value
+        fields |= {key: True for key in ("climbs", "held") if getattr(self, key)}
+        return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: bytes) -> Change | None:
+        """The change a line stands for, or None where it is not one (a process died halfway, a newer version)."""
+        try:
+            fields = json.loads(line)
+            at = datetime.fromisoformat(fields["at"]).timestamp()
+            percent = None if fields["percent"] is None else float(fields["percent"])
+            verb = Verb(fields.get("verb", Verb.SET))
+            target, on, by = str(fields["target"]), fields["on"], clean(fields["by"], 80)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        if percent is not None and not 0 <= percent <= 100:
+            return None
+        if verb in (Verb.SET, Verb.OPENING) and percent is None:
+            return None
+        known_on = on if isinstance(on, bool) else None
+        return cls(at, target, percent, known_on, by, verb, fields.get("climbs") is True, fields.get("held") is True)
+
+
+class ChangeLog:
+    """One world's file, appended to under a lock and read only where it has grown."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.changes: list[Change] = []
+        """Every change read so far, in the order of the file."""
+        self._offset = 0
+
+    def refresh(self) -> float | None:
+        """Read what was appended since the last call, by whichever process.
+
+        Returns the moment (seconds since the epoch) from which the past has to be drawn anew, -inf for all of it,
+        None when nothing was appended. Raises OSError when the file cannot be read.
+        """
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        affected: list[float] = []
+        if size < self._offset:  # somebody removed the file: the world starts over
+            self.changes.clear()
+            self._offset = 0
+            affected.append(-math.inf)
+        if size > self._offset:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+            whole = data.rfind(b"\n") + 1  # what follows the last newline is still being written
+            self._offset += whole
+            read = [change for line in data[:whole].splitlines() if (change := Change.parse(line)) is not None]
+            self.changes += read
+            affected += [-math.inf if change.verb is Verb.OPENING else change.at for change in read]
+        return min(affected, default=None)
+
+    def append(self, decide: Callable[[], Change | None]) -> None:
+        """Write the change that `decide` returns; nobody else writes while it decides. None writes nothing.
+
+        Raises OSError when the file cannot be written.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(self.path, flags, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            change = decide()
+            if change is not None:
+                size = os.fstat(file).st_size
+                # A process that was killed while writing leaves half a line; ours must not become part of it.
+                torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+                os.write(file, (b"\n" if torn else b"") + change.line())
+        finally:
+            os.close(file)

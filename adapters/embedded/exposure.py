@@ -1,0 +1,166 @@
+"""What every target's exposure was at any moment, worked out from the changes: pure, no file and no clock.
+
+The canary's share of the traffic is the largest weight of any deploy target. Flags beside a deploy split no traffic:
+both arms run the code, the flag only decides what a request is shown. A world with flags alone is split by them.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from adapters.embedded.changes import Change, Verb
+
+LADDER = (5, 10, 25, 50, 75, 100)
+"""The weights a deploy that advances by itself climbs through, in percent."""
+DWELL_S = 60.0
+"""How long it stays on each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one target stands from `since` until its next standing."""
+
+    since: float
+    """Seconds since the epoch; -inf for an opening, which holds for all the time before it too."""
+    dated: float
+    """When it was written: as `since`, but finite for an opening. Scenarios count from here."""
+    percent: float
+    on: bool | None
+    by: str
+    revision: int
+    was_exposed: bool = False
+    """Whether any earlier standing gave the canary something."""
+    climbs: bool = False
+    paused: bool = False
+    asked: float | None = None
+    """What was accepted last and not acted on; None unless the deploy is stuck."""
+
+    @property
+    def exposure(self) -> float:
+        """Share that really gets the new thing, 0..100: nothing while a flag is off."""
+        return 0.0 if self.on is False else self.percent
+
+
+class Exposure:
+    """Every target's standings over time, and the split they make."""
+
+    def __init__(self, changes: Iterable[Change] = ()) -> None:
+        self._tracks: dict[str, list[Standing]] = {}
+        self._newest = -math.inf
+        for change in changes:
+            # The order of the file is what happened; a process whose clock is behind does not undo it.
+            self._newest = max(self._newest, change.at)
+            _extend(self._tracks.setdefault(change.target, []), replace(change, at=self._newest))
+        self._tracks = {target: track for target, track in self._tracks.items() if track}
+        self._since, self._percent = self._split()
+
+    def not_before_newest(self, at: float) -> float:
+        """`at`, or the moment of the newest change where a process's clock is behind it (another pace, a step back)."""
+        return max(at, self._newest)
+
+    def standing(self, target: str, at: float) -> Standing | None:
+        """Where `target` stood at `at` (seconds since the epoch); None when nothing had been done to it."""
+        track = self._tracks.get(target, [])
+        index = bisect_right(track, at, key=lambda standing: standing.since)
+        return track[index - 1] if index else None
+
+    def latest(self, target: str) -> Standing | None:
+        """The newest standing that a change made, whatever the time; None when the target was never touched."""
+        track = self._tracks.get(target)
+        return track[-1] if track else None
+
+    def canary_percent(self, second: int) -> float:
+        """The canary's share of the traffic during the second that begins at `second`, 0..100."""
+        return self._percent[bisect_right(self._since, second) - 1]
+
+    def first_reached(self, percent: float) -> float:
+        """When the canary first got at least `percent` of the traffic, in seconds since the epoch; inf for never."""
+        dates = (
+            standing.dated for track in self._splitting() for standing in track if standing.exposure >= percent > 0
+        )
+        return min(dates, default=math.inf)
+
+    def newest_second(self, canary: bool, before: int) -> int | None:
+        """The last second that began before `before` in which an arm had traffic; None for never."""
+        end = before
+        for since, percent in zip(reversed(self._since), reversed(self._percent), strict=True):
+            begin = -math.inf if math.isinf(since) else math.ceil(since)
+            if end > begin and (percent > 0 if canary else percent < 100):
+                return end - 1
+            if math.isfinite(begin):
+                end = min(end, int(begin))
+        return None
+
+    def _splitting(self) -> list[list[Standing]]:
+        deploys = [track for track in self._tracks.values() if track[-1].on is None]
+        return deploys or list(self._tracks.values())
+
+    def _split(self) -> tuple[list[float], list[float]]:
+        tracks = self._splitting()
+        moments = sorted({-math.inf, *(standing.since for track in tracks for standing in track)})
+        shares = [max((_exposure_at(track, moment) for track in tracks), default=0.0) for moment in moments]
+        return moments, shares
+
+
+def _exposure_at(track: list[Standing], moment: float) -> float:
+    index = bisect_right(track, moment, key=lambda standing: standing.since)
+    return track[index - 1].exposure if index else 0.0
+
+
+def _extend(track: list[Standing], change: Change) -> None:
+    """Add what a change makes of a track, with the climb that follows from it."""
+    while track and track[-1].since > change.at:  # rungs of a climb that this change cuts short
+        track.pop()
+    last = track[-1] if track else None
+    if change.verb in (Verb.PAUSE, Verb.RESUME):
+        if last is None:
+            return
+        paused = change.verb is Verb.PAUSE
+        now = replace(
+            last, since=change.at, dated=change.at, by=change.by, paused=paused, revision=last.revision + 1, asked=None
+        )
+    else:
+        now = _set(last, change)
+    track.append(now)
+    track.extend(_climb(now))
+
+
+def _set(last: Standing | None, change: Change) -> Standing:
+    percent = change.percent or 0.0
+    asked = None
+    if change.held:
+        percent, asked = (last.percent if last else 0.0), percent
+    return Standing(
+        since=-math.inf if change.verb is Verb.OPENING and last is None else change.at,
+        dated=change.at,
+        percent=percent,
+        on=change.on,
+        by=change.by,
+        revision=last.revision + 1 if last else 1,
+        was_exposed=last is not None and (last.was_exposed or last.exposure > 0),
+        climbs=change.climbs and not change.held,
+        paused=last is not None and last.paused and percent > 0,
+        asked=asked,
+    )
+
+
+def _climb(start: Standing) -> Iterator[Standing]:
+    if not start.climbs or start.paused or start.percent <= 0:
+        return
+    rung = start
+    for percent in LADDER:
+        if percent > rung.percent:
+            at = rung.dated + DWELL_S
+            rung = replace(
+                rung,
+                since=at,
+                dated=at,
+                percent=percent,
+                by="controller",
+                revision=rung.revision + 1,
+                was_exposed=True,
+            )
+            yield rung

@@ -1,0 +1,69 @@
+"""The stories an embedded world can tell: when each begins, and what it does to the canary, its deploy or its metrics.
+
+Pure: a scenario is asked how it acts so many seconds after it began. When that was lives in world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.embedded.traffic import Family
+
+SPIKE = 6.0
+"""error_spike: the canary's error rate, in multiples of the baseline's."""
+BURN = 3.0
+"""slow_burn: where the canary's rates end, in multiples of the baseline's."""
+BURN_S = 900.0
+"""slow_burn: how long it takes to get there."""
+OUTAGE_S = 120.0
+"""metrics_outage: how long the metrics source does not answer."""
+STUCK_ABOVE = 5
+"""stuck_deploy: weights above this are accepted and never reached, in percent."""
+
+
+class Scenario(StrEnum):
+    """What goes wrong."""
+
+    HEALTHY = "healthy"
+    ERROR_SPIKE = "error_spike"
+    SLOW_BURN = "slow_burn"
+    METRICS_OUTAGE = "metrics_outage"
+    STUCK_DEPLOY = "stuck_deploy"
+
+    @property
+    def beginning(self) -> Beginning:
+        """What sets it off."""
+        return _BEGINNINGS.get(self, Beginning(threshold=1, onset_s=0.0))
+
+    def factor(self, family: Family, elapsed_s: float) -> float:
+        """By what the canary's rate or level is multiplied, `elapsed_s` after the scenario began (negative: before)."""
+        if elapsed_s < 0:
+            return 1.0
+        if self is Scenario.ERROR_SPIKE and family is Family.ERRORS:
+            return SPIKE
+        if self is Scenario.SLOW_BURN and family is not Family.LEVEL:
+            return 1.0 + (BURN - 1.0) * min(1.0, elapsed_s / BURN_S)
+        return 1.0
+
+    def blinds(self, elapsed_s: float) -> bool:
+        """Whether the metrics source does not answer, `elapsed_s` after the scenario began."""
+        return self is Scenario.METRICS_OUTAGE and 0 <= elapsed_s < OUTAGE_S
+
+    def holds(self, percent: float, now: float) -> bool:
+        """Whether a deploy that stands at `now` percent takes `percent` without ever getting there."""
+        return self is Scenario.STUCK_DEPLOY and percent > max(STUCK_ABOVE, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A scenario begins `onset_s` seconds after the canary first got `threshold` percent of the traffic."""
+
+    threshold: int
+    onset_s: float
+
+
+_BEGINNINGS = {
+    Scenario.ERROR_SPIKE: Beginning(threshold=5, onset_s=60.0),
+    Scenario.METRICS_OUTAGE: Beginning(threshold=1, onset_s=60.0),
+}

@@ -1,0 +1,126 @@
+"""Requests, errors, slow requests and levels, second by second: pure functions of a seed, a name and a second.
+
+Nothing is remembered and nothing is drawn in order, so any second can be asked for at any time, by any process, and
+says the same. The load follows a day's wave and a slower drift of the rates; both arms share them, as they would.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from statistics import NormalDist
+
+from adapters.contract import Shape
+
+SLOW_RATE = 0.02
+"""Share of requests slower than their limit."""
+_NORMAL = NormalDist()
+_EXACT_BELOW = 30.0
+_LEVELS = (("cpu", 0.45), ("mem", 0.6), ("_ms", 180.0), ("latency", 0.18), ("slow", 0.18), ("p99", 0.18))
+_LATENCY = ("latency", "slow", "p99")
+_ERRORS = ("error", "fail", "5xx", "avail", "success")
+
+
+class Family(StrEnum):
+    """What kind of thing a metric's name and shape make it."""
+
+    ERRORS = "errors"
+    LATENCY = "latency"
+    LEVEL = "level"
+
+    @classmethod
+    def of(cls, metric: str, shape: Shape) -> Family:
+        """The family of any metric: its name decides first, then its shape (good of total is read as latency)."""
+        name = metric.lower()
+        if any(word in name for word in _LATENCY):
+            return cls.LATENCY
+        if shape is Shape.COUNTS or any(word in name for word in _ERRORS):
+            return cls.ERRORS
+        return cls.LATENCY if shape is Shape.GOOD_TOTAL else cls.LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One world's traffic."""
+
+    seed: int
+    rps: float
+    """Mean requests per second over both arms."""
+    error_rate: float
+    """Mean share of the baseline's requests that fail, 0..1."""
+
+    def requests(self, second: int, canary_percent: float) -> tuple[int, int]:
+        """Requests of (canary, baseline) in the second that begins at `second`."""
+        load, split = _uniforms(self.seed, "requests", second)
+        total = poisson(self.rps * self._load(second), load)
+        canary = binomial(total, canary_percent / 100, split)
+        return canary, total - canary
+
+    def bad(
+        self, metric: str, family: Family, second: int, requests: tuple[int, int], factor: float
+    ) -> tuple[int, int]:
+        """Bad ones among `requests`, per arm: errors or slow requests; the canary's rate is multiplied by `factor`."""
+        rate = SLOW_RATE if family is Family.LATENCY else self.error_rate
+        rate *= 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
+        for_canary, for_baseline = _uniforms(self.seed, metric, second)
+        return binomial(requests[0], rate * factor, for_canary), binomial(requests[1], rate, for_baseline)
+
+    def level(self, metric: str, family: Family, second: int, factor: float) -> tuple[float, float]:
+        """A gauge's value per arm at `second`, noise of 3 % around a level its name makes plausible."""
+        name = metric.lower()
+        if family is Family.ERRORS:
+            level = self.error_rate
+        else:
+            level = next((level for word, level in _LEVELS if word in name), 0.5)
+        level *= 1 + 0.3 * (self._load(second) - 1)
+        canary, baseline = _uniforms(self.seed, metric, second)
+        return level * factor * (0.97 + 0.06 * canary), level * (0.97 + 0.06 * baseline)
+
+    def _load(self, second: int) -> float:
+        day = math.sin(math.tau * second / 86_400 + self.seed)
+        minutes = math.sin(math.tau * second / 420 + 2 * self.seed)
+        return 1 + 0.2 * day + 0.05 * minutes
+
+
+def poisson(mean: float, uniform: float) -> int:
+    """The Poisson count at quantile `uniform` in (0, 1): exact for small means, the normal approximation above."""
+    if mean >= _EXACT_BELOW:
+        return max(0, round(mean + math.sqrt(mean) * _NORMAL.inv_cdf(uniform)))
+    count, term = 0, math.exp(-mean)
+    reached = term
+    while reached < uniform and term > 0:
+        count += 1
+        term *= mean / count
+        reached += term
+    return count
+
+
+def binomial(trials: int, share: float, uniform: float) -> int:
+    """The binomial count at quantile `uniform` in (0, 1): exact for small means, the normal approximation above."""
+    share = min(1.0, share)
+    if trials == 0 or share <= 0:
+        return 0
+    if share > 0.5:
+        return trials - binomial(trials, 1 - share, 1 - uniform)
+    mean = trials * share
+    if mean >= _EXACT_BELOW:
+        spread = math.sqrt(mean * (1 - share))
+        return min(trials, max(0, round(mean + spread * _NORMAL.inv_cdf(uniform))))
+    odds = share / (1 - share)
+    count, term = 0, (1 - share) ** trials
+    reached = term
+    while reached < uniform and count < trials:
+        count += 1
+        term *= odds * (trials - count + 1) / count
+        reached += term
+    return count
+
+
+def _uniforms(seed: int, name: str, second: int) -> tuple[float, float]:
+    """Two independent numbers in (0, 1), the same for the same three inputs on every machine."""
+    digest = blake2b(f"{seed}/{name}/{second}".encode(), digest_size=16).digest()
+    # 52 bits and a half: never exactly 0 or 1, where the normal quantile is infinite.
+    first = ((int.from_bytes(digest[:8]) >> 12) + 0.5) / 2**52
+    return first, ((int.from_bytes(digest[8:]) >> 12) + 0.5) / 2**52

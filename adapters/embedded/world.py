@@ -1,0 +1,177 @@
+"""One embedded world: its log, what follows from it over time, and the metrics it shows.
+
+Everything is a function of (settings, log, time). Every backend of one process that names the same world of the same
+rollout gets the same object. Waiting, faults and the contract's verbs live in backend.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from urllib.parse import quote
+
+from adapters.contract import MetricQuery, MetricReply, Reading, Shape, Window
+from adapters.embedded.changes import Change, ChangeLog, Verb
+from adapters.embedded.exposure import Exposure
+from adapters.embedded.scenarios import Scenario
+from adapters.embedded.seconds import Seconds
+from adapters.embedded.traffic import Family, Traffic
+
+
+class ContradictionError(Exception):
+    """Two backends of one plan say different things about the world they share. One plain line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a world is like; None is what nobody said."""
+
+    scenario: Scenario | None = None
+    seed: int | None = None
+    rps: float | None = None
+    error_rate: float | None = None
+    onset_s: float | None = None
+
+    def joined(self, other: Settings) -> Settings:
+        """What both say; raises ContradictionError where they differ."""
+        said = {field.name: getattr(other, field.name) for field in fields(other)}
+        said = {name: value for name, value in said.items() if value is not None}
+        for name, value in said.items():
+            ours = getattr(self, name)
+            if ours is not None and ours != value:
+                raise ContradictionError(f"{name} is {ours} for one backend of this world and {value} for another")
+        return replace(self, **said)
+
+    def traffic(self) -> Traffic:
+        """The traffic of such a world."""
+        return Traffic(
+            seed=1 if self.seed is None else self.seed,
+            rps=400.0 if self.rps is None else self.rps,
+            error_rate=0.004 if self.error_rate is None else self.error_rate,
+        )
+
+
+class World:
+    """One world. The caller always says what time it is; moments are seconds since the epoch unless typed datetime."""
+
+    def __init__(self, log: Path, settings: Settings) -> None:
+        self.log = log
+        self.users = 0
+        """How many open backends of this process hold it."""
+        self._log = ChangeLog(log)
+        self._lock = RLock()  # two engines of one process may share this world from two threads
+        self._exposure = Exposure()
+        self._settle(settings)
+
+    def join(self, settings: Settings) -> None:
+        """Take in what another backend says about this world; raises ContradictionError."""
+        with self._lock:
+            joined = self._settings.joined(settings)
+            if joined != self._settings:
+                self._settle(joined)
+
+    @property
+    def scenario(self) -> Scenario:
+        """What goes wrong in this world."""
+        return self._settings.scenario or Scenario.HEALTHY
+
+    def exposure(self) -> Exposure:
+        """Every target's exposure over time, with what any process changed until this call. Raises OSError."""
+        with self._lock:
+            redraw_from = self._log.refresh()
+            if redraw_from is not None:
+                self._exposure = Exposure(self._log.changes)
+                self._seconds.redraw(self._exposure, self._began(), redraw_from)
+            return self._exposure
+
+    def change(self, decide: Callable[[Exposure], Change | None]) -> None:
+        """Append what `decide` makes of the exposure as it is; no other change comes between. Raises OSError.
+
+        This is also how a drill or a test plays the colleague who moves a target behind everybody's back.
+        """
+        with self._lock:
+            self._log.append(lambda: decide(self.exposure()))
+
+    def open_at(self, target: str, percent: float, on: bool | None, at: float, climbs: bool = False) -> None:
+        """Let `target` have stood at `percent` all along, unless something was done to it already.
+
+        Scenarios and climbs count from `at`. Raises OSError.
+        """
+
+        def opening(exposure: Exposure) -> Change | None:
+            if exposure.latest(target) is not None:
+                return None
+            return Change(at, target, percent, on, "opening", Verb.OPENING, climbs=climbs)
+
+        self.change(opening)
+
+    def is_dark(self, at: float) -> bool:
+        """Whether the metrics source does not answer at `at`. Raises OSError."""
+        self.exposure()
+        return self.scenario.blinds(at - self._began())
+
+    def metric(self, query: MetricQuery, window: Window, now: datetime) -> MetricReply:
+        """Every tick of `window` of which a second is over by `now`, whole or still growing. Raises OSError.
+
+        A second counts once it is over; its sample carries the moment it ended.
+        """
+        with self._lock:
+            exposure = self.exposure()
+            over = math.floor(now.timestamp())
+            family = Family.of(query.metric, query.shape)
+            tick = self._seconds.last if query.shape is Shape.GAUGE else self._seconds.summed
+            readings: list[Reading] = []
+            index, end = math.floor(window.start.timestamp() / window.tick_s), window.end.timestamp()
+            while (begin := index * window.tick_s) < end and begin < over:
+                seconds = range(math.ceil(begin), min(math.ceil(begin + window.tick_s), over))
+                if seconds:
+                    readings.append(tick(query.metric, family, datetime.fromtimestamp(begin, UTC), seconds))
+                index += 1
+        canary, baseline = exposure.newest_second(True, over), exposure.newest_second(False, over)
+        return MetricReply(query.metric, tuple(readings), _end_of(canary), _end_of(baseline), spacing_s=1.0)
+
+    def _began(self) -> float:
+        beginning = self.scenario.beginning
+        onset_s = beginning.onset_s if self._settings.onset_s is None else self._settings.onset_s
+        return self._exposure.first_reached(beginning.threshold) + onset_s
+
+    def _settle(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seconds = Seconds(settings.traffic(), self.scenario)
+        self._seconds.redraw(self._exposure, self._began(), -math.inf)
+
+
+_WORLDS: dict[Path, World] = {}
+_WORLDS_LOCK = RLock()
+
+
+def enter_world(state_dir: Path, rollout: str, name: str, settings: Settings) -> World:
+    """The world `name` of a rollout, the same object for every backend of this process until the last one leaves it.
+
+    Its log is `world-<rollout>-<name>.jsonl` in `state_dir`. Raises ContradictionError.
+    """
+    log = state_dir.resolve() / f"world-{quote(rollout, safe='')}-{quote(name, safe='')}.jsonl"
+    with _WORLDS_LOCK:
+        world = _WORLDS.get(log)
+        if world is None:
+            world = _WORLDS[log] = World(log, settings)
+        else:
+            world.join(settings)
+        world.users += 1
+        return world
+
+
+def leave_world(world: World) -> None:
+    """Let go of a world; its log stays for whoever enters next."""
+    with _WORLDS_LOCK:
+        world.users -= 1
+        if world.users <= 0 and _WORLDS.get(world.log) is world:
+            del _WORLDS[world.log]
+
+
+def _end_of(second: int | None) -> datetime | None:
+    return None if second is None else datetime.fromtimestamp(second + 1, UTC)

@@ -1,0 +1,1 @@
+"""Feature-flag backends: one file each, named after the adapter."""

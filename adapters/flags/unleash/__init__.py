@@ -1,0 +1,53 @@
+"""Unleash as a flag backend: one strategy's percentage and the switch of one environment; admin API, versions 7 and 8.
+
+Here: the options of the plan and `connect`. What a feature reads as is in `feature`, what is sent in `calls`, the verbs
+are in `backend`. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT on the
+environment (CREATE_FEATURE_STRATEGY where the flag has no strategy yet); a personal access token puts the operator's
+name on every change. What the verbs mean here: promote sets the percentage, reads it back and only then switches the
+environment on; rollback to off is one call that leaves the percentage alone; halt sends nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import field_validator
+
+from adapters.contract import Context, Kind
+from adapters.flags.unleash.backend import Unleash
+from adapters.secret import Secret
+from adapters.transport import HttpOptions
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["KINDS", "Options", "Unleash", "connect"]
+
+KINDS = (Kind.FLAGS,)
+
+
+class Options(HttpOptions):
+    """Keys of a plan's backend with `adapter: unleash`."""
+
+    token: Secret
+    """A personal access token, or an admin token; sent as it is. Backend and frontend tokens are refused by Unleash."""
+    project: str = "default"
+    environment: str
+
+    @field_validator("project", "environment")
+    @classmethod
+    def _path_part(cls, value: str) -> str:
+        if value in ("", ".", "..") or not value.isprintable():
+            raise ValueError("is not a name")
+        return value
+
+
+def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Unleash:
+    """Make the backend; no network yet. `client` answers instead of the network, in tests.
+
+    Raises:
+        ConnectError: the token is missing or cannot be sent, or `ca` is not a file.
+    """
+    return Unleash(
+        context, options, options.project, options.environment, options.authorization(context.source, ""), client
+    )

@@ -1,0 +1,272 @@
+"""The verbs of Unleash: read a flag, set its percentage, switch it on or off.
+
+Here: the calls, their order, and what their errors mean. Unleash has no compare-and-swap: the JSON Patch `test` we send
+catches a change made since our read but not one made in the same moment, so every write is read back. Wire format:
+Unleash's admin API, docs.getunleash.io/api-overview, checked against 7.5 and 8.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.contract import (
+    BackendError,
+    BadReply,
+    Capabilities,
+    Context,
+    Forbidden,
+    HalfDone,
+    Missing,
+    Moved,
+    NeedsApproval,
+    NotSent,
+    OutcomeUnknown,
+    Permit,
+    Rejected,
+    ServerFailed,
+    Setting,
+    TargetReading,
+    TargetRef,
+    TimedOut,
+)
+from adapters.flags.unleash.calls import OFF, ON, Call, create_strategy, patch_percentage, words
+from adapters.flags.unleash.feature import Events, Feature, FlagState, flag_state
+from adapters.foreign import clean
+from adapters.transport import HttpOptions, Reply, Transport
+
+_VERB = "set_flag"
+_CHANGE_REQUEST = re.compile(r"change[ _-]?request", re.IGNORECASE)
+_UNSEEN = FlagState(on=False, percent=None, strategy="<its strategy>", rollout="")
+"""What `calls` assumes of a flag that was not read yet."""
+
+if TYPE_CHECKING:
+    import httpx
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a change got: what was accepted, and whether anything was sent at all."""
+
+    sent: bool = False
+    accepted: list[str] = field(default_factory=list)
+
+
+class Unleash:
+    """The features of one project in one environment."""
+
+    def __init__(
+        self,
+        context: Context,
+        options: HttpOptions,
+        project: str,
+        environment: str,
+        authorization: str | None,
+        client: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Opens nothing. Raises ConnectError as `Transport` does."""
+        self.source = context.source
+        self._context = context
+        self._project = project
+        self._environment = environment
+        self._transport = Transport(
+            context.source,
+            options,
+            authorization=authorization,
+            read_deadline_s=context.read_deadline_s,
+            write_deadline_s=context.write_deadline_s,
+            explain=words,
+            client=client,
+        )
+        self._seen: dict[TargetRef, FlagState] = {}
+        self._authors: dict[TargetRef, str | None] = {}
+        self._events_readable = True
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        """A switch and a percentage; Unleash moves nothing by itself."""
+        follow = "applications follow at their next poll (15 s in most SDKs)"
+        return Capabilities(
+            meaning={
+                "promote": f"sets the percentage, then switches on in {self._environment}; {follow}",
+                "halt": "nothing is called: the flag stays as it is",
+                "rollback": f"switches off in {self._environment}, or sets the earlier percentage; {follow}",
+            }
+        )
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        """The flag in this environment, and who changed it last.
+
+        Who is asked only when the flag reads differently than last time, and only where the token may see events.
+
+        Raises:
+            Missing: no such feature, project or environment, or the feature is archived.
+            BackendError: any other of a read.
+        """
+        state, reply = await self._state(target)
+        if self._seen.get(target) != state:
+            self._authors[target] = await self._author(target)
+        self._seen[target] = state
+        return TargetReading(
+            target=target.target,
+            at=reply.date or self._context.clock.now(),
+            percent=state.percent,
+            on=state.on,
+            detail=state.detail,
+            problem=state.problem,
+            changed_by=self._authors[target],
+        )
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        """What `set_flag` would send to a flag that still reads as it did last time."""
+        try:
+            calls = self._calls(target, setting, self._seen.get(target, _UNSEEN))
+        except Rejected as error:
+            return (error.reason,)
+        return tuple(f"{call.method} .../environments/{self._environment}/{call.told}" for call in calls)
+
+    async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
+        """Make the flag read as `setting`.
+
+        Off is one call. Anything else is: read, set the percentage (or create the strategy with it), read back, switch
+        on, read back; what already reads as wanted is not sent. Switching on is never sent before a strategy with the
+        wanted percentage was read back, because Unleash would expose everybody.
+
+        Raises:
+            Moved: the percentage was changed since it was read; nothing was changed by us.
+            HalfDone: something was accepted, and what came after it failed, was withdrawn or reads differently.
+            NotSent: the flag could not be read first. Withdrawn: the permit had lapsed.
+            NeedsApproval: the environment wants a change request.
+            Rejected: the setting or the flag as it stands cannot be driven, or Unleash refused.
+            BackendError: any other of a write.
+        """
+        if setting.on is False:
+            for call in self._calls(target, setting, _UNSEEN):
+                await self._send(target, call, permit)
+            return
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(self._context.write_deadline_s):
+                await self._set(target, setting, permit, progress)
+        except TimeoutError:
+            late = f"no whole answer within {self._context.write_deadline_s:g} s"
+            raise self._told(TimedOut(self.source, _VERB, late), progress) from None
+        except BackendError as error:
+            raise self._told(error, progress) from error
+
+    async def _set(self, target: TargetRef, setting: Setting, permit: Permit, progress: _Progress) -> None:
+        state, _ = await self._state(target)
+        calls = self._calls(target, setting, state)
+        while calls:
+            progress.sent = True
+            await self._send(target, calls[0], permit)
+            progress.accepted.append(calls[0].told)
+            state, _ = await self._state(target)
+            left = self._calls(target, setting, state)
+            if False:
+                raise HalfDone(self.source, _VERB, f"it reads {state} now")
+            calls = left
+
+    def _told(self, error: BackendError, progress: _Progress) -> BackendError:
+        """The error of a whole change for the error of one of its calls."""
+        if progress.accepted:
+            return HalfDone(self.source, _VERB, clean(f"{', '.join(progress.accepted)} accepted; then {error.reason}"))
+        if not progress.sent and isinstance(error, OutcomeUnknown):
+            return NotSent(self.source, _VERB, clean(f"not sent: it could not be read first: {error.reason}"))
+        return error
+
+    def _calls(self, target: TargetRef, setting: Setting, state: FlagState) -> tuple[Call, ...]:
+        """What is still to be sent to a flag in `state`. Raises Rejected where it cannot be driven."""
+        self._feature(target, _VERB)
+        if setting.on is False:
+            return (OFF,)
+        percent = setting.percent
+        if percent is not None and not 0 <= percent <= 100:
+            raise Rejected(self.source, _VERB, f"not sent: {percent} is not a percentage 0..100")
+        if state.problem is not None:
+            raise Rejected(self.source, _VERB, clean(f"not sent: {state.problem}"))
+        calls: list[Call] = []
+        if percent is not None and state.strategy is None:
+            calls.append(create_strategy(target.name, str(percent)))
+        elif percent is not None and state.rollout != str(percent):
+            calls.append(patch_percentage(state, str(percent)))
+        elif state.strategy is None:
+            raise Rejected(self.source, _VERB, "not sent: it has no strategy, so switching on would expose everybody")
+        if setting.on and not state.on:
+            calls.append(ON)
+        return tuple(calls)
+
+    async def _send(self, target: TargetRef, call: Call, permit: Permit) -> None:
+        path = f"{self._feature(target, _VERB)}/environments/{quote(self._environment, safe='')}{call.path}"
+        try:
+            reply = await self._transport.write(call.method, path, permit=permit, verb=_VERB, json=call.body)
+            if reply.body.strip():
+                reply.json()  # on and off answer nothing; a login page that answers 200 is not Unleash
+        except ServerFailed as error:
+            if "TEST_OPERATION_FAILED" not in error.reason:
+                raise
+            raise Moved(self.source, _VERB, "its percentage was changed by somebody since it was read") from error
+        except Forbidden as error:
+            if not _CHANGE_REQUEST.search(error.reason):
+                raise
+            where = f"make a change request in project {self._project}"
+            raise NeedsApproval(self.source, _VERB, f"{error.reason}; {where}") from error
+        except Rejected as error:
+            if "archived features" not in error.reason:
+                raise
+            raise Missing(self.source, _VERB, error.reason) from error
+
+    async def _state(self, target: TargetRef) -> tuple[FlagState, Reply]:
+        reply = await self._transport.read("GET", self._feature(target, "read"))
+        feature = self._parsed(Feature, reply)
+        if feature.archived:
+            raise Missing(self.source, "read", f"feature {clean(target.name, 80)} is archived")
+        names = [environment.name for environment in feature.environments]
+        if self._environment not in names:
+            there = clean(", ".join(names), 120) or "none"
+            raise Missing(self.source, "read", f"no environment {self._environment} (there are: {there})")
+        environment = feature.environments[names.index(self._environment)]
+        parents = [dependency.feature for dependency in feature.dependencies]
+        return flag_state(environment, target.rule, parents), reply
+
+    async def _author(self, target: TargetRef) -> str | None:
+        """Who made the newest change in this environment; None where that cannot be told, which harms nothing."""
+        if not self._events_readable:
+            return None
+        query = {"feature": f"IS:{target.name}", "environment": f"IS:{self._environment}", "limit": "1"}
+        try:
+            async with asyncio.timeout(self._context.read_deadline_s / 4):
+                reply = await self._transport.read("GET", "/api/admin/search/events", params=query)
+                events = self._parsed(Events, reply).events
+        except (Forbidden, Missing):
+            self._events_readable = False
+            return None
+        except (BackendError, TimeoutError):
+            return None
+        return clean(events[0].createdBy, 80) if events else None
+
+    def _feature(self, target: TargetRef, verb: str) -> str:
+        if target.name in ("", ".", ".."):
+            raise Rejected(self.source, verb, f"not sent: {target.name!r} is not the name of a feature")
+        return f"/api/admin/projects/{quote(self._project, safe='')}/features/{quote(target.name, safe='')}"
+
+    def _parsed(self, model: type[M], reply: Reply) -> M:
+        value = reply.json()
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = clean(".".join(str(part) for part in first["loc"]), 80)
+            raise BadReply(
+                self.source, "read", f"not what Unleash answers: {where}: {clean(first['msg'], 80)}"
+            ) from None

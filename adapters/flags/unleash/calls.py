@@ -1,0 +1,52 @@
+"""What is sent to Unleash: each write's method, path and body, how it is told, and its words when it refuses.
+
+Pure: the order of the calls and the sending are in `backend`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from adapters.flags.unleash.feature import FlagState
+from adapters.foreign import clean
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One write, and how it is told."""
+
+    method: str
+    path: str
+    """Below the environment."""
+    told: str
+    body: object = None
+
+
+ON = Call("POST", "/on", "on")
+OFF = Call("POST", "/off", "off")
+
+
+def create_strategy(feature: str, rollout: str) -> Call:
+    """A flag's first strategy, with the percentage it shall have, so that nobody is exposed beyond it."""
+    parameters = {"rollout": rollout, "stickiness": "default", "groupId": feature}
+    body = {"name": "flexibleRollout", "parameters": parameters}
+    return Call("POST", "/strategies", f"strategies flexibleRollout {rollout}", body)
+
+
+def patch_percentage(state: FlagState, rollout: str) -> Call:
+    """One field only: a PUT of the whole strategy would refill stickiness and groupId, and reshuffle who is exposed."""
+    path = "/parameters/rollout"
+    body = [{"op": "test", "path": path, "value": state.rollout}, {"op": "replace", "path": path, "value": rollout}]
+    strategy = state.strategy or ""
+    told = f"strategies/{clean(strategy, 40)} rollout {rollout}"
+    return Call("PATCH", f"/strategies/{quote(strategy, safe='')}", told, body)
+
+
+def words(body: bytes) -> str | None:
+    """Unleash's own words in an error: {name, message, details: [{message}]}."""
+    error = json.loads(body)
+    said = str(error["message"])
+    details = [str(detail["message"]) for detail in error.get("details") or [] if "message" in detail]
+    return said if not details or details[0] == said else f"{said}: {'; '.join(details[:3])}"

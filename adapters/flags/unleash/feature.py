@@ -1,0 +1,166 @@
+"""What Unleash says about a feature in one environment, and which single number of it we may drive.
+
+Here: the wire models of `GET /api/admin/projects/P/features/F` and of the event search, and the reading of them. Pure:
+no network. An enabled environment exposes everybody whom any of its strategies lets in, so a percentage means something
+only where there is exactly one strategy, a flexibleRollout without conditions, or where the plan names the strategy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from adapters.foreign import clean
+
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
+_SHOWN = 4
+"""Strategies named in a problem before the rest is counted."""
+
+
+class Strategy(BaseModel):
+    """One strategy of an environment."""
+
+    id: str
+    name: str
+    disabled: bool = False
+    parameters: dict[str, object] = Field(default_factory=dict)
+    constraints: list[object] = Field(default_factory=list)
+    segments: list[object] = Field(default_factory=list)
+
+    @property
+    def rollout(self) -> str | None:
+        """The percentage as Unleash stores it, which may be any text at all; None where there is none."""
+        value = self.parameters.get("rollout")
+        return value if isinstance(value, str) else None
+
+    def __str__(self) -> str:
+        share = f" {clean(self.rollout, 12)} %" if self.rollout is not None else ""
+        return clean(self.name, 40) + share + (" (disabled)" if self.disabled else "")
+
+
+class Environment(BaseModel):
+    """One environment of a feature."""
+
+    name: str
+    enabled: bool
+    strategies: list[Strategy]
+
+
+class Dependency(BaseModel):
+    """A parent feature; while it does not hold, nobody is exposed."""
+
+    feature: str
+
+
+class Feature(BaseModel):
+    """The answer to `GET /api/admin/projects/P/features/F`."""
+
+    name: str
+    archived: bool = False
+    environments: list[Environment]
+    dependencies: list[Dependency] = Field(default_factory=list)
+
+
+class Event(BaseModel):
+    """One change, from `GET /api/admin/search/events`."""
+
+    createdBy: str
+    createdAt: datetime
+
+
+class Events(BaseModel):
+    """The answer of the event search, newest first."""
+
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class FlagState:
+    """A feature in one environment, as far as it can be driven."""
+
+    on: bool
+    percent: float | None
+    """None where it cannot be told; see `problem`."""
+    strategy: str | None = None
+    """Id of the strategy we drive; None where there is none yet."""
+    rollout: str | None = None
+    """Its percentage as stored."""
+    detail: str = ""
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        share = "an unknown share" if self.percent is None else f"{self.percent:g} %"
+        return f"{share}, {'on' if self.on else 'off'}"
+
+
+def flag_state(environment: Environment, rule: str | None, parents: Sequence[str] = ()) -> FlagState:
+    """Which strategy we drive and what it reads; `problem` says why none can be driven.
+
+    Args:
+        rule: the strategy's id where the plan names one.
+        parents: features this one depends on, for the detail.
+    """
+    enabled = [strategy for strategy in environment.strategies if not strategy.disabled]
+    if rule is not None:
+        named = [strategy for strategy in environment.strategies if strategy.id == rule]
+        if not named:
+            gone = f"no strategy {clean(rule, 40)} ({_listed(environment.strategies, ids=True)})"
+            return FlagState(environment.enabled, None, problem=gone)
+        chosen = named[0]
+    elif not environment.strategies and not environment.enabled:
+        return FlagState(False, 0.0, detail="no strategy yet")
+    elif not environment.strategies:
+        return FlagState(True, 100.0, problem="switched on without a strategy: everybody is exposed")
+    elif len(enabled) != 1:
+        return FlagState(environment.enabled, None, problem=_not_one(environment.strategies, enabled))
+    else:
+        chosen = enabled[0]
+    detail = f"strategy {clean(chosen.id, 40)}"
+    others = [strategy for strategy in enabled if strategy is not chosen]
+    if others:
+        detail += f", beside {_listed(others)}"
+    if parents:
+        detail += f", depends on {clean(', '.join(parents), 80)}"
+    percent, problem = _percent(chosen)
+    conditions = _conditions(chosen)
+    if conditions and problem is None:
+        if rule is None:
+            problem = f"its strategy has {conditions}: {percent:g} % of whom cannot be told; name it with `rule:`"
+        else:
+            detail += f", with {conditions}"
+    return FlagState(environment.enabled, percent, chosen.id, chosen.rollout, detail, problem)
+
+
+def _percent(strategy: Strategy) -> tuple[float | None, str | None]:
+    if strategy.disabled:
+        return None, f"its strategy is disabled: {strategy}; enable it in Unleash"
+    if strategy.name != "flexibleRollout":
+        return None, f"its strategy is {clean(strategy.name, 40)}, which has no percentage"
+    if strategy.rollout is None or not _PERCENT.fullmatch(strategy.rollout) or float(strategy.rollout) > 100:
+        found = clean(strategy.parameters.get("rollout", "missing"), 30)
+        return None, f"its percentage is {found!r}, not 0 to 100"
+    return float(strategy.rollout), None
+
+
+def _conditions(strategy: Strategy) -> str:
+    """What narrows the people of whom the percentage is taken, in words."""
+    found = (("constraints", strategy.constraints), ("segments", strategy.segments))
+    return " and ".join(word for word, held in found if held)
+
+
+def _not_one(strategies: Sequence[Strategy], enabled: Sequence[Strategy]) -> str:
+    if not enabled:
+        return f"no strategy is enabled ({_listed(strategies)}); enable one in Unleash"
+    return f"{len(enabled)} strategies: {_listed(enabled)}; name one with `rule:`"
+
+
+def _listed(strategies: Sequence[Strategy], *, ids: bool = False) -> str:
+    if not strategies:
+        return "there is none"
+    names = [f"{clean(strategy.id, 40)} {strategy}" if ids else str(strategy) for strategy in strategies]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,27 @@
+"""Foreign text made fit to be seen: no control characters, no bidi overrides, one line, of bounded length.
+
+Everything a backend, a file or another program says passes through here once, where it enters.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_LINE_BREAKS = frozenset("\n\r\t\v\f\x85\u2028\u2029")
+_INVISIBLE = frozenset("\u200b\u2060\ufeff")
+
+
+def clean(text: object, limit: int = 300) -> str:
+    """`text` on one line, at most `limit` characters, with what could act on a terminal or mislead an eye removed.
+
+    Control characters (C0, C1, DEL), format characters (bidi overrides and isolates, zero-width), lone surrogates and
+    private-use characters are dropped; line breaks and tabs become spaces.
+    """
+    kept: list[str] = []
+    for char in str(text)[: limit * 8]:
+        if char in _LINE_BREAKS:
+            kept.append(" ")
+        elif char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"):
+            kept.append(char)
+    line = " ".join("".join(kept).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

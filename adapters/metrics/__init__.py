@@ -1,0 +1,1 @@
+"""Metrics backends, read only: one file each, named after the adapter."""

@@ -1,0 +1,160 @@
+"""From raw samples to events per tick: the counting that PromQL's own functions get wrong for young series. Pure.
+
+`increase()` and `rate()` extrapolate and miss the first value of a new series (prometheus/prometheus#3886), so a
+canary's first error is invisible to them. Counted here from raw samples of window + lookback instead:
+
+- A series counts the positive differences of consecutive samples. After a drop (the process restarted) it counts the
+  new value. A difference belongs to the tick of its later sample, by that sample's own timestamp.
+- A series whose first sample lies in the very first batch of samples of the whole metric (the backend itself knows
+  nothing older) starts from that first value: nobody knows when it was counted.
+- Any other series is new and counts from 0: its first value happened since the scrape before. That holds for an error
+  series born at 1 while its total had been there all along, which is why the first batch is that of all parts of the
+  metric together.
+- Unless that first value is more than `_JOIN_LIMIT` times the largest step any series of the total ever made: then it
+  is an old process that was not scraped for longer than the lookback and came back. It starts from its first value,
+  and the answer is marked partial. No burst of real errors is lost to this, as errors are bounded by the traffic.
+
+What no counting can recover: what a process counted between its last scrape and its death. Scrape intervals beyond
+three minutes are longer than the lookback's margin and are not supported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
+
+from adapters.contract import Window
+
+LOOKBACK_S = 300.0
+"""How far before the window anchors are looked for."""
+_JOIN_LIMIT = 20.0
+_BATCH = 0.9
+"""The first batch spans this much of a scrape interval: each target has its own moment in it, but what appears one
+whole interval after its own target's first scrape is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One raw series: its labels and its samples (unix seconds, value), oldest first."""
+
+    labels: Mapping[str, str]
+    samples: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which first values of a metric's series count from 0."""
+
+    batch_end: float
+    """Unix seconds; a series first seen up to here starts from its first value."""
+    limit: float
+    """A new series with a larger first value is an old process that came back."""
+
+    def is_new(self, first_at: float) -> bool:
+        return first_at > self.batch_end
+
+    @classmethod
+    def of(cls, total: Iterable[Series], parts: Iterable[Series]) -> Origin:
+        """The origin of one metric, from all series of its total and of its other parts, both arms."""
+        watched = [series for series in total if series.samples]
+        firsts = [series.samples[0][0] for series in (*watched, *parts) if series.samples]
+        between_s = spacing_s(watched)
+        if not firsts or between_s is None:
+            return cls(math.inf, 0.0)
+        steps = (later[1] - earlier[1] for series in watched for earlier, later in pairwise(series.samples))
+        return cls(min(firsts) + _BATCH * between_s, _JOIN_LIMIT * max(1.0, max(steps, default=0.0)))
+
+
+@dataclass(slots=True)
+class Counted:
+    """Events per tick index of some series together, and what was odd about them."""
+
+    by_tick: dict[int, float]
+    came_back: int = 0
+    """Series that joined with more history than they can have made since the last scrape."""
+
+
+def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Iterator[tuple[float, float]]:
+    """(time of the later sample, events since the sample before) of one clean counter series."""
+    previous = 0.0 if from_zero else None
+    for at, value in samples:
+        if previous is not None:
+            yield at, value - previous if value >= previous else value
+        previous = value
+
+
+def count(series: Iterable[Series], origin: Origin, window: Window) -> Counted:
+    """Events of `series` together in each tick of `window`; a tick without a sample is absent."""
+    ticks = Ticks(window)
+    counted = Counted({})
+    for one in series:
+        if not one.samples:
+            continue
+        first_at, first = one.samples[0]
+        from_zero = origin.is_new(first_at)
+        if from_zero and first > origin.limit:
+            from_zero = False
+            counted.came_back += ticks.index(first_at) is not None
+        for at, events in increases(one.samples, from_zero=from_zero):
+            index = ticks.index(at)
+            if index is not None:
+                counted.by_tick[index] = counted.by_tick.get(index, 0.0) + events
+    return counted
+
+
+def levels(series: Iterable[Series], window: Window) -> dict[int, float]:
+    """Mean over `series` of each one's last finite value, per tick of `window`; a tick without one is absent."""
+    ticks = Ticks(window)
+    by_tick: dict[int, list[float]] = {}
+    for one in series:
+        last: dict[int, float] = {}
+        for at, value in one.samples:
+            index = ticks.index(at)
+            if index is not None and math.isfinite(value):
+                last[index] = value
+        for index, value in last.items():
+            by_tick.setdefault(index, []).append(value)
+    return {index: fmean(values) for index, values in by_tick.items()}
+
+
+def cleaned(series: Iterable[Series], window: Window) -> tuple[list[Series], int]:
+    """The series without samples no counter has (NaN, infinite, negative), and how many of those the window held."""
+    ticks = Ticks(window)
+    kept: list[Series] = []
+    dirty = 0
+    for one in series:
+        samples = [sample for sample in one.samples if 0.0 <= sample[1] < math.inf]
+        if len(samples) < len(one.samples):
+            bad = (at for at, value in one.samples if not 0.0 <= value < math.inf)
+            dirty += sum(ticks.index(at) is not None for at in bad)
+        kept.append(Series(one.labels, samples))
+    return kept, dirty
+
+
+def spacing_s(series: Iterable[Series]) -> float | None:
+    """Median seconds between consecutive samples, or None where no series has two."""
+    gaps = [later[0] - earlier[0] for one in series for earlier, later in pairwise(one.samples)]
+    return median(gaps) if gaps else None
+
+
+def newest_at(series: Iterable[Series]) -> float | None:
+    """Time of the newest sample of all, unix seconds."""
+    return max((one.samples[-1][0] for one in series if one.samples), default=None)
+
+
+class Ticks:
+    """The ticks of a window, numbered from the epoch."""
+
+    def __init__(self, window: Window) -> None:
+        self.tick_s = window.tick_s
+        self.first = math.ceil(window.start.timestamp() / window.tick_s)
+        self.end = math.ceil(window.end.timestamp() / window.tick_s)
+        """First index after the window."""
+
+    def index(self, at: float) -> int | None:
+        """The tick that holds the moment `at` (unix seconds), or None where it is outside the window."""
+        index = math.floor(at / self.tick_s)
+        return index if self.first <= index < self.end else None

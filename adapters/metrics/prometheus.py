@@ -1,0 +1,269 @@
+"""Prometheus HTTP API v1 and what speaks it (VictoriaMetrics, Thanos, Mimir, Cortex). Read only.
+
+Needs leave to query and nothing more. A token is sent as a bearer; hosted services often take `basic` instead. `url`
+may carry a path prefix (`/prometheus`, `/api/prom`).
+
+Counts come from raw samples: an instant query of the operator's selector with a range appended, counted in
+`adapters.metrics.counters`. The arms are told apart here, by one label's value, so the text is sent as typed. A gauge
+that is a plain selector is read the same way; one that is an expression (a quantile) is evaluated by the server once
+per tick, and then its sample times are evaluation times: it can look fresher than it is by the server's lookback, and
+VictoriaMetrics repeats the last value it shows through the 30 s it hides (`search.latencyOffset`). Raw samples are not
+hidden.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from adapters.contract import (
+    BackendError,
+    BadReply,
+    Context,
+    Kind,
+    MetricQuery,
+    MetricReply,
+    Rejected,
+    Shape,
+    Window,
+)
+from adapters.metrics.counters import LOOKBACK_S, Series, Ticks
+from adapters.metrics.reading import Answer, counted, level
+from adapters.transport import HttpOptions, Reply, Transport
+
+if TYPE_CHECKING:
+    import httpx
+
+KINDS = (Kind.METRICS,)
+
+_AT_ONCE = 6
+_SKEW_S = 2.0
+"""A server clock further off than this is followed."""
+_WHOLE = {"nocache": "1", "partial_response": "false", "max_source_resolution": "0s"}
+"""No cached, no incomplete, no downsampled answer: the first is VictoriaMetrics' word, the others are Thanos'. Servers
+ignore what they do not know."""
+_SELECTOR = re.compile(
+    r"""\s* (?: [a-zA-Z_:][a-zA-Z0-9_:]* )? \s*
+        (?: \{ (?: [^{}"'`] | "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` )* \} )? \s*""",
+    re.VERBOSE,
+)
+
+
+class Options(HttpOptions):
+    """An HTTP API v1; nothing beyond what every HTTP adapter takes."""
+
+
+def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Prometheus:
+    """A backend for `options`; opens no connection.
+
+    Raises:
+        ConnectError: the secret is missing or cannot be sent, or the CA file is not there.
+    """
+    transport = Transport(
+        context.source,
+        options,
+        authorization=options.authorization(context.source),
+        read_deadline_s=context.read_deadline_s,
+        write_deadline_s=context.write_deadline_s,
+        explain=_explain,
+        client=client,
+    )
+    return Prometheus(context, transport)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request: raw samples of a selector, or an expression evaluated once per tick."""
+
+    text: str
+    raw: bool
+
+
+class Prometheus:
+    """A `MetricsBackend`."""
+
+    def __init__(self, context: Context, transport: Transport) -> None:
+        self.source = context.source
+        self.skew_s = 0.0
+        """How far the server's clock is ahead of ours, where that is more than two seconds, else 0."""
+        self._clock = context.clock
+        self._timeout = f"{context.read_deadline_s * 900:.0f}ms"  # the server gives up before we do
+        self._transport = transport
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
+        """One reply per query, in order, all as of one moment of the server's clock.
+
+        A text used by several metrics is asked once. A text the server refuses, or whose answer cannot be counted, is
+        that metric's problem.
+
+        Raises:
+            BackendError: no text got an answer, and not because of the texts.
+        """
+        now = self._clock.now() + timedelta(seconds=self.skew_s)
+        asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def answered(ask: _Ask) -> Answer | BackendError:
+            async with slots:
+                try:
+                    return await self._ask(ask, now, window)
+                except BackendError as error:
+                    return error
+
+        answers = dict(zip(asks, await asyncio.gather(*map(answered, asks)), strict=True))
+        errors = [answer for answer in answers.values() if isinstance(answer, BackendError)]
+        fatal = [error for error in errors if not isinstance(error, Rejected)]
+        if fatal and len(errors) == len(asks):
+            raise fatal[0]
+        return tuple(_reply(query, answers, window) for query in queries)
+
+    async def _ask(self, ask: _Ask, now: datetime, window: Window) -> Answer:
+        if ask.raw:
+            span_s = math.ceil(max(0.0, (now - window.start).total_seconds()) + LOOKBACK_S)
+            form = {"query": f"{ask.text.strip()}[{span_s}s]", "time": f"{now.timestamp():.3f}"}
+            reply = await self._read("/api/v1/query", form)
+            return self._answer(reply)
+        ticks = Ticks(window)
+        first = (ticks.first + 1) * ticks.tick_s
+        last = max(first, min(ticks.end * ticks.tick_s, now.timestamp()))
+        form = {"query": ask.text, "start": f"{first:.3f}", "end": f"{last:.3f}", "step": f"{ticks.tick_s:.3f}"}
+        answer = self._answer(await self._read("/api/v1/query_range", form))
+        return Answer(tuple(_evaluated(one, ticks.tick_s) for one in answer.series), answer.partial)
+
+    async def _read(self, path: str, form: Mapping[str, str]) -> Reply:
+        reply = await self._transport.read("POST", path, form={**form, **_WHOLE, "timeout": self._timeout})
+        if reply.date is not None:
+            # the header has whole seconds: on average the server is half a second further
+            ahead_s = (reply.date - self._clock.now()).total_seconds() + 0.5
+            self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
+        return reply
+
+    def _answer(self, reply: Reply) -> Answer:
+        """The series of a reply.
+
+        Raises:
+            BadReply: not this API's JSON.
+            Rejected: an error that came with 200, or an answer that holds no raw samples.
+        """
+        try:
+            envelope = _Envelope.model_validate_json(reply.body)
+        except ValidationError as error:
+            reply.json()  # has the better words where it is not JSON at all
+            where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+            raise BadReply(self.source, "read", f"not a Prometheus answer (at {self._transport.line(where)})") from None
+        if envelope.status != "success":
+            said = self._transport.line(envelope.error) or "no reason given"
+            raise Rejected(self.source, "read", f"answered an error with 200: {said}")
+        if envelope.data is None:
+            raise BadReply(self.source, "read", "not a Prometheus answer (no data)")
+        if not isinstance(envelope.data, _Matrix):
+            kind = self._transport.line(envelope.data.result_type, 40)
+            raise Rejected(self.source, "read", f"answered a {kind} where raw samples were expected")
+        if any(one.histograms for one in envelope.data.result):
+            raise Rejected(self.source, "read", "native histograms cannot be counted; use their _count")
+        partial = next((self._transport.line(warning) for warning in envelope.warnings or ()), None)
+        if partial is None and envelope.is_partial:
+            partial = "the backend says this answer is partial"
+        return Answer(tuple(Series(one.metric, one.values) for one in envelope.data.result), partial)
+
+
+def _asks(query: MetricQuery) -> dict[str, _Ask]:
+    """Part -> what to ask for it. Empty where the metric's own texts cannot be asked."""
+    texts = dict(query.texts())
+    if query.shape is Shape.GAUGE:
+        return {"value": _Ask(texts["value"], _is_selector(texts["value"]))} if "value" in texts else {}
+    if _cannot_ask(query) is not None:
+        return {}
+    return {part: _Ask(texts[part], raw=True) for part in _parts(query)}
+
+
+def _cannot_ask(query: MetricQuery) -> str | None:
+    texts = dict(query.texts())
+    for part in _parts(query):
+        if part not in texts:
+            return f"no {part} query"
+        if query.shape is not Shape.GAUGE and not _is_selector(texts[part]):
+            # some servers would answer an expression with a range appended, with numbers that are not raw samples
+            return f"the {part} query is not a plain selector (a metric name and {{matchers}}), so it cannot be counted"
+    return None
+
+
+def _parts(query: MetricQuery) -> tuple[str, ...]:
+    match query.shape:
+        case Shape.GAUGE:
+            return ("value",)
+        case Shape.GOOD_TOTAL:
+            return ("total", "good")
+        case Shape.COUNTS:
+            return ("total", "bad")
+
+
+def _is_selector(text: str) -> bool:
+    return bool(text.strip()) and _SELECTOR.fullmatch(text) is not None
+
+
+def _reply(query: MetricQuery, answers: Mapping[_Ask, Answer | BackendError], window: Window) -> MetricReply:
+    problem = _cannot_ask(query)
+    found: dict[str, Answer] = {}
+    for part, ask in _asks(query).items():
+        answer = answers[ask]
+        if isinstance(answer, BackendError):
+            problem = problem or f"{part}: {answer.reason}"
+        else:
+            found[part] = answer
+    if problem is not None:
+        return MetricReply(query.metric, problem=problem)
+    return level(query, found["value"], window) if query.shape is Shape.GAUGE else counted(query, found, window)
+
+
+def _evaluated(series: Series, tick_s: float) -> Series:
+    """Values evaluated at the end of a tick, moved into that tick; NaN (no data) dropped, so that it dates nothing."""
+    return Series(
+        series.labels,
+        [(at - tick_s / 2, value) for at, value in series.samples if not math.isnan(value)],
+    )
+
+
+def _explain(body: bytes) -> str | None:
+    """The `error` of `{"status": "error", "errorType": .., "error": ..}`."""
+    said = json.loads(body)["error"]
+    return said if isinstance(said, str) else None
+
+
+# -- wire ------------------------------------------------------------------------------------------------------------
+
+
+class _WireSeries(BaseModel):
+    metric: dict[str, str]
+    values: list[tuple[float, float]] = []
+    """(unix seconds, value); values are strings, "NaN" and "+Inf" among them."""
+    histograms: list[object] = []
+
+
+class _Matrix(BaseModel):
+    result_type: Literal["matrix"] = Field(alias="resultType")
+    result: list[_WireSeries]
+
+
+class _Other(BaseModel):
+    result_type: Literal["vector", "scalar", "string"] = Field(alias="resultType")
+
+
+class _Envelope(BaseModel):
+    status: str
+    data: Annotated[_Matrix | _Other, Field(discriminator="result_type")] | None = None
+    error: str = ""
+    warnings: list[str] | None = None
+    is_partial: bool = Field(default=False, alias="isPartial")

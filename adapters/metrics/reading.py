@@ -1,0 +1,108 @@
+"""From raw series to a metric's reply: which arm a series is, ticks put together, freshness, what is odd. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapters.contract import ArmLabels, Counts, Gauge, MetricQuery, MetricReply, Reading, Sample, Shape, Window
+from adapters.metrics.counters import Counted, Origin, Series, Ticks, cleaned, count, levels, newest_at, spacing_s
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a backend answered to one query text."""
+
+    series: tuple[Series, ...]
+    partial: str | None = None
+    """Why it is not whole, in the backend's words."""
+
+
+def counted(query: MetricQuery, answers: Mapping[str, Answer], window: Window) -> MetricReply:
+    """The reply for a metric of counts or of good and total.
+
+    Args:
+        answers: part ("total" and "bad" or "good") -> raw samples from before the window until now.
+
+    A tick of an arm has counts where its total has a sample; a part without one there adds nothing, so no error series
+    beside traffic is no error. A tick whose parts contradict each other (more bad than total) is dropped and counted
+    as dirty. Good series missing in both arms are a problem, not a hundred per cent of errors: the text is wrong.
+    """
+    part = "good" if query.shape is Shape.GOOD_TOTAL else "bad"
+    total, dirty = cleaned(answers["total"].series, window)
+    share, more_dirty = cleaned(answers[part].series, window)
+    dirty += more_dirty
+    if part == "good" and total and not share:
+        return MetricReply(query.metric, problem="no series matches the good query")
+    origin = Origin.of(total, share)
+    samples: list[dict[int, Sample]] = []
+    came_back = 0
+    for arm in (0, 1):
+        traffic = count(_of_arm(total, query.arms, arm), origin, window)
+        events = count(_of_arm(share, query.arms, arm), origin, window)
+        found = _counts(traffic, events, good=part == "good")
+        dirty += len(traffic.by_tick) - len(found)
+        came_back += traffic.came_back + events.came_back
+        samples.append(found)
+    odd = [answer.partial for answer in answers.values()]
+    odd.append(f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None)
+    odd.append(f"late start: {came_back} series came back with history" if came_back else None)
+    return _reply(query, samples, total, odd, window)
+
+
+def level(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
+    """The reply for a gauge: the mean over an arm's series of each one's last value in the tick; NaN is a gap."""
+    found = [_gauges(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
+    return _reply(query, found, answer.series, [answer.partial], window)
+
+
+def _counts(traffic: Counted, events: Counted, *, good: bool) -> dict[int, Sample]:
+    found: dict[int, Sample] = {}
+    for index, total in traffic.by_tick.items():
+        part = events.by_tick.get(index, 0.0)
+        if part <= total:
+            found[index] = Counts(total=total, bad=total - part if good else part)
+    return found
+
+
+def _gauges(values: Mapping[int, float]) -> dict[int, Sample]:
+    return {index: Gauge(value) for index, value in values.items()}
+
+
+def _reply(
+    query: MetricQuery,
+    samples: list[dict[int, Sample]],
+    dated: Iterable[Series],
+    odd: Iterable[str | None],
+    window: Window,
+) -> MetricReply:
+    """Put both arms' ticks on one axis. `dated` are the series whose newest samples tell each arm's freshness."""
+    canary, baseline = samples
+    tick_s = Ticks(window).tick_s
+    readings = tuple(
+        Reading(datetime.fromtimestamp(index * tick_s, UTC), canary.get(index), baseline.get(index))
+        for index in sorted(canary.keys() | baseline.keys())
+    )
+    series = list(dated)
+    reasons = list(dict.fromkeys(reason for reason in odd if reason))
+    return MetricReply(
+        query.metric,
+        readings,
+        canary_at=_utc(newest_at(_of_arm(series, query.arms, 0))),
+        baseline_at=_utc(newest_at(_of_arm(series, query.arms, 1))),
+        partial="; ".join(reasons) or None,
+        spacing_s=spacing_s(series),
+    )
+
+
+def _of_arm(series: Iterable[Series], arms: ArmLabels | None, arm: int) -> list[Series]:
+    """The series of the canary (0) or the baseline (1); without arms everything is the canary's."""
+    if arms is None:
+        return list(series) if arm == 0 else []
+    value = (arms.canary, arms.baseline)[arm]
+    return [one for one in series if one.labels.get(arms.label) == value]
+
+
+def _utc(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)

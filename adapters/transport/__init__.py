@@ -1,0 +1,13 @@
+"""The one HTTP client: deadlines, size cap, retries for reads only, redaction, sanitising, and the error tree.
+
+Every HTTP adapter builds its Options on `HttpOptions` and talks through one `Transport`. httpx is imported here and
+nowhere else, so a console whose plan names no HTTP backend never pays for it. What a path or a body means is the
+adapter's business, not this room's.
+"""
+
+from adapters.transport.client import MAX_BYTES, Transport
+from adapters.transport.options import Basic, HttpOptions
+from adapters.transport.reply import Explain, Reply
+from adapters.transport.trace import child_span, new_trace
+
+__all__ = ["MAX_BYTES", "Basic", "Explain", "HttpOptions", "Reply", "Transport", "child_span", "new_trace"]

@@ -1,0 +1,71 @@
+"""A call that brought no whole answer: which error of the contract's tree it is, and one line a human understands."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from adapters.contract import BackendError, BadReply, Cut, TimedOut, Unreachable
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+def fault(source: str, verb: str, error: httpx.HTTPError, *, sent: bool, where: str, deadline_s: float) -> BackendError:
+    """The error for what httpx raised.
+
+    Args:
+        sent: whether bytes of the request may have left; decides between NotSent and OutcomeUnknown.
+        where: host:port as shown to the operator.
+        deadline_s: the whole call's deadline, for the line.
+    """
+    if isinstance(error, _NEVER_SENT):
+        return Unreachable(source, verb, _why_unreachable(error, where))
+    if not sent:
+        return Unreachable(source, verb, f"the connection to {where} broke before anything was sent")
+    if isinstance(error, httpx.DecodingError):
+        return BadReply(source, verb, "the answer's compression cannot be read")
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut(source, verb, f"no whole answer within {deadline_s:g} s")
+    if isinstance(error, httpx.RemoteProtocolError):
+        return Cut(source, verb, f"{where} hung up, or its answer is not HTTP, before the answer was whole")
+    return Cut(source, verb, f"the connection to {where} broke before the answer was whole")
+
+
+def _why_unreachable(error: httpx.HTTPError, where: str) -> str:
+    """Only texts of our own and of the TLS library: what httpx says may quote the URL."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"no connection to {where} in time"
+    if isinstance(error, httpx.PoolTimeout):
+        return f"no free connection to {where} in time"
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy did not connect us to {where}"
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"certificate not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed with {where}: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
+        if isinstance(cause, socket.gaierror):
+            return f"no such host: {where}"
+        if isinstance(cause, ConnectionRefusedError):
+            return f"connection refused at {where}"
+        if isinstance(cause, OSError) and cause.errno:
+            return f"no connection to {where}: {(cause.strerror or 'network error').lower()}"
+    return f"no connection to {where}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The chain of causes, the members of exception groups included, most specific last; each once."""
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        found = queue.pop(0)
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        if isinstance(found, BaseExceptionGroup):
+            queue.extend(found.exceptions)
+        queue += [found.__cause__, found.__context__]

@@ -1,0 +1,119 @@
+"""The keys every HTTP adapter takes from a plan, and how its secrets become one Authorization header."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from adapters.registry import ConnectError
+from adapters.secret import Secret
+
+
+class Basic(BaseModel):
+    """HTTP Basic credentials: the user by value, the password by reference."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user: str
+    password: Secret
+
+    @field_validator("user")
+    @classmethod
+    def _no_colon(cls, user: str) -> str:
+        if ":" in user or not _fits_header(user):
+            raise ValueError("must be printable ASCII without a colon")
+        return user
+
+
+class HttpOptions(BaseModel):
+    """Where a backend is and how we show who we are. Secrets come by reference only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: str
+    """http or https; may carry a path prefix, never user:password."""
+    token: Secret | None = None
+    """Sent in the Authorization header, with the scheme the adapter's API wants."""
+    basic: Basic | None = None
+    org: str | None = None
+    """Tenant of a Mimir, Cortex or Loki style backend, sent as X-Scope-OrgID."""
+    ca: Path | None = None
+    """PEM bundle trusted beside the system's."""
+    proxy: str | None = None
+    """Proxy for this backend. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment hold."""
+
+    @field_validator("url")
+    @classmethod
+    def _plain_url(cls, url: str) -> str:
+        return _checked(url, path=True)
+
+    @field_validator("proxy")
+    @classmethod
+    def _plain_proxy(cls, proxy: str | None) -> str | None:
+        return None if proxy is None else _checked(proxy, path=False)
+
+    @field_validator("org")
+    @classmethod
+    def _header_org(cls, org: str | None) -> str | None:
+        if org is not None and not _fits_header(org):
+            raise ValueError("must be printable ASCII")
+        return org
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if self.token is not None and self.basic is not None:
+            raise ValueError("give token or basic, not both")
+        return self
+
+    def authorization(self, source: str, scheme: str = "Bearer") -> str | None:
+        """The Authorization header, or None where the plan names no secret.
+
+        Args:
+            source: the plan's name of the backend, for the error.
+            scheme: put before the token; "" sends the token as it is.
+
+        Raises:
+            ConnectError: the secret is missing, or cannot be sent in a header.
+        """
+        if self.basic is not None:
+            pair = f"{self.basic.user}:{self.basic.password.reveal(source, 'basic.password')}"
+            return f"Basic {base64.b64encode(pair.encode()).decode()}"
+        if self.token is None:
+            return None
+        token = self.token.reveal(source, "token")
+        check_header(source, "token", token)
+        return f"{scheme} {token}" if scheme else token
+
+
+def check_header(source: str, key: str, value: str) -> None:
+    """Raise ConnectError, without the value, if `value` cannot be sent in a header."""
+    if not _fits_header(value):
+        raise ConnectError(f"{source}: {key}: cannot be sent in a header (only printable ASCII, no line breaks)")
+
+
+def _fits_header(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable()
+
+
+def _checked(url: str, *, path: bool) -> str:
+    """`url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
+    if not _fits_header(url) or " " in url:
+        raise ValueError("must be printable ASCII without spaces")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("must begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold user:password; give the secret by reference")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    try:
+        _ = parts.port  # reading it is what validates it
+    except ValueError:
+        raise ValueError("has no usable port") from None
+    if parts.query or parts.fragment or (parts.path.strip("/") and not path):
+        raise ValueError("must not carry a query or fragment" + ("" if path else " or path"))
+    return url.rstrip("/")

@@ -1,0 +1,1 @@
+"""What we know, what we decided, and the application that shows it."""

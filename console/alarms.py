@@ -1,0 +1,26 @@
+"""What rings the bell: a metric that newly fails or goes stale, a request newly in doubt. Pure."""
+
+from __future__ import annotations
+
+from console.judge.verdict import VerdictState
+from console.plan.nouns import Role
+from console.state.values import State
+
+_RINGING = (VerdictState.FAIL, VerdictState.STALE)
+
+
+def standing(state: State) -> frozenset[str]:
+    """Every alarm that stands, one line each. Metrics that only inform never ring."""
+    ringing = {
+        f"{name} is {metric.verdict.state}"
+        for name, metric in state.metrics.items()
+        if metric.verdict is not None and metric.verdict.state in _RINGING and metric.metric.role is not Role.INFO
+    }
+    return frozenset(ringing | {f"request {request.id} is in doubt" for request in state.in_doubt})
+
+
+def alarms(before: State | None, after: State) -> tuple[str, ...]:
+    """Alarms that began between two States, sorted. What already stood when the console opened does not ring."""
+    if before is None:
+        return ()
+    return tuple(sorted(standing(after) - standing(before)))

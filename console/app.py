@@ -1,0 +1,265 @@
+"""The application: one screen over one State. It shows, asks and hands wishes over; it never acts and never waits.
+
+The newest State is pulled from the desk four times a second into one reactive that every pane is bound to. What a key
+may do is the gates' word; what a decision does is the engine's. Nothing here blocks, and nothing here is imported that
+the first frame does not need.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.containers import Horizontal
+from textual.driver import Driver
+from textual.events import Key as KeyEvent
+from textual.reactive import var
+
+from console.alarms import alarms
+from console.desk import Desk
+from console.events.evidence import Verb
+from console.palette import Keys
+from console.screens.ask import ChoiceScreen, NoteScreen
+from console.screens.card import DecisionCard
+from console.screens.drilldown import Drilldown
+from console.screens.help import Help
+from console.screens.leave import Leave, LeaveScreen
+from console.screens.modal import Modal
+from console.screens.place import PlaceScreen
+from console.state.intent import Intent
+from console.state.values import State, StepMark
+from console.terminal import TitledDriver, name_window
+from widgets.answer import AnswerLine
+from widgets.checklist import Checklist
+from widgets.header import HeaderLine, where
+from widgets.keys import KEYS, Key, KeyLine, impossible
+from widgets.log import DecisionLog
+from widgets.metrics import MetricsPane
+from widgets.pane import Pane
+from widgets.sources import SourcesLine
+from widgets.timeline import Timeline
+
+Answer = TypeVar("Answer")
+PaneType = TypeVar("PaneType", bound=Pane)
+
+PULL_S = 0.25
+_CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
+"""Their card opens although a hard gate is closed, to show which."""
+
+
+class WarRoom(App[int]):
+    """The war room of one rollout."""
+
+    CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Keys}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, key.action, key.label, id=key.id, tooltip=key.help, show=False) for key in KEYS if key.action
+    ]
+
+    state: var[State | None] = var(None)
+    """The newest State; None until the rollout is opened."""
+
+    def __init__(self, desk: Desk, *, title: str, observe: bool = False) -> None:
+        super().__init__(driver_class=TitledDriver)
+        self.theme = "ansi-dark"
+        self.desk = desk
+        self.title = title
+        self.observe = observe
+        self.window: Driver | None = None
+        """The driver, while it shows this application; only to name the window."""
+        self._window_title = ""
+        self._came_at = time.monotonic()
+        """When the newest State arrived, on the monotonic clock."""
+
+    def compose(self) -> ComposeResult:
+        yield HeaderLine().data_bind(WarRoom.state)
+        yield AnswerLine().data_bind(WarRoom.state)
+        yield MetricsPane().data_bind(WarRoom.state)
+        with Horizontal(id="middle"):
+            yield Timeline().data_bind(WarRoom.state)
+            yield Checklist().data_bind(WarRoom.state)
+        yield SourcesLine().data_bind(WarRoom.state)
+        yield DecisionLog().data_bind(WarRoom.state)
+        yield KeyLine(observe=self.observe).data_bind(WarRoom.state)
+
+    def on_mount(self) -> None:
+        self.query_one(MetricsPane).focus()
+        self.set_interval(PULL_S, self.pull)
+        self.call_after_refresh(self.desk.start)
+
+    # -- State in ----------------------------------------------------------------------------------------------------
+
+    def pull(self) -> None:
+        """Take what the desk has: the newest State, its answers, its end."""
+        ended = self.desk.ended()
+        if ended is not None:
+            # A Text, because a plain str would be wrapped and read for emphasis.
+            self.exit(return_code=2, message=Text(ended))
+            return
+        newest = self.desk.latest()
+        if newest is not None and newest is not self.state:
+            self._came_at = time.monotonic()
+            self.state = newest
+        for line in self.desk.refusals():
+            self.say(line, wrong=True)
+        self._tell_time()
+
+    def _tell_time(self) -> None:
+        """The header's clock runs on from the newest State, so that an engine that fell silent is seen to be."""
+        if self.state is not None and self.state.as_of is not None:
+            silent = timedelta(seconds=int(time.monotonic() - self._came_at))
+            self._room(HeaderLine).now = self.state.as_of + silent
+
+    def watch_state(self, before: State | None, after: State | None) -> None:
+        if after is None:
+            return
+        for screen in self.screen_stack:
+            if isinstance(screen, Modal):
+                screen.state = after
+        if alarms(before, after):
+            self.bell()
+        if before is None or len(before.stages) != len(after.stages) or len(before.metrics) != len(after.metrics):
+            self._place_panes(after)
+        title = f"{after.mode} {where(after)} {self.title}"
+        if title != self._window_title:
+            self._window_title = title
+            name_window(self.window, title)
+
+    def on_resize(self) -> None:
+        if self.state is not None:
+            self._place_panes(self.state)
+
+    def _place_panes(self, state: State) -> None:
+        """Give metrics and stages the rows they need where there are enough; the log takes the rest."""
+        height = self.size.height
+        metrics = 1 + 2 * len(state.metrics)
+        middle = 1 + max(len(state.stages), len(state.checklist))
+        spare = height - 4 - 3
+        self._room(MetricsPane).styles.height = max(min(metrics, spare - min(middle, spare // 2)), 2)
+        self.screen_stack[0].query_one("#middle").styles.height = max(min(middle, spare - min(metrics, spare // 2)), 2)
+
+    # -- answers out -------------------------------------------------------------------------------------------------
+
+    def say(self, line: str, *, wrong: bool = False) -> None:
+        """Answer the operator: a toast, and the advice line until the next key. `line` is plain text."""
+        self.notify(line, severity="warning" if wrong else "information", markup=False)
+        self._room(AnswerLine).said = line
+
+    def hand_over(self, intent: Intent | None) -> None:
+        """Give a wish to the engine; None is a card that was closed."""
+        if intent is not None and not self.desk.ask(intent):
+            self.say("NOT handed over: the engine's inbox is full; press the key again", wrong=True)
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+
+    def on_key(self, _event: KeyEvent) -> None:
+        self._room(AnswerLine).said = None
+
+    def why_not_key(self, key: Key) -> str | None:
+        """Why `key` can do nothing now, or None."""
+        return impossible(self.state, key.verb, self.observe) if key.verb is not None else None
+
+    def press(self, key: Key) -> None:
+        """Do what `key` does: the palette's way of pressing it."""
+        self.call_later(self.run_action, key.action)
+
+    def action_decide(self, name: str) -> None:
+        """Open the card of a verb, or say why not."""
+        verb = Verb(name)
+        if self._covered():
+            return
+        why = impossible(self.state, verb, self.observe)
+        if why is not None:
+            self.say(why, wrong=True)
+        state = self.state
+        if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
+            return
+        match verb:
+            case Verb.PLACE:
+                self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
+            case Verb.ACCEPT:
+                self._accept(state)
+            case Verb.ROLLBACK if state.running and _waiting(state) is not None:
+                self._card(Verb.CONFIRM, _waiting(state))
+            case _:
+                self._card(verb, None)
+
+    def _accept(self, state: State) -> None:
+        """Which of several changes is meant; one alone needs no question."""
+        options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
+        if state.edited is not None:
+            options.append(("plan", "the edited plan file"))
+        if len(options) == 1:
+            self._card(Verb.ACCEPT, options[0][0])
+        else:
+            self._open(ChoiceScreen(state, "Accept which change?", options), partial(self._card, Verb.ACCEPT))
+
+    def _card(self, verb: Verb, subject: str | None) -> None:
+        if self.state is not None and (subject is not None or verb not in (Verb.PLACE, Verb.ACCEPT)):
+            self._open(DecisionCard(self.state, verb, subject), self.hand_over)
+
+    def action_note(self) -> None:
+        """Ask for a line for the log."""
+        if not self._covered():
+            self._open(NoteScreen(self.state), self.hand_over)
+
+    def action_details(self) -> None:
+        """Open the selected metric."""
+        self._room(MetricsPane).action_ask()
+
+    def action_select(self, rows: int) -> None:
+        """Move the metrics' cursor."""
+        self._room(MetricsPane).action_move(rows)
+
+    def on_metrics_pane_asked(self, message: MetricsPane.Asked) -> None:
+        message.stop()
+        if not self._covered() and self.state is not None:
+            self.push_screen(Drilldown(self.state, message.metric))
+
+    def action_help(self) -> None:
+        """Open the help page."""
+        if not self._covered():
+            self.push_screen(Help(self.state, self.observe))
+
+    def action_help_quit(self) -> None:
+        """What ctrl+c says: here it does not quit."""
+        self.say("q quits; nothing was sent")
+
+    async def action_quit(self) -> None:
+        """Leave; ask first while something is in flight."""
+        if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
+            return
+        if self.desk.busy() is None:
+            self._leave(Leave.WAITED)
+        else:
+            self.push_screen(LeaveScreen(self.state, self.desk.busy), self._leave)
+
+    def _leave(self, how: Leave | None) -> None:
+        if how is not None:
+            self.desk.stop(how is Leave.UNKNOWN)
+            self.exit(0)
+
+    # -- screens -----------------------------------------------------------------------------------------------------
+
+    def _covered(self) -> bool:
+        """Whether something is open over the war room: keys that slipped past it do nothing."""
+        return any(isinstance(screen, Modal) for screen in self.screen_stack)
+
+    def _open(self, screen: Modal[Answer | None], then: Callable[[Answer | None], None]) -> None:
+        self.push_screen(screen, then)
+
+    def _room(self, pane: type[PaneType]) -> PaneType:
+        """A pane of the war room itself, whatever is open over it."""
+        return self.screen_stack[0].query_one(pane)
+
+
+def _waiting(state: State) -> str | None:
+    """Id of the first manual rollback step that waits for a person."""
+    return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)

@@ -1,0 +1,167 @@
+"""Arguments in, exit code out. Every error a user can meet becomes one plain line on stderr here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from console.cli.exits import Exit
+
+EPILOG = """\
+exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused  4 outcome unknown  5 moved by somebody else  6 journal
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help()
+        return Exit.USAGE
+    try:
+        return int(_dispatch(options))
+    except KeyboardInterrupt:
+        print("warroom: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    command: str = options.command
+    if command in ("run", "demo"):
+        from console.cli import watch
+
+        return watch.run(options) if command == "run" else watch.demo(options)
+    if command == "check":
+        from console.cli import check
+
+        return check.check(options)
+    if command in ("status", "log"):
+        from console.cli import show
+
+        return show.status(options) if command == "status" else show.log(options)
+    from console.cli import verbs
+
+    return verbs.act(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="warroom",
+        description="Watch a risky rollout, decide with evidence, undo it safely.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_screens(commands)
+    _add_readers(commands)
+    _add_verbs(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """--version, which looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from console.version import version
+
+        print(f"warroom {version()}")
+        parser.exit()
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _journal(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--journal", metavar="PATH", help="SQLite file (default: $WARROOM_JOURNAL, else in your state directory)"
+    )
+
+
+def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
+    run = commands.add_parser("run", help="open the war room for a plan")  # type: ignore[attr-defined]
+    run.add_argument("plan", metavar="PLAN", type=Path)
+    _journal(run)
+    demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")  # type: ignore[attr-defined]
+    demo.add_argument(
+        "--scenario", default="error_spike", choices=SCENARIOS, help="what goes wrong (default: error_spike)"
+    )
+    demo.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times faster than real time (default: 1)")
+    demo.add_argument("--seed", type=int, default=1, help="another seed, another world")
+    demo.add_argument("--svg", type=Path, metavar="FILE", help="no screen: write a picture of it and exit")
+    demo.add_argument("--moment", default="failing", choices=MOMENTS, help="what the picture shows (default: failing)")
+    demo.add_argument("--size", default="100x30", type=_size, metavar="WxH", help="of the picture (default: 100x30)")
+    _journal(demo)
+
+
+def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
+    check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")  # type: ignore[attr-defined]
+    check.add_argument("plan", metavar="PLAN", type=Path)
+    status = commands.add_parser("status", help="where a rollout stands, read now; sends nothing")  # type: ignore[attr-defined]
+    status.add_argument("plan", metavar="PLAN", type=Path)
+    status.add_argument("--json", action="store_true", help="everything, as JSON")
+    _journal(status)
+    log = commands.add_parser("log", help="decisions: who, when, why, on which evidence")  # type: ignore[attr-defined]
+    log.add_argument(
+        "which", nargs="?", metavar="ROLLOUT|DECISION", help="one rollout, or one decision with its evidence"
+    )
+    log.add_argument("--json", action="store_true", help="as JSON Lines")
+    _journal(log)
+
+
+def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
+    for verb, what in VERBS.items():
+        parser = commands.add_parser(verb, help=what)  # type: ignore[attr-defined]
+        parser.add_argument("plan", metavar="PLAN", type=Path)
+        parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
+        parser.add_argument(
+            "--expect-stage", type=int, metavar="N", help="refuse unless N stages are reached (0: none)"
+        )
+        parser.add_argument("--override", action="store_true", help="although a gate is closed; needs --reason")
+        parser.add_argument("--confirm", default="", metavar="WORD", help="the word a manual or one-way step asks for")
+        if verb in ("accept", "confirm", "place"):
+            parser.add_argument("--subject", metavar="WHAT", help=SUBJECTS[verb])
+        _journal(parser)
+
+
+SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
+MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
+VERBS = {
+    "promote": "go to the next stage, if its gates hold",
+    "halt": "nobody moves forward until resume",
+    "resume": "end a halt",
+    "rollback": "carry out the rollback checklist, or go on with it",
+    "note": "write a line into the journal",
+    "place": "say at which stage an ambiguous opening stands",
+    "accept": "accept a drifted target or an edited plan",
+    "confirm": "confirm a manual rollback step as done",
+    "close": "close the rollout",
+}
+SUBJECTS = {"accept": 'a target, or "plan"', "confirm": "the step's id", "place": "stages reached: a number"}
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.1 <= speed <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.1 to 100")
+    return speed
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and 20 <= int(width) <= 400 and 5 <= int(height) <= 200):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size like 80x24")
+    return int(width), int(height)

@@ -1,0 +1,40 @@
+"""Where the journal is, and how it is opened for each kind of command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.journal.contract import Journal
+
+
+def journal_path(given: str | None) -> Path:
+    """--journal, else $WARROOM_JOURNAL, else journal.db in the user's state directory.
+
+    Raises:
+        ValueError: a URL; only SQLite files are journals in this version. One plain line.
+    """
+    chosen = given or os.environ.get("WARROOM_JOURNAL")
+    if chosen:
+        if "://" in chosen:
+            raise ValueError(
+                f"journal {chosen.split('://', 1)[0]}://: only a SQLite file can be a journal; give a path"
+            )
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_state_path
+
+    return user_state_path("warroom") / "journal.db"
+
+
+def connector(path: Path) -> Callable[[], Journal]:
+    """A function that opens the journal at `path`; it raises Broken."""
+
+    def connect() -> Journal:
+        from console.journal.sqlite import SqliteJournal
+
+        return SqliteJournal(path)
+
+    return connect

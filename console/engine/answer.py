@@ -1,0 +1,26 @@
+"""What became of an intent, for whoever asked: a toast on the screen, an exit code on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Result(StrEnum):
+    """How an intent ended."""
+
+    ACCEPTED = "accepted"
+    """Recorded, and every call it made was accepted."""
+    REFUSED = "refused"
+    """A gate is closed, the journal cannot be written, or a backend said no."""
+    UNKNOWN = "unknown"
+    """A call's outcome is unknown; a read will tell."""
+    MOVED = "moved"
+    """Somebody else moved the rollout first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    result: Result
+    line: str
+    """One plain line: what happened and what to do."""

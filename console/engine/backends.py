@@ -1,0 +1,100 @@
+"""The plan's backends, connected: who is asked about which target and metric, and what a verb would send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from adapters import registry
+from adapters.contract import (
+    Backend,
+    Capabilities,
+    Clock,
+    Context,
+    DeployBackend,
+    FlagBackend,
+    Kind,
+    MetricReply,
+    MetricsBackend,
+    Permit,
+    Setting,
+    TargetReading,
+    Window,
+)
+from console.plan.nouns import BackendSpec, Metric, Plan, Target
+
+
+class Backends:
+    """One connected backend per entry of the plan.
+
+    Raises:
+        ConnectError, UnknownAdapter (adapters.registry): an option or a secret cannot be used. One plain line.
+    """
+
+    def __init__(self, plan: Plan, clock: Clock, state_dir: Path) -> None:
+        self.plan = plan
+        self._by_name: Mapping[str, Backend] = {
+            name: _connect(spec, plan, clock, state_dir) for name, spec in plan.backends.items()
+        }
+
+    def targets_of(self, source: str) -> list[Target]:
+        return [target for target in self.plan.targets.values() if target.backend == source]
+
+    def metrics_of(self, source: str) -> list[Metric]:
+        return [metric for metric in self.plan.metrics.values() if metric.backend == source]
+
+    async def read_target(self, target: Target) -> TargetReading:
+        """One reading within the read deadline. Raises BackendError, TimeoutError."""
+        backend = cast("DeployBackend | FlagBackend", self._by_name[target.backend])
+        async with asyncio.timeout(self.plan.timing.read_deadline_s):
+            return await backend.read_target(target.ref)
+
+    async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
+        """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
+        backend = cast(MetricsBackend, self._by_name[source])
+        async with asyncio.timeout(self.plan.timing.read_deadline_s):
+            return await backend.read_metrics([metric.query for metric in metrics], window)
+
+    async def set(self, target: Target, setting: Setting, permit: Permit) -> None:
+        """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError."""
+        backend = self._by_name[target.backend]
+        async with asyncio.timeout(self.plan.timing.write_deadline_s):
+            if target.kind is Kind.FLAGS:
+                await cast(FlagBackend, backend).set_flag(target.ref, setting, permit)
+            else:
+                await cast(DeployBackend, backend).set_weight(target.ref, setting.percent or 0, permit)
+
+    async def pause(self, target: Target, permit: Permit) -> None:
+        """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
+        async with asyncio.timeout(self.plan.timing.write_deadline_s):
+            await cast(DeployBackend, self._by_name[target.backend]).pause(target.ref, permit)
+
+    async def resume(self, target: Target, permit: Permit) -> None:
+        """Let a paused backend go on. Raises BackendError, TimeoutError."""
+        async with asyncio.timeout(self.plan.timing.write_deadline_s):
+            await cast(DeployBackend, self._by_name[target.backend]).resume(target.ref, permit)
+
+    def capabilities(self, target: Target) -> Capabilities:
+        return cast("DeployBackend | FlagBackend", self._by_name[target.backend]).capabilities(target.ref)
+
+    def calls(self, target: Target, setting: Setting) -> tuple[str, ...]:
+        """What setting a target would send, one line each. Sends nothing."""
+        return cast("DeployBackend | FlagBackend", self._by_name[target.backend]).calls(target.ref, setting)
+
+    async def aclose(self) -> None:
+        await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)
+
+
+def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path) -> Backend:
+    adapter = registry.load(spec.adapter)
+    context = Context(
+        source=spec.name,
+        rollout=plan.rollout,
+        clock=clock,
+        read_deadline_s=plan.timing.read_deadline_s,
+        write_deadline_s=plan.timing.write_deadline_s,
+        state_dir=state_dir,
+    )
+    return adapter.connect(adapter.options.model_validate(dict(spec.options)), context)

@@ -1,0 +1,43 @@
+"""Clocks: the machine's own, and one that runs faster for demos."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+
+def _boottime() -> float:
+    """Seconds since boot including suspend, where the kernel has such a clock."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class SystemClock:
+    """The machine's time. `monotonic` counts suspend, so a laptop that slept does not act late."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return _boottime()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class FastClock:
+    """Time that runs `speed` times as fast from the moment it is made. Only for worlds that are simulated."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+        self._began = datetime.now(UTC)
+        self._zero = _boottime()
+
+    def now(self) -> datetime:
+        return self._began + timedelta(seconds=(_boottime() - self._zero) * self.speed)
+
+    def monotonic(self) -> float:
+        return self._zero + (_boottime() - self._zero) * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)

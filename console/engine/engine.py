@@ -1,0 +1,233 @@
+"""The engine: one rollout, opened or joined, polled, judged, acted upon, until it is told to stop.
+
+A screen runs it in a thread of its own (`desk`), a headless verb awaits it. It publishes frozen States through
+`on_state`, which must not block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adapters.contract import Clock
+from adapters.foreign import clean
+from console.engine.actions import Actions
+from console.engine.answer import Answer, Result
+from console.engine.backends import Backends
+from console.engine.identity import actor
+from console.engine.opening import begin, opened, resumed
+from console.engine.planfile import PlanFile
+from console.engine.pollers import Pollers
+from console.engine.previews import previews
+from console.engine.record import Record
+from console.engine.requests import Requests
+from console.engine.rollback import Runner
+from console.events.evidence import Verb
+from console.events.kinds import Event, VerdictChanged
+from console.journal.contract import Broken, Journal
+from console.plan.nouns import Plan
+from console.state.assess import assess
+from console.state.fold import blank, fold
+from console.state.intent import Intent
+from console.state.values import JournalHealth, State, StepMark
+
+RESTART_S = 1.0
+"""How long a task that died is left alone before it is started again."""
+BEAT_S = 0.25
+"""How often other consoles' events are looked for and the newest State is published."""
+
+
+class Engine:
+    """Polls, records and acts for one rollout of one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Journal,
+        clock: Clock,
+        state_dir: Path,
+        version: str,
+        on_state: Callable[[State], None],
+    ) -> None:
+        self.plan = plan
+        self._journal = journal
+        self._clock = clock
+        self._state_dir = state_dir
+        self._version = version
+        self._on_state = on_state
+        self._actor = actor()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._intents: set[asyncio.Task[Answer]] = set()
+        self._changed = True
+
+    async def open(self) -> None:
+        """Connect the backends and open or join the rollout. Sends nothing.
+
+        Raises:
+            ConnectError, UnknownAdapter: a backend's options cannot be used.
+            Broken: the journal cannot be read. One that cannot be written opens UNJOURNALED.
+        """
+        self._backends = Backends(self.plan, self._clock, self._state_dir)
+        state, held = await self._opened()
+        if state.plan.digest != self.plan.digest:
+            await self._backends.aclose()
+            self._backends = Backends(state.plan, self._clock, self._state_dir)
+        self.record = Record(self._journal, replace(state, operator=self._actor), self._on_change, held)
+        self._pollers = Pollers(self.record, self._backends, self._clock)
+        self._requests = Requests(self.record, self._clock, self._actor)
+        self.runner = Runner(
+            self.record,
+            self._requests,
+            self._clock,
+            backends=lambda: self._backends,
+            hurry=lambda source: self._pollers.hurry(source),
+            look=lambda target, within_s: self._pollers.look(target, within_s),
+        )
+        self._actions = Actions(
+            self.record,
+            self._requests,
+            self.runner,
+            self._clock,
+            self._actor,
+            backends=lambda: self._backends,
+            hurry=lambda source: self._pollers.hurry(source),
+            edited_plan=lambda: self._plan_file.edited,
+        )
+        self._plan_file = PlanFile(self.record, self.plan)
+
+    def _on_change(self) -> None:
+        self._changed = True
+
+    async def _opened(self) -> tuple[State, list[Event]]:
+        """The state to go on from, and what could not be written yet."""
+        rollout = self._journal.open_run(self.plan.rollout)
+        if rollout is not None:
+            return resumed(self._journal, rollout, self.plan.path), []
+        event = await opened(self.plan, self._backends, self._clock, self._actor, self._version)
+        try:
+            return begin(self._journal, self.plan, event), []
+        except Broken as error:
+            state = fold(blank(self.plan, self._journal.next_run(self.plan.rollout)), event)
+            return replace(state, journal=JournalHealth(broken=str(error), held=1)), [event]
+
+    def start(self) -> None:
+        """Begin polling and publishing; returns at once."""
+        self._keep("pollers", lambda: self._pollers.run())
+        self._keep("beat", self._beat)
+
+    def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.create_task(self._supervised(name, work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _supervised(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `work` for ever: what it dies of is shown as the console's own fault, and it is started again."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # the last net: a task that dies silently would leave a calm, dead screen
+                causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+                self.record.replace(fault=f"{name}: {type(causes[0]).__name__}: {clean(causes[0])}; restarted")
+                await asyncio.sleep(RESTART_S)
+
+    async def answered(self) -> None:
+        """Returns once every source has been asked once."""
+        await self._pollers.answered()
+
+    def state(self) -> State:
+        """The newest State, assessed now."""
+        assessed = assess(self.record.state, self._clock.now())
+        return replace(assessed, previews=previews(assessed, self._backends))
+
+    async def act(self, intent: Intent) -> Answer:
+        """Carry out one intent; runs beside others (a rollback overtakes a promote)."""
+        task = asyncio.create_task(self._actions.act(intent), name=f"act {intent.verb}")
+        self._intents.add(task)
+        task.add_done_callback(self._intents.discard)
+        await asyncio.wait({task})
+        if task.cancelled():
+            return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
+        answer = task.result()
+        if intent.verb is Verb.ACCEPT and intent.subject == "plan":
+            await self._rewire()
+        return answer
+
+    def busy(self) -> str | None:
+        """What this console has in flight, or None."""
+        flying = [f"{request.target} -> {request.setting}" for request in self._requests.in_flight]
+        if self.record.state.running:
+            flying.append("the rollback's automatic steps")
+        return ", ".join(flying) or None
+
+    async def finish_rollback(self) -> None:
+        """Wait for the automatic rollback steps under way, bounded by their deadlines."""
+        steps = sum(entry.mark is not StepMark.DONE for entry in self.record.state.checklist)
+        timing = self.record.state.plan.timing
+        bound_s = steps * (timing.write_deadline_s + 2 * self.record.state.plan.hold_s) + 10.0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(bound_s):
+                await self.runner.idle.wait()
+
+    async def settled(self) -> None:
+        """Wait until no intent of this console is being carried out any more."""
+        while self._intents:
+            await asyncio.wait(set(self._intents))
+
+    async def close(self) -> None:
+        """Stop: cut off what is in flight (settled as unknown), write what is held, close the backends."""
+        await self.runner.stop()
+        for task in (*self._intents, *self._tasks):
+            task.cancel()
+        if pending := {*self._intents, *self._tasks}:
+            await asyncio.wait(pending)
+        await self._backends.aclose()
+        await self.record.drain()
+
+    async def _beat(self) -> None:
+        beats = 0
+        while True:
+            await self.record.catch_up()
+            await self._requests.reconcile()
+            if beats % 4 == 0:
+                self._plan_file.look()
+                await self.record.retry()
+            if self._changed or beats % 4 == 0:
+                self._changed = False
+                state = self.state()
+                await self._say_verdicts(state)
+                self._on_state(state)
+            beats += 1
+            await asyncio.sleep(BEAT_S)
+
+    async def _say_verdicts(self, assessed: State) -> None:
+        """Record a verdict that took another state, once."""
+        for name, entry in assessed.metrics.items():
+            verdict = entry.verdict
+            if verdict is None or entry.read_at is None or entry.said == verdict.state.value:
+                continue
+            await self.record.now(
+                VerdictChanged(
+                    at=self._clock.now(),
+                    metric=name,
+                    was=entry.said or "unknown",
+                    became=verdict.state.value,
+                    reason=verdict.reason,
+                )
+            )
+
+    async def _rewire(self) -> None:
+        """Poll and call the backends of the plan that was accepted just now."""
+        plan = self.record.state.plan
+        if plan.digest == self._backends.plan.digest:
+            return
+        before, self._backends = self._backends, Backends(plan, self._clock, self._state_dir)
+        for task in tuple(self._tasks):
+            if task.get_name() == "pollers":
+                task.cancel()
+        self._pollers = Pollers(self.record, self._backends, self._clock)
+        self._keep("pollers", lambda: self._pollers.run())
+        await before.aclose()

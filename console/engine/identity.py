@@ -1,0 +1,58 @@
+"""Who is at the keyboard: the real uid; under sudo, the uid of the nearest ancestor process with another one.
+
+What the environment says (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compared with anything.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from pathlib import Path
+
+from adapters.foreign import clean
+from console.events.evidence import Actor
+
+_CLAIMS = ("SUDO_USER", "SSH_CLIENT", "SSH_CONNECTION")
+
+
+def _parent_and_uid(pid: int) -> tuple[int, int] | None:
+    """Parent process and real uid of `pid`, from /proc; None where there is no such file."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    try:
+        return int(fields["PPid"]), int(fields["Uid"].split()[0])
+    except (KeyError, ValueError, IndexError):
+        return None
+
+
+def operator_uid() -> int:
+    """The uid that stands for the person: ours, or under sudo the nearest ancestor's that differs."""
+    mine = os.getuid()
+    if mine != 0 or "SUDO_UID" not in os.environ:
+        return mine
+    pid = os.getpid()
+    for _ in range(64):
+        found = _parent_and_uid(pid)
+        if found is None:
+            return mine
+        pid, uid = found
+        if uid != mine:
+            return uid
+        if pid <= 1:
+            return mine
+    return mine
+
+
+def actor() -> Actor:
+    """This process's operator."""
+    uid = operator_uid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = f"uid {uid}"
+    claims = {name: clean(os.environ[name], 120) for name in _CLAIMS if os.environ.get(name)}
+    return Actor(uid=uid, user=clean(user, 64), host=clean(socket.gethostname(), 64), pid=os.getpid(), claims=claims)

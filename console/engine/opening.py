@@ -1,0 +1,131 @@
+"""Opening a rollout: join the open run of a plan, or begin one with a snapshot of what every target reads now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapters.contract import BackendError, Clock, TargetReading
+from console.engine.backends import Backends
+from console.events.evidence import Actor
+from console.events.kinds import DecisionTaken, RolloutOpened
+from console.journal.contract import Broken, Journal, Raced
+from console.plan.load import parse
+from console.plan.nouns import Plan, Target
+from console.plan.problems import PlanError
+from console.state.fold import blank, fold
+from console.state.values import State
+
+
+def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None, tuple[int, ...]]:
+    """(stages reached, stages the readings fit). Reached is None when that is not exactly one.
+
+    Everything at nothing is stage 0. Otherwise stage k fits when every target touched up to k reads as last set there
+    and every target first touched later reads as nothing; a manual stage is invisible, so it fits wherever the stage
+    before it does.
+    """
+    touched = {name for stage in plan.stages for name in stage.sets}
+    if any(name not in readings for name in touched):
+        return None, ()
+    if all(readings[name].exposure == 0 for name in touched):
+        return 0, (0,)
+    fits = [number for number in range(len(plan.stages) + 1) if _fits(plan, number, touched, readings)]
+    return (fits[0] if len(fits) == 1 else None), tuple(fits)
+
+
+def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, TargetReading]) -> bool:
+    expected = {name: setting for stage in plan.stages[:number] for name, setting in stage.sets.items()}
+    for name in touched:
+        if name in expected:
+            if not readings[name].satisfies(expected[name]):
+                return False
+        elif readings[name].exposure != 0:
+            return False
+    return True
+
+
+async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[str, str]]:
+    """(readings, why the rest could not be read), of every target of the plan, each within its read deadline."""
+    readings: dict[str, TargetReading] = {}
+    unread: dict[str, str] = {}
+
+    async def read(target: Target) -> None:
+        try:
+            readings[target.name] = await backends.read_target(target)
+        except BackendError as error:
+            unread[target.name] = str(error)
+        except TimeoutError:
+            unread[target.name] = f"{target.backend}: no answer within {backends.plan.timing.read_deadline_s:g} s"
+
+    await asyncio.gather(*(read(target) for target in backends.plan.targets.values()))
+    return readings, unread
+
+
+async def opened(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
+    """The event that begins a rollout of `plan` now. Reads every target; sends nothing."""
+    readings, unread = await snapshot(backends)
+    reached, candidates = infer(plan, readings)
+    return RolloutOpened(
+        at=clock.now(),
+        who=actor,
+        plan_digest=plan.digest,
+        plan_text=plan.text,
+        readings=tuple(readings[name] for name in plan.targets if name in readings),
+        unread=unread,
+        reached=reached,
+        candidates=candidates,
+        warroom=version,
+    )
+
+
+def resumed(journal: Journal, rollout: str, path: str) -> State:
+    """The state of a rollout in the journal: its own plan, and every event and sample folded.
+
+    Raises:
+        Broken: the journal cannot be read, or the plan it holds is not one this version can read.
+    """
+    entries = journal.history(rollout)
+    plans: dict[str, Plan] = {}
+    first: Plan | None = None
+    for entry in entries:
+        event = entry.event
+        text: str | None = None
+        if isinstance(event, RolloutOpened) or (isinstance(event, DecisionTaken) and event.plan_text is not None):
+            text = event.plan_text
+        if text is not None:
+            plan = _replayed(text, path, rollout)
+            plans[plan.digest] = plan
+            first = first or plan
+    if first is None:
+        raise Broken(f"journal: {rollout} has no opening")
+    state = blank(first, rollout, plans)
+    for entry in entries:
+        state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
+    return state
+
+
+def _replayed(text: str, path: str, rollout: str) -> Plan:
+    try:
+        return parse(text, path)
+    except PlanError as error:
+        raise Broken(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
+
+
+def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
+    """Record the opening, or join whoever opened the same run first.
+
+    Raises:
+        Broken: the journal cannot be written.
+    """
+    rollout = journal.next_run(plan.rollout)
+    try:
+        seq = journal.append(rollout, event)
+    except Raced:
+        return resumed(journal, rollout, plan.path)
+    return fold(blank(plan, rollout), event, seq)
+
+
+def state_dir(journal: Path) -> Path:
+    """Where adapters may keep what they need between processes: beside the journal."""
+    return journal.parent

@@ -1,0 +1,181 @@
+"""One task per source: read its targets and metrics, record what came, back off while it fails, never die silently."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+
+from adapters.contract import BackendError, Clock, MetricReply, Throttled, Window
+from adapters.foreign import clean
+from console.engine.backends import Backends
+from console.engine.record import Record
+from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
+from console.plan.nouns import Target
+from console.state.values import State
+
+HISTORY_S = 900.0
+"""How far back the first read of a metric goes, so that the baseline has a past."""
+LONGEST_GAP_S = 3600.0
+"""How far back a read goes after a pause."""
+SLOWEST = 4
+"""A failing source is asked at most this many times more rarely."""
+
+
+class Pollers:
+    """Reads every source of the plan until cancelled."""
+
+    def __init__(self, record: Record, backends: Backends, clock: Clock) -> None:
+        self._record = record
+        self._backends = backends
+        self._clock = clock
+        self._wake = {name: asyncio.Event() for name in backends.plan.backends}
+        self._first = {name: asyncio.Event() for name in backends.plan.backends}
+        self._failures = dict.fromkeys(backends.plan.backends, 0)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for source in self._backends.plan.backends:
+                group.create_task(self._watch(source), name=f"poll {source}")
+
+    def hurry(self, source: str | None = None) -> None:
+        """Ask a source (or all) again now: something was just changed there."""
+        for name, event in self._wake.items():
+            if source in (None, name):
+                event.set()
+
+    async def answered(self) -> None:
+        """Returns once every source has been asked at least once, whatever it said."""
+        await asyncio.gather(*(event.wait() for event in self._first.values()))
+
+    async def _watch(self, source: str) -> None:
+        while True:
+            try:
+                wait_s = await self._poll(source)
+            except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
+                await self._failed(source, f"internal error: {type(error).__name__}: {clean(error)}")
+                wait_s = self._backends.plan.timing.poll_s * SLOWEST
+            self._first[source].set()
+            await self._rest(source, wait_s)
+
+    async def _rest(self, source: str, seconds: float) -> None:
+        wake = self._wake[source]
+        waiting = {asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            wake.clear()
+
+    async def _poll(self, source: str) -> float:
+        """One round; returns how long to wait before the next."""
+        targets = self._backends.targets_of(source)
+        faults: list[tuple[str, float]] = []
+        read = await asyncio.gather(*(self._read_target(target, faults) for target in targets))
+        replies = await self._read_metrics(source, faults)
+        poll_s = self._backends.plan.timing.poll_s
+        names = tuple(name for name in read if name is not None)
+        if names or replies is not None:
+            self._record.sample(
+                SourceRead(at=self._clock.now(), source=source, targets=names, replies=self._news(replies or ()))
+            )
+        if faults:
+            reason, retry_after_s = faults[0]
+            await self._failed(source, reason)
+            self._failures[source] += 1
+            wait_s = poll_s * min(float(2 ** (self._failures[source] - 1)), SLOWEST)
+            return max(wait_s * random.uniform(0.9, 1.1), retry_after_s)  # noqa: S311 - jitter, not a secret
+        self._failures[source] = 0
+        if self._record.state.sources[source].failed_since is not None:
+            await self._record.now(SourceRecovered(at=self._clock.now(), source=source))
+        return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
+
+    async def _failed(self, source: str, reason: str) -> None:
+        known = self._record.state.sources.get(source)
+        if known is not None and (known.failed_since is None or known.reason != reason):
+            await self._record.now(SourceFailed(at=self._clock.now(), source=source, reason=reason))
+
+    async def _read_target(self, target: Target, faults: list[tuple[str, float]]) -> str | None:
+        try:
+            await self._observe(target)
+        except (BackendError, TimeoutError) as error:
+            faults.append(self._words(error))
+            return None
+        return target.name
+
+    async def look(self, target: Target, within_s: float) -> None:
+        """Read one target now, for at most `within_s`; a read that fails is the poller's business, not the caller's."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._observe(target)
+        except (BackendError, TimeoutError):
+            return
+        self._record.sample(SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,)))
+
+    async def _observe(self, target: Target) -> None:
+        reading = await self._backends.read_target(target)
+        known = self._record.state.targets.get(target.name)
+        if known is not None and (known.reading is None or not known.reading.same_as(reading)):
+            await self._record.now(TargetObserved(at=self._clock.now(), reading=reading))
+
+    async def _read_metrics(self, source: str, faults: list[tuple[str, float]]) -> tuple[MetricReply, ...] | None:
+        metrics = self._backends.metrics_of(source)
+        if not metrics:
+            return None
+        window = self._window([metric.name for metric in metrics])
+        try:
+            return await self._backends.read_metrics(source, metrics, window)
+        except (BackendError, TimeoutError) as error:
+            faults.append(self._words(error))
+            return None
+
+    def _words(self, error: BackendError | TimeoutError) -> tuple[str, float]:
+        if isinstance(error, BackendError):
+            retry_after_s = error.retry_after_s if isinstance(error, Throttled) else None
+            return error.reason, min(retry_after_s or 0.0, 60.0)
+        return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
+
+    def _window(self, metrics: list[str]) -> Window:
+        """From the oldest tick that may still change up to now, on whole ticks."""
+        now, tick_s = self._clock.now(), self._backends.plan.timing.tick_s
+        state = self._record.state
+        start = min(self._resume_at(state, name, now) for name in metrics)
+        return Window(_floor(start, tick_s), _floor(now, tick_s) + timedelta(seconds=tick_s), tick_s)
+
+    def _resume_at(self, state: State, name: str, now: datetime) -> datetime:
+        entry = state.metrics.get(name)
+        if entry is None or entry.read_at is None:
+            return now - timedelta(seconds=HISTORY_S)
+        settle_s = max(2 * self._backends.plan.timing.tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
+        return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
+
+    def _news(self, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
+        """The replies with only the ticks that the ledger does not hold yet."""
+        return tuple(self._changed(reply) for reply in replies)
+
+    def _changed(self, reply: MetricReply) -> MetricReply:
+        entry = self._record.state.metrics.get(reply.metric)
+        if entry is None or not reply.readings:
+            return reply
+        first = reply.readings[0].at
+        known = set()
+        for reading in reversed(entry.ledger):
+            if reading.at < first:
+                break
+            known.add(reading)
+        fresh = tuple(reading for reading in reply.readings if reading not in known)
+        return MetricReply(
+            metric=reply.metric,
+            readings=fresh,
+            canary_at=reply.canary_at,
+            baseline_at=reply.baseline_at,
+            partial=reply.partial,
+            problem=reply.problem,
+            spacing_s=reply.spacing_s,
+        )
+
+
+def _floor(at: datetime, tick_s: float) -> datetime:
+    seconds = at.timestamp()
+    return datetime.fromtimestamp(seconds - seconds % tick_s, UTC)

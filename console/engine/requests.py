@@ -1,0 +1,142 @@
+"""One call, written down before and after: request made, call, request settled; and what a later read tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Literal
+
+from adapters.contract import BackendError, Clock, Outcome, Permit, Setting
+from console.engine.backends import Backends
+from console.engine.record import Record
+from console.events.evidence import Actor
+from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
+from console.plan.nouns import Target
+from console.state.values import RequestState
+
+GRACE_S = 1.0
+"""What a deadline may be overshot by before a request of a vanished console counts as its last word."""
+
+
+class Requests:
+    """Sends and settles. Nothing here retries."""
+
+    def __init__(self, record: Record, clock: Clock, actor: Actor) -> None:
+        self.record = record
+        self._clock = clock
+        self._actor = actor
+        self._mine: set[str] = set()
+        """Requests this process is waiting for right now."""
+
+    @property
+    def in_flight(self) -> tuple[RequestState, ...]:
+        return tuple(request for request in self.record.state.in_flight if request.id in self._mine)
+
+    async def send(
+        self,
+        backends: Backends,
+        target: Target,
+        setting: Setting,
+        *,
+        decision: str,
+        trace: str,
+        step: str | None = None,
+        action: Literal["set", "pause", "resume"] = "set",
+        strict: bool = False,
+        lapsed: Callable[[], str | None] = lambda: None,
+    ) -> Outcome:
+        """Make one request and see it through; returns how it was settled.
+
+        `strict`: refuse to send what cannot be journalled first. `lapsed`: why the bytes may not leave any more.
+
+        Raises:
+            Broken: strict, and the journal cannot be written; nothing was sent.
+        """
+        state = self.record.state
+        within = state.plan.timing.send_within_s
+        made = RequestMade(
+            at=self._clock.now(),
+            who=self._actor,
+            decision=decision,
+            backend=target.backend,
+            target=target.name,
+            setting=setting,
+            action=action,
+            step=step,
+            send_by=self._clock.now() + timedelta(seconds=within),
+            deadline_s=state.plan.timing.write_deadline_s,
+            calls=backends.calls(target, setting) if action == "set" else (f"{action} {target.name}",),
+        )
+        latest = self._clock.monotonic() + within
+        self._mine.add(made.id)
+        outcome, reason = Outcome.UNKNOWN, "cut off before an answer came"
+        try:
+            await (self.record.strict(made) if strict else self.record.now(made))
+            permit = Permit(trace=trace, lapsed=lambda: self._too_late(latest, within) or lapsed())
+            outcome, reason = await self._call(backends, target, setting, action, permit)
+        except asyncio.CancelledError:
+            outcome, reason = Outcome.UNKNOWN, lapsed() or "cut off by the end of the console"
+            raise
+        finally:
+            if made.id in self.record.state.requests:
+                await self._settle(made.id, outcome, reason)
+            self._mine.discard(made.id)
+        return outcome
+
+    def _too_late(self, latest: float, within: float) -> str | None:
+        if self._clock.monotonic() <= latest:
+            return None
+        return f"more than {within:g} s had passed since it was decided"
+
+    async def _call(
+        self, backends: Backends, target: Target, setting: Setting, action: str, permit: Permit
+    ) -> tuple[Outcome, str]:
+        try:
+            if action == "pause":
+                await backends.pause(target, permit)
+            elif action == "resume":
+                await backends.resume(target, permit)
+            else:
+                await backends.set(target, setting, permit)
+        except BackendError as error:
+            return error.outcome, error.reason
+        except TimeoutError:
+            return Outcome.UNKNOWN, f"no answer within {backends.plan.timing.write_deadline_s:g} s"
+        return Outcome.ACCEPTED, ""
+
+    async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
+        settled = RequestSettled(at=self._clock.now(), who=self._actor, request=request, outcome=outcome, reason=reason)
+        await asyncio.shield(asyncio.ensure_future(self.record.now(settled)))
+
+    async def reconcile(self) -> None:
+        """Settle what a vanished console left behind, and what is unknown once a read can tell. Sends nothing."""
+        now = self._clock.now()
+        for request in tuple(self.record.state.requests.values()):
+            last_word = request.send_by + timedelta(seconds=request.deadline_s + GRACE_S)
+            if request.in_flight and request.id not in self._mine and now > last_word:
+                await self._settle(request.id, Outcome.UNKNOWN, "console gone before an answer came")
+            elif request.in_doubt and request.action == "set":
+                await self._tell(request, late=now > last_word)
+
+    async def _tell(self, request: RequestState, *, late: bool) -> None:
+        entry = self.record.state.targets.get(request.target)
+        if entry is None or entry.reading is None or entry.read_at is None:
+            return
+        took_effect = entry.reading.satisfies(request.setting)
+        last_word = request.send_by + timedelta(seconds=request.deadline_s + GRACE_S)
+        known = took_effect and entry.read_at > request.at and self._is_latest(request)
+        if known or (late and entry.read_at > last_word):
+            await self.record.now(
+                RequestReconciled(
+                    at=self._clock.now(),
+                    request=request.id,
+                    took_effect=took_effect,
+                    reads=f"{request.target} reads {entry.reading}",
+                )
+            )
+
+    def _is_latest(self, request: RequestState) -> bool:
+        """A reading speaks for the last request only: an earlier one may have been overtaken."""
+        same = [other for other in self.record.state.requests.values() if other.target == request.target]
+        return same[-1].id == request.id

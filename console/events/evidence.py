@@ -1,0 +1,140 @@
+"""The decision card and who decided: plain frozen values that a decision embeds and that a screen can hold.
+
+What stands here is exactly what was on the screen when somebody pressed the key; replay, `log` and review show the
+same card again. How it is filled from a State: `console.state.card`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    """What an operator can decide."""
+
+    PROMOTE = "promote"
+    HALT = "halt"
+    RESUME = "resume"
+    ROLLBACK = "rollback"
+    PLACE = "place"
+    """Say at which stage an ambiguous opening stands."""
+    ACCEPT = "accept"
+    """Accept what somebody else moved, or an edited plan file."""
+    CONFIRM = "confirm"
+    """Confirm a manual rollback step as done."""
+    CLOSE = "close"
+
+
+FORWARD = frozenset({Verb.PROMOTE})
+"""Verbs that take on risk: they carry a `move` number and lose a race."""
+
+SAFER = frozenset({Verb.HALT, Verb.ROLLBACK})
+"""Verbs that never wait for bookkeeping and never lose to anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acted. `uid` is the kernel's word; `claims` are what the environment says, recorded and never compared."""
+
+    uid: int
+    user: str
+    host: str
+    pid: int
+    claims: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricEvidence:
+    """One metric as it stood on the card."""
+
+    metric: str
+    role: str
+    verdict: str
+    """pass, fail, unsure, stale, no_data"""
+    reason: str
+    canary: str
+    """The canary's value as shown ("1.2 % of 4,310")."""
+    baseline: str
+    n: float
+    """Canary events (counts) or ticks (gauge) the verdict rests on."""
+    age_s: float | None
+    """Age of the newest sample of the older arm; None when there is none."""
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEvidence:
+    """One target as it stood on the card."""
+
+    target: str
+    reads: str
+    becomes: str | None
+    """What the decision asks for; None when it leaves this target alone."""
+    age_s: float | None
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One call a decision will make, in the words of its backend."""
+
+    backend: str
+    target: str
+    setting: str
+    text: str
+    step: str | None = None
+    """The rollback step it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition of a verb."""
+
+    name: str
+    ok: bool
+    why: str
+    """What stands ("bake 2:10 of 5:00"), good or bad, in one line."""
+    hard: bool = True
+    """A hard gate cannot be overridden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything an operator sees before deciding."""
+
+    verb: Verb
+    stage_from: str
+    stage_to: str
+    move: int
+    """Forward moves of the rollout so far: the guard of compare-and-act."""
+    as_of: datetime
+    gates: tuple[Gate, ...] = ()
+    metrics: tuple[MetricEvidence, ...] = ()
+    targets: tuple[TargetEvidence, ...] = ()
+    calls: tuple[PlannedCall, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """What will not be done, and why, one line each."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Every gate holds."""
+        return all(gate.ok for gate in self.gates)
+
+    @property
+    def blocked(self) -> str | None:
+        """The first gate that cannot be overridden and does not hold."""
+        return next((gate.why for gate in self.gates if gate.hard and not gate.ok), None)
+
+    @property
+    def override(self) -> str | None:
+        """What an override would override; None if nothing, or if a hard gate is closed anyway."""
+        if self.blocked is not None:
+            return None
+        closed = [gate.why for gate in self.gates if not gate.ok]
+        return "; ".join(closed) or None

@@ -1,0 +1,227 @@
+"""The events: one frozen pydantic class per recorded fact, one tagged union over `kind`, past tense.
+
+A stored event is `kind` + `v` + JSON, never an import path, and is never edited: a new shape is a new `v` with an
+upgrade on read. A kind this version does not know is kept as `Unrecognised`, shown, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from adapters.contract import MetricReply, Outcome, Setting, TargetReading
+from console.events.evidence import Actor, Card, Verb
+
+
+def new_id() -> str:
+    """A fresh event id: 32 hex digits."""
+    return uuid.uuid4().hex
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(default_factory=new_id)
+    v: int = 1
+    at: datetime
+    """UTC, by the clock of the console that recorded it; order is `seq`, not this."""
+    who: Actor | None = None
+    """Who caused it; None for what the console observed by itself."""
+
+
+class RolloutOpened(_Event):
+    """A run of a plan began: what every target read at that moment is what "before" means from now on."""
+
+    kind: Literal["rollout_opened"] = "rollout_opened"
+    plan_digest: str
+    plan_text: str
+    readings: tuple[TargetReading, ...]
+    unread: dict[str, str] = {}
+    """Targets that could not be read, and why."""
+    reached: int | None
+    """Stages reached as inferred from the readings; None: ambiguous, the operator places it."""
+    candidates: tuple[int, ...] = ()
+    """The stages that the readings fit."""
+    warroom: str = ""
+    """Version of the console that opened it."""
+
+
+class TargetObserved(_Event):
+    """A target reads differently from what was last recorded."""
+
+    kind: Literal["target_observed"] = "target_observed"
+    reading: TargetReading
+
+
+class SourceFailed(_Event):
+    """A source stopped answering (recorded when it begins or its reason changes, not at each poll)."""
+
+    kind: Literal["source_failed"] = "source_failed"
+    source: str
+    reason: str
+
+
+class SourceRecovered(_Event):
+    kind: Literal["source_recovered"] = "source_recovered"
+    source: str
+
+
+class VerdictChanged(_Event):
+    """A metric's verdict took another state."""
+
+    kind: Literal["verdict_changed"] = "verdict_changed"
+    metric: str
+    was: str
+    became: str
+    reason: str
+
+
+class DecisionTaken(_Event):
+    """Somebody decided, on this card. `move` is set on forward moves only: unique, it decides races."""
+
+    kind: Literal["decision_taken"] = "decision_taken"
+    verb: Verb
+    stage: int | None
+    """Stages reached when it was taken."""
+    move: int | None = None
+    reason: str = ""
+    override: str | None = None
+    """The closed gates that were overridden, in words."""
+    card: Card
+    subject: str | None = None
+    """What a place / accept / confirm is about: a stage number, a target, "plan", a step id."""
+    trace: str = ""
+    """W3C traceparent of every call of this decision."""
+    plan_text: str | None = None
+    """The edited plan's text, when `accept` is about the plan."""
+    plan_digest: str | None = None
+
+
+class RequestMade(_Event):
+    """A call is about to be made: committed before any byte leaves."""
+
+    kind: Literal["request_made"] = "request_made"
+    decision: str
+    backend: str
+    target: str
+    setting: Setting
+    action: Literal["set", "pause", "resume"] = "set"
+    step: str | None = None
+    send_by: datetime
+    deadline_s: float
+    calls: tuple[str, ...] = ()
+
+
+class RequestSettled(_Event):
+    """How a call ended as seen from here."""
+
+    kind: Literal["request_settled"] = "request_settled"
+    request: str
+    outcome: Outcome
+    reason: str = ""
+
+
+class RequestReconciled(_Event):
+    """A read told what an unknown call did."""
+
+    kind: Literal["request_reconciled"] = "request_reconciled"
+    request: str
+    took_effect: bool
+    reads: str
+
+
+class StepDone(_Event):
+    """A rollback step's targets have read as rolled back for long enough, or a manual step was confirmed."""
+
+    kind: Literal["step_done"] = "step_done"
+    step: str
+    how: str
+
+
+class Noted(_Event):
+    kind: Literal["noted"] = "noted"
+    text: str
+
+
+class RolloutClosed(_Event):
+    kind: Literal["rollout_closed"] = "rollout_closed"
+    how: Literal["complete", "rolled_back", "decision"]
+
+
+class SourceRead(_Event):
+    """One poll of one source that answered. A sample: kept in a table of its own, prunable once a rollout is closed."""
+
+    kind: Literal["source_read"] = "source_read"
+    source: str
+    replies: tuple[MetricReply, ...] = ()
+    """Only the ticks that changed since the last poll."""
+    targets: tuple[str, ...] = ()
+    """Targets that were read (changed ones have an event of their own)."""
+    skew_s: float | None = None
+
+
+class Unrecognised(_Event):
+    """An event of a kind this version does not know: kept, shown, otherwise without effect."""
+
+    kind: Literal["unrecognised"] = "unrecognised"
+    said_kind: str
+    body: dict[str, Any] = {}
+
+
+Event = (
+    RolloutOpened
+    | TargetObserved
+    | SourceFailed
+    | SourceRecovered
+    | VerdictChanged
+    | DecisionTaken
+    | RequestMade
+    | RequestSettled
+    | RequestReconciled
+    | StepDone
+    | Noted
+    | RolloutClosed
+    | SourceRead
+    | Unrecognised
+)
+
+_tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+KINDS: frozenset[str] = frozenset(
+    {
+        "rollout_opened",
+        "target_observed",
+        "source_failed",
+        "source_recovered",
+        "verdict_changed",
+        "decision_taken",
+        "request_made",
+        "request_settled",
+        "request_reconciled",
+        "step_done",
+        "noted",
+        "rollout_closed",
+        "source_read",
+    }
+)
+
+
+def encode(event: Event) -> str:
+    """The event as canonical JSON, for storage."""
+    return event.model_dump_json()
+
+
+def decode(kind: str, body: str) -> Event:
+    """A stored event.
+
+    Raises:
+        pydantic.ValidationError: a known kind whose body does not fit any version of its shape.
+    """
+    if kind in KINDS:
+        return _tagged.validate_json(body)
+    import json  # only for what this version does not know
+
+    raw = json.loads(body)
+    return Unrecognised(id=raw.get("id", new_id()), at=raw["at"], said_kind=kind, body=raw)

@@ -1,0 +1,61 @@
+"""A journal that could not be opened: reads as empty, refuses every append, and opens the real one once that works.
+
+So that a console still starts, shows UNJOURNALED, and can halt and roll back when its disk is full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from console.events.kinds import Event, SourceRead
+from console.journal.contract import Broken, Decided, Entry, Journal, Run
+
+
+class AbsentJournal:
+    """Stands in for `connect()`, which raised Broken when it was tried first."""
+
+    def __init__(self, connect: Callable[[], Journal], reason: str) -> None:
+        self._connect = connect
+        self._journal: Journal | None = None
+        self.reason = reason
+
+    def _real(self) -> Journal:
+        if self._journal is None:
+            self._journal = self._connect()
+        return self._journal
+
+    def append(self, rollout: str, event: Event) -> int:
+        return self._real().append(rollout, event)
+
+    def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
+        self._real().append_samples(rollout, samples)
+
+    def tail(self, rollout: str, after: int) -> list[Entry]:
+        return [] if self._journal is None else self._journal.tail(rollout, after)
+
+    def history(self, rollout: str) -> list[Entry]:
+        return [] if self._journal is None else self._journal.history(rollout)
+
+    def open_run(self, plan: str) -> str | None:
+        return None if self._journal is None else self._journal.open_run(plan)
+
+    def next_run(self, plan: str) -> str:
+        return f"{plan}/1" if self._journal is None else self._journal.next_run(plan)
+
+    def runs(self) -> list[Run]:
+        return [] if self._journal is None else self._journal.runs()
+
+    def decisions(self, rollout: str | None = None) -> list[Decided]:
+        return [] if self._journal is None else self._journal.decisions(rollout)
+
+    def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
+
+def open_or_absent(connect: Callable[[], Journal]) -> Journal:
+    """The journal, or its stand-in when it cannot be opened."""
+    try:
+        return connect()
+    except Broken as error:
+        return AbsentJournal(connect, str(error))

@@ -1,0 +1,95 @@
+"""The journal's schema as an append-only list of migrations. A released migration is never edited."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+schema = Migrations("warroom")
+
+
+@schema()
+def m001_events(db: Database) -> None:
+    """Events: append-only by triggers; (rollout, seq) and (rollout, move) are unique, which decides every race."""
+    db.execute(
+        """
+        CREATE TABLE events (
+            id       INTEGER PRIMARY KEY,
+            rollout  TEXT NOT NULL,
+            seq      INTEGER NOT NULL,
+            event_id TEXT NOT NULL UNIQUE,
+            at       TEXT NOT NULL,          -- UTC, by the recording console's clock
+            kind     TEXT NOT NULL,
+            v        INTEGER NOT NULL,
+            who      TEXT,                   -- operating system user; NULL: observed, not decided
+            move     INTEGER,                -- forward moves only
+            body     TEXT NOT NULL,          -- JSON
+            UNIQUE (rollout, seq)
+        ) STRICT
+        """
+    )
+    db.execute("CREATE UNIQUE INDEX events_move ON events (rollout, move) WHERE move IS NOT NULL")
+    db.execute("CREATE INDEX events_kind ON events (kind, rollout)")
+    for verb in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        )
+
+
+@schema()
+def m002_samples(db: Database) -> None:
+    """Samples: prunable once a rollout is closed, never edited."""
+    db.execute(
+        """
+        CREATE TABLE samples (
+            id        INTEGER PRIMARY KEY,
+            rollout   TEXT NOT NULL,
+            after_seq INTEGER NOT NULL,      -- seq of the last event before it
+            at        TEXT NOT NULL,
+            source    TEXT NOT NULL,
+            v         INTEGER NOT NULL,
+            body      TEXT NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX samples_rollout ON samples (rollout, id)")
+    db.execute(
+        "CREATE TRIGGER samples_no_update BEFORE UPDATE ON samples "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+    )
+
+
+@schema()
+def m003_decisions(db: Database) -> None:
+    """Decisions as a person reads them with any SQLite tool: who, when, why, on which evidence, with which outcome."""
+    db.execute(
+        """
+        CREATE VIEW decisions AS
+        SELECT d.rollout,
+               d.seq,
+               d.at,
+               d.who,
+               json_extract(d.body, '$.verb')     AS verb,
+               json_extract(d.body, '$.stage')    AS stage,
+               json_extract(d.body, '$.subject')  AS subject,
+               json_extract(d.body, '$.reason')   AS reason,
+               json_extract(d.body, '$.override') AS override,
+               coalesce((
+                   SELECT group_concat(r.target || ' ' || coalesce(s.outcome, 'not settled'), ', ')
+                   FROM (
+                       SELECT event_id, json_extract(body, '$.target') AS target FROM events
+                       WHERE rollout = d.rollout AND kind = 'request_made'
+                         AND json_extract(body, '$.decision') = d.event_id
+                       ORDER BY seq
+                   ) AS r
+                   LEFT JOIN (
+                       SELECT json_extract(body, '$.request') AS request, json_extract(body, '$.outcome') AS outcome
+                       FROM events WHERE rollout = d.rollout AND kind = 'request_settled'
+                   ) AS s ON s.request = r.event_id
+               ), 'recorded')                     AS outcome,
+               d.event_id                         AS id,
+               json_extract(d.body, '$.card')     AS evidence
+        FROM events AS d
+        WHERE d.kind = 'decision_taken'
+        """
+    )

@@ -1,0 +1,225 @@
+"""The journal in one SQLite file: WAL, synchronous FULL for events, append-only by triggers.
+
+A personal journal is 0600 in a directory that is made 0700. One connection, used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from pydantic import ValidationError
+from sqlite_utils import Database
+
+from adapters.foreign import clean
+from console.events.kinds import DecisionTaken, Event, SourceRead, decode, encode
+from console.journal.contract import Broken, Decided, Entry, Raced, Run
+from console.journal.migrations import schema
+
+BUSY_MS = 2000
+"""How long an append waits for other writers before the journal counts as broken."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _plain(method: Callable[Concatenate[SqliteJournal, _P], _T], /) -> Callable[Concatenate[SqliteJournal, _P], _T]:
+    """Turn what SQLite raises into Broken: what, where, in one line."""
+
+    @wraps(method)
+    def call(self: SqliteJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return method(self, *args, **kwargs)
+        except (sqlite3.Error, OSError) as error:
+            raise Broken(f"journal {self.path}: {clean(error)}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise Broken(
+                f"journal {self.path}: an event cannot be read: {clean(where)}: {clean(first['msg'])}"
+            ) from None
+
+    return call
+
+
+class SqliteJournal:
+    """A Journal in the file `path`, made with its directory if it is not there.
+
+    Raises:
+        Broken: the file cannot be made, opened or migrated.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open()
+
+    @_plain
+    def _open(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(descriptor)
+        connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._db = Database(connection, execute_plugins=False)
+            if schema.pending(self._db):
+                self._migrate()
+        except BaseException:
+            connection.close()
+            raise
+
+    def _migrate(self) -> None:
+        """Two consoles may open a new journal at once: the second waits for the write lock, then finds it done."""
+        connection = self._db.conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            schema.apply(self._db)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    @_plain
+    def append(self, rollout: str, event: Event) -> int:
+        connection = self._db.conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
+            if known is not None:
+                connection.execute("ROLLBACK")
+                return int(known[0])
+            last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
+            if event.kind == "rollout_opened" and last:
+                raise Raced(f"{rollout} was opened by somebody else")
+            self._db.table("events").insert(_row(rollout, last + 1, event))
+            connection.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            connection.execute("ROLLBACK")
+            if isinstance(event, DecisionTaken) and event.move is not None:
+                raise Raced(f"move {event.move} of {rollout} was made by somebody else") from error
+            raise
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return int(last) + 1
+
+    @_plain
+    def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
+        connection = self._db.conn
+        connection.execute("PRAGMA synchronous = NORMAL")  # samples may be lost in a power cut; events may not
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
+            self._db.table("samples").insert_all(_sample_row(rollout, last, sample) for sample in samples)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        finally:
+            connection.execute("PRAGMA synchronous = FULL")
+
+    @_plain
+    def tail(self, rollout: str, after: int) -> list[Entry]:
+        rows = self._db.execute(
+            "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
+        )
+        return [Entry(seq, decode(kind, body)) for seq, kind, body in rows.fetchall()]
+
+    @_plain
+    def history(self, rollout: str) -> list[Entry]:
+        rows = self._db.execute(
+            """
+            SELECT seq, 0 AS sample, seq AS number, kind, body FROM events WHERE rollout = :rollout
+            UNION ALL
+            SELECT after_seq, 1, id, 'source_read', body FROM samples WHERE rollout = :rollout
+            ORDER BY 1, 2, 3
+            """,
+            {"rollout": rollout},
+        )
+        return [Entry(seq, decode(kind, body)) for seq, _, _, kind, body in rows.fetchall()]
+
+    @_plain
+    def open_run(self, plan: str) -> str | None:
+        last = self._last_run(plan)
+        if last == 0:
+            return None
+        rollout = f"{plan}/{last}"
+        closed = self._db.execute(
+            "SELECT 1 FROM events WHERE rollout = ? AND kind = 'rollout_closed'", [rollout]
+        ).fetchone()
+        return None if closed else rollout
+
+    @_plain
+    def next_run(self, plan: str) -> str:
+        return f"{plan}/{self._last_run(plan) + 1}"
+
+    def _last_run(self, plan: str) -> int:
+        rows = self._db.execute(
+            "SELECT rollout FROM events WHERE kind = 'rollout_opened' AND substr(rollout, 1, ?) = ?",
+            [len(plan) + 1, f"{plan}/"],
+        )
+        return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows.fetchall()), default=0)
+
+    @_plain
+    def runs(self) -> list[Run]:
+        rows = self._db.execute(
+            """
+            SELECT o.rollout, o.at, coalesce(o.who, ''),
+                   EXISTS (SELECT 1 FROM events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
+                   (SELECT count(*) FROM events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
+            FROM events o WHERE o.kind = 'rollout_opened' ORDER BY o.id DESC
+            """
+        )
+        return [
+            Run(rollout, datetime.fromisoformat(at), who, bool(closed), decisions)
+            for rollout, at, who, closed, decisions in rows.fetchall()
+        ]
+
+    @_plain
+    def decisions(self, rollout: str | None = None) -> list[Decided]:
+        rows = self._db.execute(
+            """
+            SELECT rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome,
+                   id
+            FROM decisions WHERE :rollout IS NULL OR rollout = :rollout ORDER BY at, seq
+            """,
+            {"rollout": rollout},
+        )
+        return [Decided(*row) for row in rows.fetchall()]
+
+    @_plain
+    def close(self) -> None:
+        self._db.conn.close()
+
+
+def _row(rollout: str, seq: int, event: Event) -> dict[str, object]:
+    return {
+        "rollout": rollout,
+        "seq": seq,
+        "event_id": event.id,
+        "at": event.at.isoformat(timespec="milliseconds"),
+        "kind": event.kind,
+        "v": event.v,
+        "who": event.who.user if event.who is not None else None,
+        "move": event.move if isinstance(event, DecisionTaken) else None,
+        "body": encode(event),
+    }
+
+
+def _sample_row(rollout: str, after_seq: int, sample: SourceRead) -> dict[str, object]:
+    return {
+        "rollout": rollout,
+        "after_seq": after_seq,
+        "at": sample.at.isoformat(timespec="milliseconds"),
+        "source": sample.source,
+        "v": sample.v,
+        "body": encode(sample),
+    }

@@ -1,0 +1,111 @@
+"""A picture of the demo's screen at a chosen moment, as SVG: the real application over the real engine, no terminal.
+
+For the README, for looking at the screen, and for tests of what it shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+
+from textual.pilot import Pilot
+
+from console.app import WarRoom
+from console.engine.desk import EngineThread
+from console.events.evidence import Verb
+from console.judge.verdict import VerdictState
+from console.state.gates import gates
+from console.state.values import Mode, State, StepMark
+
+PATIENCE_S = 90.0
+"""How long a moment may take to come about, in real seconds."""
+
+Until = Callable[[State], bool]
+
+
+class NoMoment(Exception):
+    """The moment did not come about. One plain line."""
+
+
+async def take(desk: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
+    """The screen as SVG text once `moment` (console.cli.main.MOMENTS) has come about.
+
+    Raises:
+        NoMoment: it did not come about in time.
+    """
+    app = WarRoom(desk, title=title)
+    async with app.run_test(size=size, notifications=False) as pilot:
+        sitting = Sitting(app, desk, pilot)
+        await sitting.until(lambda state: state.as_of is not None and open_gate(state))
+        await sitting.promote()
+        await sitting.until(lambda state: state.reached == 1)
+        if moment == "healthy":
+            await sitting.until(lambda state: all_pass(state) and state.baked_s > 20)
+        else:
+            await sitting.go_to(moment)
+        await pilot.pause(0.3)
+        picture = app.export_screenshot(title=title)
+        desk.stop(leave=True)
+    return re.sub(r"terminal-\d+", "terminal-warroom", picture)
+
+
+class Sitting:
+    """Somebody at the keyboard of the demo."""
+
+    def __init__(self, app: WarRoom, desk: EngineThread, pilot: Pilot[int]) -> None:
+        self._app = app
+        self._desk = desk
+        self._pilot = pilot
+
+    async def until(self, seen: Until) -> None:
+        """Wait until the screen's own state fulfils `seen`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if (why := self._desk.ended()) is not None:
+                raise NoMoment(why)
+            if self._app.state is not None and seen(self._app.state):
+                return
+            await asyncio.sleep(0.05)
+        raise NoMoment(f"the moment did not come about within {PATIENCE_S:g} s")
+
+    async def promote(self) -> None:
+        await self._pilot.press("p")
+        await self._pilot.pause(0.3)
+        await self._pilot.press("y")
+
+    async def go_to(self, moment: str) -> None:
+        """From the first stage on to a moment of trouble."""
+        if moment == "stale":
+            await self.until(lambda state: any_is(state, VerdictState.STALE))
+            return
+        await self.until(open_gate)
+        await self.promote()
+        await self.until(lambda state: state.reached == 2)
+        await self.until(lambda state: any_is(state, VerdictState.FAIL))
+        if moment == "failing":
+            return
+        await self._pilot.press("r")
+        await self._pilot.pause(0.5)
+        if moment == "card":
+            return
+        await self._pilot.press("enter")
+        await self.until(lambda state: any(entry.mark is StepMark.HOLDING for entry in state.checklist))
+        await self.until(lambda state: state.mode is not Mode.PROMOTING)
+
+
+def any_is(state: State, wanted: VerdictState) -> bool:
+    return any(entry.verdict is not None and entry.verdict.state is wanted for entry in state.metrics.values())
+
+
+def all_pass(state: State) -> bool:
+    return all(
+        entry.verdict is not None and entry.verdict.state is VerdictState.PASS
+        for entry in state.metrics.values()
+        if entry.metric in state.plan.critical
+    )
+
+
+def open_gate(state: State) -> bool:
+    return all(gate.ok for gate in gates(state, Verb.PROMOTE))

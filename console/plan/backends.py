@@ -1,0 +1,104 @@
+"""A plan's backends and the adapters behind them: loaded, their options validated, their secrets by reference only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.contract import Kind
+from adapters.foreign import clean
+from adapters.registry import Adapter, UnknownAdapter, load, names
+from adapters.secret import Secret
+from console.plan.document import Node
+from console.plan.problems import Findings, Path, suggestion
+from console.plan.wording import report
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+EMBEDDED = "embedded"
+"""The simulated world, whose metrics need no queries."""
+
+
+def check_backends(root: Node, findings: Findings) -> dict[str, Adapter]:
+    """Load and check every entry of `backends`; the adapters that could be loaded, by backend name."""
+    adapters: dict[str, Adapter] = {}
+    section = root.entries.get("backends")
+    for name, node in section.entries.items() if section is not None else ():
+        adapter = _adapter(node, ("backends", name), findings)
+        if adapter is not None:
+            adapters[name] = adapter
+            _check_options(root, ("backends", name), adapter, findings)
+    return adapters
+
+
+def _adapter(entry: Node, path: Path, findings: Findings) -> Adapter | None:
+    named = entry.entries.get("adapter")
+    if named is None or named.text is None:
+        return None
+    place = (*path, "adapter")
+    if named.text not in names():
+        hint = suggestion(named.text, names())
+        findings.add(named.line, place, f"unknown adapter {named.text!r}", found=named.shown, hint=hint)
+        return None
+    try:
+        return load(named.text)
+    except (UnknownAdapter, ImportError) as error:
+        findings.add(named.line, place, f"adapter {named.text!r} does not load: {clean(error)}", found=named.shown)
+        return None
+
+
+def _check_options(root: Node, path: Path, adapter: Adapter, findings: Findings) -> None:
+    entry = root.at(path)
+    if entry is None:
+        return
+    try:
+        options = adapter.options.model_validate(options_of(entry))
+    except ValidationError as error:
+        report(error, root, path, adapter.options, findings)
+        return
+    except Exception as error:  # a third party's validator may fail in any way; the plan's reader must say so and live
+        why = type(error).__name__
+        findings.add(entry.key_line, path, f"adapter {adapter.name!r} could not check these options ({why})")
+        return
+    for place, secret in secrets(options):
+        if secret.env is not None and not VARIABLE.fullmatch(secret.env):
+            node = root.at((*path, *place, "env")) or entry
+            findings.add(node.line, (*path, *place, "env"), "must be the name of an environment variable")
+
+
+def options_of(entry: Node) -> dict[str, object]:
+    """The adapter's own keys of one entry of `backends`, as plain data."""
+    return {key: node.plain() for key, node in entry.entries.items() if key != "adapter"}
+
+
+def secrets(value: object, path: Path = ()) -> Iterator[tuple[Path, Secret]]:
+    """Every secret's reference within validated options, and where it stands."""
+    if isinstance(value, Secret):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for name, inner in value:
+            yield from secrets(inner, (*path, name))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from secrets(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from secrets(inner, (*path, number))
+
+
+def target_kind(name: str, entry: Node, kinds: tuple[Kind, ...], words: bool) -> Kind | None:
+    """Whether a target is a deploy or a flag; None when its backend is only read, or does not do what `kind` says.
+
+    Args:
+        words: whether the plan sets this target to `on` or `off` anywhere, as only a flag can be.
+    """
+    able = [kind for kind in (Kind.DEPLOY, Kind.FLAGS) if kind in kinds]
+    said = entry.entries.get("kind")
+    if said is not None and said.text in ("deploy", "flag"):
+        wanted = Kind.DEPLOY if said.text == "deploy" else Kind.FLAGS
+        return wanted if wanted in able else None
+    if len(able) < 2:
+        return able[0] if able else None
+    called = (name, *(entry.entries[key].text or "" for key in ("name", "backend") if key in entry.entries))
+    return Kind.FLAGS if words or any("flag" in text.lower() for text in called) else Kind.DEPLOY

@@ -1,0 +1,258 @@
+"""What must fit together in a plan: names that exist, keys that need each other, targets set to what they can be.
+
+Works on the tree, not on the models, so that an entry with one wrong value still has its other faults told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from adapters.contract import Kind
+from adapters.registry import Adapter
+from console.plan.backends import EMBEDDED, check_backends, target_kind
+from console.plan.document import QUERY_KEYS, Node
+from console.plan.problems import Findings, Path, suggestion
+from console.plan.quantities import QuantityError, amount, level, share
+
+_PARTS = {"counts": ("bad", "total"), "good_total": ("good", "total"), "gauge": ("value",)}
+"""The queries each metric shape needs; it takes no others."""
+_USES = {Kind.DEPLOY: "deploys", Kind.FLAGS: "flags", Kind.METRICS: "metrics"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the check learned and the plan is then made with."""
+
+    adapters: dict[str, Adapter]
+    """By backend name."""
+    kinds: dict[str, Kind]
+    """By target name: DEPLOY or FLAGS."""
+
+
+def check(root: Node, findings: Findings) -> Parts:
+    """Note everything in the plan that does not fit together."""
+    adapters = check_backends(root, findings)
+    checker = _Checker(root, findings, adapters)
+    kinds = checker.targets()
+    checker.metrics()
+    checker.stages(kinds)
+    checker.rollback(kinds)
+    return Parts(adapters, kinds)
+
+
+@dataclass(frozen=True)
+class _Checker:
+    root: Node
+    findings: Findings
+    adapters: dict[str, Adapter]
+
+    def targets(self) -> dict[str, Kind]:
+        kinds: dict[str, Kind] = {}
+        for name, entry in self._section("targets"):
+            path = ("targets", name)
+            self._team(entry, path)
+            self._pair(entry, path)
+            adapter = self._backend(entry, path)
+            if adapter is None:
+                continue
+            kind = target_kind(name, entry, adapter.kinds, self._set_in_words(name))
+            if kind is None:
+                self._unfit(entry, path, adapter)
+            else:
+                kinds[name] = kind
+        return kinds
+
+    def _unfit(self, entry: Node, path: Path, adapter: Adapter) -> None:
+        said = entry.entries.get("kind")
+        able = [kind for kind in (Kind.DEPLOY, Kind.FLAGS) if kind in adapter.kinds]
+        if said is None or not able:
+            self._wrong_use(entry, path, adapter, "a target", (Kind.DEPLOY, Kind.FLAGS))
+            return
+        other = "deploy" if said.text == "flag" else "flag"
+        message = f"{adapter.name} has no {said.text} targets"
+        self.findings.add(said.line, (*path, "kind"), message, found=said.shown, hint=f"remove it, or write {other}")
+
+    def _wrong_use(self, entry: Node, path: Path, adapter: Adapter, what: str, kinds: tuple[Kind, ...]) -> None:
+        named = entry.entries["backend"]
+        fit = [name for name, other in self.adapters.items() if set(kinds) & set(other.kinds)]
+        does = " and ".join(_USES[kind] for kind in adapter.kinds) or "nothing"
+        message = f"{named.text!r} ({adapter.name}) is for {does}, not for {what}"
+        hint = f"{what} can use: {', '.join(fit)}" if fit else f"declare a backend for {what}"
+        self.findings.add(named.line, (*path, "backend"), message, found=named.shown, hint=hint)
+
+    def metrics(self) -> None:
+        for name, entry in self._section("metrics"):
+            path = ("metrics", name)
+            self._team(entry, path)
+            adapter = self._backend(entry, path)
+            if adapter is not None and Kind.METRICS not in adapter.kinds:
+                self._wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
+            shape = self._shape(entry)
+            if shape is not None:
+                self._queries(entry, path, shape, needed=adapter is not None and adapter.name != EMBEDDED)
+                self._shares(entry, path, shape)
+            self._pair(entry.entries.get("arms"), (*path, "arms"))
+
+    def _shape(self, entry: Node) -> str | None:
+        node = entry.entries.get("shape")
+        shape = "counts" if node is None else node.text
+        return shape if shape in _PARTS else None
+
+    def _queries(self, entry: Node, path: Path, shape: str, *, needed: bool) -> None:
+        given = [key for key in QUERY_KEYS if key in entry.entries]
+        missing = [key for key in _PARTS[shape] if key not in given] if needed else []
+        stray = [key for key in given if key not in _PARTS[shape]]
+        meant = next((other for other, keys in _PARTS.items() if given and set(given) == set(keys)), None)
+        if missing and meant is not None:
+            node = entry.entries.get("shape")
+            line = entry.key_line if node is None else node.line
+            message = f"{' and '.join(given)} do not make the shape {shape}"
+            self.findings.add(line, (*path, "shape"), message, hint=f"write shape: {meant}")
+            return
+        for key in missing:
+            self.findings.add(entry.key_line, (*path, key), f"required key {key!r} is missing: shape {shape} needs it")
+        for key in stray:
+            wants = " and ".join(_PARTS[shape])
+            message = f"shape {shape} takes no {key!r}; it takes {wants}"
+            self.findings.add(entry.entries[key].key_line, (*path, key), message)
+        if needed and "arms" not in entry.entries:
+            hint = "write arms: {label: version, canary: canary, baseline: stable}"
+            message = "required key 'arms' is missing: it tells the canary's series from the baseline's"
+            self.findings.add(entry.key_line, (*path, "arms"), message, hint=hint)
+
+    def _shares(self, entry: Node, path: Path, shape: str) -> None:
+        for key, convert in (("limit", level if shape == "gauge" else share), ("negligible", share)):
+            node = entry.entries.get(key)
+            if node is None or node.value is None or node.entries or node.items:
+                continue
+            try:
+                number = convert(amount(node.value))
+            except QuantityError as error:
+                self.findings.add(node.line, (*path, key), str(error), found=node.shown, hint=error.hint)
+                continue
+            if key == "limit" and shape != "gauge" and number == 0:
+                self.findings.add(node.line, (*path, key), "must be more than 0%: no canary can be shown to stay below")
+
+    def stages(self, kinds: dict[str, Kind]) -> None:
+        entries = self._list("stages")
+        self._unique(entries, "name", "stage")
+        for path, entry in entries:
+            self._acts(entry, path, kinds)
+
+    def rollback(self, kinds: dict[str, Kind]) -> None:
+        entries = self._list("rollback")
+        self._unique(entries, "id", "step")
+        for path, entry in entries:
+            self._acts(entry, path, kinds)
+        ids = [text for _, entry in entries if (text := _text(entry, "id")) is not None]
+        needs: dict[str, list[str]] = {}
+        for path, entry in entries:
+            wanted = entry.entries["needs"].items if "needs" in entry.entries else ()
+            for number, node in enumerate(wanted):
+                self._known(node, (*path, "needs", number), "step", ids)
+            needs[_text(entry, "id") or ""] = [node.text for node in wanted if node.text in ids]
+        try:
+            TopologicalSorter(needs).prepare()
+        except CycleError as error:
+            chain = list(reversed(error.args[1]))
+            place, entry = next((path, entry) for path, entry in entries if _text(entry, "id") == chain[0])
+            message = f"no order of the steps is possible: {' needs '.join(chain)}"
+            self.findings.add(entry.entries["needs"].key_line, (*place, "needs"), message, hint="remove one of them")
+
+    def _acts(self, entry: Node, path: Path, kinds: dict[str, Kind]) -> None:
+        """A stage or a step: exactly one of `set` and `manual`, and what it sets."""
+        self._team(entry, path)
+        if not entry.entries:
+            return
+        given = [key for key in ("set", "manual") if key in entry.entries]
+        if len(given) != 1:
+            message = "give either set or manual, not both" if given else "required key 'set' or 'manual' is missing"
+            hint = "a manual step is an entry of its own" if given else None
+            self.findings.add(entry.key_line, path, message, hint=hint)
+        setting = entry.entries.get("set")
+        for target, node in setting.entries.items() if setting is not None else ():
+            place = (*path, "set", target)
+            if self._known(node, place, "target", self._names("targets"), target):
+                self._exposure(node, place, kinds.get(target))
+
+    def _exposure(self, node: Node, place: Path, kind: Kind | None) -> None:
+        word = (node.text or "").strip().lower()
+        if kind is Kind.DEPLOY and word in ("on", "off"):
+            number = 100 if word == "on" else 0
+            message = "a deploy target is a percentage; only a flag can be on or off"
+            self.findings.add(node.line, place, message, found=node.shown, hint=f"write {number}")
+
+    def _backend(self, entry: Node, path: Path) -> Adapter | None:
+        node = entry.entries.get("backend")
+        if node is None or not self._known(node, (*path, "backend"), "backend", self._names("backends")):
+            return None
+        return self.adapters.get(node.text or "")
+
+    def _team(self, entry: Node, path: Path) -> None:
+        node = entry.entries.get("team")
+        if node is not None:
+            self._known(node, (*path, "team"), "team", self._names("teams", absent=[]))
+
+    def _pair(self, entry: Node | None, path: Path) -> None:
+        """Two arms: both or neither, and not the same one twice."""
+        if entry is None:
+            return
+        canary, baseline = entry.entries.get("canary"), entry.entries.get("baseline")
+        if path[0] == "targets" and (canary is None) != (baseline is None):
+            given, other = ("canary", "baseline") if baseline is None else ("baseline", "canary")
+            message = f"required key {other!r} is missing: {given} alone does not split traffic"
+            self.findings.add(entry.key_line, (*path, other), message)
+        if canary is not None and baseline is not None and canary.text and canary.text == baseline.text:
+            message = "canary and baseline are the same"
+            self.findings.add(baseline.line, (*path, "baseline"), message, found=baseline.shown)
+
+    def _known(self, node: Node, path: Path, what: str, names: list[str] | None, word: str | None = None) -> bool:
+        """Whether a name exists; True too where that cannot be told, as it is then another problem."""
+        word = node.text if word is None else word
+        if word is None or names is None or word in names:
+            return True
+        line = node.key_line if path[-1] == word else node.line
+        hint = suggestion(word, names) or f"the plan declares no {what}s"
+        self.findings.add(line, path, f"unknown {what} {word!r}", found=repr(word), hint=hint)
+        return False
+
+    def _unique(self, entries: list[tuple[Path, Node]], key: str, what: str) -> None:
+        first: dict[str, int] = {}
+        for path, entry in entries:
+            name = _text(entry, key)
+            if name is None:
+                continue
+            line = entry.entries[key].line
+            if name in first:
+                message = f"{what} {name!r} is there twice, first on line {first[name]}"
+                self.findings.add(line, (*path, key), message, found=repr(name))
+            first.setdefault(name, line)
+
+    def _section(self, name: str) -> Iterator[tuple[str, Node]]:
+        node = self.root.entries.get(name)
+        yield from node.entries.items() if node is not None else ()
+
+    def _list(self, name: str) -> list[tuple[Path, Node]]:
+        node = self.root.entries.get(name)
+        return [((name, number), item) for number, item in enumerate(node.items)] if node is not None else []
+
+    def _names(self, section: str, absent: list[str] | None = None) -> list[str] | None:
+        """The names a section declares; `absent` when there is no such section, None when it is not a mapping."""
+        node = self.root.entries.get(section)
+        if node is None:
+            return absent
+        return list(node.entries) if node.entries or node.kind == "a mapping" else None
+
+    def _set_in_words(self, target: str) -> bool:
+        for _, entry in (*self._list("stages"), *self._list("rollback")):
+            node = entry.at(("set", target))
+            if node is not None and (node.text or "").strip().lower() in ("on", "off"):
+                return True
+        return False
+
+
+def _text(entry: Node, key: str) -> str | None:
+    node = entry.entries.get(key)
+    return None if node is None else node.text

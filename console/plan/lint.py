@@ -1,0 +1,118 @@
+"""Advice about a plan that is valid: what will surprise somebody at night. Stops nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from pydantic import ValidationError
+
+from adapters.contract import Kind, Setting, Shape, TargetRef
+from adapters.registry import UnknownAdapter, load
+from console.plan.backends import VARIABLE, secrets
+from console.plan.nouns import Plan, Role, Stage
+from console.plan.problems import spell
+
+_SWALLOWED = re.compile(r"""^[^'"#]*\b(manual|title|owner|name): +[^\s'"#|>&][^'"#]*\s#\S""")
+
+
+def warnings(plan: Plan) -> tuple[str, ...]:
+    """One line per thing worth a second look, the gravest first. Reads the environment, calls no backend."""
+    return (*_gates(plan), *_secrets(plan), *_undoing(plan), *_stages(plan), *_metrics(plan), *_leftovers(plan))
+
+
+def _gates(plan: Plan) -> Iterator[str]:
+    if not plan.critical:
+        yield "NO METRICS: no metric is critical, so promote has no verdict gate"
+
+
+def _secrets(plan: Plan) -> Iterator[str]:
+    for spec in plan.backends.values():
+        try:
+            options = load(spec.adapter).options.model_validate(dict(spec.options))
+        except (UnknownAdapter, ImportError, ValidationError):  # told when the backend is connected
+            continue
+        for place, secret in secrets(options):
+            where = spell(("backends", spec.name, *place))
+            if secret.env is not None and VARIABLE.fullmatch(secret.env) and not os.environ.get(secret.env, "").strip():
+                yield f"{where}: environment variable {secret.env} is not set"
+            elif secret.file is not None and not os.access(secret.file, os.R_OK):
+                yield f"{where}: file {secret.file} cannot be read"
+
+
+def _undoing(plan: Plan) -> Iterator[str]:
+    touched = dict.fromkeys(target for stage in plan.stages for target in stage.sets)
+    if plan.rollback is not None:
+        undone = {target for step in plan.rollback for target in step.sets}
+        for target in touched:
+            if target not in undone:
+                yield f"rollback: no step sets {target}, which the stages raise"
+        for step in plan.rollback:
+            for target, setting in step.sets.items():
+                if _exposed(setting):
+                    yield f"rollback {step.id}: leaves {target} at {setting}"
+    for number, stage in enumerate(plan.stages):
+        after = len(plan.stages) - number - 1
+        if stage.one_way and after > 1:
+            yield f"stage {stage.name}: one way, with {after} stages still to come; past it there is no rolling back"
+
+
+def _stages(plan: Plan) -> Iterator[str]:
+    highest: dict[str, int] = {}
+    for stage in plan.stages:
+        for target, setting in stage.sets.items():
+            if _exposed(setting) < highest.get(target, 0):
+                yield f"stage {stage.name}: lowers {target} to {setting}, from {highest[target]} %"
+            highest[target] = max(_exposed(setting), highest.get(target, 0))
+    yield from (f"stage {stage.name}: no bake, so it can be left at once" for stage in _unbaked(plan))
+    counted = any(metric.query.shape is not Shape.GAUGE for metric in plan.critical)
+    for stage in plan.stages:
+        if stage.min_requests and not counted:
+            yield f"stage {stage.name}: min_requests needs a critical metric that counts requests"
+
+
+def _unbaked(plan: Plan) -> Iterator[Stage]:
+    return (stage for stage in plan.stages[:-1] if stage.sets and not stage.bake_s and plan.critical)
+
+
+def _metrics(plan: Plan) -> Iterator[str]:
+    for metric in plan.metrics.values():
+        if metric.role is not Role.INFO and metric.pass_below < metric.tolerance:
+            yield (
+                f"metric {metric.name}: pass_below {metric.pass_below:g}x is below tolerance {metric.tolerance:g}x: "
+                "a pass asks more of the canary than a fail forbids"
+            )
+        if metric.stale_after_s <= plan.timing.poll_s:
+            yield (
+                f"metric {metric.name}: stale after {metric.stale_after_s:g} s, but polled every "
+                f"{plan.timing.poll_s:g} s: it will be stale between polls"
+            )
+
+
+def _leftovers(plan: Plan) -> Iterator[str]:
+    set_somewhere = {target for stage in plan.stages for target in stage.sets}
+    for name, target in plan.targets.items():
+        if name not in set_somewhere:
+            yield f"target {name}: no stage sets it"
+        if target.kind is Kind.DEPLOY and target.ref.rule is not None:
+            yield f"target {name}: rule is for flags, and this is a deploy"
+    used = {target.backend for target in plan.targets.values()} | {metric.backend for metric in plan.metrics.values()}
+    yield from (f"backend {name}: nothing uses it" for name in plan.backends if name not in used)
+    driven = sorted(plan.targets.values(), key=lambda target: (target.backend, *map(str, _thing(target.ref))))
+    for _, same in groupby(driven, key=lambda target: (target.backend, _thing(target.ref))):
+        several = [target.name for target in same]
+        if len(several) > 1:
+            yield f"targets {' and '.join(several)}: both drive the same thing and will undo each other"
+    for number, line in enumerate(plan.text.splitlines(), 1):
+        if match := _SWALLOWED.match(line):
+            yield f"line {number}: the text of {match[1]} ends at ' #', where a comment begins; put it into quotes"
+
+
+def _exposed(setting: Setting) -> int:
+    return 0 if setting.on is False else setting.percent or 0
+
+
+def _thing(ref: TargetRef) -> tuple[str, str | None, str | None]:
+    return ref.name, ref.canary, ref.rule

@@ -1,0 +1,197 @@
+"""The plan file from disk or text to a Plan: every fault told at once, each with its line, nothing executed.
+
+The format is YAML 1.2, one document, no tags, anchors or aliases (`document`); the types of single values are in
+`shape`, what must fit together in `checks`, the advice that does not stop anybody in `lint`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adapters.contract import ArmLabels, Kind, MetricQuery, Setting, Shape, TargetRef
+from console.plan.backends import options_of
+from console.plan.checks import Parts, check
+from console.plan.document import LARGEST_BYTES, Node, read
+from console.plan.lint import warnings
+from console.plan.nouns import BackendSpec, Metric, Plan, Role, Stage, Step, Target, Team, Timing
+from console.plan.problems import Findings, PlanError, Problem, suggestion
+from console.plan.quantities import Exposure, level, share
+from console.plan.shape import MetricEntry, PlanFile, TargetEntry
+from console.plan.wording import empty_hint, report
+
+__all__ = ["PlanError", "Problem", "load", "parse", "warnings"]
+
+FORMAT = 1
+"""The plan format this console reads, the value of the key `warroom`."""
+
+
+def load(path: Path) -> Plan:
+    """Read the plan file at `path`.
+
+    Raises:
+        PlanError: with every problem there is, in the order of the file.
+    """
+    findings = Findings(str(path))
+    data = _bytes(path, findings)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.add(line, (), f"is not UTF-8 text (byte {error.start})", hint="save the file as UTF-8")
+        raise PlanError(findings.problems) from None
+    return _plan(text, data, findings)
+
+
+def parse(text: str, file: str) -> Plan:
+    """Read a plan from its text; `file` is what the problems call it. Raises PlanError as `load` does."""
+    return _plan(text, text.encode("utf-8", "surrogatepass"), Findings(file))
+
+
+def _bytes(path: Path, findings: Findings) -> bytes:
+    try:
+        # a pipe or a device could keep us waiting for ever, so what it is comes before what is in it
+        if path.is_dir():
+            findings.add(1, (), "is a directory, not a plan file")
+        elif not stat.S_ISREG(path.stat().st_mode):
+            findings.add(1, (), "is not a regular file")
+        else:
+            with path.open("rb") as file:
+                return file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        findings.add(1, (), f"cannot be read: {why}", hint=_neighbour(path))
+    raise PlanError(findings.problems)
+
+
+def _neighbour(path: Path) -> str | None:
+    try:
+        near = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml"))
+    except (OSError, ValueError):
+        return None
+    return suggestion(path.name, near)
+
+
+def _plan(text: str, data: bytes, findings: Findings) -> Plan:
+    root = read(text, findings)
+    _check_format(root, findings)
+    file = _validated(root, findings)
+    _check_empty(root, (), text.splitlines(), findings)
+    parts = check(root, findings)
+    findings.raise_if_any()
+    if file is None:
+        raise AssertionError("a plan that did not validate left no problem")
+    return _made(file, root, parts, findings.file, text, hashlib.sha256(data).hexdigest())
+
+
+def _check_format(root: Node, findings: Findings) -> None:
+    """Nothing else is worth saying about a plan of another format."""
+    node = root.entries.get("warroom")
+    if node is None:
+        hint = f"write warroom: {FORMAT}, the format of the plan"
+        findings.add(root.line, ("warroom",), "required key 'warroom' is missing", hint=hint)
+        return
+    if node.value is None or (node.value == FORMAT and isinstance(node.value, int | float)):
+        return
+    hint = f"write warroom: {FORMAT}"
+    if isinstance(node.value, int) and node.value > FORMAT:
+        hint = "this plan was written for a newer warroom"
+    message = f"this warroom reads plan format {FORMAT}"
+    raise PlanError([Problem(findings.file, node.line, "warroom", node.shown, message, hint)])
+
+
+def _validated(root: Node, findings: Findings) -> PlanFile | None:
+    data = root.plain()
+    if isinstance(data.get("teams"), dict):
+        data["teams"] = {name: {} if team is None else team for name, team in data["teams"].items()}
+    try:
+        return PlanFile.model_validate(data)
+    except ValidationError as error:
+        report(error, root, (), PlanFile, findings)
+        return None
+
+
+def _check_empty(node: Node, path: tuple[str | int, ...], lines: list[str], findings: Findings) -> None:
+    """A key without a value is an oversight, never "none"; a team alone may go without, as it needs nothing."""
+    if node.value is None and not node.broken and not (len(path) == 2 and path[0] == "teams"):
+        line = lines[node.key_line - 1] if node.key_line <= len(lines) else ""
+        findings.add(node.key_line, path, "has no value", hint=empty_hint(str(path[-1]), line))
+    for key, inner in node.entries.items():
+        _check_empty(inner, (*path, key), lines, findings)
+    for number, inner in enumerate(node.items):
+        _check_empty(inner, (*path, number), lines, findings)
+
+
+def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest: str) -> Plan:
+    entries = root.entries["backends"].entries
+    adapters = parts.adapters
+    return Plan(
+        rollout=file.rollout,
+        title=file.title or file.rollout,
+        risk=file.risk,
+        teams={name: Team(name, team.owner, tuple(team.escalate)) for name, team in file.teams.items()},
+        backends={
+            name: BackendSpec(name, adapters[name].name, adapters[name].kinds, options_of(entry))
+            for name, entry in entries.items()
+        },
+        targets={name: _target(name, target, parts.kinds[name]) for name, target in file.targets.items()},
+        metrics={name: _metric(name, metric) for name, metric in file.metrics.items()},
+        stages=tuple(
+            Stage(
+                stage.name,
+                _settings(stage.set, parts.kinds),
+                stage.manual,
+                stage.bake,
+                stage.min_requests,
+                stage.one_way,
+                stage.team,
+            )
+            for stage in file.stages
+        ),
+        rollback=None
+        if file.rollback is None
+        else tuple(
+            Step(step.id, _settings(step.set, parts.kinds), step.manual, tuple(step.needs), step.team)
+            for step in file.rollback
+        ),
+        timing=Timing(file.timing.poll, file.timing.tick, file.timing.read_deadline, file.timing.write_deadline),
+        path=path,
+        digest=digest,
+        text=text,
+    )
+
+
+def _target(name: str, entry: TargetEntry, kind: Kind) -> Target:
+    ref = TargetRef(name, entry.name or name, entry.canary, entry.baseline, entry.rule, kind)
+    return Target(ref, entry.backend, kind, entry.team)
+
+
+def _metric(name: str, entry: MetricEntry) -> Metric:
+    shape = Shape(entry.shape)
+    arms = None if entry.arms is None else ArmLabels(entry.arms.label, entry.arms.canary, entry.arms.baseline)
+    return Metric(
+        query=MetricQuery(name, shape, arms, entry.total, entry.bad, entry.good, entry.value),
+        backend=entry.backend,
+        role=Role(entry.role),
+        tolerance=entry.tolerance,
+        pass_below=entry.pass_below,
+        limit=None if entry.limit is None else level(entry.limit) if shape is Shape.GAUGE else share(entry.limit),
+        negligible=share(entry.negligible),
+        stale_after_s=entry.stale_after,
+        links=dict(entry.links),
+        team=entry.team,
+    )
+
+
+def _settings(given: dict[str, Exposure] | None, kinds: dict[str, Kind]) -> dict[str, Setting]:
+    return {target: _setting(exposure, kinds[target]) for target, exposure in (given or {}).items()}
+
+
+def _setting(exposure: Exposure, kind: Kind) -> Setting:
+    if exposure == "off":
+        return Setting(percent=None, on=False)
+    percent = 100 if exposure == "on" else int(exposure)
+    return Setting(percent, on=True if kind is Kind.FLAGS else None)

@@ -1,0 +1,147 @@
+"""A validated plan, as plain frozen values that the state and the widgets may hold. How it is read: `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from adapters.contract import Kind, MetricQuery, Setting, TargetRef
+
+
+class Role(StrEnum):
+    """What a metric's verdict may do."""
+
+    CRITICAL = "critical"
+    """Decides: it must pass for a stage to be left."""
+    GUARD = "guard"
+    """Its fail holds the stage; its missing pass does not."""
+    INFO = "info"
+    """Shown, never acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    name: str
+    owner: str | None = None
+    escalate: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """One entry of `backends`. `options` are the adapter's own keys, validated by its Options model."""
+
+    name: str
+    adapter: str
+    kinds: tuple[Kind, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One entry of `targets`."""
+
+    ref: TargetRef
+    backend: str
+    kind: Kind
+    """DEPLOY or FLAGS."""
+    team: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.ref.target
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One entry of `metrics`."""
+
+    query: MetricQuery
+    backend: str
+    role: Role = Role.CRITICAL
+    tolerance: float = 1.25
+    """A ratio canary/baseline up to which worse is still called equal; `fail` needs more than this."""
+    pass_below: float = 2.0
+    """The ratio that must be excluded for a `pass`."""
+    limit: float | None = None
+    """The canary's own ceiling: a share (0..1) for counts, a level for gauges."""
+    negligible: float = 0.001
+    """A bad share (0..1) so small that no ratio matters: a canary shown to lie below it passes."""
+    stale_after_s: float = 30.0
+    links: Mapping[str, str] = field(default_factory=dict)
+    team: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.query.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One entry of `stages`: either sets exposure, or is a manual step confirmed by its typed word."""
+
+    name: str
+    sets: Mapping[str, Setting] = field(default_factory=dict)
+    """Target -> setting, in plan order."""
+    manual: str | None = None
+    bake_s: float = 0.0
+    min_requests: int = 0
+    """Canary requests that every critical metric must have seen in this stage before it may pass."""
+    one_way: bool = False
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of `rollback`, or one derived from the stages."""
+
+    id: str
+    sets: Mapping[str, Setting] = field(default_factory=dict)
+    manual: str | None = None
+    needs: tuple[str, ...] = ()
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often and how long. All in seconds."""
+
+    poll_s: float = 5.0
+    tick_s: float = 10.0
+    read_deadline_s: float = 4.0
+    write_deadline_s: float = 5.0
+    send_within_s: float = 5.0
+    """A request's bytes may leave this long after it was committed, never later (send_by)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole plan. Dict order is plan order everywhere."""
+
+    rollout: str
+    title: str
+    risk: str
+    teams: Mapping[str, Team]
+    backends: Mapping[str, BackendSpec]
+    targets: Mapping[str, Target]
+    metrics: Mapping[str, Metric]
+    stages: tuple[Stage, ...]
+    rollback: tuple[Step, ...] | None
+    """None: the checklist is derived from the opening snapshot (design: one step per target)."""
+    timing: Timing
+    path: str
+    """Where the file was, for messages; not part of the plan's meaning."""
+    digest: str
+    """SHA-256 of the file's bytes, hex."""
+    text: str = field(default="", repr=False, compare=False)
+    """The file's text, kept with the opening so that a later edit can be shown as a difference."""
+
+    @property
+    def critical(self) -> tuple[Metric, ...]:
+        return tuple(metric for metric in self.metrics.values() if metric.role is Role.CRITICAL)
+
+    @property
+    def hold_s(self) -> float:
+        """How long a rolled-back reading must hold before its step is done: longest write deadline plus one poll."""
+        return self.timing.write_deadline_s + self.timing.poll_s

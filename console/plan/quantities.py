@@ -1,0 +1,165 @@
+"""Durations, ratios, shares and exposures as people write them in a plan. Knows nothing of keys or lines."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal, NamedTuple
+
+Exposure = int | Literal["on", "off"]
+
+_UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(
+    r"(?:([0-9]+(?:\.[0-9]+)?)d)?(?:([0-9]+(?:\.[0-9]+)?)h)?(?:([0-9]+(?:\.[0-9]+)?)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+(?:\.[0-9]+)?)ms)?"
+)
+_CLOCK = re.compile(r"([0-9]{1,3}):([0-9]{2})(?::([0-9]{2}))?")
+_WORDY = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|milli|d|h|m|s)[a-z]*\.?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_LONGEST = 40
+"""No quantity needs more characters; longer text is not parsed at all."""
+
+
+class QuantityError(ValueError):
+    """Not a quantity of the wanted sort: what it must be, and how it would be written."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Amount(NamedTuple):
+    """A number, and whether it was written with a percent sign (`5%` is 5, True)."""
+
+    number: float
+    percent: bool
+
+
+def duration(value: object) -> float:
+    """Seconds from `30s`, `5m`, `1h30m`, `250ms` or a plain number of seconds.
+
+    Raises:
+        QuantityError: anything else; `10:30` above all, which could be minutes or hours.
+    """
+    number = _number(value)
+    if number is not None:
+        if number < 0:
+            raise QuantityError("must not be negative")
+        return number
+    text = _text(value).replace(" ", "")
+    match = _DURATION.fullmatch(text)
+    if match is None or not text:
+        raise QuantityError("must be a duration", _duration_hint(_text(value)))
+    return sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS_S.values(), strict=True) if part)
+
+
+def _duration_hint(text: str) -> str:
+    if clock := _CLOCK.fullmatch(text):
+        first, second, third = clock.groups()
+        if third is not None:
+            return f"write {int(first)}h{int(second)}m{int(third)}s"
+        return f"write {int(first)}m{int(second)}s, or {int(first)}h{int(second)}m"
+    if wordy := _WORDY.fullmatch(text):
+        number, unit = wordy.groups()
+        return f"write {number}{'ms' if unit.lower() == 'milli' else unit.lower()}"
+    return "write 30s, 5m, 1h30m or a number of seconds"
+
+
+def ratio(value: object) -> float:
+    """How many times as bad: `1.25x` or a number, at least 1.
+
+    Raises:
+        QuantityError: not a ratio, or below 1.
+    """
+    text = _text(value)
+    number = _number(text[:-1] if text[-1:] in ("x", "X", "×") else value)
+    if number is None:
+        percent = _number(text[:-1]) if text.endswith("%") else None
+        hint = "write 1.25x" if percent is None else f"{percent:g} % more is written {1 + percent / 100:g}x"
+        raise QuantityError("must be a ratio canary to baseline", hint)
+    if not 1 <= number <= 1000:
+        more = f"{number:g} more is written {1 + number:g}x" if 0 < number < 1 else None
+        raise QuantityError("must be a ratio of at least 1x" if number < 1 else "must be at most 1000x", more)
+    return number
+
+
+def amount(value: object) -> Amount:
+    """A number or a percentage, kept apart: only the metric's shape tells which one is wanted.
+
+    Raises:
+        QuantityError: neither.
+    """
+    text = _text(value)
+    percent = text.endswith("%")
+    number = _number(text[:-1].rstrip() if percent else value)
+    if number is None:
+        raise QuantityError("must be a percentage or a number", "write 5% or 0.05")
+    return Amount(number, percent)
+
+
+def share(given: Amount) -> float:
+    """A share of events, 0..1: `5%` and 0.05 are the same.
+
+    Raises:
+        QuantityError: not within 0..1, or a bare 1, which could be one percent or all of them.
+    """
+    number = given.number / 100 if given.percent else given.number
+    if not given.percent and number == 1:
+        raise QuantityError("1 could be 1% or 100%", "write the one you mean")
+    if not given.percent and number > 1:
+        hint = f"write {given.number:g}%" if number <= 100 else "write 5%"
+        raise QuantityError("must be a percentage, or a share below 1", hint)
+    if not 0 <= number <= 1:
+        raise QuantityError("must be from 0% to 100%")
+    return number
+
+
+def level(given: Amount) -> float:
+    """A gauge's level, a plain number in the metric's own unit.
+
+    Raises:
+        QuantityError: a percentage.
+    """
+    if given.percent:
+        raise QuantityError(
+            "a gauge's limit is a plain number in the metric's own unit",
+            f"write {given.number:g}, or {given.number / 100:g} if the metric reads 0 to 1",
+        )
+    return given.number
+
+
+def exposure(value: object) -> Exposure:
+    """What a stage sets a target to: a whole percentage 0..100, or a flag's `on` and `off`.
+
+    Raises:
+        QuantityError: anything else.
+    """
+    if isinstance(value, bool):
+        raise QuantityError("must be a whole percentage, on or off", f"write {'on' if value else 'off'}")
+    text = _text(value)
+    if text.lower() in ("on", "off"):
+        return "on" if text.lower() == "on" else "off"
+    number = _number(text[:-1].rstrip() if text.endswith("%") else value)
+    if number is None:
+        raise QuantityError("must be a whole percentage from 0 to 100, on or off", "write 25, 25%, on or off")
+    if not 0 <= number <= 100:
+        raise QuantityError("must be a whole percentage from 0 to 100")
+    if number != int(number) or isinstance(value, float):
+        raise QuantityError(
+            "must be a whole percentage from 0 to 100",
+            f"write {math.floor(number)}" + (f" or {math.ceil(number)}" if number % 1 else ""),
+        )
+    return int(number)
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) and len(value) <= _LONGEST else ""
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return float(value) if len(value) <= _LONGEST and _NUMBER.fullmatch(value.strip()) else None
+    if isinstance(value, int | float) and abs(value) < 1e15 and math.isfinite(value):
+        return float(value)
+    return None

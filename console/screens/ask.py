@@ -1,0 +1,91 @@
+"""Small questions: the text of a note, and which of several things is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Label
+
+from console.screens.modal import Field, Modal
+from console.state.intent import Intent
+from console.state.values import State
+from widgets.line import Line, Look, Piece, cut
+from widgets.sheet import Sheet
+
+
+class NoteScreen(Modal[Intent | None]):
+    """One line for the log."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="frame"):
+            with Horizontal(classes="field"):
+                yield Label("note:", markup=False)
+                yield Field(id="note", compact=True, max_length=300)
+            yield Sheet(lambda _width, _height: [_note_foot()], id="foot")
+
+    def begin(self) -> None:
+        self.query_one("#note", Field).focus()
+
+    def pressed(self, key: str) -> bool:
+        if key != "enter":
+            return super().pressed(key)
+        text = self.query_one("#note", Field).value.strip()
+        self.dismiss(Intent(None, text=text) if text else None)
+        return True
+
+
+def _note_foot() -> Line:
+    return _foot(("enter", " writes it into the log   "), ("esc", " drops it"))
+
+
+def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, width: int) -> list[Line]:
+    """`title`, and one row per (id, text) with the chosen one marked."""
+    lines: list[Line] = [(Piece(cut(title, width), Look.TITLE),)]
+    for index, (_, text) in enumerate(options):
+        marked = index == chosen
+        lines.append((Piece("▌ " if marked else "  ", Look.TITLE), Piece(text, Look.STRONG if marked else Look.PLAIN)))
+    return lines
+
+
+class ChoiceScreen(Modal[str | None]):
+    """Answers with the id of the option chosen by up, down and enter."""
+
+    def __init__(self, state: State | None, title: str, options: Sequence[tuple[str, str]]) -> None:
+        super().__init__(state)
+        self.heading = title
+        self.options = tuple(options)
+        self.chosen = 0
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="frame"):
+            yield Sheet(self.write, id="sheet")
+            yield Sheet(lambda _width, _height: [_choice_foot()], id="foot")
+
+    def on_mount(self) -> None:
+        self.query_one("#sheet", Sheet).styles.height = min(len(self.options) + 1, max(self.app.size.height - 3, 1))
+
+    def write(self, width: int, _height: int) -> list[Line]:
+        return choice_lines(self.heading, self.options, self.chosen, width)
+
+    def pressed(self, key: str) -> bool:
+        step = {"up": -1, "k": -1, "down": 1, "j": 1}.get(key)
+        sheet = self.query_one("#sheet", Sheet)
+        if step is not None:
+            self.chosen = max(0, min(self.chosen + step, len(self.options) - 1))
+            sheet.top = max(0, self.chosen + 2 - sheet.size.height)
+            sheet.redraw()
+        elif key == "enter":
+            self.dismiss(self.options[self.chosen][0])
+        else:
+            return super().pressed(key)
+        return True
+
+
+def _choice_foot() -> Line:
+    return _foot(("up down", " choose   "), ("enter", " takes it   "), ("esc", " closes"))
+
+
+def _foot(*keys: tuple[str, str]) -> Line:
+    return tuple(piece for cap, text in keys for piece in (Piece(cap, Look.TITLE), Piece(text)))

@@ -1,0 +1,213 @@
+"""The decision card: live while it is open, confirmed by a key of its own, answers with an Intent."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Label
+
+from console.events.evidence import Verb
+from console.screens.modal import Field, Modal
+from console.screens.particulars import particulars
+from console.screens.terms import Opened, Terms, changes, terms
+from console.state.card import card_for
+from console.state.intent import Intent
+from console.state.values import State
+from widgets.card import card_lines, heading
+from widgets.line import Line, Look, Piece, wrap
+from widgets.sheet import Sheet
+
+_DOES = {
+    Verb.PROMOTE: "promotes",
+    Verb.HALT: "halts",
+    Verb.RESUME: "resumes",
+    Verb.ROLLBACK: "rolls back",
+    Verb.PLACE: "places it there",
+    Verb.ACCEPT: "accepts it",
+    Verb.CONFIRM: "says it is done",
+    Verb.CLOSE: "closes the rollout",
+}
+_WORD = "#word"
+_REASON = "#reason"
+
+
+def prompt(does: str, asked: Terms, word: str, reason: str, width: int) -> list[Line]:
+    """The last rows of a card: what confirms it now, or why nothing does.
+
+    Args:
+        does: what confirming does, in words that follow "enter".
+        asked: what it takes.
+        word: what was typed so far, as for `reason`.
+    """
+    if asked.refused is not None:
+        rows = wrap(asked.refused, max(width - 23, 10), 3)
+        head = (Piece("✗ CANNOT BE CONFIRMED ", Look.ALARM), Piece(" " + rows[0], Look.STRONG))
+        more: list[Line] = [(Piece(" " * 23), Piece(row, Look.STRONG)) for row in rows[1:]]
+        return [head, *more, (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))]
+    if asked.override:
+        does = f"OVERRIDES the closed gates and {does}"
+    missing = asked.missing(word, reason)
+    if missing is not None:
+        rows = wrap(f"→ {missing}, then enter {does}", width, 3)
+        lines: list[Line] = [(Piece(row, Look.WARN),) for row in rows]
+    else:
+        rows = wrap(does, max(width - len(asked.key) - 1, 10), 3)
+        lines = [
+            (Piece(asked.key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows
+        ]
+    fields = Piece(" next field") if asked.word is not None else Piece(" reason, if you like")
+    step = Piece("tab" if asked.word is not None else "n", Look.TITLE)
+    closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
+    return [*lines, (step, fields, Piece("   "), *closes)]
+
+
+class DecisionCard(Modal[Intent | None]):
+    """One decision before it is taken."""
+
+    DEFAULT_CSS = """
+    DecisionCard .field { height: 1; }
+    DecisionCard .field Label { width: auto; padding-right: 1; text-style: bold; }
+    DecisionCard #prompt { height: 2; }
+    """
+
+    def __init__(self, state: State, verb: Verb, subject: str | None = None) -> None:
+        super().__init__(state)
+        self.verb = verb
+        self.subject = subject
+        self.card = card_for(state, verb, subject)
+        """As drawn: what a confirmation stores."""
+        self.opened = Opened(self.card, state.reached, state.move)
+        self.terms = terms(state, self.card, self.opened)
+        self.said = ""
+        """Why the last key did not confirm, until the next one."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="frame"):
+            yield Sheet(self.write, id="sheet")
+            with Horizontal(classes="field", id="word-row"):
+                yield Label(f"type {self.terms.word}:", id="word-label", markup=False)
+                yield Field(id="word", compact=True)
+            with Horizontal(classes="field", id="reason-row"):
+                yield Label("reason:", id="reason-label", markup=False)
+                yield Field(id="reason", compact=True)
+            yield Sheet(self.write_prompt, id="prompt")
+
+    def on_mount(self) -> None:
+        self._arrange()
+
+    def begin(self) -> None:
+        if self.terms.word is not None and self.terms.refused is None:
+            self.query_one(_WORD, Field).focus()
+
+    def watch_state(self, state: State | None) -> None:
+        if state is None or not self.is_mounted:
+            return
+        self.card = card_for(state, self.verb, self.subject)
+        self.terms = terms(state, self.card, self.opened)
+        self._arrange()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def on_input_changed(self) -> None:
+        self._arrange()
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def write(self, width: int, height: int) -> list[Line]:
+        """Title, what has changed, the card, and what belongs to it."""
+        state = self.state
+        beside = particulars(state, self.verb, self.subject, width) if state is not None else []
+        changed = changes(self.opened.card, self.card)
+        news: list[Line] = []
+        if changed:
+            rows = wrap("; ".join(changed), max(width - 22, 10), 2)
+            news = [(Piece("CHANGED since opened ", Look.WARN), Piece(" " + row)) for row in rows]
+        told = card_lines(self.card, width, height - len(news) - len(beside))
+        first = heading(self.card)
+        if self._continues():
+            first = (Piece("CONTINUE ROLLBACK", Look.TITLE), *first[1:])
+        return [first, *news, *beside, *told[1:]]
+
+    def write_prompt(self, width: int, height: int) -> list[Line]:
+        lines = prompt(self._does(), self.terms, self._typed(_WORD), self._typed(_REASON), width)
+        return [(Piece(self.said, Look.WARN),), lines[-1]] if self.said else lines
+
+    def _does(self) -> str:
+        """What confirming does, in words."""
+        if self._continues():
+            return "continues the rollback"
+        return f"promotes to {self.card.stage_to}" if self.verb is Verb.PROMOTE else _DOES[self.verb]
+
+    def _continues(self) -> bool:
+        return self.verb is Verb.ROLLBACK and self.state is not None and self.state.rollback is not None
+
+    def _arrange(self) -> None:
+        """Show the fields that are asked for and give the card the rows that are left."""
+        asked = self.terms
+        self.query_one("#word-row").display = asked.word is not None and asked.refused is None
+        self.query_one("#reason-row").display = asked.refused is None
+        self.query_one("#word-label", Label).update(f"type {asked.word}:")
+        self.query_one("#reason-label", Label).update("reason (required):" if asked.reason else "reason (optional):")
+        below = len(self.write_prompt(self.frame_width, 0))
+        fields = 0 if asked.refused is not None else 1 + (asked.word is not None)
+        room = max(self.app.size.height - 2 - below - fields, 1)
+        sheet, foot = self.query_one("#sheet", Sheet), self.query_one("#prompt", Sheet)
+        sheet.styles.height = min(len(self.write(self.frame_width, room)), room)
+        foot.styles.height = below
+        sheet.redraw()
+        foot.redraw()
+
+    def _typed(self, field: str) -> str:
+        return self.query_one(field, Field).value
+
+    # -- confirming --------------------------------------------------------------------------------------------------
+
+    def pressed(self, key: str) -> bool:
+        self.said = ""
+        if key in ("pageup", "pagedown", "up", "down"):
+            rows = {"pageup": -8, "pagedown": 8, "up": -1, "down": 1}[key]
+            self.query_one("#sheet", Sheet).scroll_rows(rows)
+        elif key == "n" and self.terms.refused is None:
+            self.query_one(_REASON, Field).focus()
+        elif key in ("enter", "y"):
+            self._confirm(key)
+        else:
+            self._arrange()
+            return super().pressed(key)
+        self._arrange()
+        return True
+
+    def _confirm(self, key: str) -> None:
+        """Answer with an Intent if everything it takes is there; else say what is missing."""
+        asked = self.terms
+        if asked.refused is not None:
+            self.app.bell()
+            return
+        if isinstance(self.focused, Field) and asked.key != key:
+            self.set_focus(None)
+            return
+        word, reason = self._typed(_WORD), self._typed(_REASON).strip()
+        missing = asked.missing(word, reason)
+        if missing is not None:
+            self._next_field(asked, word)
+        elif key != asked.key:
+            self.said = f"{key} does nothing here: {asked.key} {_DOES[self.verb]}"
+        else:
+            self.dismiss(self._intent(reason))
+
+    def _next_field(self, asked: Terms, word: str) -> None:
+        done = asked.word is None or word.strip() == asked.word
+        self.query_one(_REASON if done else _WORD, Field).focus()
+
+    def _intent(self, reason: str) -> Intent:
+        state = self.state
+        return Intent(
+            self.verb,
+            self.card,
+            stage=state.reached if state is not None else None,
+            move=state.move if state is not None else None,
+            reason=reason,
+            override=self.terms.override,
+            subject=self.subject,
+        )

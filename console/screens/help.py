@@ -1,0 +1,91 @@
+"""Every key and every mark on one page, made from the same tables as the screen itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from console.screens.modal import Modal
+from console.state.values import State
+from widgets.keys import KEYS, impossible
+from widgets.line import Line, Look, Piece, left, length, wrap
+from widgets.marks import DRIFTED, ONE_WAY, STAGES, STEPS, VERDICTS, Mark
+from widgets.sheet import Sheet
+
+_ALL = 999
+_CAP = 7
+_LABEL = 10
+
+
+def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
+    """Keys with what they do and why one is not possible now; then the marks."""
+    room = max(width - _CAP - _LABEL, 10)
+    lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
+    for key in KEYS:
+        rows = wrap(key.help, room, _ALL)
+        why = impossible(state, key.verb, observe) if key.verb is not None else None
+        head = (Piece(left(key.cap, _CAP), Look.TITLE), Piece(left(key.label, _LABEL), Look.STRONG))
+        lines += [(*(head if n == 0 else (Piece(" " * (_CAP + _LABEL)),)), Piece(row)) for n, row in enumerate(rows)]
+        if why is not None:
+            reasons = wrap(f"not now: {why}", room, _ALL)
+            lines += [(Piece(" " * (_CAP + _LABEL)), Piece(row, Look.WARN)) for row in reasons]
+    lines.append((Piece("MARKS", Look.TITLE),))
+    lines += _marks("verdicts", VERDICTS.values(), width)
+    lines += _marks("stages", (*STAGES.values(), ONE_WAY, DRIFTED), width)
+    lines += _marks("steps", STEPS.values(), width)
+    lines.append(
+        (
+            Piece(
+                "p·promote: a dot instead of the space says that a key is not possible now; it tells why.",
+            ),
+        )
+    )
+    return lines
+
+
+def _marks(name: str, marks: Iterable[Mark], width: int) -> list[Line]:
+    """`marks` in as many rows as they need, glyph and word never parted."""
+    rows: list[Line] = []
+    row: Line = (Piece(left(name, _LABEL), Look.MUTED),)
+    for mark in marks:
+        if len(row) > 1 and length(row) + length((mark.piece,)) + 2 > width:
+            rows.append(row)
+            row = (Piece(" " * _LABEL),)
+        row = (*row, mark.piece, Piece("  "))
+    return [*rows, row]
+
+
+class Help(Modal[None]):
+    """The help page."""
+
+    def __init__(self, state: State | None, observe: bool = False) -> None:
+        super().__init__(state)
+        self.observe = observe
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="frame -full"):
+            yield Sheet(self.write, id="sheet")
+            yield Sheet(lambda _width, _height: [_foot()], id="foot")
+
+    def write(self, width: int, _height: int) -> list[Line]:
+        return help_lines(self.state, width, self.observe)
+
+    def watch_state(self) -> None:
+        if self.is_mounted:
+            self.query_one("#sheet", Sheet).redraw()
+
+    def pressed(self, key: str) -> bool:
+        rows = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1}.get(key)
+        if rows is not None:
+            self.query_one("#sheet", Sheet).scroll_rows(rows)
+        elif key in ("enter", "q", "question_mark"):
+            self.dismiss(None)
+        else:
+            return super().pressed(key)
+        return True
+
+
+def _foot() -> Line:
+    return (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", Look.TITLE), Piece(" closes"))

@@ -1,0 +1,77 @@
+"""The question before leaving while something is in flight: wait for it, or leave with its outcome unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from console.screens.modal import Modal
+from console.state.values import Mode, State
+from widgets.line import Line, Look, Piece, wrap
+from widgets.sheet import Sheet
+
+
+class Leave(StrEnum):
+    """The two ways to leave."""
+
+    WAITED = "waited"
+    """What was in flight has ended."""
+    UNKNOWN = "unknown"
+    """Calls in flight are left with their outcome unknown."""
+
+
+def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> list[Line]:
+    """The question, or that we are waiting."""
+    what = busy or "nothing"
+    lines: list[Line] = [(Piece("LEAVE?", Look.TITLE),)]
+    lines += [(Piece(row, Look.STRONG),) for row in wrap(f"in flight: {what}", width, 3)]
+    if rolling:
+        text = "A rollback is running: if you leave, it first finishes its automatic steps, without a screen."
+        lines += [(Piece(row, Look.WARN),) for row in wrap(text, width, 3)]
+    if waiting:
+        lines.append((Piece("waiting; it leaves by itself when this has ended", Look.WARN),))
+    else:
+        lines.append((Piece("w", Look.TITLE), Piece(" wait until it has ended, then leave")))
+    after = "leave now" if rolling else "leave now, with the outcome unknown"
+    return [*lines, (Piece("l", Look.TITLE), Piece(f" {after}")), (Piece("esc", Look.TITLE), Piece(" stay"))]
+
+
+class LeaveScreen(Modal[Leave | None]):
+    """Asked by `q` while `busy` says something."""
+
+    def __init__(self, state: State | None, busy: Callable[[], str | None]) -> None:
+        super().__init__(state)
+        self.busy = busy
+        self.waiting = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="frame"):
+            yield Sheet(self.write, id="sheet")
+
+    def on_mount(self) -> None:
+        self.query_one("#sheet", Sheet).styles.height = len(self.write(self.frame_width, 0))
+        self.set_interval(0.25, self.look)
+
+    def look(self) -> None:
+        """See whether it has ended; leave if that was waited for."""
+        if self.waiting and self.busy() is None:
+            self.dismiss(Leave.WAITED)
+        else:
+            self.query_one("#sheet", Sheet).redraw()
+
+    def write(self, width: int, _height: int) -> list[Line]:
+        rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.running
+        return leave_lines(self.busy(), rolling, self.waiting, width)
+
+    def pressed(self, key: str) -> bool:
+        if key == "w":
+            self.waiting = True
+            self.look()
+        elif key == "l":
+            self.dismiss(Leave.UNKNOWN)
+        else:
+            return super().pressed(key)
+        return True

@@ -1,0 +1,75 @@
+"""What a card's screen shows beside the card: the steps of a rollback, what to do by hand, what was changed outside."""
+
+from __future__ import annotations
+
+from console.events.evidence import Verb
+from console.plan.nouns import Plan
+from console.state.values import State
+from widgets.line import Line, Look, Piece, length, wrap
+from widgets.marks import STEPS
+
+_ALL = 999
+
+
+def particulars(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
+    """The lines of `verb` in `width` cells; none for most."""
+    match verb:
+        case Verb.PROMOTE if state.next is not None and state.next.stage.manual is not None:
+            team = owner(state.plan, state.next.stage.team)
+            return _told("by hand", f"{state.next.stage.manual}{team}", width)
+        case Verb.ROLLBACK if state.rollback is not None:
+            return steps(state, width)
+        case Verb.CONFIRM:
+            return _step(state, subject, width)
+        case Verb.ACCEPT if subject == "plan":
+            return [line for text in (state.edited or "").splitlines() for line in _told("", text, width)]
+        case Verb.ACCEPT if subject is not None and subject in state.targets:
+            return _drift(state, subject, width)
+        case _:
+            return []
+
+
+def owner(plan: Plan, team: str | None) -> str:
+    """ " (data: dora)", or nothing where no team is named."""
+    if team is None:
+        return ""
+    named = plan.teams.get(team)
+    return f" ({team}: {named.owner})" if named is not None and named.owner else f" ({team})"
+
+
+def steps(state: State, width: int) -> list[Line]:
+    """The checklist, one step after the other, with mark and detail."""
+    lines: list[Line] = []
+    for number, entry in enumerate(state.checklist, start=1):
+        mark = STEPS[entry.mark]
+        settings = ", ".join(f"{name} {setting}" for name, setting in entry.step.sets.items())
+        what = entry.step.manual or settings
+        tail = f": {entry.detail}" if entry.detail else ""
+        rows = wrap(f"{entry.step.id}: {what}{owner(state.plan, entry.step.team)}{tail}", max(width - 16, 10), _ALL)
+        for index, row in enumerate(rows):
+            head = (Piece(f"{number} "), mark.piece) if index == 0 else ()
+            lines.append((*head, Piece(" " * (15 - length(head))), Piece(row)))
+    return lines
+
+
+def _step(state: State, subject: str | None, width: int) -> list[Line]:
+    found = [entry.step for entry in state.checklist if entry.step.id == subject]
+    return [
+        line
+        for step in found
+        for line in _told("by hand", f"{step.id}: {step.manual or ''}{owner(state.plan, step.team)}", width)
+    ]
+
+
+def _drift(state: State, target: str, width: int) -> list[Line]:
+    drift = state.targets[target].drift
+    if drift is None:
+        return _told("", f"{target} has not drifted any more", width)
+    who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
+    text = f"{target} was {drift.was}, reads {drift.now} since {drift.since:%H:%M:%S}Z{who}"
+    return _told("drift", text, width)
+
+
+def _told(name: str, text: str, width: int) -> list[Line]:
+    rows = wrap(text, max(width - 9, 10), _ALL) or [""]
+    return [(Piece(f"{name if index == 0 else '':<9}", Look.WARN), Piece(row)) for index, row in enumerate(rows)]

@@ -1,0 +1,32 @@
+"""Where does this rollout stand? Asked when the readings at the opening fit several stages, or none."""
+
+from __future__ import annotations
+
+from console.screens.ask import ChoiceScreen
+from console.state.values import State
+
+
+def places(state: State) -> list[tuple[str, str]]:
+    """(stage number, text) to choose from: what the readings fit first, then every other, 0 for before the first."""
+    reads = ", ".join(f"{name} {entry.reading or 'not read'}" for name, entry in state.targets.items())
+    names = {0: "before the first stage"}
+    names |= {entry.number: f"{entry.number} {entry.stage.name}" for entry in state.stages}
+    fitting = [number for number in state.candidates if number in names]
+    rest = [number for number in names if number not in fitting]
+    return [(str(number), f"{names[number]}: fits what is read ({reads})") for number in fitting] + [
+        (str(number), f"{names[number]}{_sets(state, number)}: does NOT fit what is read") for number in rest
+    ]
+
+
+def _sets(state: State, number: int) -> str:
+    stage = state.stages[number - 1].stage if number else None
+    if stage is None or not stage.sets:
+        return ""
+    return " (" + ", ".join(f"{name} {setting}" for name, setting in stage.sets.items()) + ")"
+
+
+class PlaceScreen(ChoiceScreen):
+    """Choose the stage; the choice is confirmed on a card of its own."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state, "Which stage does the rollout stand at?", places(state))

@@ -1,0 +1,141 @@
+"""The decision card as of now: what the operator sees, and exactly what the decision will store."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from adapters.contract import Setting, Shape
+from console.events.evidence import Card, MetricEvidence, TargetEvidence, Verb
+from console.judge.verdict import ArmTotals, Verdict, VerdictState
+from console.state.assess import deploy_share
+from console.state.gates import gates
+from console.state.targets import unset_targets
+from console.state.values import MetricState, State, StepMark
+
+
+def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
+    """The card of `verb`; `subject` as in Intent."""
+    preview = state.previews.get(verb.value)
+    return Card(
+        verb=verb,
+        stage_from=_stage_name(state, state.reached),
+        stage_to=_stage_to(state, verb, subject),
+        move=state.move,
+        as_of=state.as_of or datetime.fromtimestamp(0, UTC),
+        gates=gates(state, verb),
+        metrics=tuple(_metric(entry) for entry in state.metrics.values()),
+        targets=tuple(_targets(state, verb)),
+        calls=preview.calls if preview is not None else (),
+        skipped=tuple(_skipped(state, verb)),
+        warnings=tuple(_warnings(state, verb)) + (preview.notes if preview is not None else ()),
+    )
+
+
+def _stage_name(state: State, number: int | None) -> str:
+    if number is None:
+        return "unknown"
+    return state.stages[number - 1].stage.name if number > 0 else "start"
+
+
+def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
+    if verb is Verb.PROMOTE:
+        return state.next.stage.name if state.next is not None else _stage_name(state, state.reached)
+    if verb is Verb.ROLLBACK:
+        return "rolled back"
+    if verb is Verb.PLACE and subject is not None and subject.isdigit():
+        return _stage_name(state, int(subject))
+    return _stage_name(state, state.reached)
+
+
+def wanted(state: State, verb: Verb) -> dict[str, Setting]:
+    """Target -> setting that `verb` asks for; a promote only what does not read as set."""
+    if verb is Verb.PROMOTE and state.next is not None:
+        missing = unset_targets(state, state.next.number)
+        return {name: setting for name, setting in state.next.stage.sets.items() if name in missing}
+    if verb is Verb.ROLLBACK:
+        return {
+            name: setting
+            for entry in state.checklist
+            if entry.mark is not StepMark.DONE
+            for name, setting in entry.step.sets.items()
+        }
+    return {}
+
+
+def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
+    becomes = wanted(state, verb)
+    found = []
+    for name, entry in state.targets.items():
+        age = (state.as_of - entry.read_at).total_seconds() if state.as_of and entry.read_at else None
+        reads = "not read" if entry.reading is None else str(entry.reading)
+        if entry.reading is not None and entry.reading.problem:
+            reads = f"{reads} ({entry.reading.problem})"
+        setting = becomes.get(name)
+        found.append(TargetEvidence(name, reads, str(setting) if setting else None, age, entry.target.team))
+    return found
+
+
+def _metric(entry: MetricState) -> MetricEvidence:
+    verdict = entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
+    shape = entry.metric.query.shape
+    return MetricEvidence(
+        metric=entry.metric.name,
+        role=entry.metric.role.value,
+        verdict=verdict.state.value,
+        reason=verdict.reason,
+        canary=_arm(verdict.canary, shape),
+        baseline=_arm(verdict.baseline, shape),
+        n=verdict.canary.n,
+        age_s=verdict.age_s,
+        ratio=_finite(verdict.ratio),
+        low=_finite(verdict.low),
+        high=_finite(verdict.high),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity; None on a stored card means "no bound"."""
+    return None if value is None or math.isinf(value) else value
+
+
+def _arm(totals: ArmTotals, shape: Shape) -> str:
+    if totals.value is None:
+        return "none"
+    if shape is Shape.GAUGE:
+        return f"{totals.value:.3g} over {totals.n:.0f} ticks"
+    return f"{totals.value * 100:.3g} % of {totals.n:,.0f}"
+
+
+def _skipped(state: State, verb: Verb) -> list[str]:
+    if verb is Verb.PROMOTE and state.next is not None:
+        asked = wanted(state, verb)
+        return [
+            f"{name} already reads {state.targets[name].reading}" for name in state.next.stage.sets if name not in asked
+        ]
+    if verb is Verb.ROLLBACK:
+        return [f"{entry.step.id}: done already" for entry in state.checklist if entry.mark is StepMark.DONE]
+    return []
+
+
+def _warnings(state: State, verb: Verb) -> list[str]:
+    found = []
+    one_way = state.past_one_way
+    if verb is Verb.ROLLBACK and one_way is not None:
+        found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")
+    if verb is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
+        found.append(f"{state.next.stage.name} is ONE-WAY: after it, roll back is no longer safe")
+    share = deploy_share(state)
+    if verb is Verb.HALT:
+        found.append(f"{share:g} % of the traffic stays on the canary; r rolls back" if share else "nothing is exposed")
+    if verb is Verb.ROLLBACK:
+        found.extend(
+            f"{entry.step.id} is done by hand: {entry.step.manual}"
+            for entry in state.checklist
+            if entry.step.manual is not None and entry.mark is not StepMark.DONE
+        )
+    for request in (*state.in_flight, *state.in_doubt):
+        found.append(f"{request.target} -> {request.setting} is {'in flight' if request.in_flight else 'in doubt'}")
+    if state.journal.broken is not None:
+        found.append(f"UNJOURNALED: {state.journal.broken}")
+    return found

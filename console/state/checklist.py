@@ -1,0 +1,49 @@
+"""What the rollback steps are: taken from the plan, or derived from what every target read at the opening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.contract import Kind, Setting, TargetReading
+from console.plan.nouns import Plan, Step
+from console.state.values import State, StepState, TargetState
+
+
+def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
+    """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
+    steps = plan.rollback if plan.rollback is not None else _derived(plan, targets)
+    return tuple(StepState(step) for step in steps)
+
+
+def _derived(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[Step, ...]:
+    touched = list(dict.fromkeys(name for stage in plan.stages for name in stage.sets))
+    return tuple(_back(targets[name]) for name in reversed(touched))
+
+
+def _back(entry: TargetState) -> Step:
+    name, team = entry.target.name, entry.target.team
+    setting = before(entry.opening, entry.target.kind)
+    if setting is None:
+        how = f"set {name} back by hand: what it was before could not be read"
+        return Step(id=f"{name}-back", manual=how, team=team)
+    return Step(id=f"{name}-back", sets={name: setting}, team=team)
+
+
+def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
+    """The setting that brings a target back to its opening reading; None when that cannot be told."""
+    if opening is None:
+        return None
+    if opening.on is False:
+        return Setting(None, on=False)
+    if opening.percent is None or opening.problem is not None:
+        return None
+    return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
+
+
+def reads_back(step: StepState, state: State) -> bool:
+    """Whether every target of a step reads as the step wants it."""
+    for name, setting in step.step.sets.items():
+        reading = state.targets[name].reading
+        if reading is None or not reading.satisfies(setting):
+            return False
+    return True

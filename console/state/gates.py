@@ -1,0 +1,177 @@
+"""The gates: what each verb needs, good or bad, in words. Keys, headless verbs and the engine all ask here."""
+
+from __future__ import annotations
+
+from adapters.contract import Outcome
+from console.events.evidence import Gate, Verb
+from console.judge.verdict import VerdictState
+from console.plan.nouns import Role
+from console.state.samples import stale_part
+from console.state.values import Mode, StageMark, State, StepMark
+
+
+def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
+    """Every condition of `verb` in the order an operator should read them."""
+    if state.closed is not None:
+        return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
+    match verb:
+        case Verb.PROMOTE:
+            return (*_forward(state), *_evidence(state))
+        case Verb.HALT:
+            return _halt(state)
+        case Verb.RESUME:
+            return (_gate("halted", state.halted is not None, "halted", "not halted"),)
+        case Verb.ROLLBACK:
+            return _rollback(state)
+        case Verb.PLACE:
+            return (_gate("place", state.reached is None, "the opening was ambiguous", "the stage is known"),)
+        case Verb.ACCEPT:
+            return (_gate("change", bool(changes(state)), "; ".join(changes(state)), "nothing has changed outside"),)
+        case Verb.CONFIRM:
+            waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
+            begun = state.rollback is not None and bool(waiting)
+            return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
+        case Verb.CLOSE:
+            return _close(state)
+
+
+def why_not(state: State, verb: Verb) -> str | None:
+    """Why `verb` cannot be had now whatever one types (first closed hard gate), or None."""
+    return next((gate.why for gate in gates(state, verb) if gate.hard and not gate.ok), None)
+
+
+def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | None:
+    """The word that has to be typed for `verb`, because it cannot be taken back or only a person can vouch for it.
+
+    A manual stage: its name. A manual rollback step: its id. A rollback past a one-way stage: "rollback".
+    """
+    if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
+        return state.next.stage.name
+    if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
+        return "rollback"
+    if verb is Verb.CONFIRM:
+        return subject
+    return None
+
+
+def changes(state: State) -> list[str]:
+    """What was changed outside: drifted targets and an edited plan file, in words."""
+    found = [
+        f"{name} drifted {entry.drift.was} -> {entry.drift.now}" + _by(entry.drift.now.changed_by)
+        for name, entry in state.targets.items()
+        if entry.drift is not None
+    ]
+    return [*found, "the plan file was edited"] if state.edited is not None else found
+
+
+def _by(who: str | None) -> str:
+    return f" by {who}" if who else ""
+
+
+def _gate(name: str, ok: bool, good: str, bad: str, *, hard: bool = True) -> Gate:
+    return Gate(name, ok, good if ok else bad, hard)
+
+
+def _forward(state: State) -> list[Gate]:
+    """What no override opens: the state of the rollout itself."""
+    found = [
+        _gate("journal", state.journal.broken is None, "journal writable", f"UNJOURNALED: {state.journal.broken}"),
+        _gate("placed", state.reached is not None, "stage known", "stage unknown: say where it stands (s)"),
+        _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"),
+        _gate("halt", state.halted is None, "not halted", "halted: resume first (u)"),
+    ]
+    if state.reached is not None:
+        last = state.reached == len(state.stages)
+        found.append(_gate("stages", not last, "a stage is left", "the last stage is reached: close the rollout (c)"))
+    for request in state.in_flight:
+        found.append(Gate("in flight", ok=False, why=f"{request.target} -> {request.setting} is still in flight"))
+    for request in state.in_doubt:
+        why = f"in doubt: {request.target} -> {request.setting}: {request.reason}; a read will tell"
+        found.append(Gate("in doubt", ok=False, why=why))
+    coming = state.next
+    if state.promoting is not None and coming is not None and coming.mark is StageMark.REQUESTED:
+        found.append(Gate("confirmed", ok=False, why=f"{coming.stage.name} is requested and not read as set yet"))
+    for change in changes(state):
+        found.append(Gate("change", ok=False, why=f"{change}: accept it (a) or undo it"))
+    if coming is not None:
+        for name in coming.stage.sets:
+            reading = state.targets[name].reading
+            if reading is not None and reading.problem is not None:
+                found.append(Gate("target", ok=False, why=f"{name}: {reading.problem}"))
+    return found
+
+
+def _evidence(state: State) -> list[Gate]:
+    """What an override may open: freshness, bake, verdicts."""
+    found: list[Gate] = []
+    if state.reached is None or state.as_of is None:
+        return found
+    stale = stale_part(state, state.as_of)
+    found.append(_gate("fresh", stale is None, "all data fresh", f"STALE: {stale}", hard=False))
+    for name, source in state.sources.items():
+        if source.failed_since is not None:
+            found.append(Gate("source", ok=False, why=f"{name} fails: {source.reason}", hard=False))
+    if not state.plan.critical:
+        found.append(Gate("metrics", ok=True, why="NO METRICS: no verdict gate", hard=False))
+    if state.reached == 0:
+        return found
+    finishing = state.promoting is not None
+    if not finishing:
+        found.append(_bake(state))
+    for name, entry in state.metrics.items():
+        verdict = entry.verdict
+        if verdict is None or entry.metric.role is Role.INFO:
+            continue
+        failed = verdict.state is VerdictState.FAIL
+        if entry.metric.role is Role.GUARD or finishing:
+            if failed:
+                found.append(Gate("verdict", ok=False, why=f"{name} FAIL: {verdict.reason}", hard=False))
+            continue
+        ok = verdict.state is VerdictState.PASS
+        word = "passes" if ok else "FAIL" if failed else verdict.state.value
+        found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
+    return found
+
+
+def _bake(state: State) -> Gate:
+    wanted = state.current.stage.bake_s if state.current is not None else 0.0
+    ok = state.baked_s >= wanted
+    why = f"baked {_clock(min(state.baked_s, wanted))} of {_clock(wanted)}" if wanted else "no bake time"
+    return Gate("bake", ok=ok, why=why, hard=False)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _halt(state: State) -> tuple[Gate, ...]:
+    free = state.halted is None
+    return (
+        _gate("not halted", free, "not halted", "already halted"),
+        _gate("no rollback", state.rollback is None, "no rollback", "a rollback is under way: nothing moves forward"),
+    )
+
+
+def _rollback(state: State) -> tuple[Gate, ...]:
+    if state.mode is Mode.ROLLED_BACK:
+        return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
+    if state.running:
+        return (Gate("rollback", ok=False, why="the rollback is under way"),)
+    return (Gate("rollback", ok=True, why="always allowed"),)
+
+
+def _close(state: State) -> tuple[Gate, ...]:
+    flying = [f"{request.target} is still in flight" for request in state.in_flight]
+    whole = state.mode in (Mode.COMPLETE, Mode.ROLLED_BACK)
+    found = [
+        _gate("in flight", not flying, "nothing in flight", "; ".join(flying)),
+        _gate("finished", whole, state.mode.value, f"{state.mode.value}: not complete, not rolled back", hard=False),
+    ]
+    for name, entry in state.metrics.items():
+        failing = entry.verdict is not None and entry.verdict.state is VerdictState.FAIL
+        if failing and entry.metric.role is not Role.INFO:
+            found.append(Gate("verdict", ok=False, why=f"{name} FAIL", hard=False))
+    doubts = [request for request in state.requests.values() if request.outcome is Outcome.UNKNOWN and request.in_doubt]
+    for request in doubts:
+        found.append(Gate("in doubt", ok=False, why=f"{request.target} is in doubt", hard=False))
+    return tuple(found)

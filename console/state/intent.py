@@ -1,0 +1,30 @@
+"""What an operator asked for: a plain value that the screen or a headless verb hands to the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.events.evidence import Card, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A wish, with what its author saw. The engine checks every gate again before it acts."""
+
+    verb: Verb | None
+    """None: a note."""
+    card: Card | None = None
+    """The card as it stood when the key was pressed; a headless verb makes it from a fresh state."""
+    stage: int | None = None
+    """Stages reached as seen; the engine refuses a forward move if it is another by now."""
+    move: int | None = None
+    """Forward moves as seen: the guard of compare-and-act."""
+    reason: str = ""
+    override: bool = False
+    """Go forward although gates that can be overridden are closed; needs a reason."""
+    subject: str | None = None
+    """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM: the step id."""
+    typed: str = ""
+    """The word that `gates.typed_word` asks for, as typed."""
+    text: str = ""
+    """A note's text."""

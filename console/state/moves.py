@@ -1,0 +1,181 @@
+"""Decisions and their requests: who moved the rollout where, and what became of each call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adapters.contract import Outcome
+from console.events.evidence import Verb
+from console.events.kinds import DecisionTaken, RequestMade, RequestReconciled, RequestSettled
+from console.state.checklist import checklist_of
+from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
+from console.state.values import (
+    DecisionState,
+    MetricState,
+    RequestState,
+    SourceState,
+    StageMark,
+    StageState,
+    State,
+    TargetState,
+)
+
+
+def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State:
+    """The state after a decision; its requests come as events of their own."""
+    known = next((entry for entry in state.decisions if entry.id == event.id), None)
+    if known is not None:  # it was held in memory and has now reached the journal
+        decisions = tuple(replace(entry, seq=seq) if entry.id == event.id else entry for entry in state.decisions)
+        return replace(state, decisions=decisions)
+    entry = DecisionState(
+        id=event.id,
+        seq=seq,
+        at=event.at,
+        who=event.who,
+        verb=event.verb,
+        stage=event.stage,
+        reason=event.reason,
+        override=event.override,
+        card=event.card,
+        subject=event.subject,
+    )
+    state = replace(state, decisions=(*state.decisions, entry))
+    match event.verb:
+        case Verb.PROMOTE:
+            return _promoted(state, event)
+        case Verb.HALT:
+            return replace(state, halted=event.id)
+        case Verb.RESUME:
+            return replace(state, halted=None, clocked_at=event.at)
+        case Verb.ROLLBACK:
+            return rollback_begun(state, event)
+        case Verb.PLACE:
+            return _placed(state, event)
+        case Verb.ACCEPT:
+            return _accepted(state, event)
+        case Verb.CONFIRM:
+            return step_confirmed(state, event)
+        case Verb.CLOSE:
+            return state
+
+
+def _promoted(state: State, event: DecisionTaken) -> State:
+    state = replace(state, move=max(state.move, event.move or 0))
+    coming = state.next
+    if coming is None:
+        return state
+    if coming.stage.manual is None:
+        entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
+        stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
+        return replace(state, stages=stages, promoting=event.id)
+    entry = replace(coming, mark=StageMark.CONFIRMED, confirmed_at=event.at)
+    stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
+    decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="confirmed"))
+    return replace(
+        state,
+        stages=stages,
+        decisions=decisions,
+        reached=coming.number,
+        stage_since=event.at,
+        baked_s=0.0,
+        clocked_at=event.at,
+    )
+
+
+def _placed(state: State, event: DecisionTaken) -> State:
+    number = int(event.subject or 0)
+    return replace(state, reached=number, candidates=(), stage_since=event.at, baked_s=0.0, clocked_at=event.at)
+
+
+def _accepted(state: State, event: DecisionTaken) -> State:
+    if event.subject == "plan":
+        return _replanned(state, event)
+    entry = state.targets.get(event.subject or "")
+    if entry is None:
+        return state
+    entry = replace(entry, confirmed=entry.reading, drift=None)
+    return replace(state, targets={**state.targets, entry.target.name: entry})
+
+
+def _replanned(state: State, event: DecisionTaken) -> State:
+    """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept."""
+    plan = state.plans.get(event.plan_digest or "")
+    if plan is None:
+        return state
+    was = {entry.stage.name: entry for entry in state.stages}
+    stages = tuple(
+        replace(was[stage.name], number=number, stage=stage) if stage.name in was else StageState(number, stage)
+        for number, stage in enumerate(plan.stages, start=1)
+    )
+    targets = {
+        name: replace(state.targets[name], target=target) if name in state.targets else TargetState(target)
+        for name, target in plan.targets.items()
+    }
+    metrics = {
+        name: replace(state.metrics[name], metric=metric) if name in state.metrics else MetricState(metric)
+        for name, metric in plan.metrics.items()
+    }
+    sources = {name: state.sources.get(name, SourceState(name, spec.adapter)) for name, spec in plan.backends.items()}
+    current = state.current.stage.name if state.current else None
+    names = [stage.name for stage in plan.stages]
+    reached = state.reached if current is None else (names.index(current) + 1 if current in names else None)
+    state = replace(state, plan=plan, stages=stages, targets=targets, metrics=metrics, sources=sources, edited=None)
+    state = replace(state, reached=reached)
+    return state if state.rollback is not None else replace(state, checklist=checklist_of(plan, targets))
+
+
+def request_made(state: State, event: RequestMade) -> State:
+    if event.id in state.requests:
+        return state
+    request = RequestState(
+        id=event.id,
+        decision=event.decision,
+        backend=event.backend,
+        target=event.target,
+        setting=event.setting,
+        action=event.action,
+        step=event.step,
+        at=event.at,
+        send_by=event.send_by,
+        deadline_s=event.deadline_s,
+        calls=event.calls,
+    )
+    state = replace(state, requests={**state.requests, event.id: request})
+    state = _reckon_decision(state, event.decision)
+    return state if event.step is None else step_requested(state, event)
+
+
+def request_settled(state: State, event: RequestSettled) -> State:
+    request = state.requests.get(event.request)
+    if request is None or request.outcome is not None:  # the first settlement stands
+        return state
+    request = replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at)
+    state = replace(state, requests={**state.requests, request.id: request})
+    state = _reckon_decision(state, request.decision)
+    return state if request.step is None else step_settled(state, request, event.at)
+
+
+def request_reconciled(state: State, event: RequestReconciled) -> State:
+    request = state.requests.get(event.request)
+    if request is None:
+        return state
+    request = replace(request, took_effect=event.took_effect)
+    return replace(state, requests={**state.requests, request.id: request})
+
+
+def _reckon_decision(state: State, decision: str) -> State:
+    """One word for a decision from the outcomes of its requests."""
+    outcomes = {request.outcome for request in state.requests.values() if request.decision == decision}
+    if None in outcomes:
+        word = "requested"
+    elif Outcome.UNKNOWN in outcomes:
+        word = "unknown"
+    elif outcomes == {Outcome.REFUSED}:
+        word = "refused"
+    else:
+        word = "partial" if Outcome.REFUSED in outcomes else "accepted"
+    decisions = tuple(
+        replace(entry, outcome=word) if entry.id == decision and entry.outcome != "confirmed" else entry
+        for entry in state.decisions
+    )
+    return replace(state, decisions=decisions)

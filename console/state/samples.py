@@ -1,0 +1,101 @@
+"""Samples: one poll of one source goes into the ledgers, and moves the bake clock while everything is fresh."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.contract import MetricReply, Reading
+from console.events.kinds import SourceRead
+from console.state.values import MetricState, Mode, State
+
+LEDGER_TICKS = 8640
+"""Ticks kept per metric in a State (a day of 10 s ticks); the journal keeps them all."""
+
+
+def source_read(state: State, event: SourceRead) -> State:
+    """The state after a poll that answered."""
+    source = state.sources.get(event.source)
+    if source is not None:
+        source = replace(source, ok_at=event.at, skew_s=event.skew_s)
+        state = replace(state, sources={**state.sources, event.source: source})
+    if event.replies:
+        metrics = dict(state.metrics)
+        for reply in event.replies:
+            if reply.metric in metrics:
+                metrics[reply.metric] = _taken(metrics[reply.metric], reply, event.at)
+        state = replace(state, metrics=metrics)
+    if event.targets:
+        targets = dict(state.targets)
+        for name in event.targets:
+            if name in targets:
+                targets[name] = replace(targets[name], read_at=event.at)
+        state = replace(state, targets=targets)
+    return state
+
+
+def _taken(entry: MetricState, reply: MetricReply, at: datetime) -> MetricState:
+    return replace(
+        entry,
+        ledger=merged(entry.ledger, reply.readings),
+        canary_at=_newer(entry.canary_at, reply.canary_at),
+        baseline_at=_newer(entry.baseline_at, reply.baseline_at),
+        read_at=at,
+        partial=reply.partial,
+        problem=reply.problem,
+        spacing_s=reply.spacing_s or entry.spacing_s,
+    )
+
+
+def _newer(known: datetime | None, said: datetime | None) -> datetime | None:
+    if known is None or said is None:
+        return said or known
+    return max(known, said)
+
+
+def merged(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """The ledger with `news` put in: one reading per tick start, the later one wins, oldest first."""
+    if not news:
+        return ledger
+    first = min(reading.at for reading in news)
+    split = len(ledger)
+    while split > 0 and ledger[split - 1].at >= first:
+        split -= 1
+    tail = {reading.at: reading for reading in ledger[split:]}
+    tail.update((reading.at, reading) for reading in news)
+    return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]
+
+
+def bake(state: State, at: datetime) -> State:
+    """Move the bake clock on to `at`: the time since it last moved counts if everything was fresh all along."""
+    if state.clocked_at is None or at <= state.clocked_at:
+        return state
+    gained = (at - state.clocked_at).total_seconds() if _running(state, at) else 0.0
+    return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
+
+
+def _running(state: State, at: datetime) -> bool:
+    return state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and fresh(state, at)
+
+
+def fresh(state: State, at: datetime) -> bool:
+    """Whether every target has been read lately and every critical metric has fresh samples of the arms that flow."""
+    return stale_part(state, at) is None
+
+
+def stale_part(state: State, at: datetime) -> str | None:
+    """The first thing that is not fresh, in words; None when all is."""
+    patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
+    for name, target in state.targets.items():
+        if target.read_at is None:
+            return f"{name} has not been read"
+        if (age := (at - target.read_at).total_seconds()) > patience:
+            return f"{name} was last read {age:.0f} s ago"
+    for metric in state.plan.critical:
+        entry = state.metrics[metric.name]
+        newest = entry.canary_at if state.reached else entry.baseline_at
+        if newest is None:
+            return f"{metric.name} has no data"
+        if (age := (at - newest).total_seconds()) > metric.stale_after_s:
+            return f"{metric.name}'s newest sample is {age:.0f} s old"
+    return None

@@ -1,0 +1,169 @@
+"""Observations of targets: what reads differently now, whose doing it was, and whether a stage is thereby confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from adapters.contract import Outcome, TargetReading
+from console.events.kinds import TargetObserved
+from console.state.checklist import checklist_of, reads_back
+from console.state.values import (
+    Drift,
+    NoteState,
+    RequestState,
+    StageMark,
+    State,
+    StepMark,
+    StepState,
+    TargetState,
+)
+
+
+def moved(before: TargetReading, after: TargetReading) -> bool:
+    """Whether exposure differs; phases and details do not count."""
+    if before.on != after.on:
+        return True
+    if before.percent is None or after.percent is None:
+        return before.percent is not after.percent
+    return abs(before.percent - after.percent) > 0.01
+
+
+def latest_request(state: State, target: str) -> RequestState | None:
+    """The last `set` request for a target that may have changed it: not one that was refused."""
+    for request in reversed(tuple(state.requests.values())):
+        if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
+            return request
+    return None
+
+
+def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteState | None]:
+    """The state after a reading that differs, and a log line when it was not our doing."""
+    reading = event.reading
+    before = state.targets.get(reading.target)
+    if before is None:
+        return state, None
+    first = before.reading is None
+    entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
+    request = latest_request(state, reading.target)
+    if first and before.opening is None and request is None:
+        entry = replace(entry, opening=reading, confirmed=reading)
+        state = replace(state, targets={**state.targets, reading.target: entry})
+        return replace(state, checklist=checklist_of(state.plan, state.targets)), None
+    entry, line = _judge_move(state, entry, request, event.at)
+    state = replace(state, targets={**state.targets, reading.target: entry})
+    if state.rollback is not None:
+        state = replace(state, checklist=tuple(_step_after(step, state, reading, event.at) for step in state.checklist))
+        if any(step.mark is not StepMark.DONE for step in state.checklist):
+            state = replace(state, rolled_back_at=None)
+    return state, line
+
+
+def _judge_move(
+    state: State, entry: TargetState, request: RequestState | None, at: datetime
+) -> tuple[TargetState, NoteState | None]:
+    """Ours, on the way, back where it was, or drift."""
+    reading, confirmed = entry.reading, entry.confirmed
+    if reading is None:
+        return entry, None
+    if request is not None and request.took_effect is not False and reading.satisfies(request.setting):
+        return replace(entry, confirmed=reading, drift=None), None
+    if confirmed is not None and not moved(confirmed, reading):
+        return replace(entry, drift=None), None
+    if request is not None and _on_the_way(request, at, state.plan.hold_s):
+        return entry, None
+    if confirmed is None:
+        return replace(entry, confirmed=reading), None
+    drift = Drift(was=confirmed, now=reading, since=entry.drift.since if entry.drift else at)
+    by = f" by {reading.changed_by}" if reading.changed_by else ""
+    text = f"{reading.target} moved outside warroom{by}: {confirmed} -> {reading}"
+    return replace(entry, drift=drift), NoteState(at=at, who=None, kind="drift", text=text)
+
+
+def _on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
+    if request.in_flight or request.in_doubt:
+        return True
+    return request.settled_at is not None and at - request.settled_at < timedelta(seconds=hold_s)
+
+
+def _step_after(step: StepState, state: State, reading: TargetReading, at: datetime) -> StepState:
+    if reading.target not in step.step.sets:
+        return step
+    if reads_back(step, state):
+        if step.mark in (StepMark.DONE, StepMark.HOLDING):
+            return step
+        return replace(step, mark=StepMark.HOLDING, since=at, detail=f"reads {reading}")
+    if step.mark in (StepMark.DONE, StepMark.HOLDING):
+        return replace(step, mark=StepMark.RELAPSED, since=at, detail=f"moved again: reads {reading}")
+    return step
+
+
+def unset_targets(state: State, number: int) -> tuple[str, ...]:
+    """The targets of stage `number` (1-based) that do not read as set, in plan order."""
+    found = []
+    for name, setting in state.plan.stages[number - 1].sets.items():
+        reading = state.targets[name].reading
+        if reading is None or not reading.satisfies(setting):
+            found.append(name)
+    return tuple(found)
+
+
+def confirm_stage(state: State, at: datetime) -> State:
+    """Confirm the stage being promoted to once every target of it reads as set; else say how far it is."""
+    if state.promoting is None or state.reached is None or state.reached >= len(state.stages):
+        return state
+    index = state.reached
+    missing = unset_targets(state, index + 1)
+    if missing:
+        mark, trouble = _mark_of(state, missing, at)
+        entry = replace(state.stages[index], mark=mark, trouble=trouble)
+        return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
+    entry = replace(state.stages[index], mark=StageMark.CONFIRMED, confirmed_at=at, trouble="")
+    targets = dict(state.targets)
+    for name in entry.stage.sets:
+        targets[name] = replace(targets[name], confirmed=targets[name].reading, drift=None)
+    decisions = tuple(
+        replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
+        for decision in state.decisions
+    )
+    return replace(
+        state,
+        stages=(*state.stages[:index], entry, *state.stages[index + 1 :]),
+        targets=targets,
+        decisions=decisions,
+        reached=index + 1,
+        promoting=None,
+        stage_since=at,
+        baked_s=0.0,
+        clocked_at=at,
+    )
+
+
+def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
+    requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
+    decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
+    hold = timedelta(seconds=state.plan.hold_s)
+    late = decision is None or at - decision.at > hold
+    trouble: list[str] = []
+    waiting = refused = False
+    for name in missing:
+        request = requests.get(name)
+        reads = state.targets[name].reading or "unread"
+        if request is None:
+            trouble.append(f"{name} not sent, reads {reads}")
+            waiting = waiting or not late
+        elif request.in_flight:
+            waiting = True
+        elif request.outcome is Outcome.ACCEPTED:
+            fresh = request.settled_at is not None and at - request.settled_at <= hold
+            waiting = waiting or fresh
+            trouble.append(f"{name} accepted, reads {reads}")
+        else:
+            refused = True
+            trouble.append(f"{name} {request.outcome}: {request.reason}, reads {reads}")
+    flying = any(request.in_flight for request in requests.values())
+    if flying or (waiting and not refused):
+        return StageMark.REQUESTED, ""
+    stage = state.stages[state.reached or 0].stage
+    some = len(missing) < len(stage.sets) or any(r.outcome is Outcome.ACCEPTED for r in requests.values())
+    return (StageMark.PARTIAL if some else StageMark.FAILED), "; ".join(trouble)

@@ -1,0 +1,320 @@
+"""State: everything a screen shows, as frozen values. Made only by `fold` and `assess`, never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from adapters.contract import Outcome, Reading, Setting, TargetReading
+from console.events.evidence import Actor, Card, PlannedCall, Verb
+from console.judge.verdict import Verdict
+from console.plan.nouns import Metric, Plan, Stage, Step, Target
+
+
+class Mode(StrEnum):
+    """What the rollout is doing, in one word; see `State.mode`."""
+
+    READY = "ready"
+    """Stage 0: nothing exposed by this rollout yet."""
+    BAKING = "baking"
+    """A stage is confirmed and its bake clock is not through."""
+    WATCHING = "watching"
+    """A stage is confirmed and baked."""
+    PROMOTING = "promoting"
+    """Requests sent, not all of them seen in the readings yet."""
+    PARTIAL = "partial"
+    """Some targets of the stage read as set, others do not, and nothing is in flight."""
+    UNPLACED = "unplaced"
+    """The opening was ambiguous: the operator has to say where this stands."""
+    HALTED = "halted"
+    ROLLING_BACK = "rolling back"
+    ROLLED_BACK = "rolled back"
+    COMPLETE = "complete"
+    """The last stage is confirmed."""
+    CLOSED = "closed"
+
+
+class StageMark(StrEnum):
+    """How far a stage is."""
+
+    PLANNED = "planned"
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    """Every request for it was refused, or its outcome is unknown."""
+
+
+class StepMark(StrEnum):
+    """How far a rollback step is."""
+
+    PENDING = "pending"
+    REQUESTED = "requested"
+    """Sent; not yet read as rolled back."""
+    HOLDING = "holding"
+    """Reads as rolled back; has to hold a little longer."""
+    DONE = "done"
+    REFUSED = "refused"
+    IN_DOUBT = "in doubt"
+    RELAPSED = "relapsed"
+    """Moved again after it had read as rolled back: red."""
+    WAITING = "waiting"
+    """A manual step that waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    number: int
+    """1-based; `reached >= number` means confirmed."""
+    stage: Stage
+    mark: StageMark = StageMark.PLANNED
+    confirmed_at: datetime | None = None
+    trouble: str = ""
+    """Which targets are not as set and why, one line, for PARTIAL and FAILED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A target moved by somebody else."""
+
+    was: TargetReading
+    now: TargetReading
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    target: Target
+    opening: TargetReading | None = None
+    """What it read when the rollout opened: what "before" means."""
+    reading: TargetReading | None = None
+    read_at: datetime | None = None
+    """When it was last read successfully, changed or not."""
+    confirmed: TargetReading | None = None
+    """What the rollout last confirmed; None until opened."""
+    drift: Drift | None = None
+    held_since: datetime | None = None
+    """Since when its reading has not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricState:
+    metric: Metric
+    ledger: tuple[Reading, ...] = ()
+    """Ticks, oldest first, one per tick start; a missing tick is a gap."""
+    canary_at: datetime | None = None
+    baseline_at: datetime | None = None
+    read_at: datetime | None = None
+    partial: str | None = None
+    problem: str | None = None
+    spacing_s: float | None = None
+    verdict: Verdict | None = None
+    """As of `State.as_of`; None before the first assessment."""
+    said: str | None = None
+    """The verdict state last recorded as an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One backend being polled."""
+
+    name: str
+    adapter: str
+    ok_at: datetime | None = None
+    """When it last answered."""
+    failed_since: datetime | None = None
+    reason: str = ""
+    """Why it fails, one line; empty while it answers."""
+    skew_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestState:
+    """One call: made, settled, reconciled."""
+
+    id: str
+    decision: str
+    backend: str
+    target: str
+    setting: Setting
+    action: str
+    step: str | None
+    at: datetime
+    send_by: datetime
+    deadline_s: float
+    calls: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    """None: not settled yet."""
+    reason: str = ""
+    settled_at: datetime | None = None
+    took_effect: bool | None = None
+    """For an unknown outcome: what a read told later."""
+
+    @property
+    def in_flight(self) -> bool:
+        return self.outcome is None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Unknown, and no read has settled it yet."""
+        return self.outcome is Outcome.UNKNOWN and self.took_effect is None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionState:
+    """One decision with what became of it."""
+
+    id: str
+    seq: int | None
+    """None while it is held in memory because the journal cannot be written."""
+    at: datetime
+    who: Actor | None
+    verb: Verb
+    stage: int | None
+    reason: str
+    override: str | None
+    card: Card
+    subject: str | None = None
+    outcome: str = "recorded"
+    """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteState:
+    """A line of the log that is not a decision: a note, a verdict change, a source fault, a drift."""
+
+    at: datetime
+    who: Actor | None
+    kind: str
+    """note, verdict, source, drift, step, request, unrecognised"""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    step: Step
+    mark: StepMark = StepMark.PENDING
+    since: datetime | None = None
+    """When it took this mark."""
+    detail: str = ""
+    sends: int = 0
+    """Requests sent for it in this rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a verb would send, in the words of the backends; made by the engine, which knows the adapters."""
+
+    calls: tuple[PlannedCall, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a backend cannot do for this verb ("edge cannot pause")."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHealth:
+    """Whether what happens is being written down."""
+
+    broken: str | None = None
+    """Why the journal cannot be written, one line; None while it can."""
+    held: int = 0
+    """Events in memory that are not in the journal yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything known about one rollout at `as_of`."""
+
+    rollout: str
+    """The rollout's id: plan name, a slash, run number."""
+    plan: Plan
+    opened_at: datetime | None = None
+    as_of: datetime | None = None
+    reached: int | None = None
+    """Stages reached, 0 before the first; None: unplaced."""
+    candidates: tuple[int, ...] = ()
+    move: int = 0
+    """Forward moves so far."""
+    stages: tuple[StageState, ...] = ()
+    targets: Mapping[str, TargetState] = field(default_factory=dict)
+    metrics: Mapping[str, MetricState] = field(default_factory=dict)
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+    requests: Mapping[str, RequestState] = field(default_factory=dict)
+    decisions: tuple[DecisionState, ...] = ()
+    log: tuple[NoteState, ...] = ()
+    checklist: tuple[StepState, ...] = ()
+    promoting: str | None = None
+    """Id of the promote decision whose stage is not confirmed yet."""
+    halted: str | None = None
+    """Id of the halt decision in force."""
+    rollback: str | None = None
+    """Id of the latest rollback decision."""
+    rolled_back_at: datetime | None = None
+    closed: str | None = None
+    stage_since: datetime | None = None
+    """When the stage we stand on was confirmed: verdicts count ticks from here on."""
+    baked_s: float = 0.0
+    """Fresh, unhalted seconds of the stage we stand on."""
+    clocked_at: datetime | None = None
+    """Up to when the bake clock has been reckoned."""
+    plans: Mapping[str, Plan] = field(default_factory=dict, repr=False)
+    """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
+    edited: str | None = None
+    """A difference between the plan file and the plan this rollout runs, as text; None when they are the same."""
+    previews: Mapping[str, Preview] = field(default_factory=dict)
+    journal: JournalHealth = JournalHealth()
+    operator: Actor | None = None
+    running: bool = False
+    """This console is carrying out the rollback right now; False after a resume until the operator continues."""
+    fault: str | None = None
+    """A fault of this console itself, one line; None while all its tasks run."""
+    unrecognised: int = 0
+    last_seq: int = 0
+
+    @property
+    def mode(self) -> Mode:
+        """The rollout's mode, first match wins."""
+        if self.closed is not None:
+            return Mode.CLOSED
+        if self.rollback is not None:
+            return Mode.ROLLED_BACK if self.rolled_back_at is not None else Mode.ROLLING_BACK
+        if self.halted is not None:
+            return Mode.HALTED
+        if self.reached is None:
+            return Mode.UNPLACED
+        if self.promoting is not None:
+            mark = self.stages[self.reached].mark
+            return Mode.PROMOTING if mark is StageMark.REQUESTED else Mode.PARTIAL
+        if self.reached == len(self.stages):
+            return Mode.COMPLETE
+        if self.reached == 0:
+            return Mode.READY
+        return Mode.BAKING if self.baked_s < self.stages[self.reached - 1].stage.bake_s else Mode.WATCHING
+
+    @property
+    def current(self) -> StageState | None:
+        """The stage we stand on; None before the first or while unplaced."""
+        return self.stages[self.reached - 1] if self.reached else None
+
+    @property
+    def next(self) -> StageState | None:
+        """The stage a promote leads to; None after the last or while unplaced."""
+        if self.reached is None or self.reached >= len(self.stages):
+            return None
+        return self.stages[self.reached]
+
+    @property
+    def past_one_way(self) -> Stage | None:
+        """The last one-way stage that was reached, or is under way; None if going back is still free."""
+        upto = (self.reached or 0) + (1 if self.promoting is not None else 0)
+        passed = [entry.stage for entry in self.stages[:upto] if entry.stage.one_way]
+        return passed[-1] if passed else None
+
+    @property
+    def in_doubt(self) -> tuple[RequestState, ...]:
+        return tuple(request for request in self.requests.values() if request.in_doubt)
+
+    @property
+    def in_flight(self) -> tuple[RequestState, ...]:
+        return tuple(request for request in self.requests.values() if request.in_flight)

@@ -1,0 +1,66 @@
+"""The terminal itself: whether it can show the screen at all, and its window's title."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+
+_TITLE_LIMIT = 80
+_SAVE, _RESTORE = "\x1b[22;2t", "\x1b[23;2t"
+"""XTWINOPS: push and pop the window title (xterm control sequences, CSI Ps t)."""
+
+
+class Tty(Protocol):
+    def isatty(self) -> bool: ...
+
+
+def unusable(environ: Mapping[str, str], *streams: Tty | None) -> str | None:
+    """Why the screen cannot be shown here, one plain line; None if it can.
+
+    Args:
+        environ: where TERM is looked up.
+        streams: standard input, output and error; each must be a terminal.
+    """
+    term = environ.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        return f"warroom: this terminal cannot show a screen (TERM={term or 'not set'}); use the headless commands"
+    if any(stream is None or not stream.isatty() for stream in streams):
+        return "warroom: not on a terminal (input or output is redirected); use the headless commands"
+    return None
+
+
+@runtime_checkable
+class Titled(Protocol):
+    """An application that wants to name its window."""
+
+    window: Driver | None
+
+
+class TitledDriver(LinuxDriver):
+    """The Linux driver, known to the application, with the window's own title kept and put back."""
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self.application = app
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.write(_SAVE)
+        if isinstance(self.application, Titled):
+            self.application.window = self
+
+    def stop_application_mode(self) -> None:
+        self.write(_RESTORE)
+        super().stop_application_mode()
+
+
+def name_window(window: Driver | None, title: str) -> None:
+    """Set the window's title (OSC 2); nothing where there is no window. `title` is cleaned text."""
+    if window is not None:
+        window.write(f"\x1b]2;{title[:_TITLE_LIMIT]}\x07")

@@ -1,0 +1,120 @@
+"""The decision card as text: what an operator reads before a decision, and a colleague a year later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from console.events.evidence import Card, Gate, MetricEvidence, PlannedCall, TargetEvidence, Verb
+from console.state.card import card_for
+from tests import states
+from widgets.card import card_lines, heading, plain
+from widgets.line import length, text_of
+from widgets.sheet import page
+
+CALL = PlannedCall("edge-lb", "edge", "0 %", "PUT /v3/services/haproxy/configuration/backends/be_checkout", "edge-zero")
+
+
+def told(card: Card, width: int = 76, height: int | None = None) -> str:
+    """The card on one line of single spaces, so that a wrap does not hide a phrase."""
+    return " ".join(" ".join(plain(card_lines(card, width, height))).split())
+
+
+def test_the_heading_says_what_from_where_to_where_and_as_of_when() -> None:
+    assert text_of(heading(states.card())) == "PROMOTE  one → five   as of 03:07:40Z"
+
+
+def test_a_halt_goes_nowhere() -> None:
+    assert "HALT  at five" in text_of(heading(card_for(states.healthy(), Verb.HALT)))
+
+
+def test_a_metric_shows_verdict_value_ratio_n_and_age() -> None:
+    text = told(card_for(states.healthy(), Verb.PROMOTE), 130)
+    for part in ("✓ pass errors", "0.41 % of 4,310 vs 0.4 % of 81,900", "1.02x (0.71-1.44)", "n 4.31k", "4s old"):
+        assert part in text
+
+
+def test_a_verdict_that_is_no_pass_gives_its_reason() -> None:
+    assert "newest sample 95 s old, limit 30 s" in told(card_for(states.stale(), Verb.PROMOTE))
+
+
+def test_a_closed_gate_says_whether_it_can_be_overridden() -> None:
+    gates = (Gate("bake", False, "baked 1:00 of 5:00", hard=False), Gate("halt", False, "halted"))
+    text = told(replace(states.card(), gates=gates))
+    assert "✗ CLOSED baked 1:00 of 5:00 (can be overridden)" in text
+    assert "✗ CLOSED halted metrics" in text
+
+
+def test_every_call_names_backend_target_setting_step_and_words() -> None:
+    text = told(replace(states.card(Verb.ROLLBACK), calls=(CALL,)))
+    assert "1 step edge-zero: edge-lb: edge to 0 %: PUT /v3/services/haproxy/configuration/backends/be_checkout" in text
+
+
+def test_going_safer_shows_what_is_done_before_the_evidence() -> None:
+    text = told(replace(states.card(Verb.ROLLBACK), calls=(CALL,)))
+    assert text.index("calls") < text.index("metrics")
+
+
+def test_going_forward_shows_the_evidence_first() -> None:
+    text = told(states.card(Verb.PROMOTE))
+    assert text.index("metrics") < text.index("calls")
+
+
+def test_calls_that_no_backend_has_told_are_not_called_nothing() -> None:
+    text = told(replace(states.card(), calls=()))
+    assert "not known yet" in text
+    assert "nothing will be called" not in text
+
+
+def test_a_halt_that_calls_nothing_says_so() -> None:
+    assert "nothing will be called" in told(card_for(states.healthy(), Verb.HALT))
+
+
+def test_skipped_and_warnings_are_told_whole() -> None:
+    skipped, warning = "new-checkout already reads 5 %, " * 8, "edge cannot pause, " * 8
+    text = told(replace(states.card(), skipped=(skipped,), warnings=(warning,)), 40)
+    assert skipped.strip() in text
+    assert warning.strip() in text
+
+
+def test_a_card_without_height_drops_no_call() -> None:
+    calls = tuple(replace(CALL, target=f"target{number}") for number in range(30))
+    text = told(replace(states.card(), calls=calls), 60, 10)
+    assert all(f"edge-lb: target{number} " in text for number in range(30))
+
+
+def test_a_roomy_place_gets_blank_lines_and_a_tight_one_does_not() -> None:
+    card = card_for(states.healthy(), Verb.PROMOTE)
+    assert "" in plain(card_lines(card, 110, 60))
+    assert "" not in plain(card_lines(card, 76, 12))
+
+
+@pytest.mark.parametrize("width", [20, 56, 76, 108])
+@pytest.mark.parametrize("verb", list(Verb))
+def test_no_line_is_wider_than_it_may_be(verb: Verb, width: int) -> None:
+    for made in states.STATES.values():
+        for line in card_lines(card_for(made(), verb), width, 18):
+            assert length(line) <= max(width, 60)
+            assert width < 56 or length(line) <= width
+
+
+def test_an_empty_card_and_odd_numbers_are_drawn() -> None:
+    metric = MetricEvidence("m", "guard", "later-version", "", "", "", float("nan"), None, float("inf"))
+    target = TargetEvidence("t", "?", None, None)
+    text = told(Card(Verb.CLOSE, "", "", 0, states.NOW, metrics=(metric,), targets=(target,)))
+    assert "? later-version" in text
+    assert "no sample" in text
+    assert "never read" in text
+
+
+def test_a_page_counts_what_it_hides() -> None:
+    lines = card_lines(card_for(states.failing(), Verb.PROMOTE), 76)
+    first, last = page(lines, 6, 2)[0], page(lines, 6, 2)[-1]
+    assert text_of(first) == "▲ 3 more above: page up"
+    assert text_of(last) == f"▼ {len(lines) - 7} more below: page down"
+
+
+def test_a_page_that_fits_hides_nothing() -> None:
+    lines = card_lines(states.card(), 76)
+    assert page(lines, len(lines), 5) == lines

@@ -1,0 +1,174 @@
+"""What the Prometheus adapter asks, and what it makes of refusals and of answers that are not whole."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from adapters.contract import BadReply, Gauge, Missing
+from tests.prometheus_rig import (
+    ERRORS,
+    LOAD,
+    NOW,
+    START,
+    WINDOW,
+    Form,
+    Wire,
+    canary,
+    connected,
+    matrix,
+    read,
+    read_one,
+    scripted,
+    series,
+)
+
+
+async def test_the_text_is_sent_as_typed_with_window_and_lookback_appended() -> None:
+    forms: list[Form] = []
+    await connected(scripted({}, forms)).read_metrics([ERRORS], WINDOW)
+    assert forms[0] == {
+        "path": "/prefix/api/v1/query",
+        "query": 'http_requests_total{app="x"}[340s]',
+        "time": f"{START + 40}.000",
+        "timeout": "3600ms",
+        "nocache": "1",
+        "partial_response": "false",
+        "max_source_resolution": "0s",
+    }
+
+
+async def test_a_text_shared_by_metrics_is_asked_once() -> None:
+    forms: list[Form] = []
+    other = replace(ERRORS, metric="slow", bad="slow_total")
+    await connected(scripted({}, forms)).read_metrics([ERRORS, other], WINDOW)
+    assert sorted(form["query"].partition("[")[0] for form in forms) == sorted(
+        ['http_requests_total{app="x"}', 'http_requests_total{code="500"}', "slow_total"]
+    )
+
+
+async def test_an_expression_cannot_be_counted_and_is_not_sent() -> None:
+    forms: list[Form] = []
+    expression = replace(ERRORS, bad='sum(http_requests_total{code="500"})')
+    [reply] = await connected(scripted({}, forms)).read_metrics([expression], WINDOW)
+    assert reply.problem is not None
+    assert reply.problem.startswith("the bad query is not a plain selector")
+    assert forms == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["up", ' up {app="x"} ', '{__name__="up"}', 'up{path=~"/a{2}\\"}.*",}', "{'http.duration'}", "up{a=`}`}"],
+)
+async def test_every_way_to_write_a_selector_is_asked_raw(text: str) -> None:
+    forms: list[Form] = []
+    await connected(scripted({}, forms)).read_metrics([replace(LOAD, value=text)], WINDOW)
+    assert forms[0]["path"] == "/prefix/api/v1/query"
+
+
+async def test_at_most_six_requests_are_under_way() -> None:
+    under_way = peak = 0
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, peak
+        under_way += 1
+        peak = max(peak, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return matrix()
+
+    queries = [replace(LOAD, metric=f"m{index}", value=f"m{index}") for index in range(20)]
+    replies = await connected(httpx.MockTransport(handle)).read_metrics(queries, WINDOW)
+    assert [reply.metric for reply in replies] == [f"m{index}" for index in range(20)]
+    assert 1 < peak <= 6
+
+
+async def test_a_server_clock_more_than_two_seconds_off_is_followed_by_the_next_poll() -> None:
+    forms: list[Form] = []
+    dated = matrix()
+    dated.headers["date"] = (NOW + timedelta(seconds=60)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    backend = connected(scripted({"cpu": dated}, forms))
+    await backend.read_metrics([LOAD], WINDOW)
+    await backend.read_metrics([LOAD], WINDOW)
+    assert backend.skew_s == 60.5
+    assert [form["time"] for form in forms] == [f"{START + 40}.000", f"{START + 100}.500"]
+
+
+# -- what goes wrong -------------------------------------------------------------------------------------------------
+
+REFUSED = {"status": "error", "errorType": "bad_data", "error": 'invalid parameter "query": 1:4: parse error'}
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_text_the_server_refuses_is_that_metrics_problem_and_others_live(status: int) -> None:
+    broken = replace(LOAD, metric="broken", value="broken{a=}")
+    answers = {"broken{a=}": httpx.Response(status, json=REFUSED), "cpu": matrix(series([1], first=0, version="v42"))}
+    first, second = await read(answers, broken, LOAD)
+    assert first.problem == f'value: answered {status}: invalid parameter "query": 1:4: parse error'
+    assert canary(second) == [Gauge(1.0)]
+
+
+async def test_every_text_refused_is_a_problem_of_each_metric_not_of_the_source() -> None:
+    reply = await read_one(LOAD, value=httpx.Response(400, json=REFUSED))
+    assert reply.problem is not None
+
+
+async def test_an_answer_too_large_is_that_metrics_problem_and_others_live() -> None:
+    huge = httpx.Response(200, content=b" " * (4 * 1024 * 1024 + 1))
+    first, second = await read({"cpu": huge, "mem": matrix()}, LOAD, replace(LOAD, metric="mem", value="mem"))
+    assert first.problem == "value: answer larger than 4 MiB"
+    assert second.problem is None
+
+
+async def test_a_wrong_url_fails_the_source() -> None:
+    with pytest.raises(Missing, match="src: answered 404: 404 page not found"):
+        await read_one(LOAD, value=httpx.Response(404, text="404 page not found\n"))
+
+
+async def test_a_login_page_fails_the_source() -> None:
+    with pytest.raises(BadReply, match="HTML where JSON"):
+        await read_one(LOAD, value=httpx.Response(200, html="<html>"))
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"status": "success"}, {"status": "success", "data": {"resultType": "matrix", "result": [{"a": 1}]}}]
+)
+async def test_json_that_is_no_answer_fails_the_source(body: Wire) -> None:
+    with pytest.raises(BadReply, match="not a Prometheus answer"):
+        await read_one(LOAD, value=httpx.Response(200, json=body))
+
+
+async def test_an_error_with_200_is_a_problem() -> None:
+    reply = await read_one(LOAD, value=httpx.Response(200, json={"status": "error", "error": "no\x1b[2J"}))
+    assert reply.problem == "value: answered an error with 200: no[2J"
+
+
+@pytest.mark.parametrize(("kind", "result"), [("vector", []), ("scalar", [START, "1"]), ("string", [START, "x"])])
+async def test_an_answer_without_raw_samples_is_a_problem(kind: str, result: list[object]) -> None:
+    body = {"status": "success", "data": {"resultType": kind, "result": result}}
+    reply = await read_one(LOAD, value=httpx.Response(200, json=body))
+    assert reply.problem == f"value: answered a {kind} where raw samples were expected"
+
+
+async def test_native_histograms_are_a_problem() -> None:
+    native = {"metric": {"version": "v42"}, "histograms": [[START, {"count": "3", "sum": "1"}]]}
+    reply = await read_one(ERRORS, total=matrix(native))
+    assert reply.problem == "total: native histograms cannot be counted; use their _count"
+
+
+async def test_a_warning_makes_the_answer_partial_in_the_servers_words() -> None:
+    reply = await read_one(ERRORS, total=matrix(warnings=["remote_read: error\nsending request"], infos=["fine"]))
+    assert reply.partial == "remote_read: error sending request"
+
+
+async def test_an_info_alone_changes_nothing() -> None:
+    assert (await read_one(ERRORS, total=matrix(infos=["metric might not be a counter"]))).partial is None
+
+
+async def test_a_partial_flag_makes_the_answer_partial() -> None:
+    reply = await read_one(ERRORS, bad=matrix(isPartial=True))
+    assert reply.partial == "the backend says this answer is partial"

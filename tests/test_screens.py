@@ -1,0 +1,245 @@
+"""What opens over the room, without the room: what it takes to confirm, and what each screen says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from console.events.evidence import Gate, Verb
+from console.judge.verdict import VerdictState
+from console.screens.ask import choice_lines
+from console.screens.card import prompt
+from console.screens.drilldown import drill_lines
+from console.screens.help import help_lines
+from console.screens.leave import leave_lines
+from console.screens.particulars import particulars
+from console.screens.place import places
+from console.screens.terms import Opened, Terms, changes, terms, worsened
+from console.state.card import card_for
+from console.state.values import MetricState, State
+from tests import states
+from widgets.card import plain
+from widgets.keys import KEYS
+from widgets.line import Line, length, text_of
+
+
+def at_stage_one() -> State:
+    """Stage 1 of 5, baked, everything passes: promote is open and changes targets."""
+    return replace(states.watching(), reached=1, move=1, stages=states.stage_states(1))
+
+
+def asked(state: State, verb: Verb, before: State | None = None) -> Terms:
+    """The terms of `verb` now, on a card opened at `before`."""
+    first = before if before is not None else state
+    opened = Opened(card_for(first, verb), first.reached, first.move)
+    return terms(state, card_for(state, verb), opened)
+
+
+def words(lines: list[Line]) -> str:
+    return " ".join(" ".join(plain(lines)).split())
+
+
+# -- terms -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "verb", "expected"),
+    [
+        (at_stage_one(), Verb.PROMOTE, Terms(key="y")),
+        (states.watching(), Verb.PROMOTE, Terms(word="migrate")),
+        (states.healthy(), Verb.PROMOTE, Terms(word="migrate", reason=True, override=True)),
+        (states.failing(), Verb.HALT, Terms()),
+        (states.failing(), Verb.ROLLBACK, Terms()),
+        (states.past_one_way(), Verb.ROLLBACK, Terms(word="rollback", reason=True)),
+        (states.rolling_back(), Verb.ROLLBACK, Terms()),
+        (states.unjournaled(), Verb.ROLLBACK, Terms()),
+        (states.halted(), Verb.RESUME, Terms(key="y")),
+        (states.complete(), Verb.CLOSE, Terms(key="y")),
+        (states.healthy(), Verb.CLOSE, Terms(word="close", reason=True, override=True)),
+    ],
+)
+def test_what_it_takes_to_confirm(state: State, verb: Verb, expected: Terms) -> None:
+    assert asked(state, verb) == expected
+
+
+def test_a_hard_closed_gate_refuses() -> None:
+    assert asked(states.halted(), Verb.PROMOTE).refused == "halted: resume first (u)"
+
+
+def test_a_verdict_that_turns_to_fail_refuses_at_once() -> None:
+    worse = replace(states.failing(), reached=1, move=1, stages=states.stage_states(1), baked_s=300.0)
+    refused = asked(worse, Verb.PROMOTE, at_stage_one()).refused
+    assert refused == "changed since this card was opened: errors FAIL: 10x worse than baseline"
+
+
+def test_another_closed_gate_refuses_an_override_that_was_being_typed() -> None:
+    assert "errors FAIL" in (asked(states.failing(), Verb.PROMOTE, states.healthy()).refused or "")
+
+
+def test_a_bake_clock_that_goes_on_is_no_change() -> None:
+    later = replace(states.healthy(), baked_s=260.0)
+    assert asked(later, Verb.PROMOTE, states.healthy()).refused is None
+
+
+def test_a_gate_that_opens_under_a_typed_form_does_not_make_it_a_single_key() -> None:
+    before = replace(at_stage_one(), baked_s=10.0)
+    now = asked(at_stage_one(), Verb.PROMOTE, before)
+    assert (now.key, now.word, now.override) == ("enter", "five", False)
+
+
+def test_a_promote_that_was_hard_closed_at_first_has_to_be_opened_again() -> None:
+    before = replace(at_stage_one(), halted="halt-60")
+    assert asked(at_stage_one(), Verb.PROMOTE, before).refused is not None
+
+
+def test_a_moved_stage_refuses_a_promote_but_not_a_rollback() -> None:
+    assert "OUTDATED" in (asked(states.watching(), Verb.PROMOTE, at_stage_one()).refused or "")
+    assert asked(states.watching(), Verb.ROLLBACK, at_stage_one()).refused is None
+
+
+def test_passing_a_one_way_stage_makes_an_open_rollback_card_stricter() -> None:
+    assert asked(states.past_one_way(), Verb.ROLLBACK, states.failing()).word == "rollback"
+
+
+@pytest.mark.parametrize(
+    ("word", "reason", "missing"),
+    [("", "", "type five first"), ("fiv", "x", "type five first"), (" five ", " ", "give a reason first")],
+)
+def test_a_form_says_what_it_lacks(word: str, reason: str, missing: str) -> None:
+    assert Terms(word="five", reason=True).missing(word, reason) == missing
+
+
+def test_a_filled_form_lacks_nothing() -> None:
+    assert Terms(word="five", reason=True).missing("five", "because") is None
+
+
+def test_gates_of_one_name_are_told_apart_by_what_they_are_about() -> None:
+    before = replace(
+        states.card(), gates=(Gate("source", False, "a fails: x", False), Gate("source", True, "b ok", False))
+    )
+    after = replace(
+        states.card(), gates=(Gate("source", False, "a fails: y", False), Gate("source", False, "b fails", False))
+    )
+    assert worsened(before, after) == ["b fails"]
+
+
+def test_changes_tell_verdicts_calls_and_opened_gates() -> None:
+    before = replace(states.card(), gates=(Gate("bake", False, "baked 1:00 of 5:00", False),))
+    after = replace(states.card(), metrics=(replace(before.metrics[0], verdict="stale"),), calls=())
+    assert changes(before, after) == ["errors: pass → stale", "the calls are others now", "bake: open now"]
+
+
+# -- the prompt ------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_card_offers_only_the_way_out() -> None:
+    text = words(prompt("promotes to five", Terms(refused="halted"), "", "", 70))
+    assert text == "✗ CANNOT BE CONFIRMED halted esc closes this card; nothing is sent"
+
+
+def test_the_prompt_names_the_confirming_key() -> None:
+    assert words(prompt("halts", Terms(), "", "", 70)).startswith("enter halts n reason")
+    assert words(prompt("promotes to five", Terms(key="y"), "", "", 70)).startswith("y promotes to five")
+
+
+def test_an_override_is_called_one() -> None:
+    text = words(prompt("promotes to five", Terms(word="five", reason=True, override=True), "five", "x", 40))
+    assert text.startswith("enter OVERRIDES the closed gates and promotes to five")
+
+
+# -- what is shown beside the card -----------------------------------------------------------------------------------
+
+
+def test_a_manual_stage_shows_what_to_do_and_whose_it_is() -> None:
+    assert (
+        words(particulars(states.watching(), Verb.PROMOTE, None, 70)) == "by hand orders table is migrated (data: dora)"
+    )
+
+
+def test_a_rollback_that_was_begun_shows_its_steps_and_marks() -> None:
+    text = words(particulars(states.rolling_back(), Verb.ROLLBACK, None, 70))
+    assert "1 ● done flag-off" in text
+    assert "2 ? IN DOUBT edge-zero" in text
+    assert "3 · to do tell-data" in text
+
+
+def test_an_edited_plan_shows_the_difference() -> None:
+    assert words(particulars(states.edited(), Verb.ACCEPT, "plan", 70)) == "- bake: 5m + bake: 1m"
+
+
+def test_drift_shows_from_to_since_and_who() -> None:
+    text = words(particulars(states.drifted(), Verb.ACCEPT, "edge", 70))
+    assert text == "drift edge was 5 %, reads 20 % since 03:11:20Z by carl"
+
+
+# -- the other screens -----------------------------------------------------------------------------------------------
+
+
+def test_the_drilldown_shows_queries_interval_source_and_ticks() -> None:
+    text = words(drill_lines(states.healthy(), "errors", 76))
+    for part in ("✓ pass", "bad: http_5xx", "total: http_total", "1.02x (0.71-1.44)", "prom (prometheus)", "03:11:50Z"):
+        assert part in text
+
+
+def test_the_drilldown_shows_a_gap_as_a_gap() -> None:
+    state = states.with_metric(states.healthy(), "errors", ledger=states.counts_ledger(5, gap=range(4, 5)))
+    assert "03:11:50Z gap" in words(drill_lines(state, "errors", 76))
+
+
+def test_the_drilldown_shows_links_as_plain_text() -> None:
+    metric = replace(states.ERRORS, links={"board": "https://grafana.example/d/1?[x]"})
+    state = states.with_metric(states.healthy(), "errors", metric=metric)
+    assert "board: https://grafana.example/d/1?[x]" in words(drill_lines(state, "errors", 76))
+
+
+def test_the_drilldown_says_why_a_source_fails() -> None:
+    assert "FAILED since 03:10:00Z: no answer within 4 s" in words(drill_lines(states.source_failed(), "errors", 76))
+
+
+def test_the_drilldown_survives_a_metric_without_data_and_one_that_is_gone() -> None:
+    state = replace(states.healthy(), metrics={"errors": MetricState(states.ERRORS)}, sources={})
+    assert "not assessed yet" in words(drill_lines(state, "errors", 10))
+    assert "not a metric" in words(drill_lines(state, "gone", 76))
+
+
+def test_help_names_every_key_and_why_one_is_not_possible() -> None:
+    text = words(help_lines(states.healthy(), 76))
+    assert all(key.label in text for key in KEYS)
+    assert "not now: not halted" in text
+
+
+def test_help_shows_every_verdict_mark() -> None:
+    text = words(help_lines(None, 76))
+    assert all(state in text.lower() for state in ("pass", "fail", "unsure", "stale", "no data"))
+    assert len(VerdictState) == 5
+
+
+@pytest.mark.parametrize("width", [56, 76, 108])
+def test_help_and_drilldown_stay_inside_their_width(width: int) -> None:
+    lines = [*help_lines(states.halted(), width), *drill_lines(states.source_failed(), "errors", width)]
+    assert max(length(line) for line in lines) <= max(width, 62)
+
+
+def test_places_put_what_fits_first_and_say_what_does_not() -> None:
+    found = places(states.unplaced())
+    assert [number for number, _ in found] == ["1", "2", "0", "3", "4", "5"]
+    assert "fits what is read" in found[0][1]
+    assert "does NOT fit" in found[2][1]
+
+
+def test_a_choice_marks_the_chosen_row() -> None:
+    lines = choice_lines("Which?", (("a", "alpha"), ("b", "beta")), 1, 40)
+    assert [text_of(line) for line in lines] == ["Which?", "  alpha", "▌ beta"]
+
+
+def test_leaving_names_what_is_in_flight_and_both_ways() -> None:
+    text = words(leave_lines("promote edge -> 5 %", False, False, 70))
+    for part in ("promote edge -> 5 %", "w wait", "l leave now, with the outcome unknown", "esc stay"):
+        assert part in text
+
+
+def test_leaving_a_rollback_promises_its_automatic_steps_not_an_unknown_outcome() -> None:
+    text = words(leave_lines("rollback", True, False, 70))
+    assert "first finishes its automatic steps" in text
+    assert "unknown" not in text

@@ -1,0 +1,122 @@
+"""The one sentence: what matters most comes first, and it names what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.contract import Outcome, Setting
+from console.events.evidence import Verb
+from console.plan.nouns import Role
+from console.state.values import StageMark, StepMark
+from tests.states import (
+    STATES,
+    decision,
+    drifted,
+    failing,
+    halted,
+    healthy,
+    past_one_way,
+    request,
+    rolling_back,
+    stage_states,
+    step_states,
+    unjournaled,
+)
+from widgets.advice import advice, advice_lines
+from widgets.line import text_of
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "words"),
+    [
+        ("opening", "calm", ["first time"]),
+        ("healthy", "calm", ["baked 4:10 of 5:00"]),
+        ("watching", "warn", ["p goes to migrate", "ONE-WAY"]),
+        ("failing", "alarm", ["errors FAIL", "10.2x", "r rolls back"]),
+        ("stale", "warn", ["STALE errors, slow", "nothing forward"]),
+        ("source_failed", "alarm", ["prom FAILED for 2:00", "no answer within 4 s"]),
+        ("promoting", "warn", ["five requested", "0 of 2"]),
+        ("partial", "alarm", ["PARTIAL five", "p finishes", "token may not write production"]),
+        ("drifted", "alarm", ["DRIFTED edge 5 % → 20 %", "40s ago", "by carl"]),
+        ("halted", "warn", ["HALTED by ben", "edge 5 %", "u resumes", "pages from payments"]),
+        ("rolling_back", "alarm", ["1 of 3 done", "NOT RUNNING", "edge-zero IN DOUBT", "r continues"]),
+        ("rolled_back", "calm", ["Rolled back"]),
+        ("past_one_way", "alarm", ["PAST POINT OF NO RETURN (migrate)", "errors FAIL", "freeze (h)"]),
+        ("unjournaled", "alarm", ["UNJOURNALED", "2 held in memory", "h and r work", "disk is full"]),
+        ("unplaced", "warn", ["UNPLACED", "one or five", "s says"]),
+        ("complete", "calm", ["Complete"]),
+        ("closed", "calm", ["Closed (complete)"]),
+        ("edited", "warn", ["PLAN FILE EDITED"]),
+    ],
+)
+def test_each_condition_is_told(name: str, level: str, words: list[str]) -> None:
+    said = advice(STATES[name]())
+    assert said[0] == level
+    assert [word for word in words if word not in said[1]] == []
+
+
+def test_no_state_is_calm() -> None:
+    assert advice(None)[0] == "calm"
+
+
+def test_an_open_promote_says_where_it_leads() -> None:
+    state = replace(healthy(), reached=1, stages=stage_states(1), baked_s=300.0, stage_since=healthy().opened_at)
+    assert advice(state) == ("calm", "p promotes to five (edge 5 %, new-checkout 5 %)")
+
+
+def test_a_failing_metric_outranks_a_drift() -> None:
+    state = replace(drifted(), metrics=failing().metrics)
+    assert "errors FAIL" in advice(state)[1]
+
+
+def test_a_failing_metric_that_only_informs_does_not_alarm() -> None:
+    state = failing()
+    entry = replace(state.metrics["errors"], metric=replace(state.metrics["errors"].metric, role=Role.INFO))
+    assert "FAIL" not in advice(replace(state, metrics={**state.metrics, "errors": entry}))[1]
+
+
+def test_a_failing_metric_while_halted_does_not_offer_to_halt() -> None:
+    state = replace(failing(), halted=halted().halted, decisions=halted().decisions)
+    assert advice(state)[1] == "HALTED, errors FAIL 10.2x: r rolls back"
+
+
+def test_a_call_in_doubt_outranks_a_halt() -> None:
+    lost = request("edge", Setting(5), Outcome.UNKNOWN, reason="no answer within 5 s")
+    said = advice(replace(halted(), requests={lost.id: lost}))
+    assert said[0] == "alarm"
+    assert said[1].startswith("IN DOUBT: whether edge took 5 % (no answer within 5 s)")
+
+
+def test_a_rollback_under_way_outranks_everything_that_is_open() -> None:
+    state = replace(
+        rolling_back(), running=True, journal=unjournaled().journal, checklist=step_states((StepMark.REQUESTED, ""))
+    )
+    assert advice(state) == ("warn", "Rollback 0 of 3 done, under way; UNJOURNALED: database or disk is full")
+
+
+def test_a_manual_step_says_that_it_waits_for_a_person() -> None:
+    marks = ((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
+    state = replace(rolling_back(), running=True, checklist=step_states(*marks), requests={})
+    assert "tell-data waits for you: r confirms (tell the data team" in advice(state)[1]
+
+
+def test_past_a_one_way_stage_calm_metrics_still_say_that_there_is_no_way_back() -> None:
+    level, text = advice(replace(past_one_way(), metrics=healthy().metrics))
+    assert (level, text.startswith("PAST POINT OF NO RETURN (migrate): freeze or roll forward.")) == ("warn", True)
+
+
+def test_a_stage_of_which_every_call_was_refused_says_not_set() -> None:
+    state = replace(
+        healthy(),
+        reached=1,
+        stages=stage_states(1, {2: StageMark.FAILED}, "edge refused: 403"),
+        promoting="promote-20",
+        decisions=(decision(Verb.PROMOTE, 20, "refused"),),
+    )
+    assert advice(state) == ("alarm", "NOT SET five: p sends again, r rolls back; edge refused: 403")
+
+
+def test_an_alarm_carries_a_glyph_besides_its_colour() -> None:
+    assert text_of(advice_lines(failing(), 80, 1)[0]).startswith("✗ errors FAIL")

@@ -1,0 +1,292 @@
+"""The one sentence that matters most now. `advice` is the brain: pure, first match wins; the widget only colours it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from adapters.contract import Setting, TargetReading
+from console.events.evidence import Verb
+from console.judge.verdict import VerdictState
+from console.plan.nouns import Role
+from console.state.gates import gates
+from console.state.values import Drift, MetricState, Mode, StageMark, State, StepMark, StepState
+from widgets import amounts
+from widgets.line import Line, Look, Piece, fit
+from widgets.pane import Pane
+
+Level = Literal["calm", "warn", "alarm"]
+Said = tuple[Level, str]
+
+LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
+GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
+
+
+def advice(state: State | None) -> Said:
+    """(level, one sentence) on what an operator should know or do first; the most important words come first.
+
+    Args:
+        state: None while nothing has arrived yet.
+    """
+    if state is None or state.opened_at is None:
+        return "calm", "Reading every target and metric for the first time; nothing is sent"
+    for look_at in _IN_ORDER:
+        said = look_at(state)
+        if said is not None:
+            return said
+    return _promotion(state)
+
+
+def _closed(state: State) -> Said | None:
+    if state.mode is not Mode.CLOSED:
+        return None
+    return "calm", f"Closed ({state.closed}); nothing more will be sent"
+
+
+def _rolling_back(state: State) -> Said | None:
+    if state.mode is not Mode.ROLLING_BACK:
+        return None
+    steps = state.checklist
+    done = sum(step.mark is StepMark.DONE for step in steps)
+    lead = f"Rollback {done} of {len(steps)} done" + ("" if state.running else ", NOT RUNNING")
+    last = "" if state.running else ": r continues"
+    for mark, level, words in _STEP_WORDS:
+        step = next((entry for entry in steps if entry.mark is mark), None)
+        if step is not None:
+            return (level if state.running else "alarm"), f"{lead}, {step.step.id} {words}{last}{_step_detail(step)}"
+    if not state.running:
+        return "alarm", f"{lead}{last}{_unjournaled_tail(state)}"
+    return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
+
+
+_STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
+    (StepMark.RELAPSED, "alarm", "MOVED AGAIN"),
+    (StepMark.IN_DOUBT, "alarm", "IN DOUBT"),
+    (StepMark.REFUSED, "alarm", "REFUSED"),
+    (StepMark.WAITING, "warn", "waits for you: r confirms"),
+)
+
+
+def _step_detail(step: StepState) -> str:
+    text = step.detail or step.step.manual or ""
+    return f" ({text})" if text else ""
+
+
+def _unjournaled_tail(state: State) -> str:
+    return "" if state.journal.broken is None else f"; UNJOURNALED: {state.journal.broken}"
+
+
+def _rolled_back(state: State) -> Said | None:
+    if state.mode is not Mode.ROLLED_BACK:
+        return None
+    return "calm", "Rolled back: every target reads as it did at the opening; c closes the rollout"
+
+
+def _failing(state: State) -> Said | None:
+    failed = [entry for entry in _judged(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
+    if not failed:
+        return None
+    told = "; ".join(_failure(entry) for entry in failed[:2])
+    if len(failed) > 2:
+        told = f"{told}; {len(failed) - 2} more"
+    one_way = state.past_one_way
+    if one_way is not None:
+        return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {told}: freeze (h) or go on"
+    if state.halted is not None:
+        return "alarm", f"HALTED, {told}: r rolls back"
+    return "alarm", f"{told} the baseline: r rolls back, h halts"
+
+
+def _failure(entry: MetricState) -> str:
+    verdict = entry.verdict
+    if verdict is None or verdict.ratio is None:
+        return f"{entry.metric.name} FAIL" + (f", {verdict.reason}" if verdict is not None else "")
+    return f"{entry.metric.name} FAIL {amounts.ratio(verdict.ratio)}"
+
+
+def _in_doubt(state: State) -> Said | None:
+    if not state.in_doubt:
+        return None
+    request = state.in_doubt[0]
+    more = f" (+{len(state.in_doubt) - 1} more)" if len(state.in_doubt) > 1 else ""
+    why = f" ({request.reason})" if request.reason else ""
+    return "alarm", f"IN DOUBT: whether {request.target} took {request.setting}{why}{more}; the next read tells"
+
+
+def _unjournaled(state: State) -> Said | None:
+    if state.journal.broken is None:
+        return None
+    held = f", {state.journal.held} held in memory" if state.journal.held else ""
+    return "alarm", f"UNJOURNALED{held}: promote refused, h and r work ({state.journal.broken})"
+
+
+def _partial(state: State) -> Said | None:
+    coming = state.next
+    if coming is None or coming.mark not in (StageMark.PARTIAL, StageMark.FAILED) or state.halted is not None:
+        return None
+    word = "PARTIAL" if coming.mark is StageMark.PARTIAL else "NOT SET"
+    verb = "finishes" if coming.mark is StageMark.PARTIAL else "sends again"
+    return (
+        "alarm",
+        f"{word} {coming.stage.name}: p {verb}, r rolls back; {coming.trouble or 'not every target is as set'}",
+    )
+
+
+def _drifted(state: State) -> Said | None:
+    moved = [(name, entry.drift) for name, entry in state.targets.items() if entry.drift is not None]
+    if not moved:
+        return None
+    name, drift = moved[0]
+    more = f" (+{len(moved) - 1} more)" if len(moved) > 1 else ""
+    return "alarm", f"DRIFTED {name} {drift_words(drift, state)}{more}: a accepts, r rolls back, or undo it there"
+
+
+def drift_words(drift: Drift, state: State) -> str:
+    """ "5 % → 20 % 40s ago by carl"."""
+    who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
+    return f"{drift.was} → {drift.now} {amounts.age(amounts.since(drift.since, state.as_of))} ago{who}"
+
+
+def _source_failed(state: State) -> Said | None:
+    failed = [source for source in state.sources.values() if source.failed_since is not None]
+    if not failed:
+        return None
+    first = failed[0]
+    more = f" (+{len(failed) - 1} more)" if len(failed) > 1 else ""
+    span = amounts.duration(amounts.since(first.failed_since, state.as_of))
+    return "alarm", f"{first.name} FAILED for {span}{more}: {_still_possible(state)} ({first.reason})"
+
+
+def _stale(state: State) -> Said | None:
+    old = [entry for entry in _judged(state, VerdictState.STALE) if entry.metric.role is Role.CRITICAL]
+    if not old:
+        return None
+    names = ", ".join(entry.metric.name for entry in old)
+    why = old[0].verdict.reason if old[0].verdict is not None else "old data"
+    return "warn", f"STALE {names}: {_still_possible(state)} ({why})"
+
+
+def _still_possible(state: State) -> str:
+    return "halted, r works" if state.halted is not None else "nothing forward until fresh, h and r work"
+
+
+def _unplaced(state: State) -> Said | None:
+    if state.mode is not Mode.UNPLACED:
+        return None
+    names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
+    fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
+    return "warn", f"UNPLACED: {fits}; s says where this rollout stands"
+
+
+def _halted(state: State) -> Said | None:
+    if state.halted is None:
+        return None
+    decision = next((entry for entry in state.decisions if entry.id == state.halted), None)
+    if decision is None:
+        return "warn", "HALTED: u resumes, r rolls back"
+    who = f" by {decision.who.user}" if decision.who else ""
+    why = f" ({decision.reason})" if decision.reason else ""
+    ago = amounts.age(amounts.since(decision.at, state.as_of))
+    return "warn", f"HALTED{who} {ago} ago at {exposure_words(state)}: u resumes, r rolls back{why}"
+
+
+def exposure_words(state: State) -> str:
+    """How much stays on the canary: "edge 5 %, new-checkout off"."""
+    reads = [f"{name} {_reads(entry.reading)}" for name, entry in state.targets.items()]
+    return ", ".join(reads) or "no targets"
+
+
+def _reads(reading: TargetReading | None) -> str:
+    return "not read" if reading is None else str(reading)
+
+
+def _edited(state: State) -> Said | None:
+    if state.edited is None:
+        return None
+    return "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
+
+
+def _promoting(state: State) -> Said | None:
+    coming = state.next
+    if state.mode is not Mode.PROMOTING or coming is None:
+        return None
+    reads = {name: entry.reading for name, entry in state.targets.items()}
+    seen = sum(_is_set(reads.get(name), setting) for name, setting in coming.stage.sets.items())
+    return "warn", f"{coming.stage.name} requested: {seen} of {len(coming.stage.sets)} targets read as set so far"
+
+
+def _is_set(reading: TargetReading | None, setting: Setting) -> bool:
+    return reading is not None and reading.satisfies(setting)
+
+
+def _no_return(state: State) -> Said | None:
+    one_way = state.past_one_way
+    if one_way is None or state.mode is Mode.COMPLETE:
+        return None
+    return "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {_promotion(state)[1]}"
+
+
+def _complete(state: State) -> Said | None:
+    if state.mode is not Mode.COMPLETE:
+        return None
+    return "calm", "Complete: the last stage is confirmed; c closes the rollout"
+
+
+def _promotion(state: State) -> Said:
+    """Why p is closed, or where it leads."""
+    closed = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok]
+    coming = state.next
+    if closed:
+        more = f" (+{len(closed) - 1} more)" if len(closed) > 1 else ""
+        how = "p is closed" if any(gate.hard for gate in closed) else "p only by override"
+        return "calm", f"{closed[0].why}{more}; {how}"
+    if coming is None:
+        return "calm", "No stage is left"
+    if coming.stage.manual is not None:
+        what = f"by hand: {coming.stage.manual}"
+    else:
+        what = ", ".join(f"{name} {setting}" for name, setting in coming.stage.sets.items())
+    if coming.stage.one_way:
+        return "warn", f"p goes to {coming.stage.name}: ONE-WAY, no way back after it ({what})"
+    return "calm", f"p promotes to {coming.stage.name} ({what})"
+
+
+def _judged(state: State, wanted: VerdictState) -> list[MetricState]:
+    return [entry for entry in state.metrics.values() if entry.verdict is not None and entry.verdict.state is wanted]
+
+
+_IN_ORDER: Sequence[Callable[[State], Said | None]] = (
+    _closed,
+    _rolling_back,
+    _rolled_back,
+    _failing,
+    _in_doubt,
+    _unjournaled,
+    _partial,
+    _drifted,
+    _source_failed,
+    _stale,
+    _unplaced,
+    _halted,
+    _edited,
+    _promoting,
+    _complete,
+    _no_return,
+)
+
+
+def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
+    """The sentence on one line; an alarm fills the whole line."""
+    if height <= 0:
+        return []
+    level, text = advice(state)
+    look = LOOKS[level]
+    line = fit([Piece(f"{GLYPHS[level]} {text}")], width)
+    return [tuple(Piece(piece.text, look) for piece in line)]
+
+
+class AdviceLine(Pane):
+    """One line under the header."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return advice_lines(self.state, width, height)

@@ -1,0 +1,156 @@
+"""The decision card as lines: gates, metrics, targets, calls, what is skipped: one picture for screen and review.
+
+It shows a Card and nothing else, so that what is printed a year later is what was on the screen. What it takes to
+confirm one lives in `console.screens`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from rich.cells import cell_len
+
+from console.events.evidence import SAFER, Card, Gate, MetricEvidence, TargetEvidence
+from console.judge.verdict import VerdictState
+from widgets.amounts import age, count, interval, ratio
+from widgets.line import Line, Look, Piece, left, length, text_of, wrap
+from widgets.marks import VERDICTS, Mark
+
+GUTTER = 9
+"""Cells of the section names at the left."""
+_ALL = 999
+"""Rows a text may take: the card never shortens what will be done."""
+
+
+def heading(card: Card) -> Line:
+    """What is decided, and as of when: "PROMOTE five -> migrate   03:12:00Z"."""
+    way = f"{card.stage_from} → {card.stage_to}" if card.stage_to != card.stage_from else f"at {card.stage_from}"
+    moment = f"   as of {card.as_of.astimezone(UTC):%H:%M:%S}Z"
+    return (Piece(card.verb.upper(), Look.TITLE), Piece(f"  {way}", Look.STRONG), Piece(moment, Look.MUTED))
+
+
+def card_lines(card: Card, width: int, height: int | None = None) -> list[Line]:
+    """The whole card in `width` cells. Nothing is dropped, whatever `height`: that only chooses how airy it is.
+
+    With blank lines between sections, and a line for each gate, where `height` has room for it; else closed gates on
+    lines of their own, the open ones in a row, and a passing verdict only beside its numbers.
+    """
+    airy = _lines(card, width, True)
+    return airy if height is None or len(airy) <= height else _lines(card, width, False)
+
+
+def _lines(card: Card, width: int, airy: bool) -> list[Line]:
+    room = max(width - GUTTER, 10)
+    evidence = [("gates", _gates(card.gates, room, airy)), ("metrics", _metrics(card.metrics, room))]
+    action = [
+        ("targets", _targets(card.targets, room)),
+        ("calls", _calls(card, room)),
+        ("not done", [row for text in card.skipped for row in _hung(Piece("- "), text, Look.PLAIN, room)]),
+    ]
+    warned = [("", _warnings(card.warnings, room))]
+    # Going forward rests on the evidence; going safer does not, so there what it does comes first.
+    sections = warned + (action + evidence if card.verb in SAFER else evidence + action)
+    lines = [heading(card)]
+    for name, rows in sections:
+        if rows and airy:
+            lines.append(())
+        for index, row in enumerate(rows):
+            lines.append((Piece(left(name if index == 0 else "", GUTTER), Look.MUTED), *row))
+    return lines
+
+
+def _hung(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
+    """`text` wrapped behind `mark`, further rows indented under the first."""
+    indent = length((mark,))
+    rows = wrap(text, max(room - indent, 4), _ALL)
+    return [(mark if index == 0 else Piece(" " * indent), Piece(row, look)) for index, row in enumerate(rows)]
+
+
+def _warnings(warnings: Sequence[str], room: int) -> list[Line]:
+    return [row for text in warnings for row in _hung(Piece("! ", Look.WARN), text, Look.WARN, room)]
+
+
+def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
+    rows: list[Line] = []
+    for gate in gates:
+        if not gate.ok:
+            tail = "" if gate.hard else " (can be overridden)"
+            closed = _hung(Piece(" " * 9), f"{gate.why}{tail}", Look.STRONG, room)
+            rows += [(Piece("✗ CLOSED", Look.ALARM), Piece(" "), *closed[0][1:]), *closed[1:]]
+    good = Piece("✓ ", Look.GOOD)
+    if airy:
+        return rows + [row for gate in gates if gate.ok for row in _hung(good, gate.why, Look.PLAIN, room)]
+    # A verdict that passes stands a few rows below, with its numbers.
+    held = " · ".join(gate.why for gate in gates if gate.ok and gate.name != "verdict")
+    return rows + _hung(good, held, Look.PLAIN, room)
+
+
+def _verdict(word: str) -> Mark:
+    """The mark of a verdict; one that a newer version wrote is shown as it is."""
+    try:
+        return VERDICTS[VerdictState(word)]
+    except ValueError:
+        return Mark("?", word, Look.WARN)
+
+
+def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
+    """A row a metric in aligned columns; two rows each where that is too wide."""
+    cells = [_cells(metric) for metric in metrics]
+    wide = [max((cell_len(row[column]) for row in cells), default=0) for column in range(5)]
+    one_row = 11 + sum(size + 2 for size in wide) <= room
+    rows: list[Line] = []
+    for metric, (name, arms, ratios, n, old) in zip(metrics, cells, strict=True):
+        mark = _verdict(metric.verdict)
+        pad = Piece(" " * (10 - length((mark.piece,))))
+        head = (mark.piece, pad, Piece(left(name, wide[0] + 2), Look.STRONG))
+        reason = "" if mark is VERDICTS[VerdictState.PASS] else metric.reason
+        if one_row:
+            rest = "  ".join((left(arms, wide[1]), left(ratios, wide[2]), left(n, wide[3]), old))
+            rows.append((*head, Piece(rest)))
+            if reason:
+                rows += _hung(Piece(" " * (12 + wide[0])), reason, Look.PLAIN, room)
+        else:
+            hang = Piece(" " * 10)
+            first, *more = wrap(arms, max(room - 12 - wide[0], 10), _ALL)
+            rows.append((*head, Piece(first)))
+            rows += [(hang, Piece(row)) for row in more]
+            said = " · ".join(part for part in (ratios, n, old, reason) if part)
+            rows += _hung(hang, said, Look.PLAIN, room)
+    return rows
+
+
+def _cells(metric: MetricEvidence) -> tuple[str, str, str, str, str]:
+    """(name, both arms, ratio with its interval, n, age), as written."""
+    name = metric.metric if metric.role == "critical" else f"{metric.metric} ({metric.role})"
+    ratios = "" if metric.ratio is None else f"{ratio(metric.ratio)} {interval(metric.low, metric.high)}".strip()
+    old = "no sample" if metric.age_s is None else f"{age(metric.age_s)} old"
+    return name, f"{metric.canary} vs {metric.baseline}", ratios, f"n {count(metric.n)}", old
+
+
+def _targets(targets: Sequence[TargetEvidence], room: int) -> list[Line]:
+    rows: list[Line] = []
+    for target in targets:
+        becomes = "stays as it is" if target.becomes is None else f"→ {target.becomes}"
+        read = "never read" if target.age_s is None else f"read {age(target.age_s)} ago"
+        team = f", {target.team}" if target.team else ""
+        rows += _hung(Piece(f"{target.target} "), f"{target.reads} {becomes}  ({read}{team})", Look.PLAIN, room)
+    return rows
+
+
+def _calls(card: Card, room: int) -> list[Line]:
+    if not card.calls:
+        if any(target.becomes is not None for target in card.targets):
+            return _hung(Piece("? ", Look.WARN), "not known yet: no backend has told its calls", Look.WARN, room)
+        return [(Piece("nothing will be called"),)]
+    rows: list[Line] = []
+    for number, call in enumerate(card.calls, start=1):
+        step = f"step {call.step}: " if call.step else ""
+        text = f"{step}{call.backend}: {call.target} to {call.setting}: {call.text}"
+        rows += _hung(Piece(f"{number} ", Look.STRONG), text, Look.PLAIN, room)
+    return rows
+
+
+def plain(lines: Sequence[Line]) -> list[str]:
+    """`lines` as text, for a terminal without a screen, a file, a test."""
+    return [text_of(line).rstrip() for line in lines]

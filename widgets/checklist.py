@@ -1,0 +1,93 @@
+"""The rollback checklist: what undoing takes, step by step, and how far it has come."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from console.state.values import Mode, State, StepMark, StepState
+from widgets import amounts
+from widgets.line import Line, Look, Piece, left, wrap
+from widgets.marks import STEPS
+from widgets.pane import Pane
+
+_TROUBLE = (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED)
+
+
+def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
+    """A title that says how far the rollback is, and one row a step; details wrap where there is room."""
+    if height <= 0:
+        return []
+    if state is None:
+        return [(Piece("ROLLBACK", Look.TITLE), Piece("  no plan yet", Look.MUTED))]
+    lines: list[Line] = [(Piece("ROLLBACK", Look.TITLE), Piece("  "), _progress(state))]
+    room = height - 1
+    shown = _window(state.checklist, room)
+    spare = room - len(shown)
+    for entry in shown:
+        row, rest = _row(entry, state, width, spare)
+        lines.append(row)
+        lines += rest
+        spare -= len(rest)
+    if not state.checklist:
+        lines.append((Piece("  no steps: nothing to undo", Look.MUTED),))
+    return lines[:height]
+
+
+def _progress(state: State) -> Piece:
+    done = sum(entry.mark is StepMark.DONE for entry in state.checklist)
+    of = f"{done} of {len(state.checklist)} done"
+    if state.rollback is None:
+        return Piece(f"not begun, {len(state.checklist)} steps", Look.MUTED)
+    if state.mode is Mode.ROLLED_BACK:
+        return Piece(f"{of}, rolled back", Look.GOOD)
+    if state.mode is Mode.CLOSED:
+        return Piece(of, Look.MUTED)
+    return Piece(f"{of}, under way", Look.WARN) if state.running else Piece(f"{of}, NOT RUNNING", Look.ALARM)
+
+
+def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
+    """The steps to show when not all fit: from the first that is not done."""
+    if len(steps) <= room:
+        return steps
+    open_at = next((index for index, entry in enumerate(steps) if entry.mark is not StepMark.DONE), 0)
+    first = min(open_at, len(steps) - room)
+    return steps[first : first + max(room, 0)]
+
+
+def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, list[Line]]:
+    """A step's row, and the rows below it that its details need."""
+    mark = STEPS[entry.mark]
+    names = max(min(max(cell_len(each.step.id) for each in state.checklist), width // 3, 20), 1)
+    number = next(index for index, each in enumerate(state.checklist, start=1) if each is entry)
+    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {left(entry.step.id, names)} ")]
+    if entry.mark is not StepMark.PENDING:
+        head.append(Piece(mark.word, mark.look))
+        if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
+            head.append(Piece(f" {amounts.age(amounts.since(entry.since, state.as_of))}", Look.MUTED))
+        head.append(Piece("  "))
+    told = _told(entry)
+    taken = sum(cell_len(piece.text) for piece in head)
+    planned = entry.mark is StepMark.PENDING and entry.step.manual is None
+    if spare <= 0 or planned or taken + cell_len(told) <= width:
+        return (*head, Piece(told, Look.MUTED)), []
+    look = Look.STRONG if entry.mark in (*_TROUBLE, StepMark.WAITING) else Look.MUTED
+    return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(told, width - 5, min(spare, 2))]
+
+
+def _told(entry: StepState) -> str:
+    """What a step does, or what became of it, and whose it is when a person has to do it."""
+    if entry.step.manual is not None:
+        if entry.mark is StepMark.DONE and entry.detail:
+            return entry.detail
+        owner = f" ({entry.step.team})" if entry.step.team else ""
+        return f"by hand{owner}: {entry.detail or entry.step.manual}"
+    if entry.detail and entry.mark is not StepMark.PENDING:
+        return entry.detail
+    return ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())
+
+
+class Checklist(Pane):
+    """The rollback steps."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return checklist_lines(self.state, width, height)

@@ -1,0 +1,112 @@
+"""The header line: what time it is, what the rollout is doing, where it stands, what it is, who sits here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from textual.reactive import reactive
+
+from console.state.values import Mode, State
+from widgets import amounts
+from widgets.line import Line, Look, Piece, cut, length
+from widgets.marks import MODES, OPENING, Mark
+from widgets.pane import Pane
+
+LATE_S = 5.0
+"""When the newest State is older than this, the header says so: what is shown may be over."""
+
+_SPACE = Piece("  ")
+
+
+def header_lines(state: State | None, width: int, height: int, now: datetime | None = None) -> list[Line]:
+    """One line; the clock, which changes each second, stands leftmost.
+
+    Args:
+        now: the screen's own clock, UTC; None (a replay, a test) shows the State's time.
+    """
+    if height <= 0:
+        return []
+    if state is None:
+        return [(Piece(amounts.clock(now), Look.MUTED), _SPACE, Piece("warroom: no state yet", Look.MUTED))]
+    fixed = [*_time(state, now), *_doing(state)]
+    extra = _extras(state, now if now is not None else state.as_of, width)
+    title_room = width - length(fixed) - 2
+    while extra and title_room - sum(length(part) + 2 for part in extra) < min(18, len(state.plan.title)):
+        extra.pop()
+    title = cut(state.plan.title, title_room - sum(length(part) + 2 for part in extra))
+    line = [*fixed, _SPACE, Piece(title, Look.STRONG)]
+    for part in extra:
+        line += [_SPACE, *part]
+    return [tuple(line)]
+
+
+def _time(state: State, now: datetime | None) -> list[Piece]:
+    behind = amounts.since(state.as_of, now)
+    shown = [Piece(amounts.clock(now if now is not None else state.as_of), Look.PLAIN)]
+    if behind is not None and behind > LATE_S:
+        shown += [_SPACE, Piece(f"SCREEN {amounts.age(behind)} BEHIND", Look.ALARM)]
+    return [*shown, _SPACE]
+
+
+def mode_mark(state: State) -> Mark:
+    """The mode's mark; a rollout that is not open yet has none of its own."""
+    return OPENING if state.opened_at is None else MODES[state.mode]
+
+
+def where(state: State) -> str:
+    """ "2/5 five"; "?/5" while unplaced; "0/5 start" before the first stage; "was 2/5 five" once rolled back."""
+    if state.reached is None:
+        return f"?/{len(state.stages)}"
+    name = state.current.stage.name if state.current is not None else "start"
+    lead = {Mode.ROLLING_BACK: "from ", Mode.ROLLED_BACK: "was "}.get(state.mode, "")
+    return f"{lead}{state.reached}/{len(state.stages)} {name}"
+
+
+def _doing(state: State) -> Iterable[Piece]:
+    yield mode_mark(state).piece
+    yield Piece(f"  {cut(where(state), 20)}", Look.STRONG)
+    if state.journal.broken is not None:
+        yield _SPACE
+        yield Piece("UNJOURNALED", Look.ALARM)
+    one_way = state.past_one_way
+    if one_way is not None and state.mode not in (Mode.COMPLETE, Mode.CLOSED):
+        yield Piece("  ⊘ no return", Look.WARN)
+
+
+def versions(state: State) -> str:
+    """ "v42 over v41", from whatever target tells them; empty when none does."""
+    reads = [entry.reading for entry in state.targets.values() if entry.reading is not None]
+    canary = next((reading.canary_version for reading in reads if reading.canary_version), None)
+    baseline = next((reading.baseline_version for reading in reads if reading.baseline_version), None)
+    if canary is None and baseline is None:
+        return ""
+    return f"{cut(canary or '?', 14)} over {cut(baseline or '?', 14)}"
+
+
+def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
+    """What follows the title, most important first; the last ones go when there is no room."""
+    found = []
+    risky = state.plan.risk.lower() in ("high", "critical")
+    if state.plan.risk:
+        found.append([Piece(f"risk {cut(state.plan.risk, 10)}", Look.WARN if risky else Look.MUTED)])
+    if versions(state):
+        found.append([Piece(versions(state), Look.MUTED)])
+    if state.operator is not None:
+        found.append([Piece(cut(state.operator.user, 12), Look.MUTED)])
+    if width >= 100:
+        found.append([Piece(amounts.local_clock(at), Look.MUTED)])
+        found.append([Piece(cut(state.rollout, 30), Look.MUTED)])
+    return found
+
+
+class HeaderLine(Pane):
+    """One line at the top. Bind `now` to the screen's clock to have a State that stopped coming shown as such."""
+
+    now: reactive[datetime | None] = reactive(None, repaint=False)
+
+    def watch_now(self) -> None:
+        self.redraw()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return header_lines(self.state, width, height, self.now)

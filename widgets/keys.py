@@ -1,0 +1,164 @@
+"""The keys: one table of every key with its label and help, and the line that always shows them.
+
+The application's bindings, this line, the help screen and the palette are all made from `KEYS`; what a key does lives
+in the application, whether it may is decided by the gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from console.events.evidence import SAFER, Verb
+from console.state.gates import why_not
+from console.state.values import State
+from widgets.line import Line, Look, Piece, length
+from widgets.pane import Pane
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, declared once."""
+
+    id: str
+    """Id of its binding, for a user's keymap."""
+    keys: str
+    """As Textual names them, comma-separated; the first is the one shown."""
+    cap: str
+    """As it is shown."""
+    label: str
+    help: str
+    """One sentence: what it does, and what it costs to confirm."""
+    action: str
+    verb: Verb | None = None
+    """The verb whose gates decide whether it is possible; None: always possible."""
+    on_line: bool = True
+    """Whether the key line shows it; help and palette show all."""
+
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "promote",
+        "p",
+        "p",
+        "promote",
+        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. With a closed gate that "
+        "may be overridden: type the stage's name and give a reason.",
+        "decide('promote')",
+        Verb.PROMOTE,
+    ),
+    Key(
+        "halt",
+        "h",
+        "h",
+        "halt",
+        "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always possible.",
+        "decide('halt')",
+        Verb.HALT,
+    ),
+    Key("resume", "u", "u", "resume", "End a halt. Opens the card; y confirms.", "decide('resume')", Verb.RESUME),
+    Key(
+        "rollback",
+        "r",
+        "r",
+        "rollback",
+        "Take everything back to how it was at the opening, continue a rollback that was cut off, or confirm its "
+        "manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and give a reason.",
+        "decide('rollback')",
+        Verb.ROLLBACK,
+    ),
+    Key("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
+    Key(
+        "accept",
+        "a",
+        "a",
+        "accept",
+        "Accept what somebody else moved (drift), or an edited plan file. Opens the card; y confirms.",
+        "decide('accept')",
+        Verb.ACCEPT,
+    ),
+    Key(
+        "place",
+        "s",
+        "s",
+        "place",
+        "Say at which stage the rollout stands, where the readings cannot tell.",
+        "decide('place')",
+        Verb.PLACE,
+    ),
+    Key("close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE),
+    Key("details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"),
+    Key("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
+    Key("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
+    Key("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
+    Key("palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False),
+    Key("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
+)
+
+
+def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
+    """Why `verb` cannot be opened here and now, or None. An observer may still go safer."""
+    if state is None:
+        return f"{verb} is not possible yet: the rollout is still being opened"
+    if observe and verb not in SAFER:
+        return f"{verb} is not possible here: this console only observes"
+    if verb is Verb.ROLLBACK and state.running and why_not(state, Verb.CONFIRM) is None:
+        return None  # the same key says that a manual step is done
+    return why_not(state, verb)
+
+
+def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
+    """Ids of the keys that are not possible now."""
+    return frozenset(
+        key.id for key in KEYS if key.verb is not None and impossible(state, key.verb, observe) is not None
+    )
+
+
+def key_line(blocked: Set[str], width: int) -> Line:
+    """The keys in at most `width` cells: those in `blocked` are muted and joined by a dot instead of a space.
+
+    A narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
+    cuts every label short; a verb itself is never dropped.
+    """
+    shown = [key for key in KEYS if key.on_line]
+    verbs = [key for key in shown if key.id != "details"]
+    bare = {"quit", "help"}
+    forms = (
+        _join(shown, blocked, "  "),
+        _join(shown, blocked, " "),
+        _join(verbs, blocked, "  "),
+        _join(verbs, blocked, " "),
+        _join(verbs, blocked, " ", {"quit": 0}),
+        _join(verbs, blocked, " ", dict.fromkeys(bare, 0)),
+        _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 4 for key in verbs}),
+        _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 3 for key in verbs}),
+    )
+    return next((form for form in forms if length(form) <= width), forms[-1])
+
+
+def _join(keys: list[Key], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
+    pieces: list[Piece] = []
+    for key in keys:
+        label = key.label[: (cut or {}).get(key.id, len(key.label))]
+        if pieces:
+            pieces.append(Piece(gap))
+        if key.id in blocked:
+            pieces.append(Piece(f"{key.cap}·{label}" if label else key.cap, Look.STALE))
+        else:
+            pieces += [Piece(key.cap, Look.TITLE), Piece(f" {label}" if label else "")]
+    return tuple(pieces)
+
+
+class KeyLine(Pane):
+    """The last row of the screen."""
+
+    DEFAULT_CSS = """
+    KeyLine { height: 1; }
+    """
+
+    def __init__(self, *, observe: bool = False) -> None:
+        super().__init__()
+        self.observe = observe
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return [key_line(blocked_keys(self.state, self.observe), width)]

@@ -1,0 +1,112 @@
+"""Lines of a pane as plain values: pieces of text with a look, measured in terminal cells. No widget, no colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+
+class Look(StrEnum):
+    """How a piece looks; a pane's component classes give each its theme colour. Never the only bearer of meaning."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    MUTED = "muted"
+    TITLE = "title"
+    GOOD = "good"
+    WARN = "warn"
+    ALARM = "alarm"
+    STALE = "stale"
+    CANARY = "canary"
+    BASELINE = "baseline"
+
+
+class Piece(NamedTuple):
+    text: str
+    look: Look = Look.PLAIN
+
+
+Line = tuple[Piece, ...]
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` cells; what does not fit ends in an ellipsis."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def left(text: str, width: int) -> str:
+    """`text` cut and filled to exactly `width` cells, flush left."""
+    kept = cut(text, width)
+    return kept + " " * (width - cell_len(kept))
+
+
+def right(text: str, width: int) -> str:
+    """`text` cut and filled to exactly `width` cells, flush right."""
+    kept = cut(text, width)
+    return " " * (width - cell_len(kept)) + kept
+
+
+def length(line: Iterable[Piece]) -> int:
+    """Cells that `line` takes."""
+    return sum(cell_len(piece.text) for piece in line)
+
+
+def text_of(line: Iterable[Piece]) -> str:
+    """What `line` says, without looks."""
+    return "".join(piece.text for piece in line)
+
+
+def fit(line: Iterable[Piece], width: int) -> Line:
+    """`line` cut and filled to exactly `width` cells; empty pieces are dropped."""
+    kept: list[Piece] = []
+    room = max(width, 0)
+    for piece in line:
+        text = cut(piece.text, room)
+        room -= cell_len(text)
+        if text:
+            kept.append(Piece(text, piece.look))
+        if text != piece.text:
+            break
+    if room:
+        kept.append(Piece(" " * room))
+    return tuple(kept)
+
+
+def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
+    """`start` flush left and `end` flush right in `width` cells; `start` gives way."""
+    room = width - length(end)
+    return (*fit(start, room), *end) if room > 0 else fit(end, width)
+
+
+def wrap(text: str, width: int, rows: int) -> list[str]:
+    """`text` broken at spaces into at most `rows` rows of `width` cells; the last one ends in an ellipsis if cut."""
+    if width <= 0 or rows <= 0:
+        return []
+    made: list[str] = []
+    words = text.split()
+    while words and len(made) < rows:
+        row = words.pop(0)
+        while words and cell_len(row) + 1 + cell_len(words[0]) <= width:
+            row = f"{row} {words.pop(0)}"
+        made.append(row)
+    if words:
+        made[-1] = " ".join((made[-1], *words))
+    return [cut(row, width) for row in made]
+
+
+def reach(old: Line, new: Line) -> int:
+    """Cells from the left edge up to and with the last one in which two lines of the same width differ; 0 if none."""
+    before, after = list(old), list(new)
+    while before and after and before[-1] == after[-1]:
+        before.pop()
+        after.pop()
+    if not before and not after:
+        return 0
+    return max(length(before), length(after))

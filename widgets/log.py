@@ -1,0 +1,72 @@
+"""The decision log: who decided what, when and with what outcome, and what else happened; newest first."""
+
+from __future__ import annotations
+
+from console.events.evidence import Actor
+from console.state.values import DecisionState, NoteState, State
+from widgets import amounts
+from widgets.line import Line, Look, Piece, left
+from widgets.marks import OUTCOMES
+from widgets.pane import Pane
+
+
+def entries(state: State) -> list[DecisionState | NoteState]:
+    """Decisions and notes in one list, newest first; of the same moment, the one recorded later comes first."""
+    both: list[DecisionState | NoteState] = [*state.log, *state.decisions]
+    return sorted(both, key=lambda entry: entry.at)[::-1]
+
+
+def log_lines(state: State | None, width: int, height: int) -> list[Line]:
+    """A title and as many entries as fit."""
+    if height <= 0:
+        return []
+    found = entries(state) if state is not None else []
+    if state is None or not found:
+        return [(Piece("LOG", Look.TITLE), Piece("  nothing decided yet", Look.MUTED))]
+    hidden = len(found) - (height - 1)
+    older = f", {hidden} older below" if hidden > 0 else ""
+    title: list[Piece] = [Piece("LOG", Look.TITLE), Piece(f"  newest first, UTC{older}", Look.MUTED)]
+    if state.journal.held:
+        title += [Piece("  "), Piece(f"{state.journal.held} NOT WRITTEN YET", Look.ALARM)]
+    if state.unrecognised:
+        title.append(Piece(f"  {state.unrecognised} of a newer version", Look.WARN))
+    return [tuple(title), *[_line(entry) for entry in found[: height - 1]]]
+
+
+def _line(entry: DecisionState | NoteState) -> Line:
+    if isinstance(entry, NoteState):
+        return (
+            Piece(f"{amounts.clock(entry.at)[:8]} ", Look.MUTED),
+            Piece(f"{left(_who(entry.who), 8)} ", Look.MUTED),
+            Piece(f"{left(entry.kind, 8)} ", Look.MUTED),
+            Piece(entry.text),
+        )
+    return (
+        Piece(f"{amounts.clock(entry.at)[:8]} "),
+        Piece(f"{left(_who(entry.who), 8)} ", Look.STRONG),
+        Piece(f"{left(entry.verb.value, 8)} ", Look.STRONG),
+        *((Piece("NOT WRITTEN", Look.ALARM), Piece(" ")) if entry.seq is None else ()),
+        Piece(entry.outcome, OUTCOMES.get(entry.outcome, Look.PLAIN)),
+        Piece(f"  {_where(entry)}"),
+        Piece(f"  OVERRODE {entry.override}" if entry.override else "", Look.WARN),
+        Piece(f"  {entry.reason}" if entry.reason else "", Look.MUTED),
+    )
+
+
+def _who(who: Actor | None) -> str:
+    return who.user if who is not None else "-"
+
+
+def _where(entry: DecisionState) -> str:
+    """From which stage to which; what it was about, where it names something."""
+    if entry.subject is not None:
+        return entry.subject
+    card = entry.card
+    return card.stage_from if card.stage_from == card.stage_to else f"{card.stage_from} → {card.stage_to}"
+
+
+class DecisionLog(Pane):
+    """Decisions and events, newest first."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return log_lines(self.state, width, height)

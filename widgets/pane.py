@@ -1,0 +1,89 @@
+"""The base of every pane: a Line-API widget that draws State into lines and repaints only the stretches that changed.
+
+Bytes are latency on a slow line: a new State is drawn at once into plain lines and compared with what stands on the
+screen; only the differing stretch of each line, from the left edge to its last change, is asked to be painted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.events import Resize
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from console.state.values import State
+from widgets.line import Line, Look, fit, reach
+
+
+class Pane(Widget):
+    """A picture of State. A pane implements `draw`; what it shows depends on its reactives and its size only."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"pane--{look}" for look in Look}
+
+    DEFAULT_CSS = """
+    Pane {
+        .pane--plain { color: $foreground; }
+        .pane--strong { color: $foreground; text-style: bold; }
+        .pane--muted { color: $foreground; text-style: dim; }
+        .pane--title { color: $text-primary; text-style: bold; }
+        .pane--good { color: $text-success; }
+        .pane--warn { color: $text-warning; text-style: bold; }
+        .pane--alarm { color: $error-lighten-1; text-style: bold reverse; }
+        &:light .pane--alarm { color: $error-darken-1; text-style: bold reverse; }
+        .pane--stale { color: $foreground; text-style: dim; }
+        .pane--canary { color: $text-primary; text-style: bold; }
+        .pane--baseline { color: $foreground; text-style: dim; }
+    }
+    """
+
+    state: reactive[State | None] = reactive(None, repaint=False)
+    """What to show; None before the first State has arrived."""
+
+    def __init__(
+        self, *, name: str | None = None, id: str | None = None, classes: str | None = None, disabled: bool = False
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        self._drawn: tuple[Line, ...] = ()
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """The pane's lines in `width` x `height` cells; fewer or shorter ones are filled with blanks."""
+        raise NotImplementedError
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What stands on the screen now."""
+        return self._drawn
+
+    def watch_state(self) -> None:
+        self.redraw()
+
+    def on_resize(self, _event: Resize) -> None:
+        self._drawn = ()
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw again, and ask for a repaint of the stretches that differ from what stands on the screen."""
+        width, height = self.size
+        if not width or not height:
+            return
+        drawn = tuple(fit(line, width) for line in self.draw(width, height)[:height])
+        drawn += (fit((), width),) * (height - len(drawn))
+        before, self._drawn = self._drawn, drawn
+        if len(before) != height:
+            self.refresh()
+            return
+        changed = [Region(0, y, reach(*pair), 1) for y, pair in enumerate(zip(before, drawn, strict=True))]
+        dirty = [region for region in changed if region.width]
+        if dirty:
+            self.refresh(*dirty)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        line = self._drawn[y] if y < len(self._drawn) else fit((), width)
+        # Every segment carries a style: Textual's monochrome filter fails on one without.
+        return Strip([Segment(text, self.get_component_rich_style(f"pane--{look}")) for text, look in line], width)

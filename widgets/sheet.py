@@ -1,0 +1,49 @@
+"""Lines that may be more than fit: the body of every card and form, scrolled by rows. What the lines say: its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from widgets.line import Line, Look, Piece
+from widgets.pane import Pane
+
+Writer = Callable[[int, int], Sequence[Line]]
+"""(width, height) -> lines; more than `height` are scrolled, never dropped."""
+
+
+def page(lines: Sequence[Line], height: int, top: int) -> list[Line]:
+    """The rows of `lines` that show from `top` on; what is hidden is counted on the first and the last row."""
+    if len(lines) <= height or height <= 0:
+        return list(lines[: max(height, 0)])
+    top = max(0, min(top, len(lines) - height))
+    shown = list(lines[top : top + height])
+    below = len(lines) - top - height
+    if top:
+        shown[0] = (Piece(f"▲ {top + 1} more above: page up", Look.WARN),)
+    if below:
+        shown[-1] = (Piece(f"▼ {below + 1} more below: page down", Look.WARN),)
+    return shown
+
+
+class Sheet(Pane):
+    """A page of lines. The owner calls `redraw` when what it writes has changed."""
+
+    DEFAULT_CSS = """
+    Sheet { height: 1fr; }
+    """
+
+    def __init__(self, write: Writer, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.write = write
+        self.top = 0
+        """First row shown."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        lines = self.write(width, height)
+        self.top = max(0, min(self.top, len(lines) - height))
+        return page(lines, height, self.top)
+
+    def scroll_rows(self, rows: int) -> None:
+        """Move by `rows`, down where positive."""
+        self.top = max(0, self.top + rows)
+        self.redraw()

@@ -1,0 +1,144 @@
+"""The stage timeline: one row a stage, where we stand, how long it still bakes, what is not as it should be."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from adapters.contract import Kind
+from console.events.evidence import Verb
+from console.state.gates import gates
+from console.state.values import Mode, StageMark, StageState, State
+from widgets import amounts
+from widgets.advice import drift_words
+from widgets.line import Line, Look, Piece, left, length, wrap
+from widgets.marks import DRIFTED, ONE_WAY, STAGES
+from widgets.pane import Pane
+
+_LEAST_WORDS = 6
+"""Cells below which a cut setting says nothing."""
+
+
+def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
+    """A title and one row a stage; rows of trouble below a stage where there is room for them."""
+    if height <= 0:
+        return []
+    if state is None or not state.stages:
+        return [(Piece("STAGES", Look.TITLE), Piece("  no plan yet", Look.MUTED))]
+    reached = "?" if state.reached is None else str(state.reached)
+    undone = ", undone since" if state.mode is Mode.ROLLED_BACK else ""
+    lines: list[Line] = [
+        (Piece("STAGES", Look.TITLE), Piece(f"  {reached} of {len(state.stages)} reached{undone}", Look.MUTED))
+    ]
+    room = height - 1
+    shown = _window(state, room)
+    spare = room - len(shown)
+    for entry in shown:
+        told = _trouble(entry, state)
+        lines.append(_row(entry, state, width, None if spare >= 1 else told))
+        if told and spare >= 1:
+            rows = wrap(told, width - 4, min(spare, 2))
+            spare -= len(rows)
+            lines += [(Piece("    "), Piece(row, Look.ALARM)) for row in rows]
+    return lines[:height]
+
+
+def _window(state: State, room: int) -> tuple[StageState, ...]:
+    """The stages to show when not all fit: the one we stand on, the next, and what is around them."""
+    if len(state.stages) <= room:
+        return state.stages
+    first = min(max((state.reached or 0) - 1, 0), len(state.stages) - room)
+    return state.stages[first : first + max(room, 0)]
+
+
+def _row(entry: StageState, state: State, width: int, told: str | None) -> Line:
+    mark = STAGES[entry.mark]
+    gone = state.mode is Mode.ROLLED_BACK
+    here = state.reached == entry.number and not gone
+    names = max(min(max(cell_len(each.stage.name) for each in state.stages), width // 3, 20), 1)
+    row = [
+        Piece("→" if here else " ", Look.STRONG),
+        Piece(mark.glyph, Look.MUTED if gone else mark.look),
+        Piece(f" {entry.number} {left(entry.stage.name, names)} ", Look.STRONG if here else Look.PLAIN),
+    ]
+    if told:
+        return (*row, Piece(told, Look.ALARM))
+    status = _status(entry, state)
+    if status.text:
+        row += [status, Piece("  ")]
+    if entry.stage.one_way:
+        row += [Piece(str(ONE_WAY), ONE_WAY.look), Piece("  ")]
+    room = width - length(row)
+    words = settings_words(entry, state)
+    if cell_len(words) > room:
+        words = _briefly(entry) or words
+    return (*row, Piece(words if room >= _LEAST_WORDS else "", Look.MUTED))
+
+
+def _status(entry: StageState, state: State) -> Piece:
+    """What there is to say about a stage besides its settings: the changing part, so it stands first."""
+    if entry.mark in (StageMark.REQUESTED, StageMark.PARTIAL, StageMark.FAILED):
+        mark = STAGES[entry.mark]
+        return Piece(mark.word, mark.look)
+    if state.reached == entry.number and state.mode not in (Mode.ROLLING_BACK, Mode.ROLLED_BACK, Mode.CLOSED):
+        return _bake(entry, state)
+    if entry.confirmed_at is not None:
+        word = "was set" if state.mode is Mode.ROLLED_BACK else "set"
+        return Piece(f"{word} {amounts.clock(entry.confirmed_at)[:5]}Z", Look.MUTED)
+    return Piece("")
+
+
+def _bake(entry: StageState, state: State) -> Piece:
+    left_s = entry.stage.bake_s - state.baked_s
+    if entry.stage.bake_s <= 0:
+        return Piece("")
+    if left_s <= 0:
+        return Piece("baked", Look.GOOD)
+    held = "halted" if state.halted is not None else "stale" if _not_fresh(state) else ""
+    if held:
+        return Piece(f"HELD ({held}), {amounts.duration(left_s)} left", Look.WARN)
+    return Piece(f"bake {amounts.duration(left_s)} left", Look.STRONG)
+
+
+def _not_fresh(state: State) -> bool:
+    """The bake clock runs on fresh data only."""
+    return any(gate.name == "fresh" and not gate.ok for gate in gates(state, Verb.PROMOTE))
+
+
+def settings_words(entry: StageState, state: State) -> str:
+    """What the stage sets: "edge 5 %, new-checkout 5 %"; a manual stage says what is done by hand."""
+    if entry.stage.manual is not None:
+        return f"by hand: {entry.stage.manual}"
+    words = []
+    for name, setting in entry.stage.sets.items():
+        known = state.targets.get(name)
+        flag = known is not None and known.target.kind is Kind.FLAGS
+        words.append(f"{name} on" if flag and setting.on and setting.percent is None else f"{name} {setting}")
+    return ", ".join(words)
+
+
+def _briefly(entry: StageState) -> str:
+    """ "each 5 %" for a stage that sets all its targets alike; empty for any other."""
+    alike = {str(setting) for setting in entry.stage.sets.values()}
+    return f"each {alike.pop()}" if len(alike) == 1 and len(entry.stage.sets) > 1 else ""
+
+
+def _trouble(entry: StageState, state: State) -> str:
+    """Drift of what this stage set, or why it is not whole; one line."""
+    if entry.number == (state.reached or 0):
+        moved = [
+            f"{DRIFTED} {name} {drift_words(target.drift, state)}"
+            for name, target in state.targets.items()
+            if target.drift is not None
+        ]
+        if moved:
+            return "; ".join(moved)
+    if entry.mark in (StageMark.PARTIAL, StageMark.FAILED):
+        return f"{STAGES[entry.mark].word}: {entry.trouble}" if entry.trouble else STAGES[entry.mark].word
+    return ""
+
+
+class Timeline(Pane):
+    """The stages."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        return timeline_lines(self.state, width, height)
