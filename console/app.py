@@ -50,8 +50,10 @@ Answer = TypeVar("Answer")
 PaneType = TypeVar("PaneType", bound=Pane)
 
 PULL_S = 0.25
+_PANES = 8
+"""How many panes `compose` makes; with fewer, the screen does not stand."""
 _CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
-"""Their card opens although a hard gate is closed, to show which."""
+"""Their card opens although a hard gate is closed and says which; a toast would only lie on top of it."""
 
 
 class WarRoom(App[int]):
@@ -98,6 +100,8 @@ class WarRoom(App[int]):
 
     def pull(self) -> None:
         """Take what the desk has: the newest State, its answers, its end."""
+        if not self.screen_stack or len(self.screen_stack[0].query(Pane)) < _PANES:
+            return  # the timer also ticks while the screen is being put up or taken down
         ended = self.desk.ended()
         if ended is not None:
             # A Text, because a plain str would be wrapped and read for emphasis.
@@ -176,10 +180,9 @@ class WarRoom(App[int]):
         if self._covered():
             return
         why = impossible(self.state, verb, self.observe)
-        if why is not None:
-            self.say(why, wrong=True)
         state = self.state
         if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
+            self.say(why or "", wrong=True)
             return
         match verb:
             case Verb.PLACE:

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from textual.pilot import Pilot
-from textual.widgets._toast import Toast
 
 from console.app import WarRoom
 from console.state.intent import Intent
@@ -89,7 +88,8 @@ class Table:
         return "\n".join(text_of(line).rstrip() for line in found.lines)
 
     def toasts(self) -> list[str]:
-        return [str(toast._notification.message) for toast in self.app.screen.query(Toast)]
+        """What the toasts of the topmost screen say, oldest first."""
+        return [str(toast.render()) for toast in self.app.screen.query("Toast")]
 
 
 @asynccontextmanager

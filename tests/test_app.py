@@ -15,7 +15,6 @@ from textual.events import Key as KeyEvent
 
 from adapters.contract import Outcome, Setting
 from console.alarms import alarms
-from console.app import WarRoom
 from console.desk import Desk
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
@@ -31,6 +30,7 @@ from console.terminal import unusable
 from tests import states
 from tests.desk_fake import FakeDesk, war_room
 from widgets.answer import AnswerLine
+from widgets.header import HeaderLine
 from widgets.keys import KEYS, KeyLine, key_line
 from widgets.line import length, text_of
 from widgets.metrics import MetricsPane
@@ -212,8 +212,8 @@ async def test_a_halt_never_loses_to_a_moved_stage() -> None:
 async def test_a_hard_closed_promote_says_why_and_cannot_be_confirmed() -> None:
     async with war_room(states.halted) as table:
         await table.press("p")
-        assert "halted: resume first" in table.toasts()[0]
-        assert "CANNOT BE CONFIRMED" in table.words()
+        assert "CANNOT BE CONFIRMED halted: resume first (u)" in " ".join(table.words().split())
+        assert table.toasts() == []
         await table.press("y", "enter")
         assert table.desk.asked == []
 
@@ -373,17 +373,26 @@ async def test_leaving_a_running_rollback_says_that_it_finishes_first() -> None:
         assert "finishes its automatic" in table.words()
 
 
-async def test_an_engine_that_ended_ends_the_screen_with_code_2_and_its_reason() -> None:
-    desk = FakeDesk(None)
-    app = WarRoom(desk, title="checkout")
-    async with app.run_test() as pilot:
-        app.error_console.file = said = StringIO()
-        desk.end = "plan.yaml:3: no such backend [edge]"
-        app.pull()
-        await pilot.pause()
-    assert app.return_code == 2
-    app._print_error_renderables()
-    assert said.getvalue() == "plan.yaml:3: no such backend [edge]\n"
+def test_an_engine_that_ended_ends_the_screen_with_code_2_and_its_reason() -> None:
+    script = """
+import sys
+from tests.desk_fake import FakeDesk
+from console.app import WarRoom
+desk = FakeDesk(None)
+desk.end = "plan.yaml:3: no such backend [edge]"
+app = WarRoom(desk, title="checkout")
+app.run(headless=True)
+sys.exit(app.return_code)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, "plan.yaml:3: no such backend [edge]\n")
+
+
+async def test_a_pull_while_the_screen_is_taken_down_does_nothing() -> None:
+    async with war_room(states.healthy) as table:
+        await table.app.query_one(HeaderLine).remove()
+        await table.show(states.failing())
+        assert table.app.state is not table.desk.state
 
 
 async def test_the_bell_rings_once_for_a_new_failure() -> None:

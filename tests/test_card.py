@@ -84,6 +84,12 @@ def test_a_card_without_height_drops_no_call() -> None:
     assert all(f"edge-lb: target{number} " in text for number in range(30))
 
 
+def test_a_call_longer_than_a_row_is_folded_and_never_cut() -> None:
+    path = "/v3/" + "very-long-segment/" * 12
+    card = replace(states.card(), calls=(replace(CALL, text=path),))
+    assert path in "".join("".join(plain(card_lines(card, 50))).split())
+
+
 def test_a_roomy_place_gets_blank_lines_and_a_tight_one_does_not() -> None:
     card = card_for(states.healthy(), Verb.PROMOTE)
     assert "" in plain(card_lines(card, 110, 60))

@@ -14,13 +14,12 @@ from rich.cells import cell_len
 from console.events.evidence import SAFER, Card, Gate, MetricEvidence, TargetEvidence
 from console.judge.verdict import VerdictState
 from widgets.amounts import age, count, interval, ratio
-from widgets.line import Line, Look, Piece, left, length, text_of, wrap
+from widgets.line import Line, Look, Piece, left, length, text_of
 from widgets.marks import VERDICTS, Mark
+from widgets.sheet import rows_of
 
 GUTTER = 9
 """Cells of the section names at the left."""
-_ALL = 999
-"""Rows a text may take: the card never shortens what will be done."""
 
 
 def heading(card: Card) -> Line:
@@ -63,7 +62,7 @@ def _lines(card: Card, width: int, airy: bool) -> list[Line]:
 def _hung(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
     """`text` wrapped behind `mark`, further rows indented under the first."""
     indent = length((mark,))
-    rows = wrap(text, max(room - indent, 4), _ALL)
+    rows = rows_of(text, max(room - indent, 4))
     return [(mark if index == 0 else Piece(" " * indent), Piece(row, look)) for index, row in enumerate(rows)]
 
 
@@ -112,7 +111,7 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
                 rows += _hung(Piece(" " * (12 + wide[0])), reason, Look.PLAIN, room)
         else:
             hang = Piece(" " * 10)
-            first, *more = wrap(arms, max(room - 12 - wide[0], 10), _ALL)
+            first, *more = rows_of(arms, max(room - 12 - wide[0], 10))
             rows.append((*head, Piece(first)))
             rows += [(hang, Piece(row)) for row in more]
             said = " · ".join(part for part in (ratios, n, old, reason) if part)

@@ -145,7 +145,7 @@ def _pair(
 ) -> list[Line]:
     verdict = _verdict(entry)
     mark = VERDICTS[verdict.state]
-    old = verdict.state in (VerdictState.STALE, VerdictState.NO_DATA)
+    old = verdict.state in (VerdictState.STALE, VerdictState.NO_DATA) and not verdict.idle
     bar = Piece(CURSOR if chosen else " ", Look.STRONG)
     head = [
         bar,
@@ -164,8 +164,8 @@ def _pair(
 
 
 def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
-    """The verdict's look; quieter for a metric that only informs."""
-    look = VERDICTS[verdict.state].look
+    """The verdict's look; quieter for a metric that only informs, and while no verdict is expected."""
+    look = Look.MUTED if verdict.idle else VERDICTS[verdict.state].look
     return QUIETER.get(look, look) if entry.metric.role is Role.INFO else look
 
 

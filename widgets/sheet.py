@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from widgets.line import Line, Look, Piece
+from rich.cells import cell_len, set_cell_size
+
+from widgets.line import Line, Look, Piece, wrap
 from widgets.pane import Pane
 
 Writer = Callable[[int, int], Sequence[Line]]
 """(width, height) -> lines; more than `height` are scrolled, never dropped."""
+
+
+def rows_of(text: str, width: int) -> list[str]:
+    """`text` broken at spaces, and inside words that are too long, into as many rows of `width` cells as it takes."""
+    width = max(width, 2)
+    words: list[str] = []
+    for word in text.split():
+        while cell_len(word) > width:
+            kept = len(set_cell_size(word, width).rstrip(" "))
+            words.append(word[:kept])
+            word = word[kept:]
+        words.append(word)
+    return wrap(" ".join(words), width, len(words))
 
 
 def page(lines: Sequence[Line], height: int, top: int) -> list[Line]:

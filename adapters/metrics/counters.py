@@ -14,8 +14,9 @@ canary's first error is invisible to them. Counted here from raw samples of wind
   is an old process that was not scraped for longer than the lookback and came back. It starts from its first value,
   and the answer is marked partial. No burst of real errors is lost to this, as errors are bounded by the traffic.
 
-What no counting can recover: what a process counted between its last scrape and its death. Scrape intervals beyond
-three minutes are longer than the lookback's margin and are not supported.
+What no counting can recover: what a process counted between its last scrape and its death, and a restart after which
+a counter passed its old value before the next scrape. Scrape intervals beyond three minutes are longer than the
+lookback's margin and are not supported.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from console.engine.rollback import Runner
 from console.events.evidence import Verb
 from console.events.kinds import Event, VerdictChanged
 from console.journal.contract import Broken, Journal
+from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
 from console.state.assess import assess
 from console.state.fold import blank, fold
@@ -204,16 +205,18 @@ class Engine:
             await asyncio.sleep(BEAT_S)
 
     async def _say_verdicts(self, assessed: State) -> None:
-        """Record a verdict that took another state, once."""
+        """Record a verdict that took another state, once; a stage's first word is worth recording if it is definite."""
         for name, entry in assessed.metrics.items():
             verdict = entry.verdict
-            if verdict is None or entry.read_at is None or entry.said == verdict.state.value:
+            if verdict is None or verdict.idle or entry.read_at is None or entry.said == verdict.state.value:
+                continue
+            if entry.said is None and verdict.state is VerdictState.UNSURE:
                 continue
             await self.record.now(
                 VerdictChanged(
                     at=self._clock.now(),
                     metric=name,
-                    was=entry.said or "unknown",
+                    was=entry.said or "unsure",
                     became=verdict.state.value,
                     reason=verdict.reason,
                 )

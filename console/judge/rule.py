@@ -50,7 +50,7 @@ def judge(metric: Metric, readings: Sequence[Reading], here: Circumstances) -> V
     if silence is not None:
         return replace(verdict, state=silence[0], reason=silence[1])
     if not here.exposed:
-        return replace(verdict, state=VerdictState.NO_DATA, reason="no canary traffic yet")
+        return replace(verdict, state=VerdictState.NO_DATA, reason="the canary has no traffic", idle=True)
     if here.problem is not None:
         return replace(verdict, state=VerdictState.UNSURE, reason=f"query failed: {here.problem}")
     if here.partial is not None and verdict.state is VerdictState.PASS:

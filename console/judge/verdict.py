@@ -42,5 +42,7 @@ class Verdict:
     low: float | None = None
     high: float | None = None
     """Two-sided 99 % interval of the ratio; high may be infinite."""
+    idle: bool = False
+    """Nothing is exposed, so that no verdict is expected: no_data without alarm."""
     age_s: float | None = None
     """Age of the newest sample of the arm that is behind; None when there is none."""

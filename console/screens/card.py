@@ -15,7 +15,7 @@ from console.state.intent import Intent
 from console.state.values import State
 from widgets.card import card_lines, heading
 from widgets.line import Line, Look, Piece, wrap
-from widgets.sheet import Sheet
+from widgets.sheet import Sheet, rows_of
 
 _DOES = {
     Verb.PROMOTE: "promotes",
@@ -40,7 +40,7 @@ def prompt(does: str, asked: Terms, word: str, reason: str, width: int) -> list[
         word: what was typed so far, as for `reason`.
     """
     if asked.refused is not None:
-        rows = wrap(asked.refused, max(width - 23, 10), 3)
+        rows = rows_of(asked.refused, max(width - 23, 10))
         head = (Piece("✗ CANNOT BE CONFIRMED ", Look.ALARM), Piece(" " + rows[0], Look.STRONG))
         more: list[Line] = [(Piece(" " * 23), Piece(row, Look.STRONG)) for row in rows[1:]]
         return [head, *more, (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))]
@@ -48,10 +48,10 @@ def prompt(does: str, asked: Terms, word: str, reason: str, width: int) -> list[
         does = f"OVERRIDES the closed gates and {does}"
     missing = asked.missing(word, reason)
     if missing is not None:
-        rows = wrap(f"→ {missing}, then enter {does}", width, 3)
+        rows = rows_of(f"→ {missing}, then enter {does}", width)
         lines: list[Line] = [(Piece(row, Look.WARN),) for row in rows]
     else:
-        rows = wrap(does, max(width - len(asked.key) - 1, 10), 3)
+        rows = rows_of(does, width - len(asked.key) - 1)
         lines = [
             (Piece(asked.key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows
         ]

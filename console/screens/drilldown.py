@@ -13,12 +13,11 @@ from console.screens.modal import Modal
 from console.screens.particulars import owner
 from console.state.values import MetricState, SourceState, State
 from widgets.amounts import age, amount, count, interval, level, ratio, share, since
-from widgets.line import Line, Look, Piece, left, right, wrap
+from widgets.line import Line, Look, Piece, left, right
 from widgets.marks import VERDICTS
-from widgets.sheet import Sheet
+from widgets.sheet import Sheet, rows_of
 
 GUTTER = 10
-_ALL = 999
 
 
 def drill_lines(state: State, name: str, width: int) -> list[Line]:
@@ -42,7 +41,7 @@ def _team(state: State, metric: Metric) -> str:
 
 
 def _block(name: str, texts: list[str], room: int) -> list[Line]:
-    rows = [row for text in texts for row in wrap(text, room, _ALL)]
+    rows = [row for text in texts for row in rows_of(text, room)]
     return [(Piece(left(name if index == 0 else "", GUTTER), Look.MUTED), Piece(row)) for index, row in enumerate(rows)]
 
 

@@ -10,11 +10,10 @@ from textual.containers import Vertical
 from console.screens.modal import Modal
 from console.state.values import State
 from widgets.keys import KEYS, impossible
-from widgets.line import Line, Look, Piece, left, length, wrap
+from widgets.line import Line, Look, Piece, left, length
 from widgets.marks import DRIFTED, ONE_WAY, STAGES, STEPS, VERDICTS, Mark
-from widgets.sheet import Sheet
+from widgets.sheet import Sheet, rows_of
 
-_ALL = 999
 _CAP = 7
 _LABEL = 10
 
@@ -24,25 +23,19 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
     room = max(width - _CAP - _LABEL, 10)
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
-        rows = wrap(key.help, room, _ALL)
+        rows = rows_of(key.help, room)
         why = impossible(state, key.verb, observe) if key.verb is not None else None
         head = (Piece(left(key.cap, _CAP), Look.TITLE), Piece(left(key.label, _LABEL), Look.STRONG))
         lines += [(*(head if n == 0 else (Piece(" " * (_CAP + _LABEL)),)), Piece(row)) for n, row in enumerate(rows)]
         if why is not None:
-            reasons = wrap(f"not now: {why}", room, _ALL)
+            reasons = rows_of(f"not now: {why}", room)
             lines += [(Piece(" " * (_CAP + _LABEL)), Piece(row, Look.WARN)) for row in reasons]
     lines.append((Piece("MARKS", Look.TITLE),))
     lines += _marks("verdicts", VERDICTS.values(), width)
     lines += _marks("stages", (*STAGES.values(), ONE_WAY, DRIFTED), width)
     lines += _marks("steps", STEPS.values(), width)
-    lines.append(
-        (
-            Piece(
-                "p·promote: a dot instead of the space says that a key is not possible now; it tells why.",
-            ),
-        )
-    )
-    return lines
+    dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
+    return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 
 
 def _marks(name: str, marks: Iterable[Mark], width: int) -> list[Line]:

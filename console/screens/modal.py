@@ -81,6 +81,9 @@ class Field(Input):
     Field:focus { border: none; }
     """
 
+    def on_mount(self) -> None:
+        self.cursor_blink = False  # each blink is bytes on a slow line
+
     def on_key(self, event: Key) -> None:
         if isinstance(self.screen, Modal) and self.screen.early(event):
             event.prevent_default()

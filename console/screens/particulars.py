@@ -5,10 +5,9 @@ from __future__ import annotations
 from console.events.evidence import Verb
 from console.plan.nouns import Plan
 from console.state.values import State
-from widgets.line import Line, Look, Piece, length, wrap
+from widgets.line import Line, Look, Piece, length
 from widgets.marks import STEPS
-
-_ALL = 999
+from widgets.sheet import rows_of
 
 
 def particulars(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
@@ -45,7 +44,7 @@ def steps(state: State, width: int) -> list[Line]:
         settings = ", ".join(f"{name} {setting}" for name, setting in entry.step.sets.items())
         what = entry.step.manual or settings
         tail = f": {entry.detail}" if entry.detail else ""
-        rows = wrap(f"{entry.step.id}: {what}{owner(state.plan, entry.step.team)}{tail}", max(width - 16, 10), _ALL)
+        rows = rows_of(f"{entry.step.id}: {what}{owner(state.plan, entry.step.team)}{tail}", max(width - 16, 10))
         for index, row in enumerate(rows):
             head = (Piece(f"{number} "), mark.piece) if index == 0 else ()
             lines.append((*head, Piece(" " * (15 - length(head))), Piece(row)))
@@ -71,5 +70,5 @@ def _drift(state: State, target: str, width: int) -> list[Line]:
 
 
 def _told(name: str, text: str, width: int) -> list[Line]:
-    rows = wrap(text, max(width - 9, 10), _ALL) or [""]
+    rows = rows_of(text, max(width - 9, 10)) or [""]
     return [(Piece(f"{name if index == 0 else '':<9}", Look.WARN), Piece(row)) for index, row in enumerate(rows)]

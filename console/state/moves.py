@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
 from console.events.evidence import Verb
-from console.events.kinds import DecisionTaken, RequestMade, RequestReconciled, RequestSettled
 from console.state.checklist import checklist_of
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
 from console.state.values import (
@@ -19,6 +19,9 @@ from console.state.values import (
     State,
     TargetState,
 )
+
+if TYPE_CHECKING:
+    from console.events.kinds import DecisionTaken, RequestMade, RequestReconciled, RequestSettled
 
 
 def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State:

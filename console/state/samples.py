@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
-from console.events.kinds import SourceRead
 from console.state.values import MetricState, Mode, State
+
+if TYPE_CHECKING:
+    from console.events.kinds import SourceRead
 
 LEDGER_TICKS = 8640
 """Ticks kept per metric in a State (a day of 10 s ticks); the journal keeps them all."""

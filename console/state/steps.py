@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
-from console.events.kinds import DecisionTaken, RequestMade, StepDone
 from console.state.checklist import reads_back
 from console.state.values import RequestState, State, StepMark
+
+if TYPE_CHECKING:
+    from console.events.kinds import DecisionTaken, RequestMade, StepDone
 
 
 def rollback_begun(state: State, event: DecisionTaken) -> State:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
-from console.events.kinds import TargetObserved
+from console.events.evidence import Verb
 from console.state.checklist import checklist_of, reads_back
 from console.state.values import (
     Drift,
@@ -19,9 +20,14 @@ from console.state.values import (
     TargetState,
 )
 
+if TYPE_CHECKING:
+    from console.events.kinds import TargetObserved
+
 
 def moved(before: TargetReading, after: TargetReading) -> bool:
-    """Whether exposure differs; phases and details do not count."""
+    """Whether exposure differs; phases and details do not count, nor what an off flag would expose if it were on."""
+    if before.on is False and after.on is False:
+        return False
     if before.on != after.on:
         return True
     if before.percent is None or after.percent is None:
@@ -30,8 +36,15 @@ def moved(before: TargetReading, after: TargetReading) -> bool:
 
 
 def latest_request(state: State, target: str) -> RequestState | None:
-    """The last `set` request for a target that may have changed it: not one that was refused."""
+    """The last `set` request that may explain what a target reads.
+
+    Not one that was refused, nor one from before the operator accepted what somebody else had made of the target.
+    """
+    accepted = (d.at for d in reversed(state.decisions) if d.verb is Verb.ACCEPT and d.subject == target)
+    since = next(accepted, None)
     for request in reversed(tuple(state.requests.values())):
+        if since is not None and request.at < since:
+            return None
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
             return request
     return None
@@ -44,13 +57,13 @@ def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteSta
     if before is None:
         return state, None
     first = before.reading is None
-    entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
     request = latest_request(state, reading.target)
-    if first and before.opening is None and request is None:
+    entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
+    if first and before.opening is None and request is None and state.rollback is None:
         entry = replace(entry, opening=reading, confirmed=reading)
         state = replace(state, targets={**state.targets, reading.target: entry})
         return replace(state, checklist=checklist_of(state.plan, state.targets)), None
-    entry, line = _judge_move(state, entry, request, event.at)
+    entry, line = _judge_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
         state = replace(state, checklist=tuple(_step_after(step, state, reading, event.at) for step in state.checklist))
@@ -59,18 +72,27 @@ def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteSta
     return state, line
 
 
-def _judge_move(
-    state: State, entry: TargetState, request: RequestState | None, at: datetime
-) -> tuple[TargetState, NoteState | None]:
+def settled_target(state: State, target: str, at: datetime) -> tuple[State, NoteState | None]:
+    """The state after a request for `target` ended: a reading that it was thought to explain may be drift after all."""
+    before = state.targets.get(target)
+    if before is None or before.drift is not None:
+        return state, None
+    entry, line = _judge_move(state, before, at)
+    return replace(state, targets={**state.targets, target: entry}), line
+
+
+def _judge_move(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
     """Ours, on the way, back where it was, or drift."""
     reading, confirmed = entry.reading, entry.confirmed
     if reading is None:
         return entry, None
+    request = latest_request(state, reading.target)
     if request is not None and request.took_effect is not False and reading.satisfies(request.setting):
         return replace(entry, confirmed=reading, drift=None), None
     if confirmed is not None and not moved(confirmed, reading):
         return replace(entry, drift=None), None
-    if request is not None and _on_the_way(request, at, state.plan.hold_s):
+    arrived = request is not None and confirmed is not None and confirmed.satisfies(request.setting)
+    if request is not None and not arrived and _on_the_way(request, at, state.plan.hold_s):
         return entry, None
     if confirmed is None:
         return replace(entry, confirmed=reading), None
@@ -83,6 +105,8 @@ def _judge_move(
 def _on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
     if request.in_flight or request.in_doubt:
         return True
+    if request.took_effect is not None:
+        return False
     return request.settled_at is not None and at - request.settled_at < timedelta(seconds=hold_s)
 
 
@@ -130,6 +154,7 @@ def confirm_stage(state: State, at: datetime) -> State:
         state,
         stages=(*state.stages[:index], entry, *state.stages[index + 1 :]),
         targets=targets,
+        metrics={name: replace(metric, said=None) for name, metric in state.metrics.items()},
         decisions=decisions,
         reached=index + 1,
         promoting=None,

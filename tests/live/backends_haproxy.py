@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,9 @@ frontend web
 backend checkout
   server stable 127.0.0.1:{stable} weight 100 check inter 100ms fall 1 rise 1
   server canary 127.0.0.1:{canary} weight 0 check inter 100ms fall 1 rise 1
+backend spare
+  server stable 127.0.0.1:{stable} weight 80
+  server canary 127.0.0.1:{canary} weight 20
   server sorry 127.0.0.1:{stable} weight 100 backup
 backend fixed
   balance source
@@ -96,19 +99,20 @@ class LiveHAProxy:
 
 
 @asynccontextmanager
-async def haproxy(folder: Path) -> AsyncIterator[LiveHAProxy]:
-    """A HAProxy in `folder`, serving."""
+async def haproxy(folder: Path, ports: Mapping[str, int] | None = None) -> AsyncIterator[LiveHAProxy]:
+    """A HAProxy in `folder`, serving: before the test's own `stable` and `canary` at `ports`, or before two of ours."""
     async with AsyncExitStack() as stack:
-        arms = {name: await stack.enter_async_context(_arm(name)) for name in ("stable", "canary")}
-        ports = {name: server.sockets[0].getsockname()[1] for name, server in arms.items()}
+        names = ("stable", "canary") if ports is None else ()
+        arms = {name: await stack.enter_async_context(_arm(name)) for name in names}
+        ours = {name: server.sockets[0].getsockname()[1] for name, server in arms.items()}
         live = LiveHAProxy(folder, free_port(), free_port(), arms)
-        _write_config(live, ports)
+        _write_config(live, ports or ours)
         stack.callback(live.process.close)
         live.start()
         yield live
 
 
-def _write_config(live: LiveHAProxy, ports: dict[str, int]) -> None:
+def _write_config(live: LiveHAProxy, ports: Mapping[str, int]) -> None:
     live.folder.mkdir(exist_ok=True)
     text = CONFIG.format(folder=live.folder, web=live.web, cli=live.cli, **ports)
     (live.folder / "haproxy.cfg").write_text(text)

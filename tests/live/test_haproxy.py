@@ -11,6 +11,7 @@ import pytest
 from adapters.contract import (
     BackendError,
     Forbidden,
+    HalfDone,
     Missing,
     Permit,
     Phase,
@@ -55,30 +56,33 @@ async def test_requests_follow_the_weights(live: LiveHAProxy, percent: int, leas
     assert least <= (await live.served(40))["canary"] <= most
 
 
-async def test_an_abort_from_everything_never_leaves_a_request_unserved(live: LiveHAProxy) -> None:
+async def test_an_abort_from_everything_that_stops_halfway_still_serves_everybody(live: LiveHAProxy) -> None:
     backend = adapter(live.admin)
     await backend.set_weight(CHECKOUT, 100, LEAVE)
     await backend.read_target(CHECKOUT)
-    done = asyncio.Event()
+    looks = iter([None])
+    with pytest.raises(HalfDone, match="stable 100 set; then not sent: overtaken"):
+        await backend.set_weight(CHECKOUT, 0, Permit(LEAVE.trace, lambda: next(looks, "overtaken")))
+    assert set(await live.served(20)) == {"canary", "stable"}
 
-    async def users() -> set[str]:
-        seen = set()
-        while not done.is_set():
-            seen |= set(await asyncio.gather(*(live.get() for _ in range(4))))
-        return seen
 
-    traffic = asyncio.create_task(users())
-    for _ in range(20):
-        await backend.set_weight(CHECKOUT, 0, LEAVE)
-        await backend.set_weight(CHECKOUT, 100, LEAVE)
-    done.set()
-    assert await traffic == {"canary", "stable"}
+async def test_two_weights_of_nothing_serve_nobody_which_is_why_the_order_matters(live: LiveHAProxy) -> None:
+    for server in ("stable", "canary"):
+        await live.say(f"set weight checkout/{server} 0")
+    assert "503" in await live.get()
+    reading = await adapter(live.admin).read_target(CHECKOUT)
+    assert reading.problem == "neither canary nor stable takes traffic"
 
 
 async def test_a_backend_as_configured_reads_as_nothing_and_young(live: LiveHAProxy) -> None:
     reading = await adapter(live.admin).read_target(CHECKOUT)
     assert (reading.percent, reading.phase, reading.problem) == (0.0, Phase.PENDING, None)
     assert reading.detail.startswith("weights 0/100; haproxy started ")
+
+
+async def test_a_backup_server_takes_no_share(live: LiveHAProxy) -> None:
+    reading = await adapter(live.admin).read_target(TargetRef("t", "spare", canary="canary", baseline="stable"))
+    assert (reading.percent, reading.problem) == (20.0, None)
 
 
 async def test_a_restart_that_loses_the_weights_is_told(live: LiveHAProxy) -> None:
