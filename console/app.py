@@ -33,8 +33,9 @@ from console.screens.help import Help
 from console.screens.leave import Leave, LeaveScreen
 from console.screens.modal import Modal
 from console.screens.place import PlaceScreen
+from console.state.gates import waiting_step
 from console.state.intent import Intent
-from console.state.values import State, StepMark
+from console.state.values import State
 from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
 from widgets.checklist import Checklist
@@ -189,8 +190,8 @@ class WarRoom(App[int]):
                 self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
             case Verb.ACCEPT:
                 self._accept(state)
-            case Verb.ROLLBACK if state.running and _waiting(state) is not None:
-                self._card(Verb.CONFIRM, _waiting(state))
+            case Verb.ROLLBACK if waiting_step(state) is not None:
+                self._card(Verb.CONFIRM, waiting_step(state))
             case _:
                 self._card(verb, None)
 
@@ -261,8 +262,3 @@ class WarRoom(App[int]):
     def _room(self, pane: type[PaneType]) -> PaneType:
         """A pane of the war room itself, whatever is open over it."""
         return self.screen_stack[0].query_one(pane)
-
-
-def _waiting(state: State) -> str | None:
-    """Id of the first manual rollback step that waits for a person."""
-    return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)

@@ -9,7 +9,7 @@ from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state.gates import gates
+from console.state.gates import gates, waiting_step
 from console.state.values import Drift, MetricState, Mode, StageMark, State, StepMark, StepState
 from widgets import amounts
 from widgets.line import Line, Look, Piece, fit
@@ -50,10 +50,13 @@ def _rolling_back(state: State) -> Said | None:
     done = sum(step.mark is StepMark.DONE for step in steps)
     lead = f"Rollback {done} of {len(steps)} done" + ("" if state.running else ", NOT RUNNING")
     last = "" if state.running else ": r continues"
-    for mark, level, words in _STEP_WORDS:
+    for mark, level, words in _STEP_WORDS if state.running else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
         if step is not None:
             return (level if state.running else "alarm"), f"{lead}, {step.step.id} {words}{last}{_step_detail(step)}"
+    if (turn := waiting_step(state)) is not None:
+        step = next(entry for entry in steps if entry.step.id == turn)
+        return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you: r confirms{_step_detail(step)}"
     if not state.running:
         return "alarm", f"{lead}{last}{_unjournaled_tail(state)}"
     return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
@@ -63,8 +66,9 @@ _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
     (StepMark.RELAPSED, "alarm", "MOVED AGAIN"),
     (StepMark.IN_DOUBT, "alarm", "IN DOUBT"),
     (StepMark.REFUSED, "alarm", "REFUSED"),
-    (StepMark.WAITING, "warn", "waits for you: r confirms"),
 )
+_UNANSWERED: tuple[StepMark, Level, str] = (StepMark.REQUESTED, "alarm", "was sent, its answer not seen")
+"""Of a console that vanished: in doubt before it may be called so."""
 
 
 def _step_detail(step: StepState) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from console.events.evidence import SAFER, Verb
-from console.state.gates import why_not
+from console.state.gates import waiting_step, why_not
 from console.state.values import State
 from widgets.line import Line, Look, Piece, length
 from widgets.pane import Pane
@@ -102,7 +102,7 @@ def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | 
         return f"{verb} is not possible yet: the rollout is still being opened"
     if observe and verb not in SAFER:
         return f"{verb} is not possible here: this console only observes"
-    if verb is Verb.ROLLBACK and state.running and why_not(state, Verb.CONFIRM) is None:
+    if verb is Verb.ROLLBACK and waiting_step(state) is not None and why_not(state, Verb.CONFIRM) is None:
         return None  # the same key says that a manual step is done
     return why_not(state, verb)
 

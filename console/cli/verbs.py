@@ -123,7 +123,7 @@ def _rolled_back(state: State) -> Answer:
     left = [entry for entry in state.checklist if entry.mark is not StepMark.DONE]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]
-    by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP --confirm STEP)" if manual else ""
+    by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP)" if manual else ""
     if not automatic:
         return Answer(Result.ACCEPTED, f"rolled back{by_hand}")
     words = "; ".join(f"{entry.step.id} {entry.mark}: {entry.detail}" for entry in automatic)

@@ -68,7 +68,7 @@ class Actions:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {card.override}; override with a reason")
         if card.override is not None and not intent.reason.strip():
             return Answer(Result.REFUSED, f"{intent.verb} refused: an override needs a reason")
-        word = typed_word(state, intent.verb, intent.subject)
+        word = typed_word(state, intent.verb)
         if word is not None and intent.typed.strip() != word:
             return Answer(Result.REFUSED, f"{intent.verb} refused: it has to be confirmed by typing {word!r}")
         decision = self._decision(intent, state, card)

@@ -8,18 +8,26 @@ rollback and everything they lead to) waits at most `PATIENCE_S`, then goes on i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
-from console.events.kinds import DecisionTaken, Event, SourceRead
+from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Broken, Entry, Journal, Raced
+from console.plan.load import parse
+from console.plan.problems import PlanError
 from console.state.fold import fold
 from console.state.values import JournalHealth, State
 
 PATIENCE_S = 0.2
 """How long an event that may not wait does wait for its append."""
+SAMPLES_KEPT = 1000
+"""Samples that wait for a slow journal at most; beyond that the oldest are lost."""
+
+_TWICE = (DecisionTaken, RequestMade, RequestSettled)
+"""Events that may be folded twice. One folded ahead may have come before the event it speaks of, so it is repeated."""
 
 _T = TypeVar("_T")
 
@@ -39,6 +47,13 @@ class Record:
         self._ahead: set[str] = {event.id for event in held}
         """Ids of events folded before they were seen in the journal's tail."""
         self._background: set[asyncio.Task[None]] = set()
+        self._overdue: set[asyncio.Task[None]] = set()
+        """Appends that took longer than PATIENCE_S and are still under way."""
+        self._order = asyncio.Lock()
+        """One append after the other: what comes after an event that has to be held is held behind it."""
+        self._samples: list[SourceRead] = []
+        """Samples that wait to be written."""
+        self._flush: asyncio.Task[None] | None = None
 
     async def write(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` on the journal in the writer thread. Raises what the journal raises."""
@@ -51,55 +66,68 @@ class Record:
             Broken: the journal cannot be written, or events are still held in memory.
             Raced: somebody else recorded this move first; their events are folded by now.
         """
-        if self._held:
-            raise Broken(self.state.journal.broken or "events are waiting to be journalled")
-        try:
-            entries = await self._append(event)
-        except Broken as error:
-            self._health(str(error))
-            raise
-        except Raced:
-            await self.catch_up()
-            raise
-        self._take(entries)
+        async with self._order:
+            if self._held:
+                raise Broken(self.state.journal.broken or "events are waiting to be journalled")
+            try:
+                entries = await self._append(event)
+            except Broken as error:
+                self._health(str(error))
+                raise
+            except Raced:
+                await self.catch_up()
+                raise
+            self._take(entries)
 
     async def now(self, event: Event) -> None:
         """Fold without fail, and append: within PATIENCE_S if possible, else as soon as the journal can be written."""
         if self._held:
             self._hold(event)
             return
-        task = asyncio.create_task(self._append_or_hold(event))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        await asyncio.wait({task}, timeout=PATIENCE_S)
-        if not task.done() and event.id not in self._ahead:
+        task = self._later(self._append_or_hold(event))
+        await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
+        if not task.done():
+            self._overdue.add(task)
+            task.add_done_callback(self._overdue.discard)
             self._fold_ahead(event)
 
+    def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
     async def _append_or_hold(self, event: Event) -> None:
-        try:
-            entries = await self._append(event)
-        except Broken as error:
-            self._health(str(error))
-            self._hold(event)
-            return
-        self._take(entries)
+        async with self._order:
+            if self._held:
+                self._hold(event)
+                return
+            try:
+                entries = await self._append(event)
+            except Broken as error:
+                self._health(str(error))
+                self._hold(event)
+                return
+            self._take(entries)
 
     def sample(self, event: SourceRead) -> None:
         """Fold a sample at once; write it in the background. A sample may be lost."""
         self._fold(event, None)
-        rollout = self.state.rollout
-        task = asyncio.create_task(self._append_sample(rollout, event))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._samples = [*self._samples, event][-SAMPLES_KEPT:]
+        if self._flush is None or self._flush.done():
+            self._flush = self._later(self._write_samples(self.state.rollout))
 
-    async def _append_sample(self, rollout: str, event: SourceRead) -> None:
-        try:
-            await self.write(lambda journal: journal.append_samples(rollout, [event]))
-        except Broken as error:
-            self._health(str(error))
-        else:
-            if not self._held:
-                self._health(None)
+    async def _write_samples(self, rollout: str) -> None:
+        """Write what waits, in batches: a slow journal gets one write for many polls, not a queue of them."""
+        while batch := self._samples:
+            self._samples = []
+            try:
+                await self.write(partial(_append_samples, rollout=rollout, batch=batch))
+            except Broken as error:
+                self._health(str(error))
+                return
+        if not self._held:
+            self._health(None)
 
     async def catch_up(self) -> None:
         """Fold what other consoles recorded. A journal that cannot be read is shown, not raised."""
@@ -115,18 +143,19 @@ class Record:
         """Try to write what is held, in order. Does nothing while nothing is."""
         if not self._held:
             return
-        while self._held:
-            event = self._held[0]
-            try:
-                entries = await self._append(event)
-            except Broken as error:
-                self._health(str(error))
-                return
-            except Raced as error:
-                self._health(f"{error} while this console could not write; start it again")
-                return
-            self._held.pop(0)
-            self._take(entries)
+        async with self._order:
+            while self._held:
+                event = self._held[0]
+                try:
+                    entries = await self._append(event)
+                except Broken as error:
+                    self._health(str(error))
+                    return
+                except Raced as error:
+                    self._health(f"{error} while this console could not write; start it again")
+                    return
+                self._held.pop(0)
+                self._take(entries)
         self._health(None)
 
     async def drain(self) -> None:
@@ -150,10 +179,22 @@ class Record:
         for entry in entries:
             if entry.seq <= self.state.last_seq:
                 continue
-            if entry.event.id in self._ahead and not isinstance(entry.event, DecisionTaken):
+            if entry.event.id in self._ahead and not isinstance(entry.event, _TWICE):
                 self.state = replace(self.state, last_seq=entry.seq)
                 continue
+            self._learn_plan(entry.event)
             self._fold(entry.event, entry.seq)
+
+    def _learn_plan(self, event: Event) -> None:
+        """A plan accepted by another console is known by its text alone: fold looks it up by its digest."""
+        if not isinstance(event, DecisionTaken) or event.plan_text is None or event.plan_digest in self.state.plans:
+            return
+        try:
+            plan = parse(event.plan_text, self.state.plan.path)
+        except PlanError as error:  # written by a newer version: this console goes on under the plan it can read
+            self.replace(fault=f"the accepted plan cannot be read by this version: {error.problems[0]}")
+            return
+        self.state = replace(self.state, plans={**self.state.plans, plan.digest: plan})
 
     def _hold(self, event: Event) -> None:
         self._held.append(event)
@@ -173,6 +214,10 @@ class Record:
         health = JournalHealth(broken=broken, held=len(self._held))
         if health != self.state.journal:
             self.replace(journal=health)
+
+
+def _append_samples(journal: Journal, rollout: str, batch: Sequence[SourceRead]) -> None:
+    journal.append_samples(rollout, batch)
 
 
 def _append(journal: Journal, rollout: str, event: Event, after: int) -> list[Entry]:

@@ -194,13 +194,13 @@ class DecisionCard(Modal[Intent | None]):
         elif key != asked.key:
             self.said = f"{key} does nothing here: {asked.key} {_DOES[self.verb]}"
         else:
-            self.dismiss(self._intent(reason))
+            self.dismiss(self._intent(word.strip(), reason))
 
     def _next_field(self, asked: Terms, word: str) -> None:
         done = asked.word is None or word.strip() == asked.word
         self.query_one(_REASON if done else _WORD, Field).focus()
 
-    def _intent(self, reason: str) -> Intent:
+    def _intent(self, word: str, reason: str) -> Intent:
         state = self.state
         return Intent(
             self.verb,
@@ -210,4 +210,5 @@ class DecisionCard(Modal[Intent | None]):
             reason=reason,
             override=self.terms.override,
             subject=self.subject,
+            typed=word,
         )

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from console.events.evidence import SAFER, Card, Gate, Verb
+from console.state.gates import typed_word
 from console.state.values import State
 
 
@@ -64,19 +65,19 @@ def terms(state: State, card: Card, opened: Opened) -> Terms:
 
 def _safer(state: State, verb: Verb) -> Terms:
     """Halt, and rollback: its reason is due only where it may do harm. One that has begun was paid for then."""
-    costly = verb is Verb.ROLLBACK and state.rollback is None and state.past_one_way is not None
-    return Terms(word="rollback" if costly else None, reason=costly)
+    word = typed_word(state, verb)
+    return Terms(word=word, reason=word is not None)
 
 
 def _forward(state: State, card: Card) -> Terms:
     """A verb that goes riskier, judged by the card as it was opened."""
     if card.blocked is not None:
         return Terms(refused="it was closed when this card was opened")
-    word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
     if card.override is not None:
+        word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Terms(word=word, reason=True, override=True)
-    manual = card.verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None
-    return Terms(word=word) if manual else Terms(key="y")
+    typed = typed_word(state, card.verb)
+    return Terms(key="y") if typed is None else Terms(word=typed)
 
 
 def moved(state: State, opened: Opened) -> str:

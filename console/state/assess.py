@@ -1,6 +1,6 @@
 """assess(state, now) -> state: what the folded facts mean at this moment. Pure; time is an input.
 
-Verdicts and the running part of the bake clock depend on now, so they are reckoned here and not folded. The result is
+Verdicts, the running part of the bake clock and for how long a requested stage is waited for depend on now, so they are reckoned here and not folded. The result is
 for looking at: the engine goes on folding the state it assessed, never the assessed one.
 """
 
@@ -14,12 +14,13 @@ from console.judge.rule import Circumstances, judge
 from console.judge.verdict import Verdict
 from console.plan.nouns import Role
 from console.state.samples import bake
+from console.state.targets import confirm_stage
 from console.state.values import MetricState, State
 
 
 def assess(state: State, now: datetime) -> State:
-    """`state` with its verdicts, bake clock and `as_of` at `now` (UTC)."""
-    state = replace(bake(state, now), as_of=now)
+    """`state` with its verdicts, bake clock, the mark of a stage under way and `as_of` at `now` (UTC)."""
+    state = replace(confirm_stage(bake(state, now), now), as_of=now)
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     return replace(state, metrics=metrics)
 

@@ -49,7 +49,7 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
 
 
 def wanted(state: State, verb: Verb) -> dict[str, Setting]:
-    """Target -> setting that `verb` asks for; a promote only what does not read as set."""
+    """Target -> setting that `verb` asks for: only what does not read as set."""
     if verb is Verb.PROMOTE and state.next is not None:
         missing = unset_targets(state, state.next.number)
         return {name: setting for name, setting in state.next.stage.sets.items() if name in missing}
@@ -59,8 +59,14 @@ def wanted(state: State, verb: Verb) -> dict[str, Setting]:
             for entry in state.checklist
             if entry.mark is not StepMark.DONE
             for name, setting in entry.step.sets.items()
+            if not _reads(state, name, setting)
         }
     return {}
+
+
+def _reads(state: State, target: str, setting: Setting) -> bool:
+    reading = state.targets[target].reading
+    return reading is not None and reading.satisfies(setting)
 
 
 def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
@@ -114,7 +120,14 @@ def _skipped(state: State, verb: Verb) -> list[str]:
             f"{name} already reads {state.targets[name].reading}" for name in state.next.stage.sets if name not in asked
         ]
     if verb is Verb.ROLLBACK:
-        return [f"{entry.step.id}: done already" for entry in state.checklist if entry.mark is StepMark.DONE]
+        done = [f"{entry.step.id}: done already" for entry in state.checklist if entry.mark is StepMark.DONE]
+        return done + [
+            f"{entry.step.id}: {name} already reads {state.targets[name].reading}"
+            for entry in state.checklist
+            if entry.mark is not StepMark.DONE
+            for name, setting in entry.step.sets.items()
+            if _reads(state, name, setting)
+        ]
     return []
 
 

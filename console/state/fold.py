@@ -29,7 +29,7 @@ from console.events.kinds import (
 )
 from console.plan.nouns import Plan
 from console.state.checklist import checklist_of
-from console.state.moves import decision_taken, request_made, request_reconciled, request_settled
+from console.state.moves import decision_taken, request_made, request_reconciled, request_settled, stood_at
 from console.state.samples import bake, source_read
 from console.state.steps import step_done
 from console.state.targets import confirm_stage, target_observed
@@ -128,6 +128,7 @@ def _opened(state: State, event: RolloutOpened) -> State:
         state,
         opened_at=event.at,
         reached=event.reached,
+        stages=stood_at(state.stages, event.reached or 0),
         candidates=event.candidates,
         targets=targets,
         stage_since=event.at,

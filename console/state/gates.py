@@ -40,18 +40,26 @@ def why_not(state: State, verb: Verb) -> str | None:
     return next((gate.why for gate in gates(state, verb) if gate.hard and not gate.ok), None)
 
 
-def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | None:
+def typed_word(state: State, verb: Verb) -> str | None:
     """The word that has to be typed for `verb`, because it cannot be taken back or only a person can vouch for it.
 
-    A manual stage: its name. A manual rollback step: its id. A rollback past a one-way stage: "rollback".
+    A manual stage: its name. A rollback past a one-way stage: "rollback".
     """
     if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
         return state.next.stage.name
     if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
         return "rollback"
-    if verb is Verb.CONFIRM:
-        return subject
     return None
+
+
+def waiting_step(state: State) -> str | None:
+    """Id of the manual rollback step that is a person's turn now; None while the automatic ones must go on first."""
+    if state.rollback is None:
+        return None
+    automatic = [entry for entry in state.checklist if entry.step.manual is None]
+    if not state.running and any(entry.mark is not StepMark.DONE for entry in automatic):
+        return None
+    return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
 
 def changes(state: State) -> list[str]:

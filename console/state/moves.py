@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
 from console.events.evidence import Verb
+from console.plan.nouns import Target
 from console.state.checklist import checklist_of
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
+from console.state.targets import settled_target
 from console.state.values import (
     DecisionState,
     MetricState,
@@ -21,6 +23,8 @@ from console.state.values import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from console.events.kinds import DecisionTaken, RequestMade, RequestReconciled, RequestSettled
 
 
@@ -86,8 +90,21 @@ def _promoted(state: State, event: DecisionTaken) -> State:
 
 
 def _placed(state: State, event: DecisionTaken) -> State:
-    number = int(event.subject or 0)
-    return replace(state, reached=number, candidates=(), stage_since=event.at, baked_s=0.0, clocked_at=event.at)
+    """The stage that the operator named; the first word stands, and one that is no stage of the plan changes nothing."""
+    numbers = {str(number): number for number in range(len(state.stages) + 1)}
+    number = numbers.get(event.subject or "")
+    if number is None or state.reached is not None:
+        return state
+    state = replace(state, reached=number, candidates=(), stage_since=event.at, baked_s=0.0, clocked_at=event.at)
+    return replace(state, stages=stood_at(state.stages, number))
+
+
+def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
+    """The stages of a rollout of which only the readings, or a person, say how far it is: no times are known."""
+    return tuple(
+        replace(entry, mark=StageMark.CONFIRMED if entry.number <= reached else StageMark.PLANNED, trouble="")
+        for entry in stages
+    )
 
 
 def _accepted(state: State, event: DecisionTaken) -> State:
@@ -101,9 +118,13 @@ def _accepted(state: State, event: DecisionTaken) -> State:
 
 
 def _replanned(state: State, event: DecisionTaken) -> State:
-    """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept."""
+    """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept.
+
+    A stage we stand on, or are under way to, that is not where it was leaves the rollout unplaced. A rollback goes on
+    by the plan that it began with.
+    """
     plan = state.plans.get(event.plan_digest or "")
-    if plan is None:
+    if plan is None or state.rollback is not None:
         return state
     was = {entry.stage.name: entry for entry in state.stages}
     stages = tuple(
@@ -111,20 +132,53 @@ def _replanned(state: State, event: DecisionTaken) -> State:
         for number, stage in enumerate(plan.stages, start=1)
     )
     targets = {
-        name: replace(state.targets[name], target=target) if name in state.targets else TargetState(target)
+        name: replace(known, target=target)
+        if (known := state.targets.get(name)) is not None and _same_thing(known.target, target)
+        else TargetState(target)
         for name, target in plan.targets.items()
     }
     metrics = {
-        name: replace(state.metrics[name], metric=metric) if name in state.metrics else MetricState(metric)
+        name: replace(known, metric=metric)
+        if (known := state.metrics.get(name)) is not None
+        and (known.metric.query, known.metric.backend) == (metric.query, metric.backend)
+        else MetricState(metric)
         for name, metric in plan.metrics.items()
     }
-    sources = {name: state.sources.get(name, SourceState(name, spec.adapter)) for name, spec in plan.backends.items()}
+    sources = {
+        name: known
+        if (known := state.sources.get(name)) is not None and known.adapter == spec.adapter
+        else SourceState(name, spec.adapter)
+        for name, spec in plan.backends.items()
+    }
+    reached = _still_reached(state, [stage.name for stage in plan.stages])
+    return replace(
+        state,
+        plan=plan,
+        stages=stages,
+        targets=targets,
+        metrics=metrics,
+        sources=sources,
+        edited=None,
+        reached=reached,
+        promoting=state.promoting if reached is not None else None,
+        checklist=checklist_of(plan, targets),
+    )
+
+
+def _same_thing(was: Target, now: Target) -> bool:
+    return (was.backend, was.kind, was.ref) == (now.backend, now.kind, now.ref)
+
+
+def _still_reached(state: State, names: list[str]) -> int | None:
+    """Stages reached in a plan with the stages `names`; None if it cannot be told."""
     current = state.current.stage.name if state.current else None
-    names = [stage.name for stage in plan.stages]
-    reached = state.reached if current is None else (names.index(current) + 1 if current in names else None)
-    state = replace(state, plan=plan, stages=stages, targets=targets, metrics=metrics, sources=sources, edited=None)
-    state = replace(state, reached=reached)
-    return state if state.rollback is not None else replace(state, checklist=checklist_of(plan, targets))
+    if current is not None and current not in names:
+        return None
+    reached = state.reached if current is None else names.index(current) + 1
+    if state.promoting is not None and state.next is not None and reached is not None:
+        under_way = state.next.stage.name
+        return reached if names[reached : reached + 1] == [under_way] else None
+    return reached
 
 
 def request_made(state: State, event: RequestMade) -> State:
@@ -154,21 +208,30 @@ def request_settled(state: State, event: RequestSettled) -> State:
         return state
     request = replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at)
     state = replace(state, requests={**state.requests, request.id: request})
-    state = _reckon_decision(state, request.decision)
-    return state if request.step is None else step_settled(state, request, event.at)
+    return _ended(state, request, event.at)
 
 
 def request_reconciled(state: State, event: RequestReconciled) -> State:
     request = state.requests.get(event.request)
-    if request is None:
+    if request is None or not request.in_doubt:  # the first word stands
         return state
     request = replace(request, took_effect=event.took_effect)
-    return replace(state, requests={**state.requests, request.id: request})
+    state = replace(state, requests={**state.requests, request.id: request})
+    return _ended(state, request, event.at)
+
+
+def _ended(state: State, request: RequestState, at: datetime) -> State:
+    """What the end of a call means for its decision, its step and its target."""
+    state = _reckon_decision(state, request.decision)
+    if request.step is not None:
+        state = step_settled(state, request, at)
+    state, line = settled_target(state, request.target, at)
+    return state if line is None else replace(state, log=(*state.log, line))
 
 
 def _reckon_decision(state: State, decision: str) -> State:
-    """One word for a decision from the outcomes of its requests."""
-    outcomes = {request.outcome for request in state.requests.values() if request.decision == decision}
+    """One word for a decision from the outcomes of its requests, as far as they are known by now."""
+    outcomes = {request.known_outcome for request in state.requests.values() if request.decision == decision}
     if None in outcomes:
         word = "requested"
     elif Outcome.UNKNOWN in outcomes:

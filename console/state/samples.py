@@ -96,7 +96,7 @@ def stale_part(state: State, at: datetime) -> str | None:
             return f"{name} was last read {age:.0f} s ago"
     for metric in state.plan.critical:
         entry = state.metrics[metric.name]
-        newest = entry.canary_at if state.reached else entry.baseline_at
+        newest = entry.canary_at if state.exposing else entry.baseline_at
         if newest is None:
             return f"{metric.name} has no data"
         if (age := (at - newest).total_seconds()) > metric.stale_after_s:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
 from console.state.checklist import reads_back
-from console.state.values import RequestState, State, StepMark
+from console.state.values import RequestState, State, StepMark, StepState
 
 if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, RequestMade, StepDone
@@ -23,7 +23,8 @@ def rollback_begun(state: State, event: DecisionTaken) -> State:
             continue
         mark = StepMark.WAITING if entry.step.manual is not None else StepMark.PENDING
         steps.append(replace(entry, mark=mark, since=event.at, detail=entry.step.manual or ""))
-    return replace(state, rollback=event.id, promoting=None, rolled_back_at=None, checklist=tuple(steps))
+    done = event.at if steps and all(entry.mark is StepMark.DONE for entry in steps) else None
+    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=tuple(steps))
 
 
 def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0) -> State:
@@ -45,17 +46,39 @@ def step_requested(state: State, event: RequestMade) -> State:
 def step_settled(state: State, request: RequestState, at: datetime) -> State:
     """A step's call ended: accepted stays requested until a read shows it; the rest says what is wrong."""
     entry = next((entry for entry in state.checklist if entry.step.id == request.step), None)
-    if entry is None or entry.mark is StepMark.DONE:
+    if entry is None or entry.mark is StepMark.DONE or request.decision != state.rollback:
         return state
     if reads_back(entry, state):
         mark, detail = StepMark.HOLDING, "reads as rolled back"
-    elif request.outcome is Outcome.ACCEPTED:
-        mark, detail = StepMark.REQUESTED, f"{request.target} accepted"
-    elif request.outcome is Outcome.REFUSED:
-        mark, detail = StepMark.REFUSED, request.reason
+    elif entry.mark is StepMark.RELAPSED:
+        return state
     else:
-        mark, detail = StepMark.IN_DOUBT, request.reason
-    return _marked(state, entry.step.id, at, mark, detail)
+        mark, detail = _worst(state, entry)
+    since = entry.since if mark is entry.mark and entry.since is not None else at
+    return _marked(state, entry.step.id, since, mark, detail)
+
+
+def _worst(state: State, entry: StepState) -> tuple[StepMark, str]:
+    """(mark, detail) of a step from its last call per target: one that was refused is not hidden by one accepted."""
+    last = {
+        request.target: request
+        for request in state.requests.values()
+        if request.step == entry.step.id and request.decision == state.rollback
+    }
+    refused, doubtful, sent = [], [], []
+    for name, request in last.items():
+        reading = state.targets[name].reading
+        if request.known_outcome is Outcome.REFUSED and not (reading and reading.satisfies(request.setting)):
+            refused.append(request.reason if request.took_effect is None else f"{name} had no effect, reads {reading}")
+        elif request.in_doubt:
+            doubtful.append(request.reason)
+        else:
+            sent.append(f"{name} {'in flight' if request.in_flight else 'accepted'}")
+    if refused:
+        return StepMark.REFUSED, "; ".join(refused)
+    if doubtful:
+        return StepMark.IN_DOUBT, "; ".join(doubtful)
+    return StepMark.REQUESTED, ", ".join(sent)
 
 
 def step_done(state: State, event: StepDone) -> State:
@@ -63,5 +86,8 @@ def step_done(state: State, event: StepDone) -> State:
 
 
 def step_confirmed(state: State, event: DecisionTaken) -> State:
-    """A person says a manual step is done."""
+    """A person says a manual step is done; only a read says so of any other."""
+    manual = {entry.step.id for entry in state.checklist if entry.step.manual is not None}
+    if state.rollback is None or event.subject not in manual:
+        return state
     return _marked(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")

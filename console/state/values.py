@@ -161,6 +161,13 @@ class RequestState:
         """Unknown, and no read has settled it yet."""
         return self.outcome is Outcome.UNKNOWN and self.took_effect is None
 
+    @property
+    def known_outcome(self) -> Outcome | None:
+        """The outcome with what a read told later: an unknown call that had no effect counts as refused."""
+        if self.took_effect is None:
+            return self.outcome
+        return Outcome.ACCEPTED if self.took_effect else Outcome.REFUSED
+
 
 @dataclass(frozen=True, slots=True)
 class DecisionState:
@@ -307,13 +314,26 @@ class State:
     @property
     def past_one_way(self) -> Stage | None:
         """The last one-way stage that was reached, or is under way; None if going back is still free."""
-        upto = (self.reached or 0) + (1 if self.promoting is not None else 0)
-        passed = [entry.stage for entry in self.stages[:upto] if entry.stage.one_way]
+        begun = (StageMark.REQUESTED, StageMark.PARTIAL, StageMark.FAILED)
+        passed = [
+            entry.stage
+            for entry in self.stages
+            if entry.stage.one_way and (entry.number <= (self.reached or 0) or entry.mark in begun)
+        ]
         return passed[-1] if passed else None
 
     @property
+    def exposing(self) -> bool:
+        """Whether a stage that was reached gives the canary anything; False while there were manual ones at most."""
+        settings = [setting for entry in self.stages[: self.reached or 0] for setting in entry.stage.sets.values()]
+        return any(setting.on is not False and setting.percent != 0 for setting in settings)
+
+    @property
     def in_doubt(self) -> tuple[RequestState, ...]:
-        return tuple(request for request in self.requests.values() if request.in_doubt)
+        """Requests that a read has still to tell about; a target that an accepted plan dropped is not read any more."""
+        return tuple(
+            request for request in self.requests.values() if request.in_doubt and request.target in self.targets
+        )
 
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
