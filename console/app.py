@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -26,13 +25,6 @@ from console.alarms import alarms
 from console.desk import Desk
 from console.events.evidence import Verb
 from console.palette import Keys
-from console.screens.ask import ChoiceScreen, NoteScreen
-from console.screens.card import DecisionCard
-from console.screens.drilldown import Drilldown
-from console.screens.help import Help
-from console.screens.leave import Leave, LeaveScreen
-from console.screens.modal import Modal
-from console.screens.place import PlaceScreen
 from console.state.gates import waiting_step
 from console.state.intent import Intent
 from console.state.values import State
@@ -46,6 +38,10 @@ from widgets.metrics import MetricsPane
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    from console.screens.leave import Leave
+    from console.screens.modal import Modal
 
 Answer = TypeVar("Answer")
 PaneType = TypeVar("PaneType", bound=Pane)
@@ -105,6 +101,8 @@ class WarRoom(App[int]):
             return  # the timer also ticks while the screen is being put up or taken down
         ended = self.desk.ended()
         if ended is not None:
+            from rich.text import Text
+
             # A Text, because a plain str would be wrapped and read for emphasis.
             self.exit(return_code=2, message=Text(ended))
             return
@@ -125,9 +123,8 @@ class WarRoom(App[int]):
     def watch_state(self, before: State | None, after: State | None) -> None:
         if after is None:
             return
-        for screen in self.screen_stack:
-            if isinstance(screen, Modal):
-                screen.state = after
+        for modal in self._modals():
+            modal.state = after
         if alarms(before, after):
             self.bell()
         if before is None or len(before.stages) != len(after.stages) or len(before.metrics) != len(after.metrics):
@@ -187,6 +184,8 @@ class WarRoom(App[int]):
             return
         match verb:
             case Verb.PLACE:
+                from console.screens.place import PlaceScreen
+
                 self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
             case Verb.ACCEPT:
                 self._accept(state)
@@ -203,15 +202,21 @@ class WarRoom(App[int]):
         if len(options) == 1:
             self._card(Verb.ACCEPT, options[0][0])
         else:
+            from console.screens.ask import ChoiceScreen
+
             self._open(ChoiceScreen(state, "Accept which change?", options), partial(self._card, Verb.ACCEPT))
 
     def _card(self, verb: Verb, subject: str | None) -> None:
         if self.state is not None and (subject is not None or verb not in (Verb.PLACE, Verb.ACCEPT)):
+            from console.screens.card import DecisionCard
+
             self._open(DecisionCard(self.state, verb, subject), self.hand_over)
 
     def action_note(self) -> None:
         """Ask for a line for the log."""
         if not self._covered():
+            from console.screens.ask import NoteScreen
+
             self._open(NoteScreen(self.state), self.hand_over)
 
     def action_details(self) -> None:
@@ -225,11 +230,15 @@ class WarRoom(App[int]):
     def on_metrics_pane_asked(self, message: MetricsPane.Asked) -> None:
         message.stop()
         if not self._covered() and self.state is not None:
+            from console.screens.drilldown import Drilldown
+
             self.push_screen(Drilldown(self.state, message.metric))
 
     def action_help(self) -> None:
         """Open the help page."""
         if not self._covered():
+            from console.screens.help import Help
+
             self.push_screen(Help(self.state, self.observe))
 
     def action_help_quit(self) -> None:
@@ -238,6 +247,8 @@ class WarRoom(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; ask first while something is in flight."""
+        from console.screens.leave import Leave, LeaveScreen
+
         if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
             return
         if self.desk.busy() is None:
@@ -246,6 +257,8 @@ class WarRoom(App[int]):
             self.push_screen(LeaveScreen(self.state, self.desk.busy), self._leave)
 
     def _leave(self, how: Leave | None) -> None:
+        from console.screens.leave import Leave
+
         if how is not None:
             self.desk.stop(how is Leave.UNKNOWN)
             self.exit(0)
@@ -254,7 +267,15 @@ class WarRoom(App[int]):
 
     def _covered(self) -> bool:
         """Whether something is open over the war room: keys that slipped past it do nothing."""
-        return any(isinstance(screen, Modal) for screen in self.screen_stack)
+        return bool(self._modals())
+
+    def _modals(self) -> list[Modal[object]]:
+        """Our own screens that are open over the war room; their module comes with the first of them."""
+        if len(self.screen_stack) == 1:
+            return []
+        from console.screens.modal import Modal
+
+        return [screen for screen in self.screen_stack if isinstance(screen, Modal)]
 
     def _open(self, screen: Modal[Answer | None], then: Callable[[Answer | None], None]) -> None:
         self.push_screen(screen, then)

@@ -119,7 +119,7 @@ def as_json(state: State) -> dict[str, Any]:
             name: {"failed_since": _time(source.failed_since), "reason": source.reason}
             for name, source in state.sources.items()
         },
-        "in_doubt": [f"{request.target} -> {request.setting}" for request in state.in_doubt],
+        "in_doubt": [request.asks for request in state.in_doubt],
     }
 
 

@@ -103,7 +103,7 @@ def _show(prepare: Callable[[], Set], title: str) -> int:
     """The screen over an engine made by `prepare`, until it is left."""
     from console.terminal import unusable
 
-    if (reason := unusable(os.environ, sys.stdin, sys.stdout)) is not None:
+    if (reason := unusable(os.environ, sys.stdin, sys.stdout, sys.stderr)) is not None:
         print(reason, file=sys.stderr)
         return Exit.USAGE
     from console.app import WarRoom

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from adapters.foreign import clean
 from adapters.transport.trace import new_trace
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
+from console.engine.forward import Forward, Forwards, overtaken
 from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
@@ -19,7 +19,7 @@ from console.events.kinds import DecisionTaken, Noted, RolloutClosed
 from console.journal.contract import Broken, Raced
 from console.state.assess import assess
 from console.state.card import card_for, wanted
-from console.state.gates import typed_word
+from console.state.gates import typed_word, unfit
 from console.state.intent import Intent
 from console.state.values import Mode, State
 
@@ -50,9 +50,7 @@ class Actions:
         self._backends = backends
         self._hurry = hurry
         self._edited_plan = edited_plan
-        self._promote: asyncio.Task[Answer] | None = None
-        self._fence: str | None = None
-        """Why calls of a promote that have not left may not leave any more."""
+        self._forwards = Forwards()
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent. Never raises for what a backend, the journal or somebody else did."""
@@ -62,26 +60,40 @@ class Actions:
         card = card_for(state, intent.verb, intent.subject)
         if intent.verb is Verb.PROMOTE and (moved := _moved(state, intent)):
             return Answer(Result.MOVED, moved)
-        if card.blocked is not None and not (intent.verb is Verb.ROLLBACK and state.rollback is not None):
+        if card.blocked is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {card.blocked}")
         if card.override is not None and not intent.override:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {card.override}; override with a reason")
         if card.override is not None and not intent.reason.strip():
             return Answer(Result.REFUSED, f"{intent.verb} refused: an override needs a reason")
+        if (wrong := self._unfit(state, intent)) is not None:
+            return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
         word = typed_word(state, intent.verb)
         if word is not None and intent.typed.strip() != word:
             return Answer(Result.REFUSED, f"{intent.verb} refused: it has to be confirmed by typing {word!r}")
         decision = self._decision(intent, state, card)
         match intent.verb:
             case Verb.PROMOTE:
-                self._promote = asyncio.current_task()
-                return await self._promoted(decision, wanted(state, Verb.PROMOTE))
+                forward = self._forwards.begin(decision.id)
+                try:
+                    return await self._promoted(decision, forward, wanted(state, Verb.PROMOTE))
+                finally:
+                    self._forwards.end(forward)
             case Verb.HALT:
                 return await self._halted(decision)
             case Verb.ROLLBACK:
                 return await self._rolled_back(decision)
             case Verb.RESUME | Verb.PLACE | Verb.ACCEPT | Verb.CONFIRM | Verb.CLOSE:
                 return await self._plain(decision, state)
+
+    def _unfit(self, state: State, intent: Intent) -> str | None:
+        """Why what the intent is about cannot be meant, or None."""
+        if intent.verb is None:
+            return None
+        if (wrong := unfit(state, intent.verb, intent.subject)) is not None:
+            return wrong
+        plan = intent.verb is Verb.ACCEPT and intent.subject == "plan"
+        return state.edited if plan and self._edited_plan() is None else None
 
     def _decision(self, intent: Intent, state: State, card: Card) -> DecisionTaken:
         verb = card.verb
@@ -111,10 +123,12 @@ class Actions:
             return Answer(Result.REFUSED, f"note not written: {error}")
         return Answer(Result.ACCEPTED, "noted")
 
-    async def _promoted(self, decision: DecisionTaken, becomes: dict[str, Setting]) -> Answer:
-        state, backends = self._record.state, self._backends()
-        targets = state.plan.targets
-        self._fence = None
+    async def _promoted(self, decision: DecisionTaken, forward: Forward, becomes: dict[str, Setting]) -> Answer:
+        backends, targets = self._backends(), self._record.state.plan.targets
+
+        def lapsed() -> str | None:
+            return forward.lapsed(self._record.state)
+
         try:
             await self._record.strict(decision)
         except Raced:
@@ -124,7 +138,7 @@ class Actions:
         except Broken as error:
             return Answer(Result.REFUSED, f"promote refused: {error}")
         for name, setting in becomes.items():
-            if (fence := self._fenced()) is not None:
+            if (fence := lapsed()) is not None:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {fence}")
             try:
                 outcome = await self._requests.send(
@@ -134,7 +148,7 @@ class Actions:
                     decision=decision.id,
                     trace=decision.trace,
                     strict=True,
-                    lapsed=self._fenced,
+                    lapsed=lapsed,
                 )
             except Broken as error:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
@@ -143,19 +157,16 @@ class Actions:
                 return self._trouble("promote", decision.id, outcome)
         return Answer(Result.ACCEPTED, f"promote to {decision.card.stage_to} accepted")
 
-    def _fenced(self) -> str | None:
-        return self._fence
-
     def _trouble(self, verb: str, decision: str, outcome: Outcome) -> Answer:
         requests = [entry for entry in self._record.state.requests.values() if entry.decision == decision]
         last = requests[-1]
-        said = f"{verb}: {last.target} -> {last.setting} {outcome}: {last.reason}"
+        said = f"{verb}: {last.asks} {outcome}: {last.reason}"
         if outcome is Outcome.REFUSED:
             return Answer(Result.REFUSED, said)
         return Answer(Result.UNKNOWN, f"{said}; reading {last.backend} to find out")
 
     async def _halted(self, decision: DecisionTaken) -> Answer:
-        self._fence = "halted"
+        self._forwards.fence(Verb.HALT)
         await self._record.now(decision)
         lines = []
         backends = self._backends()
@@ -177,14 +188,15 @@ class Actions:
     async def _rolled_back(self, decision: DecisionTaken) -> Answer:
         """The fence first: what has not left is dropped, what is in flight is cut off and counts as unknown."""
         begun = self._record.state.rollback is not None
-        self._fence = "overtaken by a rollback"
+        self._forwards.fence(Verb.ROLLBACK)
         await self._record.now(decision)
-        promote = self._promote
-        if promote is not None and not promote.done() and promote is not asyncio.current_task():
-            promote.cancel()
-            await asyncio.wait({promote})
+        await self.cut_off()
         self._runner.start(decision)
         return Answer(Result.ACCEPTED, "rollback goes on" if begun else "rollback begun")
+
+    async def cut_off(self) -> None:
+        """Cut off calls of this console that a rollback, here or in another console, has overtaken."""
+        await self._forwards.cut_off(self._record.state)
 
     async def _plain(self, decision: DecisionTaken, state: State) -> Answer:
         verb = decision.verb
@@ -193,8 +205,8 @@ class Actions:
         except Broken as error:
             return Answer(Result.REFUSED, f"{verb} refused: {error}")
         if verb is Verb.RESUME:
-            await self._resume_backends(decision)
-        elif verb is Verb.CONFIRM:
+            return await self._resumed(decision)
+        if verb is Verb.CONFIRM:
             self._runner.go_on()
         elif verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
@@ -203,15 +215,26 @@ class Actions:
             )
         return Answer(Result.ACCEPTED, f"{verb} recorded")
 
-    async def _resume_backends(self, decision: DecisionTaken) -> None:
+    async def _resumed(self, decision: DecisionTaken) -> Answer:
         backends = self._backends()
+        lines = []
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if powers.advances and powers.can_pause:
-                await self._requests.send(
-                    backends, target, Setting(None), decision=decision.id, trace=decision.trace, action="resume"
-                )
-                self._hurry(target.backend)
+            if not (powers.advances and powers.can_pause):
+                continue
+            outcome = await self._requests.send(
+                backends,
+                target,
+                Setting(None),
+                decision=decision.id,
+                trace=decision.trace,
+                action="resume",
+                lapsed=lambda: overtaken(self._record.state, decision.id),
+            )
+            self._hurry(target.backend)
+            if outcome is not Outcome.ACCEPTED:
+                lines.append(f"resuming {target.name}: {outcome}")
+        return Answer(Result.ACCEPTED, "; ".join(["resumed", *lines]))
 
 
 def _moved(state: State, intent: Intent | None) -> str | None:

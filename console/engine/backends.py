@@ -23,6 +23,7 @@ from adapters.contract import (
     TargetReading,
     Window,
 )
+from adapters.foreign import clean
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
 
@@ -77,11 +78,20 @@ class Backends:
             await cast(DeployBackend, self._by_name[target.backend]).resume(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
-        return cast("DeployBackend | FlagBackend", self._by_name[target.backend]).capabilities(target.ref)
+        """What can be done with a target; nothing but setting it where the adapter cannot tell."""
+        backend = cast("DeployBackend | FlagBackend", self._by_name[target.backend])
+        try:
+            return backend.capabilities(target.ref)
+        except Exception:  # an adapter's bug must not keep a halt, or the screen, from what the others can do
+            return Capabilities()
 
     def calls(self, target: Target, setting: Setting) -> tuple[str, ...]:
         """What setting a target would send, one line each. Sends nothing."""
-        return cast("DeployBackend | FlagBackend", self._by_name[target.backend]).calls(target.ref, setting)
+        backend = cast("DeployBackend | FlagBackend", self._by_name[target.backend])
+        try:
+            return backend.calls(target.ref, setting)
+        except Exception as error:  # an adapter's bug must not keep a rollback from being sent
+            return (f"{target.name} -> {setting} (internal error: {type(error).__name__}: {clean(error)})",)
 
     async def aclose(self) -> None:
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)

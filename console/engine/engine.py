@@ -192,6 +192,7 @@ class Engine:
         beats = 0
         while True:
             await self.record.catch_up()
+            await self._rewire()
             await self._requests.reconcile()
             if beats % 4 == 0:
                 self._plan_file.look()
@@ -223,7 +224,7 @@ class Engine:
             )
 
     async def _rewire(self) -> None:
-        """Poll and call the backends of the plan that was accepted just now."""
+        """Poll and call the backends of the plan that was accepted, here or by another console."""
         plan = self.record.state.plan
         if plan.digest == self._backends.plan.digest:
             return

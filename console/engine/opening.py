@@ -118,12 +118,14 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
     Raises:
         Broken: the journal cannot be written.
     """
-    rollout = journal.next_run(plan.rollout)
-    try:
-        seq = journal.append(rollout, event)
-    except Raced:
-        return resumed(journal, rollout, plan.path)
-    return fold(blank(plan, rollout), event, seq)
+    while (rollout := journal.open_run(plan.rollout)) is None:
+        rollout = journal.next_run(plan.rollout)
+        try:
+            seq = journal.append(rollout, event)
+        except Raced:
+            continue
+        return fold(blank(plan, rollout), event, seq)
+    return resumed(journal, rollout, plan.path)
 
 
 def state_dir(journal: Path) -> Path:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
-from adapters.contract import BackendError, Clock, MetricReply, Throttled, Window
+from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Throttled, Window
 from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
@@ -20,6 +21,8 @@ LONGEST_GAP_S = 3600.0
 """How far back a read goes after a pause."""
 SLOWEST = 4
 """A failing source is asked at most this many times more rarely."""
+LONGEST_RETRY_S = 60.0
+"""What a backend may ask us to wait at most."""
 
 
 class Pollers:
@@ -32,6 +35,9 @@ class Pollers:
         self._wake = {name: asyncio.Event() for name in backends.plan.backends}
         self._first = {name: asyncio.Event() for name in backends.plan.backends}
         self._failures = dict.fromkeys(backends.plan.backends, 0)
+        self._reads = count()
+        self._newest = dict.fromkeys(backends.plan.targets, -1)
+        """Per target the number of the last begun read whose answer was taken."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -99,7 +105,7 @@ class Pollers:
     async def _read_target(self, target: Target, faults: list[tuple[str, float]]) -> str | None:
         try:
             await self._observe(target)
-        except (BackendError, TimeoutError) as error:
+        except Exception as error:  # an adapter's bug is a fault of this target, and the others are still read
             faults.append(self._words(error))
             return None
         return target.name
@@ -109,12 +115,16 @@ class Pollers:
         try:
             async with asyncio.timeout(within_s):
                 await self._observe(target)
-        except (BackendError, TimeoutError):
+        except Exception:  # whatever it is, the poller meets it too and says so; a rollback waits for no read
             return
         self._record.sample(SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,)))
 
     async def _observe(self, target: Target) -> None:
+        number = next(self._reads)
         reading = await self._backends.read_target(target)
+        if number < self._newest[target.name]:
+            return  # a slow answer, begun before one that is known: what it says is over
+        self._newest[target.name] = number
         known = self._record.state.targets.get(target.name)
         if known is not None and (known.reading is None or not known.reading.same_as(reading)):
             await self._record.now(TargetObserved(at=self._clock.now(), reading=reading))
@@ -126,15 +136,17 @@ class Pollers:
         window = self._window([metric.name for metric in metrics])
         try:
             return await self._backends.read_metrics(source, metrics, window)
-        except (BackendError, TimeoutError) as error:
+        except Exception as error:  # as for a target
             faults.append(self._words(error))
             return None
 
-    def _words(self, error: BackendError | TimeoutError) -> tuple[str, float]:
+    def _words(self, error: Exception) -> tuple[str, float]:
         if isinstance(error, BackendError):
-            retry_after_s = error.retry_after_s if isinstance(error, Throttled) else None
-            return error.reason, min(retry_after_s or 0.0, 60.0)
-        return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
+            retry_after_s = error.retry_after_s if isinstance(error, Throttled | ServerFailed) else None
+            return error.reason, min(retry_after_s or 0.0, LONGEST_RETRY_S)
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
+        return f"internal error: {type(error).__name__}: {clean(error)}", 0.0
 
     def _window(self, metrics: list[str]) -> Window:
         """From the oldest tick that may still change up to now, on whole ticks."""

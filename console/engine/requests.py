@@ -7,11 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
 
-from adapters.contract import BackendError, Clock, Outcome, Permit, Setting
+from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading
+from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
+from console.journal.contract import Broken
 from console.plan.nouns import Target
 from console.state.values import RequestState
 
@@ -70,18 +72,22 @@ class Requests:
         )
         latest = self._clock.monotonic() + within
         self._mine.add(made.id)
-        outcome, reason = Outcome.UNKNOWN, "cut off before an answer came"
+        permit = Permit(trace=trace, lapsed=lambda: self._too_late(latest, within) or lapsed())
+        outcome, reason = Outcome.REFUSED, ""
         try:
             await (self.record.strict(made) if strict else self.record.now(made))
-            permit = Permit(trace=trace, lapsed=lambda: self._too_late(latest, within) or lapsed())
+            outcome = Outcome.UNKNOWN
             outcome, reason = await self._call(backends, target, setting, action, permit)
-        except asyncio.CancelledError:
-            outcome, reason = Outcome.UNKNOWN, lapsed() or "cut off by the end of the console"
-            raise
-        finally:
-            if made.id in self.record.state.requests:
-                await self._settle(made.id, outcome, reason)
+        except Broken:
             self._mine.discard(made.id)
+            raise
+        except asyncio.CancelledError:
+            reason = lapsed() or "cut off by the end of the console"
+            # Cut off while it was being journalled, nothing had been sent; whether it was written, the journal knows.
+            reason = reason if outcome is Outcome.UNKNOWN else f"not sent: {reason}"
+            await self._settle(made.id, outcome, reason)
+            raise
+        await self._settle(made.id, outcome, reason)
         return outcome
 
     def _too_late(self, latest: float, within: float) -> str | None:
@@ -93,6 +99,7 @@ class Requests:
         self, backends: Backends, target: Target, setting: Setting, action: str, permit: Permit
     ) -> tuple[Outcome, str]:
         try:
+            permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
             if action == "pause":
                 await backends.pause(target, permit)
             elif action == "resume":
@@ -103,11 +110,16 @@ class Requests:
             return error.outcome, error.reason
         except TimeoutError:
             return Outcome.UNKNOWN, f"no answer within {backends.plan.timing.write_deadline_s:g} s"
+        except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
+            return Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}"
         return Outcome.ACCEPTED, ""
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
         settled = RequestSettled(at=self._clock.now(), who=self._actor, request=request, outcome=outcome, reason=reason)
-        await asyncio.shield(asyncio.ensure_future(self.record.now(settled)))
+        try:
+            await asyncio.shield(asyncio.ensure_future(self.record.now(settled)))
+        finally:
+            self._mine.discard(request)
 
     async def reconcile(self) -> None:
         """Settle what a vanished console left behind, and what is unknown once a read can tell. Sends nothing."""
@@ -116,14 +128,14 @@ class Requests:
             last_word = request.send_by + timedelta(seconds=request.deadline_s + GRACE_S)
             if request.in_flight and request.id not in self._mine and now > last_word:
                 await self._settle(request.id, Outcome.UNKNOWN, "console gone before an answer came")
-            elif request.in_doubt and request.action == "set":
+            elif request.in_doubt:
                 await self._tell(request, late=now > last_word)
 
     async def _tell(self, request: RequestState, *, late: bool) -> None:
         entry = self.record.state.targets.get(request.target)
         if entry is None or entry.reading is None or entry.read_at is None:
             return
-        took_effect = entry.reading.satisfies(request.setting)
+        took_effect = _shows(entry.reading, request)
         last_word = request.send_by + timedelta(seconds=request.deadline_s + GRACE_S)
         known = took_effect and entry.read_at > request.at and self._is_latest(request)
         if known or (late and entry.read_at > last_word):
@@ -132,7 +144,7 @@ class Requests:
                     at=self._clock.now(),
                     request=request.id,
                     took_effect=took_effect,
-                    reads=f"{request.target} reads {entry.reading}",
+                    reads=f"{request.target} reads {entry.reading}, {entry.reading.phase}",
                 )
             )
 
@@ -140,3 +152,10 @@ class Requests:
         """A reading speaks for the last request only: an earlier one may have been overtaken."""
         same = [other for other in self.record.state.requests.values() if other.target == request.target]
         return same[-1].id == request.id
+
+
+def _shows(reading: TargetReading, request: RequestState) -> bool:
+    """Whether a reading is what a request asked for."""
+    if request.action == "set":
+        return reading.satisfies(request.setting)
+    return (reading.phase is Phase.PAUSED) is (request.action == "pause")

@@ -10,7 +10,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from adapters.contract import MetricReply, Outcome, Setting, TargetReading
 from console.events.evidence import Actor, Card, Verb
@@ -26,7 +26,7 @@ class _Event(BaseModel):
 
     id: str = Field(default_factory=new_id)
     v: int = 1
-    at: datetime
+    at: AwareDatetime
     """UTC, by the clock of the console that recorded it; order is `seq`, not this."""
     who: Actor | None = None
     """Who caused it; None for what the console observed by itself."""
@@ -189,6 +189,7 @@ Event = (
 )
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+_foreign: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 KINDS: frozenset[str] = frozenset(
     {
         "rollout_opened",
@@ -217,11 +218,10 @@ def decode(kind: str, body: str) -> Event:
     """A stored event.
 
     Raises:
-        pydantic.ValidationError: a known kind whose body does not fit any version of its shape.
+        pydantic.ValidationError: a known kind whose body does not fit any version of its shape; an unknown kind whose
+            body is not an object with the time at which it was recorded.
     """
     if kind in KINDS:
         return _tagged.validate_json(body)
-    import json  # only for what this version does not know
-
-    raw = json.loads(body)
-    return Unrecognised(id=raw.get("id", new_id()), at=raw["at"], said_kind=kind, body=raw)
+    raw = _foreign.validate_json(body)
+    return Unrecognised.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})

@@ -71,7 +71,8 @@ class Journal(Protocol):
         An event whose id is already there is not recorded again: its seq is returned.
 
         Raises:
-            Raced: its forward move, or its opening, is already taken.
+            Raced: its forward move is already taken, its rollout was closed before a forward move, or a run of the
+                plan is open already.
         """
 
     def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:

@@ -95,8 +95,10 @@ class SqliteJournal:
                 connection.execute("ROLLBACK")
                 return int(known[0])
             last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
-            if event.kind == "rollout_opened" and last:
+            if event.kind == "rollout_opened" and (last or self._open_run(rollout.rpartition("/")[0]) is not None):
                 raise Raced(f"{rollout} was opened by somebody else")
+            if isinstance(event, DecisionTaken) and event.move is not None and self._closed(rollout):
+                raise Raced(f"{rollout} was closed by somebody else")
             self._db.table("events").insert(_row(rollout, last + 1, event))
             connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:
@@ -148,14 +150,16 @@ class SqliteJournal:
 
     @_plain
     def open_run(self, plan: str) -> str | None:
+        return self._open_run(plan)
+
+    def _open_run(self, plan: str) -> str | None:
         last = self._last_run(plan)
-        if last == 0:
-            return None
         rollout = f"{plan}/{last}"
-        closed = self._db.execute(
-            "SELECT 1 FROM events WHERE rollout = ? AND kind = 'rollout_closed'", [rollout]
-        ).fetchone()
-        return None if closed else rollout
+        return None if last == 0 or self._closed(rollout) else rollout
+
+    def _closed(self, rollout: str) -> bool:
+        rows = self._db.execute("SELECT 1 FROM events WHERE rollout = ? AND kind = 'rollout_closed'", [rollout])
+        return rows.fetchone() is not None
 
     @_plain
     def next_run(self, plan: str) -> str:

@@ -40,6 +40,12 @@ def totals(readings: Sequence[Reading], *, alone: bool) -> tuple[ArmTotals, ArmT
     return _arm(n_c, bad_c), _arm(n_b, bad_b)
 
 
+def baseline_alone(readings: Sequence[Reading]) -> ArmTotals:
+    """The baseline's own sums, for showing its level while there is no canary to pair it with."""
+    counts = [reading.baseline for reading in readings if isinstance(reading.baseline, Counts)]
+    return _arm(sum(entry.total for entry in counts), sum(entry.bad for entry in counts))
+
+
 def _arm(n: float, bad: float) -> ArmTotals:
     return ArmTotals(n, bad, bad / n if n > 0 else None)
 

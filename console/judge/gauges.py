@@ -2,7 +2,8 @@
 
 Ratios canary/baseline per paired tick; six neighbouring ticks count as one observation, because a gauge's ticks are
 not independent. Fail: the last three canary ticks are all above `limit`, or the 99 % interval of the mean ratio lies
-above `tolerance`. Pass: at least 12 paired ticks and the interval lies below `pass_below`. Else unsure.
+above `tolerance`. Pass: none of the last three canary ticks is above `limit`, there are at least 12 paired ticks, and
+the interval lies below `pass_below`. Else unsure.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def judge_gauge(metric: Metric, readings: Sequence[Reading], *, alone: bool) -> 
         return say(VerdictState.UNSURE, "no canary value in this stage yet")
     if metric.limit is not None and len(canary) >= 3 and min(canary[-3:]) > metric.limit:
         return say(VerdictState.FAIL, f"{canary[-1]:.3g} is above the limit of {metric.limit:g} for 3 ticks")
+    if metric.limit is not None and max(canary[-3:]) > metric.limit:
+        return say(VerdictState.UNSURE, f"may be above the limit of {metric.limit:g}")
     if alone and metric.limit is None:
         return say(VerdictState.UNSURE, "no baseline to compare with at 100 %")
     if alone:

@@ -59,9 +59,13 @@ def _beta_quantile(a: float, b: float, p: float) -> float:
 
 @lru_cache(maxsize=4096)
 def share_interval(k: float, n: float) -> tuple[float, float]:
-    """The two-sided 99 % interval of a share seen as k of n, 0 <= k <= n. (0, 1) when n is 0."""
+    """The two-sided 99 % interval of a share seen as k of n. (0, 1) when n is 0.
+
+    A k outside 0..n, as extrapolated counts may give it, counts as the nearer end.
+    """
     if n <= 0.0:
         return (0.0, 1.0)
+    k = min(max(k, 0.0), n)
     if n > _EXACT_UP_TO and min(k, n - k) > 50:
         p, zz = k / n, _Z * _Z
         middle = (p + zz / (2 * n)) / (1 + zz / n)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.contract import Reading, Shape
-from console.judge.counts import judge_counts
+from console.judge.counts import baseline_alone, judge_counts
 from console.judge.gauges import judge_gauge
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Metric
@@ -50,6 +50,8 @@ def judge(metric: Metric, readings: Sequence[Reading], here: Circumstances) -> V
     if silence is not None:
         return replace(verdict, state=silence[0], reason=silence[1])
     if not here.exposed:
+        if metric.query.shape is not Shape.GAUGE and not verdict.canary.n:
+            verdict = replace(verdict, baseline=baseline_alone(readings))
         return replace(verdict, state=VerdictState.NO_DATA, reason="the canary has no traffic", idle=True)
     if here.problem is not None:
         return replace(verdict, state=VerdictState.UNSURE, reason=f"query failed: {here.problem}")
@@ -73,7 +75,7 @@ def _silence(
         since = "has no data" if age is None else f"silent for {age:.0f} s"
         return VerdictState.NO_DATA, f"{silent[0]} {since}, the other arm flows"
     fault = f" ({here.source_fault})" if here.source_fault else f" ({here.problem})" if here.problem else ""
-    known = [age for age in ages.values() if age is not None]
+    known = [age for arm in watched if (age := ages[arm]) is not None]
     if not known:
         return VerdictState.NO_DATA, f"nothing read yet{fault}"
     return VerdictState.STALE, f"newest sample {min(known):.0f} s old, limit {metric.stale_after_s:.0f} s{fault}"

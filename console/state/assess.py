@@ -1,7 +1,8 @@
 """assess(state, now) -> state: what the folded facts mean at this moment. Pure; time is an input.
 
-Verdicts, the running part of the bake clock and for how long a requested stage is waited for depend on now, so they are reckoned here and not folded. The result is
-for looking at: the engine goes on folding the state it assessed, never the assessed one.
+Verdicts, the running part of the bake clock and how long a requested stage is waited for depend on now, so they are
+reckoned here and not folded. The result is for looking at: the engine goes on folding the state it assessed, never the
+assessed one.
 """
 
 from __future__ import annotations

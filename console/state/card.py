@@ -9,7 +9,7 @@ from adapters.contract import Setting, Shape
 from console.events.evidence import Card, MetricEvidence, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.assess import deploy_share
-from console.state.gates import gates
+from console.state.gates import gates, placed
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State, StepMark
 
@@ -43,8 +43,8 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
         return state.next.stage.name if state.next is not None else _stage_name(state, state.reached)
     if verb is Verb.ROLLBACK:
         return "rolled back"
-    if verb is Verb.PLACE and subject is not None and subject.isdigit():
-        return _stage_name(state, int(subject))
+    if verb is Verb.PLACE and (number := placed(state, subject)) is not None:
+        return _stage_name(state, number)
     return _stage_name(state, state.reached)
 
 
@@ -148,7 +148,7 @@ def _warnings(state: State, verb: Verb) -> list[str]:
             if entry.step.manual is not None and entry.mark is not StepMark.DONE
         )
     for request in (*state.in_flight, *state.in_doubt):
-        found.append(f"{request.target} -> {request.setting} is {'in flight' if request.in_flight else 'in doubt'}")
+        found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
     if state.journal.broken is not None:
         found.append(f"UNJOURNALED: {state.journal.broken}")
     return found

@@ -20,7 +20,12 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
         case Verb.HALT:
             return _halt(state)
         case Verb.RESUME:
-            return (_gate("halted", state.halted is not None, "halted", "not halted"),)
+            return (
+                _gate("halted", state.halted is not None, "halted", "not halted"),
+                _gate(
+                    "no rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"
+                ),
+            )
         case Verb.ROLLBACK:
             return _rollback(state)
         case Verb.PLACE:
@@ -62,6 +67,37 @@ def waiting_step(state: State) -> str | None:
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
 
+def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
+    """Why `verb` cannot be about `subject` (as in Intent), or None."""
+    if verb is Verb.PLACE and placed(state, subject) is None:
+        return f"say which stage: a number from 0 to {len(state.stages)}"
+    if verb is Verb.ACCEPT and subject == "plan":
+        return _unfit_plan(state)
+    if verb is Verb.ACCEPT:
+        drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
+        wanted = [*drifted, *(["plan"] if state.edited is not None else [])]
+        return None if subject in drifted else f"say what to accept: {', '.join(wanted) or 'nothing has changed'}"
+    if verb is Verb.CONFIRM:
+        waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
+        return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+    return None
+
+
+def _unfit_plan(state: State) -> str | None:
+    if state.edited is None:
+        return "the plan file was not edited"
+    if state.rollback is not None:
+        return "a rollback goes on by the plan it began with"
+    if state.in_flight:
+        return "a call is still in flight"
+    return None
+
+
+def placed(state: State, subject: str | None) -> int | None:
+    """The number of stages reached that `subject` names; None if it names none of this plan."""
+    return {str(number): number for number in range(len(state.stages) + 1)}.get(subject or "")
+
+
 def changes(state: State) -> list[str]:
     """What was changed outside: drifted targets and an edited plan file, in words."""
     found = [
@@ -92,9 +128,9 @@ def _forward(state: State) -> list[Gate]:
         last = state.reached == len(state.stages)
         found.append(_gate("stages", not last, "a stage is left", "the last stage is reached: close the rollout (c)"))
     for request in state.in_flight:
-        found.append(Gate("in flight", ok=False, why=f"{request.target} -> {request.setting} is still in flight"))
+        found.append(Gate("in flight", ok=False, why=f"{request.asks} is still in flight"))
     for request in state.in_doubt:
-        why = f"in doubt: {request.target} -> {request.setting}: {request.reason}; a read will tell"
+        why = f"in doubt: {request.asks}: {request.reason}; a read will tell"
         found.append(Gate("in doubt", ok=False, why=why))
     coming = state.next
     if state.promoting is not None and coming is not None and coming.mark is StageMark.REQUESTED:
@@ -112,8 +148,10 @@ def _forward(state: State) -> list[Gate]:
 def _evidence(state: State) -> list[Gate]:
     """What an override may open: freshness, bake, verdicts."""
     found: list[Gate] = []
-    if state.reached is None or state.as_of is None:
+    if state.reached is None:
         return found
+    if state.as_of is None:
+        return [Gate("fresh", ok=False, why="nothing was judged yet", hard=False)]
     stale = stale_part(state, state.as_of)
     found.append(_gate("fresh", stale is None, "all data fresh", f"STALE: {stale}", hard=False))
     for name, source in state.sources.items():
@@ -126,9 +164,15 @@ def _evidence(state: State) -> list[Gate]:
     finishing = state.promoting is not None
     if not finishing:
         found.append(_bake(state))
+    if not state.exposing:
+        return found
     for name, entry in state.metrics.items():
         verdict = entry.verdict
-        if verdict is None or entry.metric.role is Role.INFO:
+        if entry.metric.role is Role.INFO:
+            continue
+        if verdict is None:
+            if entry.metric.role is Role.CRITICAL:
+                found.append(Gate("verdict", ok=False, why=f"{name} was not judged yet", hard=False))
             continue
         failed = verdict.state is VerdictState.FAIL
         if entry.metric.role is Role.GUARD or finishing:
@@ -153,9 +197,12 @@ def _clock(seconds: float) -> str:
 
 
 def _halt(state: State) -> tuple[Gate, ...]:
-    free = state.halted is None
+    paused = [request for request in state.requests.values() if request.decision == state.halted]
+    unpaused = [request for request in paused if request.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
+    again = "halted, but " + "; ".join(f"{request.asks} {request.outcome}" for request in unpaused)
+    free = state.halted is None or bool(unpaused)
     return (
-        _gate("not halted", free, "not halted", "already halted"),
+        _gate("not halted", free, again if unpaused else "not halted", "already halted"),
         _gate("no rollback", state.rollback is None, "no rollback", "a rollback is under way: nothing moves forward"),
     )
 
@@ -163,7 +210,8 @@ def _halt(state: State) -> tuple[Gate, ...]:
 def _rollback(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
-    if state.running:
+    failed = any(entry.mark in (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED) for entry in state.checklist)
+    if state.running and not failed:
         return (Gate("rollback", ok=False, why="the rollback is under way"),)
     return (Gate("rollback", ok=True, why="always allowed"),)
 

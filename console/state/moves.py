@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
 from console.events.evidence import Verb
-from console.plan.nouns import Target
+from console.plan.nouns import Metric, Target
 from console.state.checklist import checklist_of
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
 from console.state.targets import settled_target
@@ -69,8 +69,9 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
 def _promoted(state: State, event: DecisionTaken) -> State:
     state = replace(state, move=max(state.move, event.move or 0))
     coming = state.next
-    if coming is None:
-        return state
+    if coming is None or state.halted is not None or state.rollback is not None:  # its console had not seen that yet
+        decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="refused"))
+        return replace(state, decisions=decisions)
     if coming.stage.manual is None:
         entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
         stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
@@ -90,7 +91,7 @@ def _promoted(state: State, event: DecisionTaken) -> State:
 
 
 def _placed(state: State, event: DecisionTaken) -> State:
-    """The stage that the operator named; the first word stands, and one that is no stage of the plan changes nothing."""
+    """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
     numbers = {str(number): number for number in range(len(state.stages) + 1)}
     number = numbers.get(event.subject or "")
     if number is None or state.reached is not None:
@@ -138,15 +139,14 @@ def _replanned(state: State, event: DecisionTaken) -> State:
         for name, target in plan.targets.items()
     }
     metrics = {
-        name: replace(known, metric=metric)
-        if (known := state.metrics.get(name)) is not None
-        and (known.metric.query, known.metric.backend) == (metric.query, metric.backend)
+        name: replace(measured, metric=metric)
+        if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
         else MetricState(metric)
         for name, metric in plan.metrics.items()
     }
     sources = {
-        name: known
-        if (known := state.sources.get(name)) is not None and known.adapter == spec.adapter
+        name: source
+        if (source := state.sources.get(name)) is not None and source.adapter == spec.adapter
         else SourceState(name, spec.adapter)
         for name, spec in plan.backends.items()
     }
@@ -167,6 +167,10 @@ def _replanned(state: State, event: DecisionTaken) -> State:
 
 def _same_thing(was: Target, now: Target) -> bool:
     return (was.backend, was.kind, was.ref) == (now.backend, now.kind, now.ref)
+
+
+def _same_question(was: Metric, now: Metric) -> bool:
+    return (was.backend, was.query) == (now.backend, now.query)
 
 
 def _still_reached(state: State, names: list[str]) -> int | None:

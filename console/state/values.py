@@ -153,6 +153,11 @@ class RequestState:
     """For an unknown outcome: what a read told later."""
 
     @property
+    def asks(self) -> str:
+        """What it asks for, in words."""
+        return f"{self.target} -> {self.setting}" if self.action == "set" else f"{self.action} {self.target}"
+
+    @property
     def in_flight(self) -> bool:
         return self.outcome is None
 

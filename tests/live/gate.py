@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.live.listening import listening
+
 HTTP_WRITE = re.compile(rb"^((?:POST|PUT|PATCH|DELETE) \S+) HTTP/1\.1", re.MULTILINE)
 HAPROXY_WRITE = re.compile(rb"^(set \S.*)$", re.MULTILINE)
 
@@ -97,26 +99,5 @@ async def gate(
 ) -> AsyncIterator[tuple[Gate, str]]:
     """A gate before `upstream` on a socket file or a loopback port; yields it and where it listens."""
     made = Gate(pattern, upstream)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.ensure_future(_quietly(made, reader, writer)))
-
-    if at is not None:
-        server = await asyncio.start_unix_server(accept, at)
-        where = str(at)
-    else:
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        where = "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
-    try:
+    async with listening(made.serve, at) as where:
         yield made, where
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _quietly(made: Gate, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        await made.serve(reader, writer)
