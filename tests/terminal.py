@@ -17,9 +17,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import pyte
 
@@ -27,6 +25,8 @@ KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t"}
 """Names of keys that are not their own character."""
 WARROOM = (sys.executable, "-c", "import sys; from console.cli import main; sys.exit(main())")
 """The command `warroom` of this interpreter."""
+READING_S = 0.5
+"""How long a person reads before the next key: a card drops what was typed before it was painted."""
 
 _BECOME = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 """The pty becomes the controlling terminal before the program starts: its death is a hang-up, a resize a signal."""
@@ -67,7 +67,7 @@ class Terminal:
         self._stream.feed(chunk)
 
     @contextlib.contextmanager
-    def unread(self) -> Any:
+    def unread(self) -> Iterator[None]:
         """Within the block nobody reads what the program writes."""
         asyncio.get_running_loop().remove_reader(self._master)
         try:
@@ -104,6 +104,16 @@ class Terminal:
         for key in keys:
             os.write(self._master, KEYS.get(key, key).encode())
             await asyncio.sleep(0.03)
+
+    async def press_until_gone(self, key: str, words: str) -> None:
+        """Read, press `key`, and press it again only if `words` stay on the screen for seconds."""
+        await asyncio.sleep(READING_S)
+        for _ in range(5):
+            await self.press(key)
+            with contextlib.suppress(AssertionError):
+                await self.until(lambda text: words not in text, within_s=3.0)
+                return
+        raise AssertionError(f"{key} did not make it go away: {words!r}\n{self.text()}")
 
     def resize(self, size: tuple[int, int]) -> None:
         """Make the terminal another size: the program repaints everything."""
@@ -143,10 +153,10 @@ class Terminal:
 
 @contextlib.asynccontextmanager
 async def terminal(
-    command: Sequence[str | Path], *, size: tuple[int, int] = (100, 30), environment: Mapping[str, str] | None = None
+    command: Sequence[str], *, size: tuple[int, int] = (100, 30), environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Terminal]:
     """`command` in a fresh terminal, ended with the block."""
-    opened = Terminal([str(part) for part in command], size, environment or {})
+    opened = Terminal(command, size, environment or {})
     try:
         yield opened
     finally:

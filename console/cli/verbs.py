@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -65,7 +66,11 @@ def act(options: argparse.Namespace) -> int:
 
 async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, folder: Path) -> Answer:
     engine = Engine(plan, journal, SystemClock(), folder, version(), lambda _state: None)
+    if verb is Verb.ROLLBACK:
+        _outlive_the_terminal()
     await engine.open()
+    if engine.began and verb is not None:
+        print(f"warroom: opened {engine.record.state.rollout}: before is what its targets read now", file=sys.stderr)
     engine.start()
     try:
         if verb is None:
@@ -75,9 +80,11 @@ async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journ
         state = engine.state()
         intent = _intent(options, verb, state)
         answer = await engine.act(intent)
-        return await _read_back(engine, verb, answer)
+        return await _read_back(engine, verb, answer, state.reached or 0)
     finally:
         await engine.close()
+        if held := engine.record.state.journal.held:
+            print(f"warroom: UNJOURNALED: {held} events were not written down", file=sys.stderr)
 
 
 def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
@@ -95,8 +102,8 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
     )
 
 
-async def _read_back(engine: Engine, verb: Verb, answer: Answer) -> Answer:
-    """Wait until the readings show what was accepted, or say that they do not."""
+async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) -> Answer:
+    """Wait until the readings show what was accepted, or say that they do not. `before`: stages reached then."""
     if verb is Verb.ROLLBACK and answer.result is Result.ACCEPTED:
         await engine.finish_rollback()
         return _rolled_back(engine.state())
@@ -111,10 +118,16 @@ async def _read_back(engine: Engine, verb: Verb, answer: Answer) -> Answer:
         await asyncio.sleep(0.1)
         waited += 0.1
     state = engine.record.state
-    if state.promoting is None and state.current is not None:
+    if state.reached is not None and state.reached > before and state.current is not None:
         return Answer(Result.ACCEPTED, f"{state.current.stage.name} confirmed: stage {state.reached}")
-    trouble = state.stages[state.reached or 0].trouble
+    trouble = state.next.trouble if state.next is not None else ""
     return Answer(Result.ACCEPTED, f"{answer.line}; not read as set yet{': ' if trouble else ''}{trouble}")
+
+
+def _outlive_the_terminal() -> None:
+    """A rollback finishes its automatic steps, bounded by their deadlines, though the terminal is gone."""
+    for signum in (signal.SIGHUP, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
 
 
 def _rolled_back(state: State) -> Answer:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Clock, Outcome, Setting
 from adapters.foreign import clean
+from adapters.registry import ConnectError, UnknownAdapter
 from adapters.transport.trace import new_trace
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
@@ -41,6 +42,7 @@ class Actions:
         backends: Callable[[], Backends],
         hurry: Callable[[str | None], None],
         edited_plan: Callable[[], Plan | None],
+        connect: Callable[[Plan], Backends],
     ) -> None:
         self._record = record
         self._requests = requests
@@ -50,6 +52,7 @@ class Actions:
         self._backends = backends
         self._hurry = hurry
         self._edited_plan = edited_plan
+        self._connect = connect
         self._forwards = Forwards()
 
     async def act(self, intent: Intent) -> Answer:
@@ -72,6 +75,8 @@ class Actions:
         if word is not None and intent.typed.strip() != word:
             return Answer(Result.REFUSED, f"{intent.verb} refused: it has to be confirmed by typing {word!r}")
         decision = self._decision(intent, state, card)
+        if decision.plan_text is not None and (wrong := await self._unusable()) is not None:
+            return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
         match intent.verb:
             case Verb.PROMOTE:
                 forward = self._forwards.begin(decision.id)
@@ -94,6 +99,17 @@ class Actions:
             return wrong
         plan = intent.verb is Verb.ACCEPT and intent.subject == "plan"
         return state.edited if plan and self._edited_plan() is None else None
+
+    async def _unusable(self) -> str | None:
+        """Why this console could not go on under the edited plan, or None."""
+        plan = self._edited_plan()
+        try:
+            trial = self._connect(plan) if plan is not None else None
+        except (ConnectError, UnknownAdapter) as error:
+            return f"the edited plan cannot be used here: {error}"
+        if trial is not None:
+            await trial.aclose()
+        return None
 
     def _decision(self, intent: Intent, state: State, card: Card) -> DecisionTaken:
         verb = card.verb

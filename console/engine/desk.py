@@ -120,17 +120,29 @@ class EngineThread:
         inbox: asyncio.Queue[Intent | None] = asyncio.Queue()
         self._engine, self._inbox, self._loop = engine, inbox, asyncio.get_running_loop()
         engine.start()
-        asked: set[asyncio.Task[None]] = set()
-        while not self._stopped.is_set() and (intent := await inbox.get()) is not None:
-            task = asyncio.create_task(self._carry_out(engine, intent))
-            asked.add(task)
-            task.add_done_callback(asked.discard)
+        await self._serve(engine, inbox)
         if engine.record.state.running:
             await engine.finish_rollback()
         if not self._leave:
             await engine.settled()
         await engine.close()
         made.journal.close()
+
+    async def _serve(self, engine: Engine, inbox: asyncio.Queue[Intent | None]) -> None:
+        """Carry out what is asked until the end; what was handed over before it and goes safer is not forgotten."""
+        from console.events.evidence import SAFER
+
+        asked: set[asyncio.Task[None]] = set()
+        safer: set[asyncio.Task[None]] = set()
+        if self._stopped.is_set():  # stopped before there was an inbox; behind what was asked since
+            asyncio.get_running_loop().call_soon(inbox.put_nowait, None)
+        while (intent := await inbox.get()) is not None:
+            task = asyncio.create_task(self._carry_out(engine, intent))
+            for tasks in (asked, safer) if intent.verb in SAFER else (asked,):
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        if safer:
+            await asyncio.wait(set(safer))
 
     def _deliver(self, state: State) -> None:
         self._mailbox = state

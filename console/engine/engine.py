@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.contract import Clock
 from adapters.foreign import clean
+from adapters.registry import ConnectError, UnknownAdapter
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
@@ -26,7 +27,6 @@ from console.engine.previews import previews
 from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
-from console.events.evidence import Verb
 from console.events.kinds import Event, VerdictChanged
 from console.journal.contract import Broken, Journal
 from console.judge.verdict import VerdictState
@@ -64,6 +64,8 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
+        self.began = False
+        """No run was open: this console began one."""
 
     async def open(self) -> None:
         """Connect the backends and open or join the rollout. Sends nothing.
@@ -72,11 +74,11 @@ class Engine:
             ConnectError, UnknownAdapter: a backend's options cannot be used.
             Broken: the journal cannot be read. One that cannot be written opens UNJOURNALED.
         """
-        self._backends = Backends(self.plan, self._clock, self._state_dir)
+        self._backends = self._connect(self.plan)
         state, held = await self._opened()
         if state.plan.digest != self.plan.digest:
             await self._backends.aclose()
-            self._backends = Backends(state.plan, self._clock, self._state_dir)
+            self._backends = self._connect(state.plan)
         self.record = Record(self._journal, replace(state, operator=self._actor), self._on_change, held)
         self._pollers = Pollers(self.record, self._backends, self._clock)
         self._requests = Requests(self.record, self._clock, self._actor)
@@ -97,8 +99,12 @@ class Engine:
             backends=lambda: self._backends,
             hurry=lambda source: self._pollers.hurry(source),
             edited_plan=lambda: self._plan_file.edited,
+            connect=self._connect,
         )
         self._plan_file = PlanFile(self.record, self.plan)
+
+    def _connect(self, plan: Plan) -> Backends:
+        return Backends(plan, self._clock, self._state_dir)
 
     def _on_change(self) -> None:
         self._changed = True
@@ -108,6 +114,7 @@ class Engine:
         rollout = self._journal.open_run(self.plan.rollout)
         if rollout is not None:
             return resumed(self._journal, rollout, self.plan.path), []
+        self.began = True
         event = await opened(self.plan, self._backends, self._clock, self._actor, self._version)
         try:
             return begin(self._journal, self.plan, event), []
@@ -118,6 +125,7 @@ class Engine:
     def start(self) -> None:
         """Begin polling and publishing; returns at once."""
         self._keep("pollers", lambda: self._pollers.run())
+        self._keep("tail", self._tail)
         self._keep("beat", self._beat)
 
     def _keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -152,14 +160,16 @@ class Engine:
         await asyncio.wait({task})
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
-        answer = task.result()
-        if intent.verb is Verb.ACCEPT and intent.subject == "plan":
-            await self._rewire()
-        return answer
+        if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task
+            words = f"internal error: {type(error).__name__}: {clean(error)}"
+            self.record.replace(fault=f"{intent.verb or 'note'}: {words}")
+            return Answer(Result.UNKNOWN, f"{intent.verb or 'note'}: {words}; look before doing anything")
+        await self._rewire()
+        return task.result()
 
     def busy(self) -> str | None:
         """What this console has in flight, or None."""
-        flying = [f"{request.target} -> {request.setting}" for request in self._requests.in_flight]
+        flying = [request.asks for request in self._requests.in_flight]
         if self.record.state.running:
             flying.append("the rollback's automatic steps")
         return ", ".join(flying) or None
@@ -188,15 +198,21 @@ class Engine:
         await self._backends.aclose()
         await self.record.drain()
 
+    async def _tail(self) -> None:
+        """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""
+        while True:
+            await self.record.catch_up()
+            await self.record.retry()
+            await asyncio.sleep(BEAT_S)
+
     async def _beat(self) -> None:
         beats = 0
         while True:
-            await self.record.catch_up()
+            await self._actions.cut_off()
             await self._rewire()
             await self._requests.reconcile()
             if beats % 4 == 0:
                 self._plan_file.look()
-                await self.record.retry()
             if self._changed or beats % 4 == 0:
                 self._changed = False
                 state = self.state()
@@ -228,10 +244,18 @@ class Engine:
         plan = self.record.state.plan
         if plan.digest == self._backends.plan.digest:
             return
-        before, self._backends = self._backends, Backends(plan, self._clock, self._state_dir)
-        for task in tuple(self._tasks):
-            if task.get_name() == "pollers":
+        try:
+            backends = self._connect(plan)
+        except (ConnectError, UnknownAdapter) as error:
+            fault = f"the accepted plan cannot be used here: {error}"
+            if self.record.state.fault != fault:
+                self.record.replace(fault=fault)
+            return
+        before, self._backends = self._backends, backends
+        if polling := {task for task in self._tasks if task.get_name() == "pollers"}:
+            for task in polling:
                 task.cancel()
+            await asyncio.wait(polling)
         self._pollers = Pollers(self.record, self._backends, self._clock)
         self._keep("pollers", lambda: self._pollers.run())
         await before.aclose()

@@ -65,7 +65,7 @@ def overtaken(state: State, decision: str) -> str | None:
     """
     if state.closed is not None:
         return "the rollout was closed"
-    later = []
+    later: list[Verb] = []
     for entry in reversed(state.decisions):
         if entry.id == decision:
             reasons = [_STOPS[verb] for verb in later if verb in _STOPS]

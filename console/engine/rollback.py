@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from adapters.contract import Clock, Outcome
+from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
 from console.engine.requests import Requests
@@ -56,9 +57,9 @@ class Runner:
         self.idle.set()
 
     def start(self, decision: DecisionTaken) -> None:
-        """Begin, or go on under a new decision: what was tried and failed is tried again."""
+        """Begin, or go on under a new decision: what was tried and failed is tried again, what is in flight is not."""
         self._decision = decision
-        self._tried = set()
+        self._tried = {request.step for request in self._requests.in_flight if request.step is not None}
         self.go_on()
 
     def go_on(self) -> None:
@@ -89,6 +90,8 @@ class Runner:
                 if self._pending(decision.at):
                     self._hurry(None)
                 await self._clock.sleep(BEAT_S if self._pending(decision.at) else 4 * BEAT_S)
+        except Exception as error:  # the last net: a rollback that stops half way must not look as if it ran
+            self._record.replace(fault=f"rollback: {type(error).__name__}: {clean(error)}; r continues")
         finally:
             self._set_idle(True)
 

@@ -101,14 +101,11 @@ class SqliteJournal:
                 raise Raced(f"{rollout} was closed by somebody else")
             self._db.table("events").insert(_row(rollout, last + 1, event))
             connection.execute("COMMIT")
-        except sqlite3.IntegrityError as error:
-            connection.execute("ROLLBACK")
-            if isinstance(event, DecisionTaken) and event.move is not None:
-                raise Raced(f"move {event.move} of {rollout} was made by somebody else") from error
-            raise
-        except BaseException:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(event, DecisionTaken) and event.move is not None and _is_taken(error):
+                raise Raced(f"move {event.move} of {rollout} was made by somebody else") from error
             raise
         return int(last) + 1
 
@@ -202,6 +199,11 @@ class SqliteJournal:
     @_plain
     def close(self) -> None:
         self._db.conn.close()
+
+
+def _is_taken(error: BaseException) -> bool:
+    """Whether a unique index said no; every other constraint that fails is a fault of the journal."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 
 
 def _row(rollout: str, seq: int, event: Event) -> dict[str, object]:

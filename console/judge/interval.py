@@ -88,8 +88,6 @@ def ratio_interval(bad_c: float, n_c: float, bad_b: float, n_b: float) -> tuple[
     if bad <= 0.0 or n_c <= 0.0 or n_b <= 0.0:
         return (0.0, math.inf)
     low, high = share_interval(bad_c, bad)
+    other_low, other_high = share_interval(bad_b, bad)  # 1 - high and 1 - low, without the loss of digits near 1
     exposure = n_b / n_c
-    return (
-        exposure * low / (1.0 - low) if low < 1.0 else math.inf,
-        exposure * high / (1.0 - high) if high < 1.0 else math.inf,
-    )
+    return (exposure * low / other_high, exposure * high / other_low if other_low > 0.0 else math.inf)

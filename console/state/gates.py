@@ -22,9 +22,7 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
         case Verb.RESUME:
             return (
                 _gate("halted", state.halted is not None, "halted", "not halted"),
-                _gate(
-                    "no rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"
-                ),
+                _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: nothing moves forward"),
             )
         case Verb.ROLLBACK:
             return _rollback(state)

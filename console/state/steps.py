@@ -28,6 +28,8 @@ def rollback_begun(state: State, event: DecisionTaken) -> State:
 
 
 def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0) -> State:
+    if state.rollback is None:
+        return state
     steps = tuple(
         replace(entry, mark=mark, since=at, detail=detail, sends=entry.sends + sent)
         if entry.step.id == step_id
@@ -88,6 +90,6 @@ def step_done(state: State, event: StepDone) -> State:
 def step_confirmed(state: State, event: DecisionTaken) -> State:
     """A person says a manual step is done; only a read says so of any other."""
     manual = {entry.step.id for entry in state.checklist if entry.step.manual is not None}
-    if state.rollback is None or event.subject not in manual:
+    if event.subject not in manual:
         return state
     return _marked(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")

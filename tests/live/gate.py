@@ -1,6 +1,6 @@
-"""A gate between the console and one backend: it passes everything on, keeps what was asked, and holds what a test names.
+"""A gate between the console and one backend: passes everything on, keeps what was asked, holds what a test names.
 
-It speaks no protocol: bytes from the console are read as requests by a pattern, answers are passed on as they come. What
+It speaks no protocol: what the console sends is read as requests by a pattern, answers are passed on as they come. What
 is held never reaches the backend, not even when its sender has gone away.
 """
 

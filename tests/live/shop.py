@@ -1,4 +1,4 @@
-"""A small web shop: two instances of one service that count their requests, and users who send them through a load balancer.
+"""A small web shop: two instances of one service that count their requests, and users who come through a balancer.
 
 Each instance answers `/metrics` with `http_requests_total{app,version,code}`. How often an instance fails is set by the
 test at any time.

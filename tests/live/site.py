@@ -72,7 +72,7 @@ class Site:
     @contextlib.asynccontextmanager
     async def war_room(self) -> AsyncIterator[Terminal]:
         """`warroom run` in a terminal of its own."""
-        command = [*WARROOM, "run", self.plan, "--journal", self.journal]
+        command = [*WARROOM, "run", str(self.plan), "--journal", str(self.journal)]
         async with terminal(command, size=(120, 40), environment={TOKEN_ENV: ADMIN_TOKEN}) as room:
             yield room
 

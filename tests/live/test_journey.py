@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.live.site import Site, site
-from tests.terminal import Terminal
+from tests.terminal import READING_S, Terminal
 
 pytestmark = pytest.mark.live
 
@@ -132,15 +132,14 @@ async def decide(room: Terminal, key: str, prompt: str, confirm: str, reason: st
     """Open a card, read it, give a reason, confirm: at a person's pace, because a card drops what came before it."""
     await room.press(key)
     await room.until(CARD)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(READING_S)
     if reason:
         await room.press("n", *reason)
         await room.until(f"reason (optional): {reason}")
     if reason and confirm != "enter":
         await room.press("enter")  # leaves the field: a letter typed into it must not confirm
     await room.until(prompt)
-    await room.press(confirm)
-    await room.until(lambda text: CARD not in text)
+    await room.press_until_gone(confirm, CARD)
 
 
 def errors_seen(decision: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +150,7 @@ def errors_seen(decision: dict[str, Any]) -> dict[str, Any]:
 
 
 def flag_before_traffic(events: list[dict[str, Any]]) -> tuple[int, int]:
-    """Places, among the events after the rollback was begun, of the flag's reading as off and of the first weight asked."""
+    """Places, after the rollback was begun, of the flag's reading as off and of the first weight asked for."""
     begun = next(at for at, event in enumerate(events) if event.get("verb") == "rollback")
     after = list(enumerate(events))[begun:]
     read_off = next(

@@ -1,0 +1,206 @@
+"""Consoles over one journal and one world: real engines with short timings, waited for by condition, never by time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters import registry
+from adapters.contract import Clock
+from console.engine import engine as engine_module
+from console.engine import rollback as rollback_module
+from console.engine.answer import Answer
+from console.engine.clock import SystemClock
+from console.engine.engine import Engine
+from console.events.evidence import Verb
+from console.events.kinds import Event
+from console.journal.contract import Journal
+from console.journal.sqlite import SqliteJournal
+from console.plan.load import load
+from console.state.card import card_for
+from console.state.gates import typed_word
+from console.state.intent import Intent
+from console.state.values import State
+from tests import scripted_adapter
+from tests.scripted_adapter import World
+
+PATIENCE_S = 15.0
+"""How long a condition may take on a machine that is busy with other things; a test that passes never waits for it."""
+
+TIMING = "timing: {poll: 50ms, tick: 1s, read_deadline: 2s, write_deadline: 400ms}"
+
+ONE = f"""\
+warroom: 1
+rollout: one
+{TIMING}
+backends: {{edge: {{adapter: scripted}}}}
+targets: {{api: {{backend: edge, kind: deploy}}}}
+stages:
+  - {{name: five, set: {{api: 5}}}}
+  - {{name: half, set: {{api: 50}}}}
+  - {{name: full, set: {{api: 100}}}}
+"""
+"""One deploy target, three stages, no metrics: nothing but the rules of acting."""
+
+TWO = f"""\
+warroom: 1
+rollout: two
+{TIMING}
+backends: {{edge: {{adapter: scripted}}, flags: {{adapter: scripted}}}}
+targets:
+  api: {{backend: edge, kind: deploy}}
+  page: {{backend: flags, kind: flag}}
+stages:
+  - {{name: ten, set: {{api: 10, page: 10}}}}
+  - {{name: full, set: {{api: 100, page: 100}}}}
+"""
+"""A deploy and a flag that move together."""
+
+
+class Console:
+    """One engine, as its operator uses it."""
+
+    def __init__(self, engine: Engine, journal: Journal) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.closed = False
+
+    @property
+    def state(self) -> State:
+        return self.engine.state()
+
+    def intent(self, verb: Verb, **more: object) -> Intent:
+        """What pressing the key of `verb` asks for now, its typed word typed."""
+        state, subject = self.state, more.get("subject")
+        wish: dict[str, object] = {
+            "card": card_for(state, verb, subject if isinstance(subject, str) else None),
+            "stage": state.reached,
+            "move": state.move,
+            "typed": typed_word(state, verb) or "",
+            **more,
+        }
+        return Intent(verb, **wish)  # type: ignore[arg-type]
+
+    async def act(self, verb: Verb, **more: object) -> Answer:
+        return await self.engine.act(self.intent(verb, **more))
+
+    async def note(self, text: str) -> Answer:
+        return await self.engine.act(Intent(None, text=text))
+
+    async def until(self, seen: Callable[[State], object]) -> State:
+        """Wait until the state fulfils `seen`; returns it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not seen(state := self.state):
+            assert time.monotonic() < deadline, f"still {told(state)}"
+            await asyncio.sleep(0.01)
+        return state
+
+    async def promoted(self, reached: int) -> State:
+        """Promote, and wait until `reached` stages are confirmed."""
+        answer = await self.act(Verb.PROMOTE)
+        assert answer.result == "accepted", answer.line
+        return await self.until(lambda state: state.reached == reached)
+
+    async def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            await self.engine.close()
+            self.journal.close()
+
+
+class Room:
+    """A folder with a plan, a journal, a world, and the consoles that were opened on them."""
+
+    def __init__(self, folder: Path, plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.file = folder / "plan.yaml"
+        self.file.write_text(plan, encoding="utf-8")
+        self.journal = folder / "journal.db"
+        self.world = scripted_adapter.worlds.setdefault(folder, World())
+        self.monkeypatch = monkeypatch
+        self.consoles: list[Console] = []
+
+    async def console(
+        self, *, clock: Clock | None = None, journal: Journal | None = None, answered: bool = True
+    ) -> Console:
+        """Open a console on the plan; it has asked every source once unless told otherwise."""
+        kept = journal or SqliteJournal(self.journal)
+        engine = Engine(load(self.file), kept, clock or SystemClock(), self.folder, "0", lambda _state: None)
+        await engine.open()
+        console = Console(engine, kept)
+        self.consoles.append(console)
+        engine.start()
+        if answered:
+            await engine.answered()
+        return console
+
+    def events(self, rollout: str | None = None) -> list[Event]:
+        """What the journal holds, in order, samples left out."""
+        journal = SqliteJournal(self.journal)
+        runs = [run.rollout for run in journal.runs()]
+        events = [entry.event for entry in journal.tail(rollout or runs[0], 0)]
+        journal.close()
+        return events
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events()]
+
+    def story(self) -> list[str]:
+        """The decisions and what became of their calls, one line each, in the order of the journal."""
+        targets: dict[str, str] = {}
+        lines = []
+        for event in self.events():
+            if event.kind == "decision_taken":
+                lines.append(event.verb.value)
+            elif event.kind == "request_made":
+                targets[event.id] = event.target
+                lines.append(f"  {event.target} -> {event.setting}" if event.action == "set" else f"  {event.action}")
+            elif event.kind == "request_settled":
+                lines.append(f"  {targets.get(event.request, '?')} {event.outcome}: {event.reason}".rstrip(": "))
+        return lines
+
+
+@asynccontextmanager
+async def war_room(folder: Path, plan: str) -> AsyncIterator[Room]:
+    """A room whose consoles are closed at the end; the engine's beats are quick."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
+        monkeypatch.setattr(engine_module, "BEAT_S", 0.02)
+        monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
+        room = Room(folder, plan, monkeypatch)
+        try:
+            yield room
+        finally:
+            for console in room.consoles:
+                await console.close()
+            scripted_adapter.worlds.pop(folder, None)
+
+
+def told(state: State) -> str:
+    """A state in one line, for a test that fails."""
+    reads = {name: str(entry.reading) for name, entry in state.targets.items()}
+    steps = [f"{entry.step.id} {entry.mark}" for entry in state.checklist]
+    requests = [f"{entry.asks} {entry.outcome} {entry.took_effect}" for entry in state.requests.values()]
+    return f"{state.mode}, {state.reached} reached, {reads}, {steps}, {requests}, {state.journal}, fault {state.fault}"
+
+
+class Latch:
+    """A hook that lets nothing through until it is opened, and says who waits at it."""
+
+    def __init__(self, *targets: str) -> None:
+        self._targets = targets
+        self._open = asyncio.Event()
+        self.reached = asyncio.Event()
+
+    async def __call__(self, target: str) -> None:
+        if not self._targets or target in self._targets:
+            self.reached.set()
+            await self._open.wait()
+
+    def open(self) -> None:
+        self._open.set()

@@ -1,0 +1,143 @@
+"""A fake backend for the engine's tests, where the embedded world's own faults do not suffice.
+
+Every backend connected for one state folder acts on one `World`, which the test holds: what targets read, what was
+sent, and a hook before each read and write that may wait, raise or look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from adapters.contract import (
+    Capabilities,
+    Context,
+    Kind,
+    MetricQuery,
+    MetricReply,
+    Permit,
+    Phase,
+    Setting,
+    TargetReading,
+    TargetRef,
+    Window,
+)
+
+KINDS = (Kind.DEPLOY, Kind.FLAGS, Kind.METRICS)
+
+Hook = Callable[[str], Awaitable[None]]
+
+
+class Options(BaseModel):
+    """No options but one that cannot be used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cannot: str = ""
+
+
+async def at_once(_target: str) -> None:
+    """The hook that does nothing."""
+
+
+class World:
+    """What every scripted backend of one test reads and changes."""
+
+    def __init__(self) -> None:
+        self.percent: dict[str, float] = {}
+        self.on: dict[str, bool] = {}
+        self.phase: dict[str, Phase] = {}
+        self.advances: set[str] = set()
+        self.writes: list[str] = []
+        """What arrived, in order: "api 5 %", "flag off", "pause api"."""
+        self.reads: list[str] = []
+        self.before_read: Hook = at_once
+        self.before_write: Hook = at_once
+        """Called with the target before the permit is looked at."""
+        self.after_write: Hook = at_once
+        self.calls_fail = False
+
+    def move(self, target: str, percent: float) -> None:
+        """Somebody else moves a target."""
+        self.percent[target] = percent
+
+
+worlds: dict[Path, World] = {}
+
+
+def connect(options: Options, context: Context) -> ScriptedBackend:
+    """One backend on the world of its state folder."""
+    from adapters.registry import ConnectError
+
+    if options.cannot:
+        raise ConnectError(f"{context.source}: {options.cannot}")
+    return ScriptedBackend(context.source, worlds.setdefault(context.state_dir, World()))
+
+
+class ScriptedBackend:
+    """All methods of the three Protocols."""
+
+    def __init__(self, source: str, world: World) -> None:
+        self.source = source
+        self.world = world
+        self.closed = False
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        advances = target.target in self.world.advances
+        return Capabilities(advances=advances, can_pause=advances)
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        name = target.target
+        percent, on, phase = self._standing(target)
+        self.world.reads.append(name)
+        await self.world.before_read(name)  # an answer that is slow tells what was, not what is
+        return TargetReading(name, datetime.now(UTC), percent, on=on, phase=phase)
+
+    def _standing(self, target: TargetRef) -> tuple[float, bool | None, Phase]:
+        name = target.target
+        on = self.world.on.get(name, False) if target.kind is Kind.FLAGS else None
+        return self.world.percent.get(name, 0.0), on, self.world.phase.get(name, Phase.UNKNOWN)
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        if self.world.calls_fail:
+            raise RuntimeError("a bug in calls")
+        return (f"set {target.name} to {setting}",)
+
+    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
+        await self.world.before_write(target.target)
+        permit.check(self.source, "set_weight")
+        self.world.percent[target.target] = percent
+        self.world.writes.append(f"{target.target} {percent} %")
+        await self.world.after_write(target.target)
+
+    async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
+        await self.world.before_write(target.target)
+        permit.check(self.source, "set_flag")
+        if setting.percent is not None:
+            self.world.percent[target.target] = setting.percent
+        self.world.on[target.target] = bool(setting.on)
+        self.world.writes.append(f"{target.target} {setting}")
+        await self.world.after_write(target.target)
+
+    async def pause(self, target: TargetRef, permit: Permit) -> None:
+        await self._hold("pause", target, permit, Phase.PAUSED)
+
+    async def resume(self, target: TargetRef, permit: Permit) -> None:
+        await self._hold("resume", target, permit, Phase.PROGRESSING)
+
+    async def _hold(self, verb: str, target: TargetRef, permit: Permit, phase: Phase) -> None:
+        await self.world.before_write(target.target)
+        permit.check(self.source, verb)
+        self.world.phase[target.target] = phase
+        self.world.writes.append(f"{verb} {target.target}")
+        await self.world.after_write(target.target)
+
+    async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
+        await self.world.before_read("metrics")
+        return tuple(MetricReply(query.metric) for query in queries)
+
+    async def aclose(self) -> None:
+        self.closed = True
