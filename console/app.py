@@ -19,6 +19,7 @@ from textual.command import Provider
 from textual.containers import Horizontal
 from textual.driver import Driver
 from textual.events import Key as KeyEvent
+from textual.events import Resize
 from textual.reactive import var
 
 from console.alarms import alarms
@@ -128,19 +129,18 @@ class WarRoom(App[int]):
         if alarms(before, after):
             self.bell()
         if before is None or len(before.stages) != len(after.stages) or len(before.metrics) != len(after.metrics):
-            self._place_panes(after)
+            self._place_panes(after, self.size.height)
         title = f"{after.mode} {where(after)} {self.title}"
         if title != self._window_title:
             self._window_title = title
             name_window(self.window, title)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         if self.state is not None:
-            self._place_panes(self.state)
+            self._place_panes(self.state, event.size.height)
 
-    def _place_panes(self, state: State) -> None:
+    def _place_panes(self, state: State, height: int) -> None:
         """Give metrics and stages the rows they need where there are enough; the log takes the rest."""
-        height = self.size.height
         metrics = 1 + 2 * len(state.metrics)
         middle = 1 + max(len(state.stages), len(state.checklist))
         spare = height - 4 - 3

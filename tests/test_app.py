@@ -35,6 +35,7 @@ from widgets.keys import KEYS, KeyLine, key_line
 from widgets.line import length, text_of
 from widgets.metrics import MetricsPane
 from widgets.sheet import Sheet
+from widgets.sources import SourcesLine
 
 HEAVY = ("pydantic", "httpx", "sqlite_utils", "ruamel", "yaml", "numpy")
 
@@ -509,3 +510,13 @@ async def test_a_modal_over_the_room_swallows_its_keys() -> None:
         await table.press("h", "r", "n")
         modals = [screen for screen in table.app.screen_stack if isinstance(screen, Modal)]
         assert len(modals) == 1
+
+
+async def test_a_terminal_that_shrinks_keeps_the_keys_and_the_sources_on_the_screen() -> None:
+    async with war_room(states.healthy, (80, 24)) as table:
+        await table.pilot.resize_terminal(60, 16)
+        await table.pilot.pause()
+        for pane in (SourcesLine, KeyLine):
+            region = table.app.query_one(pane).region
+            assert region.height == 1
+            assert region.bottom <= 16

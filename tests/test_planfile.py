@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from adapters.registry import ConnectError
 from console.engine.answer import Result
+from console.engine.backends import Backends
 from console.events.evidence import Verb
 from console.state.values import Mode
 from tests.engine_rig import ONE, Latch, Room, war_room
@@ -119,3 +121,24 @@ async def test_a_plan_file_that_is_gone_stops_nothing(tmp_path: Path) -> None:
         room.file.unlink()
         await console.promoted(1)
         assert console.state.fault is None
+
+
+async def test_a_console_that_cannot_use_the_accepted_plan_says_so_and_goes_on_being_seen(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(), await room.console()
+        shown: list[str | None] = []
+        two.engine._on_state = lambda state: shown.append(state.fault)
+
+        def no_token(_plan: object) -> Backends:
+            raise ConnectError("border: the token is not set")
+
+        room.monkeypatch.setattr(two.engine, "_connect", no_token)
+        edit(room, OTHER_BACKEND)
+        await one.until(lambda state: state.edited)
+        await one.act(Verb.ACCEPT, subject="plan")
+        await two.until(lambda _state: shown and shown[-1])
+        assert shown[-1] == "the accepted plan cannot be used here: border: the token is not set"
+        await one.promoted(1)
+        await two.until(lambda state: state.reached == 1 or "api -> 5 %" in [r.asks for r in state.requests.values()])
+        answer = await two.act(Verb.ROLLBACK)
+        assert answer.result is Result.ACCEPTED

@@ -120,3 +120,10 @@ def test_a_stage_of_which_every_call_was_refused_says_not_set() -> None:
 
 def test_an_alarm_carries_a_glyph_besides_its_colour() -> None:
     assert text_of(advice_lines(failing(), 80, 1)[0]).startswith("✗ errors FAIL")
+
+
+def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
+    level, text = advice(replace(healthy(), fault="beat: KeyError: 'x'; restarted"))
+    assert level == "alarm"
+    assert "FAULT" in text
+    assert "h and r work" in text

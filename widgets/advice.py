@@ -151,6 +151,12 @@ def drift_words(drift: Drift, state: State) -> str:
     return f"{drift.was} → {drift.now} {amounts.age(amounts.since(drift.since, state.as_of))} ago{who}"
 
 
+def _fault(state: State) -> Said | None:
+    if state.fault is None:
+        return None
+    return "alarm", f"FAULT of this console ({state.fault}): h and r work; open another one beside it"
+
+
 def _source_failed(state: State) -> Said | None:
     failed = [source for source in state.sources.values() if source.failed_since is not None]
     if not failed:
@@ -268,6 +274,7 @@ _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _unjournaled,
     _partial,
     _drifted,
+    _fault,
     _source_failed,
     _stale,
     _unplaced,

@@ -11,7 +11,8 @@ from pathlib import Path
 from console.cli.exits import Exit
 
 EPILOG = """\
-exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused  4 outcome unknown  5 moved by somebody else  6 journal
+exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused
+            4 outcome unknown  5 moved by somebody else  6 journal
 """
 
 
@@ -54,12 +55,16 @@ def _dispatch(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="warroom",
+        usage="warroom [-h] [--version] COMMAND ...",
         description="Watch a risky rollout, decide with evidence, undo it safely.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
+    # The usage line names these two; the page has to fit 24 lines.
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND ...", title="commands")
     _add_screens(commands)
     _add_readers(commands)
     _add_verbs(commands)
@@ -70,7 +75,7 @@ class _Version(argparse.Action):
     """--version, which looks the version up only when it is asked for."""
 
     def __init__(self, option_strings: Sequence[str], dest: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+        super().__init__(option_strings, dest, nargs=0, help=argparse.SUPPRESS)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from console.version import version
@@ -94,12 +99,22 @@ def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
     _journal(run)
     demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")  # type: ignore[attr-defined]
     demo.add_argument(
-        "--scenario", default="error_spike", choices=SCENARIOS, help="what goes wrong (default: error_spike)"
+        "--scenario",
+        default="error_spike",
+        choices=SCENARIOS,
+        metavar="NAME",
+        help=f"what goes wrong: {', '.join(SCENARIOS)} (default: error_spike)",
     )
     demo.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times faster than real time (default: 1)")
-    demo.add_argument("--seed", type=int, default=1, help="another seed, another world")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="another seed, another world")
     demo.add_argument("--svg", type=Path, metavar="FILE", help="no screen: write a picture of it and exit")
-    demo.add_argument("--moment", default="failing", choices=MOMENTS, help="what the picture shows (default: failing)")
+    demo.add_argument(
+        "--moment",
+        default="failing",
+        choices=MOMENTS,
+        metavar="NAME",
+        help=f"what the picture shows: {', '.join(MOMENTS)} (default: failing)",
+    )
     demo.add_argument("--size", default="100x30", type=_size, metavar="WxH", help="of the picture (default: 100x30)")
     _journal(demo)
 

@@ -21,6 +21,7 @@ from adapters.contract import (
     Permit,
     Setting,
     TargetReading,
+    Unreachable,
     Window,
 )
 from adapters.foreign import clean
@@ -48,7 +49,7 @@ class Backends:
 
     async def read_target(self, target: Target) -> TargetReading:
         """One reading within the read deadline. Raises BackendError, TimeoutError."""
-        backend = cast("DeployBackend | FlagBackend", self._by_name[target.backend])
+        backend = cast("DeployBackend | FlagBackend", self._of(target))
         async with asyncio.timeout(self.plan.timing.read_deadline_s):
             return await backend.read_target(target.ref)
 
@@ -60,7 +61,7 @@ class Backends:
 
     async def set(self, target: Target, setting: Setting, permit: Permit) -> None:
         """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError."""
-        backend = self._by_name[target.backend]
+        backend = self._of(target)
         async with asyncio.timeout(self.plan.timing.write_deadline_s):
             if target.kind is Kind.FLAGS:
                 await cast(FlagBackend, backend).set_flag(target.ref, setting, permit)
@@ -70,28 +71,32 @@ class Backends:
     async def pause(self, target: Target, permit: Permit) -> None:
         """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
         async with asyncio.timeout(self.plan.timing.write_deadline_s):
-            await cast(DeployBackend, self._by_name[target.backend]).pause(target.ref, permit)
+            await cast(DeployBackend, self._of(target)).pause(target.ref, permit)
 
     async def resume(self, target: Target, permit: Permit) -> None:
         """Let a paused backend go on. Raises BackendError, TimeoutError."""
         async with asyncio.timeout(self.plan.timing.write_deadline_s):
-            await cast(DeployBackend, self._by_name[target.backend]).resume(target.ref, permit)
+            await cast(DeployBackend, self._of(target)).resume(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
         """What can be done with a target; nothing but setting it where the adapter cannot tell."""
-        backend = cast("DeployBackend | FlagBackend", self._by_name[target.backend])
         try:
-            return backend.capabilities(target.ref)
+            return cast("DeployBackend | FlagBackend", self._of(target)).capabilities(target.ref)
         except Exception:  # an adapter's bug must not keep a halt, or the screen, from what the others can do
             return Capabilities()
 
     def calls(self, target: Target, setting: Setting) -> tuple[str, ...]:
         """What setting a target would send, one line each. Sends nothing."""
-        backend = cast("DeployBackend | FlagBackend", self._by_name[target.backend])
         try:
-            return backend.calls(target.ref, setting)
+            return cast("DeployBackend | FlagBackend", self._of(target)).calls(target.ref, setting)
         except Exception as error:  # an adapter's bug must not keep a rollback from being sent
-            return (f"{target.name} -> {setting} (internal error: {type(error).__name__}: {clean(error)})",)
+            return (f"{target.name} -> {setting} ({type(error).__name__}: {clean(error)})",)
+
+    def _of(self, target: Target) -> Backend:
+        backend = self._by_name.get(target.backend)
+        if backend is None:  # the plan was accepted in another console, and this one could not follow
+            raise Unreachable(target.backend, "connect", "not connected in this console")
+        return backend
 
     async def aclose(self) -> None:
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)

@@ -93,3 +93,18 @@ def m003_decisions(db: Database) -> None:
         WHERE d.kind = 'decision_taken'
         """
     )
+
+
+@schema()
+def m004_no_replace(db: Database) -> None:
+    """INSERT OR REPLACE removes rows without asking the delete trigger (SQLite: lang_conflict); this one asks first."""
+    db.execute(
+        """
+        CREATE TRIGGER events_no_replace BEFORE INSERT ON events
+        WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
+          OR EXISTS (SELECT 1 FROM events WHERE event_id = NEW.event_id)
+          OR EXISTS (SELECT 1 FROM events WHERE rollout = NEW.rollout AND seq = NEW.seq)
+          OR EXISTS (SELECT 1 FROM events WHERE rollout = NEW.rollout AND move = NEW.move)
+        BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+        """
+    )

@@ -5,8 +5,10 @@ A personal journal is 0600 in a directory that is made 0700. One connection, use
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
@@ -61,11 +63,11 @@ class SqliteJournal:
     @_plain
     def _open(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.close(descriptor)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _to_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._db = Database(connection, execute_plugins=False)
             if schema.pending(self._db):
@@ -97,17 +99,22 @@ class SqliteJournal:
             last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
             if event.kind == "rollout_opened" and (last or self._open_run(rollout.rpartition("/")[0]) is not None):
                 raise Raced(f"{rollout} was opened by somebody else")
-            if isinstance(event, DecisionTaken) and event.move is not None and self._closed(rollout):
-                raise Raced(f"{rollout} was closed by somebody else")
+            if isinstance(event, DecisionTaken) and event.move is not None:
+                self._check_move(rollout, event.move)
             self._db.table("events").insert(_row(rollout, last + 1, event))
             connection.execute("COMMIT")
-        except BaseException as error:
+        except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if isinstance(event, DecisionTaken) and event.move is not None and _is_taken(error):
-                raise Raced(f"move {event.move} of {rollout} was made by somebody else") from error
             raise
         return int(last) + 1
+
+    def _check_move(self, rollout: str, move: int) -> None:
+        """Raise Raced unless a forward move is still to be had. The write lock is held: nobody comes between."""
+        if self._closed(rollout):
+            raise Raced(f"{rollout} was closed by somebody else")
+        if self._db.execute("SELECT 1 FROM events WHERE rollout = ? AND move = ?", [rollout, move]).fetchone():
+            raise Raced(f"move {move} of {rollout} was made by somebody else")
 
     @_plain
     def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
@@ -201,9 +208,17 @@ class SqliteJournal:
         self._db.conn.close()
 
 
-def _is_taken(error: BaseException) -> bool:
-    """Whether a unique index said no; every other constraint that fails is a fault of the journal."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+def _to_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL: SQLite does not wait its busy timeout for that, and two consoles may make a journal at once."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _row(rollout: str, seq: int, event: Event) -> dict[str, object]:

@@ -1,0 +1,98 @@
+"""Records a rollout of the embedded world as `rollout_v1.jsonl`: run it only when the format changes, under a new name.
+
+    python -m tests.journals.record tests/journals/rollout_v2.jsonl
+
+A whole sitting at twenty times the speed: two promotes (one overridden), a note, halt, resume, rollback, close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from console.engine.clock import FastClock
+from console.engine.engine import Engine
+from console.events.evidence import Actor, Verb
+from console.events.kinds import encode
+from console.journal.sqlite import SqliteJournal
+from console.plan.load import load
+from console.state.intent import Intent
+from console.state.values import Mode, State
+
+PLAN = """\
+warroom: 1
+rollout: recorded
+backends:
+  world: {adapter: embedded}
+targets:
+  api: {backend: world, canary: api-v2, baseline: api-v1}
+  flow: {backend: world, kind: flag}
+metrics:
+  errors: {backend: world, limit: 5%}
+stages:
+  - {name: one, set: {api: 5}, bake: 20s, min_requests: 10}
+  - {name: two, set: {api: 25, flow: 10}, bake: 20s}
+  - {name: all, set: {api: 100, flow: on}}
+"""
+SOMEBODY = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
+SPEED = 20.0
+PATIENCE_S = 30.0
+
+
+async def _until(engine: Engine, seen: Callable[[State], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not seen(engine.state()):  # noqa: ASYNC110 - a script, not a loop that serves anybody
+            await asyncio.sleep(0.02)
+
+
+async def _sitting(engine: Engine) -> None:
+    async def act(verb: Verb | None, **said: object) -> None:
+        state = engine.state()
+        said.setdefault("typed", "rollback")
+        answer = await engine.act(Intent(verb, stage=state.reached, move=state.move, **said))  # type: ignore[arg-type]
+        assert answer.result.value == "accepted", answer.line
+
+    await engine.answered()
+    await act(Verb.PROMOTE)
+    await _until(engine, lambda state: state.reached == 1)
+    await act(None, text="watching the errors")
+    await act(Verb.HALT, reason="pages from payments")
+    await act(Verb.RESUME, reason="they were a test")
+    await _until(engine, lambda state: state.baked_s > 10)
+    await act(Verb.PROMOTE, override=True, reason="the window closes")
+    await _until(engine, lambda state: state.reached == 2)
+    await act(Verb.ROLLBACK, reason="errors rise")
+    await _until(engine, lambda state: state.mode is Mode.ROLLED_BACK)
+    await act(Verb.CLOSE)
+
+
+async def record(folder: Path) -> list[str]:
+    """The lines of one recorded rollout; `folder` is where the world and the journal live meanwhile."""
+    (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    journal = SqliteJournal(folder / "journal.db")
+    plan = load(folder / "plan.yaml")
+    engine = Engine(plan, journal, FastClock(SPEED), folder, "0.1.0", lambda _state: None)
+    await engine.open()
+    engine.start()
+    try:
+        await _sitting(engine)
+    finally:
+        await engine.close()
+    lines = []
+    for entry in journal.history("recorded/1"):
+        event = entry.event
+        if event.who is not None:
+            event = event.model_copy(update={"who": SOMEBODY})
+        lines.append(json.dumps({"seq": entry.seq, "kind": event.kind, "body": encode(event)}, ensure_ascii=False))
+    journal.close()
+    return lines
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        recorded = asyncio.run(record(Path(made)))
+    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")

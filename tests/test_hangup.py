@@ -1,0 +1,64 @@
+"""The end of a terminal: `warroom run` in a real one, hung up or terminated, with and without a rollback under way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli_rig import Shell, shell
+from tests.terminal import READING_S, WARROOM, Terminal, terminal
+
+TWO = """\
+warroom: 1
+rollout: two
+timing: {poll: 100ms, tick: 1s, read_deadline: 2s, write_deadline: 2s}
+backends: {edge: {adapter: embedded, latency: 400ms}}
+targets:
+  api: {backend: edge, kind: deploy}
+  web: {backend: edge, kind: deploy}
+stages: [{name: ten, set: {api: 10, web: 10}}]
+"""
+
+
+@pytest.fixture
+def sh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    made = shell(tmp_path, capsys, TWO)
+    assert made.run("promote") == 0
+    return made
+
+
+async def rolling_back(sh: Shell, seat: Terminal) -> None:
+    """`r` and enter; the first step's call is in flight."""
+    await seat.until("stage 1/1")
+    await seat.press("r")
+    await asyncio.sleep(READING_S)
+    await seat.press("enter")
+    async with asyncio.timeout(20):
+        while sh.kinds().count("request_made") < 3:  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGTERM])
+async def test_a_rollback_under_way_finishes_its_steps_and_then_the_process_ends(sh: Shell, signum: int) -> None:
+    async with terminal([*WARROOM, *sh.arguments("run")]) as seat:
+        await rolling_back(sh, seat)
+        seat.process.send_signal(signum)
+        code = await seat.ended()
+    assert code == 128 + signum
+    assert [(json.loads(line)["target"], json.loads(line)["percent"]) for line in sh.world()[2:]] == [
+        ("web", 0.0),
+        ("api", 0.0),
+    ]
+    assert sh.kinds().count("step_done") == 2
+
+
+@pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGTERM])
+async def test_with_nothing_in_flight_the_process_ends_at_once(sh: Shell, signum: int) -> None:
+    async with terminal([*WARROOM, *sh.arguments("run")]) as seat:
+        await seat.until("stage 1/1")
+        seat.process.send_signal(signum)
+        assert await seat.ended(within_s=5.0) == 128 + signum

@@ -1,0 +1,115 @@
+"""Journals of every past format are read, replayed and resumed by this version, to the same last State."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.contract import Outcome
+from console.engine.opening import resumed
+from console.events.evidence import Verb
+from console.events.kinds import Event, RolloutOpened, SourceRead, decode, encode
+from console.journal.sqlite import SqliteJournal
+from console.plan.load import parse
+from console.state.assess import assess
+from console.state.fold import blank, fold
+from console.state.values import Mode, StageMark, State, StepMark
+
+FOLDER = Path(__file__).parent / "journals"
+Line = tuple[int, Event]
+
+
+def lines(name: str) -> list[Line]:
+    """(seq, event) of every line of a recorded journal."""
+    texts = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    entries = [json.loads(text) for text in texts]
+    return [(entry["seq"], decode(entry["kind"], entry["body"])) for entry in entries]
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[Line]:
+    return lines("rollout_v1.jsonl")
+
+
+def states(recorded: list[Line]) -> Iterator[State]:
+    """The state after every line."""
+    opened = recorded[0][1]
+    assert isinstance(opened, RolloutOpened)
+    state = blank(parse(opened.plan_text, "plan.yaml"), "recorded/1")
+    for seq, event in recorded:
+        state = fold(state, event, None if isinstance(event, SourceRead) else seq)
+        yield state
+
+
+def test_a_recorded_rollout_ends_as_it_ended(recorded: list[Line]) -> None:
+    *_, last = states(recorded)
+    assert (last.mode, last.closed, last.reached, last.move) == (Mode.CLOSED, "rolled_back", 2, 2)
+    assert [entry.mark for entry in last.stages] == [StageMark.CONFIRMED, StageMark.CONFIRMED, StageMark.PLANNED]
+    assert {entry.mark for entry in last.checklist} == {StepMark.DONE}
+    assert {request.outcome for request in last.requests.values()} == {Outcome.ACCEPTED}
+
+
+def test_a_recorded_rollout_went_through_its_modes(recorded: list[Line]) -> None:
+    modes = list(dict.fromkeys(state.mode for state in states(recorded)))
+    assert modes == [
+        Mode.READY,
+        Mode.PROMOTING,
+        Mode.BAKING,
+        Mode.HALTED,
+        Mode.ROLLING_BACK,
+        Mode.ROLLED_BACK,
+        Mode.CLOSED,
+    ]
+
+
+def test_every_decision_of_a_recorded_rollout_carries_its_evidence(recorded: list[Line]) -> None:
+    *_, last = states(recorded)
+    assert [entry.verb for entry in last.decisions] == [
+        Verb.PROMOTE,
+        Verb.HALT,
+        Verb.RESUME,
+        Verb.PROMOTE,
+        Verb.ROLLBACK,
+        Verb.CLOSE,
+    ]
+    assert all(entry.card.targets and entry.card.metrics for entry in last.decisions)
+    assert last.decisions[3].override is not None and "bake" in last.decisions[3].override
+
+
+def test_no_moment_of_a_recorded_rollout_is_drift_or_doubt(recorded: list[Line]) -> None:
+    for state in states(recorded):
+        assert all(entry.drift is None for entry in state.targets.values())
+        assert state.in_doubt == ()
+
+
+def test_a_recorded_rollout_is_resumed_from_a_journal_as_it_is_folded_from_its_lines(
+    recorded: list[Line], tmp_path: Path
+) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    for _, event in recorded:
+        if isinstance(event, SourceRead):
+            journal.append_samples("recorded/1", [event])
+        else:
+            journal.append("recorded/1", event)
+    *_, last = states(recorded)
+    assert resumed(journal, "recorded/1", "plan.yaml") == last
+    journal.close()
+
+
+def test_half_a_recorded_rollout_taken_up_later_has_baked_as_much(recorded: list[Line]) -> None:
+    half = [line for line in recorded if line[0] <= 10]
+    *_, state = states(half)
+    later = assess(state, half[-1][1].at + timedelta(hours=1))
+    assert (later.mode, later.baked_s) == (Mode.BAKING, state.baked_s)
+    assert state.baked_s > 0
+
+
+def test_a_recorded_journal_is_written_as_it_was_read(recorded: list[Line]) -> None:
+    bodies = [
+        json.loads(text)["body"] for text in (FOLDER / "rollout_v1.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert [json.loads(encode(event)) for _, event in recorded] == [json.loads(body) for body in bodies]

@@ -1,0 +1,242 @@
+"""The headless verbs: what they do, say, and exit with. In this process; test_cli runs the installed command."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from console.cli import main
+from console.events.kinds import DecisionTaken
+from tests.cli_rig import MANUAL, PLAN, Shell, shell
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def sh(tmp_path: Path, capsys: Capture) -> Shell:
+    return shell(tmp_path, capsys)
+
+
+# -- 0: done -----------------------------------------------------------------------------------------------------------
+
+
+def test_promote_opens_promotes_reads_back_and_says_so(sh: Shell) -> None:
+    assert sh.run("promote") == 0
+    assert sh.out == "five confirmed: stage 1\n"
+    assert sh.err == "warroom: opened one/1: before is what its targets read now\n"
+    assert len(sh.world()) == 1
+
+
+def test_every_stage_until_complete_and_closed(sh: Shell) -> None:
+    codes = [sh.run("promote") for _ in range(3)]
+    beyond = sh.run("promote")
+    said = sh.err
+    assert (codes, beyond) == ([0, 0, 0], 3)
+    assert "the last stage is reached" in said
+    assert sh.run("close") == 0
+    assert sh.kinds()[-1] == "rollout_closed"
+
+
+def test_a_manual_stage_takes_its_word(tmp_path: Path, capsys: Capture) -> None:
+    sh = shell(tmp_path, capsys, MANUAL)
+    sh.run("promote")
+    assert sh.run("promote") == 3
+    assert "by typing 'migrate'" in sh.err
+    assert sh.run("promote", "--confirm", "migrate") == 0
+    assert sh.out == "migrate confirmed: stage 2\n"
+
+
+def test_halt_resume_and_what_a_halt_refuses(sh: Shell) -> None:
+    sh.run("promote")
+    assert (sh.run("halt", "--reason", "lunch"), sh.out) == (0, "halted\n")
+    assert (sh.run("promote"), sh.err) == (3, "promote refused: halted: resume first (u)\n")
+    assert (sh.run("resume"), sh.out) == (0, "resumed\n")
+    assert sh.run("promote") == 0
+
+
+def test_rollback_takes_everything_back_and_waits_for_the_readings(sh: Shell) -> None:
+    sh.run("promote")
+    assert (sh.run("rollback", "--reason", "errors"), sh.out) == (0, "rolled back\n")
+    assert sh.kinds().count("step_done") == 1
+    assert sh.run("close") == 0
+
+
+def test_a_rollback_names_what_is_left_to_do_by_hand_and_confirm_does_it(tmp_path: Path, capsys: Capture) -> None:
+    sh = shell(tmp_path, capsys, MANUAL)
+    sh.run("promote")
+    assert sh.run("rollback") == 0
+    assert sh.out == "rolled back; by hand: tell (warroom confirm PLAN --subject STEP)\n"
+    assert sh.run("confirm", "--subject", "tell") == 0
+    assert sh.run("close") == 0
+    assert (sh.events()[-1].model_dump()["how"]) == "rolled_back"
+
+
+def test_past_a_one_way_stage_a_rollback_takes_its_word(tmp_path: Path, capsys: Capture) -> None:
+    sh = shell(tmp_path, capsys, MANUAL)
+    sh.run("promote")
+    sh.run("promote", "--confirm", "migrate")
+    assert sh.run("rollback") == 3
+    assert "by typing 'rollback'" in sh.err
+    assert sh.run("rollback", "--confirm", "rollback") == 0
+
+
+def test_a_note_opens_a_rollout_if_none_is_open(sh: Shell) -> None:
+    assert (sh.run("note", "--reason", "starting at ten"), sh.out) == (0, "noted\n")
+    assert sh.kinds() == ["rollout_opened", "noted"]
+
+
+def test_an_ambiguous_opening_is_placed(sh: Shell) -> None:
+    sh.edit(PLAN.replace("latency: 0", "latency: 0, opening: {api: 25}"))
+    assert sh.run("promote") == 3
+    assert "stage unknown" in sh.err
+    assert sh.run("place", "--subject", "1", "--reason", "seen in the deploy log") == 0
+    assert sh.run("promote", "--expect-stage", "1") == 0
+    assert sh.out == "half confirmed: stage 2\n"
+
+
+def test_a_drift_and_an_edited_plan_are_accepted(sh: Shell) -> None:
+    sh.run("promote")
+    with next(sh.folder.glob("world-*.jsonl")).open("a") as log:
+        log.write(sh.world()[-1].replace('"percent": 5', '"percent": 30') + "\n")
+    assert (sh.run("promote"), sh.err) == (
+        3,
+        "promote refused: api drifted 5 % -> 30 % by warroom: accept it (a) or undo it\n",
+    )
+    assert sh.run("accept", "--subject", "api") == 0
+    sh.edit(PLAN.replace("{name: half, set: {api: 50}}", "{name: third, set: {api: 33}}"))
+    assert sh.run("promote") == 3
+    assert sh.run("accept", "--subject", "plan") == 0
+    assert (sh.run("promote"), sh.out) == (0, "third confirmed: stage 2\n")
+
+
+# -- 2: usage ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_with_errors_is_two_with_its_lines(sh: Shell) -> None:
+    sh.edit(PLAN.replace("api: 50", "web: 50"))
+    assert sh.run("promote") == 2
+    assert "plan.yaml:8: stages[1].set.web" in sh.err
+
+
+def test_a_backend_that_cannot_be_configured_is_two(sh: Shell) -> None:
+    sh.edit(
+        PLAN.replace("latency: 0", "latency: 0, seed: 1").replace(
+            "}\ntargets", ", b: {adapter: embedded, seed: 2}}\ntargets"
+        )
+    )
+    assert sh.run("promote") == 2
+    assert "seed is 1 for one backend of this world and 2 for another" in sh.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["promote"], ["promote", "p.yaml", "--expect-stage", "one"], ["no-such-verb"], ["halt", "--nonsense"]]
+)
+def test_wrong_arguments_are_two(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+# -- 3: refused --------------------------------------------------------------------------------------------------------
+
+
+def test_a_backend_that_refuses_is_three(sh: Shell) -> None:
+    sh.edit(PLAN.replace("latency: 0", "latency: 0, refuse: [api]"))
+    assert sh.run("promote") == 3
+    assert sh.err.splitlines()[-1] == ("promote: api -> 5 % refused: api may not be changed (simulated refusal)")
+
+
+def test_a_rollback_that_is_refused_is_three_and_says_which_step(sh: Shell) -> None:
+    sh.run("promote")
+    sh.edit(PLAN.replace("latency: 0", "latency: 0, refuse: [api]"))
+    sh.run("accept", "--subject", "plan")
+    assert sh.run("rollback") == 3
+    assert "not rolled back: api-back refused: api may not be changed" in sh.err
+
+
+def test_an_override_needs_a_reason(sh: Shell) -> None:
+    sh.edit(PLAN.replace("{name: five, set: {api: 5}}", "{name: five, set: {api: 5}, bake: 10m}"))
+    sh.run("promote")
+    assert sh.run("promote") == 3
+    assert "override with a reason" in sh.err
+    assert sh.run("promote", "--override") == 3
+    assert "an override needs a reason" in sh.err
+    assert sh.run("promote", "--override", "--reason", "the incident is elsewhere") == 0
+    decided = [event for event in sh.events() if isinstance(event, DecisionTaken)][-1]
+    assert (decided.override or "").startswith("baked 0:0")
+
+
+def test_an_empty_note_is_three(sh: Shell) -> None:
+    assert (sh.run("note"), sh.err) == (3, "note refused: it is empty\n")
+
+
+@pytest.mark.parametrize(
+    ("verb", "more"), [("confirm", ["--subject", "x"]), ("resume", []), ("accept", []), ("place", [])]
+)
+def test_a_verb_without_its_occasion_is_three(sh: Shell, verb: str, more: list[str]) -> None:
+    assert sh.run(verb, *more) == 3
+    assert f"{verb} refused: " in sh.err
+
+
+# -- 4: unknown --------------------------------------------------------------------------------------------------------
+
+
+def test_a_backend_that_does_not_answer_is_four(sh: Shell) -> None:
+    sh.edit(PLAN.replace("latency: 0", "latency: 0, hang: [api]"))
+    assert sh.run("promote") == 4
+    assert "promote: api -> 5 % unknown: no answer within 0.3 s; reading edge to find out" in sh.err
+
+
+def test_a_rollback_without_an_answer_is_four(sh: Shell) -> None:
+    sh.run("promote")
+    sh.edit(PLAN.replace("latency: 0", "latency: 0, hang: [api]"))
+    sh.run("accept", "--subject", "plan")
+    assert sh.run("rollback") == 4
+    assert "not rolled back: api-back in doubt" in sh.err
+
+
+# -- 5: moved ----------------------------------------------------------------------------------------------------------
+
+
+def test_another_stage_than_expected_is_five(sh: Shell) -> None:
+    assert sh.run("promote", "--expect-stage", "0") == 0
+    assert sh.run("promote", "--expect-stage", "0") == 5
+    assert "you saw 0 stages reached, now 1 reached" in sh.err
+    assert len(sh.world()) == 1
+
+
+# -- 6: journal --------------------------------------------------------------------------------------------------------
+
+
+def test_a_journal_that_is_no_database_is_six_for_a_promote(sh: Shell) -> None:
+    sh.journal.write_bytes(b"a letter to mother" * 100)
+    assert sh.run("promote") == 6
+    assert sh.err.startswith(f"warroom: journal {sh.journal}: ")
+    assert sh.world() == []
+
+
+def test_a_journal_that_is_no_database_does_not_stop_a_rollback(tmp_path: Path, capsys: Capture) -> None:
+    sh = shell(tmp_path, capsys, MANUAL.replace("latency: 0", "latency: 0, opening: {api: 30}"))
+    sh.journal.write_bytes(b"a letter to mother" * 100)
+    assert sh.run("rollback") == 0
+    assert sh.out.startswith("rolled back")
+    assert "UNJOURNALED: " in sh.err
+    assert '"percent": 0' in sh.world()[-1]
+
+
+def test_a_journal_that_cannot_be_written_refuses_a_promote_and_lets_a_halt_through(sh: Shell) -> None:
+    sh.run("promote")
+    with closing(sqlite3.connect(sh.journal)) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+        database.commit()
+    assert sh.run("promote") == 3
+    assert "promote refused: journal" in sh.err
+    assert sh.run("halt") == 0
+    assert sh.err.endswith("UNJOURNALED: 1 events were not written down\n")
+
+
+def test_a_journal_url_is_two(sh: Shell) -> None:
+    assert main(["promote", str(sh.plan), "--journal", "postgresql://db/warroom"]) == 2
