@@ -53,8 +53,10 @@ async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterato
             yield Server(f"http://127.0.0.1:{unheard.getsockname()[1]}")
         return
     tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         tasks.add(asyncio.ensure_future(_handle(server, serve, good, reader, writer)))
 
     listener = await asyncio.start_server(accept, "127.0.0.1", 0)
@@ -66,6 +68,9 @@ async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterato
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _handle(

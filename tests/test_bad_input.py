@@ -44,7 +44,7 @@ backends: {edge: {adapter: embedded}}
 targets: {api: {backend: egde}}
 stagse: []
 """
-WIDE = (260, 40)
+WIDE = (340, 40)
 """Room for every source and its reason beside each other."""
 
 

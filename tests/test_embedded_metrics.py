@@ -143,8 +143,9 @@ async def test_the_canary_gets_the_largest_weight_of_any_deploy_target(rig: Rig)
     assert canary / (canary + baseline) == pytest.approx(0.4, abs=0.02)
 
 
-async def test_a_flag_splits_no_traffic(rig: Rig) -> None:
+async def test_a_flag_beside_a_deploy_splits_no_traffic(rig: Rig) -> None:
     backend = rig.connect()
+    await backend.set_weight(CHECKOUT, 0, PERMIT)
     await backend.set_flag(FLAG, Setting(50, on=True), PERMIT)
     rig.clock.step(60)
     assert all(reading.canary is None for reading in (await rig.last(backend, ERRORS, 60)).readings)
@@ -275,3 +276,12 @@ async def test_a_stuck_deploy_that_opened_high_can_be_lowered_in_steps(rig: Rig)
     backend = rig.connect(scenario="stuck_deploy", opening={"checkout": 50})
     await backend.set_weight(CHECKOUT, 25, PERMIT)
     assert (await backend.read_target(CHECKOUT)).percent == 25
+
+
+async def test_a_world_with_flags_alone_is_split_by_them(rig: Rig) -> None:
+    backend = rig.connect()
+    await backend.set_flag(FLAG, Setting(50, on=True), PERMIT)
+    rig.clock.step(60)
+    readings = (await rig.last(backend, ERRORS, 60)).readings
+    canary, baseline = counts(readings, "canary").total, counts(readings, "baseline").total
+    assert canary / (canary + baseline) == pytest.approx(0.5, abs=0.02)

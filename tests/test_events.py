@@ -145,3 +145,10 @@ def test_a_plan_text_is_stored_to_the_letter() -> None:
     event = RolloutOpened(at=AT, plan_digest=PLAN.digest, plan_text="a:\r\n\t'b'\n", readings=(), reached=0)
     again = decode("rollout_opened", encode(event))
     assert isinstance(again, RolloutOpened) and again.plan_text == "a:\r\n\t'b'\n"
+
+
+def test_a_newer_shape_of_a_known_kind_is_kept_and_not_guessed_at() -> None:
+    body = json.dumps({"id": "x", "v": 2, "at": AT.isoformat(), "text": {"lines": ["not", "what", "v1", "says"]}})
+    event = decode("noted", body)
+    assert isinstance(event, Unrecognised)
+    assert event.said_kind == "noted"

@@ -12,10 +12,13 @@ import pytest
 from tests.cli_rig import Shell, shell
 from tests.terminal import READING_S, WARROOM, Terminal, terminal
 
+LEAVE_SCREEN = b"\x1b[?1049l"
+"""DECSET 1049 reset: back from the alternate screen, so the shell's own is seen again (xterm control sequences)."""
+
 TWO = """\
 warroom: 1
 rollout: two
-timing: {poll: 100ms, tick: 1s, read_deadline: 2s, write_deadline: 2s}
+timing: {poll: 100ms, tick: 1s, read_deadline: 2s, write_deadline: 900ms}
 backends: {edge: {adapter: embedded, latency: 400ms}}
 targets:
   api: {backend: edge, kind: deploy}
@@ -33,7 +36,7 @@ def sh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
 
 async def rolling_back(sh: Shell, seat: Terminal) -> None:
     """`r` and enter; the first step's call is in flight."""
-    await seat.until("stage 1/1")
+    await seat.until("COMPLETE")
     await seat.press("r")
     await asyncio.sleep(READING_S)
     await seat.press("enter")
@@ -57,8 +60,11 @@ async def test_a_rollback_under_way_finishes_its_steps_and_then_the_process_ends
 
 
 @pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGTERM])
-async def test_with_nothing_in_flight_the_process_ends_at_once(sh: Shell, signum: int) -> None:
+async def test_with_nothing_in_flight_the_process_ends_at_once_and_puts_the_terminal_back(
+    sh: Shell, signum: int
+) -> None:
     async with terminal([*WARROOM, *sh.arguments("run")]) as seat:
-        await seat.until("stage 1/1")
+        await seat.until("COMPLETE")
         seat.process.send_signal(signum)
         assert await seat.ended(within_s=5.0) == 128 + signum
+        assert LEAVE_SCREEN in bytes(seat.raw)

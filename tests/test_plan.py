@@ -45,7 +45,7 @@ def test_a_whole_plan_is_read_in_the_order_of_the_file() -> None:
 
 def test_targets_know_their_kind_from_their_adapter() -> None:
     targets = plan().targets
-    assert targets["api"].ref == TargetRef("api", "checkout", "canary", "stable")
+    assert targets["api"].ref == TargetRef("api", "checkout", "canary", "stable", kind=Kind.DEPLOY)
     assert (targets["api"].kind, targets["api"].team) == (Kind.DEPLOY, "payments")
     assert (targets["flag"].kind, targets["flag"].ref.name) == (Kind.FLAGS, "new-checkout")
 

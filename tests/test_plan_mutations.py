@@ -101,3 +101,7 @@ def test_any_other_text_anywhere_is_a_plan_or_a_problem(start: int, length: int,
 @settings(max_examples=150, deadline=None)
 def test_any_text_at_all_is_a_plan_or_a_problem(text: str) -> None:
     answers(text)
+
+
+def test_a_format_written_over_two_lines_is_shown_on_one() -> None:
+    answers(CHECKOUT.replace("warroom: 1\n", "warroom: 1\n\n v2\n", 1))

@@ -124,3 +124,11 @@ def test_the_whole_error_is_its_problems_a_line_each() -> None:
         parse(edited(("risk: high", "risk: x"), ("title: C", "titel: C")), "plan.yaml")
     assert str(caught.value).split("\n") == [str(problem) for problem in caught.value.problems]
     assert len(caught.value.problems) == 2
+
+
+def test_a_target_is_set_by_one_rollback_step_only() -> None:
+    (line,) = said(("{id: traffic, set: {api: 0}", "{id: traffic, set: {api: 0, flag: 0}"))
+    first = line_of(CHECKOUT, "id: flag-off")
+    assert line == (
+        f"rollback[1].set.flag: target 'flag' is set by two rollback steps, first on line {first}; set it once"
+    )

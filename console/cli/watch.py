@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -18,7 +19,11 @@ from console.cli.exits import Exit
 from console.cli.paths import connector, journal_path
 
 if TYPE_CHECKING:
+    from console.app import WarRoom
     from console.engine.desk import EngineThread, Set
+
+RESTORE_S = 1.0
+"""How long the screen may take to put the terminal back when the process is told to end."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,8 +116,9 @@ def _show(prepare: Callable[[], Set], title: str) -> int:
 
     desk = EngineThread(prepare)
     app = WarRoom(desk, title=title)
-    _end_with_the_terminal(desk)
+    left = _end_with_the_terminal(desk, app)
     app.run(mouse=False)
+    left.set()
     desk.stop(leave=True)
     if desk.busy():
         print(f"warroom: finishing {desk.busy()}", file=sys.stderr)
@@ -120,15 +126,23 @@ def _show(prepare: Callable[[], Set], title: str) -> int:
     return app.return_code or Exit.OK
 
 
-def _end_with_the_terminal(desk: EngineThread) -> None:
+def _end_with_the_terminal(desk: EngineThread, app: WarRoom) -> threading.Event:
     """SIGHUP and SIGTERM end the engine first (a rollback finishes its automatic steps), then the process.
 
-    The screen is not asked: its loop may be blocked for ever on a terminal that is gone.
+    The screen is asked to put the terminal back, but not waited for: its loop may be blocked for ever on a terminal
+    that is gone. Returns the event that says that it has.
     """
+    left = threading.Event()
+
+    def leave(code: int) -> None:
+        with contextlib.suppress(RuntimeError):  # it is not running, or not any more
+            app.call_from_thread(app.exit, None, code)
 
     def end(signum: int) -> None:
         desk.stop(leave=True)
         desk.join()
+        threading.Thread(target=leave, args=(128 + signum,), name="leave", daemon=True).start()
+        left.wait(RESTORE_S)
         os._exit(128 + signum)
 
     def begin(signum: int, _frame: FrameType | None) -> None:
@@ -136,3 +150,4 @@ def _end_with_the_terminal(desk: EngineThread) -> None:
 
     for signum in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(signum, begin)
+    return left

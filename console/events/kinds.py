@@ -32,6 +32,16 @@ class _Event(BaseModel):
     """Who caused it; None for what the console observed by itself."""
 
 
+class _Shape(BaseModel):
+    """Which shape of its kind a stored event has."""
+
+    v: int = 1
+
+
+VERSION = 1
+"""Newest shape of any kind that this version knows; an event of a newer one is kept as Unrecognised."""
+
+
 class RolloutOpened(_Event):
     """A run of a plan began: what every target read at that moment is what "before" means from now on."""
 
@@ -221,7 +231,7 @@ def decode(kind: str, body: str) -> Event:
         pydantic.ValidationError: a known kind whose body does not fit any version of its shape; an unknown kind whose
             body is not an object with the time at which it was recorded.
     """
-    if kind in KINDS:
+    if kind in KINDS and _Shape.model_validate_json(body).v <= VERSION:
         return _tagged.validate_json(body)
     raw = _foreign.validate_json(body)
     return Unrecognised.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})

@@ -153,6 +153,7 @@ class _Checker:
             for number, node in enumerate(wanted):
                 self._known(node, (*path, "needs", number), "step", ids)
             needs[_text(entry, "id") or ""] = [node.text for node in wanted if node.text in ids]
+        self._undone_once(entries)
         try:
             TopologicalSorter(needs).prepare()
         except CycleError as error:
@@ -160,6 +161,17 @@ class _Checker:
             place, entry = next((path, entry) for path, entry in entries if _text(entry, "id") == chain[0])
             message = f"no order of the steps is possible: {' needs '.join(chain)}"
             self.findings.add(entry.entries["needs"].key_line, (*place, "needs"), message, hint="remove one of them")
+
+    def _undone_once(self, entries: list[tuple[Path, Node]]) -> None:
+        """Two steps that set one target would undo each other for ever."""
+        first: dict[str, int] = {}
+        for path, entry in entries:
+            setting = entry.entries.get("set")
+            for target, node in setting.entries.items() if setting is not None else ():
+                if target in first:
+                    message = f"target {target!r} is set by two rollback steps, first on line {first[target]}"
+                    self.findings.add(node.key_line, (*path, "set", target), message, hint="set it once")
+                first.setdefault(target, node.key_line)
 
     def _acts(self, entry: Node, path: Path, kinds: dict[str, Kind]) -> None:
         """A stage or a step: exactly one of `set` and `manual`, and what it sets."""

@@ -99,8 +99,9 @@ def _check_format(root: Node, findings: Findings) -> None:
     hint = f"write warroom: {FORMAT}"
     if isinstance(node.value, int) and node.value > FORMAT:
         hint = "this plan was written for a newer warroom"
-    message = f"this warroom reads plan format {FORMAT}"
-    raise PlanError([Problem(findings.file, node.line, "warroom", node.shown, message, hint)])
+    only = Findings(findings.file)
+    only.add(node.line, ("warroom",), f"this warroom reads plan format {FORMAT}", found=node.shown, hint=hint)
+    only.raise_if_any()
 
 
 def _validated(root: Node, findings: Findings) -> PlanFile | None:

@@ -16,8 +16,11 @@ async def listening(serve: Serve, at: Path | None = None) -> AsyncIterator[str]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            await serve(reader, writer)
+        try:
+            with contextlib.suppress(ConnectionError):
+                await serve(reader, writer)
+        finally:
+            writer.transport.abort()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(one(reader, writer))
@@ -38,3 +41,4 @@ async def listening(serve: Serve, at: Path | None = None) -> AsyncIterator[str]:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed by the loop's next round
