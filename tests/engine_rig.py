@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,23 @@ stages:
   - {{name: full, set: {{api: 100, page: 100}}}}
 """
 """A deploy and a flag that move together."""
+
+
+MANUAL = f"""\
+warroom: 1
+rollout: manual
+{TIMING}
+backends: {{edge: {{adapter: scripted}}}}
+targets: {{api: {{backend: edge, kind: deploy}}}}
+stages:
+  - {{name: five, set: {{api: 5}}}}
+  - {{name: migrate, manual: "run migration 042", one_way: true}}
+  - {{name: full, set: {{api: 100}}}}
+rollback:
+  - {{id: traffic, set: {{api: 0}}}}
+  - {{id: tell, manual: "say so in #incidents", needs: [traffic]}}
+"""
+"""A stage that only a person can vouch for, past which there is no way back, and a rollback that ends with one."""
 
 
 class Console:
@@ -204,3 +222,12 @@ class Latch:
 
     def open(self) -> None:
         self._open.set()
+
+
+@contextmanager
+def locked(journal: Path) -> Iterator[None]:
+    """Another program holds the journal's write lock."""
+    with closing(sqlite3.connect(journal, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("ROLLBACK")

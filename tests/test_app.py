@@ -273,6 +273,21 @@ async def test_r_confirms_a_manual_step_while_the_rollback_runs() -> None:
         assert (intent.verb, intent.subject) == (Verb.CONFIRM, "tell-data")
 
 
+async def test_r_confirms_a_manual_step_when_nothing_automatic_is_left() -> None:
+    waiting = states.step_states((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
+    async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
+        await table.press("r", "y")
+        assert [(intent.verb, intent.subject) for intent in table.desk.asked] == [(Verb.CONFIRM, "tell-data")]
+
+
+async def test_after_a_crash_r_continues_although_a_manual_step_waits_as_well() -> None:
+    waiting = states.step_states((StepMark.DONE, ""), (StepMark.REQUESTED, ""), (StepMark.WAITING, ""))
+    async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
+        assert "edge-zero UNANSWERED: r continues" in table.words()
+        await table.press("r", "enter")
+        assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]
+
+
 async def test_drift_is_accepted_by_target() -> None:
     async with war_room(states.drifted) as table:
         await table.press("a", "y")

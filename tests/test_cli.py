@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -185,8 +187,11 @@ def test_log_of_what_is_not_there_is_two_and_without_a_journal_six(sh: Shell) ->
 
 def test_a_reader_that_goes_away_is_no_fault(sh: Shell) -> None:
     sh.run("promote")
-    command = f"{COMMAND} {' '.join(sh.arguments('log', '--json'))} | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [str(COMMAND), *sh.arguments("log", "--json")]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -213,7 +218,7 @@ async def test_an_interrupted_promote_is_settled_as_unknown(tmp_path: Path, caps
     sh = shell(tmp_path, capsys, PLAN.replace("latency: 0", "latency: 0, hang: [api]").replace("300ms", "20s"))
     seed(sh)
     running = await begun(sh, "request_made", *sh.arguments("promote"))
-    running.send_signal(2)
+    running.send_signal(signal.SIGINT)
     _, err = await running.communicate()
     settled = [event for event in sh.events() if isinstance(event, RequestSettled)]
     assert running.returncode == 130
@@ -221,14 +226,11 @@ async def test_an_interrupted_promote_is_settled_as_unknown(tmp_path: Path, caps
     assert [(event.outcome, event.reason) for event in settled] == [("unknown", "cut off by the end of the console")]
 
 
-@pytest.mark.parametrize("signum", [1, 15])
-async def test_a_rollback_typed_over_a_line_that_breaks_is_carried_out(
-    tmp_path: Path, capsys: Capture, signum: int
-) -> None:
+async def test_a_rollback_typed_over_a_line_that_breaks_is_carried_out(tmp_path: Path, capsys: Capture) -> None:
     sh = shell(tmp_path, capsys, PLAN.replace("latency: 0", "latency: 200ms"))
     await started(*sh.arguments("promote"))
     running = await begun(sh, "request_made", *sh.arguments("rollback"))
-    running.send_signal(signum)
+    running.send_signal(signal.SIGHUP)
     out, _ = await running.communicate()
     assert (running.returncode, out.decode()) == (0, "rolled back\n")
     assert json.loads(sh.world()[-1])["percent"] == 0.0

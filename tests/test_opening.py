@@ -12,20 +12,8 @@ from console.engine.answer import Result
 from console.events.evidence import Verb
 from console.events.kinds import RolloutOpened
 from console.state.values import Mode
-from tests.engine_rig import ONE, TIMING, TWO, Room, war_room
+from tests.engine_rig import MANUAL, ONE, TWO, Room, war_room
 from tests.scripted_adapter import at_once
-
-MANUAL = f"""\
-warroom: 1
-rollout: manual
-{TIMING}
-backends: {{edge: {{adapter: scripted}}}}
-targets: {{api: {{backend: edge, kind: deploy}}}}
-stages:
-  - {{name: five, set: {{api: 5}}}}
-  - {{name: migrate, manual: "run migration 042", one_way: true}}
-  - {{name: full, set: {{api: 100}}}}
-"""
 
 
 def opening(room: Room) -> RolloutOpened:

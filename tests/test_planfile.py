@@ -61,6 +61,20 @@ async def test_an_accepted_edit_takes_effect_here_in_the_other_console_and_in_th
         assert room.world.writes == ["api 5 %", "api 10 %"]
 
 
+async def test_an_accepted_edit_takes_effect_in_a_console_whose_own_file_was_not_edited(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one = await room.console()
+        room.file = tmp_path / "copy.yaml"
+        edit(room, ONE)
+        two = await room.console()
+        room.file = tmp_path / "plan.yaml"
+        edit(room, LONGER)
+        await one.until(lambda state: state.edited)
+        await one.act(Verb.ACCEPT, subject="plan")
+        state = await two.until(lambda state: len(state.stages) == 4 and state.edited)
+        assert "-  - {name: tenth, set: {api: 10}}" in (state.edited or "")
+
+
 async def test_an_accepted_edit_with_another_backend_is_polled_and_called_there(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(), await room.console()

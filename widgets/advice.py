@@ -67,8 +67,8 @@ _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
     (StepMark.IN_DOUBT, "alarm", "IN DOUBT"),
     (StepMark.REFUSED, "alarm", "REFUSED"),
 )
-_UNANSWERED: tuple[StepMark, Level, str] = (StepMark.REQUESTED, "alarm", "was sent, its answer not seen")
-"""Of a console that vanished: in doubt before it may be called so."""
+_UNANSWERED: tuple[StepMark, Level, str] = (StepMark.REQUESTED, "alarm", "UNANSWERED")
+"""Sent by a console that vanished: not yet in doubt, because its call may still be on the way."""
 
 
 def _step_detail(step: StepState) -> str:

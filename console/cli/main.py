@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return Exit.USAGE
     try:
-        return int(_dispatch(options))
+        code = int(_dispatch(options))
+        sys.stdout.flush()  # here, where a reader that went away is no fault yet, and not when the interpreter ends
+        return code
     except KeyboardInterrupt:
         print("warroom: interrupted", file=sys.stderr)
         return 130

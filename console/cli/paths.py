@@ -29,6 +29,14 @@ def journal_path(given: str | None) -> Path:
     return user_state_path("warroom") / "journal.db"
 
 
+def open_anyhow(path: Path) -> Journal:
+    """The journal at `path`, to be read if it cannot be written, or a stand-in if it cannot be read either."""
+    from console.journal.absent import open_or_absent
+    from console.journal.sqlite import SqliteJournal
+
+    return open_or_absent(connector(path), lambda: SqliteJournal(path, read_only=True))
+
+
 def connector(path: Path) -> Callable[[], Journal]:
     """A function that opens the journal at `path`; it raises Broken."""
 

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
-from console.cli.paths import connector, journal_path
+from console.cli.paths import connector, journal_path, open_anyhow
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import SAFER, Verb
-from console.journal.absent import open_or_absent
 from console.journal.contract import Broken, Journal
 from console.plan.load import load
 from console.plan.nouns import Plan
@@ -43,7 +42,7 @@ def act(options: argparse.Namespace) -> int:
     try:
         path = journal_path(options.journal)
         plan = load(options.plan)
-        journal = open_or_absent(connector(path)) if verb in SAFER else connector(path)()
+        journal = open_anyhow(path) if verb in SAFER else connector(path)()
     except (PlanError, ValueError) as error:
         print(error, file=sys.stderr)
         return Exit.USAGE

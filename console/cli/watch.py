@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
-from console.cli.paths import connector, journal_path
+from console.cli.paths import journal_path, open_anyhow
 
 if TYPE_CHECKING:
     from console.app import WarRoom
@@ -38,12 +38,11 @@ def run(options: argparse.Namespace) -> int:
     def prepare() -> Set:
         from console.engine.clock import SystemClock
         from console.engine.desk import Set
-        from console.journal.absent import open_or_absent
         from console.plan.load import load
         from console.version import version
 
         loaded = load(plan)
-        return Set(loaded, open_or_absent(connector(journal)), SystemClock(), journal.parent, version())
+        return Set(loaded, open_anyhow(journal), SystemClock(), journal.parent, version())
 
     return _show(prepare, str(plan))
 
@@ -62,12 +61,11 @@ def demo(options: argparse.Namespace) -> int:
     def prepare() -> Set:
         from console.engine.clock import FastClock, SystemClock
         from console.engine.desk import Set
-        from console.journal.absent import open_or_absent
         from console.plan.load import load
         from console.version import version
 
         clock = SystemClock() if options.speed == 1.0 else FastClock(options.speed)
-        return Set(load(plan), open_or_absent(connector(journal)), clock, folder, version())
+        return Set(load(plan), open_anyhow(journal), clock, folder, version())
 
     if options.svg is not None:
         return _picture(options, prepare)

@@ -22,6 +22,8 @@ class Forward:
     task: asyncio.Task[Any] | None
     fence: str | None = None
     """Why what has not left may not leave any more; set before the decision that says so is journalled."""
+    cut: bool = False
+    """Its call in flight was cut off."""
 
     def lapsed(self, state: State) -> str | None:
         """Why its unsent calls may not leave any more, or None."""
@@ -50,10 +52,14 @@ class Forwards:
 
     async def cut_off(self, state: State) -> None:
         """Cut off the calls in flight that a rollback, here or in another console, has overtaken."""
-        rollback = _STOPS[Verb.ROLLBACK]
-        tasks = {each.task for each in self._under_way if each.task is not None and each.lapsed(state) == rollback}
-        for task in tasks:
-            task.cancel()
+        tasks: set[asyncio.Task[Any]] = set()
+        for each in self._under_way:
+            if each.task is None or each.lapsed(state) != _STOPS[Verb.ROLLBACK]:
+                continue
+            tasks.add(each.task)
+            if not each.cut:  # once: a second time would cut off the settling of the call
+                each.cut = True
+                each.task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CUT_S)
 

@@ -1,10 +1,12 @@
-"""A journal that could not be opened: reads as empty, refuses every append, and opens the real one once that works.
+"""A journal that could not be opened: refuses every append, and opens the real one once that works.
 
-So that a console still starts, shows UNJOURNALED, and can halt and roll back when its disk is full.
+So that a console still starts, shows UNJOURNALED, and can halt and roll back when its disk is full. What can still be
+read is read, because only the journal knows what "before" was; a journal that cannot be read either is taken for empty.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 from console.events.kinds import Event, SourceRead
@@ -14,14 +16,19 @@ from console.journal.contract import Broken, Decided, Entry, Journal, Run
 class AbsentJournal:
     """Stands in for `connect()`, which raised Broken when it was tried first."""
 
-    def __init__(self, connect: Callable[[], Journal], reason: str) -> None:
+    def __init__(self, connect: Callable[[], Journal], reason: str, readable: Journal | None = None) -> None:
         self._connect = connect
-        self._journal: Journal | None = None
+        self._journal = readable
+        """What is read: nothing, or what can only be read, or the real one."""
+        self._writable = False
         self.reason = reason
 
     def _real(self) -> Journal:
-        if self._journal is None:
-            self._journal = self._connect()
+        if self._journal is None or not self._writable:
+            before, self._journal = self._journal, self._connect()
+            self._writable = True
+            if before is not None:
+                before.close()
         return self._journal
 
     def append(self, rollout: str, event: Event) -> int:
@@ -53,9 +60,13 @@ class AbsentJournal:
             self._journal.close()
 
 
-def open_or_absent(connect: Callable[[], Journal]) -> Journal:
-    """The journal, or its stand-in when it cannot be opened."""
+def open_or_absent(connect: Callable[[], Journal], read: Callable[[], Journal] | None = None) -> Journal:
+    """The journal, or its stand-in when it cannot be opened; `read` opens it without writing a byte."""
     try:
         return connect()
     except Broken as error:
-        return AbsentJournal(connect, str(error))
+        readable = None
+        if read is not None:
+            with contextlib.suppress(Broken):
+                readable = read()
+        return AbsentJournal(connect, str(error), readable)

@@ -52,13 +52,33 @@ def _plain(method: Callable[Concatenate[SqliteJournal, _P], _T], /) -> Callable[
 class SqliteJournal:
     """A Journal in the file `path`, made with its directory if it is not there.
 
+    Args:
+        path: the file.
+        read_only: write not a byte, not even beside it; for a journal that cannot be written. Appending raises Broken.
+
     Raises:
         Broken: the file cannot be made, opened or migrated.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._open()
+        if read_only:
+            self._open_to_read()
+        else:
+            self._open()
+
+    @_plain
+    def _open_to_read(self) -> None:
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
+        try:
+            connection = _readable(uri)
+        except sqlite3.OperationalError:
+            wal = self.path.with_name(f"{self.path.name}-wal")
+            if wal.exists() and wal.stat().st_size > 0:
+                raise
+            # Nobody has it open, so all of it is in the file itself, and no lock is needed to read it as it lies.
+            connection = _readable(f"{uri}&immutable=1")
+        self._db = Database(connection, execute_plugins=False)
 
     @_plain
     def _open(self) -> None:
@@ -206,6 +226,17 @@ class SqliteJournal:
     @_plain
     def close(self) -> None:
         self._db.conn.close()
+
+
+def _readable(uri: str) -> sqlite3.Connection:
+    """A connection of which one read has succeeded. Raises sqlite3.Error."""
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _to_wal(connection: sqlite3.Connection) -> None:
