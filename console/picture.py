@@ -13,7 +13,7 @@ from collections.abc import Callable
 from textual.pilot import Pilot
 
 from console.app import WarRoom
-from console.engine.desk import EngineThread
+from console.engine.thread import EngineThread
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.state.gates import gates

@@ -6,7 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from adapters.contract import Outcome, Rejected, Setting, TargetReading, Unreachable
+from console.engine import rollback as rollback_module
 from console.engine.answer import Result
 from console.events.evidence import Card, Verb
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, StepDone, TargetObserved
@@ -236,6 +239,20 @@ async def test_a_manual_step_waits_for_its_person_and_then_it_is_rolled_back(tmp
         answer = await console.act(Verb.CONFIRM, subject="tell", typed="tell")
         assert answer.result is Result.ACCEPTED
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+
+
+async def test_a_confirmed_step_is_looked_at_at_once_so_that_nobody_who_leaves_is_asked_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, STEPS) as room:
+        await exposed(room)
+        console = await room.console()
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda state: state.checklist[1].mark is StepMark.DONE and not state.running)
+        monkeypatch.setattr(rollback_module, "BEAT_S", 60.0)
+        await asyncio.sleep(0.2)  # the runner begins a pause longer than the test's patience
+        await console.act(Verb.CONFIRM, subject="tell")
+        await console.until(lambda _state: console.engine.busy() is None)
 
 
 async def test_a_rollback_goes_on_while_the_targets_teams_other_console_confirms(tmp_path: Path) -> None:

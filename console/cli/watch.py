@@ -20,7 +20,7 @@ from console.cli.paths import journal_path, open_anyhow
 
 if TYPE_CHECKING:
     from console.app import WarRoom
-    from console.engine.desk import EngineThread, Set
+    from console.engine.thread import EngineThread, Set
 
 RESTORE_S = 1.0
 """How long the screen may take to put the terminal back when the process is told to end."""
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
     def prepare() -> Set:
         from console.engine.clock import SystemClock
-        from console.engine.desk import Set
+        from console.engine.thread import Set
         from console.plan.load import load
         from console.version import version
 
@@ -60,7 +60,7 @@ def demo(options: argparse.Namespace) -> int:
 
     def prepare() -> Set:
         from console.engine.clock import FastClock, SystemClock
-        from console.engine.desk import Set
+        from console.engine.thread import Set
         from console.plan.load import load
         from console.version import version
 
@@ -79,7 +79,7 @@ def _picture(options: argparse.Namespace, prepare: Callable[[], Set]) -> int:
     """The demo's screen at a moment, written to a file."""
     import asyncio
 
-    from console.engine.desk import EngineThread
+    from console.engine.thread import EngineThread
     from console.picture import NoMoment, take
 
     desk = EngineThread(prepare)
@@ -110,7 +110,7 @@ def _show(prepare: Callable[[], Set], title: str) -> int:
         print(reason, file=sys.stderr)
         return Exit.USAGE
     from console.app import WarRoom
-    from console.engine.desk import EngineThread
+    from console.engine.thread import EngineThread
 
     desk = EngineThread(prepare)
     app = WarRoom(desk, title=title)

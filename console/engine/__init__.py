@@ -1,4 +1,4 @@
 """The loop that owns state: pollers, actions, the checklist runner, the journal's writer. Knows nothing of Textual.
 
-`engine` puts it together, `desk` runs it in a thread of its own for a screen; a headless verb awaits it directly.
+`engine` puts it together, `thread` runs it in a thread of its own for a screen; a headless verb awaits it directly.
 """

@@ -1,6 +1,6 @@
 """The engine: one rollout, opened or joined, polled, judged, acted upon, until it is told to stop.
 
-A screen runs it in a thread of its own (`desk`), a headless verb awaits it. It publishes frozen States through
+A screen runs it in a thread of its own (`thread`), a headless verb awaits it. It publishes frozen States through
 `on_state`, which must not block.
 """
 

@@ -55,6 +55,8 @@ class Runner:
         self.idle = asyncio.Event()
         """Set while there is nothing left that the runner can do by itself."""
         self.idle.set()
+        self._asked = asyncio.Event()
+        """Set when a person did something: the runner looks again before its pause is over."""
 
     def start(self, decision: DecisionTaken) -> None:
         """Begin, or go on under a new decision: what was tried and failed is tried again, what is in flight is not."""
@@ -68,6 +70,7 @@ class Runner:
             return
         self.idle.clear()
         self._record.replace(running=True)
+        self._asked.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(self._decision), name="rollback")
 
@@ -89,11 +92,20 @@ class Runner:
                 self._set_idle(not self._pending(decision.at))
                 if self._pending(decision.at):
                     self._hurry(None)
-                await self._clock.sleep(BEAT_S if self._pending(decision.at) else 4 * BEAT_S)
+                await self._pause(BEAT_S if self._pending(decision.at) else 4 * BEAT_S)
         except Exception as error:  # the last net: a rollback that stops half way must not look as if it ran
             self._record.replace(fault=f"rollback: {type(error).__name__}: {clean(error)}; r continues")
         finally:
             self._set_idle(True)
+
+    async def _pause(self, seconds: float) -> None:
+        waiting = {asyncio.ensure_future(self._asked.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            self._asked.clear()
 
     def _set_idle(self, idle: bool) -> None:
         if idle != self.idle.is_set() or self._record.state.running is idle:

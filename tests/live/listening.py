@@ -13,19 +13,19 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @contextlib.asynccontextmanager
 async def listening(serve: Serve, at: Path | None = None) -> AsyncIterator[str]:
     """Serve every connection to the socket file `at`, or to a free loopback port; yields its path or "host:port"."""
-    tasks: set[asyncio.Task[None]] = set()
+    open_now: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(ConnectionError):
-                await serve(reader, writer)
-        finally:
-            writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await serve(reader, writer)
+
+    def over(task: asyncio.Task[None]) -> None:
+        open_now.pop(task).transport.abort()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(one(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        open_now[task] = writer
+        task.add_done_callback(over)
 
     if at is not None:
         server: asyncio.Server = await asyncio.start_unix_server(accept, at)
@@ -37,7 +37,7 @@ async def listening(serve: Serve, at: Path | None = None) -> AsyncIterator[str]:
         yield where
     finally:
         server.close()
-        ending = tuple(tasks)
+        ending = tuple(open_now)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)

@@ -13,11 +13,11 @@ import pytest
 
 from adapters import registry
 from console.desk import Desk
-from console.engine import desk as desk_module
 from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
+from console.engine import thread as engine_thread
 from console.engine.clock import SystemClock
-from console.engine.desk import EngineThread, Set
+from console.engine.thread import EngineThread, Set
 from console.events.evidence import Verb
 from console.journal.absent import open_or_absent
 from console.journal.sqlite import SqliteJournal
@@ -134,7 +134,7 @@ def test_a_refusal_is_answered_with_one_line_once(tmp_path: Path) -> None:
 def test_a_full_inbox_refuses_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with seat(tmp_path) as seated:
         seated.until(lambda state: state.as_of is not None)
-        monkeypatch.setattr(desk_module, "INBOX", 0)
+        monkeypatch.setattr(engine_thread, "INBOX", 0)
         assert seated.ask(Verb.HALT) is False
 
 
