@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.events.evidence import Verb
-from console.events.kinds import Noted, SourceFailed, decode, encode
+from console.events.kinds import Noted, SourceFailed, SourceRead, decode, encode
 from console.state.assess import assess
 from console.state.samples import stale_part
 from console.state.values import Mode
@@ -82,7 +82,7 @@ def test_targets_that_are_not_read_any_more_stop_the_clock() -> None:
     told.wait(20).tell(SourceFailed(at=told.at, source="edge-lb", reason="no answer"))
     assert (told.state.baked_s, stale_part(told.seen, told.at)) == (
         baking().state.baked_s,
-        "edge was last read 20 s ago",
+        "STALE: edge was last read 20 s ago",
     )
 
 
@@ -152,3 +152,11 @@ def test_any_history_read_back_from_storage_makes_the_same_state(data: st.DataOb
         else:
             again.tell(event)
     assert again.state == told.state
+
+
+def test_the_clock_waits_for_the_first_samples_of_the_canary_and_says_so() -> None:
+    told = Story().open()
+    told.tell(SourceRead(at=told.at, source="edge-lb", targets=tuple(told.state.targets)))
+    told.promote()
+    assert told.state.reached == 1
+    assert stale_part(told.seen, told.at) == "waiting: no samples of errors in this stage yet"

@@ -75,10 +75,20 @@ def test_what_brings_a_target_back_to_its_opening(
     assert before(opening, kind) == setting
 
 
-def test_a_rollback_begins_with_automatic_steps_pending_and_manual_ones_waiting() -> None:
+def test_a_rollback_begins_with_every_step_pending_that_needs_another() -> None:
     story, _ = begun()
-    assert story.marks() == [StepMark.PENDING, StepMark.PENDING, StepMark.WAITING]
+    assert story.marks() == [StepMark.PENDING, StepMark.PENDING, StepMark.PENDING]
     assert story.state.mode is Mode.ROLLING_BACK
+
+
+def test_a_manual_step_is_a_persons_turn_once_what_it_needs_reads_back_and_not_before() -> None:
+    story, decision = begun()
+    story.settle(story.send(decision, EDGE, Setting(0), "edge-zero"))
+    assert story.marks()[2] is StepMark.PENDING
+    story.observe(EDGE, 0)
+    assert story.marks()[1:] == [StepMark.HOLDING, StepMark.WAITING]
+    story.observe(EDGE, 5)
+    assert story.marks()[1:] == [StepMark.RELAPSED, StepMark.PENDING]
 
 
 def test_a_sent_step_is_requested_until_its_target_reads_back() -> None:
@@ -184,7 +194,7 @@ def test_going_on_keeps_done_and_holding_steps_and_makes_every_other_pending() -
     story.observe(FLAG, 0)
     story.settle(story.send(decision, EDGE, Setting(0), "edge-zero"), REFUSED, "503")
     story.decide(Verb.ROLLBACK)
-    assert story.marks() == [StepMark.HOLDING, StepMark.PENDING, StepMark.WAITING]
+    assert story.marks() == [StepMark.HOLDING, StepMark.PENDING, StepMark.PENDING]
 
 
 def test_the_late_answer_to_a_call_of_the_rollback_before_does_not_mark_a_step_of_this_one() -> None:
@@ -233,7 +243,7 @@ def test_after_a_restart_a_rollback_shows_its_marks_and_can_go_on() -> None:
     again = Story()
     for event in story.events:
         again.tell(event)
-    assert again.marks() == [StepMark.HOLDING, StepMark.REQUESTED, StepMark.WAITING]
+    assert again.marks() == [StepMark.HOLDING, StepMark.REQUESTED, StepMark.PENDING]
     assert (again.state.running, why_not(again.state, Verb.ROLLBACK)) == (False, None)
 
 

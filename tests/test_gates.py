@@ -272,6 +272,8 @@ def test_only_a_waiting_manual_step_is_confirmed() -> None:
     story = watching()
     assert why_not(story.seen, Verb.CONFIRM) == "no manual step is waiting"
     story.decide(Verb.ROLLBACK)
+    assert why_not(story.seen, Verb.CONFIRM) == "no manual step is waiting"
+    story.observe(EDGE, 0)
     assert why_not(story.seen, Verb.CONFIRM) is None
 
 
@@ -325,6 +327,8 @@ def test_what_drifted_and_what_waits_are_the_only_fit_subjects() -> None:
     assert unfit(drifted, Verb.ACCEPT, FLAG) == "say what to accept: edge"
     story = watching()
     story.decide(Verb.ROLLBACK)
+    assert unfit(story.state, Verb.CONFIRM, "tell-data") == "say which manual step: none waits"
+    story.observe(EDGE, 0)
     assert unfit(story.state, Verb.CONFIRM, "tell-data") is None
     assert unfit(story.state, Verb.CONFIRM, "edge-zero") == "say which manual step: tell-data"
 

@@ -309,6 +309,22 @@ def test_what_the_ages_of_both_arms_make_of_a_healthy_metric(
     assert reason in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("canary", "stage_began", "state"),
+    [
+        (None, 10, UNSURE),
+        (500, 30, UNSURE),
+        (None, 31, NO_DATA),
+        (31, 40, NO_DATA),
+    ],
+)
+def test_a_canary_has_a_moment_to_say_its_first_word_in_a_stage(
+    canary: float | None, stage_began: float, state: VerdictState
+) -> None:
+    verdict = judge(ERRORS, [], replace(FLOWING, canary_at=at(canary), since=at(stage_began)))
+    assert verdict.state is state
+
+
 def test_alone_only_the_canary_is_watched() -> None:
     alone = replace(FLOWING, alone=True, baseline_at=at(1))
     assert judge(ERRORS, HEALTHY, replace(alone, canary_at=at(90))).reason == "newest sample 90 s old, limit 30 s"

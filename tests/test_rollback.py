@@ -320,7 +320,7 @@ async def test_after_a_crash_in_mid_rollback_nothing_is_sent_until_told_and_done
         polled = len(room.world.reads)
         state = await console.until(lambda _state: len(room.world.reads) > polled + 6)
         assert (state.mode, state.running) == (Mode.ROLLING_BACK, False)
-        assert marks(state) == ["flag-off done", "traffic requested", "tell waiting"]
+        assert marks(state) == ["flag-off done", "traffic requested", "tell pending"]
         assert [request.asks for request in state.in_flight] == ["api -> 0 %"]
         assert room.world.writes == sent
 

@@ -18,7 +18,7 @@ from console.engine.record import Record
 from console.engine.requests import Requests
 from console.events.kinds import DecisionTaken, StepDone
 from console.plan.nouns import Target
-from console.state.checklist import reads_back
+from console.state.checklist import needs_met, reads_back
 from console.state.values import StepMark, StepState
 
 CHECK_S = 1.0
@@ -115,11 +115,10 @@ class Runner:
     def _next_to_send(self) -> StepState | None:
         """The first automatic step that may and must be sent now."""
         state = self._record.state
-        marks = {entry.step.id: entry.mark for entry in state.checklist}
         for entry in state.checklist:
             if entry.step.manual is not None or reads_back(entry, state):
                 continue
-            if any(marks.get(need) not in (StepMark.DONE, StepMark.HOLDING) for need in entry.step.needs):
+            if not needs_met(entry.step, state.checklist):
                 continue
             if entry.mark is StepMark.RELAPSED and entry.step.id not in self._resent:
                 self._resent.add(entry.step.id)

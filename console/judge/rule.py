@@ -25,6 +25,8 @@ class Circumstances:
     canary_at: datetime | None
     baseline_at: datetime | None
     """Newest sample's own time, per arm."""
+    since: datetime | None = None
+    """When the stage was confirmed: its first samples need a moment to arrive."""
     min_requests: int = 0
     partial: str | None = None
     problem: str | None = None
@@ -64,12 +66,21 @@ def _age(at: datetime | None, now: datetime) -> float | None:
     return None if at is None else max(0.0, (now - at).total_seconds())
 
 
+def _had_its_time(metric: Metric, here: Circumstances) -> bool:
+    """Whether the canary has spoken in this stage, or has had as long as a sample may be old to do so."""
+    if here.since is None or (here.canary_at is not None and here.canary_at >= here.since):
+        return True
+    return (here.now - here.since).total_seconds() > metric.stale_after_s
+
+
 def _silence(
     metric: Metric, here: Circumstances, ages: dict[str, float | None], watched: Sequence[str]
 ) -> tuple[VerdictState, str] | None:
     silent = [arm for arm in watched if (age := ages[arm]) is None or age > metric.stale_after_s]
     if not silent:
         return None
+    if silent == ["canary"] and not _had_its_time(metric, here):
+        return VerdictState.UNSURE, "waiting for the canary's first samples of this stage"
     if len(silent) < len(watched):
         age = ages[silent[0]]
         since = "has no data" if age is None else f"silent for {age:.0f} s"

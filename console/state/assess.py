@@ -38,6 +38,7 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
             now=now,
             exposed=exposed(state),
             alone=alone(state),
+            since=state.stage_since,
             canary_at=entry.canary_at,
             baseline_at=entry.baseline_at,
             min_requests=stage.stage.min_requests if stage is not None and critical else 0,

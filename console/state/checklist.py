@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from adapters.contract import Kind, Setting, TargetReading
 from console.plan.nouns import Plan, Step
-from console.state.values import State, StepState, TargetState
+from console.state.values import State, StepMark, StepState, TargetState
 
 
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
@@ -38,6 +39,23 @@ def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
     if opening.percent is None or opening.problem is not None:
         return None
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
+
+
+def needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:
+    """Whether everything a step needs reads as rolled back, or was confirmed by hand."""
+    met = {entry.step.id for entry in steps if entry.mark in (StepMark.DONE, StepMark.HOLDING)}
+    return met.issuperset(step.needs)
+
+
+def turned(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
+    """The checklist with every manual step that is not done waiting for a person once its needs are met, not before."""
+    marks = {True: StepMark.WAITING, False: StepMark.PENDING}
+    return tuple(
+        replace(entry, mark=marks[needs_met(entry.step, steps)])
+        if entry.step.manual is not None and entry.mark is not StepMark.DONE
+        else entry
+        for entry in steps
+    )
 
 
 def reads_back(step: StepState, state: State) -> bool:

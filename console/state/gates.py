@@ -151,7 +151,7 @@ def _evidence(state: State) -> list[Gate]:
     if state.as_of is None:
         return [Gate("fresh", ok=False, why="nothing was judged yet", hard=False)]
     stale = stale_part(state, state.as_of)
-    found.append(_gate("fresh", stale is None, "all data fresh", f"STALE: {stale}", hard=False))
+    found.append(_gate("fresh", stale is None, "all data fresh", stale or "", hard=False))
     for name, source in state.sources.items():
         if source.failed_since is not None:
             found.append(Gate("source", ok=False, why=f"{name} fails: {source.reason}", hard=False))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
+from console.plan.nouns import Metric
 from console.state.values import MetricState, Mode, State
 
 if TYPE_CHECKING:
@@ -87,18 +88,27 @@ def fresh(state: State, at: datetime) -> bool:
 
 
 def stale_part(state: State, at: datetime) -> str | None:
-    """The first thing that is not fresh, in words; None when all is."""
+    """The first thing that is not fresh, in words ("STALE: ..", "waiting: .."); None when all is."""
     patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
     for name, target in state.targets.items():
         if target.read_at is None:
-            return f"{name} has not been read"
+            return f"waiting: {name} has not been read"
         if (age := (at - target.read_at).total_seconds()) > patience:
-            return f"{name} was last read {age:.0f} s ago"
+            return f"STALE: {name} was last read {age:.0f} s ago"
     for metric in state.plan.critical:
         entry = state.metrics[metric.name]
         newest = entry.canary_at if state.exposing else entry.baseline_at
-        if newest is None:
-            return f"{metric.name} has no data"
-        if (age := (at - newest).total_seconds()) > metric.stale_after_s:
-            return f"{metric.name}'s newest sample is {age:.0f} s old"
+        silent_s = None if newest is None else (at - newest).total_seconds()
+        if silent_s is not None and silent_s <= metric.stale_after_s:
+            continue
+        if _first_samples_due(state, metric, at):
+            return f"waiting: no samples of {metric.name} in this stage yet"
+        how = "has no data" if silent_s is None else f"has a newest sample {silent_s:.0f} s old"
+        return f"STALE: {metric.name} {how}"
     return None
+
+
+def _first_samples_due(state: State, metric: Metric, at: datetime) -> bool:
+    """Whether the stage is so young that the canary's first samples of it may still be on their way."""
+    since = state.stage_since
+    return state.exposing and since is not None and (at - since).total_seconds() <= metric.stale_after_s

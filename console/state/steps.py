@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
-from console.state.checklist import reads_back
+from console.state.checklist import reads_back, turned
 from console.state.values import RequestState, State, StepMark, StepState
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ def rollback_begun(state: State, event: DecisionTaken) -> State:
         if entry.mark is StepMark.DONE or (entry.mark is StepMark.HOLDING and state.rollback is not None):
             steps.append(entry)
             continue
-        mark = StepMark.WAITING if entry.step.manual is not None else StepMark.PENDING
-        steps.append(replace(entry, mark=mark, since=event.at, detail=entry.step.manual or ""))
+        steps.append(replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or ""))
     done = event.at if steps and all(entry.mark is StepMark.DONE for entry in steps) else None
-    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=tuple(steps))
+    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=turned(tuple(steps)))
 
 
 def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0) -> State:
@@ -37,7 +36,7 @@ def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: st
         for entry in state.checklist
     )
     done = at if steps and all(entry.mark is StepMark.DONE for entry in steps) else None
-    return replace(state, checklist=steps, rolled_back_at=state.rolled_back_at or done)
+    return replace(state, checklist=turned(steps), rolled_back_at=state.rolled_back_at or done)
 
 
 def step_requested(state: State, event: RequestMade) -> State:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
-from console.state.checklist import checklist_of, reads_back
+from console.state.checklist import checklist_of, reads_back, turned
 from console.state.values import (
     Drift,
     NoteState,
@@ -66,7 +66,8 @@ def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteSta
     entry, line = _judge_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
-        state = replace(state, checklist=tuple(_step_after(step, state, reading, event.at) for step in state.checklist))
+        steps = tuple(_step_after(step, state, reading, event.at) for step in state.checklist)
+        state = replace(state, checklist=turned(steps))
         if any(step.mark is not StepMark.DONE for step in state.checklist):
             state = replace(state, rolled_back_at=None)
     return state, line
