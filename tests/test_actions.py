@@ -10,6 +10,7 @@ import pytest
 from adapters.contract import Phase, Rejected
 from console.engine.answer import Result
 from console.events.evidence import Verb
+from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import Mode
 from tests.engine_rig import MANUAL, ONE, TWO, Latch, war_room
@@ -209,3 +210,16 @@ async def test_an_intent_that_fails_inside_is_answered_and_shown_as_a_fault(tmp_
         answer = await console.engine.act(Intent(None, text="x"))
         assert answer.result is Result.UNKNOWN
         assert console.state.fault == "note: internal error: RuntimeError: a bug of ours"
+
+
+async def test_only_the_drift_that_was_on_the_card_is_accepted(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        await console.promoted(1)
+        room.world.move("api", 20)
+        drifted = await console.until(lambda state: state.targets["api"].drift)
+        seen = card_for(drifted, Verb.ACCEPT, "api")
+        room.world.move("api", 50)
+        await console.until(lambda state: str(state.targets["api"].reading) == "50 %")
+        answer = await console.engine.act(Intent(Verb.ACCEPT, seen, subject="api"))
+        assert answer.line == "accept refused: api moved again: you saw 20 %, it reads 50 %"

@@ -21,4 +21,4 @@ class Exit(IntEnum):
     MOVED = 5
     """Somebody else moved the rollout first."""
     JOURNAL = 6
-    """The journal cannot be read or written."""
+    """The journal cannot be read or written; what was done all the same is said."""

@@ -46,9 +46,9 @@ def _dispatch(options: argparse.Namespace) -> int:
 
         return check.check(options)
     if command in ("status", "log"):
-        from console.cli import show
+        from console.cli import log, show
 
-        return show.status(options) if command == "status" else show.log(options)
+        return show.status(options) if command == "status" else log.log(options)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -89,10 +89,10 @@ class _Version(argparse.Action):
 _Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def _journal(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--journal", metavar="PATH", help="SQLite file (default: $WARROOM_JOURNAL, else in your state directory)"
-    )
+def _journal(
+    parser: argparse.ArgumentParser, default: str = "$WARROOM_JOURNAL, else journal.db in your state directory"
+) -> None:
+    parser.add_argument("--journal", metavar="PATH", help=f"SQLite file (default: {default})")
 
 
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
@@ -118,7 +118,7 @@ def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
         help=f"what the picture shows: {', '.join(MOMENTS)} (default: failing)",
     )
     demo.add_argument("--size", default="100x30", type=_size, metavar="WxH", help="of the picture (default: 100x30)")
-    _journal(demo)
+    _journal(demo, "one of its own in a temporary directory")
 
 
 def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
@@ -128,9 +128,9 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")
     _journal(status)
-    log = commands.add_parser("log", help="decisions: who, when, why, on which evidence")  # type: ignore[attr-defined]
+    log = commands.add_parser("log", help="decisions and notes: who, when, why, on which evidence")  # type: ignore[attr-defined]
     log.add_argument(
-        "which", nargs="?", metavar="ROLLOUT|DECISION", help="one rollout, or one decision with its evidence"
+        "which", nargs="?", metavar="PLAN-NAME|ROLLOUT|DECISION", help="a plan's rollouts, one rollout, or one decision with its evidence"
     )
     log.add_argument("--json", action="store_true", help="as JSON Lines")
     _journal(log)
@@ -142,7 +142,7 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         parser.add_argument("plan", metavar="PLAN", type=Path)
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
-            "--expect-stage", type=int, metavar="N", help="refuse unless N stages are reached (0: none)"
+            "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
         )
         parser.add_argument("--override", action="store_true", help="although a gate is closed; needs --reason")
         parser.add_argument("--confirm", default="", metavar="WORD", help="the word a manual or one-way step asks for")
@@ -175,6 +175,12 @@ def _speed(text: str) -> float:
     if not 0.1 <= speed <= 100:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.1 to 100")
     return speed
+
+
+def _stage(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of stages: 0, 1, 2, ..")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -15,8 +15,11 @@ def journal_path(given: str | None) -> Path:
     """--journal, else $WARROOM_JOURNAL, else journal.db in the user's state directory.
 
     Raises:
-        ValueError: a URL; only SQLite files are journals in this version. One plain line.
+        ValueError: an empty --journal (a shell variable that is not set must not mean another journal), or a URL:
+            only SQLite files are journals in this version. One plain line.
     """
+    if given is not None and not given.strip():
+        raise ValueError("--journal is empty: give a path, or leave it out")
     chosen = given or os.environ.get("WARROOM_JOURNAL")
     if chosen:
         if "://" in chosen:

@@ -51,7 +51,7 @@ def demo(options: argparse.Namespace) -> int:
     """`warroom demo`: the demo plan on the embedded world, in a journal of its own unless one is given."""
     folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
     try:
-        journal = journal_path(options.journal) if options.journal else folder / "journal.db"
+        journal = folder / "journal.db" if options.journal is None else journal_path(options.journal)
     except ValueError as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE

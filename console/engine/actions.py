@@ -97,6 +97,8 @@ class Actions:
             return None
         if (wrong := unfit(state, intent.verb, intent.subject)) is not None:
             return wrong
+        if intent.verb is Verb.ACCEPT and (again := _moved_again(state, intent)) is not None:
+            return again
         plan = intent.verb is Verb.ACCEPT and intent.subject == "plan"
         return state.edited if plan and self._edited_plan() is None else None
 
@@ -253,11 +255,28 @@ class Actions:
         return Answer(Result.ACCEPTED, "; ".join(["resumed", *lines]))
 
 
+def _moved_again(state: State, intent: Intent) -> str | None:
+    """Why a drift that was seen is not the one that stands: only what was on the card is accepted."""
+    if intent.card is None:
+        return None
+    seen, reads = (
+        next((entry.reads for entry in card.targets if entry.target == intent.subject), None)
+        for card in (intent.card, card_for(state, Verb.ACCEPT))
+    )
+    return None if seen == reads else f"{intent.subject} moved again: you saw {seen}, it reads {reads}"
+
+
 def _moved(state: State, intent: Intent | None) -> str | None:
     """Who moved the rollout since the intent's author looked, and the difference; None if nobody did."""
     if intent is not None and intent.move in (None, state.move) and intent.stage in (None, state.reached):
         return None
     last = next((entry for entry in reversed(state.decisions) if entry.verb is Verb.PROMOTE), None)
-    by = f" by {last.who.user}" if last is not None and last.who is not None else ""
-    seen = "" if intent is None or intent.stage is None else f": you saw {intent.stage} stages reached"
-    return f"promote refused: moved{by}{seen}, now {state.reached} reached, move {state.move}; look again"
+    said = ["promote refused: moved"]
+    if last is not None:
+        by = f" by {last.who.user}@{last.who.host} pid {last.who.pid}" if last.who is not None else ""
+        became = "is under way" if last.id == state.promoting else last.outcome
+        said = [f"{said[0]}{by}: promote to {last.card.stage_to} {became}"]
+    if intent is not None and intent.stage is not None:
+        said.append(f"you saw {intent.stage} stages reached")
+    reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
+    return "; ".join([*said, f"now {reached}", "look again"])

@@ -17,6 +17,8 @@ class Result(StrEnum):
     """A call's outcome is unknown; a read will tell."""
     MOVED = "moved"
     """Somebody else moved the rollout first."""
+    UNJOURNALED = "unjournaled"
+    """The journal could not be read or written; the line says what was done all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,11 @@ class AbsentJournal:
         self._writable = False
         self.reason = reason
 
+    @property
+    def unread(self) -> str | None:
+        """Why nothing at all can be read; None if something can be."""
+        return self.reason if self._journal is None else None
+
     def _real(self) -> Journal:
         if self._journal is None or not self._writable:
             before, self._journal = self._journal, self._connect()

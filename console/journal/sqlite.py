@@ -62,6 +62,8 @@ class SqliteJournal:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that is open; None while nothing may be written."""
         if read_only:
             self._open_to_read()
         else:
@@ -92,6 +94,7 @@ class SqliteJournal:
             self._db = Database(connection, execute_plugins=False)
             if schema.pending(self._db):
                 self._migrate()
+            self._file = _identity(self.path)
         except BaseException:
             connection.close()
             raise
@@ -107,8 +110,14 @@ class SqliteJournal:
             raise
         connection.execute("COMMIT")
 
+    def _check_file(self) -> None:
+        """Raise Broken if what is at the path is not what is open: SQLite would go on writing where nobody looks."""
+        if self._file is not None and _identity(self.path) != self._file:
+            raise Broken(f"journal {self.path} was removed or replaced while open; put it back, or start again")
+
     @_plain
     def append(self, rollout: str, event: Event) -> int:
+        self._check_file()
         connection = self._db.conn
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -138,6 +147,7 @@ class SqliteJournal:
 
     @_plain
     def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
+        self._check_file()
         connection = self._db.conn
         connection.execute("PRAGMA synchronous = NORMAL")  # samples may be lost in a power cut; events may not
         try:
@@ -237,6 +247,15 @@ def _readable(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _to_wal(connection: sqlite3.Connection) -> None:
