@@ -36,6 +36,7 @@ from widgets.header import HeaderLine, where
 from widgets.keys import KEYS, Key, KeyLine, impossible
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
+from widgets.now import NowLine
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
@@ -48,7 +49,7 @@ Answer = TypeVar("Answer")
 PaneType = TypeVar("PaneType", bound=Pane)
 
 PULL_S = 0.25
-_PANES = 8
+_PANES = 9
 """How many panes `compose` makes; with fewer, the screen does not stand."""
 _CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
 """Their card opens although a hard gate is closed and says which; a toast would only lie on top of it."""
@@ -82,6 +83,7 @@ class WarRoom(App[int]):
         yield HeaderLine().data_bind(WarRoom.state)
         yield AnswerLine().data_bind(WarRoom.state)
         yield MetricsPane().data_bind(WarRoom.state)
+        yield NowLine().data_bind(WarRoom.state)
         with Horizontal(id="middle"):
             yield Timeline().data_bind(WarRoom.state)
             yield Checklist().data_bind(WarRoom.state)
@@ -143,7 +145,7 @@ class WarRoom(App[int]):
         """Give metrics and stages the rows they need where there are enough; the log takes the rest."""
         metrics = 1 + 2 * len(state.metrics)
         middle = 1 + max(len(state.stages), len(state.checklist))
-        spare = height - 4 - 3
+        spare = height - 5 - 3
         self._room(MetricsPane).styles.height = max(min(metrics, spare - min(middle, spare // 2)), 2)
         self.screen_stack[0].query_one("#middle").styles.height = max(min(middle, spare - min(metrics, spare // 2)), 2)
 
@@ -262,6 +264,12 @@ class WarRoom(App[int]):
         if how is not None:
             self.desk.stop(how is Leave.UNKNOWN)
             self.exit(0)
+
+    def on_modal_safer(self, message: Modal.Safer) -> None:
+        """Whatever is open gives way to the card of a verb that goes safer."""
+        for modal in self._modals():
+            modal.dismiss(None)
+        self.action_decide(message.verb)
 
     # -- screens -----------------------------------------------------------------------------------------------------
 

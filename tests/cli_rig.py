@@ -58,6 +58,11 @@ class Shell:
     def journal(self) -> Path:
         return self.folder / "journal.db"
 
+    @property
+    def complaint(self) -> str:
+        """The last line on stderr: the answer of a verb that did not end well."""
+        return self.err.splitlines()[-1]
+
     def edit(self, text: str) -> None:
         self.plan.write_text(text, encoding="utf-8")
 

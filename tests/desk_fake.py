@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from textual.events import Key
 from textual.pilot import Pilot
 
 from console.app import WarRoom
@@ -76,6 +77,15 @@ class Table:
     async def write(self, text: str) -> None:
         """Type `text` key by key."""
         await self.press(*["space" if char == " " else char for char in text])
+
+    async def burst(self, text: str) -> None:
+        """Everything a slow line delivers at once: no key waits for what the one before it did."""
+        names = {"\t": "tab", "\b": "backspace", "\r": "enter", "\x15": "ctrl+u", "\x01": "ctrl+a", "\x05": "ctrl+e"}
+        await self.pilot.pause(0.05)
+        for char in text:
+            self.app.post_message(Key(names.get(char, char), None if char in names else char))
+        await self.pilot.pause()
+        await self.pilot.pause()
 
     def words(self) -> str:
         """Everything that stands on the panes of the topmost screen."""

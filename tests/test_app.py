@@ -12,6 +12,7 @@ from io import StringIO
 import pytest
 from textual.command import CommandPalette
 from textual.events import Key as KeyEvent
+from textual.events import Paste
 
 from adapters.contract import Outcome, Setting
 from console.alarms import alarms
@@ -23,9 +24,9 @@ from console.screens.card import DecisionCard
 from console.screens.drilldown import Drilldown
 from console.screens.help import Help
 from console.screens.leave import LeaveScreen
-from console.screens.modal import Modal
+from console.screens.modal import Field, Modal
 from console.screens.place import PlaceScreen
-from console.state.values import StepMark
+from console.state.values import State, StepMark
 from console.terminal import unusable
 from tests import states
 from tests.desk_fake import FakeDesk, war_room
@@ -36,6 +37,12 @@ from widgets.line import length, text_of
 from widgets.metrics import MetricsPane
 from widgets.sheet import Sheet
 from widgets.sources import SourcesLine
+
+
+def at_stage_one() -> State:
+    """Stage 1 of 5, baked, everything passes: y promotes."""
+    return replace(states.watching(), reached=1, move=1, stages=states.stage_states(1))
+
 
 HEAVY = ("pydantic", "httpx", "sqlite_utils", "ruamel", "yaml", "numpy")
 
@@ -153,6 +160,113 @@ async def test_the_override_form_wants_the_stage_and_a_reason() -> None:
         await table.press("enter")
         (intent,) = table.desk.asked
         assert (intent.override, intent.reason) == (True, "known noise")
+
+
+@pytest.mark.parametrize("opener", ["p", "enter", "question_mark", "q"])
+@pytest.mark.parametrize(("key", "verb"), [("h", Verb.HALT), ("r", Verb.ROLLBACK)])
+async def test_going_safer_takes_two_keystrokes_whatever_is_open(opener: str, key: str, verb: Verb) -> None:
+    async with war_room(at_stage_one()) as table:
+        table.desk.flying = "promote edge -> 5 %"
+        await table.press(opener, key)
+        assert isinstance(table.app.screen, DecisionCard)
+        assert len(table.app.screen_stack) == 2
+        await table.press("enter")
+        assert [intent.verb for intent in table.desk.asked] == [verb]
+
+
+async def test_a_halt_card_gives_way_to_a_rollback_card() -> None:
+    async with war_room(states.failing) as table:
+        await table.press("h", "r", "enter")
+        assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]
+
+
+async def test_no_key_counts_on_a_card_that_was_left_for_a_safer_one() -> None:
+    async with war_room(at_stage_one()) as table:
+        await table.press("p")
+        await table.burst("ry")
+        assert table.desk.asked == []
+        assert isinstance(table.app.screen, DecisionCard)
+        assert table.app.screen.verb is Verb.ROLLBACK
+
+
+async def test_r_and_h_are_letters_in_a_field() -> None:
+    async with war_room(at_stage_one()) as table:
+        await table.press("p", "n", "r", "h", "enter", "y")
+        assert [(intent.verb, intent.reason) for intent in table.desk.asked] == [(Verb.PROMOTE, "rh")]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("p", "p does nothing here: y promotes, esc closes"),
+        ("x", "x does nothing here: y promotes, esc closes"),
+        ("enter", "enter does nothing here: y promotes, esc closes"),
+        ("question_mark", "? does nothing here: y promotes, esc closes"),
+    ],
+)
+async def test_a_key_that_does_nothing_in_a_card_says_what_does(key: str, said: str) -> None:
+    async with war_room(at_stage_one()) as table:
+        await table.press("p", key)
+        assert said in table.words()
+        assert table.desk.asked == []
+
+
+async def test_the_key_of_the_open_card_leaves_it_open() -> None:
+    async with war_room(states.failing) as table:
+        await table.press("r")
+        card = table.app.screen
+        await table.press("r")
+        assert table.app.screen is card
+        assert "r does nothing here: enter rolls back, esc closes" in table.words()
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "reason"),
+    [
+        ("rollback\tsmoke alarm", "rollback", "smoke alarm"),
+        ("rollbakc\b\bck", "rollback", ""),
+        ("nonsense\x15rollback\tx", "rollback", "x"),
+        ("rollback\rsmoke", "rollback", "smoke"),
+        ("oll\x01r\x05back", "rollback", ""),
+    ],
+)
+async def test_keys_that_come_at_once_are_taken_in_their_order(typed: str, word: str, reason: str) -> None:
+    async with war_room(states.past_one_way) as table:
+        await table.press("r")
+        await table.burst(typed)
+        fields = [table.app.screen.query_one(name, Field).value for name in ("#word", "#reason")]
+        assert fields == [word, reason]
+
+
+async def test_a_form_that_comes_at_once_is_handed_over_once() -> None:
+    async with war_room(states.past_one_way) as table:
+        await table.press("r")
+        await table.burst("rollback\tsmoke alarm\r\r")
+        assert [(intent.verb, intent.reason) for intent in table.desk.asked] == [(Verb.ROLLBACK, "smoke alarm")]
+        assert len(table.app.screen_stack) == 1
+
+
+async def test_what_is_pasted_goes_into_the_field_in_its_turn() -> None:
+    async with war_room(states.past_one_way) as table:
+        await table.press("r")
+        table.app.post_message(Paste("roll\nsecond line"))
+        await table.burst("back")
+        assert table.app.screen.query_one("#word", Field).value == "rollback"
+
+
+async def test_a_field_that_takes_the_y_says_how_to_get_out_of_it() -> None:
+    async with war_room(at_stage_one()) as table:
+        await table.press("p", "n")
+        assert "enter leaves the field, then y promotes to five" in table.words()
+        await table.press("enter")
+        assert "leaves the field" not in table.words()
+
+
+async def test_a_wrong_word_is_shown_beside_the_right_one() -> None:
+    async with war_room(states.past_one_way) as table:
+        await table.press("r")
+        await table.write("qrroll")
+        assert "‹qrroll› is not ‹rollback›" in table.words()
 
 
 async def test_a_wrong_stage_name_does_not_override() -> None:
@@ -300,7 +414,7 @@ async def test_two_changes_are_accepted_one_by_one() -> None:
         await table.press("a")
         assert isinstance(table.app.screen, ChoiceScreen)
         await table.press("down", "enter")
-        assert "+ bake: 1m" in table.words()
+        assert "+ added     bake: 1m" in table.words()
         await table.press("y")
         assert [intent.subject for intent in table.desk.asked] == ["plan"]
 
@@ -522,7 +636,7 @@ def test_the_fake_is_a_desk() -> None:
 
 async def test_a_modal_over_the_room_swallows_its_keys() -> None:
     async with war_room(states.failing) as table:
-        await table.press("h", "r", "n")
+        await table.press("enter", "n", "p")
         modals = [screen for screen in table.app.screen_stack if isinstance(screen, Modal)]
         assert len(modals) == 1
 

@@ -56,6 +56,23 @@ def test_going_safer_shows_what_is_done_before_the_evidence() -> None:
     assert text.index("calls") < text.index("metrics")
 
 
+def test_a_call_that_names_target_and_setting_itself_is_told_once() -> None:
+    call = PlannedCall("edge", "api", "5 %", "embedded: api -> 5 %")
+    text = told(replace(states.card(), calls=(call,)))
+    assert "1 edge: embedded: api -> 5 %" in text
+
+
+def test_what_needs_no_call_says_so() -> None:
+    text = told(replace(states.card(), skipped=("new-checkout already reads 5 %",)))
+    assert "no call needed: new-checkout already reads 5 %" in text
+
+
+def test_a_tight_card_with_a_closed_gate_shows_targets_and_calls_before_the_metrics() -> None:
+    closed = replace(states.card(), gates=(Gate("bake", False, "baked 1:00 of 5:00", hard=False),))
+    text = told(closed, height=5)
+    assert text.index("CLOSED") < text.index("targets") < text.index("calls") < text.index("metrics")
+
+
 def test_going_forward_shows_the_evidence_first() -> None:
     text = told(states.card(Verb.PROMOTE))
     assert text.index("metrics") < text.index("calls")

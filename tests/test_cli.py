@@ -99,6 +99,12 @@ def test_help_fits_a_screen_of_80_by_24(command: str, capsys: Capture, monkeypat
     assert max(map(len, lines)) <= 80
 
 
+def test_the_demo_says_where_its_journal_is_by_default(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--help"])
+    assert "(default: one of its own in a temporary directory)" in " ".join(capsys.readouterr().out.split())
+
+
 # -- status ------------------------------------------------------------------------------------------------------------
 
 
@@ -148,9 +154,11 @@ def test_log_lists_decisions_with_who_when_why_and_what_became_of_them(sh: Shell
     assert sh.run("log") == 0
     first, second = sh.out.splitlines()
     assert re.fullmatch(
-        r"[0-9a-f]{8}  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  one/1  \S+  promote  stage 0  api accepted  start", first
+        r"[0-9a-f]{8}  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  one/1  \S+  "
+        r"promote start -> five \(api 5 %\)  confirmed  start",
+        first,
     )
-    assert second.endswith("halt  stage 1  recorded  lunch")
+    assert second.endswith("halt at five  recorded  lunch")
     assert sh.run("log", "one/1") == 0
     assert sh.out.splitlines() == [first, second]
 
@@ -179,10 +187,10 @@ def test_log_as_json_is_one_decision_a_line(sh: Shell) -> None:
 def test_log_of_what_is_not_there_is_two_and_without_a_journal_six(sh: Shell) -> None:
     assert sh.run("log") == 6
     assert "`warroom run PLAN` begins one" in sh.err
-    sh.run("note", "--reason", "x")
-    assert (sh.run("log"), sh.out) == (0, "no decisions yet\n")
+    seed(sh)
+    assert (sh.run("log"), sh.out) == (0, "nothing decided or noted yet\n")
     assert sh.run("log", "ffffffff") == 2
-    assert "no rollout and no decision 'ffffffff'" in sh.err
+    assert "no plan, no rollout and no decision 'ffffffff'" in sh.err
 
 
 def test_a_reader_that_goes_away_is_no_fault(sh: Shell) -> None:

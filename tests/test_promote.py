@@ -84,7 +84,7 @@ async def test_a_promote_made_on_an_older_state_is_refused_with_the_difference(t
         await console.promoted(1)
         answer = await console.engine.act(old)
         assert answer.result is Result.MOVED
-        assert "you saw 0 stages reached, now 1 reached" in answer.line
+        assert "you saw 0 stages reached, now 1 of 3 reached" in answer.line
         assert room.world.writes == ["api 5 %"]
 
 

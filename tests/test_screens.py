@@ -13,7 +13,7 @@ from console.screens.card import prompt
 from console.screens.drilldown import drill_lines
 from console.screens.help import help_lines
 from console.screens.leave import leave_lines
-from console.screens.particulars import particulars
+from console.screens.particulars import difference, particulars
 from console.screens.place import places
 from console.screens.terms import Opened, Terms, changes, terms, worsened
 from console.state.card import card_for
@@ -110,6 +110,10 @@ def test_a_form_says_what_it_lacks(word: str, reason: str, missing: str) -> None
     assert Terms(word="five", reason=True).missing(word, reason) == missing
 
 
+def test_a_wrong_word_is_told_from_one_that_is_not_finished() -> None:
+    assert Terms(word="rollback").missing("qrroll", "") == "‹qrroll› is not ‹rollback›: type rollback first"
+
+
 def test_a_filled_form_lacks_nothing() -> None:
     assert Terms(word="five", reason=True).missing("five", "because") is None
 
@@ -143,6 +147,15 @@ def test_the_prompt_names_the_confirming_key() -> None:
     assert words(prompt("promotes to five", Terms(key="y"), "", "", 70)).startswith("y promotes to five")
 
 
+def test_the_prompt_of_a_field_says_that_enter_leaves_it_before_y_confirms() -> None:
+    text = words(prompt("promotes to five", Terms(key="y"), "", "why", 70, in_field=True))
+    assert text.startswith("enter leaves the field, then y promotes to five")
+
+
+def test_enter_confirms_from_within_a_field_where_enter_is_the_key() -> None:
+    assert words(prompt("halts", Terms(), "", "why", 70, in_field=True)).startswith("enter halts")
+
+
 def test_an_override_is_called_one() -> None:
     text = words(prompt("promotes to five", Terms(word="five", reason=True, override=True), "five", "x", 40))
     assert text.startswith("enter OVERRIDES the closed gates and promotes to five")
@@ -152,9 +165,9 @@ def test_an_override_is_called_one() -> None:
 
 
 def test_a_manual_stage_shows_what_to_do_and_whose_it_is() -> None:
-    assert (
-        words(particulars(states.watching(), Verb.PROMOTE, None, 70)) == "by hand orders table is migrated (data: dora)"
-    )
+    text = words(particulars(states.watching(), Verb.PROMOTE, None, 70))
+    assert text.startswith("by hand orders table is migrated (data: dora)")
+    assert text.endswith("run it first, then confirm here when it is DONE")
 
 
 def test_a_rollback_that_was_begun_shows_its_steps_and_marks() -> None:
@@ -165,7 +178,28 @@ def test_a_rollback_that_was_begun_shows_its_steps_and_marks() -> None:
 
 
 def test_an_edited_plan_shows_the_difference() -> None:
-    assert words(particulars(states.edited(), Verb.ACCEPT, "plan", 70)) == "- bake: 5m + bake: 1m"
+    assert words(particulars(states.edited(), Verb.ACCEPT, "plan", 70)) == "- removed bake: 5m + added bake: 1m"
+
+
+def test_a_difference_keeps_the_indent_of_every_line_and_names_what_changed() -> None:
+    text = "--- running\n+++ edited\n@@ -3 +3 @@\n   - name: one\n-    bake: 5m\n+    bake: 1m\n---- x"
+    assert plain(difference(text, 60)) == [
+        "…          -3 +3",
+        "             - name: one",
+        "- removed      bake: 5m",
+        "+ added        bake: 1m",
+        "- removed  --- x",
+    ]
+
+
+def test_a_plan_file_with_errors_is_told_in_its_own_words() -> None:
+    assert words(difference("the edited plan has errors: 3: no such backend", 60)).startswith("the edited plan has")
+
+
+@pytest.mark.parametrize("width", [20, 56, 76])
+def test_a_difference_stays_inside_its_width(width: int) -> None:
+    text = "+" + " " * 90 + "deep " * 30
+    assert max(length(line) for line in difference(text, width)) <= max(width, 30)
 
 
 def test_drift_shows_from_to_since_and_who() -> None:

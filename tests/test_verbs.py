@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +28,7 @@ def sh(tmp_path: Path, capsys: Capture) -> Shell:
 def test_promote_opens_promotes_reads_back_and_says_so(sh: Shell) -> None:
     assert sh.run("promote") == 0
     assert sh.out == "five confirmed: stage 1\n"
-    assert sh.err == "warroom: opened one/1: before is what its targets read now\n"
+    assert sh.err == f"warroom: opened one/1 in journal {sh.journal}: before is what its targets read now\n"
     assert len(sh.world()) == 1
 
 
@@ -52,7 +54,7 @@ def test_a_manual_stage_takes_its_word(tmp_path: Path, capsys: Capture) -> None:
 def test_halt_resume_and_what_a_halt_refuses(sh: Shell) -> None:
     sh.run("promote")
     assert (sh.run("halt", "--reason", "lunch"), sh.out) == (0, "halted\n")
-    assert (sh.run("promote"), sh.err) == (3, "promote refused: halted: resume first (u)\n")
+    assert (sh.run("promote"), sh.complaint) == (3, "promote refused: halted: resume first (u)")
     assert (sh.run("resume"), sh.out) == (0, "resumed\n")
     assert sh.run("promote") == 0
 
@@ -101,9 +103,9 @@ def test_a_drift_and_an_edited_plan_are_accepted(sh: Shell) -> None:
     sh.run("promote")
     with next(sh.folder.glob("world-*.jsonl")).open("a") as log:
         log.write(sh.world()[-1].replace('"percent": 5', '"percent": 30') + "\n")
-    assert (sh.run("promote"), sh.err) == (
+    assert (sh.run("promote"), sh.complaint) == (
         3,
-        "promote refused: api drifted 5 % -> 30 % by warroom: accept it (a) or undo it\n",
+        "promote refused: api drifted 5 % -> 30 % by warroom: accept it (a) or undo it",
     )
     assert sh.run("accept", "--subject", "api") == 0
     sh.edit(PLAN.replace("{name: half, set: {api: 50}}", "{name: third, set: {api: 33}}"))
@@ -132,7 +134,14 @@ def test_a_backend_that_cannot_be_configured_is_two(sh: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["promote"], ["promote", "p.yaml", "--expect-stage", "one"], ["no-such-verb"], ["halt", "--nonsense"]]
+    "arguments",
+    [
+        ["promote"],
+        ["promote", "p.yaml", "--expect-stage", "one"],
+        ["promote", "p.yaml", "--expect-stage=-1"],
+        ["no-such-verb"],
+        ["halt", "--nonsense"],
+    ],
 )
 def test_wrong_arguments_are_two(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -169,16 +178,19 @@ def test_an_override_needs_a_reason(sh: Shell) -> None:
     assert (decided.override or "").startswith("baked 0:0")
 
 
-def test_an_empty_note_is_three(sh: Shell) -> None:
-    assert (sh.run("note"), sh.err) == (3, "note refused: it is empty\n")
+def test_an_empty_note_is_three_and_opens_nothing(sh: Shell) -> None:
+    assert (sh.run("note"), sh.complaint) == (3, "note refused: it is empty: give --reason TEXT")
+    assert not sh.journal.exists()
 
 
 @pytest.mark.parametrize(
     ("verb", "more"), [("confirm", ["--subject", "x"]), ("resume", []), ("accept", []), ("place", [])]
 )
 def test_a_verb_without_its_occasion_is_three(sh: Shell, verb: str, more: list[str]) -> None:
+    sh.run("note", "--reason", "begin")
     assert sh.run(verb, *more) == 3
     assert f"{verb} refused: " in sh.err
+    assert "no open rollout" not in sh.err
 
 
 # -- 4: unknown --------------------------------------------------------------------------------------------------------
@@ -204,7 +216,10 @@ def test_a_rollback_without_an_answer_is_four(sh: Shell) -> None:
 def test_another_stage_than_expected_is_five(sh: Shell) -> None:
     assert sh.run("promote", "--expect-stage", "0") == 0
     assert sh.run("promote", "--expect-stage", "0") == 5
-    assert "you saw 0 stages reached, now 1 reached" in sh.err
+    by = rf"by \S+@\S+ pid {os.getpid()}: promote to five confirmed"
+    assert re.fullmatch(
+        rf"promote refused: moved {by}; you saw 0 stages reached, now 1 of 3 reached; look again", sh.complaint
+    )
     assert len(sh.world()) == 1
 
 
@@ -221,10 +236,34 @@ def test_a_journal_that_is_no_database_is_six_for_a_promote(sh: Shell) -> None:
 def test_a_journal_that_is_no_database_does_not_stop_a_rollback(tmp_path: Path, capsys: Capture) -> None:
     sh = shell(tmp_path, capsys, MANUAL.replace("latency: 0", "latency: 0, opening: {api: 30}"))
     sh.journal.write_bytes(b"a letter to mother" * 100)
-    assert sh.run("rollback") == 0
-    assert sh.out.startswith("rolled back")
-    assert "UNJOURNALED: " in sh.err
+    assert sh.run("rollback") == 6
+    assert sh.complaint.startswith("rolled back; by hand: tell")
+    assert f"but UNJOURNALED: journal {sh.journal}: " in sh.complaint
+    assert sh.complaint.endswith("; the backends were changed: api -> 0 %")
     assert '"percent": 0' in sh.world()[-1]
+
+
+def test_a_journal_with_an_event_that_cannot_be_read_does_not_stop_a_rollback(tmp_path: Path, capsys: Capture) -> None:
+    sh = shell(tmp_path, capsys, MANUAL)
+    sh.run("promote")
+    with closing(sqlite3.connect(sh.journal)) as database:
+        database.execute("DROP TRIGGER events_no_update")
+        database.execute("UPDATE events SET body = '{}' WHERE kind = 'decision_taken'")
+        database.commit()
+    assert sh.run("promote") == 6
+    assert sh.run("rollback") == 6
+    assert "an event cannot be read" in sh.err
+    assert sh.complaint.startswith("rolled back")
+    assert '"percent": 0' in sh.world()[-1]
+
+
+def test_a_derived_rollback_does_not_guess_what_an_unreadable_journal_said(sh: Shell) -> None:
+    sh.edit(PLAN.replace("latency: 0", "latency: 0, opening: {api: 30}"))
+    sh.journal.write_bytes(b"a letter to mother" * 100)
+    assert sh.run("rollback") == 6
+    assert sh.complaint.startswith(f"rollback refused: journal {sh.journal}: ")
+    assert "targets read: api 30 %; the plan has no rollback steps of its own" in sh.complaint
+    assert not [line for line in sh.world() if '"opening"' not in line]
 
 
 def test_a_journal_that_cannot_be_written_refuses_a_promote_and_lets_a_halt_through(sh: Shell) -> None:
@@ -232,10 +271,25 @@ def test_a_journal_that_cannot_be_written_refuses_a_promote_and_lets_a_halt_thro
     with closing(sqlite3.connect(sh.journal)) as database:
         database.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
         database.commit()
-    assert sh.run("promote") == 3
-    assert "promote refused: journal" in sh.err
-    assert sh.run("halt") == 0
-    assert sh.err.endswith("UNJOURNALED: 1 events were not written down\n")
+    assert sh.run("promote") == 6
+    assert sh.complaint.startswith("promote refused: journal")
+    assert sh.run("halt") == 6
+    assert "UNJOURNALED: 1 events were not written down\n" in sh.err
+    assert re.fullmatch(
+        r"halted, but UNJOURNALED: journal .*: disk is full; "
+        r"a halt that is not written down is not in force for anybody else",
+        sh.complaint,
+    )
+    assert sh.run("rollback") == 6
+    assert sh.complaint.startswith("rolled back, but UNJOURNALED: ")
+    assert sh.complaint.endswith("; the backends were changed: api -> 0 %")
+
+
+@pytest.mark.parametrize("command", ["promote", "halt", "status", "run", "demo"])
+def test_an_empty_journal_is_two_and_not_the_default_one(sh: Shell, command: str, capsys: Capture) -> None:
+    plan = [] if command == "demo" else [str(sh.plan)]
+    assert main([command, *plan, "--journal", ""]) == 2
+    assert "--journal is empty" in capsys.readouterr().err
 
 
 def test_a_journal_url_is_two(sh: Shell) -> None:

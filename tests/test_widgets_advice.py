@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from adapters.contract import Outcome, Setting
-from console.events.evidence import Verb
+from console.events.evidence import Actor, Verb
+from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state.values import StageMark, StepMark
+from console.state.values import StageMark, State, StepMark
 from tests.states import (
+    ANA,
+    BEN,
     STATES,
+    ago,
     decision,
     drifted,
     failing,
@@ -23,6 +27,8 @@ from tests.states import (
     stage_states,
     step_states,
     unjournaled,
+    verdict,
+    with_metric,
 )
 from widgets.advice import advice, advice_lines
 from widgets.line import text_of
@@ -77,9 +83,43 @@ def test_a_failing_metric_that_only_informs_does_not_alarm() -> None:
     assert "FAIL" not in advice(replace(state, metrics={**state.metrics, "errors": entry}))[1]
 
 
+def test_a_failure_by_the_limit_gives_its_reason_and_not_its_ratio() -> None:
+    said = verdict("errors", VerdictState.FAIL, "0.96 % is above the limit of 0.5 %", ratio=(0.96, 0.8, 1.2))
+    text = advice(with_metric(failing(), "errors", verdict=said))[1]
+    assert text == "errors FAIL, 0.96 % is above the limit of 0.5 %: r rolls back, h halts"
+
+
+def carried_out_by(who: Actor, seconds: float) -> State:
+    """A rollback decided at `who`'s console, whose newest step changed `seconds` ago."""
+    state = rolling_back()
+    decisions = tuple(replace(entry, who=who, at=ago(90)) for entry in state.decisions)
+    steps = [replace(entry, since=ago(seconds)) for entry in step_states((StepMark.DONE, ""), (StepMark.REQUESTED, ""))]
+    return replace(state, decisions=decisions, checklist=tuple(steps), requests={})
+
+
+def test_a_rollback_that_another_console_runs_is_no_alarm() -> None:
+    level, text = advice(carried_out_by(BEN, 2))
+    assert (level, text) == ("warn", "Rollback 1 of 3 done, run by ben@bastion-1 pid 4343; r takes over")
+
+
+def test_a_rollback_of_another_console_that_does_not_move_is_an_alarm() -> None:
+    level, text = advice(carried_out_by(BEN, 40))
+    assert level == "alarm"
+    assert text.startswith("Rollback 1 of 3 done, no progress for 0:40, edge-zero UNANSWERED; r continues")
+
+
+def test_a_rollback_of_this_console_that_it_does_not_run_is_an_alarm_at_once() -> None:
+    level, text = advice(carried_out_by(ANA, 2))
+    assert (level, "NOT RUNNING" in text) == ("alarm", True)
+
+
+def test_a_rollout_closed_in_the_middle_of_a_rollback_says_that_it_is_unfinished() -> None:
+    assert "rollback UNFINISHED" in advice(replace(rolling_back(), closed="gave up"))[1]
+
+
 def test_a_failing_metric_while_halted_does_not_offer_to_halt() -> None:
     state = replace(failing(), halted=halted().halted, decisions=halted().decisions)
-    assert advice(state)[1] == "HALTED, errors FAIL 10.2x: r rolls back"
+    assert advice(state)[1] == "HALTED, errors FAIL 10.2x the baseline: r rolls back"
 
 
 def test_a_call_in_doubt_outranks_a_halt() -> None:

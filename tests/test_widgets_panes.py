@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from console.state.values import NoteState, StepMark
+import pytest
+
+from console.state.values import NoteState, State, StepMark
 from tests.states import (
     NOW,
+    STATES,
     ago,
     complete,
     drifted,
@@ -31,6 +34,7 @@ from widgets.checklist import checklist_lines
 from widgets.header import header_lines
 from widgets.line import Line, fit, text_of
 from widgets.log import entries, log_lines
+from widgets.now import now_lines
 from widgets.sources import sources_lines
 from widgets.timeline import timeline_lines
 
@@ -150,6 +154,71 @@ def test_a_manual_step_names_its_owner() -> None:
     assert "by hand (data): tell the data team" in " ".join(said(checklist_lines(healthy(), 39, 6), 39))
 
 
+@pytest.mark.parametrize("made", [rolling_back, rolled_back])
+def test_once_a_rollback_was_begun_no_stage_reads_as_if_it_still_stood(made: Callable[[], State]) -> None:
+    for state in (made(), replace(made(), closed="rolled back")):
+        rows = said(timeline_lines(state, 60, 6), 60)
+        assert "was 2 of 5" in rows[0]
+        assert rows[2].startswith(" ▼ 2 five    was set 03:07Z")
+        assert not any("●" in row or "→" in row for row in rows)
+
+
+def test_closed_after_a_rollback_is_not_a_plain_closed() -> None:
+    line = said(header_lines(replace(rolled_back(), closed="done"), 80, 1), 80)[0]
+    assert "▼ CLOSED, rolled back  was 2/5 five" in line
+
+
+def test_closed_in_the_middle_of_a_rollback_says_so() -> None:
+    line = said(header_lines(replace(rolling_back(), closed="gave up"), 80, 1), 80)[0]
+    assert "CLOSED, rollback UNFINISHED  was 2/5 five" in line
+
+
+def test_a_simulation_cannot_be_taken_for_production() -> None:
+    plan = healthy().plan
+    backends = {name: replace(spec, adapter="embedded") for name, spec in plan.backends.items()}
+    mixed = {**backends, "prom": plan.backends["prom"]}
+    assert "SIMULATED" in said(header_lines(replace(healthy(), plan=replace(plan, backends=backends)), 80, 1), 80)[0]
+    assert "SIMULATED" not in said(header_lines(replace(healthy(), plan=replace(plan, backends=mixed)), 80, 1), 80)[0]
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if name != "opening"])
+def test_what_is_exposed_now_is_told_in_every_mode(name: str) -> None:
+    state = STATES[name]()
+    line = said(now_lines(state, 80, 1), 80)[0]
+    assert line.startswith("NOW  ")
+    for target, entry in state.targets.items():
+        assert f"{target} {entry.reading}" in line
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (partial(), "◐ PARTIAL five  edge 5 % · new-checkout off"),
+        (drifted(), "! DRIFTED edge 20 %, was 5 %"),
+        (rolling_back(), "edge 5 % ? IN DOUBT"),
+        (opening(), "edge not read"),
+    ],
+)
+def test_what_is_exposed_now_says_what_is_not_as_it_should_be(state: State, words: str) -> None:
+    assert words in said(now_lines(state, 80, 1), 80)[0]
+
+
+def test_a_reading_of_a_source_that_fails_is_dated() -> None:
+    sources = source_states(edge_lb="no answer")
+    assert "edge 5 % (4s ago)" in said(now_lines(replace(healthy(), sources=sources), 80, 1), 80)[0]
+
+
+def test_drift_stands_first_where_not_every_target_fits() -> None:
+    targets = dict(reversed(list(drifted().targets.items())))
+    assert "! DRIFTED edge" in said(now_lines(replace(drifted(), targets=targets), 44, 1), 44)[0]
+
+
+def test_a_checklist_that_waits_for_a_person_is_not_called_not_running() -> None:
+    marks = ((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
+    row = said(checklist_lines(replace(rolling_back(), checklist=step_states(*marks)), 39, 6), 39)[0]
+    assert "2 of 3 done, waiting for you" in row
+
+
 def test_a_resumed_rollback_says_that_it_is_not_running() -> None:
     assert "1 of 3 done, NOT RUNNING" in said(checklist_lines(rolling_back(), 39, 6), 39)[0]
 
@@ -176,8 +245,16 @@ def test_a_failed_source_comes_first_with_its_reason() -> None:
     assert line.startswith("SOURCES  ✗ prom FAILED 2:00 no answer within 4 s")
 
 
-def test_sources_that_do_not_fit_are_counted() -> None:
-    assert "+1 more" in said(sources_lines(source_failed(), 80, 1), 80)[0]
+def test_a_failed_source_never_hides_that_the_others_are_alive() -> None:
+    sources = source_failed().sources
+    broken = replace(sources["prom"], reason="the gateway said 502 and a page of markup about it " * 3)
+    line = said(sources_lines(replace(source_failed(), sources={**sources, "prom": broken}), 80, 1), 80)[0]
+    assert line.startswith("SOURCES  ✗ prom FAILED 2:00 the gateway said")
+    assert line.endswith("…  ✓ edge-lb  ✓ flags")
+
+
+def test_sources_that_do_not_fit_two_lines_are_counted() -> None:
+    assert "more" in " ".join(said(sources_lines(source_failed(), 30, 2), 30))
 
 
 def test_sources_flow_over_a_second_line_where_there_is_one() -> None:
@@ -219,7 +296,25 @@ def test_a_decision_held_in_memory_says_that_it_is_not_written() -> None:
 
 
 def test_the_log_says_how_many_older_entries_do_not_fit() -> None:
-    assert "3 older below" in said(log_lines(healthy(), 80, 3), 80)[0]
+    assert "1 older below, 2 on verdicts and sources folded" in said(log_lines(healthy(), 80, 3), 80)[0]
+
+
+def noisy() -> State:
+    """A healthy rollout in which a verdict has flapped since, eight times."""
+    state = healthy()
+    flaps = tuple(NoteState(ago(20 - n), None, "verdict", f"errors: flap {n}") for n in range(8))
+    return replace(state, log=(*state.log, *flaps))
+
+
+def test_decisions_and_notes_are_not_pushed_out_of_the_log_by_verdicts() -> None:
+    rows = said(log_lines(noisy(), 80, 6), 80)
+    assert "flap 7" in rows[1]
+    assert sum("verdict" in row for row in rows[1:]) == 2
+    assert sum("promote" in row or "note" in row for row in rows) == 3
+
+
+def test_a_roomy_log_shows_everything() -> None:
+    assert sum("flap" in row for row in said(log_lines(noisy(), 80, 30), 80)) == 8
 
 
 def test_an_override_is_never_hidden_in_the_log() -> None:

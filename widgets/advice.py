@@ -40,6 +40,8 @@ def advice(state: State | None) -> Said:
 def _closed(state: State) -> Said | None:
     if state.mode is not Mode.CLOSED:
         return None
+    if state.rollback is not None and state.rolled_back_at is None:
+        return "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more will be sent"
     return "calm", f"Closed ({state.closed}); nothing more will be sent"
 
 
@@ -48,18 +50,40 @@ def _rolling_back(state: State) -> Said | None:
         return None
     steps = state.checklist
     done = sum(step.mark is StepMark.DONE for step in steps)
-    lead = f"Rollback {done} of {len(steps)} done" + ("" if state.running else ", NOT RUNNING")
-    last = "" if state.running else ": r continues"
-    for mark, level, words in _STEP_WORDS if state.running else (*_STEP_WORDS, _UNANSWERED):
+    lead, last = f"Rollback {done} of {len(steps)} done", ""
+    calm = state.running
+    if not state.running:
+        level, how, last = standing(state)
+        lead, calm = f"{lead}, {how}", level != "alarm"
+    for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
         if step is not None:
-            return (level if state.running else "alarm"), f"{lead}, {step.step.id} {words}{last}{_step_detail(step)}"
+            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}{_step_detail(step)}"
     if (turn := waiting_step(state)) is not None:
         step = next(entry for entry in steps if entry.step.id == turn)
         return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you: r confirms{_step_detail(step)}"
     if not state.running:
-        return "alarm", f"{lead}{last}{_unjournaled_tail(state)}"
+        return ("warn" if calm else "alarm"), f"{lead}{last}{_unjournaled_tail(state)}"
     return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
+
+
+def standing(state: State) -> tuple[Level, str, str]:
+    """Who carries out a rollback that this console does not: (level, in words, what `r` does).
+
+    Another console's is left alone while its steps move; nobody's, or one that has stopped moving, is an alarm.
+    """
+    if waiting_step(state) is not None:
+        return "warn", "waiting for you", ": r confirms"
+    decision = next((entry for entry in state.decisions if entry.id == state.rollback), None)
+    who = decision.who if decision is not None else None
+    mine = state.operator
+    if decision is None or who is None or mine is None or (who.pid, who.host) == (mine.pid, mine.host):
+        return "alarm", "NOT RUNNING", ": r continues"
+    moved = [entry.since for entry in state.checklist if entry.since is not None]
+    idle_s = amounts.since(max([decision.at, *moved]), state.as_of)
+    if idle_s is not None and idle_s > state.plan.hold_s * 2:
+        return "alarm", f"no progress for {amounts.duration(idle_s)}", "; r continues"
+    return "warn", f"run by {who.user}@{who.host} pid {who.pid}", "; r takes over"
 
 
 _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
@@ -90,7 +114,11 @@ def _failing(state: State) -> Said | None:
     failed = [entry for entry in _judged(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
     if not failed:
         return None
-    told = "; ".join(_failure(entry) for entry in failed[:2])
+    by_ratio = [entry for entry in failed[:2] if _worse(entry)]
+    ratios = "; ".join(f"{entry.metric.name} FAIL {_ratio(entry)}" for entry in by_ratio)
+    parts = [f"{ratios} the baseline"] if ratios else []
+    parts += [f"{entry.metric.name} FAIL{_reason(entry)}" for entry in failed[:2] if not _worse(entry)]
+    told = "; ".join(parts)
     if len(failed) > 2:
         told = f"{told}; {len(failed) - 2} more"
     one_way = state.past_one_way
@@ -98,14 +126,22 @@ def _failing(state: State) -> Said | None:
         return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {told}: freeze (h) or go on"
     if state.halted is not None:
         return "alarm", f"HALTED, {told}: r rolls back"
-    return "alarm", f"{told} the baseline: r rolls back, h halts"
+    return "alarm", f"{told}: r rolls back, h halts"
 
 
-def _failure(entry: MetricState) -> str:
+def _worse(entry: MetricState) -> bool:
+    """Whether the ratio is what failed; else it was the limit."""
     verdict = entry.verdict
-    if verdict is None or verdict.ratio is None:
-        return f"{entry.metric.name} FAIL" + (f", {verdict.reason}" if verdict is not None else "")
-    return f"{entry.metric.name} FAIL {amounts.ratio(verdict.ratio)}"
+    low = verdict.low if verdict is not None and verdict.ratio is not None else None
+    return low is not None and low > entry.metric.tolerance
+
+
+def _ratio(entry: MetricState) -> str:
+    return amounts.ratio(entry.verdict.ratio) if entry.verdict is not None else ""
+
+
+def _reason(entry: MetricState) -> str:
+    return f", {entry.verdict.reason}" if entry.verdict is not None else ""
 
 
 def _in_doubt(state: State) -> Said | None:

@@ -41,15 +41,19 @@ def card_lines(card: Card, width: int, height: int | None = None) -> list[Line]:
 
 def _lines(card: Card, width: int, airy: bool) -> list[Line]:
     room = max(width - GUTTER, 10)
-    evidence = [("gates", _gates(card.gates, room, airy)), ("metrics", _metrics(card.metrics, room))]
+    gates, metrics = ("gates", _gates(card.gates, room, airy)), ("metrics", _metrics(card.metrics, room))
     action = [
         ("targets", _targets(card.targets, room)),
         ("calls", _calls(card, room)),
-        ("not done", [row for text in card.skipped for row in _hung(Piece("- "), text, Look.PLAIN, room)]),
+        ("", [row for text in card.skipped for row in _hung(Piece("no call needed: "), text, Look.PLAIN, room)]),
     ]
     warned = [("", _warnings(card.warnings, room))]
-    # Going forward rests on the evidence; going safer does not, so there what it does comes first.
-    sections = warned + (action + evidence if card.verb in SAFER else evidence + action)
+    if card.verb in SAFER:  # it does not rest on the evidence: what it does comes first
+        sections = [*warned, *action, gates, metrics]
+    elif airy or card.open:
+        sections = [*warned, gates, metrics, *action]
+    else:  # the closed gates have told what is wrong: what would be called must be seen without paging
+        sections = [*warned, gates, *action, metrics]
     lines = [heading(card)]
     for name, rows in sections:
         if rows and airy:
@@ -145,7 +149,9 @@ def _calls(card: Card, room: int) -> list[Line]:
     rows: list[Line] = []
     for number, call in enumerate(card.calls, start=1):
         step = f"step {call.step}: " if call.step else ""
-        text = f"{step}{call.backend}: {call.target} to {call.setting}: {call.text}"
+        told = f" {call.target} -> {call.setting}" in f" {call.text}"
+        what = call.text if told else f"{call.target} to {call.setting}: {call.text}"
+        text = f"{step}{call.backend}: {what}"
         rows += _hung(Piece(f"{number} ", Look.STRONG), text, Look.PLAIN, room)
     return rows
 

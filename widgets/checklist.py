@@ -6,6 +6,7 @@ from rich.cells import cell_len
 
 from console.state.values import Mode, State, StepMark, StepState
 from widgets import amounts
+from widgets.advice import standing
 from widgets.line import Line, Look, Piece, left, wrap
 from widgets.marks import STEPS
 from widgets.pane import Pane
@@ -42,7 +43,10 @@ def _progress(state: State) -> Piece:
         return Piece(f"{of}, rolled back", Look.GOOD)
     if state.mode is Mode.CLOSED:
         return Piece(of, Look.MUTED)
-    return Piece(f"{of}, under way", Look.WARN) if state.running else Piece(f"{of}, NOT RUNNING", Look.ALARM)
+    if state.running:
+        return Piece(f"{of}, under way", Look.WARN)
+    level, how, _ = standing(state)
+    return Piece(f"{of}, {how}", Look.ALARM if level == "alarm" else Look.WARN)
 
 
 def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:

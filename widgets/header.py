@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from console.state.values import Mode, State
 from widgets import amounts
 from widgets.line import Line, Look, Piece, cut, length
-from widgets.marks import MODES, OPENING, Mark
+from widgets.marks import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
 
 LATE_S = 5.0
@@ -51,21 +51,32 @@ def _time(state: State, now: datetime | None) -> list[Piece]:
 
 def mode_mark(state: State) -> Mark:
     """The mode's mark; a rollout that is not open yet has none of its own."""
-    return OPENING if state.opened_at is None else MODES[state.mode]
+    if state.opened_at is None:
+        return OPENING
+    if state.mode is Mode.CLOSED and state.rollback is not None:
+        return CLOSED_MIDWAY if state.rolled_back_at is None else CLOSED_BACK
+    return MODES[state.mode]
+
+
+def simulated(state: State) -> bool:
+    """Whether every backend is the embedded simulation: nothing here is production."""
+    return bool(state.plan.backends) and all(spec.adapter == "embedded" for spec in state.plan.backends.values())
 
 
 def where(state: State) -> str:
-    """ "2/5 five"; "?/5" while unplaced; "0/5 start" before the first stage; "was 2/5 five" once rolled back."""
+    """ "2/5 five"; "?/5" while unplaced; "0/5 start" before the first stage; "was 2/5 five" from a rollback on."""
     if state.reached is None:
         return f"?/{len(state.stages)}"
     name = state.current.stage.name if state.current is not None else "start"
-    lead = {Mode.ROLLING_BACK: "from ", Mode.ROLLED_BACK: "was "}.get(state.mode, "")
+    lead = "was " if state.rollback is not None else ""
     return f"{lead}{state.reached}/{len(state.stages)} {name}"
 
 
 def _doing(state: State) -> Iterable[Piece]:
     yield mode_mark(state).piece
     yield Piece(f"  {cut(where(state), 20)}", Look.STRONG)
+    if simulated(state):
+        yield Piece("  SIMULATED", Look.WARN)
     if state.journal.broken is not None:
         yield _SPACE
         yield Piece("UNJOURNALED", Look.ALARM)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from console.events.evidence import Actor
 from console.state.values import DecisionState, NoteState, State
 from widgets import amounts
@@ -23,14 +25,36 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     found = entries(state) if state is not None else []
     if state is None or not found:
         return [(Piece("LOG", Look.TITLE), Piece("  nothing decided yet", Look.MUTED))]
-    hidden = len(found) - (height - 1)
-    older = f", {hidden} older below" if hidden > 0 else ""
-    title: list[Piece] = [Piece("LOG", Look.TITLE), Piece(f"  newest first, UTC{older}", Look.MUTED)]
+    shown = kept(found, height - 1)
+    folded = sum(_noise(entry) for entry in found) - sum(_noise(entry) for entry in shown)
+    older = len(found) - len(shown) - folded
+    hidden = f", {older} older below" if older else ""
+    hidden += f", {folded} on verdicts and sources folded" if folded else ""
+    title: list[Piece] = [Piece("LOG", Look.TITLE)]
     if state.journal.held:
         title += [Piece("  "), Piece(f"{state.journal.held} NOT WRITTEN YET", Look.ALARM)]
     if state.unrecognised:
         title.append(Piece(f"  {state.unrecognised} of a newer version", Look.WARN))
-    return [tuple(title), *[_line(entry) for entry in found[: height - 1]]]
+    title.append(Piece(f"  newest first, UTC{hidden}", Look.MUTED))
+    return [tuple(title), *[_line(entry) for entry in shown]]
+
+
+def _noise(entry: DecisionState | NoteState) -> bool:
+    """What comes by itself and often, and what the panes above tell as it is now."""
+    return isinstance(entry, NoteState) and entry.kind in ("verdict", "source")
+
+
+def kept(found: Sequence[DecisionState | NoteState], rows: int) -> list[DecisionState | NoteState]:
+    """The entries for `rows` rows, newest first: what people did and what moved come before verdicts and sources.
+
+    Of those no more are kept than the newest one or two, unless there is room to spare.
+    """
+    told = [entry for entry in found if not _noise(entry)]
+    spare = rows - len(told)
+    changes = [entry for entry in found if _noise(entry)][: max(spare, min(rows // 3, 2))]
+    told = told[: max(rows - len(changes), 0)]
+    chosen = {id(entry) for entry in (*told, *changes)}
+    return [entry for entry in found if id(entry) in chosen]
 
 
 def _line(entry: DecisionState | NoteState) -> Line:

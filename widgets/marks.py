@@ -68,9 +68,14 @@ MODES: Mapping[Mode, Mark] = {
     Mode.COMPLETE: Mark("✓", "COMPLETE", Look.GOOD),
     Mode.CLOSED: Mark("✓", "CLOSED", Look.STRONG),
 }
+CLOSED_BACK = Mark("▼", "CLOSED, rolled back", Look.STRONG)
+CLOSED_MIDWAY = Mark("▼", "CLOSED, rollback UNFINISHED", Look.ALARM)
+"""Instead of a plain CLOSED, which would read as if what was reached still stood."""
 OPENING = Mark("·", "OPENING", Look.MUTED)
 """Instead of a mode, before the rollout is open."""
 
+UNDONE = Mark("▼", "undone", Look.MUTED)
+"""A stage that was reached before the rollback."""
 ONE_WAY = Mark("⊘", "one-way", Look.WARN)
 DRIFTED = Mark("!", "DRIFTED", Look.ALARM)
 SOURCE_OK = Mark("✓", "ok", Look.GOOD)

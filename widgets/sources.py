@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from console.state.values import SourceState, State
 from widgets import amounts
-from widgets.line import Line, Look, Piece, length
+from widgets.line import Line, Look, Piece, fit, length
 from widgets.marks import SOURCE_FAILED, SOURCE_NEVER, SOURCE_OK
 from widgets.pane import Pane
 
+_GAP = Piece("  ")
 SKEW_S = 2.0
 """A source whose clock differs from ours by more than this is shown with the difference."""
 
 
 def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """Sources flowing over as many lines as there are; what does not fit is counted."""
+    """Sources flowing over as many lines as there are; in one that is too narrow what is well keeps only its name."""
     if height <= 0:
         return []
     if state is None or not state.sources:
         return [(Piece("SOURCES", Look.TITLE), Piece("  none yet", Look.MUTED))]
     ordered = sorted(state.sources.values(), key=lambda source: source.failed_since is None)
+    whole = [Piece("SOURCES", Look.TITLE), *(piece for source in ordered for piece in (_GAP, *_words(source, state)))]
+    if length(whole) <= width:
+        return [tuple(whole)]
+    if height == 1:
+        return [_narrow(ordered, state, width)]
     lines: list[list[Piece]] = [[Piece("SOURCES", Look.TITLE)]]
     for index, source in enumerate(ordered):
         words = [Piece("  "), *_words(source, state)]
@@ -31,6 +39,26 @@ def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
             lines.append([])
         lines[-1] += words
     return [tuple(line) for line in lines]
+
+
+def _narrow(ordered: Sequence[SourceState], state: State, width: int) -> Line:
+    """All on one line: the names of those that are well stay whole, reasons and clocks give way to them."""
+    well = [source for source in ordered if source.failed_since is None and source.ok_at is not None]
+    loud = [piece for source in ordered if source not in well for piece in (_GAP, *_words(source, state))]
+    short: list[Piece] = []
+    for source in well:
+        off = _skew(source)
+        short += [_GAP, Piece(SOURCE_OK.glyph, SOURCE_OK.look), Piece(f" {source.name}", Look.MUTED)]
+        short += [off] if off is not None else []
+    title = Piece("SOURCES", Look.TITLE)
+    return (*fit((title, *loud), min(width - length(short), length((title, *loud)))), *short)
+
+
+def _skew(source: SourceState) -> Piece | None:
+    if source.skew_s is None or abs(source.skew_s) <= SKEW_S:
+        return None
+    behind = "ahead" if source.skew_s > 0 else "behind"
+    return Piece(f" clock {amounts.age(abs(source.skew_s))} {behind}", Look.WARN)
 
 
 def _words(source: SourceState, state: State) -> list[Piece]:
@@ -46,10 +74,8 @@ def _words(source: SourceState, state: State) -> list[Piece]:
         Piece(SOURCE_OK.glyph, SOURCE_OK.look),
         Piece(f" {source.name} {amounts.age(amounts.since(source.ok_at, state.as_of))} ago", Look.MUTED),
     ]
-    if source.skew_s is not None and abs(source.skew_s) > SKEW_S:
-        behind = "ahead" if source.skew_s > 0 else "behind"
-        said.append(Piece(f" clock {amounts.age(abs(source.skew_s))} {behind}", Look.WARN))
-    return said
+    off = _skew(source)
+    return said if off is None else [*said, off]
 
 
 class SourcesLine(Pane):

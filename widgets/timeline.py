@@ -7,11 +7,11 @@ from rich.cells import cell_len
 from adapters.contract import Kind
 from console.events.evidence import Verb
 from console.state.gates import gates
-from console.state.values import Mode, StageMark, StageState, State
+from console.state.values import StageMark, StageState, State
 from widgets import amounts
 from widgets.advice import drift_words
 from widgets.line import Line, Look, Piece, left, length, wrap
-from widgets.marks import DRIFTED, ONE_WAY, STAGES
+from widgets.marks import DRIFTED, ONE_WAY, STAGES, UNDONE
 from widgets.pane import Pane
 
 _LEAST_WORDS = 6
@@ -25,10 +25,12 @@ def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
     if state is None or not state.stages:
         return [(Piece("STAGES", Look.TITLE), Piece("  no plan yet", Look.MUTED))]
     reached = "?" if state.reached is None else str(state.reached)
-    undone = ", undone since" if state.mode is Mode.ROLLED_BACK else ""
-    lines: list[Line] = [
-        (Piece("STAGES", Look.TITLE), Piece(f"  {reached} of {len(state.stages)} reached{undone}", Look.MUTED))
-    ]
+    told = f"{reached} of {len(state.stages)} reached"
+    if state.rollback is not None:
+        told = f"was {reached} of {len(state.stages)}, " + ("undone since" if state.rolled_back_at else "being undone")
+        if state.closed is not None and state.rolled_back_at is None:
+            told = f"was {reached} of {len(state.stages)}, NOT all undone"
+    lines: list[Line] = [(Piece("STAGES", Look.TITLE), Piece(f"  {told}", Look.MUTED))]
     room = height - 1
     shown = _window(state, room)
     spare = room - len(shown)
@@ -51,13 +53,13 @@ def _window(state: State, room: int) -> tuple[StageState, ...]:
 
 
 def _row(entry: StageState, state: State, width: int, told: str | None) -> Line:
-    mark = STAGES[entry.mark]
-    gone = state.mode is Mode.ROLLED_BACK
+    gone = state.rollback is not None
+    mark = UNDONE if gone and entry.mark is not StageMark.PLANNED else STAGES[entry.mark]
     here = state.reached == entry.number and not gone
     names = max(min(max(cell_len(each.stage.name) for each in state.stages), width // 3, 20), 1)
     row = [
         Piece("→" if here else " ", Look.STRONG),
-        Piece(mark.glyph, Look.MUTED if gone else mark.look),
+        Piece(mark.glyph, mark.look),
         Piece(f" {entry.number} {left(entry.stage.name, names)} ", Look.STRONG if here else Look.PLAIN),
     ]
     if told:
@@ -76,13 +78,14 @@ def _row(entry: StageState, state: State, width: int, told: str | None) -> Line:
 
 def _status(entry: StageState, state: State) -> Piece:
     """What there is to say about a stage besides its settings: the changing part, so it stands first."""
+    gone = state.rollback is not None
     if entry.mark in (StageMark.REQUESTED, StageMark.PARTIAL, StageMark.FAILED):
         mark = STAGES[entry.mark]
-        return Piece(mark.word, mark.look)
-    if state.reached == entry.number and state.mode not in (Mode.ROLLING_BACK, Mode.ROLLED_BACK, Mode.CLOSED):
+        return Piece(f"was {mark.word}", Look.MUTED) if gone else Piece(mark.word, mark.look)
+    if state.reached == entry.number and not gone and state.closed is None:
         return _bake(entry, state)
     if entry.confirmed_at is not None:
-        word = "was set" if state.mode is Mode.ROLLED_BACK else "set"
+        word = "was set" if gone else "set"
         return Piece(f"{word} {amounts.clock(entry.confirmed_at)[:5]}Z", Look.MUTED)
     return Piece("")
 
@@ -132,7 +135,7 @@ def _trouble(entry: StageState, state: State) -> str:
         ]
         if moved:
             return "; ".join(moved)
-    if entry.mark in (StageMark.PARTIAL, StageMark.FAILED):
+    if entry.mark in (StageMark.PARTIAL, StageMark.FAILED) and state.rollback is None:
         return f"{STAGES[entry.mark].word}: {entry.trouble}" if entry.trouble else STAGES[entry.mark].word
     return ""
 

@@ -130,7 +130,10 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     _journal(status)
     log = commands.add_parser("log", help="decisions and notes: who, when, why, on which evidence")  # type: ignore[attr-defined]
     log.add_argument(
-        "which", nargs="?", metavar="PLAN-NAME|ROLLOUT|DECISION", help="a plan's rollouts, one rollout, or one decision with its evidence"
+        "which",
+        nargs="?",
+        metavar="PLAN-NAME|ROLLOUT|DECISION",
+        help="one plan's, one rollout's, or one with its evidence",
     )
     log.add_argument("--json", action="store_true", help="as JSON Lines")
     _journal(log)
@@ -145,7 +148,9 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
         )
         parser.add_argument("--override", action="store_true", help="although a gate is closed; needs --reason")
-        parser.add_argument("--confirm", default="", metavar="WORD", help="the word a manual or one-way step asks for")
+        parser.add_argument(
+            "--confirm", default="", metavar="WORD", help="what has to be typed: a manual stage's name, or rollback"
+        )
         if verb in ("accept", "confirm", "place"):
             parser.add_argument("--subject", metavar="WHAT", help=SUBJECTS[verb])
         _journal(parser)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from console.journal.contract import Journal
+    from console.journal.contract import Broken, Journal
 
 
 def journal_path(given: str | None) -> Path:
@@ -38,6 +38,16 @@ def open_anyhow(path: Path) -> Journal:
     from console.journal.sqlite import SqliteJournal
 
     return open_or_absent(connector(path), lambda: SqliteJournal(path, read_only=True))
+
+
+def stand_in(error: Broken) -> Journal:
+    """A journal with nothing in it that cannot be written: for one that opened, and then could not be read."""
+    from console.journal.absent import AbsentJournal
+
+    def connect() -> Journal:
+        raise error.with_traceback(None)
+
+    return AbsentJournal(connect, str(error))
 
 
 def connector(path: Path) -> Callable[[], Journal]:

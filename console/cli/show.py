@@ -1,4 +1,4 @@
-"""`status` and `log`: what is known, as text for a person or as JSON. Neither changes or sends anything."""
+"""`status`: where a rollout stands, as text for a person or as JSON. Changes and sends nothing."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
 from console.cli.paths import connector, journal_path
-from console.events.evidence import Card
-from console.events.kinds import DecisionTaken
-from console.journal.contract import Broken, Decided, Journal
+from console.events.evidence import Actor
+from console.journal.contract import Broken
 from console.plan.load import load
 from console.plan.problems import PlanError
-from console.state.values import State
+from console.state.values import DecisionState, State
 
 
-def _guarded(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+def guarded(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command that reads: what it raises becomes one line on stderr and an exit code."""
     try:
         return command(options)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
@@ -33,13 +32,11 @@ def _guarded(command: Callable[[argparse.Namespace], int], options: argparse.Nam
 
 
 def status(options: argparse.Namespace) -> int:
-    """`warroom status PLAN`: joins the open rollout in memory, reads every source once, and prints."""
-    return _guarded(_status, options)
+    """`warroom status PLAN`: joins the open rollout in memory, reads every source once, and prints.
 
-
-def log(options: argparse.Namespace) -> int:
-    """`warroom log [ROLLOUT|DECISION]`."""
-    return _guarded(_log, options)
+    A source that cannot be read is a FAILED line, not an exit code: where things stand was told.
+    """
+    return guarded(_status, options)
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -54,8 +51,9 @@ def _status(options: argparse.Namespace) -> int:
         if journal is not None:
             journal.close()
     if options.json:
-        print(json.dumps(as_json(state), indent=2))
+        print(json.dumps({"journal": str(path), **as_json(state)}, indent=2))
         return Exit.OK
+    print(f"warroom: journal {path}{'' if journal is not None else ': there is none yet'}", file=sys.stderr)
     for line in _status_lines(state):
         print(line)
     return Exit.OK
@@ -66,6 +64,11 @@ def _status_lines(state: State) -> list[str]:
     lines = [f"{state.rollout}  {state.mode}  stage {reached} of {len(state.stages)}"]
     if state.closed is None and state.opened_at is None:
         lines = [f"{state.plan.rollout}  not opened; the readings fit stage {reached}"]
+    if (halt := _halt(state)) is not None:
+        lines.append(f"  {'HALTED':<16} {_by(halt)}")
+    if state.decisions:
+        last = state.decisions[-1]
+        lines.append(f"  {'last decision':<16} {last.verb} {last.outcome}, {_by(last)}")
     for name, entry in state.targets.items():
         drift = f"  DRIFTED from {entry.drift.was}" if entry.drift else ""
         lines.append(f"  {name:<16} {entry.reading or 'not read'}{drift}")
@@ -78,6 +81,33 @@ def _status_lines(state: State) -> list[str]:
         if source.failed_since is not None:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
     return lines
+
+
+def _halt(state: State) -> DecisionState | None:
+    """The halt in force."""
+    return next((entry for entry in state.decisions if entry.id == state.halted), None)
+
+
+def _by(decision: DecisionState) -> str:
+    why = f": {decision.reason}" if decision.reason else ""
+    return f"by {_person(decision.who)} {decision.at:%Y-%m-%d %H:%M:%S}Z{why}"
+
+
+def _person(who: Actor | None) -> str:
+    return "?" if who is None else f"{who.user}@{who.host}"
+
+
+def _decision(decision: DecisionState | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {
+        "id": decision.id,
+        "verb": decision.verb.value,
+        "at": _time(decision.at),
+        "who": _person(decision.who),
+        "reason": decision.reason,
+        "outcome": decision.outcome,
+    }
 
 
 def as_json(state: State) -> dict[str, Any]:
@@ -95,6 +125,8 @@ def as_json(state: State) -> dict[str, Any]:
         "baked_s": round(state.baked_s, 1),
         "move": state.move,
         "halted": state.halted is not None,
+        "halt": _decision(_halt(state)),
+        "last_decision": _decision(state.decisions[-1] if state.decisions else None),
         "closed": state.closed,
         "as_of": _time(state.as_of),
         "targets": {
@@ -125,73 +157,3 @@ def as_json(state: State) -> dict[str, Any]:
 
 def _time(at: Any) -> str | None:
     return None if at is None else at.isoformat()
-
-
-def _log(options: argparse.Namespace) -> int:
-    path = journal_path(options.journal)
-    if not path.exists():
-        raise Broken(f"journal {path}: there is none yet; `warroom run PLAN` begins one")
-    journal = connector(path)()
-    try:
-        return _print_log(journal, options.which, options.json)
-    finally:
-        journal.close()
-
-
-def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
-    runs = {run.rollout for run in journal.runs()}
-    if which is not None and which not in runs:
-        return _print_decision(journal, which, as_lines)
-    decisions = journal.decisions(which)
-    for decided in decisions:
-        print(json.dumps(asdict(decided)) if as_lines else _line(decided))
-    if not decisions and not as_lines:
-        print("no decisions yet")
-    return Exit.OK
-
-
-def _line(decided: Decided) -> str:
-    subject = f" {decided.subject}" if decided.subject else ""
-    why = f"  {decided.reason}" if decided.reason else ""
-    forced = f"  OVERRIDE: {decided.override}" if decided.override else ""
-    at = decided.at[:19].replace("T", " ")
-    head = f"{decided.id[:8]}  {at}Z  {decided.rollout}  {decided.who}  {decided.verb}{subject}"
-    return f"{head}  stage {decided.stage}  {decided.outcome}{why}{forced}"
-
-
-def _print_decision(journal: Journal, which: str, as_lines: bool) -> int:
-    found = [decided for decided in journal.decisions() if decided.id.startswith(which)]
-    if len(found) != 1:
-        what = "no rollout and no decision" if not found else f"{len(found)} decisions"
-        print(f"warroom: {what} {which!r} in the journal; `warroom log` lists them", file=sys.stderr)
-        return Exit.USAGE
-    decided = found[0]
-    event = next(entry.event for entry in journal.tail(decided.rollout, decided.seq - 1))
-    if not isinstance(event, DecisionTaken):
-        raise Broken(f"decision {which} cannot be read by this version")
-    if as_lines:
-        print(event.model_dump_json())
-        return Exit.OK
-    print(_line(decided))
-    for line in card_text(event.card):
-        print(f"  {line}")
-    return Exit.OK
-
-
-def card_text(card: Card) -> list[str]:
-    """A stored card as plain lines: what was on the screen when it was decided."""
-    lines = [f"{card.verb}: {card.stage_from} -> {card.stage_to}, as of {card.as_of:%Y-%m-%d %H:%M:%S}Z"]
-    lines += [f"gate  {'ok    ' if gate.ok else 'CLOSED'} {gate.why}" for gate in card.gates]
-    for metric in card.metrics:
-        age = "no data" if metric.age_s is None else f"{metric.age_s:.0f} s old"
-        lines.append(
-            f"saw   {metric.metric} {metric.verdict}: {metric.reason}; "
-            f"canary {metric.canary}, baseline {metric.baseline}, {age}"
-        )
-    for target in card.targets:
-        lines.append(
-            f"saw   {target.target} reads {target.reads}" + (f" -> {target.becomes}" if target.becomes else "")
-        )
-    lines += [f"call  {call.backend}: {call.text}" for call in card.calls]
-    lines += [f"skip  {line}" for line in card.skipped]
-    return lines + [f"warn  {line}" for line in card.warnings]

@@ -1,7 +1,7 @@
 """The headless verbs: the same engine and the same decision path as a key, without a screen.
 
-A verb opens or joins the rollout, reads every source once, decides on a card made from that, and reads back before it
-exits. Its exit code speaks of this process's own request alone.
+A verb joins the open rollout (`unopened` says which may begin one), reads every source once, decides on a card made
+from that, and reads back before it exits. Its exit code speaks of this process's own request alone.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ import signal
 import sys
 from pathlib import Path
 
+from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
-from console.cli.paths import connector, journal_path, open_anyhow
+from console.cli.paths import connector, journal_path, open_anyhow, stand_in
+from console.cli.unopened import joined, may_open, refusal
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import SAFER, Verb
+from console.journal.absent import AbsentJournal
 from console.journal.contract import Broken, Journal
 from console.plan.load import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 from console.state.card import card_for
 from console.state.intent import Intent
-from console.state.values import StageMark, State
+from console.state.values import StageMark, State, StepMark
 from console.version import version
 
 CODES = {
@@ -33,6 +36,7 @@ CODES = {
     Result.REFUSED: Exit.REFUSED,
     Result.UNKNOWN: Exit.UNKNOWN,
     Result.MOVED: Exit.MOVED,
+    Result.UNJOURNALED: Exit.JOURNAL,
 }
 
 
@@ -42,48 +46,75 @@ def act(options: argparse.Namespace) -> int:
     try:
         path = journal_path(options.journal)
         plan = load(options.plan)
-        journal = open_anyhow(path) if verb in SAFER else connector(path)()
-    except (PlanError, ValueError) as error:
-        print(error, file=sys.stderr)
+        answer = _acted(options, verb, plan, path)
+    except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
+        print(error if isinstance(error, PlanError) else f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
     except Broken as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.JOURNAL
-    try:
-        answer = asyncio.run(_act(options, verb, plan, journal, path.parent))
-    except (ConnectError, UnknownAdapter) as error:
-        print(f"warroom: {error}", file=sys.stderr)
-        return Exit.USAGE
-    except Broken as error:
-        print(f"warroom: {error}", file=sys.stderr)
-        return Exit.JOURNAL
-    finally:
-        journal.close()
     print(answer.line, file=sys.stdout if answer.result is Result.ACCEPTED else sys.stderr)
     return CODES[answer.result]
 
 
-async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, folder: Path) -> Answer:
-    engine = Engine(plan, journal, SystemClock(), folder, version(), lambda _state: None)
+def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, path: Path) -> Answer:
+    """The verb on the journal at `path`, which only a verb that may begin a rollout makes if it is not there."""
+    if verb is None and not options.reason.strip():
+        return Answer(Result.REFUSED, "note refused: it is empty: give --reason TEXT")
+    if verb is not None and not may_open(verb, plan) and not path.exists():
+        return asyncio.run(refusal(verb, plan, path, None))
+    journal = open_anyhow(path) if verb in SAFER else connector(path)()
+    try:
+        return asyncio.run(_act(options, verb, plan, journal, path))
+    finally:
+        journal.close()
+
+
+async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, path: Path) -> Answer:
+    if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
+        return await refusal(verb, plan, path, _unread(journal))
     if verb is Verb.ROLLBACK:
         _outlive_the_terminal()
-    await engine.open()
-    if engine.began and verb is not None:
-        print(f"warroom: opened {engine.record.state.rollout}: before is what its targets read now", file=sys.stderr)
+    engine, journal = await _opened(verb, plan, journal, path)
+    rollout = engine.record.state.rollout
+    line = joined(verb, rollout, path, began=engine.began, unread=_unread(journal))
+    print(f"warroom: {line}", file=sys.stderr)
     engine.start()
     try:
-        if verb is None:
-            return await engine.act(Intent(None, text=options.reason))
-        if verb not in SAFER:
-            await engine.answered()
-        state = engine.state()
-        intent = _intent(options, verb, state)
-        answer = await engine.act(intent)
-        return await _read_back(engine, verb, answer, state.reached or 0)
+        answer = await _decided(options, verb, engine)
     finally:
         await engine.close()
         if held := engine.record.state.journal.held:
             print(f"warroom: UNJOURNALED: {held} events were not written down", file=sys.stderr)
+    return _written(verb, answer, engine.record.state)
+
+
+async def _opened(verb: Verb | None, plan: Plan, journal: Journal, path: Path) -> tuple[Engine, Journal]:
+    """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
+    try:
+        engine = Engine(plan, journal, SystemClock(), path.parent, version(), lambda _state: None)
+        await engine.open()
+    except Broken as error:
+        if verb not in SAFER or not may_open(verb, plan):
+            raise
+        journal = stand_in(error)
+        engine = Engine(plan, journal, SystemClock(), path.parent, version(), lambda _state: None)
+        await engine.open()
+    return engine, journal
+
+
+def _unread(journal: Journal) -> str | None:
+    return journal.unread if isinstance(journal, AbsentJournal) else None
+
+
+async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
+    if verb is None:
+        return await engine.act(Intent(None, text=options.reason))
+    if verb not in SAFER:
+        await engine.answered()
+    state = engine.state()
+    answer = await engine.act(_intent(options, verb, state))
+    return await _read_back(engine, verb, answer, state.reached or 0)
 
 
 def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
@@ -123,6 +154,28 @@ async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) ->
     return Answer(Result.ACCEPTED, f"{answer.line}; not read as set yet{': ' if trouble else ''}{trouble}")
 
 
+def _written(verb: Verb | None, answer: Answer, state: State) -> Answer:
+    """The answer, and what it is worth when the journal did not take it. `state`: after the engine has ended."""
+    broken, held = state.journal.broken, state.journal.held
+    if answer.result is Result.ACCEPTED and held:
+        line = f"{answer.line}, but UNJOURNALED: {broken or 'some of it could not be written down'}"
+        return Answer(Result.UNJOURNALED, f"{line}{_stands(verb, state)}")
+    if answer.result is Result.REFUSED and broken is not None and verb not in SAFER:
+        return Answer(Result.UNJOURNALED, answer.line)
+    return answer
+
+
+def _stands(verb: Verb | None, state: State) -> str:
+    """What an unjournaled halt or rollback did all the same."""
+    if verb is Verb.HALT:
+        return "; a halt that is not written down is not in force for anybody else"
+    if verb is not Verb.ROLLBACK:
+        return ""
+    requests = [request for request in state.requests.values() if request.decision == state.rollback]
+    sent = ", ".join(request.asks for request in requests if request.outcome is Outcome.ACCEPTED)
+    return f"; the backends were changed: {sent}" if sent else "; no backend had to be changed"
+
+
 def _outlive_the_terminal() -> None:
     """A rollback finishes its automatic steps, bounded by their deadlines, though the terminal is gone."""
     for signum in (signal.SIGHUP, signal.SIGTERM):
@@ -130,8 +183,6 @@ def _outlive_the_terminal() -> None:
 
 
 def _rolled_back(state: State) -> Answer:
-    from console.state.values import StepMark
-
     left = [entry for entry in state.checklist if entry.mark is not StepMark.DONE]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]

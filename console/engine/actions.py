@@ -271,12 +271,11 @@ def _moved(state: State, intent: Intent | None) -> str | None:
     if intent is not None and intent.move in (None, state.move) and intent.stage in (None, state.reached):
         return None
     last = next((entry for entry in reversed(state.decisions) if entry.verb is Verb.PROMOTE), None)
-    said = ["promote refused: moved"]
+    said = "promote refused: moved"
     if last is not None:
         by = f" by {last.who.user}@{last.who.host} pid {last.who.pid}" if last.who is not None else ""
-        became = "is under way" if last.id == state.promoting else last.outcome
-        said = [f"{said[0]}{by}: promote to {last.card.stage_to} {became}"]
-    if intent is not None and intent.stage is not None:
-        said.append(f"you saw {intent.stage} stages reached")
+        became = "is under way" if last.outcome in ("recorded", "requested") else last.outcome
+        said += f"{by}: promote to {last.card.stage_to} {became}"
+    seen = "" if intent is None or intent.stage is None else f"you saw {intent.stage} stages reached, "
     reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
-    return "; ".join([*said, f"now {reached}", "look again"])
+    return f"{said}; {seen}now {reached}; look again"

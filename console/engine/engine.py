@@ -75,7 +75,11 @@ class Engine:
             Broken: the journal cannot be read. One that cannot be written opens UNJOURNALED.
         """
         self._backends = self._connect(self.plan)
-        state, held = await self._opened()
+        try:
+            state, held = await self._opened()
+        except Broken:
+            await self._backends.aclose()
+            raise
         if state.plan.digest != self.plan.digest:
             await self._backends.aclose()
             self._backends = self._connect(state.plan)

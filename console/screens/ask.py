@@ -26,7 +26,7 @@ class NoteScreen(Modal[Intent | None]):
             yield Sheet(lambda _width, _height: [_note_foot()], id="foot")
 
     def begin(self) -> None:
-        self.query_one("#note", Field).focus()
+        self.set_focus(self.query_one("#note", Field))
 
     def pressed(self, key: str) -> bool:
         if key != "enter":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.keys import key_to_character
 from textual.widgets import Label
 
 from console.events.evidence import Verb
@@ -27,17 +28,20 @@ _DOES = {
     Verb.CONFIRM: "says it is done",
     Verb.CLOSE: "closes the rollout",
 }
+_OWN = {Verb.PROMOTE: "p", Verb.HALT: "h", Verb.RESUME: "u", Verb.ROLLBACK: "r", Verb.CONFIRM: "r", Verb.CLOSE: "c"}
+"""The key that opens a card does nothing while it is open: a key that repeats must not shut or confirm it."""
 _WORD = "#word"
 _REASON = "#reason"
 
 
-def prompt(does: str, asked: Terms, word: str, reason: str, width: int) -> list[Line]:
+def prompt(does: str, asked: Terms, word: str, reason: str, width: int, in_field: bool = False) -> list[Line]:
     """The last rows of a card: what confirms it now, or why nothing does.
 
     Args:
         does: what confirming does, in words that follow "enter".
         asked: what it takes.
         word: what was typed so far, as for `reason`.
+        in_field: whether a field has the focus, so that a letter is typed into it.
     """
     if asked.refused is not None:
         rows = rows_of(asked.refused, max(width - 23, 10))
@@ -51,10 +55,11 @@ def prompt(does: str, asked: Terms, word: str, reason: str, width: int) -> list[
         rows = rows_of(f"→ {missing}, then enter {does}", width)
         lines: list[Line] = [(Piece(row, Look.WARN),) for row in rows]
     else:
-        rows = rows_of(does, width - len(asked.key) - 1)
-        lines = [
-            (Piece(asked.key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows
-        ]
+        key = asked.key
+        if in_field and key != "enter":
+            key, does = "enter", f"leaves the field, then {key} {does}"
+        rows = rows_of(does, width - len(key) - 1)
+        lines = [(Piece(key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows]
     fields = Piece(" next field") if asked.word is not None else Piece(" reason, if you like")
     step = Piece("tab" if asked.word is not None else "n", Look.TITLE)
     closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
@@ -97,7 +102,8 @@ class DecisionCard(Modal[Intent | None]):
 
     def begin(self) -> None:
         if self.terms.word is not None and self.terms.refused is None:
-            self.query_one(_WORD, Field).focus()
+            self.set_focus(self.query_one(_WORD, Field))
+            self._arrange()
 
     def watch_state(self, state: State | None) -> None:
         if state is None or not self.is_mounted:
@@ -110,6 +116,9 @@ class DecisionCard(Modal[Intent | None]):
         self._arrange()
 
     def on_input_changed(self) -> None:
+        self._arrange()
+
+    def touched(self) -> None:
         self._arrange()
 
     # -- drawing -----------------------------------------------------------------------------------------------------
@@ -130,14 +139,18 @@ class DecisionCard(Modal[Intent | None]):
         return [first, *news, *beside, *told[1:]]
 
     def write_prompt(self, width: int, height: int) -> list[Line]:
-        lines = prompt(self._does(), self.terms, self._typed(_WORD), self._typed(_REASON), width)
+        typing = isinstance(self.focused, Field)
+        lines = prompt(self._does(), self.terms, self._typed(_WORD), self._typed(_REASON), width, typing)
         return [(Piece(self.said, Look.WARN),), lines[-1]] if self.said else lines
 
     def _does(self) -> str:
         """What confirming does, in words."""
         if self._continues():
             return "continues the rollback"
-        return f"promotes to {self.card.stage_to}" if self.verb is Verb.PROMOTE else _DOES[self.verb]
+        if self.verb is not Verb.PROMOTE:
+            return _DOES[self.verb]
+        by_hand = self.state is not None and self.state.next is not None and self.state.next.stage.manual is not None
+        return f"confirms that {self.card.stage_to} is DONE" if by_hand else f"promotes to {self.card.stage_to}"
 
     def _continues(self) -> bool:
         return self.verb is Verb.ROLLBACK and self.state is not None and self.state.rollback is not None
@@ -169,19 +182,30 @@ class DecisionCard(Modal[Intent | None]):
             rows = {"pageup": -8, "pagedown": 8, "up": -1, "down": 1}[key]
             self.query_one("#sheet", Sheet).scroll_rows(rows)
         elif key == "n" and self.terms.refused is None:
-            self.query_one(_REASON, Field).focus()
+            self.set_focus(self.query_one(_REASON, Field))
         elif key in ("enter", "y"):
             self._confirm(key)
-        else:
-            self._arrange()
-            return super().pressed(key)
+        elif key == _OWN.get(self.verb) or not super().pressed(key):
+            self.said = self._nothing(key)
         self._arrange()
         return True
+
+    def _nothing(self, key: str) -> str:
+        """That `key` does nothing here, and what does."""
+        char = key_to_character(key)
+        cap = char if char is not None and char.isprintable() and not char.isspace() else key
+        asked = self.terms
+        if asked.refused is not None:
+            return f"{cap} does nothing here: esc closes"
+        missing = asked.missing(self._typed(_WORD), self._typed(_REASON))
+        does = f"{asked.key} {_DOES[self.verb]}" if missing is None else missing
+        return f"{cap} does nothing here: {does}, esc closes"
 
     def _confirm(self, key: str) -> None:
         """Answer with an Intent if everything it takes is there; else say what is missing."""
         asked = self.terms
         if asked.refused is not None:
+            self.said = self._nothing(key)
             self.app.bell()
             return
         if isinstance(self.focused, Field) and asked.key != key:
@@ -192,13 +216,13 @@ class DecisionCard(Modal[Intent | None]):
         if missing is not None:
             self._next_field(asked, word)
         elif key != asked.key:
-            self.said = f"{key} does nothing here: {asked.key} {_DOES[self.verb]}"
+            self.said = self._nothing(key)
         else:
             self.dismiss(self._intent(word.strip(), reason))
 
     def _next_field(self, asked: Terms, word: str) -> None:
         done = asked.word is None or word.strip() == asked.word
-        self.query_one(_REASON if done else _WORD, Field).focus()
+        self.set_focus(self.query_one(_REASON if done else _WORD, Field))
 
     def _intent(self, word: str, reason: str) -> Intent:
         state = self.state

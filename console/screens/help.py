@@ -11,7 +11,7 @@ from console.screens.modal import Modal
 from console.state.values import State
 from widgets.keys import KEYS, impossible
 from widgets.line import Line, Look, Piece, left, length
-from widgets.marks import DRIFTED, ONE_WAY, STAGES, STEPS, VERDICTS, Mark
+from widgets.marks import DRIFTED, ONE_WAY, STAGES, STEPS, UNDONE, VERDICTS, Mark
 from widgets.sheet import Sheet, rows_of
 
 _CAP = 7
@@ -32,7 +32,7 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
             lines += [(Piece(" " * (_CAP + _LABEL)), Piece(row, Look.WARN)) for row in reasons]
     lines.append((Piece("MARKS", Look.TITLE),))
     lines += _marks("verdicts", VERDICTS.values(), width)
-    lines += _marks("stages", (*STAGES.values(), ONE_WAY, DRIFTED), width)
+    lines += _marks("stages", (*STAGES.values(), UNDONE, ONE_WAY, DRIFTED), width)
     lines += _marks("steps", STEPS.values(), width)
     dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]

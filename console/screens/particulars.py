@@ -15,13 +15,14 @@ def particulars(state: State, verb: Verb, subject: str | None, width: int) -> li
     match verb:
         case Verb.PROMOTE if state.next is not None and state.next.stage.manual is not None:
             team = owner(state.plan, state.next.stage.team)
-            return _told("by hand", f"{state.next.stage.manual}{team}", width)
+            what = f"{state.next.stage.manual}{team}: run it first, then confirm here when it is DONE"
+            return _told("by hand", what, width)
         case Verb.ROLLBACK if state.rollback is not None:
             return steps(state, width)
         case Verb.CONFIRM:
             return _step(state, subject, width)
         case Verb.ACCEPT if subject == "plan":
-            return [line for text in (state.edited or "").splitlines() for line in _told("", text, width)]
+            return difference(state.edited or "", width)
         case Verb.ACCEPT if subject is not None and subject in state.targets:
             return _drift(state, subject, width)
         case _:
@@ -67,6 +68,30 @@ def _drift(state: State, target: str, width: int) -> list[Line]:
     who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
     text = f"{target} was {drift.was}, reads {drift.now} since {drift.since:%H:%M:%S}Z{who}"
     return _told("drift", text, width)
+
+
+_CHANGED = {"-": Piece("- removed  ", Look.WARN), "+": Piece("+ added    ", Look.GOOD), " ": Piece(" " * 11)}
+"""What stands before a line of a unified difference, by its first character."""
+
+
+def difference(text: str, width: int) -> list[Line]:
+    """A unified difference with a word before every changed line, indented as it is; other text is only wrapped."""
+    rows = text.splitlines()
+    if [row[:4] for row in rows[:2]] == ["--- ", "+++ "]:
+        rows = rows[2:]
+    elif any(row[:1] not in ("-", "+", " ", "") for row in rows):
+        return [line for row in rows for line in _told("", row, width)]
+    lines: list[Line] = []
+    for row in rows:
+        if row.startswith("@@"):
+            lines.append((Piece(f"{'…':<11}{row.strip('@ ')}", Look.MUTED),))
+            continue
+        mark, said = _CHANGED.get(row[:1], _CHANGED[" "]), row[1:]
+        indent = " " * min(len(said) - len(said.lstrip()), max(width // 3, 0))
+        look = Look.MUTED if mark is _CHANGED[" "] else Look.STRONG
+        for part in rows_of(said, max(width - 11 - len(indent), 10)) or [""]:
+            lines.append((mark, Piece(f"{indent}{part}", look)))
+    return lines
 
 
 def _told(name: str, text: str, width: int) -> list[Line]:

@@ -41,8 +41,10 @@ class Terms:
 
     def missing(self, word: str, reason: str) -> str | None:
         """What the form still lacks, given what was typed; None if nothing."""
-        if self.word is not None and word.strip() != self.word:
-            return f"type {self.word} first"
+        typed = word.strip()
+        if self.word is not None and typed != self.word:
+            wrong = f"‹{typed}› is not ‹{self.word}›: " if not self.word.startswith(typed) else ""
+            return f"{wrong}type {self.word} first"
         if self.reason and not reason.strip():
             return "give a reason first"
         return None

@@ -1,0 +1,185 @@
+"""`log`: what was decided and noted, by whom, when, why, what it moved and how it ended. Changes and sends nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.contract import Outcome
+from console.cli.exits import Exit
+from console.cli.paths import connector, journal_path
+from console.cli.show import guarded
+from console.engine.opening import resumed
+from console.events.evidence import Card
+from console.events.kinds import DecisionTaken, Noted
+from console.journal.contract import Broken, Journal
+from console.state.values import DecisionState, State
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A decision or a note as the log tells it."""
+
+    rollout: str
+    seq: int
+    event: DecisionTaken | Noted
+    outcome: str = ""
+    """Of a decision: what became of its calls, as the journal's own view says it."""
+    ended: str = ""
+    """Of a decision: how it ended in one word, with what was not accepted and why."""
+
+
+def log(options: argparse.Namespace) -> int:
+    """`warroom log [PLAN-NAME|ROLLOUT|DECISION]`."""
+    return guarded(_log, options)
+
+
+def _log(options: argparse.Namespace) -> int:
+    path = journal_path(options.journal)
+    if not path.exists():
+        raise Broken(f"journal {path}: there is none yet; `warroom run PLAN` begins one")
+    journal = connector(path)()
+    try:
+        return _print_log(journal, options.which, options.json)
+    finally:
+        journal.close()
+
+
+def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
+    runs = [run.rollout for run in journal.runs()]
+    if which is not None:
+        wanted = [run for run in runs if which in (run, run.rpartition("/")[0])]
+        if not wanted:
+            return _print_decision(journal, which, as_lines)
+        runs = wanted
+    lines = told(journal, runs)
+    for entry in lines:
+        print(json.dumps(as_json(entry)) if as_lines else _line(entry))
+    if not lines and not as_lines:
+        print("nothing decided or noted yet")
+    return Exit.OK
+
+
+def told(journal: Journal, rollouts: Sequence[str]) -> list[Told]:
+    """The decisions and notes of `rollouts` in the order in which they were taken. Raises Broken."""
+    found = []
+    for rollout in rollouts:
+        decided = {entry.id: entry for entry in journal.decisions(rollout)}
+        endings = _endings(journal, rollout)
+        for entry in journal.tail(rollout, 0):
+            event = entry.event
+            if isinstance(event, Noted):
+                found.append(Told(rollout, entry.seq, event))
+            elif isinstance(event, DecisionTaken):
+                outcome = decided[event.id].outcome
+                found.append(Told(rollout, entry.seq, event, outcome, endings.get(event.id, outcome)))
+    return sorted(found, key=lambda entry: (entry.event.at, entry.rollout, entry.seq))
+
+
+def _endings(journal: Journal, rollout: str) -> dict[str, str]:
+    """How each decision ended; empty when this version cannot read the plan that the rollout ran."""
+    try:
+        state = resumed(journal, rollout, rollout)
+    except Broken:
+        return {}
+    return {decision.id: _ended(state, decision) for decision in state.decisions}
+
+
+def _ended(state: State, decision: DecisionState) -> str:
+    trouble = [
+        f"{request.asks} {request.known_outcome}: {request.reason}"
+        for request in state.requests.values()
+        if request.decision == decision.id and request.known_outcome not in (None, Outcome.ACCEPTED)
+    ]
+    if not trouble or decision.outcome == "confirmed":
+        return decision.outcome
+    return f"{decision.outcome}: {'; '.join(trouble)}"
+
+
+def as_json(entry: Told) -> dict[str, Any]:
+    """One line of `log --json`: plain values; `kind` is "decision" or "note"."""
+    event = entry.event
+    who = event.who.user if event.who is not None else ""
+    head = {"rollout": entry.rollout, "seq": entry.seq, "at": event.at.isoformat(), "who": who, "id": event.id}
+    if isinstance(event, Noted):
+        return {"kind": "note", **head, "text": event.text}
+    return {
+        "kind": "decision",
+        **head,
+        "verb": event.verb.value,
+        "stage": event.stage,
+        "from": event.card.stage_from,
+        "to": event.card.stage_to,
+        "sets": _sets(event.card),
+        "subject": event.subject,
+        "reason": event.reason,
+        "override": event.override,
+        "outcome": entry.outcome,
+        "ended": entry.ended,
+    }
+
+
+def _sets(card: Card) -> dict[str, str]:
+    """Target -> what the decision asked for."""
+    return {target.target: target.becomes for target in card.targets if target.becomes is not None}
+
+
+def _line(entry: Told) -> str:
+    event = entry.event
+    who = event.who.user if event.who is not None else "?"
+    head = f"{event.id[:8]}  {event.at:%Y-%m-%d %H:%M:%S}Z  {entry.rollout}  {who}"
+    if isinstance(event, Noted):
+        return f"{head}  note  {event.text}"
+    why = f"  {event.reason}" if event.reason else ""
+    forced = f"  OVERRIDE: {event.override}" if event.override else ""
+    return f"{head}  {moved(event)}  {entry.ended}{why}{forced}"
+
+
+def moved(event: DecisionTaken) -> str:
+    """What a decision was about: "promote start -> smoke (api 1 %)", "halt at smoke"."""
+    card = event.card
+    subject = f" {event.subject}" if event.subject else ""
+    stages = f"at {card.stage_from}" if card.stage_from == card.stage_to else f"{card.stage_from} -> {card.stage_to}"
+    sets = ", ".join(f"{target} {becomes}" for target, becomes in _sets(card).items())
+    return f"{event.verb}{subject} {stages}" + (f" ({sets})" if sets else "")
+
+
+def _print_decision(journal: Journal, which: str, as_lines: bool) -> int:
+    found = [decided for decided in journal.decisions() if decided.id.startswith(which)]
+    if len(found) != 1:
+        what = "no plan, no rollout and no decision" if not found else f"{len(found)} decisions"
+        print(f"warroom: {what} {which!r} in the journal; `warroom log` lists them", file=sys.stderr)
+        return Exit.USAGE
+    entry = next(entry for entry in told(journal, [found[0].rollout]) if entry.event.id == found[0].id)
+    if not isinstance(entry.event, DecisionTaken):
+        raise Broken(f"decision {which} cannot be read by this version")
+    if as_lines:
+        print(entry.event.model_dump_json())
+        return Exit.OK
+    print(_line(entry))
+    for line in card_text(entry.event.card):
+        print(f"  {line}")
+    return Exit.OK
+
+
+def card_text(card: Card) -> list[str]:
+    """A stored card as plain lines: what was on the screen when it was decided."""
+    lines = [f"{card.verb}: {card.stage_from} -> {card.stage_to}, as of {card.as_of:%Y-%m-%d %H:%M:%S}Z"]
+    lines += [f"gate  {'ok    ' if gate.ok else 'CLOSED'} {gate.why}" for gate in card.gates]
+    for metric in card.metrics:
+        age = "no data" if metric.age_s is None else f"{metric.age_s:.0f} s old"
+        lines.append(
+            f"saw   {metric.metric} {metric.verdict}: {metric.reason}; "
+            f"canary {metric.canary}, baseline {metric.baseline}, {age}"
+        )
+    for target in card.targets:
+        lines.append(
+            f"saw   {target.target} reads {target.reads}" + (f" -> {target.becomes}" if target.becomes else "")
+        )
+    lines += [f"call  {call.backend}: {call.text}" for call in card.calls]
+    lines += [f"skip  {line}" for line in card.skipped]
+    return lines + [f"warn  {line}" for line in card.warnings]
