@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_rig import shell
+from tests.cli_rig import Shell, shell
 from tests.terminal import READING_S, WARROOM, terminal
 
 BAKING = """\
@@ -22,11 +22,14 @@ stages:
 """
 
 
-async def test_a_form_typed_in_one_write_arrives_in_its_order(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sh = shell(tmp_path, capsys, BAKING)
-    assert sh.run("promote") == 0
+@pytest.fixture
+def sh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    made = shell(tmp_path, capsys, BAKING)
+    assert made.run("promote") == 0
+    return made
+
+
+async def test_a_form_typed_in_one_write_arrives_in_its_order(sh: Shell) -> None:
     async with terminal([*WARROOM, *sh.arguments("run")], size=(80, 24)) as seat:
         await seat.until("BAKING")
         await seat.press("p")

@@ -20,6 +20,7 @@ from widgets.header import HeaderLine
 from widgets.line import text_of
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
+from widgets.now import NowLine
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
@@ -44,7 +45,7 @@ class Bench(App[None]):
     """All panes below each other."""
 
     CSS = """
-    HeaderLine, AdviceLine, SourcesLine { height: 1; }
+    HeaderLine, AdviceLine, NowLine, SourcesLine { height: 1; }
     MetricsPane { height: 7; }
     Timeline, Checklist { height: 6; }
     DecisionLog { height: 1fr; }
@@ -54,6 +55,7 @@ class Bench(App[None]):
         yield HeaderLine()
         yield AdviceLine()
         yield Recorder()
+        yield NowLine()
         yield Timeline()
         yield Checklist()
         yield SourcesLine()
@@ -187,7 +189,7 @@ async def test_enter_without_metrics_asks_nothing() -> None:
 
 
 def test_importing_the_panes_brings_in_nothing_slow() -> None:
-    names = ["advice", "checklist", "header", "log", "metrics", "sources", "timeline"]
+    names = ["advice", "checklist", "header", "log", "metrics", "now", "sources", "timeline"]
     code = f"import sys; {'; '.join(f'import widgets.{name}' for name in names)}; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"pydantic", "httpx", "sqlite_utils", "ruamel.yaml", "console.engine"} & set(loaded) == set()

@@ -10,6 +10,7 @@ import pytest
 
 from console.state.values import NoteState, State, StepMark
 from tests.states import (
+    BEN,
     NOW,
     STATES,
     ago,
@@ -211,6 +212,15 @@ def test_a_reading_of_a_source_that_fails_is_dated() -> None:
 def test_drift_stands_first_where_not_every_target_fits() -> None:
     targets = dict(reversed(list(drifted().targets.items())))
     assert "! DRIFTED edge" in said(now_lines(replace(drifted(), targets=targets), 44, 1), 44)[0]
+
+
+def test_a_checklist_that_another_console_works_off_says_so_in_its_title() -> None:
+    state = rolling_back()
+    by_ben = tuple(replace(entry, who=BEN, at=ago(20)) for entry in state.decisions)
+    calm = said(checklist_lines(replace(state, decisions=by_ben), 39, 6), 39)[0]
+    stuck = said(checklist_lines(replace(state, decisions=by_ben, as_of=ago(-90)), 39, 6), 39)[0]
+    assert "1 of 3 done, run elsewhere" in calm
+    assert "1 of 3 done, NO PROGRESS" in stuck
 
 
 def test_a_checklist_that_waits_for_a_person_is_not_called_not_running() -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state.gates import gates, waiting_step
-from console.state.values import Drift, MetricState, Mode, StageMark, State, StepMark, StepState
+from console.state.gates import gates
+from console.state.values import Drift, MetricState, Mode, StageMark, State
 from widgets import amounts
 from widgets.line import Line, Look, Piece, fit
+from widgets.marks import Said
 from widgets.pane import Pane
-
-Level = Literal["calm", "warn", "alarm"]
-Said = tuple[Level, str]
+from widgets.rollback import rolling_back
 
 LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
@@ -43,65 +41,6 @@ def _closed(state: State) -> Said | None:
     if state.rollback is not None and state.rolled_back_at is None:
         return "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more will be sent"
     return "calm", f"Closed ({state.closed}); nothing more will be sent"
-
-
-def _rolling_back(state: State) -> Said | None:
-    if state.mode is not Mode.ROLLING_BACK:
-        return None
-    steps = state.checklist
-    done = sum(step.mark is StepMark.DONE for step in steps)
-    lead, last = f"Rollback {done} of {len(steps)} done", ""
-    calm = state.running
-    if not state.running:
-        level, how, last = standing(state)
-        lead, calm = f"{lead}, {how}", level != "alarm"
-    for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
-        step = next((entry for entry in steps if entry.mark is mark), None)
-        if step is not None:
-            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}{_step_detail(step)}"
-    if (turn := waiting_step(state)) is not None:
-        step = next(entry for entry in steps if entry.step.id == turn)
-        return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you: r confirms{_step_detail(step)}"
-    if not state.running:
-        return ("warn" if calm else "alarm"), f"{lead}{last}{_unjournaled_tail(state)}"
-    return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
-
-
-def standing(state: State) -> tuple[Level, str, str]:
-    """Who carries out a rollback that this console does not: (level, in words, what `r` does).
-
-    Another console's is left alone while its steps move; nobody's, or one that has stopped moving, is an alarm.
-    """
-    if waiting_step(state) is not None:
-        return "warn", "waiting for you", ": r confirms"
-    decision = next((entry for entry in state.decisions if entry.id == state.rollback), None)
-    who = decision.who if decision is not None else None
-    mine = state.operator
-    if decision is None or who is None or mine is None or (who.pid, who.host) == (mine.pid, mine.host):
-        return "alarm", "NOT RUNNING", ": r continues"
-    moved = [entry.since for entry in state.checklist if entry.since is not None]
-    idle_s = amounts.since(max([decision.at, *moved]), state.as_of)
-    if idle_s is not None and idle_s > state.plan.hold_s * 2:
-        return "alarm", f"no progress for {amounts.duration(idle_s)}", "; r continues"
-    return "warn", f"run by {who.user}@{who.host} pid {who.pid}", "; r takes over"
-
-
-_STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
-    (StepMark.RELAPSED, "alarm", "MOVED AGAIN"),
-    (StepMark.IN_DOUBT, "alarm", "IN DOUBT"),
-    (StepMark.REFUSED, "alarm", "REFUSED"),
-)
-_UNANSWERED: tuple[StepMark, Level, str] = (StepMark.REQUESTED, "alarm", "UNANSWERED")
-"""Sent by a console that vanished: not yet in doubt, because its call may still be on the way."""
-
-
-def _step_detail(step: StepState) -> str:
-    text = step.detail or step.step.manual or ""
-    return f" ({text})" if text else ""
-
-
-def _unjournaled_tail(state: State) -> str:
-    return "" if state.journal.broken is None else f"; UNJOURNALED: {state.journal.broken}"
 
 
 def _rolled_back(state: State) -> Said | None:
@@ -303,7 +242,7 @@ def _judged(state: State, wanted: VerdictState) -> list[MetricState]:
 
 _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _closed,
-    _rolling_back,
+    rolling_back,
     _rolled_back,
     _failing,
     _in_doubt,

@@ -6,10 +6,10 @@ from rich.cells import cell_len
 
 from console.state.values import Mode, State, StepMark, StepState
 from widgets import amounts
-from widgets.advice import standing
 from widgets.line import Line, Look, Piece, left, wrap
 from widgets.marks import STEPS
 from widgets.pane import Pane
+from widgets.rollback import standing
 
 _TROUBLE = (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED)
 
@@ -45,8 +45,8 @@ def _progress(state: State) -> Piece:
         return Piece(of, Look.MUTED)
     if state.running:
         return Piece(f"{of}, under way", Look.WARN)
-    level, how, _ = standing(state)
-    return Piece(f"{of}, {how}", Look.ALARM if level == "alarm" else Look.WARN)
+    stands = standing(state)
+    return Piece(f"{of}, {stands.word}", Look.ALARM if stands.level == "alarm" else Look.WARN)
 
 
 def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:

@@ -52,7 +52,8 @@ KEYS: tuple[Key, ...] = (
         "h",
         "h",
         "halt",
-        "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always possible.",
+        "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always possible, "
+        "from any card too.",
         "decide('halt')",
         Verb.HALT,
     ),
@@ -63,7 +64,8 @@ KEYS: tuple[Key, ...] = (
         "r",
         "rollback",
         "Take everything back to how it was at the opening, continue a rollback that was cut off, or confirm its "
-        "manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and give a reason.",
+        "manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and give a reason. "
+        "Opens from any card too.",
         "decide('rollback')",
         Verb.ROLLBACK,
     ),

@@ -6,12 +6,17 @@ The word always goes with the glyph: colour and shape only repeat it. Every glyp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.state.values import Mode, StageMark, StepMark
 from widgets.line import Look, Piece
+
+Level = Literal["calm", "warn", "alarm"]
+"""How loud a sentence is."""
+Said = tuple[Level, str]
+"""A sentence and its level."""
 
 
 class Mark(NamedTuple):
@@ -74,7 +79,7 @@ CLOSED_MIDWAY = Mark("▼", "CLOSED, rollback UNFINISHED", Look.ALARM)
 OPENING = Mark("·", "OPENING", Look.MUTED)
 """Instead of a mode, before the rollout is open."""
 
-UNDONE = Mark("▼", "undone", Look.MUTED)
+UNDONE = Mark("▼", "was reached", Look.MUTED)
 """A stage that was reached before the rollback."""
 ONE_WAY = Mark("⊘", "one-way", Look.WARN)
 DRIFTED = Mark("!", "DRIFTED", Look.ALARM)
