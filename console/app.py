@@ -8,9 +8,11 @@ the first frame does not need.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import App, ComposeResult
@@ -22,6 +24,7 @@ from textual.events import Key as KeyEvent
 from textual.events import Resize
 from textual.reactive import var
 
+from adapters.foreign import clean
 from console.alarms import alarms
 from console.desk import Desk
 from console.events.evidence import Verb
@@ -76,6 +79,7 @@ class WarRoom(App[int]):
         self.window: Driver | None = None
         """The driver, while it shows this application; only to name the window."""
         self._window_title = ""
+        self._failed = False
         self._came_at = time.monotonic()
         """When the newest State arrived, on the monotonic clock."""
 
@@ -95,6 +99,22 @@ class WarRoom(App[int]):
         self.query_one(MetricsPane).focus()
         self.set_interval(PULL_S, self.pull)
         self.call_after_refresh(self.desk.start)
+
+    def _fatal_error(self) -> None:
+        """The last net: a fault of the screen ends it with one line, where Textual would print a traceback with values.
+
+        The engine is not touched by it: a rollback under way finishes its automatic steps.
+        """
+        from rich.text import Text
+
+        if self._failed:
+            return
+        self._failed = True
+        error = self._exception
+        frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+        where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        words = f"{type(error).__name__}: {clean(error)}{where}"
+        self.panic(Text(f"warroom: the screen failed: {words}; start it again, it goes on from the journal"))
 
     # -- State in ----------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
+from rich.console import Console
 from textual.command import CommandPalette
 from textual.events import Key as KeyEvent
 from textual.events import Paste
 
 from adapters.contract import Outcome, Setting
 from console.alarms import alarms
+from console.app import WarRoom
 from console.desk import Desk
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
@@ -649,3 +651,31 @@ async def test_a_terminal_that_shrinks_keeps_the_keys_and_the_sources_on_the_scr
             region = table.app.query_one(pane).region
             assert region.height == 1
             assert region.bottom <= 16
+
+
+async def test_a_card_that_is_being_taken_down_survives_a_new_state_and_a_resize() -> None:
+    async with war_room(states.failing) as table:
+        await table.press("r")
+        card = table.app.screen
+        assert isinstance(card, DecisionCard)
+        await card.query_one("#word-row").remove()
+        card.state = states.healthy()
+        await table.pilot.resize_terminal(70, 20)
+        await table.pilot.pause()
+        assert table.app.screen is card
+
+
+async def test_a_fault_of_the_screen_is_one_line_and_no_traceback() -> None:
+    class Broken(FakeDesk):
+        def refusals(self) -> list[str]:
+            raise RuntimeError("\x1b]52;c;aGk=\x07 boom")
+
+    app = WarRoom(Broken(states.healthy()), title="x")
+    said = StringIO()
+    app.error_console = Console(file=said, width=200)
+    with pytest.raises(RuntimeError):
+        async with app.run_test() as pilot:
+            await pilot.pause(1.0)
+    line = " ".join(said.getvalue().split())
+    assert line.startswith("warroom: the screen failed: RuntimeError: ]52;c;aGk= boom at test_app.py:")
+    assert line.endswith("start it again, it goes on from the journal")

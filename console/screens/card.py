@@ -106,7 +106,7 @@ class DecisionCard(Modal[Intent | None]):
             self._arrange()
 
     def watch_state(self, state: State | None) -> None:
-        if state is None or not self.is_mounted:
+        if state is None or not self.whole("#sheet"):
             return
         self.card = card_for(state, self.verb, self.subject)
         self.terms = terms(state, self.card, self.opened)
@@ -157,6 +157,10 @@ class DecisionCard(Modal[Intent | None]):
 
     def _arrange(self) -> None:
         """Show the fields that are asked for and give the card the rows that are left."""
+        if not self.whole(
+            _WORD, _REASON, "#word-row", "#reason-row", "#word-label", "#reason-label", "#sheet", "#prompt"
+        ):
+            return
         asked = self.terms
         self.query_one("#word-row").display = asked.word is not None and asked.refused is None
         self.query_one("#reason-row").display = asked.refused is None
@@ -172,7 +176,8 @@ class DecisionCard(Modal[Intent | None]):
         foot.redraw()
 
     def _typed(self, field: str) -> str:
-        return self.query_one(field, Field).value
+        found = self.query(field).results(Field)  # a part of the card may draw once more while it is taken down
+        return next((entry.value for entry in found), "")
 
     # -- confirming --------------------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ class Drilldown(Modal[None]):
         return drill_lines(self.state, self.metric, width) if self.state is not None else []
 
     def watch_state(self) -> None:
-        if self.is_mounted:
+        if self.whole("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
     def pressed(self, key: str) -> bool:

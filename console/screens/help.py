@@ -66,7 +66,7 @@ class Help(Modal[None]):
         return help_lines(self.state, width, self.observe)
 
     def watch_state(self) -> None:
-        if self.is_mounted:
+        if self.whole("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
     def pressed(self, key: str) -> bool:

@@ -59,7 +59,7 @@ class LeaveScreen(Modal[Leave | None]):
         """See whether it has ended; leave if that was waited for."""
         if self.waiting and self.busy() is None:
             self.dismiss(Leave.WAITED)
-        else:
+        elif self.whole("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
     def write(self, width: int, _height: int) -> list[Line]:

@@ -76,6 +76,13 @@ class Modal(ModalScreen[Answer]):
         Always by `set_focus`, which counts at once; `focus` waits for its turn, and letters would overtake it.
         """
 
+    def whole(self, *parts: str) -> bool:
+        """Whether all `parts` (selectors) are there: not while this screen is being put up or taken down.
+
+        A State or a resize may arrive then too, and there is nothing to draw on.
+        """
+        return self.is_mounted and all(self.query(part) for part in parts)
+
     def early(self, event: Event) -> bool:
         """Whether a key was typed before this screen could be read."""
         return self.painted_at is None or event.time <= self.painted_at
