@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
-
 from adapters.contract import Counts, Gauge, Sample, Shape
 from console.plan.nouns import Metric
-from console.screens.modal import Modal
+from console.screens.page import Page
 from console.screens.particulars import owner
 from console.state.values import MetricState, SourceState, State
 from widgets.amounts import age, amount, count, interval, level, ratio, share, since
 from widgets.line import Line, Look, Piece, left, right
 from widgets.marks import VERDICTS
-from widgets.sheet import Sheet, rows_of
+from widgets.sheet import rows_of
 
 GUTTER = 10
 
@@ -113,35 +110,12 @@ def _sample(sample: Sample | None) -> str:
             return level(value)
 
 
-class Drilldown(Modal[None]):
+class Drilldown(Page):
     """One metric, live."""
 
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)
         self.metric = metric
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="frame -full"):
-            yield Sheet(self.write, id="sheet")
-            yield Sheet(lambda _width, _height: [_foot()], id="foot")
-
     def write(self, width: int, _height: int) -> list[Line]:
         return drill_lines(self.state, self.metric, width) if self.state is not None else []
-
-    def watch_state(self) -> None:
-        if self.whole("#sheet"):
-            self.query_one("#sheet", Sheet).redraw()
-
-    def pressed(self, key: str) -> bool:
-        rows = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1}.get(key)
-        if rows is not None:
-            self.query_one("#sheet", Sheet).scroll_rows(rows)
-        elif key in ("enter", "q"):
-            self.dismiss(None)
-        else:
-            return super().pressed(key)
-        return True
-
-
-def _foot() -> Line:
-    return (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", Look.TITLE), Piece(" closes"))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
-
-from console.screens.modal import Modal
+from console.screens.page import Page
 from console.state.values import State
 from widgets.keys import KEYS, impossible
 from widgets.line import Line, Look, Piece, left, length
 from widgets.marks import DRIFTED, ONE_WAY, STAGES, STEPS, UNDONE, VERDICTS, Mark
-from widgets.sheet import Sheet, rows_of
+from widgets.sheet import rows_of
 
 _CAP = 7
 _LABEL = 10
@@ -50,35 +47,14 @@ def _marks(name: str, marks: Iterable[Mark], width: int) -> list[Line]:
     return [*rows, row]
 
 
-class Help(Modal[None]):
+class Help(Page):
     """The help page."""
+
+    CLOSES = Page.CLOSES | {"question_mark"}
 
     def __init__(self, state: State | None, observe: bool = False) -> None:
         super().__init__(state)
         self.observe = observe
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="frame -full"):
-            yield Sheet(self.write, id="sheet")
-            yield Sheet(lambda _width, _height: [_foot()], id="foot")
-
     def write(self, width: int, _height: int) -> list[Line]:
         return help_lines(self.state, width, self.observe)
-
-    def watch_state(self) -> None:
-        if self.whole("#sheet"):
-            self.query_one("#sheet", Sheet).redraw()
-
-    def pressed(self, key: str) -> bool:
-        rows = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1}.get(key)
-        if rows is not None:
-            self.query_one("#sheet", Sheet).scroll_rows(rows)
-        elif key in ("enter", "q", "question_mark"):
-            self.dismiss(None)
-        else:
-            return super().pressed(key)
-        return True
-
-
-def _foot() -> Line:
-    return (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", Look.TITLE), Piece(" closes"))

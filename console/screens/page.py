@@ -1,0 +1,43 @@
+"""A full page over the war room that only scrolls and closes; help and drill-down are pages."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from console.screens.modal import Modal
+from widgets.line import Line, Look, Piece
+from widgets.sheet import Sheet
+
+_ROWS = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1}
+_FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", Look.TITLE), Piece(" closes"))
+
+
+class Page(Modal[None]):
+    """A page implements `write`; it is drawn again with every State."""
+
+    CLOSES = frozenset({"enter", "q"})
+    """Keys that close it beside escape."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="frame -full"):
+            yield Sheet(self.write, id="sheet")
+            yield Sheet(lambda _width, _height: [_FOOT], id="foot")
+
+    def write(self, width: int, height: int) -> list[Line]:
+        """The page's lines, as many as there are; the sheet scrolls them."""
+        raise NotImplementedError
+
+    def watch_state(self) -> None:
+        if self.whole("#sheet"):
+            self.query_one("#sheet", Sheet).redraw()
+
+    def pressed(self, key: str) -> bool:
+        rows = _ROWS.get(key)
+        if rows is not None:
+            self.query_one("#sheet", Sheet).scroll_rows(rows)
+        elif key in self.CLOSES:
+            self.dismiss(None)
+        else:
+            return super().pressed(key)
+        return True
