@@ -223,3 +223,11 @@ async def test_only_the_drift_that_was_on_the_card_is_accepted(tmp_path: Path) -
         await console.until(lambda state: str(state.targets["api"].reading) == "50 %")
         answer = await console.engine.act(Intent(Verb.ACCEPT, seen, subject="api"))
         assert answer.line == "accept refused: api moved again: you saw 20 %, it reads 50 %"
+
+
+async def test_a_reason_of_invisible_characters_is_no_reason(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE.replace("bake: 0s", "bake: 1h")) as room:
+        console = await room.console()
+        await console.promoted(1)
+        answer = await console.act(Verb.CLOSE, override=True, reason="\u200b\u202e")
+        assert answer.line == "close refused: an override needs a reason"

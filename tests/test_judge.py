@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import Counts, Gauge, MetricQuery, Reading, Sample, Shape
+from adapters.contract import Counts, Gauge, MetricQuery, MetricReply, Reading, Sample, Shape
+from console.events.evidence import Verb
+from console.events.kinds import SourceRead
 from console.judge.counts import judge_counts, totals
 from console.judge.gauges import judge_gauge
 from console.judge.interval import incomplete_beta, ratio_interval, share_interval
 from console.judge.rule import Circumstances, judge
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Metric
+from console.state.gates import why_not
+from tests.rollout_rig import Story
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ERRORS = Metric(MetricQuery("errors", Shape.COUNTS), "prom")
@@ -367,3 +371,26 @@ def test_a_sample_from_the_future_has_no_negative_age() -> None:
 
 def test_the_wanted_number_of_requests_comes_with_the_circumstances() -> None:
     assert judge(ERRORS, HEALTHY, replace(FLOWING, min_requests=10_001)).state is UNSURE
+
+
+@pytest.mark.parametrize("n", [1e300, 1e307, 1e308, 5e-324])
+def test_absurd_numbers_never_raise_through_an_assessment(n: float) -> None:
+    told = Story().open()
+    told.promote()
+    told.flow(60, bad=n, n=n)
+    seen = told.seen
+    assert all(entry.verdict is not None for entry in seen.metrics.values())
+    assert why_not(seen, Verb.ROLLBACK) is None
+
+
+def test_a_sample_dated_ahead_does_not_keep_old_data_fresh() -> None:
+    told = Story().open()
+    told.promote()
+    told.flow(20)
+    ahead = told.at + timedelta(days=365)
+    replies = tuple(MetricReply(name, (), ahead, ahead) for name in told.state.metrics)
+    told.tell(SourceRead(at=told.at, source="prom", replies=replies))
+    told.wait(60)
+    told.tell(SourceRead(at=told.at, source="prom", replies=replies, targets=tuple(told.state.targets)))
+    assert told.seen.metrics["errors"].verdict is not None
+    assert told.seen.metrics["errors"].verdict.state is STALE

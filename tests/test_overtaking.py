@@ -29,8 +29,32 @@ async def test_a_rollback_overtakes_a_promote_in_flight(tmp_path: Path) -> None:
             Result.UNKNOWN,
             "promote was cut off; a read will tell what it did",
         )
-        assert room.story() == ["promote", "  api -> 10 %", "rollback", "  api unknown: overtaken by a rollback"]
-        assert room.world.writes == []
+        assert room.story() == [
+            "promote",
+            "  api -> 10 %",
+            "rollback",
+            "  api unknown: overtaken by a rollback",
+            "  api -> 0 %",
+            "  api accepted",
+        ]
+        assert room.world.writes == ["api 0 %"]
+
+
+async def test_a_reading_older_than_an_accepted_promote_does_not_excuse_its_rollback(tmp_path: Path) -> None:
+    """A backend whose reads lag still reads as before the promote when the rollback begins."""
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        late = Latch("api")
+        room.world.before_read = late
+        await late.reached.wait()
+        promote = await console.act(Verb.PROMOTE)
+        assert (promote.result, str(console.state.targets["api"].reading)) == (Result.ACCEPTED, "0 %")
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda _state: len(room.world.writes) == 2)
+        room.world.before_read = at_once
+        late.open()
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        assert room.world.writes == ["api 5 %", "api 0 %"]
 
 
 async def test_a_rollback_in_another_console_cuts_off_a_promote_in_flight(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from console.cli.exits import Exit
+from console.cli.say import drop, tell
 
 EPILOG = """\
 exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused
@@ -25,14 +25,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.USAGE
     try:
         code = int(_dispatch(options))
-        sys.stdout.flush()  # here, where a reader that went away is no fault yet, and not when the interpreter ends
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a reader that went away is no fault yet, not when the interpreter ends
         return code
     except KeyboardInterrupt:
-        print("warroom: interrupted", file=sys.stderr)
+        tell("warroom: interrupted")
         return 130
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of `status`, `log` or `check` went away; a verb's own words never raise
+        drop(sys.stdout)
         return Exit.OK
+    except OSError as error:
+        tell(f"warroom: the output cannot be written: {error}")
+        drop(sys.stdout)
+        return Exit.FAULT
 
 
 def _dispatch(options: argparse.Namespace) -> int:

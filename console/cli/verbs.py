@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import sys
 from pathlib import Path
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
 from console.cli.paths import connector, journal_path, open_anyhow, stand_in
+from console.cli.say import answer as say
+from console.cli.say import tell
 from console.cli.unopened import joined, may_open, refusal
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
@@ -48,12 +49,12 @@ def act(options: argparse.Namespace) -> int:
         plan = load(options.plan)
         answer = _acted(options, verb, plan, path)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
-        print(error if isinstance(error, PlanError) else f"warroom: {error}", file=sys.stderr)
+        tell(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
         return Exit.USAGE
     except Broken as error:
-        print(f"warroom: {error}", file=sys.stderr)
+        tell(f"warroom: {error}")
         return Exit.JOURNAL
-    print(answer.line, file=sys.stdout if answer.result is Result.ACCEPTED else sys.stderr)
+    (say if answer.result is Result.ACCEPTED else tell)(answer.line)
     return CODES[answer.result]
 
 
@@ -78,14 +79,14 @@ async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journ
     engine, journal = await _opened(verb, plan, journal, path)
     rollout = engine.record.state.rollout
     line = joined(verb, rollout, path, began=engine.began, unread=_unread(journal))
-    print(f"warroom: {line}", file=sys.stderr)
+    tell(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
     finally:
         await engine.close()
         if held := engine.record.state.journal.held:
-            print(f"warroom: UNJOURNALED: {held} events were not written down", file=sys.stderr)
+            tell(f"warroom: UNJOURNALED: {held} events were not written down")
     return _written(verb, answer, engine.record.state)
 
 

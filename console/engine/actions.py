@@ -67,7 +67,7 @@ class Actions:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {card.blocked}")
         if card.override is not None and not intent.override:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {card.override}; override with a reason")
-        if card.override is not None and not intent.reason.strip():
+        if card.override is not None and not clean(intent.reason):
             return Answer(Result.REFUSED, f"{intent.verb} refused: an override needs a reason")
         if (wrong := self._unfit(state, intent)) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")

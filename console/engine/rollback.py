@@ -18,7 +18,7 @@ from console.engine.record import Record
 from console.engine.requests import Requests
 from console.events.kinds import DecisionTaken, StepDone
 from console.plan.nouns import Target
-from console.state.checklist import needs_met, reads_back
+from console.state.checklist import needs_met, stands, undone
 from console.state.values import StepMark, StepState
 
 CHECK_S = 1.0
@@ -116,7 +116,7 @@ class Runner:
         """The first automatic step that may and must be sent now."""
         state = self._record.state
         for entry in state.checklist:
-            if entry.step.manual is not None or reads_back(entry, state):
+            if entry.step.manual is not None or undone(entry, state):
                 continue
             if not needs_met(entry.step, state.checklist):
                 continue
@@ -134,8 +134,7 @@ class Runner:
         for name, setting in entry.step.sets.items():
             target = self._record.state.plan.targets[name]
             await self._look(target, CHECK_S)
-            reading = self._record.state.targets[name].reading
-            if reading is not None and reading.satisfies(setting):
+            if stands(self._record.state, name, setting):
                 continue
             outcome = await self._requests.send(
                 backends, target, setting, decision=decision.id, trace=decision.trace, step=entry.step.id
@@ -150,7 +149,7 @@ class Runner:
     async def _until_read(self, entry: StepState) -> None:
         """Wait a little for a step that others need to read as rolled back."""
         deadline = self._clock.monotonic() + self._record.state.plan.hold_s
-        while self._clock.monotonic() < deadline and not reads_back(entry, self._record.state):
+        while self._clock.monotonic() < deadline and not undone(entry, self._record.state):
             self._hurry(None)
             await self._clock.sleep(BEAT_S / 5)
 
@@ -171,7 +170,7 @@ class Runner:
         A reading counts only if it was taken after the rollback began.
         """
         state = self._record.state
-        if not reads_back(entry, state):
+        if not undone(entry, state):
             return None
         moments: list[datetime] = []
         for name in entry.step.sets:
@@ -201,7 +200,7 @@ class Runner:
         for entry in state.checklist:
             if entry.step.manual is not None or entry.mark is StepMark.DONE:
                 continue
-            if reads_back(entry, state):
+            if undone(entry, state):
                 return True
             asked = entry.mark in (StepMark.REQUESTED, StepMark.IN_DOUBT)
             if asked and entry.since is not None and now - entry.since < patience:

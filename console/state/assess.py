@@ -12,7 +12,7 @@ from datetime import datetime
 
 from adapters.contract import Kind, Reading
 from console.judge.rule import Circumstances, judge
-from console.judge.verdict import Verdict
+from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
 from console.state.samples import bake
 from console.state.targets import confirm_stage
@@ -28,6 +28,14 @@ def assess(state: State, now: datetime) -> State:
 
 def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
     """One metric's verdict on the stage we stand on."""
+    try:
+        return _judged(state, entry, now)
+    except (ArithmeticError, ValueError) as error:  # absurd numbers must never reach a halt or a rollback as a fault
+        reason = f"the numbers cannot be judged: {error}"
+        return Verdict(entry.metric.name, VerdictState.UNSURE, reason)
+
+
+def _judged(state: State, entry: MetricState, now: datetime) -> Verdict:
     source = state.sources.get(entry.metric.backend)
     stage = state.current
     critical = entry.metric.role is Role.CRITICAL

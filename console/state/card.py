@@ -9,6 +9,7 @@ from adapters.contract import Setting, Shape
 from console.events.evidence import Card, MetricEvidence, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.assess import deploy_share
+from console.state.checklist import stands
 from console.state.gates import gates, placed
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State, StepMark
@@ -59,14 +60,9 @@ def wanted(state: State, verb: Verb) -> dict[str, Setting]:
             for entry in state.checklist
             if entry.mark is not StepMark.DONE
             for name, setting in entry.step.sets.items()
-            if not _reads(state, name, setting)
+            if not stands(state, name, setting)
         }
     return {}
-
-
-def _reads(state: State, target: str, setting: Setting) -> bool:
-    reading = state.targets[target].reading
-    return reading is not None and reading.satisfies(setting)
 
 
 def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
@@ -126,7 +122,7 @@ def _skipped(state: State, verb: Verb) -> list[str]:
             for entry in state.checklist
             if entry.mark is not StepMark.DONE
             for name, setting in entry.step.sets.items()
-            if _reads(state, name, setting)
+            if stands(state, name, setting)
         ]
     return []
 

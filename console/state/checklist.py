@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.contract import Kind, Setting, TargetReading
+from adapters.contract import Kind, Outcome, Setting, TargetReading
 from console.plan.nouns import Plan, Step
 from console.state.values import State, StepMark, StepState, TargetState
 
@@ -39,6 +39,30 @@ def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
     if opening.percent is None or opening.problem is not None:
         return None
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
+
+
+def outstanding(state: State, target: str) -> bool:
+    """Whether the last call that may have changed a target asked for something else than the target reads.
+
+    Such a reading may be older than the call: it says nothing about what the target will read.
+    """
+    entry = state.targets[target]
+    for request in reversed(tuple(state.requests.values())):
+        if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
+            told = request.took_effect is False
+            return not told and (entry.reading is None or not entry.reading.satisfies(request.setting))
+    return False
+
+
+def stands(state: State, target: str, setting: Setting) -> bool:
+    """Whether a target reads as `setting`, and nothing was asked of it that is not read yet."""
+    reading = state.targets[target].reading
+    return reading is not None and reading.satisfies(setting) and not outstanding(state, target)
+
+
+def undone(step: StepState, state: State) -> bool:
+    """Whether every target of a step stands as the step wants it."""
+    return all(stands(state, name, setting) for name, setting in step.step.sets.items())
 
 
 def needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:

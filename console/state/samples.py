@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
@@ -13,6 +13,8 @@ from console.state.values import MetricState, Mode, State
 if TYPE_CHECKING:
     from console.events.kinds import SourceRead
 
+FUTURE_S = 2.0
+"""How far a sample may be dated ahead of our clock and still be believed."""
 LEDGER_TICKS = 8640
 """Ticks kept per metric in a State (a day of 10 s ticks); the journal keeps them all."""
 
@@ -42,8 +44,8 @@ def _taken(entry: MetricState, reply: MetricReply, at: datetime) -> MetricState:
     return replace(
         entry,
         ledger=merged(entry.ledger, reply.readings),
-        canary_at=_newer(entry.canary_at, reply.canary_at),
-        baseline_at=_newer(entry.baseline_at, reply.baseline_at),
+        canary_at=_newest(entry.canary_at, reply.canary_at, [r.at for r in reply.readings if r.canary], at),
+        baseline_at=_newest(entry.baseline_at, reply.baseline_at, [r.at for r in reply.readings if r.baseline], at),
         read_at=at,
         partial=reply.partial,
         problem=reply.problem,
@@ -51,10 +53,13 @@ def _taken(entry: MetricState, reply: MetricReply, at: datetime) -> MetricState:
     )
 
 
-def _newer(known: datetime | None, said: datetime | None) -> datetime | None:
-    if known is None or said is None:
-        return said or known
-    return max(known, said)
+def _newest(known: datetime | None, said: datetime | None, ticks: list[datetime], at: datetime) -> datetime | None:
+    """The newest sample's time. One dated in the future is not believed: it would look fresh until that day."""
+    if said is None or said <= at + timedelta(seconds=FUTURE_S):
+        found = [said]
+    else:
+        found = [max((tick for tick in ticks if tick <= at), default=None)]
+    return max((moment for moment in (known, *found) if moment is not None), default=None)
 
 
 def merged(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
