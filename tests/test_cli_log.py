@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.paths import open_to_read
+from console.journal import sqlite
+from console.journal.contract import Broken
 from tests.cli_rig import MANUAL, PLAN, Shell, shell
 
 Capture = pytest.CaptureFixture[str]
@@ -77,3 +80,19 @@ def test_a_manual_stage_is_confirmed_by_its_decision(tmp_path: Path, capsys: Cap
     sh.run("promote")
     sh.run("promote", "--confirm", "migrate")
     assert told(sh)[1] == "promote five -> migrate  confirmed"
+
+
+def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.db"
+    sqlite.SqliteJournal(path).close()
+
+    class Unwritable(sqlite.SqliteJournal):
+        def __init__(self, path: Path, *, read_only: bool = False) -> None:
+            if not read_only:
+                raise Broken(f"journal {path}: attempt to write a readonly database")
+            super().__init__(path, read_only=True)
+
+    monkeypatch.setattr(sqlite, "SqliteJournal", Unwritable)
+    journal = open_to_read(path)
+    assert journal.runs() == []
+    journal.close()

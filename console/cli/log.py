@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.contract import Outcome
 from console.cli.exits import Exit
-from console.cli.paths import connector, journal_path
+from console.cli.paths import journal_path, open_to_read
 from console.cli.show import guarded
 from console.engine.opening import resumed
 from console.events.evidence import Card
@@ -42,7 +42,7 @@ def _log(options: argparse.Namespace) -> int:
     path = journal_path(options.journal)
     if not path.exists():
         raise Broken(f"journal {path}: there is none yet; `warroom run PLAN` begins one")
-    journal = connector(path)()
+    journal = open_to_read(path)
     try:
         return _print_log(journal, options.which, options.json)
     finally:

@@ -40,6 +40,21 @@ def open_anyhow(path: Path) -> Journal:
     return open_or_absent(connector(path), lambda: SqliteJournal(path, read_only=True))
 
 
+def open_to_read(path: Path) -> Journal:
+    """The journal at `path` for a command that only looks: one that may not be written is read all the same.
+
+    Raises:
+        Broken: it cannot be read either.
+    """
+    from console.journal.contract import Broken
+    from console.journal.sqlite import SqliteJournal
+
+    try:
+        return SqliteJournal(path)
+    except Broken:
+        return SqliteJournal(path, read_only=True)
+
+
 def stand_in(error: Broken) -> Journal:
     """A journal with nothing in it that cannot be written: for one that opened, and then could not be read."""
     from console.journal.absent import AbsentJournal

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
-from console.cli.paths import connector, journal_path
+from console.cli.paths import journal_path, open_to_read
 from console.events.evidence import Actor
 from console.journal.contract import Broken
 from console.plan.load import load
@@ -44,7 +44,7 @@ def _status(options: argparse.Namespace) -> int:
 
     plan = load(options.plan)
     path = journal_path(options.journal)
-    journal = connector(path)() if path.exists() else None
+    journal = open_to_read(path) if path.exists() else None
     try:
         state = asyncio.run(peek(plan, journal, path.parent))
     finally:
