@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.events import Focus
 
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
@@ -13,12 +14,14 @@ from console.screens.card import prompt
 from console.screens.drilldown import drill_lines
 from console.screens.help import help_lines
 from console.screens.leave import leave_lines
+from console.screens.modal import Field
 from console.screens.particulars import difference, particulars
 from console.screens.place import places
 from console.screens.terms import Opened, Terms, changes, terms, worsened
 from console.state.card import card_for
 from console.state.values import MetricState, State
 from tests import states
+from tests.desk_fake import war_room
 from widgets.card import plain
 from widgets.keys import KEYS
 from widgets.line import Line, length, text_of
@@ -277,3 +280,14 @@ def test_leaving_a_rollback_promises_its_automatic_steps_not_an_unknown_outcome(
     text = words(leave_lines("rollback", True, False, 70))
     assert "first finishes its automatic steps" in text
     assert "unknown" not in text
+
+
+async def test_the_word_of_the_focus_that_comes_late_does_not_select_what_was_typed_meanwhile() -> None:
+    async with war_room(states.healthy) as table:
+        await table.press("n")
+        field = table.app.screen.query_one("#note", Field)
+        await table.write("smoke")
+        field.post_message(Focus())
+        await table.pilot.pause()
+        await table.write(" alarm")
+        assert field.value == "smoke alarm"

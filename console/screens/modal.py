@@ -139,6 +139,8 @@ class Field(Input):
 
     def on_mount(self) -> None:
         self.cursor_blink = False  # each blink is bytes on a slow line
+        # The word that the field has the focus may come after letters that overtook it: it must not select them.
+        self.select_on_focus = False
 
     def _forward_event(self, event: Event) -> None:
         # The application forwards each key to what has the focus at that moment: here always by way of the screen.
