@@ -108,3 +108,33 @@ def m004_no_replace(db: Database) -> None:
         BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
         """
     )
+
+
+@schema()
+def m005_room(db: Database) -> None:
+    """What is so right now, not what happened: who polls, who is there. Overwritten, and no part of the record."""
+    db.execute(
+        """
+        CREATE TABLE leases (
+            rollout TEXT PRIMARY KEY,
+            holder  TEXT NOT NULL,
+            fence   INTEGER NOT NULL,        -- rises by one with each takeover, never falls
+            boot    TEXT NOT NULL,           -- which boot of the machine `ends` counts from
+            ends    REAL NOT NULL            -- seconds since that boot
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE presence (
+            rollout TEXT NOT NULL,
+            session TEXT NOT NULL,
+            actor   TEXT NOT NULL,           -- JSON
+            role    TEXT NOT NULL,
+            since   TEXT NOT NULL,
+            boot    TEXT NOT NULL,
+            seen    REAL NOT NULL,
+            PRIMARY KEY (rollout, session)
+        ) STRICT
+        """
+    )

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -19,9 +19,26 @@ from pydantic import ValidationError
 from sqlite_utils import Database
 
 from adapters.foreign import clean
+from console.events.evidence import Actor
 from console.events.kinds import DecisionTaken, Event, SourceRead, decode, encode
-from console.journal.contract import Broken, Decided, Entry, Raced, Run
+from console.journal import approvals, lease
+from console.journal import presence as people
+from console.journal.contract import (
+    Approval,
+    Approved,
+    Broken,
+    Decided,
+    Entry,
+    Forbidden,
+    Lease,
+    Presence,
+    Raced,
+    Run,
+)
 from console.journal.migrations import schema
+from console.journal.moment import Moment
+from console.journal.moment import now as moment
+from console.journal.watch import SqliteWatch
 
 BUSY_MS = 2000
 """How long an append waits for other writers before the journal counts as broken."""
@@ -55,13 +72,15 @@ class SqliteJournal:
     Args:
         path: the file.
         read_only: write not a byte, not even beside it; for a journal that cannot be written. Appending raises Broken.
+        clock: what leases and presence are judged by.
 
     Raises:
         Broken: the file cannot be made, opened or migrated.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
         self.path = path
+        self._clock = clock
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that is open; None while nothing may be written."""
         if read_only:
@@ -115,28 +134,46 @@ class SqliteJournal:
         if self._file is not None and _identity(self.path) != self._file:
             raise Broken(f"journal {self.path} was removed or replaced while open; put it back, or start again")
 
-    @_plain
-    def append(self, rollout: str, event: Event) -> int:
+    @contextlib.contextmanager
+    def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the write lock from its beginning: whoever looks in it decides in it."""
         self._check_file()
         connection = self._db.conn
-        connection.execute("BEGIN IMMEDIATE")
+        if synchronous != "FULL":
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
         try:
-            known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
-            if known is not None:
-                connection.execute("ROLLBACK")
-                return int(known[0])
-            last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
-            if event.kind == "rollout_opened" and (last or self._open_run(rollout.rpartition("/")[0]) is not None):
-                raise Raced(f"{rollout} was opened by somebody else")
-            if isinstance(event, DecisionTaken) and event.move is not None:
-                self._check_move(rollout, event.move)
-            self._db.table("events").insert(_row(rollout, last + 1, event))
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        return int(last) + 1
+        finally:
+            if synchronous != "FULL":
+                connection.execute("PRAGMA synchronous = FULL")
+
+    def identity(self, actor: Actor) -> str:
+        return approvals.identity(actor.uid)
+
+    @_plain
+    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+        with self._writing() as connection:
+            known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
+            if known is not None:
+                return int(known[0])
+            lease.check(connection, rollout, fence)
+            last = self._last_seq(rollout)
+            if event.kind == "rollout_opened" and (last or self._open_run(rollout.rpartition("/")[0]) is not None):
+                raise Raced(f"{rollout} was opened by somebody else")
+            if isinstance(event, DecisionTaken) and event.move is not None:
+                self._check_move(rollout, event.move)
+            self._db.table("events").insert(_row(rollout, last + 1, event))
+        return last + 1
+
+    def _last_seq(self, rollout: str) -> int:
+        row = self._db.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()
+        return row[0] or 0
 
     def _check_move(self, rollout: str, move: int) -> None:
         """Raise Raced unless a forward move is still to be had. The write lock is held: nobody comes between."""
@@ -146,21 +183,11 @@ class SqliteJournal:
             raise Raced(f"move {move} of {rollout} was made by somebody else")
 
     @_plain
-    def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
-        self._check_file()
-        connection = self._db.conn
-        connection.execute("PRAGMA synchronous = NORMAL")  # samples may be lost in a power cut; events may not
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
+    def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
+        with self._writing("NORMAL") as connection:  # samples may be lost in a power cut; events may not
+            lease.check(connection, rollout, fence)
+            last = self._last_seq(rollout)
             self._db.table("samples").insert_all(_sample_row(rollout, last, sample) for sample in samples)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        finally:
-            connection.execute("PRAGMA synchronous = FULL")
 
     @_plain
     def tail(self, rollout: str, after: int) -> list[Entry]:
@@ -168,6 +195,13 @@ class SqliteJournal:
             "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
         )
         return [Entry(seq, decode(kind, body)) for seq, kind, body in rows.fetchall()]
+
+    @_plain
+    def tail_samples(self, rollout: str, after: int) -> list[Entry]:
+        rows = self._db.execute(
+            "SELECT id, after_seq, body FROM samples WHERE rollout = ? AND id > ? ORDER BY id", [rollout, after]
+        )
+        return [Entry(seq, decode("source_read", body), number) for number, seq, body in rows.fetchall()]
 
     @_plain
     def history(self, rollout: str) -> list[Entry]:
@@ -180,7 +214,10 @@ class SqliteJournal:
             """,
             {"rollout": rollout},
         )
-        return [Entry(seq, decode(kind, body)) for seq, _, _, kind, body in rows.fetchall()]
+        return [
+            Entry(seq, decode(kind, body), number if sample else None)
+            for seq, sample, number, kind, body in rows.fetchall()
+        ]
 
     @_plain
     def open_run(self, plan: str) -> str | None:
@@ -200,9 +237,9 @@ class SqliteJournal:
         return f"{plan}/{self._last_run(plan) + 1}"
 
     def _last_run(self, plan: str) -> int:
-        rows = self._db.execute(
-            "SELECT rollout FROM events WHERE kind = 'rollout_opened' AND substr(rollout, 1, ?) = ?",
-            [len(plan) + 1, f"{plan}/"],
+        rows = self._db.execute(  # "0" comes after "/": a range of the index, not a scan of every rollout
+            "SELECT rollout FROM events WHERE kind = 'rollout_opened' AND rollout > ? AND rollout < ?",
+            [f"{plan}/", f"{plan}0"],
         )
         return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows.fetchall()), default=0)
 
@@ -232,6 +269,60 @@ class SqliteJournal:
             {"rollout": rollout},
         )
         return [Decided(*row) for row in rows.fetchall()]
+
+    @_plain
+    def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
+        with self._writing("NORMAL") as connection:
+            return lease.take(connection, self._clock(), rollout, holder, ttl_s)
+
+    @_plain
+    def release(self, rollout: str, holder: str) -> None:
+        with self._writing("NORMAL") as connection:
+            lease.release(connection, self._clock(), rollout, holder)
+
+    @_plain
+    def seen(self, rollout: str, presence: Presence) -> None:
+        with self._writing("NORMAL") as connection:
+            people.seen(connection, self._clock(), rollout, presence)
+
+    @_plain
+    def left(self, rollout: str, session: str) -> None:
+        with self._writing("NORMAL") as connection:
+            people.left(connection, rollout, session)
+
+    @_plain
+    def present(self, rollout: str, within_s: float) -> list[Presence]:
+        return people.present(self._db.conn, self._clock(), rollout, within_s)
+
+    @_plain
+    def approve(self, rollout: str, approval: Approval) -> Approved:
+        folder = approvals.folder_of(self.path)
+        if not folder.is_dir():
+            raise Forbidden(
+                f"approve refused: journal {self.path} is one person's; `warroom journal init --group GROUP PATH` "
+                "makes one that a group shares"
+            )
+        return approvals.give(folder, rollout, approval)
+
+    @_plain
+    def approvals(self, rollout: str) -> list[Approved]:
+        return approvals.given(approvals.folder_of(self.path), rollout)
+
+    def watch(self) -> SqliteWatch:
+        return SqliteWatch(self.path)
+
+    @_plain
+    def prune(self, rollout: str, *, dry_run: bool = False) -> int:
+        with self._writing() as connection:
+            if not self._closed(rollout):
+                raise Forbidden(
+                    f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
+                )
+            count = "SELECT count(*) FROM samples WHERE rollout = ?"
+            found: int = connection.execute(count, [rollout]).fetchone()[0]
+            if not dry_run:
+                connection.execute("DELETE FROM samples WHERE rollout = ?", [rollout])
+        return found
 
     @_plain
     def close(self) -> None:
