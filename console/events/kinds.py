@@ -38,8 +38,8 @@ class _Shape(BaseModel):
     v: int = 1
 
 
-VERSION = 2
-"""Newest shape of any kind that this version knows; an event of a newer one is kept as Unrecognised."""
+SHAPES = {"decision_taken": 2}
+"""Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
 
 
 class RolloutOpened(_Event):
@@ -264,7 +264,7 @@ def decode(kind: str, body: str) -> Event:
         pydantic.ValidationError: a known kind whose body does not fit any version of its shape; an unknown kind whose
             body is not an object with the time at which it was recorded.
     """
-    if kind in KINDS and _Shape.model_validate_json(body).v <= VERSION:
+    if kind in KINDS and _Shape.model_validate_json(body).v <= SHAPES.get(kind, 1):
         return _tagged.validate_json(body)
     raw = _foreign.validate_json(body)
     return Unrecognised.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})

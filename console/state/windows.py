@@ -58,16 +58,16 @@ def ends_at(window: Window, now: datetime) -> datetime | None:
     return _turn(window, now, holding=False)
 
 
-def next_opening(windows: tuple[Window, ...], now: datetime) -> datetime | None:
-    """When (UTC) the first of these launch windows opens after `now`; None if none does within two weeks."""
-    found = []
+def next_opening(windows: tuple[Window, ...], now: datetime) -> tuple[datetime, str] | None:
+    """When (UTC) the first of these launch windows opens after `now`, and its zone; None if none does for two weeks."""
+    found: list[tuple[datetime | None, str]] = []
     for window in windows:
         if window.begins is None:
-            found.append(_turn(window, now, holding=True))
+            found.append((_turn(window, now, holding=True), window.zone))
             continue
         begins, ends = _edges(window, widest=False)
-        found.append(begins if now < begins < ends else None)
-    return min((moment for moment in found if moment is not None), default=None)
+        found.append((begins if now < begins < ends else None, window.zone))
+    return min(((moment, zone) for moment, zone in found if moment is not None), default=None)
 
 
 def _turn(window: Window, now: datetime, *, holding: bool) -> datetime | None:
@@ -128,5 +128,5 @@ def _outside(windows: tuple[Window, ...], now: datetime) -> str | None:
     if not windows or any(holds(window, now, widest=False) for window in windows):
         return None
     opens = next_opening(windows, now)
-    after = "none opens within two weeks" if opens is None else f"the next opens {shown(opens, windows[0].zone)}"
+    after = "none opens within two weeks" if opens is None else f"the next opens {shown(*opens)}"
     return f"outside the launch windows: {after}"
