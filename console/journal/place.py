@@ -5,7 +5,6 @@ A place may be printed: the password of a URL never is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -56,8 +55,3 @@ class FilePlace:
         from console.journal.sqlite import SqliteJournal
 
         return SqliteJournal(self.path, read_only=True)
-
-
-def connector(place: Place) -> Callable[[], Journal]:
-    """A function that opens the journal at `place`; it raises Broken."""
-    return place.open
