@@ -87,6 +87,7 @@ def test_replacing_an_event_is_removing_it(journal: SqliteJournal, path: Path) -
 
 def test_an_event_of_a_newer_version_is_kept(journal: SqliteJournal, path: Path) -> None:
     insert = "INSERT INTO events (rollout, seq, event_id, at, kind, v, body) VALUES (?, 1, 'x', ?, 'alarm_rung', 3, ?)"
+    raw(path, "DROP TRIGGER events_chained")
     raw(path, insert, RUN, AT.isoformat(), '{"id": "x", "at": "2026-03-02T12:00:00Z", "siren": "loud"}')
     (entry,) = journal.tail(RUN, 0)
     assert isinstance(entry.event, Unrecognised) and entry.event.said_kind == "alarm_rung"
@@ -98,6 +99,7 @@ def test_an_event_that_fits_no_shape_breaks_the_reading_in_one_line(
     journal: SqliteJournal, path: Path, kind: str, body: str
 ) -> None:
     insert = "INSERT INTO events (rollout, seq, event_id, at, kind, v, body) VALUES (?, 1, 'x', 'x', ?, 1, ?)"
+    raw(path, "DROP TRIGGER events_chained")
     raw(path, insert, RUN, kind, body)
     with pytest.raises(Broken, match="an event cannot be read") as caught:
         journal.tail(RUN, 0)
@@ -143,6 +145,7 @@ def test_every_migration_is_marked_as_applied(journal: SqliteJournal) -> None:
 def test_a_file_that_is_no_database_is_broken(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"these are not the pages you are looking for" * 100)
+    path.chmod(0o600)
     with pytest.raises(Broken, match="file is not a database") as caught:
         SqliteJournal(path)
     one_line(caught.value)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
+from console.journal.chain import Row
 from console.journal.contract import (
     Approval,
     Approved,
@@ -78,6 +79,9 @@ class AbsentJournal:
 
     def decisions(self, rollout: str | None = None) -> list[Decided]:
         return [] if self._journal is None else self._journal.decisions(rollout)
+
+    def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
+        return [] if self._journal is None else self._journal.rows(rollout, after)
 
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         return self._real().lease(rollout, holder, ttl_s)

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
+from console.journal.chain import Row
 
 
 class JournalError(Exception):
@@ -197,6 +198,14 @@ class Journal(Protocol):
 
     def decisions(self, rollout: str | None = None) -> list[Decided]:
         """Decisions, oldest first; of one rollout or of all."""
+
+    def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
+        """The next page of events as they are stored, to be verified or exported; empty at the end.
+
+        Args:
+            rollout: whose, in the order of seq; None for the whole journal in the order of position.
+            after: the seq or position that was read last; None to begin.
+        """
 
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         """Take the lease of a rollout if it is free or over, renew it if it is `holder`'s, and say whose it is now.

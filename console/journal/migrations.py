@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from console.journal.chain import GENESIS, Row, linked
+
 schema = Migrations("warroom")
 
 
@@ -136,5 +138,35 @@ def m005_room(db: Database) -> None:
             seen    REAL NOT NULL,
             PRIMARY KEY (rollout, session)
         ) STRICT
+        """
+    )
+
+
+@schema()
+def m006_chain(db: Database) -> None:
+    """Every event is linked to the one before it; what was recorded before that is linked as it lies."""
+    for column in ("prev", "hash", "head"):
+        db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
+    db.execute("DROP TRIGGER events_no_update")
+    ends: dict[str, str] = {}
+    head = GENESIS
+    columns = "id, rollout, seq, event_id, kind, v, at, who, move, NULL, body"
+    last = 0
+    while rows := db.execute(f"SELECT {columns} FROM events WHERE id > ? ORDER BY id LIMIT 1000", [last]).fetchall():  # noqa: S608 - constants
+        chained = []
+        for values in rows:
+            row = linked(Row(*(*values, ends.get(values[1], GENESIS), "", "")), head)
+            ends[row.rollout], head, last = row.hash, row.head, row.position
+            chained.append((row.prev, row.hash, row.head, row.position))
+        db.conn.executemany("UPDATE events SET prev = ?, hash = ?, head = ? WHERE id = ?", chained)
+    db.execute(
+        "CREATE TRIGGER events_no_update BEFORE UPDATE ON events "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+    )
+    db.execute(
+        """
+        CREATE TRIGGER events_chained BEFORE INSERT ON events
+        WHEN NEW.prev IS NULL OR length(NEW.hash) IS NOT 64 OR length(NEW.head) IS NOT 64
+        BEGIN SELECT RAISE(ABORT, 'the journal is chained, and this program is too old to write it'); END
         """
     )

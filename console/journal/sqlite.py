@@ -1,16 +1,14 @@
-"""The journal in one SQLite file: WAL, synchronous FULL for events, append-only by triggers.
+"""The journal in one SQLite file: WAL, synchronous FULL for events, append-only by triggers, chained by hashes.
 
-A personal journal is 0600 in a directory that is made 0700. One connection, used by one thread at a time.
+One connection, used by one thread at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -20,9 +18,10 @@ from sqlite_utils import Database
 
 from adapters.foreign import clean
 from console.events.evidence import Actor
-from console.events.kinds import DecisionTaken, Event, SourceRead, decode, encode
-from console.journal import approvals, lease
+from console.events.kinds import Event, SourceRead
+from console.journal import approvals, file, lease, reading, recording
 from console.journal import presence as people
+from console.journal.chain import Row
 from console.journal.contract import (
     Approval,
     Approved,
@@ -32,7 +31,6 @@ from console.journal.contract import (
     Forbidden,
     Lease,
     Presence,
-    Raced,
     Run,
 )
 from console.journal.migrations import schema
@@ -54,14 +52,14 @@ def _plain(method: Callable[Concatenate[SqliteJournal, _P], _T], /) -> Callable[
     def call(self: SqliteJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.Error, OSError) as error:
-            raise Broken(f"journal {self.path}: {clean(error)}") from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise Broken(
                 f"journal {self.path}: an event cannot be read: {clean(where)}: {clean(first['msg'])}"
             ) from None
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise Broken(f"journal {self.path}: {clean(error)}") from error
 
     return call
 
@@ -75,7 +73,7 @@ class SqliteJournal:
         clock: what leases and presence are judged by.
 
     Raises:
-        Broken: the file cannot be made, opened or migrated.
+        Broken: the file cannot be made, opened or migrated, or others than its owner or group could use it.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
@@ -103,20 +101,20 @@ class SqliteJournal:
 
     @_plain
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
-        try:
-            _to_wal(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-            self._db = Database(connection, execute_plugins=False)
-            if schema.pending(self._db):
-                self._migrate()
-            self._file = _identity(self.path)
-        except BaseException:
-            connection.close()
-            raise
+        with file.umask(shared=file.prepared(self.path)):
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
+            )
+            try:
+                _to_wal(connection)
+                connection.execute("PRAGMA synchronous = FULL")
+                self._db = Database(connection, execute_plugins=False)
+                if schema.pending(self._db):
+                    self._migrate()
+                self._file = file.identity(self.path)
+            except BaseException:
+                connection.close()
+                raise
 
     def _migrate(self) -> None:
         """Two consoles may open a new journal at once: the second waits for the write lock, then finds it done."""
@@ -129,15 +127,15 @@ class SqliteJournal:
             raise
         connection.execute("COMMIT")
 
-    def _check_file(self) -> None:
-        """Raise Broken if what is at the path is not what is open: SQLite would go on writing where nobody looks."""
-        if self._file is not None and _identity(self.path) != self._file:
-            raise Broken(f"journal {self.path} was removed or replaced while open; put it back, or start again")
-
     @contextlib.contextmanager
     def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
-        """A transaction that holds the write lock from its beginning: whoever looks in it decides in it."""
-        self._check_file()
+        """A transaction that holds the write lock from its beginning: whoever looks in it decides in it.
+
+        Raises:
+            Broken: what is at the path is not what is open: SQLite would go on writing where nobody looks.
+        """
+        if self._file is not None and file.identity(self.path) != self._file:
+            raise Broken(f"journal {self.path} was removed or replaced while open; put it back, or start again")
         connection = self._db.conn
         if synchronous != "FULL":
             connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -159,116 +157,44 @@ class SqliteJournal:
     @_plain
     def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
         with self._writing() as connection:
-            known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
-            if known is not None:
-                return int(known[0])
-            lease.check(connection, rollout, fence)
-            last = self._last_seq(rollout)
-            if event.kind == "rollout_opened" and (last or self._open_run(rollout.rpartition("/")[0]) is not None):
-                raise Raced(f"{rollout} was opened by somebody else")
-            if isinstance(event, DecisionTaken) and event.move is not None:
-                self._check_move(rollout, event.move)
-            self._db.table("events").insert(_row(rollout, last + 1, event))
-        return last + 1
-
-    def _last_seq(self, rollout: str) -> int:
-        row = self._db.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()
-        return row[0] or 0
-
-    def _check_move(self, rollout: str, move: int) -> None:
-        """Raise Raced unless a forward move is still to be had. The write lock is held: nobody comes between."""
-        if self._closed(rollout):
-            raise Raced(f"{rollout} was closed by somebody else")
-        if self._db.execute("SELECT 1 FROM events WHERE rollout = ? AND move = ?", [rollout, move]).fetchone():
-            raise Raced(f"move {move} of {rollout} was made by somebody else")
+            return recording.event(connection, rollout, event, fence)
 
     @_plain
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
         with self._writing("NORMAL") as connection:  # samples may be lost in a power cut; events may not
-            lease.check(connection, rollout, fence)
-            last = self._last_seq(rollout)
-            self._db.table("samples").insert_all(_sample_row(rollout, last, sample) for sample in samples)
+            recording.samples(connection, rollout, samples, fence)
 
     @_plain
     def tail(self, rollout: str, after: int) -> list[Entry]:
-        rows = self._db.execute(
-            "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
-        )
-        return [Entry(seq, decode(kind, body)) for seq, kind, body in rows.fetchall()]
+        return reading.tail(self._db.conn, rollout, after)
 
     @_plain
     def tail_samples(self, rollout: str, after: int) -> list[Entry]:
-        rows = self._db.execute(
-            "SELECT id, after_seq, body FROM samples WHERE rollout = ? AND id > ? ORDER BY id", [rollout, after]
-        )
-        return [Entry(seq, decode("source_read", body), number) for number, seq, body in rows.fetchall()]
+        return reading.tail_samples(self._db.conn, rollout, after)
 
     @_plain
     def history(self, rollout: str) -> list[Entry]:
-        rows = self._db.execute(
-            """
-            SELECT seq, 0 AS sample, seq AS number, kind, body FROM events WHERE rollout = :rollout
-            UNION ALL
-            SELECT after_seq, 1, id, 'source_read', body FROM samples WHERE rollout = :rollout
-            ORDER BY 1, 2, 3
-            """,
-            {"rollout": rollout},
-        )
-        return [
-            Entry(seq, decode(kind, body), number if sample else None)
-            for seq, sample, number, kind, body in rows.fetchall()
-        ]
+        return reading.history(self._db.conn, rollout)
 
     @_plain
     def open_run(self, plan: str) -> str | None:
-        return self._open_run(plan)
-
-    def _open_run(self, plan: str) -> str | None:
-        last = self._last_run(plan)
-        rollout = f"{plan}/{last}"
-        return None if last == 0 or self._closed(rollout) else rollout
-
-    def _closed(self, rollout: str) -> bool:
-        rows = self._db.execute("SELECT 1 FROM events WHERE rollout = ? AND kind = 'rollout_closed'", [rollout])
-        return rows.fetchone() is not None
+        return reading.open_run(self._db.conn, plan)
 
     @_plain
     def next_run(self, plan: str) -> str:
-        return f"{plan}/{self._last_run(plan) + 1}"
-
-    def _last_run(self, plan: str) -> int:
-        rows = self._db.execute(  # "0" comes after "/": a range of the index, not a scan of every rollout
-            "SELECT rollout FROM events WHERE kind = 'rollout_opened' AND rollout > ? AND rollout < ?",
-            [f"{plan}/", f"{plan}0"],
-        )
-        return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows.fetchall()), default=0)
+        return f"{plan}/{reading.last_run(self._db.conn, plan) + 1}"
 
     @_plain
     def runs(self) -> list[Run]:
-        rows = self._db.execute(
-            """
-            SELECT o.rollout, o.at, coalesce(o.who, ''),
-                   EXISTS (SELECT 1 FROM events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
-                   (SELECT count(*) FROM events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
-            FROM events o WHERE o.kind = 'rollout_opened' ORDER BY o.id DESC
-            """
-        )
-        return [
-            Run(rollout, datetime.fromisoformat(at), who, bool(closed), decisions)
-            for rollout, at, who, closed, decisions in rows.fetchall()
-        ]
+        return reading.runs(self._db.conn)
 
     @_plain
     def decisions(self, rollout: str | None = None) -> list[Decided]:
-        rows = self._db.execute(
-            """
-            SELECT rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome,
-                   id
-            FROM decisions WHERE :rollout IS NULL OR rollout = :rollout ORDER BY at, seq
-            """,
-            {"rollout": rollout},
-        )
-        return [Decided(*row) for row in rows.fetchall()]
+        return reading.decisions(self._db.conn, rollout)
+
+    @_plain
+    def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
+        return reading.rows(self._db.conn, rollout, after)
 
     @_plain
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
@@ -314,7 +240,7 @@ class SqliteJournal:
     @_plain
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
         with self._writing() as connection:
-            if not self._closed(rollout):
+            if not reading.closed(connection, rollout):
                 raise Forbidden(
                     f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
                 )
@@ -340,15 +266,6 @@ def _readable(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a file; None where there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def _to_wal(connection: sqlite3.Connection) -> None:
     """Switch to WAL: SQLite does not wait its busy timeout for that, and two consoles may make a journal at once."""
     deadline = time.monotonic() + BUSY_MS / 1000
@@ -360,28 +277,3 @@ def _to_wal(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         time.sleep(0.01)
-
-
-def _row(rollout: str, seq: int, event: Event) -> dict[str, object]:
-    return {
-        "rollout": rollout,
-        "seq": seq,
-        "event_id": event.id,
-        "at": event.at.isoformat(timespec="milliseconds"),
-        "kind": event.kind,
-        "v": event.v,
-        "who": event.who.user if event.who is not None else None,
-        "move": event.move if isinstance(event, DecisionTaken) else None,
-        "body": encode(event),
-    }
-
-
-def _sample_row(rollout: str, after_seq: int, sample: SourceRead) -> dict[str, object]:
-    return {
-        "rollout": rollout,
-        "after_seq": after_seq,
-        "at": sample.at.isoformat(timespec="milliseconds"),
-        "source": sample.source,
-        "v": sample.v,
-        "body": encode(sample),
-    }
