@@ -114,13 +114,13 @@ def test_a_recorded_journal_is_written_as_it_was_read(recorded: list[Line]) -> N
         json.loads(text)["body"] for text in (FOLDER / "rollout_v1.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     for (_, event), body in zip(recorded, bodies, strict=True):
-        assert _kept(json.loads(body), json.loads(encode(event)))
+        assert kept(json.loads(body), json.loads(encode(event)))
 
 
-def _kept(before: object, after: object) -> bool:
-    """Whether `after` says all that `before` says."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        return all(key in after and _kept(value, after[key]) for key, value in before.items())
-    if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(_kept(one, other) for one, other in zip(before, after, strict=True))
-    return before == after
+def kept(was: object, now: object) -> bool:
+    """Whether `now` says all that `was` says; later versions may have more to say beside it."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        return all(key in now and kept(value, now[key]) for key, value in was.items())
+    if isinstance(was, list) and isinstance(now, list):
+        return len(was) == len(now) and all(kept(*pair) for pair in zip(was, now, strict=True))
+    return was == now

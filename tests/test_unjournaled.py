@@ -170,6 +170,7 @@ async def test_a_console_opens_unjournaled_on_a_disk_that_is_full_from_the_begin
 async def test_a_journal_that_is_no_database_leaves_halt_and_rollback(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         room.journal.write_bytes(b"not a database, but a letter to mother" * 100)
+        room.journal.chmod(0o600)
         console = await room.console(journal=open_or_absent(lambda: SqliteJournal(room.journal)))
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].drift)
@@ -184,6 +185,7 @@ import asyncio, resource, signal, sys
 from pathlib import Path
 from console.cli.paths import open_anyhow
 from console.events.evidence import Verb
+from console.journal.place import FilePlace
 from console.state.values import StepMark
 from tests.engine_rig import ONE, war_room
 
@@ -199,7 +201,7 @@ async def main(folder, again):
             await console.close()
         writable(0)
         if again:
-            console = await room.console(journal=open_anyhow(room.journal))
+            console = await room.console(journal=open_anyhow(FilePlace(room.journal)))
         answer = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
         broken = console.state.journal.broken
