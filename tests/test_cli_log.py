@@ -11,6 +11,7 @@ import pytest
 from console.cli.paths import open_to_read
 from console.journal import sqlite
 from console.journal.contract import Broken
+from console.journal.place import FilePlace
 from tests.cli_rig import MANUAL, PLAN, Shell, shell
 
 Capture = pytest.CaptureFixture[str]
@@ -93,6 +94,6 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: py
             super().__init__(path, read_only=True)
 
     monkeypatch.setattr(sqlite, "SqliteJournal", Unwritable)
-    journal = open_to_read(path)
+    journal = open_to_read(FilePlace(path))
     assert journal.runs() == []
     journal.close()

@@ -13,7 +13,7 @@ from console.journal.contract import Broken
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
 from tests.engine_rig import ONE, war_room
-from tests.test_journal import RUN, note, opening
+from tests.journal_rig import RUN, note, opening
 
 
 def removed(path: Path) -> None:

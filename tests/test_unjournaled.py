@@ -170,6 +170,7 @@ async def test_a_console_opens_unjournaled_on_a_disk_that_is_full_from_the_begin
 async def test_a_journal_that_is_no_database_leaves_halt_and_rollback(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         room.journal.write_bytes(b"not a database, but a letter to mother" * 100)
+        room.journal.chmod(0o600)
         console = await room.console(journal=open_or_absent(lambda: SqliteJournal(room.journal)))
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].drift)

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.contract import Outcome
 from console.cli.exits import Exit
-from console.cli.paths import journal_path, open_to_read
+from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
 from console.engine.opening import resumed
 from console.events.evidence import Card
@@ -39,10 +39,10 @@ def log(options: argparse.Namespace) -> int:
 
 
 def _log(options: argparse.Namespace) -> int:
-    path = journal_path(options.journal)
-    if not path.exists():
-        raise Broken(f"journal {path}: there is none yet; `warroom run PLAN` begins one")
-    journal = open_to_read(path)
+    place = journal_place(options.journal)
+    if not place.exists():
+        raise Broken(f"journal {place}: there is none yet; `warroom run PLAN` begins one")
+    journal = open_to_read(place)
     try:
         return _print_log(journal, options.which, options.json)
     finally:

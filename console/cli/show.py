@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
-from console.cli.paths import journal_path, open_to_read
+from console.cli.paths import journal_place, open_to_read
 from console.events.evidence import Actor
 from console.journal.contract import Broken
 from console.plan.load import load
@@ -43,17 +43,17 @@ def _status(options: argparse.Namespace) -> int:
     from console.engine.peek import peek
 
     plan = load(options.plan)
-    path = journal_path(options.journal)
-    journal = open_to_read(path) if path.exists() else None
+    place = journal_place(options.journal)
+    journal = open_to_read(place) if place.exists() else None
     try:
-        state = asyncio.run(peek(plan, journal, path.parent))
+        state = asyncio.run(peek(plan, journal, place.state_dir))
     finally:
         if journal is not None:
             journal.close()
     if options.json:
-        print(json.dumps({"journal": str(path), **as_json(state)}, indent=2))
+        print(json.dumps({"journal": str(place), **as_json(state)}, indent=2))
         return Exit.OK
-    print(f"warroom: journal {path}{'' if journal is not None else ': there is none yet'}", file=sys.stderr)
+    print(f"warroom: journal {place}{'' if journal is not None else ': there is none yet'}", file=sys.stderr)
     for line in _status_lines(state):
         print(line)
     return Exit.OK

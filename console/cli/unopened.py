@@ -13,6 +13,7 @@ from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.engine.opening import snapshot
 from console.events.evidence import Verb
+from console.journal.place import Place
 from console.plan.nouns import Plan
 
 
@@ -23,18 +24,18 @@ def may_open(verb: Verb | None, plan: Plan) -> bool:
     return verb in (None, Verb.PROMOTE, Verb.HALT)
 
 
-async def refusal(verb: Verb, plan: Plan, path: Path, unread: str | None) -> Answer:
+async def refusal(verb: Verb, plan: Plan, place: Place, unread: str | None) -> Answer:
     """What a verb that may not begin a rollout says instead: what stands, and what to do. Sends nothing.
 
     Args:
         verb, plan: what was asked for.
-        path: the journal.
+        place: the journal.
         unread: why the journal could not be read; None if it could be, or is not there.
 
     Raises:
         ConnectError, UnknownAdapter: a backend's options cannot be used.
     """
-    reads = await _reads(plan, path.parent)
+    reads = await _reads(plan, place.state_dir)
     if verb is Verb.ROLLBACK:
         lost = "the plan has no rollback steps of its own, and what was before stands only in a journal"
         advice = f"{lost}: give the right --journal, write `rollback:` steps into the plan, or set the targets by hand"
@@ -42,7 +43,7 @@ async def refusal(verb: Verb, plan: Plan, path: Path, unread: str | None) -> Ans
         advice = "is it another journal? `warroom promote` or `warroom note` opens a rollout in this one"
     if unread is not None:
         return Answer(Result.UNJOURNALED, f"{verb} refused: {unread}; targets read: {reads}; {advice}")
-    nothing = f"no open rollout of {plan.rollout} in journal {path}"
+    nothing = f"no open rollout of {plan.rollout} in journal {place}"
     return Answer(Result.REFUSED, f"{verb} refused: {nothing}; targets read: {reads}; {advice}")
 
 
@@ -55,11 +56,11 @@ async def _reads(plan: Plan, folder: Path) -> str:
     return ", ".join(f"{name} {readings[name] if name in readings else unread[name]}" for name in plan.targets)
 
 
-def joined(verb: Verb | None, rollout: str, path: Path, *, began: bool, unread: str | None) -> str:
+def joined(verb: Verb | None, rollout: str, place: Place, *, began: bool, unread: str | None) -> str:
     """Which rollout of which journal a verb works on; loud where an emergency had to begin one."""
     if not began:
-        return f"{rollout} in journal {path}"
+        return f"{rollout} in journal {place}"
     if verb in (None, Verb.PROMOTE):
-        return f"opened {rollout} in journal {path}: before is what its targets read now"
-    why = unread or f"NO ROLLOUT WAS OPEN in journal {path}: is it another journal?"
+        return f"opened {rollout} in journal {place}: before is what its targets read now"
+    why = unread or f"NO ROLLOUT WAS OPEN in journal {place}: is it another journal?"
     return f"{why}; the {verb} goes ahead as {rollout}, whose before is what its targets read now"

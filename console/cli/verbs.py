@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from pathlib import Path
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
-from console.cli.paths import connector, journal_path, open_anyhow, stand_in
+from console.cli.paths import journal_place, open_anyhow, stand_in
 from console.cli.say import answer as say
 from console.cli.say import tell
 from console.cli.unopened import joined, may_open, refusal
@@ -24,6 +23,7 @@ from console.engine.engine import Engine
 from console.events.evidence import SAFER, Verb
 from console.journal.absent import AbsentJournal
 from console.journal.contract import Broken, Journal
+from console.journal.place import Place
 from console.plan.load import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
@@ -45,9 +45,9 @@ def act(options: argparse.Namespace) -> int:
     """`warroom VERB PLAN`."""
     verb = None if options.command == "note" else Verb(options.command)
     try:
-        path = journal_path(options.journal)
+        place = journal_place(options.journal)
         plan = load(options.plan)
-        answer = _acted(options, verb, plan, path)
+        answer = _acted(options, verb, plan, place)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
         tell(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
         return Exit.USAGE
@@ -58,27 +58,27 @@ def act(options: argparse.Namespace) -> int:
     return CODES[answer.result]
 
 
-def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, path: Path) -> Answer:
-    """The verb on the journal at `path`, which only a verb that may begin a rollout makes if it is not there."""
+def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, place: Place) -> Answer:
+    """The verb on the journal at `place`, which only a verb that may begin a rollout makes if it is not there."""
     if verb is None and not options.reason.strip():
         return Answer(Result.REFUSED, "note refused: it is empty: give --reason TEXT")
-    if verb is not None and not may_open(verb, plan) and not path.exists():
-        return asyncio.run(refusal(verb, plan, path, None))
-    journal = open_anyhow(path) if verb in SAFER else connector(path)()
+    if verb is not None and not may_open(verb, plan) and not place.exists():
+        return asyncio.run(refusal(verb, plan, place, None))
+    journal = open_anyhow(place) if verb in SAFER else place.open()
     try:
-        return asyncio.run(_act(options, verb, plan, journal, path))
+        return asyncio.run(_act(options, verb, plan, journal, place))
     finally:
         journal.close()
 
 
-async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, path: Path) -> Answer:
+async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: Place) -> Answer:
     if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
-        return await refusal(verb, plan, path, _unread(journal))
+        return await refusal(verb, plan, place, _unread(journal))
     if verb is Verb.ROLLBACK:
         _outlive_the_terminal()
-    engine, journal = await _opened(verb, plan, journal, path)
+    engine, journal = await _opened(verb, plan, journal, place)
     rollout = engine.record.state.rollout
-    line = joined(verb, rollout, path, began=engine.began, unread=_unread(journal))
+    line = joined(verb, rollout, place, began=engine.began, unread=_unread(journal))
     tell(f"warroom: {line}")
     engine.start()
     try:
@@ -90,16 +90,16 @@ async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journ
     return _written(verb, answer, engine.record.state)
 
 
-async def _opened(verb: Verb | None, plan: Plan, journal: Journal, path: Path) -> tuple[Engine, Journal]:
+async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: Place) -> tuple[Engine, Journal]:
     """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
     try:
-        engine = Engine(plan, journal, SystemClock(), path.parent, version(), lambda _state: None)
+        engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None)
         await engine.open()
     except Broken as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = stand_in(error)
-        engine = Engine(plan, journal, SystemClock(), path.parent, version(), lambda _state: None)
+        engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None)
         await engine.open()
     return engine, journal
 

@@ -16,7 +16,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
-from console.cli.paths import journal_path, open_anyhow
+from console.cli.paths import journal_place, open_anyhow
+from console.journal.place import FilePlace
 
 if TYPE_CHECKING:
     from console.app import WarRoom
@@ -29,7 +30,7 @@ RESTORE_S = 1.0
 def run(options: argparse.Namespace) -> int:
     """`warroom run PLAN`."""
     try:
-        journal = journal_path(options.journal)
+        journal = journal_place(options.journal)
     except ValueError as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         from console.version import version
 
         loaded = load(plan)
-        return Set(loaded, open_anyhow(journal), SystemClock(), journal.parent, version())
+        return Set(loaded, open_anyhow(journal), SystemClock(), journal.state_dir, version())
 
     return _show(prepare, str(plan))
 
@@ -51,7 +52,7 @@ def demo(options: argparse.Namespace) -> int:
     """`warroom demo`: the demo plan on the embedded world, in a journal of its own unless one is given."""
     folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
     try:
-        journal = folder / "journal.db" if options.journal is None else journal_path(options.journal)
+        journal = FilePlace(folder / "journal.db") if options.journal is None else journal_place(options.journal)
     except ValueError as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE

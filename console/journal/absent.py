@@ -7,10 +7,24 @@ read is read, because only the journal knows what "before" was; a journal that c
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 
+from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
-from console.journal.contract import Broken, Decided, Entry, Journal, Run
+from console.journal.chain import Row
+from console.journal.contract import (
+    Approval,
+    Approved,
+    Broken,
+    Decided,
+    Entry,
+    Journal,
+    Lease,
+    Presence,
+    Run,
+    Watch,
+)
 
 
 class AbsentJournal:
@@ -36,14 +50,20 @@ class AbsentJournal:
                 before.close()
         return self._journal
 
-    def append(self, rollout: str, event: Event) -> int:
-        return self._real().append(rollout, event)
+    def identity(self, actor: Actor) -> str:
+        return f"uid:{actor.uid}" if self._journal is None else self._journal.identity(actor)
 
-    def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
-        self._real().append_samples(rollout, samples)
+    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+        return self._real().append(rollout, event, fence=fence)
+
+    def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
+        self._real().append_samples(rollout, samples, fence=fence)
 
     def tail(self, rollout: str, after: int) -> list[Entry]:
         return [] if self._journal is None else self._journal.tail(rollout, after)
+
+    def tail_samples(self, rollout: str, after: int) -> list[Entry]:
+        return [] if self._journal is None else self._journal.tail_samples(rollout, after)
 
     def history(self, rollout: str) -> list[Entry]:
         return [] if self._journal is None else self._journal.history(rollout)
@@ -60,9 +80,52 @@ class AbsentJournal:
     def decisions(self, rollout: str | None = None) -> list[Decided]:
         return [] if self._journal is None else self._journal.decisions(rollout)
 
+    def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
+        return [] if self._journal is None else self._journal.rows(rollout, after)
+
+    def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
+        return self._real().lease(rollout, holder, ttl_s)
+
+    def release(self, rollout: str, holder: str) -> None:
+        self._real().release(rollout, holder)
+
+    def seen(self, rollout: str, presence: Presence) -> None:
+        self._real().seen(rollout, presence)
+
+    def left(self, rollout: str, session: str) -> None:
+        self._real().left(rollout, session)
+
+    def present(self, rollout: str, within_s: float) -> list[Presence]:
+        return [] if self._journal is None else self._journal.present(rollout, within_s)
+
+    def approve(self, rollout: str, approval: Approval) -> Approved:
+        return self._real().approve(rollout, approval)
+
+    def approvals(self, rollout: str) -> list[Approved]:
+        return [] if self._journal is None else self._journal.approvals(rollout)
+
+    def watch(self) -> Watch:
+        return _Blind() if self._journal is None else self._journal.watch()
+
+    def prune(self, rollout: str, *, dry_run: bool = False) -> int:
+        return self._real().prune(rollout, dry_run=dry_run)
+
     def close(self) -> None:
         if self._journal is not None:
             self._journal.close()
+
+
+class _Blind:
+    """A Watch over nothing: every wait is as long as it may be, and then there may be something."""
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    def wait(self, timeout_s: float) -> bool:
+        return not self._closed.wait(timeout_s)
+
+    def close(self) -> None:
+        self._closed.set()
 
 
 def open_or_absent(connect: Callable[[], Journal], read: Callable[[], Journal] | None = None) -> Journal:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from console.journal.chain import GENESIS, Row, linked
+
 schema = Migrations("warroom")
 
 
@@ -106,5 +108,65 @@ def m004_no_replace(db: Database) -> None:
           OR EXISTS (SELECT 1 FROM events WHERE rollout = NEW.rollout AND seq = NEW.seq)
           OR EXISTS (SELECT 1 FROM events WHERE rollout = NEW.rollout AND move = NEW.move)
         BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+        """
+    )
+
+
+@schema()
+def m005_room(db: Database) -> None:
+    """What is so right now, not what happened: who polls, who is there. Overwritten, and no part of the record."""
+    db.execute(
+        """
+        CREATE TABLE leases (
+            rollout TEXT PRIMARY KEY,
+            holder  TEXT NOT NULL,
+            fence   INTEGER NOT NULL,        -- rises by one with each takeover, never falls
+            boot    TEXT NOT NULL,           -- which boot of the machine `ends` counts from
+            ends    REAL NOT NULL            -- seconds since that boot
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE presence (
+            rollout TEXT NOT NULL,
+            session TEXT NOT NULL,
+            actor   TEXT NOT NULL,           -- JSON
+            role    TEXT NOT NULL,
+            since   TEXT NOT NULL,
+            boot    TEXT NOT NULL,
+            seen    REAL NOT NULL,
+            PRIMARY KEY (rollout, session)
+        ) STRICT
+        """
+    )
+
+
+@schema()
+def m006_chain(db: Database) -> None:
+    """Every event is linked to the one before it; what was recorded before that is linked as it lies."""
+    for column in ("prev", "hash", "head"):
+        db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
+    db.execute("DROP TRIGGER events_no_update")
+    ends: dict[str, str] = {}
+    head = GENESIS
+    columns = "id, rollout, seq, event_id, kind, v, at, who, move, NULL, body"
+    last = 0
+    while rows := db.execute(f"SELECT {columns} FROM events WHERE id > ? ORDER BY id LIMIT 1000", [last]).fetchall():  # noqa: S608 - constants
+        chained = []
+        for values in rows:
+            row = linked(Row(*(*values, ends.get(values[1], GENESIS), "", "")), head)
+            ends[row.rollout], head, last = row.hash, row.head, row.position
+            chained.append((row.prev, row.hash, row.head, row.position))
+        db.conn.executemany("UPDATE events SET prev = ?, hash = ?, head = ? WHERE id = ?", chained)
+    db.execute(
+        "CREATE TRIGGER events_no_update BEFORE UPDATE ON events "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+    )
+    db.execute(
+        """
+        CREATE TRIGGER events_chained BEFORE INSERT ON events
+        WHEN NEW.prev IS NULL OR length(NEW.hash) IS NOT 64 OR length(NEW.head) IS NOT 64
+        BEGIN SELECT RAISE(ABORT, 'the journal is chained, and this program is too old to write it'); END
         """
     )

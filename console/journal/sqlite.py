@@ -1,16 +1,14 @@
-"""The journal in one SQLite file: WAL, synchronous FULL for events, append-only by triggers.
+"""The journal in one SQLite file: WAL, synchronous FULL for events, append-only by triggers, chained by hashes.
 
-A personal journal is 0600 in a directory that is made 0700. One connection, used by one thread at a time.
+One connection, used by one thread at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -19,9 +17,26 @@ from pydantic import ValidationError
 from sqlite_utils import Database
 
 from adapters.foreign import clean
-from console.events.kinds import DecisionTaken, Event, SourceRead, decode, encode
-from console.journal.contract import Broken, Decided, Entry, Raced, Run
+from console.events.evidence import Actor
+from console.events.kinds import Event, SourceRead
+from console.journal import approvals, file, lease, reading, recording
+from console.journal import presence as people
+from console.journal.chain import Row
+from console.journal.contract import (
+    Approval,
+    Approved,
+    Broken,
+    Decided,
+    Entry,
+    Forbidden,
+    Lease,
+    Presence,
+    Run,
+)
 from console.journal.migrations import schema
+from console.journal.moment import Moment
+from console.journal.moment import now as moment
+from console.journal.watch import SqliteWatch
 
 BUSY_MS = 2000
 """How long an append waits for other writers before the journal counts as broken."""
@@ -37,14 +52,14 @@ def _plain(method: Callable[Concatenate[SqliteJournal, _P], _T], /) -> Callable[
     def call(self: SqliteJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return method(self, *args, **kwargs)
-        except (sqlite3.Error, OSError) as error:
-            raise Broken(f"journal {self.path}: {clean(error)}") from error
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise Broken(
                 f"journal {self.path}: an event cannot be read: {clean(where)}: {clean(first['msg'])}"
             ) from None
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise Broken(f"journal {self.path}: {clean(error)}") from error
 
     return call
 
@@ -55,13 +70,15 @@ class SqliteJournal:
     Args:
         path: the file.
         read_only: write not a byte, not even beside it; for a journal that cannot be written. Appending raises Broken.
+        clock: what leases and presence are judged by.
 
     Raises:
-        Broken: the file cannot be made, opened or migrated.
+        Broken: the file cannot be made, opened or migrated, or others than its owner or group could use it.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
         self.path = path
+        self._clock = clock
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that is open; None while nothing may be written."""
         if read_only:
@@ -84,20 +101,20 @@ class SqliteJournal:
 
     @_plain
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None)
-        try:
-            _to_wal(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-            self._db = Database(connection, execute_plugins=False)
-            if schema.pending(self._db):
-                self._migrate()
-            self._file = _identity(self.path)
-        except BaseException:
-            connection.close()
-            raise
+        with file.umask(shared=file.prepared(self.path)):
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
+            )
+            try:
+                _to_wal(connection)
+                connection.execute("PRAGMA synchronous = FULL")
+                self._db = Database(connection, execute_plugins=False)
+                if schema.pending(self._db):
+                    self._migrate()
+                self._file = file.identity(self.path)
+            except BaseException:
+                connection.close()
+                raise
 
     def _migrate(self) -> None:
         """Two consoles may open a new journal at once: the second waits for the write lock, then finds it done."""
@@ -110,128 +127,128 @@ class SqliteJournal:
             raise
         connection.execute("COMMIT")
 
-    def _check_file(self) -> None:
-        """Raise Broken if what is at the path is not what is open: SQLite would go on writing where nobody looks."""
-        if self._file is not None and _identity(self.path) != self._file:
+    @contextlib.contextmanager
+    def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the write lock from its beginning: whoever looks in it decides in it.
+
+        Raises:
+            Broken: what is at the path is not what is open: SQLite would go on writing where nobody looks.
+        """
+        if self._file is not None and file.identity(self.path) != self._file:
             raise Broken(f"journal {self.path} was removed or replaced while open; put it back, or start again")
-
-    @_plain
-    def append(self, rollout: str, event: Event) -> int:
-        self._check_file()
         connection = self._db.conn
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
-            if known is not None:
-                connection.execute("ROLLBACK")
-                return int(known[0])
-            last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
-            if event.kind == "rollout_opened" and (last or self._open_run(rollout.rpartition("/")[0]) is not None):
-                raise Raced(f"{rollout} was opened by somebody else")
-            if isinstance(event, DecisionTaken) and event.move is not None:
-                self._check_move(rollout, event.move)
-            self._db.table("events").insert(_row(rollout, last + 1, event))
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return int(last) + 1
-
-    def _check_move(self, rollout: str, move: int) -> None:
-        """Raise Raced unless a forward move is still to be had. The write lock is held: nobody comes between."""
-        if self._closed(rollout):
-            raise Raced(f"{rollout} was closed by somebody else")
-        if self._db.execute("SELECT 1 FROM events WHERE rollout = ? AND move = ?", [rollout, move]).fetchone():
-            raise Raced(f"move {move} of {rollout} was made by somebody else")
-
-    @_plain
-    def append_samples(self, rollout: str, samples: Sequence[SourceRead]) -> None:
-        self._check_file()
-        connection = self._db.conn
-        connection.execute("PRAGMA synchronous = NORMAL")  # samples may be lost in a power cut; events may not
+        if synchronous != "FULL":
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
         try:
             connection.execute("BEGIN IMMEDIATE")
-            last = connection.execute("SELECT max(seq) FROM events WHERE rollout = ?", [rollout]).fetchone()[0] or 0
-            self._db.table("samples").insert_all(_sample_row(rollout, last, sample) for sample in samples)
+            yield connection
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         finally:
-            connection.execute("PRAGMA synchronous = FULL")
+            if synchronous != "FULL":
+                connection.execute("PRAGMA synchronous = FULL")
+
+    def identity(self, actor: Actor) -> str:
+        return approvals.identity(actor.uid)
+
+    @_plain
+    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+        with self._writing() as connection:
+            return recording.event(connection, rollout, event, fence)
+
+    @_plain
+    def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
+        with self._writing("NORMAL") as connection:  # samples may be lost in a power cut; events may not
+            recording.samples(connection, rollout, samples, fence)
 
     @_plain
     def tail(self, rollout: str, after: int) -> list[Entry]:
-        rows = self._db.execute(
-            "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
-        )
-        return [Entry(seq, decode(kind, body)) for seq, kind, body in rows.fetchall()]
+        return reading.tail(self._db.conn, rollout, after)
+
+    @_plain
+    def tail_samples(self, rollout: str, after: int) -> list[Entry]:
+        return reading.tail_samples(self._db.conn, rollout, after)
 
     @_plain
     def history(self, rollout: str) -> list[Entry]:
-        rows = self._db.execute(
-            """
-            SELECT seq, 0 AS sample, seq AS number, kind, body FROM events WHERE rollout = :rollout
-            UNION ALL
-            SELECT after_seq, 1, id, 'source_read', body FROM samples WHERE rollout = :rollout
-            ORDER BY 1, 2, 3
-            """,
-            {"rollout": rollout},
-        )
-        return [Entry(seq, decode(kind, body)) for seq, _, _, kind, body in rows.fetchall()]
+        return reading.history(self._db.conn, rollout)
 
     @_plain
     def open_run(self, plan: str) -> str | None:
-        return self._open_run(plan)
-
-    def _open_run(self, plan: str) -> str | None:
-        last = self._last_run(plan)
-        rollout = f"{plan}/{last}"
-        return None if last == 0 or self._closed(rollout) else rollout
-
-    def _closed(self, rollout: str) -> bool:
-        rows = self._db.execute("SELECT 1 FROM events WHERE rollout = ? AND kind = 'rollout_closed'", [rollout])
-        return rows.fetchone() is not None
+        return reading.open_run(self._db.conn, plan)
 
     @_plain
     def next_run(self, plan: str) -> str:
-        return f"{plan}/{self._last_run(plan) + 1}"
-
-    def _last_run(self, plan: str) -> int:
-        rows = self._db.execute(
-            "SELECT rollout FROM events WHERE kind = 'rollout_opened' AND substr(rollout, 1, ?) = ?",
-            [len(plan) + 1, f"{plan}/"],
-        )
-        return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows.fetchall()), default=0)
+        return f"{plan}/{reading.last_run(self._db.conn, plan) + 1}"
 
     @_plain
     def runs(self) -> list[Run]:
-        rows = self._db.execute(
-            """
-            SELECT o.rollout, o.at, coalesce(o.who, ''),
-                   EXISTS (SELECT 1 FROM events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
-                   (SELECT count(*) FROM events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
-            FROM events o WHERE o.kind = 'rollout_opened' ORDER BY o.id DESC
-            """
-        )
-        return [
-            Run(rollout, datetime.fromisoformat(at), who, bool(closed), decisions)
-            for rollout, at, who, closed, decisions in rows.fetchall()
-        ]
+        return reading.runs(self._db.conn)
 
     @_plain
     def decisions(self, rollout: str | None = None) -> list[Decided]:
-        rows = self._db.execute(
-            """
-            SELECT rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome,
-                   id
-            FROM decisions WHERE :rollout IS NULL OR rollout = :rollout ORDER BY at, seq
-            """,
-            {"rollout": rollout},
-        )
-        return [Decided(*row) for row in rows.fetchall()]
+        return reading.decisions(self._db.conn, rollout)
+
+    @_plain
+    def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
+        return reading.rows(self._db.conn, rollout, after)
+
+    @_plain
+    def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
+        with self._writing("NORMAL") as connection:
+            return lease.take(connection, self._clock(), rollout, holder, ttl_s)
+
+    @_plain
+    def release(self, rollout: str, holder: str) -> None:
+        with self._writing("NORMAL") as connection:
+            lease.release(connection, self._clock(), rollout, holder)
+
+    @_plain
+    def seen(self, rollout: str, presence: Presence) -> None:
+        with self._writing("NORMAL") as connection:
+            people.seen(connection, self._clock(), rollout, presence)
+
+    @_plain
+    def left(self, rollout: str, session: str) -> None:
+        with self._writing("NORMAL") as connection:
+            people.left(connection, rollout, session)
+
+    @_plain
+    def present(self, rollout: str, within_s: float) -> list[Presence]:
+        return people.present(self._db.conn, self._clock(), rollout, within_s)
+
+    @_plain
+    def approve(self, rollout: str, approval: Approval) -> Approved:
+        folder = approvals.folder_of(self.path)
+        if not folder.is_dir():
+            raise Forbidden(
+                f"approve refused: journal {self.path} is one person's; `warroom journal init --group GROUP PATH` "
+                "makes one that a group shares"
+            )
+        return approvals.give(folder, rollout, approval)
+
+    @_plain
+    def approvals(self, rollout: str) -> list[Approved]:
+        return approvals.given(approvals.folder_of(self.path), rollout)
+
+    def watch(self) -> SqliteWatch:
+        return SqliteWatch(self.path)
+
+    @_plain
+    def prune(self, rollout: str, *, dry_run: bool = False) -> int:
+        with self._writing() as connection:
+            if not reading.closed(connection, rollout):
+                raise Forbidden(
+                    f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
+                )
+            count = "SELECT count(*) FROM samples WHERE rollout = ?"
+            found: int = connection.execute(count, [rollout]).fetchone()[0]
+            if not dry_run:
+                connection.execute("DELETE FROM samples WHERE rollout = ?", [rollout])
+        return found
 
     @_plain
     def close(self) -> None:
@@ -249,15 +266,6 @@ def _readable(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a file; None where there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def _to_wal(connection: sqlite3.Connection) -> None:
     """Switch to WAL: SQLite does not wait its busy timeout for that, and two consoles may make a journal at once."""
     deadline = time.monotonic() + BUSY_MS / 1000
@@ -269,28 +277,3 @@ def _to_wal(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         time.sleep(0.01)
-
-
-def _row(rollout: str, seq: int, event: Event) -> dict[str, object]:
-    return {
-        "rollout": rollout,
-        "seq": seq,
-        "event_id": event.id,
-        "at": event.at.isoformat(timespec="milliseconds"),
-        "kind": event.kind,
-        "v": event.v,
-        "who": event.who.user if event.who is not None else None,
-        "move": event.move if isinstance(event, DecisionTaken) else None,
-        "body": encode(event),
-    }
-
-
-def _sample_row(rollout: str, after_seq: int, sample: SourceRead) -> dict[str, object]:
-    return {
-        "rollout": rollout,
-        "after_seq": after_seq,
-        "at": sample.at.isoformat(timespec="milliseconds"),
-        "source": sample.source,
-        "v": sample.v,
-        "body": encode(sample),
-    }

@@ -1,0 +1,84 @@
+"""How bursty errors are: phi, the variance of counts over what independent errors would have, always at least 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from console.bench.judge.ticks import Array
+
+APART = 12
+"""Distance in ticks of two ticks, or two blocks, that are compared."""
+BLOCK = 6
+"""Ticks in a block."""
+PRIOR = 10.0
+"""What the value from before the stage counts for, in pairs."""
+
+
+def phi_before(errors: Array) -> Array:
+    """Burstiness of the baseline in the hour before a stage, from errors per tick of shape (ticks, stages).
+
+    The squared second difference of a Poisson series over x[t+1] + 4 x[t] + x[t-1] has mean 1, whatever slow drift the
+    rate has. Taken per tick and per minute, the top 2 % dropped; the larger of the two, within 1 and 8.
+    """
+    ticks, stages = errors.shape
+    minutes = errors[: ticks - ticks % 6].reshape(-1, 6, stages).sum(axis=1)
+    worst = np.maximum(_roughness(errors) * 0.95, _roughness(minutes) * 0.85)
+    phi: Array = np.clip(worst, 1.0, 8.0)
+    return phi
+
+
+def _roughness(x: Array) -> Array:
+    second = (x[2:] - 2 * x[1:-1] + x[:-2]) ** 2
+    due = x[2:] + 4 * x[1:-1] + x[:-2]
+    terms = np.where(due > 0, second / np.where(due > 0, due, 1.0), -1.0)  # -1: no errors, no say
+    terms = np.sort(terms, axis=0)
+    counted = (terms >= 0).sum(axis=0)
+    place = np.arange(len(terms))[:, None]
+    kept = (terms >= 0) & (place < len(terms) - (0.02 * counted).astype(int))
+    mean: Array = np.where(kept, terms, 0.0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
+    return mean
+
+
+def phi_during(kc: Array, k: Array, phi0: Array | float, begins: Sequence[int] = ()) -> Array:
+    """Burstiness as known before each tick: canary errors `kc` and all errors `k`, both (ticks, stages).
+
+    Compares the split of two ticks 12 apart, and of two six-tick blocks 12 ticks apart (blocks side by side, not
+    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count. Nothing is compared across the ticks
+    in `begins`, where a new stage gives the canary another part of the traffic.
+    """
+    ticks, stages = kc.shape
+    start = np.broadcast_to(np.asarray(phi0, dtype=float), (stages,))
+    stage = np.searchsorted(begins, np.arange(ticks), side="right")
+    per_tick = np.tile(start, (ticks, 1))
+    squares = _squares(kc[APART:], k[APART:], kc[:-APART], k[:-APART])
+    squares[stage[APART:] != stage[:-APART]] = -1.0
+    pairs = _running(squares, start)
+    per_tick[APART + 1 :] = pairs[:-1]
+    blocks, step = ticks // BLOCK, APART // BLOCK
+    bc = kc[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1)
+    b = k[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1)
+    squares = _squares(bc[step:], b[step:], bc[:-step], b[:-step])
+    opened, closed = stage[: blocks * BLOCK : BLOCK], stage[BLOCK - 1 : blocks * BLOCK : BLOCK]
+    squares[closed[step:] != opened[:-step]] = -1.0
+    pairs = _running(squares, start)
+    per_block = np.tile(start, (ticks, 1))
+    known = np.arange(APART + BLOCK, ticks)
+    per_block[known] = pairs[(known - APART - BLOCK) // BLOCK]
+    phi: Array = np.maximum(1.0, np.maximum(per_tick, per_block))
+    return phi
+
+
+def _squares(k1c: Array, k1: Array, k0c: Array, k0: Array) -> Array:
+    """X2 of each pair; -1 where neither or both arms had nothing to tell."""
+    both = k1 + k0
+    share = (k1c + k0c) / np.where(both > 0, both, 1.0)
+    spread = share * (1 - share) * k1 * k0 * both
+    told = spread > 0
+    return np.where(told, (k1c * k0 - k0c * k1) ** 2 / np.where(told, spread, 1.0), -1.0)
+
+
+def _running(squares: Array, phi0: Array | float) -> Array:
+    told = squares >= 0
+    return (PRIOR * phi0 + np.where(told, squares, 0.0).cumsum(axis=0)) / (PRIOR + told.cumsum(axis=0))

@@ -1,0 +1,197 @@
+"""The hash chain: what is hashed, byte for byte, and the walk that finds the first event that does not fit.
+
+Two chains run through the events. Each rollout has its own: an event's `hash` covers everything recorded with it and
+the `hash` of the event before it in the same rollout (`prev`). One runs through the whole journal: an event's `head`
+covers its `position`, the `head` before it and its `hash`, so that a rollout or a tail that is removed is missed by
+whoever has written down a later `head`. Nothing here proves anything to somebody who has not: whoever can write the
+database can compute a chain anew.
+
+The bytes, so that another program can do the same:
+
+    hash = SHA-256("warroom event 1\\n", rollout, seq, event id, kind, v, at, who, move, login, body, prev)
+    head = SHA-256("warroom head 1\\n", position, head before, hash)
+
+Each value is a netstring: its length in bytes as a decimal number, a colon, its UTF-8 bytes, a comma; a value that is
+absent is "-,". Numbers are decimal, hashes lower-case hex; `prev` of a first event and the `head` before the journal's
+first are 64 zeros. `at` and `body` are the text that is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from console.events.kinds import DecisionTaken, Event, encode
+
+GENESIS = "0" * 64
+"""What stands before a first event."""
+PAGE = 1000
+"""Rows that are read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event as it is stored."""
+
+    position: int
+    """Counts the journal's events from 1, without gaps."""
+    rollout: str
+    seq: int
+    event_id: str
+    kind: str
+    v: int
+    at: str
+    who: str | None
+    move: int | None
+    login: str | None
+    """session_user on PostgreSQL; absent in SQLite."""
+    body: str
+    prev: str
+    hash: str
+    head: str
+
+
+Rows = Callable[[int | None], Sequence[Row]]
+"""The next page of rows after a number (None: from the first); empty at the end."""
+
+
+def chained(event: Event, rollout: str, seq: int, position: int, *, login: str | None, prev: str, before: str) -> Row:
+    """The row of `event`, linked to the event before it in its rollout (`prev`) and in the journal (`before`)."""
+    row = Row(
+        position=position,
+        rollout=rollout,
+        seq=seq,
+        event_id=event.id,
+        kind=event.kind,
+        v=event.v,
+        at=event.at.isoformat(timespec="milliseconds"),
+        who=event.who.user if event.who is not None else None,
+        move=event.move if isinstance(event, DecisionTaken) else None,
+        login=login,
+        body=encode(event),
+        prev=prev,
+        hash="",
+        head="",
+    )
+    return linked(row, before)
+
+
+def linked(row: Row, before: str) -> Row:
+    """`row` with the hash that its values have, and the head that follows `before`."""
+    hashed = hash_of(row)
+    return replace(row, hash=hashed, head=head_of(row.position, before, hashed))
+
+
+def hash_of(row: Row) -> str:
+    """The hash that a row's values have."""
+    values = (
+        row.rollout,
+        row.seq,
+        row.event_id,
+        row.kind,
+        row.v,
+        row.at,
+        row.who,
+        row.move,
+        row.login,
+        row.body,
+        row.prev,
+    )
+    return _sha256(b"warroom event 1\n", values)
+
+
+def head_of(position: int, before: str, hashed: str) -> str:
+    """The journal's head after the event at `position` with that hash."""
+    return _sha256(b"warroom head 1\n", (position, before, hashed))
+
+
+def _sha256(title: bytes, values: Sequence[str | int | None]) -> str:
+    return hashlib.sha256(title + b"".join(map(_netstring, values))).hexdigest()
+
+
+def _netstring(value: str | int | None) -> bytes:
+    if value is None:
+        return b"-,"
+    content = str(value).encode("utf-8", "surrogateescape")
+    return b"%d:%s," % (len(content), content)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """The first event that does not fit, and what is wrong with it."""
+
+    position: int
+    rollout: str
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a walk found. `head` is the last good one: of the journal, or of the one rollout that was walked."""
+
+    events: int = 0
+    rollouts: int = 0
+    head: str = GENESIS
+    last: Row | None = None
+    """The last event that fits."""
+    flaw: Flaw | None = None
+    pinned: Row | None = None
+    """The event after which the journal (or the rollout) had the pinned head."""
+
+
+def walk_journal(pages: Rows, pinned: str | None = None) -> Verified:
+    """Walk a whole journal in the order of its positions, up to the first flaw."""
+    found, ends = Verified(), dict[str, Row]()
+    for row in _read(pages, lambda row: row.position):
+        flaw = _misplaced(row, found) or _unfit(row, ends.get(row.rollout))
+        if flaw is None and row.head != head_of(row.position, found.head, row.hash):
+            flaw = "its head is not the one that follows the event before it"
+        if flaw is not None:
+            return replace(found, rollouts=len(ends), flaw=Flaw(row.position, row.rollout, row.seq, flaw))
+        ends[row.rollout] = row
+        at_pin = row if row.head == pinned else found.pinned
+        found = Verified(found.events + 1, 0, row.head, row, None, at_pin)
+    return replace(found, rollouts=len(ends))
+
+
+def walk_rollout(pages: Rows, pinned: str | None = None) -> Verified:
+    """Walk one rollout in the order of its seq, up to the first flaw; its head is the hash of its last event."""
+    found = Verified()
+    for row in _read(pages, lambda row: row.seq):
+        if (flaw := _unfit(row, found.last)) is not None:
+            return replace(found, flaw=Flaw(row.position, row.rollout, row.seq, flaw))
+        at_pin = row if row.hash == pinned else found.pinned
+        found = Verified(found.events + 1, 1, row.hash, row, None, at_pin)
+    return found
+
+
+def _read(pages: Rows, number: Callable[[Row], int]) -> Iterator[Row]:
+    after: int | None = None
+    while page := pages(after):
+        yield from page
+        after = number(page[-1])
+
+
+def _misplaced(row: Row, found: Verified) -> str | None:
+    """What is wrong with a row's position, given all that came before it."""
+    due = found.events + 1
+    if row.position == due:
+        return None
+    if row.position < due:
+        return f"its position is {row.position}, and {due} was due: it was put in"
+    missing = f"event {due} is" if row.position == due + 1 else f"events {due} to {row.position - 1} are"
+    return f"{missing} missing before it"
+
+
+def _unfit(row: Row, before: Row | None) -> str | None:
+    """What is wrong with a row by itself and after the one before it in its rollout."""
+    if row.hash != hash_of(row):
+        return "it is not what was recorded: its content does not have its hash"
+    due = 1 if before is None else before.seq + 1
+    if row.seq != due:
+        return f"its number in the rollout is {row.seq}, and {due} was due: events were removed, put in or moved"
+    if row.prev != (GENESIS if before is None else before.hash):
+        return "it does not follow the event before it: that one was changed, removed or moved"
+    return None

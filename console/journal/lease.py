@@ -1,0 +1,51 @@
+"""Who polls, in SQLite: one row per rollout, a fence that rises with each takeover, time by the host's own clock.
+
+The caller holds the write lock around each function, which makes looking and taking one thing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from console.journal.contract import Fenced, Lease
+from console.journal.moment import Moment
+
+
+def take(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str, ttl_s: float) -> Lease:
+    """Take, renew or only tell the lease of `rollout`, as `Journal.lease` says."""
+    found = _found(connection, now, rollout)
+    if found is not None and found.holder != holder and found.left_s > 0:
+        return found
+    fence = 1 if found is None else found.fence + (found.holder != holder)
+    connection.execute(
+        "INSERT INTO leases (rollout, holder, fence, boot, ends) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (rollout) DO UPDATE "
+        "SET holder = excluded.holder, fence = excluded.fence, boot = excluded.boot, ends = excluded.ends",
+        [rollout, holder, fence, now.boot, now.at + ttl_s],
+    )
+    return Lease(holder, fence, ttl_s)
+
+
+def release(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str) -> None:
+    """End the lease now if it is `holder`'s; its fence stays, so that it is never given out twice."""
+    connection.execute(
+        "UPDATE leases SET boot = ?, ends = ? WHERE rollout = ? AND holder = ?", [now.boot, now.at, rollout, holder]
+    )
+
+
+def check(connection: sqlite3.Connection, rollout: str, fence: int | None) -> None:
+    """Raise Fenced if a write carries a fence that is not the present one."""
+    if fence is None:
+        return
+    row = connection.execute("SELECT holder, fence FROM leases WHERE rollout = ?", [rollout]).fetchone()
+    if row is None or row[1] != fence:
+        raise Fenced(f"{rollout} is polled by another console by now")
+
+
+def _found(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:
+    row = connection.execute("SELECT holder, fence, boot, ends FROM leases WHERE rollout = ?", [rollout]).fetchone()
+    if row is None:
+        return None
+    holder, fence, boot, ends = row
+    over_s = now.since(boot, ends)
+    return Lease(holder, fence, 0.0 if over_s is None else max(0.0, -over_s))
