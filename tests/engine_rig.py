@@ -99,7 +99,7 @@ class Console:
             "card": card_for(state, verb, subject if isinstance(subject, str) else None),
             "stage": state.reached,
             "move": state.move,
-            "typed": typed_word(state, verb) or "",
+            "typed": typed_word(state, verb, subject if isinstance(subject, str) else None) or "",
             **more,
         }
         return Intent(verb, **wish)  # type: ignore[arg-type]

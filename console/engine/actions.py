@@ -20,7 +20,7 @@ from console.events.kinds import DecisionTaken, Noted, RolloutClosed
 from console.journal.contract import Broken, Raced
 from console.state.assess import assess
 from console.state.card import card_for, wanted
-from console.state.gates import typed_word, unfit
+from console.state.gates import needs_reason, typed_word, unfit
 from console.state.intent import Intent
 from console.state.values import Mode, State
 
@@ -71,7 +71,9 @@ class Actions:
             return Answer(Result.REFUSED, f"{intent.verb} refused: an override needs a reason")
         if (wrong := self._unfit(state, intent)) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
-        word = typed_word(state, intent.verb)
+        if needs_reason(state, intent.verb) and not clean(intent.reason):
+            return Answer(Result.REFUSED, f"{intent.verb} refused: it needs a reason")
+        word = typed_word(state, intent.verb, intent.subject)
         if word is not None and intent.typed.strip() != word:
             return Answer(Result.REFUSED, f"{intent.verb} refused: it has to be confirmed by typing {word!r}")
         decision = self._decision(intent, state, card)
@@ -88,7 +90,7 @@ class Actions:
                 return await self._halted(decision)
             case Verb.ROLLBACK:
                 return await self._rolled_back(decision)
-            case Verb.RESUME | Verb.PLACE | Verb.ACCEPT | Verb.CONFIRM | Verb.CLOSE:
+            case Verb.RESUME | Verb.PLACE | Verb.ACCEPT | Verb.CONFIRM | Verb.SKIP | Verb.CLOSE:
                 return await self._plain(decision, state)
 
     def _unfit(self, state: State, intent: Intent) -> str | None:
@@ -218,15 +220,17 @@ class Actions:
 
     async def _plain(self, decision: DecisionTaken, state: State) -> Answer:
         verb = decision.verb
+        if verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun:  # the rollback of this console waits for no journal
+            await self._record.now(decision)
+            self._runner.go_on()
+            return Answer(Result.ACCEPTED, f"{verb} recorded")
         try:
             await self._record.strict(decision)
         except Broken as error:
             return Answer(Result.REFUSED, f"{verb} refused: {error}")
         if verb is Verb.RESUME:
             return await self._resumed(decision)
-        if verb is Verb.CONFIRM:
-            self._runner.go_on()
-        elif verb is Verb.CLOSE:
+        if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})

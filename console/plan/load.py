@@ -155,9 +155,18 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
         rollback=None
         if file.rollback is None
         else tuple(
-            Step(step.id, _settings(step.set, parts.kinds), step.manual, tuple(step.needs), step.team)
+            Step(
+                step.id,
+                _settings(step.set, parts.kinds),
+                step.manual,
+                tuple(step.needs),
+                step.team,
+                step.timeout,
+                step.repeatable,
+            )
             for step in file.rollback
         ),
+        one_by_one=file.rollback is None or file.rollback_order == "listed",
         timing=Timing(file.timing.poll, file.timing.tick, file.timing.read_deadline, file.timing.write_deadline),
         path=path,
         digest=digest,

@@ -14,14 +14,15 @@ from adapters.contract import Kind, Reading
 from console.judge.rule import Circumstances, judge
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
+from console.state.checklist import aged
 from console.state.samples import bake
 from console.state.targets import confirm_stage
 from console.state.values import MetricState, State
 
 
 def assess(state: State, now: datetime) -> State:
-    """`state` with its verdicts, bake clock, the mark of a stage under way and `as_of` at `now` (UTC)."""
-    state = replace(confirm_stage(bake(state, now), now), as_of=now)
+    """`state` with its verdicts, bake clock, the marks of a stage and steps under way and `as_of` at `now` (UTC)."""
+    state = replace(confirm_stage(bake(state, now), now), as_of=now, checklist=aged(state.checklist, state.plan, now))
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     return replace(state, metrics=metrics)
 

@@ -7,7 +7,7 @@ from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.samples import stale_part
-from console.state.values import Mode, StageMark, State, StepMark
+from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
 def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
@@ -34,6 +34,10 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             begun = state.rollback is not None and bool(waiting)
             return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
+        case Verb.SKIP:
+            left = [entry.step.id for entry in state.checklist if not entry.over]
+            begun = state.rollback is not None and bool(left)
+            return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.CLOSE:
             return _close(state)
 
@@ -43,11 +47,14 @@ def why_not(state: State, verb: Verb) -> str | None:
     return next((gate.why for gate in gates(state, verb) if gate.hard and not gate.ok), None)
 
 
-def typed_word(state: State, verb: Verb) -> str | None:
+def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | None:
     """The word that has to be typed for `verb`, because it cannot be taken back or only a person can vouch for it.
 
-    A manual stage: its name. A rollback past a one-way stage: "rollback".
+    A manual stage: its name. A rollback past a one-way stage: "rollback". A rollback step that is confirmed by hand or
+    skipped: its id, which is `subject`.
     """
+    if verb in (Verb.CONFIRM, Verb.SKIP):
+        return subject
     if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
         return state.next.stage.name
     if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
@@ -60,7 +67,7 @@ def waiting_step(state: State) -> str | None:
     if state.rollback is None:
         return None
     automatic = [entry for entry in state.checklist if entry.step.manual is None]
-    if not state.running and any(entry.mark is not StepMark.DONE for entry in automatic):
+    if not state.running and not all(entry.over for entry in automatic):
         return None
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
@@ -78,7 +85,15 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     if verb is Verb.CONFIRM:
         waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
         return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+    if verb is Verb.SKIP:
+        left = [entry.step.id for entry in state.checklist if not entry.over]
+        return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
     return None
+
+
+def needs_reason(state: State, verb: Verb) -> bool:
+    """Whether `verb` is not to be had without a reason, overrides aside."""
+    return verb is Verb.SKIP
 
 
 def _unfit_plan(state: State) -> str | None:
@@ -208,7 +223,7 @@ def _halt(state: State) -> tuple[Gate, ...]:
 def _rollback(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
-    failed = any(entry.mark in (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED) for entry in state.checklist)
+    failed = any(entry.mark in TROUBLED for entry in state.checklist)
     if state.running and not failed:
         return (Gate("rollback", ok=False, why="the rollback is under way"),)
     return (Gate("rollback", ok=True, why="always allowed"),)
