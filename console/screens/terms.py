@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from console.events.evidence import SAFER, Card, Gate, Verb
-from console.state.gates import needs_reason, typed_word
+from console.state.gates import reason_due, typed_word
 from console.state.values import State
 
 
@@ -79,7 +79,7 @@ def _forward(state: State, card: Card, subject: str | None) -> Terms:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Terms(word=word, reason=True, override=True)
     typed = typed_word(state, card.verb, subject)
-    return Terms(key="y") if typed is None else Terms(word=typed, reason=needs_reason(state, card.verb))
+    return Terms(key="y") if typed is None else Terms(word=typed, reason=reason_due(state, card.verb))
 
 
 def moved(state: State, opened: Opened) -> str:

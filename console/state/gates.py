@@ -6,6 +6,7 @@ from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
+from console.state import people
 from console.state.samples import stale_part
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
@@ -14,15 +15,30 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
     """Every condition of `verb` in the order an operator should read them."""
     if state.closed is not None:
         return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
+    mine = people.pen_gate(state, verb)
+    if verb in _AUTHORISED:
+        mine += people.authority_gate(state, verb.value)
+    found = [*(gate for gate in mine if not gate.ok), *_own(state, verb), *(gate for gate in mine if gate.ok)]
+    return (*found, *people.override_gate(state, found))
+
+
+_AUTHORISED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
+"""Verbs whose authority is asked for here; those of the pen and of approval ask by themselves."""
+
+
+def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
+    """What `verb` itself needs, whoever asks for it."""
     match verb:
         case Verb.PROMOTE:
-            return (*_forward(state), *_evidence(state))
+            approval = people.approval_gate(state) if state.rollback is None else []
+            return (*_forward(state), *approval, *_evidence(state), *people.window_gates(state))
         case Verb.HALT:
             return _halt(state)
         case Verb.RESUME:
             return (
                 _gate("halted", state.halted is not None, "halted", "not halted"),
                 _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: nothing moves forward"),
+                *people.window_gates(state),
             )
         case Verb.ROLLBACK:
             return _rollback(state)
@@ -40,6 +56,12 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
             return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.CLOSE:
             return _close(state)
+        case Verb.APPROVE:
+            return tuple(people.approve_gates(state))
+        case Verb.TAKE:
+            return tuple(people.take_gates(state))
+        case Verb.OFFER | Verb.HANDOFF:
+            return tuple(people.give_gates(state))
 
 
 def why_not(state: State, verb: Verb) -> str | None:
@@ -88,12 +110,17 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     if verb is Verb.SKIP:
         left = [entry.step.id for entry in state.checklist if not entry.over]
         return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
+    if verb is Verb.OFFER:
+        mine = state.operator is not None and subject in (state.operator.user, state.operator.login)
+        return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
     return None
 
 
-def needs_reason(state: State, verb: Verb) -> bool:
-    """Whether `verb` is not to be had without a reason, overrides aside."""
-    return verb is Verb.SKIP
+def reason_due(state: State, verb: Verb) -> bool:
+    """Whether `verb` asks for a reason, overrides aside: a note that is left, a step skipped, the pen taken from somebody."""
+    if verb in (Verb.HANDOFF, Verb.SKIP):
+        return True
+    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates(state, verb))
 
 
 def _unfit_plan(state: State) -> str | None:
