@@ -129,7 +129,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
-        typed=options.confirm,
+        typed=subject or "" if verb in (Verb.CONFIRM, Verb.SKIP) else options.confirm,  # naming it is typing it
     )
 
 

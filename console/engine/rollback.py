@@ -11,7 +11,7 @@ Durations are reckoned on the monotonic clock: a host's clock that jumps neither
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from adapters.contract import Clock
@@ -46,7 +46,7 @@ class Runner:
         *,
         backends: Callable[[], Backends],
         hurry: Callable[[str | None], None],
-        look: Callable[[Target, float], Awaitable[None]],
+        look: Callable[[Target, float], Coroutine[None, None, None]],
     ) -> None:
         self._record = record
         self._requests = requests
@@ -147,8 +147,8 @@ class Runner:
         for name in entry.step.sets:
             if name not in self._looking:
                 target = self._record.state.plan.targets[name]
-                task = asyncio.create_task(self._look(target, self._record.state.plan.timing.read_deadline_s))
-                self._looking[name] = task
+                look = self._look(target, self._record.state.plan.timing.read_deadline_s)
+                task = self._looking[name] = asyncio.create_task(look, name=f"look at {name}")
                 task.add_done_callback(partial(self._looked, name))
 
     def _looked(self, name: str, _task: asyncio.Task[None]) -> None:

@@ -22,7 +22,7 @@ from console.state.values import MetricState, State
 
 def assess(state: State, now: datetime) -> State:
     """`state` with its verdicts, bake clock, the marks of a stage and steps under way and `as_of` at `now` (UTC)."""
-    state = replace(confirm_stage(bake(state, now), now), as_of=now, checklist=aged(state.checklist, state.plan, now))
+    state = replace(confirm_stage(bake(state, now), now), as_of=now, checklist=aged(state, now))
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     return replace(state, metrics=metrics)
 

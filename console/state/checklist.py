@@ -95,9 +95,13 @@ def timeout_s(step: Step, plan: Plan) -> float:
     return 2 * plan.hold_s if step.timeout_s is None else step.timeout_s
 
 
-def aged(steps: tuple[StepState, ...], plan: Plan, now: datetime) -> tuple[StepState, ...]:
-    """The checklist with every step OVERDUE that was sent and does not read as rolled back though its time is up."""
-    return tuple(_aged(entry, timeout_s(entry.step, plan), now) for entry in steps)
+def aged(state: State, now: datetime) -> tuple[StepState, ...]:
+    """The checklist with every step OVERDUE whose call has ended and that does not read as rolled back in its time."""
+    flying = {request.step for request in state.in_flight}
+    return tuple(
+        entry if entry.step.id in flying else _aged(entry, timeout_s(entry.step, state.plan), now)
+        for entry in state.checklist
+    )
 
 
 def _aged(entry: StepState, within_s: float, now: datetime) -> StepState:
