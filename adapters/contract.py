@@ -365,6 +365,8 @@ class BackendError(Exception):
 
     outcome = Outcome.UNKNOWN
     """How a write that ended with this error is settled."""
+    status: int | None = None
+    """The HTTP status, where an answer had one."""
 
     def __init__(self, source: str, verb: str, reason: str) -> None:
         super().__init__(source, verb, reason)

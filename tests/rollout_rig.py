@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from adapters.contract import Counts, MetricReply, Outcome, Phase, Reading, Setting, Shape, TargetReading
-from console.events.evidence import Card, Verb
+from console.events.evidence import Actor, Card, Verb
 from console.events.kinds import (
     DecisionTaken,
     Event,
@@ -107,12 +107,24 @@ class Story:
             self.tell(SourceRead(at=self.at, source="prom", replies=replies, targets=tuple(self.state.targets)))
         return self.state
 
-    def decide(self, verb: Verb, subject: str | None = None, plan: Plan | None = None, card: Card | None = None) -> str:
-        """A decision; returns its id."""
+    def decide(
+        self,
+        verb: Verb,
+        subject: str | None = None,
+        plan: Plan | None = None,
+        card: Card | None = None,
+        *,
+        who: Actor | None = ANA,
+        reason: str = "",
+        pen: int | None = None,
+    ) -> str:
+        """A decision; returns its id. `pen`: the changes of the pen that its author had seen."""
         self.wait(1)
         decision = DecisionTaken(
             at=self.at,
-            who=ANA,
+            who=who,
+            reason=reason,
+            pen=pen,
             verb=verb,
             stage=self.state.reached,
             move=self.state.move + 1 if verb is Verb.PROMOTE else None,

@@ -17,8 +17,10 @@ from console.events.evidence import Actor, Verb
 from console.events.kinds import (
     KINDS,
     DecisionTaken,
+    Escalated,
     Event,
     Noted,
+    PenReleased,
     RequestMade,
     RequestReconciled,
     RequestSettled,
@@ -76,6 +78,8 @@ EVENTS: tuple[Event, ...] = (
     StepDone(at=AT, step="s", how="reads off"),
     Noted(at=AT, who=ANA, text="hällo\u2028"),
     RolloutClosed(at=AT, how="decision"),
+    PenReleased(at=AT, pen=1, reason="ana was seen 3 min ago"),
+    Escalated(at=AT, rung=1, call="payments on call", trouble="errors FAIL", since=AT),
     SourceRead(at=AT, source="prom", replies=(SAMPLE,), targets=("t",), skew_s=-0.5),
 )
 

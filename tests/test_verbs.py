@@ -216,7 +216,7 @@ def test_a_rollback_without_an_answer_is_four(sh: Shell) -> None:
 def test_another_stage_than_expected_is_five(sh: Shell) -> None:
     assert sh.run("promote", "--expect-stage", "0") == 0
     assert sh.run("promote", "--expect-stage", "0") == 5
-    by = rf"by \S+@\S+ pid {os.getpid()}: promote to five confirmed"
+    by = rf"by \S+@\S+ pid {os.getpid()} at \d\d:\d\d:\d\dZ: promote to five confirmed"
     assert re.fullmatch(
         rf"promote refused: moved {by}; you saw 0 stages reached, now 1 of 3 reached; look again", sh.complaint
     )

@@ -15,12 +15,14 @@ from console.engine.forward import Forward, Forwards, overtaken
 from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
-from console.events.evidence import Actor, Card, Verb
-from console.events.kinds import DecisionTaken, Noted, RolloutClosed
+from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
+from console.events.kinds import DecisionTaken, Noted, PenReleased, RolloutClosed
 from console.journal.contract import Broken, Raced
+from console.state import pen
 from console.state.assess import assess
 from console.state.card import card_for, wanted
-from console.state.gates import typed_word, unfit
+from console.state.difference import lost
+from console.state.gates import reason_due, typed_word, unfit
 from console.state.intent import Intent
 from console.state.values import Mode, State
 
@@ -59,21 +61,14 @@ class Actions:
         """Carry out one intent. Never raises for what a backend, the journal or somebody else did."""
         if intent.verb is None:
             return await self._note(intent)
+        if intent.verb in PENNED or intent.verb is Verb.TAKE:
+            await self._let_go()
         state = assess(self._record.state, self._clock.now())
         card = card_for(state, intent.verb, intent.subject)
-        if intent.verb is Verb.PROMOTE and (moved := _moved(state, intent)):
-            return Answer(Result.MOVED, moved)
-        if card.blocked is not None:
-            return Answer(Result.REFUSED, f"{intent.verb} refused: {card.blocked}")
-        if card.override is not None and not intent.override:
-            return Answer(Result.REFUSED, f"{intent.verb} refused: {card.override}; override with a reason")
-        if card.override is not None and not clean(intent.reason):
-            return Answer(Result.REFUSED, f"{intent.verb} refused: an override needs a reason")
-        if (wrong := self._unfit(state, intent)) is not None:
+        if intent.verb is Verb.PROMOTE and _outdated(state, intent):
+            return Answer(Result.MOVED, lost(state, intent.verb, intent))
+        if (wrong := self._refusal(state, intent, card)) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
-        word = typed_word(state, intent.verb)
-        if word is not None and intent.typed.strip() != word:
-            return Answer(Result.REFUSED, f"{intent.verb} refused: it has to be confirmed by typing {word!r}")
         decision = self._decision(intent, state, card)
         if decision.plan_text is not None and (wrong := await self._unusable()) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
@@ -81,15 +76,47 @@ class Actions:
             case Verb.PROMOTE:
                 forward = self._forwards.begin(decision.id)
                 try:
-                    return await self._promoted(decision, forward, wanted(state, Verb.PROMOTE))
+                    return await self._promoted(decision, forward, wanted(state, Verb.PROMOTE), intent)
                 finally:
                     self._forwards.end(forward)
             case Verb.HALT:
                 return await self._halted(decision)
             case Verb.ROLLBACK:
                 return await self._rolled_back(decision)
-            case Verb.RESUME | Verb.PLACE | Verb.ACCEPT | Verb.CONFIRM | Verb.CLOSE:
-                return await self._plain(decision, state)
+            case _:
+                return await self._plain(decision, state, intent)
+
+    async def _let_go(self) -> None:
+        """Record that a captain who is gone holds the pen no more, so that whoever acts now need not take it."""
+        state = assess(self._record.state, self._clock.now())
+        if not pen.gone(state) or state.pen.held_by(self._actor):
+            return
+        holder = state.pen.holder
+        reason = f"{holder.user if holder else 'the captain'} was {pen.seen_words(state)}"
+        try:
+            await self._record.strict(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
+        except Broken:  # the gates say what that means for the verb
+            return
+
+    def _refusal(self, state: State, intent: Intent, card: Card) -> str | None:
+        """Why an intent cannot be had, or None."""
+        verb = card.verb
+        if state.observing and verb not in SAFER:
+            return "this console only observes"
+        if card.blocked is not None:
+            return card.blocked
+        if reason_due(state, verb) and not clean(intent.reason):
+            return f"{card.override}: give a reason" if card.override is not None else "give a reason: it is the note"
+        if card.override is not None and not (intent.override or verb is Verb.TAKE):
+            return f"{card.override}; override with a reason"
+        if card.override is not None and not clean(intent.reason):
+            return "an override needs a reason"
+        if (wrong := self._unfit(state, intent)) is not None:
+            return wrong
+        word = typed_word(state, verb)
+        if word is not None and intent.typed.strip() != word:
+            return f"it has to be confirmed by typing {word!r}"
+        return None
 
     def _unfit(self, state: State, intent: Intent) -> str | None:
         """Why what the intent is about cannot be meant, or None."""
@@ -117,18 +144,20 @@ class Actions:
         verb = card.verb
         plan = self._edited_plan() if verb is Verb.ACCEPT and intent.subject == "plan" else None
         return DecisionTaken(
+            v=2 if verb is Verb.APPROVE or verb in PEN else 1,
             at=self._clock.now(),
             who=self._actor,
             verb=verb,
             stage=state.reached,
             move=state.move + 1 if verb is Verb.PROMOTE else None,
             reason=clean(intent.reason, 2000),
-            override=card.override if intent.override else None,
+            override=card.override if intent.override or verb is Verb.TAKE else None,
             card=intent.card or card,
             subject=intent.subject,
             trace=new_trace(),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
+            pen=state.pen.number if verb in PENNED or verb in PEN else None,
         )
 
     async def _note(self, intent: Intent) -> Answer:
@@ -141,7 +170,9 @@ class Actions:
             return Answer(Result.REFUSED, f"note not written: {error}")
         return Answer(Result.ACCEPTED, "noted")
 
-    async def _promoted(self, decision: DecisionTaken, forward: Forward, becomes: dict[str, Setting]) -> Answer:
+    async def _promoted(
+        self, decision: DecisionTaken, forward: Forward, becomes: dict[str, Setting], intent: Intent
+    ) -> Answer:
         backends, targets = self._backends(), self._record.state.plan.targets
 
         def lapsed() -> str | None:
@@ -150,11 +181,11 @@ class Actions:
         try:
             await self._record.strict(decision)
         except Raced:
-            return Answer(
-                Result.MOVED, _moved(self._record.state, None) or "promote refused: somebody else moved first"
-            )
+            return self._lost(intent)
         except Broken as error:
             return Answer(Result.REFUSED, f"promote refused: {error}")
+        if (overtaken := self._void(decision, intent)) is not None:
+            return overtaken
         for name, setting in becomes.items():
             if (fence := lapsed()) is not None:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {fence}")
@@ -216,12 +247,24 @@ class Actions:
         """Cut off calls of this console that a rollback, here or in another console, has overtaken."""
         await self._forwards.cut_off(self._record.state)
 
-    async def _plain(self, decision: DecisionTaken, state: State) -> Answer:
+    def _lost(self, intent: Intent, decision: str | None = None) -> Answer:
+        """What whoever lost a race is told."""
+        state = assess(self._record.state, self._clock.now())
+        return Answer(Result.MOVED, lost(state, intent.verb or Verb.PROMOTE, intent, decision))
+
+    def _void(self, decision: DecisionTaken, intent: Intent) -> Answer | None:
+        """The answer to a decision that counts for nothing, for what was recorded before it; None: it counts."""
+        void = any(entry.void for entry in self._record.state.decisions if entry.id == decision.id)
+        return self._lost(intent, decision.id) if void else None
+
+    async def _plain(self, decision: DecisionTaken, state: State, intent: Intent) -> Answer:
         verb = decision.verb
         try:
             await self._record.strict(decision)
         except Broken as error:
             return Answer(Result.REFUSED, f"{verb} refused: {error}")
+        if (overtaken := self._void(decision, intent)) is not None:
+            return overtaken
         if verb is Verb.RESUME:
             return await self._resumed(decision)
         if verb is Verb.CONFIRM:
@@ -266,16 +309,6 @@ def _moved_again(state: State, intent: Intent) -> str | None:
     return None if seen == reads else f"{intent.subject} moved again: you saw {seen}, it reads {reads}"
 
 
-def _moved(state: State, intent: Intent | None) -> str | None:
-    """Who moved the rollout since the intent's author looked, and the difference; None if nobody did."""
-    if intent is not None and intent.move in (None, state.move) and intent.stage in (None, state.reached):
-        return None
-    last = next((entry for entry in reversed(state.decisions) if entry.verb is Verb.PROMOTE), None)
-    said = "promote refused: moved"
-    if last is not None:
-        by = f" by {last.who.user}@{last.who.host} pid {last.who.pid}" if last.who is not None else ""
-        became = "is under way" if last.outcome in ("recorded", "requested") else last.outcome
-        said += f"{by}: promote to {last.card.stage_to} {became}"
-    seen = "" if intent is None or intent.stage is None else f"you saw {intent.stage} stages reached, "
-    reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
-    return f"{said}; {seen}now {reached}; look again"
+def _outdated(state: State, intent: Intent) -> bool:
+    """Whether somebody has moved the rollout since the intent's author looked."""
+    return intent.move not in (None, state.move) or intent.stage not in (None, state.reached)

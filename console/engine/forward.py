@@ -67,13 +67,16 @@ class Forwards:
 def overtaken(state: State, decision: str) -> str | None:
     """Why the unsent calls of a forward decision may not leave any more: what anybody decided after it.
 
-    A resume does not bring them back. A decision that is not folded yet is overtaken by nothing.
+    Or before it, where its console had not seen that when it decided. A resume does not bring them back. A decision
+    that is not folded yet is overtaken by nothing.
     """
     if state.closed is not None:
         return "the rollout was closed"
     later: list[Verb] = []
     for entry in reversed(state.decisions):
         if entry.id == decision:
+            if entry.void:
+                return entry.void
             reasons = [_STOPS[verb] for verb in later if verb in _STOPS]
             return reasons[-1] if reasons else None
         later.append(entry.verb)

@@ -26,10 +26,24 @@ class Verb(StrEnum):
     CONFIRM = "confirm"
     """Confirm a manual rollback step as done."""
     CLOSE = "close"
+    APPROVE = "approve"
+    """Vouch, as a second person, for exactly the forward move that the card shows."""
+    TAKE = "take"
+    """Take the pen: accept an offer, take a free one, or take it from somebody with a reason."""
+    OFFER = "offer"
+    """Offer the pen to somebody; it stays where it is until that person takes it."""
+    HANDOFF = "handoff"
+    """Lay the pen down with a note for whoever comes next."""
 
 
 FORWARD = frozenset({Verb.PROMOTE})
 """Verbs that take on risk: they carry a `move` number and lose a race."""
+
+PENNED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
+"""Verbs that need the pen. Going safer never does, nor does what belongs to a rollback; a free pen is taken by them."""
+
+PEN = frozenset({Verb.TAKE, Verb.OFFER, Verb.HANDOFF})
+"""Verbs that are about the pen itself."""
 
 SAFER = frozenset({Verb.HALT, Verb.ROLLBACK})
 """Verbs that never wait for bookkeeping and never lose to anything."""
@@ -44,6 +58,16 @@ class Actor:
     host: str
     pid: int
     claims: Mapping[str, str] = field(default_factory=dict)
+    login: str | None = None
+    """What a database with logins of its own calls the person (PostgreSQL: session_user); None where there is none."""
+
+    @property
+    def person(self) -> str:
+        """Who that is, whatever process it is: the pen, approvals and authority belong to a person.
+
+        Spelled as the journal spells the identity of an approval: "login:ana", "uid:1001".
+        """
+        return f"login:{self.login}" if self.login is not None else f"uid:{self.uid}"
 
 
 @dataclass(frozen=True, slots=True)

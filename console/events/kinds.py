@@ -38,8 +38,8 @@ class _Shape(BaseModel):
     v: int = 1
 
 
-VERSION = 1
-"""Newest shape of any kind that this version knows; an event of a newer one is kept as Unrecognised."""
+SHAPES = {"decision_taken": 2}
+"""Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
 
 
 class RolloutOpened(_Event):
@@ -90,7 +90,10 @@ class VerdictChanged(_Event):
 
 
 class DecisionTaken(_Event):
-    """Somebody decided, on this card. `move` is set on forward moves only: unique, it decides races."""
+    """Somebody decided, on this card. `move` is set on forward moves only: unique, it decides races.
+
+    v 2: the verbs approve, take, offer and handoff, which version 1 does not know; nothing else differs.
+    """
 
     kind: Literal["decision_taken"] = "decision_taken"
     verb: Verb
@@ -108,6 +111,32 @@ class DecisionTaken(_Event):
     plan_text: str | None = None
     """The edited plan's text, when `accept` is about the plan."""
     plan_digest: str | None = None
+    pen: int | None = None
+    """Changes of the pen that its author had seen. A decision that needs the pen and was recorded after another person
+    had taken it counts for nothing, and of two people who take it at once the second gets nothing. None: not about the
+    pen, or written by a version that knew of none."""
+
+
+class PenReleased(_Event):
+    """The captain was not seen for so long that the pen is free again."""
+
+    kind: Literal["pen_released"] = "pen_released"
+    pen: int
+    """Changes of the pen seen when it was released: of several consoles that notice it, one says so."""
+    reason: str
+
+
+class Escalated(_Event):
+    """Nobody acted on something that is wrong: whoever is named is to be called now. Once per rung and trouble."""
+
+    kind: Literal["escalated"] = "escalated"
+    rung: int
+    """1-based, in the order of the plan."""
+    call: str
+    trouble: str
+    """What nobody acted on, in words."""
+    since: AwareDatetime
+    """Since when; tells one trouble from the next."""
 
 
 class RequestMade(_Event):
@@ -194,6 +223,8 @@ Event = (
     | StepDone
     | Noted
     | RolloutClosed
+    | PenReleased
+    | Escalated
     | SourceRead
     | Unrecognised
 )
@@ -214,6 +245,8 @@ KINDS: frozenset[str] = frozenset(
         "step_done",
         "noted",
         "rollout_closed",
+        "pen_released",
+        "escalated",
         "source_read",
     }
 )
@@ -231,7 +264,7 @@ def decode(kind: str, body: str) -> Event:
         pydantic.ValidationError: a known kind whose body does not fit any version of its shape; an unknown kind whose
             body is not an object with the time at which it was recorded.
     """
-    if kind in KINDS and _Shape.model_validate_json(body).v <= VERSION:
+    if kind in KINDS and _Shape.model_validate_json(body).v <= SHAPES.get(kind, 1):
         return _tagged.validate_json(body)
     raw = _foreign.validate_json(body)
     return Unrecognised.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})

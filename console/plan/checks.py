@@ -12,7 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 from adapters.contract import Kind
 from adapters.registry import Adapter
 from console.plan.backends import EMBEDDED, check_backends, target_kind
+from console.plan.calendar import check_windows
 from console.plan.document import QUERY_KEYS, Node
+from console.plan.people import check_people
 from console.plan.problems import Findings, Path, suggestion
 from console.plan.quantities import QuantityError, amount, level, share
 
@@ -39,6 +41,8 @@ def check(root: Node, findings: Findings) -> Parts:
     checker.metrics()
     checker.stages(kinds)
     checker.rollback(kinds)
+    check_people(root, findings)
+    check_windows(root, findings)
     return Parts(adapters, kinds)
 
 

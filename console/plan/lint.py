@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ _SWALLOWED = re.compile(r"""^[^'"#]*\b(manual|title|owner|name): +[^\s'"#|>&][^'
 
 def warnings(plan: Plan) -> tuple[str, ...]:
     """One line per thing worth a second look, the gravest first. Reads the environment, calls no backend."""
-    return (*_gates(plan), *_secrets(plan), *_undoing(plan), *_stages(plan), *_metrics(plan), *_leftovers(plan))
+    about = (_gates, _secrets, _undoing, _stages, _metrics, _people, _leftovers)
+    return tuple(line for look in about for line in look(plan))
 
 
 def _gates(plan: Plan) -> Iterator[str]:
@@ -89,6 +91,30 @@ def _metrics(plan: Plan) -> Iterator[str]:
                 f"metric {metric.name}: stale after {metric.stale_after_s:g} s, but polled every "
                 f"{plan.timing.poll_s:g} s: it will be stale between polls"
             )
+
+
+def _people(plan: Plan) -> Iterator[str]:
+    asked = [("authority", act, who) for act, who in plan.authority.items()]
+    asked += [(f"stage {stage.name}", act, who) for stage in plan.stages for act, who in stage.authority.items()]
+    for where, act, who in asked:
+        for group in who.groups:
+            if not _group_exists(group):
+                yield f"{where}: {act} is for group {group}, which this host does not have"
+    for stage in plan.stages:
+        may = stage.authority.get("promote") or plan.authority.get("promote")
+        team = plan.teams.get(stage.team or "")
+        if may is not None and may.owners and (team is None or team.owner is None):
+            yield f"stage {stage.name}: promote is for its team's owner, but it has none"
+    if "zone:" not in plan.text and (plan.launch or plan.freeze):
+        yield "windows: no zone is given, so their times are UTC"
+
+
+def _group_exists(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except (KeyError, ValueError):
+        return False
+    return True
 
 
 def _leftovers(plan: Plan) -> Iterator[str]:

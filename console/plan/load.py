@@ -14,13 +14,23 @@ from pydantic import ValidationError
 
 from adapters.contract import ArmLabels, Kind, MetricQuery, Setting, Shape, TargetRef
 from console.plan.backends import options_of
+from console.plan.calendar import window
 from console.plan.checks import Parts, check
 from console.plan.document import LARGEST_BYTES, Node, read
 from console.plan.lint import warnings
-from console.plan.nouns import BackendSpec, Metric, Plan, Role, Stage, Step, Target, Team, Timing
+from console.plan.nouns import BackendSpec, Metric, Plan, Role, Rung, Stage, Step, Target, Team, Timing, Who, Window
 from console.plan.problems import Findings, PlanError, Problem, suggestion
 from console.plan.quantities import Exposure, level, share
-from console.plan.shape import MetricEntry, PlanFile, TargetEntry
+from console.plan.shape import (
+    AuthorityEntry,
+    MetricEntry,
+    PlanFile,
+    StageAuthorityEntry,
+    TargetEntry,
+    TimingEntry,
+    WindowEntry,
+    WindowsEntry,
+)
 from console.plan.wording import empty_hint, report
 
 __all__ = ["PlanError", "Problem", "load", "parse", "warnings"]
@@ -149,6 +159,8 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
                 stage.min_requests,
                 stage.one_way,
                 stage.team,
+                stage.approvals,
+                _authority(stage.authority),
             )
             for stage in file.stages
         ),
@@ -158,10 +170,31 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
             Step(step.id, _settings(step.set, parts.kinds), step.manual, tuple(step.needs), step.team)
             for step in file.rollback
         ),
-        timing=Timing(file.timing.poll, file.timing.tick, file.timing.read_deadline, file.timing.write_deadline),
+        timing=_timing(file.timing),
+        authority=_authority(file.authority),
+        launch=_windows(file.windows, file.windows.launch if file.windows is not None else None),
+        freeze=_windows(file.windows, file.windows.freeze if file.windows is not None else None),
+        escalation=tuple(Rung(rung.after, rung.call) for rung in file.escalation),
         path=path,
         digest=digest,
         text=text,
+    )
+
+
+def _timing(entry: TimingEntry) -> Timing:
+    return Timing(entry.poll, entry.tick, entry.read_deadline, entry.write_deadline, gone_s=entry.gone)
+
+
+def _authority(entry: AuthorityEntry | StageAuthorityEntry | None) -> dict[str, Who]:
+    given = {} if entry is None else {act: getattr(entry, act) for act in type(entry).model_fields}
+    return {act: Who(tuple(who.users), tuple(who.groups), who.owners) for act, who in given.items() if who is not None}
+
+
+def _windows(entry: WindowsEntry | None, given: list[WindowEntry] | None) -> tuple[Window, ...]:
+    default = entry.zone if entry is not None else None
+    return tuple(
+        window(item.days, item.begins, item.ends, item.zone or default or "UTC", item.reason or "")
+        for item in given or ()
     )
 
 

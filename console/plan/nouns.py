@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -78,6 +79,59 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """Who may do something: any one of these suffices."""
+
+    users: tuple[str, ...] = ()
+    """Operating system users; on PostgreSQL, logins."""
+    groups: tuple[str, ...] = ()
+    """Unix groups of this host."""
+    owners: bool = False
+    """The owner of the team whose stage it is."""
+
+    def __str__(self) -> str:
+        """ "ana, group sre or the stage's owner"."""
+        named = [*self.users, *(f"group {group}" for group in self.groups)]
+        named += ["the stage's owner"] if self.owners else []
+        return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} or {named[-1]}"
+
+
+AUTHORITIES = ("promote", "override", "resume", "place", "accept", "close", "approve", "take")
+"""What `authority` can be about. Going safer is not among it: halt and rollback are everybody's."""
+STAGE_AUTHORITIES = ("promote", "override", "approve")
+"""What a stage can say for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time on a wall clock: of some days each week, or from one moment to another."""
+
+    zone: str
+    """IANA name of the time zone."""
+    days: frozenset[int] = frozenset()
+    """0 Monday .. 6 Sunday: the days on which a weekly window begins; empty for one from moment to moment."""
+    begins_min: int = 0
+    """Weekly: minutes after midnight."""
+    ends_min: int = 1440
+    """Weekly: minutes after midnight, excluded; not after the beginning means on the next day."""
+    begins: datetime | None = None
+    """Not weekly: local time without a zone of its own."""
+    ends: datetime | None = None
+    """Not weekly: excluded."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung of the escalation ladder."""
+
+    after_s: float
+    """How long nobody has acted."""
+    call: str
+    """Who is to be called, as people say it; it is shown and recorded, never executed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One entry of `stages`: either sets exposure, or is a manual step confirmed by its typed word."""
 
@@ -90,6 +144,10 @@ class Stage:
     """Canary requests that every critical metric must have seen in this stage before it may pass."""
     one_way: bool = False
     team: str | None = None
+    approvals: int = 0
+    """How many people, besides whoever promotes, have to approve going to this stage."""
+    authority: Mapping[str, Who] = field(default_factory=dict)
+    """Verb -> who may do it for this stage; what is not here is as the plan's own `authority` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +171,8 @@ class Timing:
     write_deadline_s: float = 5.0
     send_within_s: float = 5.0
     """A request's bytes may leave this long after it was committed, never later (send_by)."""
+    gone_s: float = 120.0
+    """A captain who was not seen for this long has let go of the pen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +194,13 @@ class Plan:
     """Where the file was, for messages; not part of the plan's meaning."""
     digest: str
     """SHA-256 of the file's bytes, hex."""
+    authority: Mapping[str, Who] = field(default_factory=dict)
+    """Verb -> who may do it; a verb that is not here is everybody's."""
+    launch: tuple[Window, ...] = ()
+    """Forward moves only within one of these; empty: at any time."""
+    freeze: tuple[Window, ...] = ()
+    """No forward moves within any of these."""
+    escalation: tuple[Rung, ...] = ()
     text: str = field(default="", repr=False, compare=False)
     """The file's text, kept with the opening so that a later edit can be shown as a difference."""
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+from console.plan.calendar import Edge, days, edge, zone
 from console.plan.quantities import Amount, Exposure, QuantityError, amount, duration, exposure, ratio
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -76,6 +77,11 @@ AmountGiven = Annotated[Amount, PlainValidator(amount)]
 ExposureGiven = Annotated[Exposure, PlainValidator(exposure)]
 
 
+Days = Annotated[frozenset[int], PlainValidator(days)]
+EdgeGiven = Annotated[Edge, PlainValidator(edge)]
+Zone = Annotated[str, AfterValidator(zone)]
+
+
 class Entry(BaseModel):
     """What every entry of a plan has: no key is ignored, nothing is converted behind the writer's back."""
 
@@ -92,6 +98,7 @@ class TimingEntry(Entry):
     tick: Interval = 10.0
     read_deadline: Interval = 4.0
     write_deadline: Interval = 5.0
+    gone: Interval = 120.0
 
 
 class BackendEntry(Entry):
@@ -136,6 +143,48 @@ class MetricEntry(Entry):
     links: dict[Name, Link] = {}
 
 
+class WhoEntry(Entry):
+    users: list[Words] = []
+    groups: list[Words] = []
+    owners: bool = False
+
+
+class AuthorityEntry(Entry):
+    promote: WhoEntry | None = None
+    override: WhoEntry | None = None
+    resume: WhoEntry | None = None
+    place: WhoEntry | None = None
+    accept: WhoEntry | None = None
+    close: WhoEntry | None = None
+    approve: WhoEntry | None = None
+    take: WhoEntry | None = None
+
+
+class StageAuthorityEntry(Entry):
+    promote: WhoEntry | None = None
+    override: WhoEntry | None = None
+    approve: WhoEntry | None = None
+
+
+class WindowEntry(Entry):
+    days: Days | None = None
+    begins: EdgeGiven | None = Field(None, alias="from")
+    ends: EdgeGiven | None = Field(None, alias="to")
+    zone: Zone | None = None
+    reason: Words | None = None
+
+
+class WindowsEntry(Entry):
+    zone: Zone | None = None
+    launch: Annotated[list[WindowEntry], Field(min_length=1)] | None = None
+    freeze: Annotated[list[WindowEntry], Field(min_length=1)] | None = None
+
+
+class RungEntry(Entry):
+    after: Duration
+    call: Words
+
+
 class StageEntry(Entry):
     name: Name
     set: Annotated[dict[str, ExposureGiven], Field(min_length=1)] | None = None
@@ -144,6 +193,8 @@ class StageEntry(Entry):
     min_requests: Annotated[int, Field(ge=0, le=10**12)] = 0
     one_way: bool = False
     team: str | None = None
+    approvals: Annotated[int, Field(ge=0, le=9)] = 0
+    authority: StageAuthorityEntry | None = None
 
 
 class StepEntry(Entry):
@@ -168,3 +219,6 @@ class PlanFile(Entry):
     metrics: dict[Name, MetricEntry] = {}
     stages: Annotated[list[StageEntry], Field(min_length=1)]
     rollback: list[StepEntry] | None = None
+    authority: AuthorityEntry | None = None
+    windows: WindowsEntry | None = None
+    escalation: list[RungEntry] = []

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from adapters.secret import Secret
 from console.plan.document import Node
+from console.plan.people import EVERYBODYS
 from console.plan.problems import Findings, Path, nearest, suggestion
 from console.plan.quantities import QuantityError
 
@@ -50,7 +51,10 @@ def report(error: ValidationError, root: Node, under: Path, model: type[BaseMode
         if near is not None:
             meant.add((*place[:-1], near))
         hint = _stuck(str(place[-1])) or (f"did you mean {near!r}?" if near else suggestion("", valid))
-        findings.add(_key_line(root, place), place, f"unknown key {str(place[-1])!r}", hint=hint)
+        message = f"unknown key {str(place[-1])!r}"
+        if place[-2:-1] == ("authority",) and place[-1] in EVERYBODYS:
+            message, hint = f"{place[-1]} is everybody's, always: no plan can keep anybody from it", "remove it"
+        findings.add(_key_line(root, place), place, message, hint=hint)
     for place, details in found:
         if place not in unknown and not (details["type"] == "missing" and place in meant):
             _report_one(root, place, details, findings)

@@ -14,10 +14,13 @@ from console.state.gates import gates, placed
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State, StepMark
 
+_PERSONAL = ("pen", "authority", "approval", "override")
+"""Gates of a promote that speak of this console's operator, not of the rollout."""
+
 
 def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
     """The card of `verb`; `subject` as in Intent."""
-    preview = state.previews.get(verb.value)
+    preview = state.previews.get(_shown(verb).value)
     return Card(
         verb=verb,
         stage_from=_stage_name(state, state.reached),
@@ -33,6 +36,11 @@ def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
     )
 
 
+def _shown(verb: Verb) -> Verb:
+    """The verb whose doing a card shows: what is approved is a promote."""
+    return Verb.PROMOTE if verb is Verb.APPROVE else verb
+
+
 def _stage_name(state: State, number: int | None) -> str:
     if number is None:
         return "unknown"
@@ -40,7 +48,7 @@ def _stage_name(state: State, number: int | None) -> str:
 
 
 def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
-    if verb is Verb.PROMOTE:
+    if _shown(verb) is Verb.PROMOTE:
         return state.next.stage.name if state.next is not None else _stage_name(state, state.reached)
     if verb is Verb.ROLLBACK:
         return "rolled back"
@@ -51,7 +59,7 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
 
 def wanted(state: State, verb: Verb) -> dict[str, Setting]:
     """Target -> setting that `verb` asks for: only what does not read as set."""
-    if verb is Verb.PROMOTE and state.next is not None:
+    if _shown(verb) is Verb.PROMOTE and state.next is not None:
         missing = unset_targets(state, state.next.number)
         return {name: setting for name, setting in state.next.stage.sets.items() if name in missing}
     if verb is Verb.ROLLBACK:
@@ -110,7 +118,7 @@ def _arm(totals: ArmTotals, shape: Shape) -> str:
 
 
 def _skipped(state: State, verb: Verb) -> list[str]:
-    if verb is Verb.PROMOTE and state.next is not None:
+    if _shown(verb) is Verb.PROMOTE and state.next is not None:
         asked = wanted(state, verb)
         return [
             f"{name} already reads {state.targets[name].reading}" for name in state.next.stage.sets if name not in asked
@@ -132,8 +140,16 @@ def _warnings(state: State, verb: Verb) -> list[str]:
     one_way = state.past_one_way
     if verb is Verb.ROLLBACK and one_way is not None:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")
-    if verb is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
+    if _shown(verb) is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
         found.append(f"{state.next.stage.name} is ONE-WAY: after it, roll back is no longer safe")
+    if verb is Verb.APPROVE:
+        closed = [gate.why for gate in gates(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
+        found.extend(f"not yet: {why}" for why in closed)
+    if verb is Verb.TAKE and state.handoff is not None:
+        who = f"{state.handoff.who.user} left" if state.handoff.who is not None else "left"
+        found.append(f"{who}: {state.handoff.text}")
+    if verb is Verb.TAKE and state.pen.note and state.operator is not None and state.pen.offered_to(state.operator):
+        found.append(f"with the offer: {state.pen.note}")
     share = deploy_share(state)
     if verb is Verb.HALT:
         found.append(f"{share:g} % of the traffic stays on the canary; r rolls back" if share else "nothing is exposed")

@@ -12,8 +12,10 @@ from typing import assert_never
 
 from console.events.kinds import (
     DecisionTaken,
+    Escalated,
     Event,
     Noted,
+    PenReleased,
     RequestMade,
     RequestReconciled,
     RequestSettled,
@@ -28,6 +30,7 @@ from console.events.kinds import (
     VerdictChanged,
 )
 from console.plan.nouns import Plan
+from console.state import ladder, pen
 from console.state.checklist import checklist_of
 from console.state.moves import decision_taken, request_made, request_reconciled, request_settled, stood_at
 from console.state.samples import bake, source_read
@@ -87,6 +90,13 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
             return _opened(state, event)
         case RolloutClosed():
             return _noted(replace(state, closed=event.how), event, "note", f"rollout closed: {event.how}")
+        case PenReleased():
+            after = pen.released(state, event)
+            return state if after is None else _noted(after, event, "pen", f"the pen is free: {event.reason}")
+        case Escalated():
+            after = ladder.escalated(state, event)
+            told = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
+            return state if after is None else _noted(after, event, "escalation", told)
         case SourceFailed():
             return _source_failed(state, event)
         case SourceRecovered():
@@ -162,5 +172,7 @@ def _verdict_changed(state: State, event: VerdictChanged) -> State:
     metric = state.metrics.get(event.metric)
     if metric is None:
         return state
-    state = replace(state, metrics={**state.metrics, event.metric: replace(metric, said=event.became)})
+    state = replace(
+        state, metrics={**state.metrics, event.metric: replace(metric, said=event.became, said_at=event.at)}
+    )
     return _noted(state, event, "verdict", f"{event.metric}: {event.was} -> {event.became}: {event.reason}")

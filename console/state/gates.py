@@ -6,6 +6,7 @@ from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
+from console.state import people
 from console.state.samples import stale_part
 from console.state.values import Mode, StageMark, State, StepMark
 
@@ -14,15 +15,30 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
     """Every condition of `verb` in the order an operator should read them."""
     if state.closed is not None:
         return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
+    mine = people.pen_gate(state, verb)
+    if verb in _AUTHORISED:
+        mine += people.authority_gate(state, verb.value)
+    found = [*(gate for gate in mine if not gate.ok), *_own(state, verb), *(gate for gate in mine if gate.ok)]
+    return (*found, *people.override_gate(state, found))
+
+
+_AUTHORISED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
+"""Verbs whose authority is asked for here; those of the pen and of approval ask by themselves."""
+
+
+def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
+    """What `verb` itself needs, whoever asks for it."""
     match verb:
         case Verb.PROMOTE:
-            return (*_forward(state), *_evidence(state))
+            approval = people.approval_gate(state) if state.rollback is None else []
+            return (*_forward(state), *approval, *_evidence(state), *people.window_gates(state))
         case Verb.HALT:
             return _halt(state)
         case Verb.RESUME:
             return (
                 _gate("halted", state.halted is not None, "halted", "not halted"),
                 _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: nothing moves forward"),
+                *people.window_gates(state),
             )
         case Verb.ROLLBACK:
             return _rollback(state)
@@ -36,6 +52,12 @@ def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
             return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
         case Verb.CLOSE:
             return _close(state)
+        case Verb.APPROVE:
+            return tuple(people.approve_gates(state))
+        case Verb.TAKE:
+            return tuple(people.take_gates(state))
+        case Verb.OFFER | Verb.HANDOFF:
+            return tuple(people.give_gates(state))
 
 
 def why_not(state: State, verb: Verb) -> str | None:
@@ -78,7 +100,17 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     if verb is Verb.CONFIRM:
         waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
         return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+    if verb is Verb.OFFER:
+        mine = state.operator is not None and subject in (state.operator.user, state.operator.login)
+        return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
     return None
+
+
+def reason_due(state: State, verb: Verb) -> bool:
+    """Whether `verb` asks for a reason but no typed word: what is left as a note, and the pen taken from somebody."""
+    if verb is Verb.HANDOFF:
+        return True
+    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates(state, verb))
 
 
 def _unfit_plan(state: State) -> str | None:

@@ -19,11 +19,13 @@ class Intent:
     """Stages reached as seen; the engine refuses a forward move if it is another by now."""
     move: int | None = None
     """Forward moves as seen: the guard of compare-and-act."""
+    seen: int | None = None
+    """Seq of the last event its author had seen: what came after it is told to whoever loses a race."""
     reason: str = ""
     override: bool = False
     """Go forward although gates that can be overridden are closed; needs a reason."""
     subject: str | None = None
-    """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM: the step id."""
+    """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM: the step id. OFFER: a user."""
     typed: str = ""
     """The word that `gates.typed_word` asks for, as typed."""
     text: str = ""

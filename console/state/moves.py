@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome
 from console.events.evidence import Verb
 from console.plan.nouns import Metric, Target
+from console.state import pen
 from console.state.checklist import checklist_of
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
 from console.state.targets import settled_target
@@ -46,7 +47,12 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
         card=event.card,
         subject=event.subject,
     )
-    state = replace(state, decisions=(*state.decisions, entry))
+    why = pen.void(state, event) or _overtaken(state, event)
+    if why:
+        entry = replace(entry, outcome="refused", void=why)
+        move = max(state.move, event.move or 0)
+        return replace(state, decisions=(*state.decisions, entry), move=move)
+    state = pen.decided(replace(state, decisions=(*state.decisions, entry)), event)
     match event.verb:
         case Verb.PROMOTE:
             return _promoted(state, event)
@@ -62,16 +68,26 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
             return _accepted(state, event)
         case Verb.CONFIRM:
             return step_confirmed(state, event)
-        case Verb.CLOSE:
+        case Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return state
+
+
+def _overtaken(state: State, event: DecisionTaken) -> str:
+    """Why a promote counts for nothing: what was recorded before it, unseen by its console; empty if it counts."""
+    if event.verb is not Verb.PROMOTE:
+        return ""
+    if state.rollback is not None:
+        return "overtaken by a rollback"
+    if state.halted is not None:
+        return "halted"
+    return "" if state.next is not None else "no stage was left"
 
 
 def _promoted(state: State, event: DecisionTaken) -> State:
     state = replace(state, move=max(state.move, event.move or 0))
     coming = state.next
-    if coming is None or state.halted is not None or state.rollback is not None:  # its console had not seen that yet
-        decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="refused"))
-        return replace(state, decisions=decisions)
+    if coming is None:  # told by _overtaken
+        return state
     if coming.stage.manual is None:
         entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
         stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])

@@ -11,6 +11,7 @@ from adapters.contract import Outcome, Reading, Setting, TargetReading
 from console.events.evidence import Actor, Card, PlannedCall, Verb
 from console.judge.verdict import Verdict
 from console.plan.nouns import Metric, Plan, Stage, Step, Target
+from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
 
 
 class Mode(StrEnum):
@@ -114,6 +115,8 @@ class MetricState:
     """As of `State.as_of`; None before the first assessment."""
     said: str | None = None
     """The verdict state last recorded as an event."""
+    said_at: datetime | None = None
+    """When it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,8 @@ class DecisionState:
     subject: str | None = None
     outcome: str = "recorded"
     """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
+    void: str = ""
+    """Why it counts for nothing: what its console had not seen when it was recorded. Empty: it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class NoteState:
     at: datetime
     who: Actor | None
     kind: str
-    """note, verdict, source, drift, step, request, unrecognised"""
+    """note, verdict, source, drift, step, request, pen, escalation, unrecognised"""
     text: str
 
 
@@ -277,6 +282,22 @@ class State:
     previews: Mapping[str, Preview] = field(default_factory=dict)
     journal: JournalHealth = JournalHealth()
     operator: Actor | None = None
+    """Who is at this console's keyboard."""
+    groups: frozenset[str] = frozenset()
+    """Unix groups of the operator."""
+    observing: bool = False
+    """This console only looks on; it may still go safer."""
+    pen: Pen = field(default_factory=Pen)
+    handoff: Handoff | None = None
+    """The note that the last captain left; until somebody has taken the pen."""
+    crew: tuple[Member, ...] | None = None
+    """Who is present, the longest there first; None while that is not known."""
+    approvals: tuple[Approval, ...] = ()
+    """All that the journal vouches for; which of them count is for `approvals.counted` to say."""
+    poller: Poller | None = None
+    """Which console polls; None while that is not known."""
+    called: tuple[Called, ...] = ()
+    """Rungs of the escalation ladder that were reached, oldest first."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     fault: str | None = None

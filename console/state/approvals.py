@@ -1,0 +1,65 @@
+"""Two-person approval: what exactly an approval is for, and whose count.
+
+An approval is bound to one forward move of one rollout under one plan, to one stage, to what each of its targets reads
+and becomes, and to which metrics were failing when it was given: when any of that changes it counts no more, and when
+it changes back it counts again. Who gave it is what the journal vouches for; nobody approves their own promote.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+from console.judge.verdict import VerdictState
+from console.plan.nouns import Role
+from console.state.authority import permitted
+from console.state.crew import Approval
+from console.state.values import State
+
+
+def bond(state: State) -> str | None:
+    """Digest (SHA-256, hex) of the forward move that would be made now; None where none can be."""
+    coming = state.next
+    if coming is None:
+        return None
+    terms = {
+        "rollout": state.rollout,
+        "plan": state.plan.digest,
+        "move": state.move + 1,
+        "stage": coming.stage.name,
+        "manual": coming.stage.manual,
+        "targets": {
+            name: [str(state.targets[name].reading), str(setting)] for name, setting in coming.stage.sets.items()
+        },
+        "failing": sorted(
+            name
+            for name, entry in state.metrics.items()
+            if entry.verdict is not None
+            and entry.verdict.state is VerdictState.FAIL
+            and entry.metric.role is not Role.INFO
+        ),
+    }
+    return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
+
+
+def standing(state: State) -> list[Approval]:
+    """The approvals of exactly the next forward move, one per person, by people who may approve it."""
+    digest = bond(state)
+    found: dict[str, Approval] = {}
+    for approval in state.approvals:
+        login = approval.person.removeprefix("login:") if approval.person.startswith("login:") else None
+        fits = approval.move == state.move + 1 and approval.card == digest
+        if fits and permitted(state, "approve", approval.user, login, approval.groups):
+            found.setdefault(approval.person, approval)
+    return list(found.values())
+
+
+def counted(state: State) -> list[Approval]:
+    """Those of `standing` that count for this console's operator: not their own."""
+    me = state.operator
+    return [approval for approval in standing(state) if me is None or approval.person != me.person]
+
+
+def needed(state: State) -> int:
+    """How many people besides the one who promotes the next stage asks for."""
+    return state.next.stage.approvals if state.next is not None else 0

@@ -1,0 +1,90 @@
+"""What a decision that lost its race is told: who moved the rollout, and what is there now that its author did not see.
+
+Pure, from the card as it was seen and the State now; the same words on the screen and headless.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from console.events.evidence import PEN, Card, Verb
+from console.state.card import card_for
+from console.state.intent import Intent
+from console.state.values import DecisionState, State
+
+_MOVERS = frozenset(Verb) - {Verb.APPROVE, Verb.OFFER}
+"""Verbs after which another decision may not be what its author thinks it is."""
+
+
+def differences(seen: Card, now: Card) -> list[str]:
+    """What `now` says other than `seen`, one piece each: stage, targets, verdicts, gates that have closed."""
+    found = []
+    if seen.stage_from != now.stage_from:
+        found.append(f"stood at {seen.stage_from}, stands at {now.stage_from}")
+    reads = {target.target: target.reads for target in seen.targets}
+    found += [
+        f"{target.target} {reads[target.target]} -> {target.reads}"
+        for target in now.targets
+        if target.target in reads and reads[target.target] != target.reads
+    ]
+    verdicts = {metric.metric: metric.verdict for metric in seen.metrics}
+    found += [
+        f"{metric.metric} {verdicts[metric.metric]} -> {metric.verdict}"
+        for metric in now.metrics
+        if metric.metric in verdicts and verdicts[metric.metric] != metric.verdict
+    ]
+    closed = {gate.why for gate in seen.gates if not gate.ok}
+    return found + [gate.why for gate in now.gates if gate.hard and not gate.ok and gate.why not in closed]
+
+
+def mover(state: State, seen: int | None, but: str | None = None) -> DecisionState | None:
+    """The last decision that counts and that an author who had seen the events up to `seen` did not know of.
+
+    Args:
+        state: as it is now.
+        seen: seq of the last event seen; None where that is not known: then the last forward move.
+        but: id of the decision that lost.
+    """
+    for entry in reversed(state.decisions):
+        if entry.void or entry.id == but or entry.verb not in _MOVERS:
+            continue
+        if seen is None:
+            if entry.verb is Verb.PROMOTE or entry.verb in PEN:
+                return entry
+        elif entry.seq is None or entry.seq > seen:
+            return entry
+    return None
+
+
+def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
+    """The whole line for whoever lost: "promote refused: moved by ana@bastion-1 pid 7 at ..: ..; you saw .., now ..".
+
+    Args:
+        state: assessed, with the winner's events in it.
+        verb: what was asked for.
+        intent: with what its author saw; None where nothing is known of that.
+        but: id of the decision that lost, if it was recorded.
+    """
+    said = f"{verb} refused: moved"
+    last = mover(state, intent.seen if intent is not None else None, but)
+    if last is not None:
+        by = "" if last.who is None else f" by {last.who.user}@{last.who.host} pid {last.who.pid}"
+        said += f"{by} at {last.at.astimezone(UTC):%H:%M:%S}Z: {_did(last)}"
+    reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
+    seen = "" if intent is None or intent.stage is None else f"you saw {intent.stage} stages reached, "
+    now = f"{seen}now {reached}"
+    if intent is not None and intent.card is not None:
+        other = differences(intent.card, card_for(state, verb, intent.subject))
+        now += f": {'; '.join(other)}" if other else ""
+    return f"{said}; {now}; look again"
+
+
+def _did(entry: DecisionState) -> str:
+    """What a decision did: "promote to five is under way", "took the pen: lunch is over"."""
+    why = f" ({entry.reason})" if entry.reason else ""
+    if entry.verb is Verb.PROMOTE:
+        became = "is under way" if entry.outcome in ("recorded", "requested") else entry.outcome
+        return f"promote to {entry.card.stage_to} {became}"
+    if entry.verb is Verb.TAKE:
+        return f"took the pen{why}"
+    return f"{entry.verb}{f' {entry.subject}' if entry.subject else ''}{why}"
