@@ -186,6 +186,7 @@ from pathlib import Path
 from console.cli.paths import open_anyhow
 from console.journal.place import FilePlace
 from console.events.evidence import Verb
+from console.journal.place import FilePlace
 from console.state.values import StepMark
 from tests.engine_rig import ONE, war_room
 

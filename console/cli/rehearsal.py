@@ -16,7 +16,7 @@ from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Broken, Journal
 from console.journal.place import Place
 from console.plan.load import load
-from console.plan.nouns import Plan, Step
+from console.plan.nouns import Step
 from console.state.card import card_for
 from console.state.checklist import stands, timeout_s, waves
 from console.state.values import State, StepState

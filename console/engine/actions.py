@@ -259,7 +259,9 @@ class Actions:
 
     async def _plain(self, decision: DecisionTaken, state: State, intent: Intent) -> Answer:
         verb = decision.verb
-        if verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun:  # the rollback of this console waits for no journal
+        if (
+            verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun
+        ):  # the rollback of this console waits for no journal
             await self._record.now(decision)
             self._runner.go_on()
             return Answer(Result.ACCEPTED, f"{verb} recorded")

@@ -20,6 +20,7 @@ from console.journal.contract import Broken
 from console.plan.nouns import Target
 from console.state.values import RequestState
 
+
 class Requests:
     """Sends and settles. Nothing here retries."""
 
@@ -36,7 +37,7 @@ class Requests:
         return tuple(request for request in self.record.state.in_flight if request.id in self._mine)
 
     def under_way(self, target: str) -> RequestState | None:
-        """The last request for a target whose bytes may still arrive, as far as it is known here; None if there is none."""
+        """The last request for a target if its bytes may still arrive, as far as it is known here."""
         for request in reversed(tuple(self.record.state.requests.values())):
             if request.target == target and (request.in_flight or request.in_doubt):
                 self._sightings.see(request, self.record.state)

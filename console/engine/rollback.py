@@ -97,7 +97,11 @@ class Runner:
 
     async def stop(self) -> None:
         """Cut the runner off; a call in flight is settled as unknown."""
-        tasks = {task for task in (self._task, *self._under_way.values(), *self._looking.values()) if task is not None and not task.done()}
+        tasks = {
+            task
+            for task in (self._task, *self._under_way.values(), *self._looking.values())
+            if task is not None and not task.done()
+        }
         for task in tasks:
             task.cancel()
         if tasks:

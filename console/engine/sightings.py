@@ -1,4 +1,4 @@
-"""Requests of which an end has still to be told, as this process saw them: may their bytes still arrive, was read since.
+"""Requests whose end has still to be told, as this process saw them: may bytes still arrive, was the target read since.
 
 The moments in a request are those of the clock of the console that made it. They count as long as this host's clock
 goes on steadily; once it was seen to jump, only the monotonic time that passed since this process first saw the

@@ -12,7 +12,7 @@ from console.state.assess import deploy_share
 from console.state.checklist import stands
 from console.state.gates import gates, placed
 from console.state.targets import unset_targets
-from console.state.values import MetricState, State, StepMark
+from console.state.values import MetricState, State
 
 _PERSONAL = ("pen", "authority", "approval", "override")
 """Gates of a promote that speak of this console's operator, not of the rollout."""
@@ -101,6 +101,8 @@ def _metric(entry: MetricState) -> MetricEvidence:
         ratio=_finite(verdict.ratio),
         low=_finite(verdict.low),
         high=_finite(verdict.high),
+        evidence=verdict.evidence,
+        detail=verdict.detail,
     )
 
 

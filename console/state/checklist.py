@@ -107,7 +107,9 @@ def aged(state: State, now: datetime) -> tuple[StepState, ...]:
 def _aged(entry: StepState, within_s: float, now: datetime) -> StepState:
     if entry.mark is not StepMark.REQUESTED or entry.since is None or (now - entry.since).total_seconds() <= within_s:
         return entry
-    return replace(entry, mark=StepMark.OVERDUE, detail=f"not read as rolled back within {within_s:g} s: {entry.detail}")
+    return replace(
+        entry, mark=StepMark.OVERDUE, detail=f"not read as rolled back within {within_s:g} s: {entry.detail}"
+    )
 
 
 def turned(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:

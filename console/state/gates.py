@@ -7,6 +7,8 @@ from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import people
+from console.state.checklist import reads_back
+from console.state.recovery import recoveries
 from console.state.samples import stale_part
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
@@ -117,7 +119,7 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
 
 
 def reason_due(state: State, verb: Verb) -> bool:
-    """Whether `verb` asks for a reason, overrides aside: a note that is left, a step skipped, the pen taken from somebody."""
+    """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from somebody."""
     if verb in (Verb.HANDOFF, Verb.SKIP):
         return True
     return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates(state, verb))
@@ -256,6 +258,27 @@ def _rollback(state: State) -> tuple[Gate, ...]:
     return (Gate("rollback", ok=True, why="always allowed"),)
 
 
+def _no_fail(state: State) -> list[Gate]:
+    return [
+        Gate("verdict", ok=False, why=f"{name} FAIL", hard=False)
+        for name, entry in state.metrics.items()
+        if entry.verdict is not None and entry.verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO
+    ]
+
+
+def _recovered(state: State) -> list[Gate]:
+    """Whether a rollback really took everything back: what was skipped, and the metrics against what they were."""
+    found = [
+        Gate("skipped", ok=False, why=f"{entry.step.id} {entry.detail or 'skipped'}", hard=False)
+        for entry in state.checklist
+        if entry.mark is StepMark.SKIPPED and (entry.step.manual is not None or not reads_back(entry, state))
+    ]
+    for each in recoveries(state):
+        word = "is back" if each.back else "NOT BACK" if each.back is False else "not told to be back"
+        found.append(Gate("recovery", ok=each.back is True, why=f"{each.metric} {word}: {each.why}", hard=False))
+    return found
+
+
 def _close(state: State) -> tuple[Gate, ...]:
     flying = [f"{request.target} is still in flight" for request in state.in_flight]
     whole = state.mode in (Mode.COMPLETE, Mode.ROLLED_BACK)
@@ -263,10 +286,7 @@ def _close(state: State) -> tuple[Gate, ...]:
         _gate("in flight", not flying, "nothing in flight", "; ".join(flying)),
         _gate("finished", whole, state.mode.value, f"{state.mode.value}: not complete, not rolled back", hard=False),
     ]
-    for name, entry in state.metrics.items():
-        failing = entry.verdict is not None and entry.verdict.state is VerdictState.FAIL
-        if failing and entry.metric.role is not Role.INFO:
-            found.append(Gate("verdict", ok=False, why=f"{name} FAIL", hard=False))
+    found += _recovered(state) if state.mode is Mode.ROLLED_BACK else _no_fail(state)
     doubts = [request for request in state.requests.values() if request.outcome is Outcome.UNKNOWN and request.in_doubt]
     for request in doubts:
         found.append(Gate("in doubt", ok=False, why=f"{request.target} is in doubt", hard=False))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.contract import Counts, Gauge, Reading, Sample, Shape
+from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
 from console.events.evidence import Verb
 from console.plan.nouns import Metric, Role
 from console.state.values import MetricState, State
@@ -56,7 +56,7 @@ def _recovery(entry: MetricState, before: datetime, since: datetime, now: dateti
         told = f"{len(after)} of {ENOUGH_TICKS} ticks since everything was rolled back"
         return Recovery(metric.name, None, f"{told}{f' ({entry.problem})' if entry.problem else ''}")
     newest = max(at for at in (entry.canary_at, entry.baseline_at, after[-1].at) if at is not None)
-    if (age_s := (now - newest).total_seconds()) > metric.stale_after_s:
+    if (age_s := (now - newest).total_seconds()) > entry.stale_after_s:
         return Recovery(metric.name, None, f"newest sample {age_s:.0f} s old")
     since_then = [sample for reading in after for sample in _arms(reading)]
     look = _level if metric.query.shape is Shape.GAUGE else _share
@@ -69,39 +69,58 @@ def _arms(reading: Reading) -> list[Sample]:
 
 
 def _share(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tuple[bool | None, str]:
-    """Shares of bad events: back if not more than the tolerance above, worse if its lower bound is."""
-    total, bad = _sums(now)
+    """Shares: back if not worse by more than the tolerance, worse if that is beyond chance."""
+    edge = _edge(then or now)
+    total, part = _sums(now, edge)
     if total <= 0:
         return None, "no requests since everything was rolled back"
-    reads = f"{bad / total * 100:.3g} % of {total:,.0f}"
-    ceiling = metric.negligible
-    if metric.limit is not None and bad / total > max(metric.limit, ceiling):
+    share = part / total
+    reads = f"{share * 100:.3g} % of {total:,.0f}{f' slower than {edge:g}' if edge is not None else ''}"
+    if metric.limit is not None and not metric.falling and edge is None and share > metric.limit:
         return False, f"{reads}, above its limit {metric.limit * 100:.3g} %"
-    before, bad_before = _sums(then)
-    if before > 0:
-        ceiling = max(ceiling, bad_before / before * metric.tolerance)
-    if bad / total <= ceiling:
-        return True, f"{reads}, as before"
+    before, part_before = _sums(then, edge)
     if before <= 0:
-        return None, f"{reads}; what it was before the first promote is not known"
-    was = f"before it was {bad_before / before * 100:.3g} %"
-    if _lower(bad, total) > ceiling:
-        return False, f"{reads}, {was}"
-    return None, f"{reads}, {was}: too few requests to tell"
+        fine = not metric.falling and share <= metric.negligible
+        return (True, reads) if fine else (None, f"{reads}; what it was before the first promote is not known")
+    was = part_before / before
+    bound = was / metric.tolerance if metric.falling else max(was * metric.tolerance, metric.negligible)
+    if share >= bound if metric.falling else share <= bound:
+        return True, f"{reads}, as before"
+    low, high = _interval(part, total)
+    told = f"{reads}, before it was {was * 100:.3g} %"
+    if high < bound if metric.falling else low > bound:
+        return False, told
+    return None, f"{told}: too few requests to tell"
 
 
-def _sums(samples: Sequence[Sample]) -> tuple[float, float]:
-    """(total, bad) over counts that are numbers."""
-    counts = [sample for sample in samples if isinstance(sample, Counts)]
-    found = [(each.total, each.bad) for each in counts if math.isfinite(each.total) and math.isfinite(each.bad)]
+def _edge(samples: Sequence[Sample]) -> float | None:
+    """Of a histogram the edge that about one request in ten is slower than; None for plain counts."""
+    buckets = [sample for sample in samples if isinstance(sample, Buckets)]
+    edges = {edge for sample in buckets for edge, _ in sample.within}
+    return min(edges, key=lambda edge: abs(_slower(buckets, edge) - 0.1), default=None)
+
+
+def _slower(buckets: Sequence[Buckets], edge: float) -> float:
+    total, slow = _sums(buckets, edge)
+    return slow / total if total > 0 else 1.0
+
+
+def _sums(samples: Sequence[Sample], edge: float | None) -> tuple[float, float]:
+    """(total, bad) over what are numbers; of histograms the requests slower than `edge`."""
+    pairs = [(sample.total, sample.bad) for sample in samples if isinstance(sample, Counts)]
+    for sample in samples:
+        if isinstance(sample, Buckets) and (within := dict(sample.within).get(edge or math.nan)) is not None:
+            pairs.append((sample.total, sample.total - within))
+    found = [pair for pair in pairs if math.isfinite(pair[0]) and math.isfinite(pair[1])]
     return sum(total for total, _ in found), sum(bad for _, bad in found)
 
 
-def _lower(bad: float, total: float) -> float:
-    """Wilson's lower 99 % bound of a share (E. B. Wilson, JASA 22 (1927) 209)."""
-    share = min(max(bad / total, 0.0), 1.0)
+def _interval(part: float, total: float) -> tuple[float, float]:
+    """Wilson's 99 % interval of a share (E. B. Wilson, JASA 22 (1927) 209)."""
+    share = min(max(part / total, 0.0), 1.0)
     spread = _Z * math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
-    return (share + _Z**2 / (2 * total) - spread) / (1 + _Z**2 / total)
+    middle, scale = share + _Z**2 / (2 * total), 1 + _Z**2 / total
+    return (middle - spread) / scale, (middle + spread) / scale
 
 
 def _level(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tuple[bool | None, str]:
@@ -110,11 +129,14 @@ def _level(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tup
     if level is None:
         return None, "no number since everything was rolled back"
     reads = f"{level:.4g}"
-    if metric.limit is not None and level > metric.limit:
+    if metric.limit is not None and not metric.falling and level > metric.limit:
         return False, f"{reads}, above its limit {metric.limit:.4g}"
     if before is None:
         return None, f"{reads}; what it was before the first promote is not known"
-    back = level <= before * metric.tolerance if before > 0 else level <= before
+    if metric.falling:
+        back = level >= before / metric.tolerance
+    else:
+        back = level <= before + abs(before) * (metric.tolerance - 1)
     return back, f"{reads}, as before" if back else f"{reads}, before it was {before:.4g}"
 
 
