@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from console.bench.judge.bursts import phi_before, phi_during
 from console.bench.judge.split import DEFAULT, first, split_evidence, split_told
 from console.bench.judge.ticks import Ticks, ledger
 from console.bench.judge.worlds import Regime, Weather, World, history, simulate
+from console.cli import main
 
 Tick = tuple[float, float, float, float]
 
@@ -114,3 +116,38 @@ def test_errors_that_do_not_cluster_have_burstiness_near_one_and_clusters_show()
     heavy = phi_before(history(World(Regime(20, 0.005), Weather.HEAVY_BURSTS), 200, rng)).mean()
     assert calm < 1.15
     assert heavy == pytest.approx(5, rel=0.25)
+
+
+@pytest.mark.parametrize("what", [[], ["judge"]])
+def test_the_help_of_the_benchmark_fits_a_screen_of_80_by_24(
+    what: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["bench", *what, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_without_numpy_one_line_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["bench", "judge"]) == 2
+    assert capsys.readouterr().err == "warroom: bench judge needs numpy: python -m pip install numpy\n"
+
+
+def test_a_run_is_a_function_of_its_seed_and_names_every_missed_goal(capsys: pytest.CaptureFixture[str]) -> None:
+    codes, outs, errs = [], [], []
+    for seed in ("5", "5", "6"):
+        codes.append(main(["bench", "judge", "--quick", "--only", "mid", "--json", "--seed", seed]))
+        captured = capsys.readouterr()
+        outs.append({key: value for key, value in json.loads(captured.out).items() if key != "took_s"})
+        errs.append(captured.err)
+    assert outs[0] == outs[1]
+    assert outs[0]["cells"] != outs[2]["cells"]
+    for code, out, err in zip(codes, outs, errs, strict=True):
+        missed = [goal["name"] for goal in out["goals"] if goal["held"] == "MISS"]
+        assert code == bool(missed)
+        assert all(f"goal missed: {name}" in err for name in missed)

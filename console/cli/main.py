@@ -54,6 +54,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import log, show
 
         return show.status(options) if command == "status" else log.log(options)
+    if command == "bench":
+        from console.cli import bench
+
+        return bench.bench(options)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -75,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_screens(commands)
     _add_readers(commands)
     _add_verbs(commands)
+    _add_benches(commands)
     return parser
 
 
@@ -161,6 +166,19 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         _journal(parser)
 
 
+def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
+    # Without a help of its own it is not listed: it is for developers, and the page has to fit 24 lines.
+    bench = commands.add_parser("bench", description="Measure warroom itself.")  # type: ignore[attr-defined]
+    whats = bench.add_subparsers(prog="warroom bench", dest="what", metavar="WHAT ...", required=True)
+    judge = whats.add_parser("judge", help="the verdicts: false halts, delays, peers' rules, goals; needs numpy")
+    judge.add_argument("--quick", action="store_true", help="fewer stages: a minute instead of six")
+    judge.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same figures (default: 1)")
+    judge.add_argument("--only", choices=JUDGE_PARTS, metavar="PART", help=f"one of {', '.join(JUDGE_PARTS)}")
+    judge.add_argument("--json", action="store_true", help="everything, as one JSON object")
+    judge.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
+
+
+JUDGE_PARTS = ("null", "alt", "mid")
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
 VERBS = {

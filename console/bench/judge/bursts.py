@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from console.bench.judge.ticks import Array
@@ -39,21 +41,28 @@ def _roughness(x: Array) -> Array:
     return mean
 
 
-def phi_during(kc: Array, k: Array, phi0: Array | float) -> Array:
+def phi_during(kc: Array, k: Array, phi0: Array | float, begins: Sequence[int] = ()) -> Array:
     """Burstiness as known before each tick: canary errors `kc` and all errors `k`, both (ticks, stages).
 
     Compares the split of two ticks 12 apart, and of two six-tick blocks 12 ticks apart (blocks side by side, not
-    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count.
+    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count. Nothing is compared across the ticks
+    in `begins`, where a new stage gives the canary another part of the traffic.
     """
     ticks, stages = kc.shape
     start = np.broadcast_to(np.asarray(phi0, dtype=float), (stages,))
+    stage = np.searchsorted(begins, np.arange(ticks), side="right")
     per_tick = np.tile(start, (ticks, 1))
-    pairs = _running(_squares(kc[APART:], k[APART:], kc[:-APART], k[:-APART]), start)
+    squares = _squares(kc[APART:], k[APART:], kc[:-APART], k[:-APART])
+    squares[stage[APART:] != stage[:-APART]] = -1.0
+    pairs = _running(squares, start)
     per_tick[APART + 1 :] = pairs[:-1]
     blocks, step = ticks // BLOCK, APART // BLOCK
     bc = kc[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1)
     b = k[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1)
-    pairs = _running(_squares(bc[step:], b[step:], bc[:-step], b[:-step]), start)
+    squares = _squares(bc[step:], b[step:], bc[:-step], b[:-step])
+    opened, closed = stage[: blocks * BLOCK : BLOCK], stage[BLOCK - 1 : blocks * BLOCK : BLOCK]
+    squares[closed[step:] != opened[:-step]] = -1.0
+    pairs = _running(squares, start)
     per_block = np.tile(start, (ticks, 1))
     known = np.arange(APART + BLOCK, ticks)
     per_block[known] = pairs[(known - APART - BLOCK) // BLOCK]

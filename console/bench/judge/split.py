@@ -7,6 +7,7 @@ is an e-process, so P(ever >= 1/a) <= a (Ville 1939).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,7 +111,14 @@ class Evidence:
         return (self.ok >= self.rule.pass_at) & (place + 1 >= self.rule.pass_ticks)
 
 
-def split_evidence(ticks: Ticks, rule: Rule = DEFAULT, phi0: Array | float = 1.0, only_fail: bool = False) -> Evidence:
+def split_evidence(
+    ticks: Ticks,
+    rule: Rule = DEFAULT,
+    phi0: Array | float = 1.0,
+    only_fail: bool = False,
+    begins: Sequence[int] = (),
+    spend: float = 0.5,
+) -> Evidence:
     """Evidence of both keys and of the pass after each tick.
 
     Args:
@@ -118,16 +126,22 @@ def split_evidence(ticks: Ticks, rule: Rule = DEFAULT, phi0: Array | float = 1.0
         rule: the constants.
         phi0: burstiness before the stage, one number or one a stage.
         only_fail: leave the pass out; `ok` is then all zero.
+        begins: ticks at which a further stage begins: evidence for a FAIL goes on, for a pass it starts again.
+        spend: the part of the unspent start mass that a new stage's first tick gets.
     """
     length, stages = ticks.shape
     k = ticks.kc + ticks.kb
-    phi = phi_during(ticks.kc, k, phi0)
+    phi = phi_during(ticks.kc, k, phi0, begins)
     discount = np.maximum(phi, wobble(k, ticks.nc, ticks.nb, rule))
     worse, better = np.array(rule.worse)[:, None], np.array(rule.better)[:, None]
     keys = [(1.0, worse), (rule.tolerance, worse)] + ([] if only_fail else [(rule.ni, better)])
     mixtures = [StartMixture(len(sizes), stages, rule) for _, sizes in keys]
     out = [np.zeros((length, stages)) for _ in range(3)]
     for t in range(length):
+        if t in begins:
+            for mixture in mixtures[:2]:
+                mixture.spend(spend)
+            mixtures[2:] = [StartMixture(len(better), stages, rule) for _ in mixtures[2:]]
         for mixture, (r0, sizes), evidence in zip(mixtures, keys, out, strict=False):
             told, due = split_told(ticks.kc[t], k[t], ticks.nc[t], ticks.nb[t], r0, sizes)
             evidence[t] = mixture.add(told / discount[t], due)

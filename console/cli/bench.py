@@ -1,0 +1,41 @@
+"""`bench WHAT`: benchmarks of the product, one function each. They need numpy, which the product does not."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from console.cli.exits import Exit
+from console.cli.say import tell
+
+
+def bench(options: argparse.Namespace) -> int:
+    """`warroom bench WHAT`."""
+    return BENCHES[options.what](options)
+
+
+def judge(options: argparse.Namespace) -> int:
+    """`warroom bench judge`: simulated rollouts, the peers' rules, the goals; exit 1 when a goal is missed."""
+    if importlib.util.find_spec("numpy") is None:
+        tell("warroom: bench judge needs numpy: python -m pip install numpy")
+        return Exit.USAGE
+    from console.bench.judge.run import run
+
+    report = run(options.seed, quick=options.quick, only=options.only, progress=_progress)
+    if options.write is not None:
+        options.write.write_text(report.markdown(datetime.now(UTC).date().isoformat()), encoding="utf-8")
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
+def _progress(line: str) -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        tell(line)
+
+
+BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"judge": judge}
