@@ -189,6 +189,8 @@ class Shape(StrEnum):
     GOOD_TOTAL = "good_total"
     """good events among total events; the adapter answers with Counts, bad = total - good"""
     GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    """requests by how long they took, in cumulative buckets"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +213,17 @@ class MetricQuery:
     bad: str | None = None
     good: str | None = None
     value: str | None = None
+    buckets: str | None = None
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """(part, query) pairs that are set, for the drill-down."""
-        parts = (("bad", self.bad), ("good", self.good), ("total", self.total), ("value", self.value))
+        parts = (
+            ("bad", self.bad),
+            ("good", self.good),
+            ("total", self.total),
+            ("value", self.value),
+            ("buckets", self.buckets),
+        )
         return tuple((name, text) for name, text in parts if text is not None)
 
 
@@ -240,9 +249,21 @@ class Gauge:
     """A level of one arm within one tick: its last value."""
 
     value: float
+    """The mean over the arm's instances."""
+    instances: tuple[float, ...] = ()
+    """The same per instance, always in the same order, where the backend tells several apart."""
 
 
-Sample = Counts | Gauge
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Requests of one arm within one tick by how long they took: a cumulative histogram."""
+
+    total: float
+    within: tuple[tuple[float, float], ...]
+    """(edge, requests that took at most `edge`) by rising edge, in the histogram's own unit; without the last, +Inf."""
+
+
+Sample = Counts | Gauge | Buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +291,8 @@ class MetricReply:
     """Why this metric could not be read at all though its source answered (a query error)."""
     spacing_s: float | None = None
     """Observed time between samples (the scrape interval), where it can be told."""
+    tick_s: float = 10.0
+    """Length of the ticks in `readings`: that of the window that was asked for."""
 
 
 # -- what a backend is -----------------------------------------------------------------------------------------------
@@ -365,6 +388,8 @@ class BackendError(Exception):
 
     outcome = Outcome.UNKNOWN
     """How a write that ended with this error is settled."""
+    status: int | None = None
+    """The HTTP status, where an answer had one."""
 
     def __init__(self, source: str, verb: str, reason: str) -> None:
         super().__init__(source, verb, reason)

@@ -52,10 +52,11 @@ def test_a_target_that_already_reads_as_set_is_skipped_and_said_to_be() -> None:
 
 def test_a_metric_on_the_card_has_value_count_age_and_verdict() -> None:
     story = flowing()
+    story.flow(120)
     story.wait(3)
     errors = card_for(story.seen, Verb.PROMOTE).metrics[0]
     assert (errors.metric, errors.verdict, errors.age_s) == ("errors", "pass", 3.0)
-    assert (errors.canary, errors.baseline, errors.n) == ("0.1 % of 600,000", "0.1 % of 600,000", 600_000)
+    assert (errors.canary, errors.baseline, errors.n) == ("0.1 % of 1,700,000", "0.1 % of 1,700,000", 1_700_000)
 
 
 def test_an_infinite_bound_is_stored_as_none() -> None:

@@ -185,6 +185,7 @@ import asyncio, resource, signal, sys
 from pathlib import Path
 from console.cli.paths import open_anyhow
 from console.events.evidence import Verb
+from console.journal.place import FilePlace
 from console.state.values import StepMark
 from tests.engine_rig import ONE, war_room
 
@@ -200,7 +201,7 @@ async def main(folder, again):
             await console.close()
         writable(0)
         if again:
-            console = await room.console(journal=open_anyhow(room.journal))
+            console = await room.console(journal=open_anyhow(FilePlace(room.journal)))
         answer = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
         broken = console.state.journal.broken

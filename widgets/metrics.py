@@ -19,6 +19,7 @@ from textual.reactive import reactive
 from adapters.contract import Shape
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
+from console.state.judging import plotted
 from console.state.values import MetricState, State
 from widgets import amounts
 from widgets.line import Line, Look, Piece, cut, fit, left, right, spread
@@ -94,7 +95,12 @@ def _grid(state: State, columns: Columns) -> Grid | None:
     if state.as_of is None:
         return None
     in_stage = amounts.since(state.stage_since, state.as_of) or 0.0
-    return grid_for(state.as_of, state.plan.timing.tick_s, columns.trace, max(in_stage * 1.25, _LEAST_SPAN_S))
+    return grid_for(state.as_of, _tick_s(state), columns.trace, max(in_stage * 1.25, _LEAST_SPAN_S))
+
+
+def _tick_s(state: State) -> float:
+    """The longest tick of any metric: a shorter one's ticks share cells."""
+    return max(entry.tick_s for entry in state.metrics.values())
 
 
 # -- title -----------------------------------------------------------------------------------------------------------
@@ -212,7 +218,7 @@ def _reason(entry: MetricState, chosen: bool) -> Line:
 
 def _chart(entry: MetricState, grid: Grid) -> Chart:
     """Both arms on one axis; nothing below the share that the plan calls negligible is blown up."""
-    return Chart.of(entry.ledger, grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
+    return Chart.of(plotted(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
 
 
 def _arm(entry: MetricState, verdict: Verdict, arm: Arm, state: State, chart: Chart | None, old: bool) -> list[Piece]:
@@ -235,7 +241,7 @@ def _arm(entry: MetricState, verdict: Verdict, arm: Arm, state: State, chart: Ch
 def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
     """Whether this arm should have said something by now."""
     late = amounts.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
-    return late is not None and late > entry.metric.stale_after_s
+    return late is not None and late > entry.stale_after_s
 
 
 def _scale(axis: Axis, shape: Shape) -> str:

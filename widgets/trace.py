@@ -112,7 +112,7 @@ def series(ledger: Sequence[Reading], arm: Arm, grid: Grid) -> tuple[float | Non
         if isinstance(sample, Gauge):
             if made[column] is None and math.isfinite(sample.value):
                 made[column] = sample.value
-        elif _countable(sample):
+        elif isinstance(sample, Counts) and _countable(sample):
             total[column] += sample.total
             bad[column] += sample.bad
             made[column] = bad[column] / total[column]

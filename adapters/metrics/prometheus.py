@@ -36,7 +36,7 @@ from adapters.contract import (
     Window,
 )
 from adapters.metrics.counters import LOOKBACK_S, Series, Ticks
-from adapters.metrics.reading import Answer, counted, level
+from adapters.metrics.reading import Answer, bucketed, counted, level
 from adapters.transport import HttpOptions, Reply, Transport
 
 if TYPE_CHECKING:
@@ -208,6 +208,8 @@ def _parts(query: MetricQuery) -> tuple[str, ...]:
             return ("total", "good")
         case Shape.COUNTS:
             return ("total", "bad")
+        case Shape.HISTOGRAM:
+            return ("buckets",)
 
 
 def _is_selector(text: str) -> bool:
@@ -225,7 +227,11 @@ def _reply(query: MetricQuery, answers: Mapping[_Ask, Answer | BackendError], wi
             found[part] = answer
     if problem is not None:
         return MetricReply(query.metric, problem=problem)
-    return level(query, found["value"], window) if query.shape is Shape.GAUGE else counted(query, found, window)
+    if query.shape is Shape.GAUGE:
+        return level(query, found["value"], window)
+    return (
+        bucketed(query, found["buckets"], window) if query.shape is Shape.HISTOGRAM else counted(query, found, window)
+    )
 
 
 def _evaluated(series: Series, tick_s: float) -> Series:

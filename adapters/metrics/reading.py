@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.contract import ArmLabels, Counts, Gauge, MetricQuery, MetricReply, Reading, Sample, Shape, Window
+from adapters.contract import (
+    ArmLabels,
+    Buckets,
+    Counts,
+    Gauge,
+    MetricQuery,
+    MetricReply,
+    Reading,
+    Sample,
+    Shape,
+    Window,
+)
 from adapters.metrics.counters import Counted, Origin, Series, Ticks, cleaned, count, levels, newest_at, spacing_s
 
 
@@ -49,6 +61,49 @@ def counted(query: MetricQuery, answers: Mapping[str, Answer], window: Window) -
     odd.append(f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None)
     odd.append(f"late start: {came_back} series came back with history" if came_back else None)
     return _reply(query, samples, total, odd, window)
+
+
+def bucketed(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
+    """The reply for a histogram: per tick the requests of each cumulative bucket, by the label `le`.
+
+    A tick of an arm has buckets where its `+Inf` bucket has a sample; a bucket without one there counted nothing new.
+    """
+    series, dirty = cleaned(answer.series, window)
+    edged = [(edge, one) for one in series if (edge := _edge(one)) is not None]
+    whole = [one for edge, one in edged if math.isinf(edge)]
+    if edged and not whole:
+        return MetricReply(query.metric, problem='the buckets have no le="+Inf"; without it nothing is whole')
+    origin = Origin.of(whole, [one for edge, one in edged if not math.isinf(edge)])
+    edges = sorted({edge for edge, _ in edged if not math.isinf(edge)})
+    samples: list[dict[int, Sample]] = []
+    came_back = 0
+    for arm in (0, 1):
+        total = count(_of_arm(whole, query.arms, arm), origin, window)
+        came_back += total.came_back
+        counted_edges = [
+            (edge, count(_of_arm([one for at, one in edged if at == edge], query.arms, arm), origin, window).by_tick)
+            for edge in edges
+        ]
+        samples.append(
+            {
+                index: Buckets(
+                    requests, tuple((edge, min(by_tick.get(index, 0.0), requests)) for edge, by_tick in counted_edges)
+                )
+                for index, requests in total.by_tick.items()
+            }
+        )
+    odd = [answer.partial, f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None]
+    odd.append(f"late start: {came_back} series came back with history" if came_back else None)
+    return _reply(query, samples, whole, odd, window)
+
+
+def _edge(series: Series) -> float | None:
+    """A bucket's upper edge, infinite for the last; None for a series that is no bucket."""
+    try:
+        edge = float(series.labels.get("le", ""))
+    except ValueError:
+        return None
+    return None if math.isnan(edge) else edge
 
 
 def level(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:

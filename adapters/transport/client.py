@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-import zlib
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.contract import BackendError, BadReply, Permit, ServerFailed, Throttled, TimedOut, Unreachable
+from adapters.contract import (
+    AuthFailed,
+    BackendError,
+    BadReply,
+    Permit,
+    ServerFailed,
+    Throttled,
+    TimedOut,
+    Unreachable,
+)
 from adapters.registry import ConnectError
+from adapters.transport.body import fill, lines
 from adapters.transport.connections import CannotOpen, open_client
 from adapters.transport.fault import fault
+from adapters.transport.identity import Credentials, Fixed, Identity
 from adapters.transport.options import HttpOptions, check_header
 from adapters.transport.redaction import Redactor
 from adapters.transport.reply import Explain, Reply, refusal, server_date
+from adapters.transport.sending import ATTEMPTS, Body, Params, Sending, pairs, pause_s
+from adapters.transport.tls import Certificate, Tls
 from adapters.transport.trace import child_span
 
 MAX_BYTES = 4 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 _ERROR_BODY_S = 1.0
 """How long an error's body may take: its status alone already decides what happened."""
-_FIRST_PAUSE_S = 0.25
-_ATTEMPTS = 4
-_TRANSIENT = (502, 503, 504)
-
-Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class Transport:
@@ -45,7 +50,9 @@ class Transport:
         source: str,
         options: HttpOptions,
         *,
-        authorization: str | None,
+        authorization: str | None = None,
+        identity: Identity | None = None,
+        tls: Tls | None = None,
         read_deadline_s: float,
         write_deadline_s: float,
         max_bytes: int = MAX_BYTES,
@@ -57,6 +64,8 @@ class Transport:
 
         Args:
             authorization: the whole Authorization header (`options.authorization(...)`), or None.
+            identity: who we are, where that changes while we run; instead of `authorization`.
+            tls: whom we trust and by which name; by default the system's certificates and `options.ca`.
             read_deadline_s: for a read with all its retries.
             write_deadline_s: for a write.
             max_bytes: larger answers, after decompression, are BadReply.
@@ -73,14 +82,17 @@ class Transport:
             raise ConnectError(f"{source}: ca: {options.ca} is not a file")
         self.source = source
         self._options = options
-        self._authorization = authorization
+        self._identity = identity or Fixed(Credentials(authorization))
+        self._tls = tls or Tls(ca=options.ca)
         self._read_deadline_s = read_deadline_s
         self._write_deadline_s = write_deadline_s
         self._max_bytes = max_bytes
         self._explain = explain
         self._stub = client
         self._redactor = Redactor(authorization, secrets)
-        self._client: httpx.AsyncClient | None = None
+        self._clients: list[httpx.AsyncClient] = []
+        """The one in use last; those before it showed a certificate that was renewed, and may still be answering."""
+        self._certificate: Certificate | None = None
         parts = urlsplit(options.url)
         self._where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
         if options.proxy is not None:
@@ -100,27 +112,35 @@ class Transport:
         *,
         params: Params | None = None,
         form: Mapping[str, str] | None = None,
+        json: object = None,
     ) -> Reply:
         """Read `path`, below the plan's URL.
 
-        Sent again after 429, 502, 503, 504 and connect errors, with jitter and honouring Retry-After, while the
-        deadline allows.
+        Sent again after 429, 502, 503, 504 and connect errors, with jitter and honouring Retry-After, and once after a
+        401 where other credentials can be had, while the deadline allows.
 
         Raises:
             BackendError: any of the tree but Withdrawn and HalfDone.
         """
-        sending = _Sending("read", None, sent=self._stub is not None)
+        sending = Sending("read", None, sent=self._stub is not None)
+        body = Body(form=form) if json is None else Body.of_json(json)
+        renewed = False
         try:
             async with asyncio.timeout(self._read_deadline_s) as deadline:
-                for attempt in range(_ATTEMPTS):
+                for attempt in range(ATTEMPTS):
                     try:
-                        return await self._send(sending, self._read_deadline_s, method, path, params=params, data=form)
-                    except (Throttled, ServerFailed, Unreachable) as error:
-                        pause_s = _pause_s(error, sending.status, attempt)
-                        left_s = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
-                        if pause_s is None or pause_s >= left_s:
+                        return await self._send(sending, self._read_deadline_s, method, path, params, body)
+                    except AuthFailed:
+                        if renewed or not self._identity.refused(sending.shown):
                             raise
-                    await asyncio.sleep(pause_s)
+                        renewed = True
+                        continue
+                    except (Throttled, ServerFailed, Unreachable) as error:
+                        wait_s = pause_s(error, sending.status, attempt)
+                        left_s = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
+                        if wait_s is None or wait_s >= left_s:
+                            raise
+                    await asyncio.sleep(wait_s)
         except TimeoutError:
             raise self._late(sending, self._read_deadline_s) from None
         raise AssertionError("the last attempt returns or raises")
@@ -133,9 +153,10 @@ class Transport:
         permit: Permit,
         verb: str,
         json: object = None,
+        content_type: str = "application/json",
         params: Params | None = None,
     ) -> Reply:
-        """Write `path`, below the plan's URL; never sent twice.
+        """Write `path`, below the plan's URL; never sent twice, not even with new credentials after a 401.
 
         The permit is checked before connecting and again right before the first byte leaves; the request carries a
         traceparent of the permit's trace.
@@ -144,65 +165,127 @@ class Transport:
             Withdrawn: the permit had lapsed; nothing was sent.
             BackendError: any other of the tree but HalfDone.
         """
-        sending = _Sending(verb, lambda: permit.check(self.source, verb), sent=self._stub is not None)
-        headers = {"traceparent": child_span(permit.trace)}
+        sending = Sending(verb, lambda: permit.check(self.source, verb), sent=self._stub is not None)
+        body = Body(headers={"traceparent": child_span(permit.trace)})
+        if json is not None:
+            body = Body.of_json(json, content_type, body.headers)
         try:
             async with asyncio.timeout(self._write_deadline_s):
                 permit.check(self.source, verb)
-                return await self._send(
-                    sending, self._write_deadline_s, method, path, params=params, json=json, headers=headers
-                )
+                return await self._send(sending, self._write_deadline_s, method, path, params, body)
         except TimeoutError:
             raise self._late(sending, self._write_deadline_s) from None
+        except AuthFailed:
+            self._identity.refused(sending.shown)
+            raise
+
+    async def follow(
+        self, path: str, *, params: Params | None = None, silence_s: float, opened: Callable[[], None]
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of an answer without an end, until the server ends it. A read that is never sent again.
+
+        Args:
+            silence_s: how long the server may say nothing.
+            opened: called once the server has begun to answer with 2xx.
+
+        Raises:
+            TimedOut: silent for longer.
+            BackendError: any other of a read; a line larger than the cap is BadReply.
+        """
+        sending = Sending("watch", None, sent=self._stub is not None)
+        body = Body(headers={"accept-encoding": "identity"})
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(self._read_deadline_s):
+                    response = await self._begun(sending, silence_s, "GET", path, params, body)
+                    stack.push_async_callback(response.aclose)
+                    if not response.is_success:
+                        raise await self._refused(sending.verb, response)
+                opened()
+                told = await stack.enter_async_context(contextlib.aclosing(lines(response, self._max_bytes)))
+                while True:
+                    async with asyncio.timeout(silence_s):
+                        line = await anext(told, None)
+                    if line is None:
+                        return
+                    yield line
+        except TimeoutError:
+            if sending.sent and sending.status is not None:
+                raise TimedOut(self.source, "watch", f"nothing was heard for {silence_s:g} s") from None
+            raise self._late(sending, self._read_deadline_s) from None
+        except AuthFailed:
+            self._identity.refused(sending.shown)
+            raise
+        except ValueError:
+            raise BadReply(self.source, "watch", "a line of the answer is too large") from None
+        except httpx.HTTPError as error:
+            raise self._fault(sending, error, silence_s) from None
 
     async def aclose(self) -> None:
         """Close every connection; the next call would open new ones."""
-        client, self._client = self._client, None
-        if client is not None:
+        clients, self._clients = self._clients, []
+        for client in clients:
             await client.aclose()
 
     async def _send(
-        self,
-        sending: _Sending,
-        deadline_s: float,
-        method: str,
-        path: str,
-        *,
-        params: Params | None = None,
-        data: Mapping[str, str] | None = None,
-        json: object = None,
-        headers: Mapping[str, str] | None = None,
+        self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
     ) -> Reply:
-        client = self._client = self._client or self._open(sending.verb)
+        try:
+            response = await self._begun(sending, deadline_s, method, path, params, body)
+            try:
+                return await self._received(sending.verb, response)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise self._fault(sending, error, deadline_s) from None
+
+    async def _begun(
+        self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
+    ) -> httpx.Response:
+        """An answer of which only the head was read; the caller closes it. Raises httpx.HTTPError, BackendError."""
+        client = await self._client(sending)
+        headers = [*body.headers.items(), *sending.shown.also]
+        if sending.shown.authorization is not None:
+            headers.append(("authorization", sending.shown.authorization))
         try:
             request = client.build_request(
                 method,
                 self._options.url + path,
-                params=None if params is None else httpx.QueryParams(list(_pairs(params))),
-                data=data,
-                json=json,
+                params=None if params is None else httpx.QueryParams(list(pairs(params))),
+                data=body.form,
+                content=body.content,
                 headers=headers,
                 timeout=httpx.Timeout(deadline_s, connect=deadline_s / 2, pool=deadline_s / 3),
                 extensions={"trace": sending.trace},
             )
             response = await client.send(request, stream=True)
-            try:
-                sending.status = response.status_code
-                return await self._received(sending.verb, response)
-            finally:
-                await response.aclose()
-        except httpx.HTTPError as error:
-            raise fault(
-                self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s
-            ) from None
         except httpx.InvalidURL:
             raise Unreachable(self.source, sending.verb, "not sent: the URL cannot be used") from None
+        sending.status = response.status_code
+        return response
+
+    async def _client(self, sending: Sending) -> httpx.AsyncClient:
+        """The client that shows what we are to show now; a renewed certificate needs one of its own."""
+        shown = await self._identity.credentials(sending.verb)
+        if shown != sending.shown:
+            self._redactor.learn(shown.authorization)
+            sending.shown = shown
+        if not self._clients or self._certificate != shown.certificate:
+            try:
+                self._clients.append(open_client(self._options, self._tls, shown, self._stub))
+            except CannotOpen as error:
+                raise Unreachable(self.source, sending.verb, f"not sent: {error}") from None
+            self._certificate = shown.certificate
+        return self._clients[-1]
+
+    def _fault(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
+        return fault(self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s)
 
     async def _received(self, verb: str, response: httpx.Response) -> Reply:
         if not response.is_success:
             raise await self._refused(verb, response)
         body = bytearray()
-        await _fill(body, response, self._max_bytes)
+        await fill(body, response, self._max_bytes)
         if len(body) > self._max_bytes:
             raise BadReply(self.source, verb, f"answer larger than {self._max_bytes / 1024 / 1024:g} MiB")
         date = server_date(response.headers)
@@ -213,7 +296,7 @@ class Transport:
         body = bytearray()
         with contextlib.suppress(TimeoutError, httpx.HTTPError):  # half an error body is still an error body
             async with asyncio.timeout(_ERROR_BODY_S):
-                await _fill(body, response, _ERROR_BYTES)
+                await fill(body, response, _ERROR_BYTES)
         words = self._words(response, bytes(body))
         return refusal(self.source, verb, response.status_code, response.headers, self.line(words))
 
@@ -232,63 +315,9 @@ class Transport:
         is_text = response.headers.get("content-type", "").startswith("text/plain")
         return body.decode("utf-8", "replace") if is_text else ""
 
-    def _open(self, verb: str) -> httpx.AsyncClient:
-        try:
-            return open_client(self._options, self._authorization, self._stub)
-        except CannotOpen as error:
-            raise Unreachable(self.source, verb, f"not sent: {error}") from None
-
-    def _late(self, sending: _Sending, deadline_s: float) -> BackendError:
+    def _late(self, sending: Sending, deadline_s: float) -> BackendError:
+        if not sending.sent and (waiting := self._identity.waiting) is not None:
+            return Unreachable(self.source, sending.verb, f"not sent: {waiting}")
         if not sending.sent:
             return Unreachable(self.source, sending.verb, f"no connection to {self._where} within {deadline_s:g} s")
         return TimedOut(self.source, sending.verb, f"no whole answer within {deadline_s:g} s")
-
-
-@dataclass
-class _Sending:
-    """How far a call got, told by httpcore's trace events; a stub transport tells nothing and counts as sent."""
-
-    verb: str
-    check: Callable[[], None] | None
-    sent: bool
-    status: int | None = None
-
-    async def trace(self, event: str, info: object) -> None:
-        if event.endswith("send_request_headers.started"):
-            if self.check is not None:
-                self.check()
-            self.sent = True
-
-
-def _pause_s(error: BackendError, status: int | None, attempt: int) -> float | None:
-    """How long to wait before a read is sent again; None where it is not."""
-    if attempt + 1 >= _ATTEMPTS or (isinstance(error, ServerFailed) and status not in _TRANSIENT):
-        return None
-    asked_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
-    jittered_s = _FIRST_PAUSE_S * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return jittered_s if asked_s is None else asked_s + jittered_s
-
-
-def _pairs(params: Params) -> Sequence[tuple[str, str]]:
-    return list(params.items()) if isinstance(params, Mapping) else list(params)
-
-
-async def _fill(body: bytearray, response: httpx.Response, max_bytes: int) -> None:
-    """Read the body into `body` until it ends or is larger than `max_bytes`.
-
-    Decompressed here and bounded, because a small gzip may hold gigabytes.
-    """
-    encoding = response.headers.get("content-encoding", "identity").lower()
-    if encoding not in ("identity", "gzip", "x-gzip"):
-        raise httpx.DecodingError("an encoding that was not asked for")
-    gunzip = zlib.decompressobj(31) if encoding != "identity" else None
-    async for chunk in cast("AsyncIterable[bytes]", response.stream):
-        if gunzip is None:
-            body += chunk
-        else:
-            try:
-                body += gunzip.decompress(chunk, max_bytes + 1 - len(body))
-            except zlib.error:
-                raise httpx.DecodingError("not gzip") from None
-        if len(body) > max_bytes:
-            return

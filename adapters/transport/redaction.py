@@ -15,11 +15,18 @@ class Redactor:
     """Knows the secrets of one source and makes foreign text safe to show."""
 
     def __init__(self, authorization: str | None, secrets: Iterable[str]) -> None:
-        known = set(secrets)
+        self._forms: list[str] = []
+        self._know(set(secrets))
+        self.learn(authorization)
+
+    def learn(self, authorization: str | None) -> None:
+        """Keep the credentials of another Authorization header out as well."""
         if authorization:
-            known |= _parts(authorization)
-        forms = {form for secret in known if secret for form in _forms(secret)}
-        self._forms = sorted(forms, key=len, reverse=True)
+            self._know(_parts(authorization))
+
+    def _know(self, secrets: set[str]) -> None:
+        forms = {form for secret in secrets if secret for form in _forms(secret)}
+        self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
         """`text` with every known secret, plain, URL-quoted or JSON-escaped, replaced by `***`."""

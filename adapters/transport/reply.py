@@ -94,7 +94,12 @@ def refusal(source: str, verb: str, status: int, headers: httpx.Headers, words: 
         words: the backend's own words, already clean and without secrets; may be empty.
     """
     said = words or _MEANING.get(status, "")
-    reason = f"answered {status}: {said}" if said else f"answered {status}"
+    error = _refusal(source, verb, status, headers, f"answered {status}: {said}" if said else f"answered {status}")
+    error.status = status
+    return error
+
+
+def _refusal(source: str, verb: str, status: int, headers: httpx.Headers, reason: str) -> BackendError:
     if status < 400:
         return BadReply(source, verb, f"{reason} (a login page, or the URL is not right)")
     if status == 429:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Throttled, Window
+from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
 from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
-from console.plan.nouns import Target
+from console.plan.nouns import TICK_S, Metric, Target
 from console.state.values import State
 
-HISTORY_S = 900.0
-"""How far back the first read of a metric goes, so that the baseline has a past."""
+HISTORY_S = 3600.0
+"""How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
+GAUGE_HISTORY_S = 7200.0
+"""The same for a gauge, whose ticks are not independent."""
 LONGEST_GAP_S = 3600.0
 """How far back a read goes after a pause."""
 SLOWEST = 4
 """A failing source is asked at most this many times more rarely."""
 LONGEST_RETRY_S = 60.0
 """What a backend may ask us to wait at most."""
+_STEADY = 0.95
+"""Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
 
 
 class Pollers:
@@ -133,12 +140,42 @@ class Pollers:
         metrics = self._backends.metrics_of(source)
         if not metrics:
             return None
-        window = self._window([metric.name for metric in metrics])
+        replies: list[MetricReply] = []
         try:
-            return await self._backends.read_metrics(source, metrics, window)
+            for tick_s, group in self._by_tick(metrics).items():
+                replies += await self._read_ticks(source, group, tick_s)
         except Exception as error:  # as for a target
             faults.append(self._words(error))
             return None
+        return tuple(replies)
+
+    def _by_tick(self, metrics: Sequence[Metric]) -> dict[float, list[Metric]]:
+        """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
+        groups: dict[float, list[Metric]] = {}
+        for metric in metrics:
+            entry = self._record.state.metrics.get(metric.name)
+            judged = entry is not None and entry.track is not None
+            tick_s = entry.tick_s if entry is not None and judged else self._tick_s(entry.spacing_s if entry else None)
+            groups.setdefault(tick_s, []).append(metric)
+        return groups
+
+    def _tick_s(self, spacing_s: float | None) -> float:
+        """The plan's tick, or the smallest multiple of ten seconds that is not below the scrape interval."""
+        wanted = self._backends.plan.timing.tick_s
+        return wanted if wanted is not None else TICK_S * max(1, math.ceil(_STEADY * (spacing_s or 0.0) / TICK_S))
+
+    async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
+        """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""
+        window = self._window([metric.name for metric in metrics], tick_s)
+        replies = await self._backends.read_metrics(source, list(metrics), window)
+        found = [replace(reply, tick_s=tick_s) for reply in replies]
+        for place, (metric, reply) in enumerate(zip(metrics, found, strict=True)):
+            entry = self._record.state.metrics.get(metric.name)
+            longer_s = self._tick_s(reply.spacing_s)
+            if entry is not None and entry.read_at is None and reply.spacing_s is not None and longer_s > tick_s:
+                again = await self._backends.read_metrics(source, [metric], self._window([metric.name], longer_s))
+                found[place] = replace(again[0], tick_s=longer_s)
+        return found
 
     def _words(self, error: Exception) -> tuple[str, float]:
         if isinstance(error, BackendError):
@@ -148,18 +185,19 @@ class Pollers:
             return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
         return f"internal error: {type(error).__name__}: {clean(error)}", 0.0
 
-    def _window(self, metrics: list[str]) -> Window:
+    def _window(self, metrics: list[str], tick_s: float) -> Window:
         """From the oldest tick that may still change up to now, on whole ticks."""
-        now, tick_s = self._clock.now(), self._backends.plan.timing.tick_s
+        now = self._clock.now()
         state = self._record.state
-        start = min(self._resume_at(state, name, now) for name in metrics)
+        start = min(self._resume_at(state, name, now, tick_s) for name in metrics)
         return Window(_floor(start, tick_s), _floor(now, tick_s) + timedelta(seconds=tick_s), tick_s)
 
-    def _resume_at(self, state: State, name: str, now: datetime) -> datetime:
+    def _resume_at(self, state: State, name: str, now: datetime, tick_s: float) -> datetime:
         entry = state.metrics.get(name)
-        if entry is None or entry.read_at is None:
-            return now - timedelta(seconds=HISTORY_S)
-        settle_s = max(2 * self._backends.plan.timing.tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
+        if entry is None or entry.read_at is None or entry.tick_s != tick_s:
+            gauge = entry is not None and entry.metric.query.shape is Shape.GAUGE
+            return now - timedelta(seconds=GAUGE_HISTORY_S if gauge else HISTORY_S)
+        settle_s = max(2 * tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
         return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
 
     def _news(self, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
@@ -177,15 +215,7 @@ class Pollers:
                 break
             known.add(reading)
         fresh = tuple(reading for reading in reply.readings if reading not in known)
-        return MetricReply(
-            metric=reply.metric,
-            readings=fresh,
-            canary_at=reply.canary_at,
-            baseline_at=reply.baseline_at,
-            partial=reply.partial,
-            problem=reply.problem,
-            spacing_s=reply.spacing_s,
-        )
+        return replace(reply, readings=fresh)
 
 
 def _floor(at: datetime, tick_s: float) -> datetime:

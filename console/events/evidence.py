@@ -89,6 +89,10 @@ class MetricEvidence:
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
+    evidence: float | None = None
+    """So many to one against "no worse than the baseline"; None where nothing was judged yet."""
+    detail: str = ""
+    """For `unsure`: WARN, WARMING UP, WATCHING, INCONCLUSIVE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,102 +1,117 @@
-"""The first rule for counts (bad among total), to be replaced by sequential evidence behind the same function.
+"""Bad events among events: the split of both arms, the canary's own ceiling, and the share that is negligible.
 
-Over the paired ticks of the stage (both arms said something; at 100 % the canary alone):
-
-    fail    the canary's share is above `limit` beyond doubt (lower end of its 99 % interval), or
-            canary/baseline is above `tolerance` beyond doubt, with at least 2 bad canary events and a share that is not
-            negligible
-    pass    min_requests reached, share not above `limit`, and either the ratio's upper end is below `pass_below`,
-            or the canary's own share is below `negligible` beyond doubt (when there are next to no errors anywhere,
-            no ratio can be told, and none matters)
-    unsure  everything else. "No significant difference" is never a pass.
-
-A fixed interval looked at again and again is wrong more often than once in a hundred: that is why this rule is the
-first and not the last.
+A tick counts only if both arms have counters; where the canary has all the traffic, or the metric has no baseline, only
+what speaks of the canary alone goes on. Everything here is immutable.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 from adapters.contract import Counts, Reading
-from console.judge.interval import ratio_interval, share_interval
-from console.judge.verdict import ArmTotals, Verdict, VerdictState
-from console.plan.nouns import Metric
+from console.judge.absolute import Ceiling, below
+from console.judge.bursts import phi_before
+from console.judge.split import Split
+from console.judge.standing import Standing
+from console.judge.terms import Terms
+from console.judge.value import Value
+
+THEN = 1.5
+"""At 100 % the canary is compared with the baseline of the hour before: above this many times it warns, never fails."""
 
 
-def totals(readings: Sequence[Reading], *, alone: bool) -> tuple[ArmTotals, ArmTotals]:
-    """Both arms' sums over the ticks that count: paired ones, or every canary tick when it is `alone`."""
-    n_c = bad_c = n_b = bad_b = 0.0
-    for reading in readings:
+class CountsTrack(Value):
+    """What the counts of one metric have said so far."""
+
+    __slots__ = ("k", "limit", "n", "split", "terms", "then")
+
+    def __init__(
+        self,
+        terms: Terms,
+        split: Split,
+        limit: Ceiling | None,
+        then: Ceiling | None,
+        k: float = 0.0,
+        n: float = 0.0,
+    ) -> None:
+        self.terms = terms
+        self.split = split
+        self.limit = limit
+        self.then = then
+        """Against "the canary is as bad as the baseline was before, `THEN` times"; fed where it is alone."""
+        self.k, self.n = k, n
+        """The canary's bad events and events of this stage, paired or alone."""
+
+    @classmethod
+    def begin(cls, terms: Terms, history: list[Counts]) -> CountsTrack:
+        """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
+        bad, total = sum(tick.bad for tick in history), sum(tick.total for tick in history)
+        return cls(
+            terms,
+            Split.begin(terms.tolerance, terms.worse_by, phi_before([tick.bad for tick in history])),
+            Ceiling(terms.limit) if terms.limit is not None and terms.limit > 0.0 else None,
+            Ceiling(THEN * bad / total) if bad > 0.0 and not terms.falling else None,
+        )
+
+    def next_stage(self) -> CountsTrack:
+        """At a new stage."""
+        return CountsTrack(
+            self.terms,
+            self.split.next_stage(),
+            self.limit.next_stage() if self.limit is not None else None,
+            self.then,
+        )
+
+    def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
+        """After a tick; None where it does not count (an arm is missing)."""
         canary, baseline = reading.canary, reading.baseline
-        if not isinstance(canary, Counts) or not (alone or isinstance(baseline, Counts)):
-            continue
-        n_c += canary.total
-        bad_c += canary.bad
-        if isinstance(baseline, Counts):
-            n_b += baseline.total
-            bad_b += baseline.bad
-    return _arm(n_c, bad_c), _arm(n_b, bad_b)
+        if not isinstance(canary, Counts):
+            return None
+        if isinstance(baseline, Counts) and not alone:
+            return self.paired(reading.at.timestamp(), canary.bad, canary.total, baseline.bad, baseline.total)
+        return self.single(canary.bad, canary.total) if alone else None
 
+    def paired(self, at: float, kc: float, nc: float, kb: float, nb: float) -> CountsTrack:
+        """After a tick of both arms that began `at` (unix seconds)."""
+        split, limit = self.split, self.limit
+        if limit is not None:
+            limit = limit.after(kc, nc, split.discount(nc, nb, kc + kb))
+        split = split.after(at, kb, nb, kc, nc) if self.terms.falling else split.after(at, kc, nc, kb, nb)
+        return CountsTrack(self.terms, split, limit, self.then, self.k + kc, self.n + nc)
 
-def baseline_alone(readings: Sequence[Reading]) -> ArmTotals:
-    """The baseline's own sums, for showing its level while there is no canary to pair it with."""
-    counts = [reading.baseline for reading in readings if isinstance(reading.baseline, Counts)]
-    return _arm(sum(entry.total for entry in counts), sum(entry.bad for entry in counts))
+    def single(self, k: float, n: float) -> CountsTrack:
+        """After a tick of the canary alone."""
+        phi = self.split.bursts.phi
+        limit = self.limit.after(k, n, phi) if self.limit is not None else None
+        then = self.then.after(k, n, phi) if self.then is not None else None
+        return CountsTrack(self.terms, self.split, limit, then, self.k + k, self.n + n)
 
-
-def _arm(n: float, bad: float) -> ArmTotals:
-    return ArmTotals(n, bad, bad / n if n > 0 else None)
-
-
-def judge_counts(metric: Metric, readings: Sequence[Reading], *, min_requests: int, alone: bool) -> Verdict:
-    """The verdict of fresh, whole data. `readings` are the ticks of the current stage."""
-    canary, baseline = totals(readings, alone=alone)
-    low, high = ratio_interval(canary.bad, canary.n, baseline.bad, baseline.n)
-    ratio = _ratio(canary, baseline)
-
-    def say(state: VerdictState, reason: str) -> Verdict:
-        return Verdict(metric.name, state, reason, canary, baseline, ratio, low, high)
-
-    if canary.value is None:
-        return say(VerdictState.UNSURE, "no canary requests in this stage yet")
-    share_low, share_high = share_interval(canary.bad, canary.n)
-    if metric.limit is not None and share_low > metric.limit:
-        return say(VerdictState.FAIL, f"{_share(canary.value)} is above the limit of {_share(metric.limit)}")
-    if low > metric.tolerance and canary.bad >= 2 and canary.value >= metric.negligible:
-        return say(VerdictState.FAIL, f"{_times(ratio)} baseline (99 %: {_span(low, high)})")
-    if canary.n < max(1, min_requests):
-        return say(VerdictState.UNSURE, f"{canary.n:.0f} of {min_requests} requests")
-    if metric.limit is not None and canary.value > metric.limit:
-        return say(VerdictState.UNSURE, f"{_share(canary.value)} may be above the limit of {_share(metric.limit)}")
-    if high < metric.pass_below:
-        return say(VerdictState.PASS, f"{_times(ratio)} (99 %: {_span(low, high)}), below {metric.pass_below:g}x")
-    if share_high < metric.negligible:
-        return say(VerdictState.PASS, f"share is below {_share(metric.negligible)}: negligible")
-    if alone and metric.limit is not None and share_high < metric.limit:
-        return say(VerdictState.PASS, f"no baseline at 100 %; below the limit of {_share(metric.limit)}")
-    if alone:
-        return say(VerdictState.UNSURE, "no baseline to compare with at 100 %")
-    if ratio is None:
-        return say(VerdictState.UNSURE, f"no errors yet; {_share(share_high)} cannot be excluded")
-    return say(VerdictState.UNSURE, f"{_times(ratio)} ({_span(low, high)}): cannot exclude {metric.pass_below:g}x yet")
-
-
-def _ratio(canary: ArmTotals, baseline: ArmTotals) -> float | None:
-    if canary.value is None or baseline.value is None or (canary.bad == 0 and baseline.bad == 0):
-        return None
-    return canary.value / baseline.value if baseline.value > 0 else math.inf
-
-
-def _share(value: float) -> str:
-    percent = value * 100
-    return f"{percent:.2g} %" if percent < 10 else f"{percent:.3g} %"
-
-
-def _times(ratio: float | None) -> str:
-    return "?" if ratio is None else "only the canary has errors;" if math.isinf(ratio) else f"{ratio:.2g}x"
-
-
-def _span(low: float, high: float) -> str:
-    return f"{low:.2g}-{'inf' if math.isinf(high) else format(high, '.2g')}"
+    def standing(self, *, alone: bool) -> Standing:
+        """What stands after the last tick."""
+        split, terms = self.split, self.terms
+        limit = self.limit.evidence if self.limit is not None else 0.0
+        negligible = below(terms.negligible, self.k, self.n) if terms.negligible > 0.0 else 0.0
+        share = self.k / self.n if self.n > 0.0 else None
+        under_limit = share is None or terms.limit is None or share <= terms.limit
+        if alone:
+            under = below(terms.limit, self.k, self.n) if terms.limit else 0.0
+            warn = self.then.evidence if self.then is not None else 0.0
+            return Standing(
+                worse=warn, limit=limit, ready=max(under, negligible), passes_by="limit" if under >= negligible else
+                "negligible", fits=under_limit, can_fail=False, ratio=None, expected=None,
+            )  # fmt: skip
+        better = split.better.evidence
+        ready = (better + negligible) / 2.0 if terms.negligible > 0.0 else better
+        best = split.onset.best()
+        excess = None
+        if best is not None and best[3] > 0.0 and best[5] > 0.0:
+            excess = best[2] / best[3] - best[4] / best[5]
+        return Standing(
+            worse=split.worse.evidence,
+            trivial=split.trivial.evidence,
+            limit=limit,
+            ready=ready,
+            passes_by="ratio" if better >= negligible else "negligible",
+            fits=under_limit,
+            ratio=split.ratio(),
+            expected=split.worse_by * split.kb / split.nb * split.nc if split.nb > 0.0 else 0.0,
+            excess=excess,
+        )

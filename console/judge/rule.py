@@ -1,85 +1,69 @@
-"""The one function the console calls: first whether anything can be known, then the rule of the metric's shape."""
+"""The one function the console calls for a metric: whether anything can be known, then what its track says."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from adapters.contract import Reading, Shape
-from console.judge.counts import baseline_alone, judge_counts
-from console.judge.gauges import judge_gauge
-from console.judge.verdict import Verdict, VerdictState
+from console.judge.circumstances import Circumstances
+from console.judge.counts import CountsTrack
+from console.judge.latency import LatencyTrack
+from console.judge.reason import Reason, onset_of
+from console.judge.track import Track, Word
+from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What the verdict depends on beside the numbers."""
+def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
+    """The verdict of one metric; first match wins:
 
-    now: datetime
-    exposed: bool
-    """The canary has traffic according to the readings; False before the first stage."""
-    alone: bool
-    """The canary has all the traffic: no concurrent baseline."""
-    canary_at: datetime | None
-    baseline_at: datetime | None
-    """Newest sample's own time, per arm."""
-    since: datetime | None = None
-    """When the stage was confirmed: its first samples need a moment to arrive."""
-    min_requests: int = 0
-    partial: str | None = None
-    problem: str | None = None
-    source_fault: str | None = None
-    """Why the source does not answer, while it does not."""
-
-
-def judge(metric: Metric, readings: Sequence[Reading], here: Circumstances) -> Verdict:
-    """The verdict of one metric. `readings`: the ticks of the current stage, oldest first. First match wins:
-
-    stale (nothing fresh from either arm), no_data (an arm is silent while the other flows, or nothing was ever read),
-    unsure (a query error or a partial answer), then the shape's own rule.
+    a latched FAIL; stale (nothing fresh from either arm), no_data (an arm is silent while the other flows, or nothing
+    was ever read), no_data and idle (nothing is exposed), unsure (a query error or a partial answer), then what the
+    evidence says.
     """
-    if metric.query.shape is Shape.GAUGE:
-        verdict = judge_gauge(metric, readings, alone=here.alone)
-    else:
-        verdict = judge_counts(metric, readings, min_requests=here.min_requests, alone=here.alone)
+    said = _said(metric, track, here)
     ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
-    verdict = replace(verdict, age_s=max(known) if known else None)
-    silence = _silence(metric, here, ages, watched)
+    said = replace(said, age_s=max(known) if known else None)
+    silence = _silence(here, ages, watched)
+    if said.state is VerdictState.FAIL:
+        return replace(said, reason=f"{said.reason}, now silent") if silence is not None and here.exposed else said
     if silence is not None:
-        return replace(verdict, state=silence[0], reason=silence[1])
+        return replace(said, state=silence[0], reason=silence[1], detail="")
     if not here.exposed:
-        if metric.query.shape is not Shape.GAUGE and not verdict.canary.n:
-            verdict = replace(verdict, baseline=baseline_alone(readings))
-        return replace(verdict, state=VerdictState.NO_DATA, reason="the canary has no traffic", idle=True)
+        if not said.canary.n:
+            said = replace(said, baseline=here.level)
+        return replace(
+            said, state=VerdictState.NO_DATA, reason="the canary has no traffic", detail="", idle=True
+        )  # fmt: skip
     if here.problem is not None:
-        return replace(verdict, state=VerdictState.UNSURE, reason=f"query failed: {here.problem}")
-    if here.partial is not None and verdict.state is VerdictState.PASS:
-        return replace(verdict, state=VerdictState.UNSURE, reason=f"partial data: {here.partial}")
-    return verdict
+        return replace(said, state=VerdictState.UNSURE, reason=f"query failed: {here.problem}", detail="")
+    if here.partial is not None and said.state is VerdictState.PASS:
+        return replace(said, state=VerdictState.UNSURE, reason=f"partial data: {here.partial}", detail="")
+    return said
 
 
 def _age(at: datetime | None, now: datetime) -> float | None:
     return None if at is None else max(0.0, (now - at).total_seconds())
 
 
-def _had_its_time(metric: Metric, here: Circumstances) -> bool:
+def _had_its_time(here: Circumstances) -> bool:
     """Whether the canary has spoken in this stage, or has had as long as a sample may be old to do so."""
     if here.since is None or (here.canary_at is not None and here.canary_at >= here.since):
         return True
-    return (here.now - here.since).total_seconds() > metric.stale_after_s
+    return (here.now - here.since).total_seconds() > here.stale_after_s
 
 
 def _silence(
-    metric: Metric, here: Circumstances, ages: dict[str, float | None], watched: Sequence[str]
+    here: Circumstances, ages: dict[str, float | None], watched: Sequence[str]
 ) -> tuple[VerdictState, str] | None:
-    silent = [arm for arm in watched if (age := ages[arm]) is None or age > metric.stale_after_s]
+    silent = [arm for arm in watched if (age := ages[arm]) is None or age > here.stale_after_s]
     if not silent:
         return None
-    if silent == ["canary"] and not _had_its_time(metric, here):
+    if silent == ["canary"] and not _had_its_time(here):
         return VerdictState.UNSURE, "waiting for the canary's first samples of this stage"
     if len(silent) < len(watched):
         age = ages[silent[0]]
@@ -89,4 +73,63 @@ def _silence(
     known = [age for arm in watched if (age := ages[arm]) is not None]
     if not known:
         return VerdictState.NO_DATA, f"nothing read yet{fault}"
-    return VerdictState.STALE, f"newest sample {min(known):.0f} s old, limit {metric.stale_after_s:.0f} s{fault}"
+    return VerdictState.STALE, f"newest sample {min(known):.0f} s old, limit {here.stale_after_s:.0f} s{fault}"
+
+
+def _said(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
+    """What the evidence says, silence aside."""
+    if track is None:
+        return Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+    canary, baseline, (low, high) = _seen(track)
+    word = track.word()
+    standing = track.standing
+    if word is Word.PASS and canary.n < here.min_requests:
+        word = Word.WATCHING
+    state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
+    detail = "" if state is not VerdictState.UNSURE else str(word)
+    if word is Word.WATCHING and here.left_s <= 0.0:
+        detail = "INCONCLUSIVE"
+    best = onset_of(track)
+    shown = _shown(metric, standing.ratio)
+    if metric.falling:
+        low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
+    return Verdict(
+        metric=metric.name,
+        state=state,
+        reason=Reason(metric, track, here, word, canary, shown, (low, high)).line(),
+        canary=canary,
+        baseline=baseline,
+        ratio=shown,
+        low=low if shown is not None else None,
+        high=high if shown is not None else None,
+        detail=detail,
+        evidence=max(standing.worse, track.latch.peak) if standing.can_fail or track.latch.peak else None,
+        ready=standing.ready,
+        trivial=standing.trivial if standing.can_fail else None,
+        since=None if best is None else datetime.fromtimestamp(best, UTC),
+    )
+
+
+def _shown(metric: Metric, ratio: float | None) -> float | None:
+    """canary/baseline, also where the engine has the arms exchanged."""
+    if ratio is None or not metric.falling:
+        return ratio
+    return 1.0 / ratio if ratio > 0.0 else math.inf
+
+
+def _seen(track: Track) -> tuple[ArmTotals, ArmTotals, tuple[float, float]]:
+    """Both arms' totals in this stage, and the ratio's interval (in the direction that is worse)."""
+    shaped = track.shaped
+    if isinstance(shaped, LatencyTrack):
+        telling = shaped.telling
+        if telling is None:
+            return ArmTotals(), ArmTotals(), (0.0, math.inf)
+        shaped = telling[1]
+    if isinstance(shaped, CountsTrack):
+        split = shaped.split
+        kb, nb = (split.kc, split.nc) if track.terms.falling else (split.kb, split.nb)
+        canary = ArmTotals(shaped.n, shaped.k, shaped.k / shaped.n if shaped.n > 0 else None)
+        return canary, ArmTotals(nb, kb, kb / nb if nb > 0 else None), split.interval()
+    ticks, sum_c, sum_b = shaped.sums
+    both = [ArmTotals(ticks, 0.0, total / ticks if ticks else None) for total in (sum_c, sum_b)]
+    return both[0], ArmTotals() if track.alone else both[1], (0.0, math.inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -41,8 +42,45 @@ class Verdict:
     """canary / baseline, point estimate; None when it cannot be formed."""
     low: float | None = None
     high: float | None = None
-    """Two-sided 99 % interval of the ratio; high may be infinite."""
+    """95 % interval of the ratio, valid however often it is looked at; high may be infinite."""
+    detail: str = ""
+    """For `unsure`, which kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE."""
+    evidence: float | None = None
+    """So many to one against "no worse than the baseline"; None before anything was judged."""
+    ready: float | None = None
+    """So many to one for a pass."""
+    trivial: float | None = None
+    """So many to one against "no worse than the tolerance"."""
+    since: datetime | None = None
+    """The likeliest beginning of a regression; a point estimate, None while nothing speaks for one."""
     idle: bool = False
     """Nothing is exposed, so that no verdict is expected: no_data without alarm."""
     age_s: float | None = None
     """Age of the newest sample of the arm that is behind; None when there is none."""
+
+
+class StageWord(StrEnum):
+    """The stage's own state; the first that fits holds."""
+
+    FAIL = "FAIL"
+    HOLD = "HOLD"
+    WARN = "WARN"
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    WATCHING = "WATCHING"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class StageVerdict:
+    """What the metrics of a stage say together."""
+
+    word: StageWord
+    reason: str
+    evidence: float = 1.0
+    """The mean of the critical metrics' evidence."""
+    metric: str | None = None
+    """The metric that decided, where one did."""
+    mismatch: float | None = None
+    """The canary's observed share of the traffic (0..1) where it is not the share it was given."""
+    flagged: tuple[str, ...] = ()
+    """`info` metrics that stand out (e-BH at 10 %); shown, never acted upon."""

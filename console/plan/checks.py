@@ -18,8 +18,15 @@ from console.plan.people import check_people
 from console.plan.problems import Findings, Path, suggestion
 from console.plan.quantities import QuantityError, amount, level, share
 
-_PARTS = {"counts": ("bad", "total"), "good_total": ("good", "total"), "gauge": ("value",)}
+_PARTS = {
+    "counts": ("bad", "total"),
+    "good_total": ("good", "total"),
+    "gauge": ("value",),
+    "histogram": ("buckets",),
+}
 """The queries each metric shape needs; it takes no others."""
+_FALLING = ("events", "total")
+"""What shape counts needs where lower is worse: events that are good, so their key is not `bad`."""
 _USES = {Kind.DEPLOY: "deploys", Kind.FLAGS: "flags", Kind.METRICS: "metrics"}
 
 
@@ -94,10 +101,23 @@ class _Checker:
             if adapter is not None and Kind.METRICS not in adapter.kinds:
                 self._wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
             shape = self._shape(entry)
+            self._falling(entry, path, shape)
             if shape is not None:
                 self._queries(entry, path, shape, needed=adapter is not None and adapter.name != EMBEDDED)
                 self._shares(entry, path, shape)
             self._pair(entry.entries.get("arms"), (*path, "arms"))
+
+    def _falling(self, entry: Node, path: Path, shape: str | None) -> None:
+        """What cannot be said of a metric that is worse when lower."""
+        if not _falls(entry):
+            return
+        worse = entry.entries["worse"]
+        if shape in ("good_total", "histogram"):
+            message = f"shape {shape} is worse when higher: its bad events are counted"
+            self.findings.add(worse.line, (*path, "worse"), message, found=worse.shown, hint="remove it")
+        elif shape == "counts" and (limit := entry.entries.get("limit")) is not None:
+            message = "a limit is a ceiling, and lower is worse here"
+            self.findings.add(limit.key_line, (*path, "limit"), message, hint="remove it")
 
     def _shape(self, entry: Node) -> str | None:
         node = entry.entries.get("shape")
@@ -105,9 +125,10 @@ class _Checker:
         return shape if shape in _PARTS else None
 
     def _queries(self, entry: Node, path: Path, shape: str, *, needed: bool) -> None:
+        parts = _FALLING if shape == "counts" and _falls(entry) else _PARTS[shape]
         given = [key for key in QUERY_KEYS if key in entry.entries]
-        missing = [key for key in _PARTS[shape] if key not in given] if needed else []
-        stray = [key for key in given if key not in _PARTS[shape]]
+        missing = [key for key in parts if key not in given] if needed else []
+        stray = [key for key in given if key not in parts]
         meant = next((other for other, keys in _PARTS.items() if given and set(given) == set(keys)), None)
         if missing and meant is not None:
             node = entry.entries.get("shape")
@@ -118,7 +139,7 @@ class _Checker:
         for key in missing:
             self.findings.add(entry.key_line, (*path, key), f"required key {key!r} is missing: shape {shape} needs it")
         for key in stray:
-            wants = " and ".join(_PARTS[shape])
+            wants = " and ".join(parts)
             message = f"shape {shape} takes no {key!r}; it takes {wants}"
             self.findings.add(entry.entries[key].key_line, (*path, key), message)
         if needed and "arms" not in entry.entries:
@@ -127,7 +148,11 @@ class _Checker:
             self.findings.add(entry.key_line, (*path, "arms"), message, hint=hint)
 
     def _shares(self, entry: Node, path: Path, shape: str) -> None:
-        for key, convert in (("limit", level if shape == "gauge" else share), ("negligible", share)):
+        for key, convert in (
+            ("limit", level if shape == "gauge" else share),
+            ("min_excess", level if shape == "gauge" else share),
+            ("negligible", share),
+        ):
             node = entry.entries.get(key)
             if node is None or node.value is None or node.entries or node.items:
                 continue
@@ -267,6 +292,11 @@ class _Checker:
             if node is not None and (node.text or "").strip().lower() in ("on", "off"):
                 return True
         return False
+
+
+def _falls(entry: Node) -> bool:
+    """Whether the metric is worse when lower."""
+    return _text(entry, "worse") == "lower"
 
 
 def _text(entry: Node, key: str) -> str | None:

@@ -32,7 +32,7 @@ from console.plan.problems import Findings, Path, PlanError
 from console.plan.syntax import syntax_problem
 
 LARGEST_BYTES = 256 * 1024
-QUERY_KEYS = ("bad", "good", "total", "value")
+QUERY_KEYS = ("bad", "events", "good", "total", "value", "buckets")
 """The keys of a metric that hold a query, which alone may have several lines."""
 
 _DEEPEST = 16

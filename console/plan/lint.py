@@ -86,7 +86,7 @@ def _metrics(plan: Plan) -> Iterator[str]:
                 f"metric {metric.name}: pass_below {metric.pass_below:g}x is below tolerance {metric.tolerance:g}x: "
                 "a pass asks more of the canary than a fail forbids"
             )
-        if metric.stale_after_s <= plan.timing.poll_s:
+        if metric.stale_after_s is not None and metric.stale_after_s <= plan.timing.poll_s:
             yield (
                 f"metric {metric.name}: stale after {metric.stale_after_s:g} s, but polled every "
                 f"{plan.timing.poll_s:g} s: it will be stale between polls"

@@ -18,9 +18,27 @@ from console.plan.calendar import window
 from console.plan.checks import Parts, check
 from console.plan.document import LARGEST_BYTES, Node, read
 from console.plan.lint import warnings
-from console.plan.nouns import BackendSpec, Metric, Plan, Role, Rung, Stage, Step, Target, Team, Timing, Who, Window
+from console.plan.nouns import (
+    GAUGE_TOLERANCE,
+    MIN_EXCESS,
+    TOLERANCE,
+    BackendSpec,
+    Metric,
+    OnFail,
+    Plan,
+    Role,
+    Rung,
+    Stage,
+    Step,
+    Target,
+    Team,
+    Timing,
+    Traffic,
+    Who,
+    Window,
+)
 from console.plan.problems import Findings, PlanError, Problem, suggestion
-from console.plan.quantities import Exposure, level, share
+from console.plan.quantities import Amount, Exposure, level, share
 from console.plan.shape import (
     AuthorityEntry,
     MetricEntry,
@@ -177,6 +195,7 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
         escalation=tuple(Rung(rung.after, rung.call) for rung in file.escalation),
         path=path,
         digest=digest,
+        on_fail=OnFail(file.on_fail),
         text=text,
     )
 
@@ -205,19 +224,32 @@ def _target(name: str, entry: TargetEntry, kind: Kind) -> Target:
 
 def _metric(name: str, entry: MetricEntry) -> Metric:
     shape = Shape(entry.shape)
+    gauge = shape is Shape.GAUGE
     arms = None if entry.arms is None else ArmLabels(entry.arms.label, entry.arms.canary, entry.arms.baseline)
     return Metric(
-        query=MetricQuery(name, shape, arms, entry.total, entry.bad, entry.good, entry.value),
+        query=MetricQuery(
+            name, shape, arms, entry.total, entry.events or entry.bad, entry.good, entry.value, entry.buckets
+        ),
         backend=entry.backend,
-        role=Role(entry.role),
-        tolerance=entry.tolerance,
+        role=Role(entry.role or ("info" if gauge else "critical")),
+        tolerance=entry.tolerance if entry.tolerance is not None else GAUGE_TOLERANCE if gauge else TOLERANCE,
         pass_below=entry.pass_below,
-        limit=None if entry.limit is None else level(entry.limit) if shape is Shape.GAUGE else share(entry.limit),
+        limit=None if entry.limit is None else level(entry.limit) if gauge else share(entry.limit),
         negligible=share(entry.negligible),
+        min_excess=_min_excess(entry.min_excess, gauge=gauge),
+        falling=entry.worse == "lower",
+        warmup_s=entry.warmup,
         stale_after_s=entry.stale_after,
+        traffic=None if entry.traffic is None else Traffic(entry.traffic.rate, share(entry.traffic.bad)),
         links=dict(entry.links),
         team=entry.team,
     )
+
+
+def _min_excess(given: Amount | None, *, gauge: bool) -> float:
+    if given is None:
+        return 0.0 if gauge else MIN_EXCESS
+    return level(given) if gauge else share(given)
 
 
 def _settings(given: dict[str, Exposure] | None, kinds: dict[str, Kind]) -> dict[str, Setting]:

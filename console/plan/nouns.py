@@ -10,6 +10,15 @@ from typing import Any
 
 from adapters.contract import Kind, MetricQuery, Setting, TargetRef
 
+TICK_S = 10.0
+"""The shortest tick that is chosen by itself."""
+LEAST_STALE_S = 30.0
+"""Data younger than this is never called stale unless the plan says so."""
+TOLERANCE = 1.25
+GAUGE_TOLERANCE = 1.10
+"""A canary instance may differ this much from the mean of the others without being called worse."""
+MIN_EXCESS = 0.0005
+
 
 class Role(StrEnum):
     """What a metric's verdict may do."""
@@ -55,6 +64,16 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """A metric's expected traffic, both arms together."""
+
+    rate: float
+    """Events per second."""
+    bad: float
+    """Bad share, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """One entry of `metrics`."""
 
@@ -69,13 +88,30 @@ class Metric:
     """The canary's own ceiling: a share (0..1) for counts, a level for gauges."""
     negligible: float = 0.001
     """A bad share (0..1) so small that no ratio matters: a canary shown to lie below it passes."""
-    stale_after_s: float = 30.0
+    min_excess: float = 0.0005
+    """The least absolute excess that is called a fail: a share (0..1), or a gauge's difference; 0: any."""
+    falling: bool = False
+    """Lower is worse: logins, orders."""
+    warmup_s: float = 0.0
+    """Ticks of a stage that begin sooner than this after it are not judged: cold caches are a real difference."""
+    stale_after_s: float | None = None
+    """None: three scrapes, at least `LEAST_STALE_S`."""
+    traffic: Traffic | None = None
+    """What the plan's author expects of it."""
     links: Mapping[str, str] = field(default_factory=dict)
     team: str | None = None
 
     @property
     def name(self) -> str:
         return self.query.metric
+
+
+class OnFail(StrEnum):
+    """What the console does by itself when a stage's verdict is FAIL."""
+
+    ASK = "ask"
+    HALT = "halt"
+    ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +202,8 @@ class Timing:
     """How often and how long. All in seconds."""
 
     poll_s: float = 5.0
-    tick_s: float = 10.0
+    tick_s: float | None = None
+    """None: the smallest multiple of 10 s that is not below the scrape interval, per metric."""
     read_deadline_s: float = 4.0
     write_deadline_s: float = 5.0
     send_within_s: float = 5.0
@@ -194,6 +231,7 @@ class Plan:
     """Where the file was, for messages; not part of the plan's meaning."""
     digest: str
     """SHA-256 of the file's bytes, hex."""
+    on_fail: OnFail = OnFail.ASK
     authority: Mapping[str, Who] = field(default_factory=dict)
     """Verb -> who may do it; a verb that is not here is everybody's."""
     launch: tuple[Window, ...] = ()

@@ -127,6 +127,23 @@ def level(given: Amount) -> float:
     return given.number
 
 
+def rate(value: object) -> float:
+    """Events per second from `400/s`, `24000/min`, `90/h` or a plain number per second.
+
+    Raises:
+        QuantityError: anything else, or nothing at all per second.
+    """
+    text = _text(value).replace(" ", "")
+    number, _, unit = text.partition("/")
+    per_s = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}.get(unit)
+    found = _number(number) if text else _number(value)
+    if found is None or per_s is None:
+        raise QuantityError("must be events per time", "write 400/s or 24000/min")
+    if found <= 0:
+        raise QuantityError("must be more than 0/s")
+    return found / per_s
+
+
 def exposure(value: object) -> Exposure:
     """What a stage sets a target to: a whole percentage 0..100, or a flag's `on` and `off`.
 

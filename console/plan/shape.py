@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from console.plan.calendar import Edge, days, edge, zone
-from console.plan.quantities import Amount, Exposure, QuantityError, amount, duration, exposure, ratio
+from console.plan.quantities import Amount, Exposure, QuantityError, amount, duration, exposure, rate, ratio
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DAY_S = 86_400.0
@@ -73,6 +73,7 @@ Link = Annotated[str, AfterValidator(_link)]
 Duration = Annotated[float, BeforeValidator(duration), _at_most(7 * _DAY_S)]
 Interval = Annotated[float, BeforeValidator(duration), AfterValidator(_some_time), _at_most(_DAY_S / 24)]
 Ratio = Annotated[float, BeforeValidator(ratio)]
+RateGiven = Annotated[float, BeforeValidator(rate)]
 AmountGiven = Annotated[Amount, PlainValidator(amount)]
 ExposureGiven = Annotated[Exposure, PlainValidator(exposure)]
 
@@ -95,7 +96,7 @@ class TeamEntry(Entry):
 
 class TimingEntry(Entry):
     poll: Interval = 5.0
-    tick: Interval = 10.0
+    tick: Interval | None = None
     read_deadline: Interval = 4.0
     write_deadline: Interval = 5.0
     gone: Interval = 120.0
@@ -125,20 +126,33 @@ class ArmsEntry(Entry):
     baseline: Words
 
 
+class TrafficEntry(Entry):
+    """What to expect of a metric, both arms together, for `check` to reckon with when nobody asks the backend."""
+
+    rate: RateGiven
+    bad: AmountGiven = Amount(0.0, percent=True)
+
+
 class MetricEntry(Entry):
     backend: str
-    shape: Literal["counts", "good_total", "gauge"] = "counts"
+    shape: Literal["counts", "good_total", "gauge", "histogram"] = "counts"
     bad: Query | None = None
+    events: Query | None = None
     good: Query | None = None
     total: Query | None = None
     value: Query | None = None
+    buckets: Query | None = None
     arms: ArmsEntry | None = None
-    role: Literal["critical", "guard", "info"] = "critical"
-    tolerance: Ratio = 1.25
+    role: Literal["critical", "guard", "info"] | None = None
+    worse: Literal["higher", "lower"] = "higher"
+    tolerance: Ratio | None = None
     pass_below: Annotated[Ratio, AfterValidator(_above_one)] = 2.0
     limit: AmountGiven | None = None
     negligible: AmountGiven = Amount(0.1, percent=True)
-    stale_after: Interval = 30.0
+    min_excess: AmountGiven | None = None
+    warmup: Duration = 0.0
+    stale_after: Interval | None = None
+    traffic: TrafficEntry | None = None
     team: str | None = None
     links: dict[Name, Link] = {}
 
@@ -212,6 +226,7 @@ class PlanFile(Entry):
     rollout: Name
     title: Words | None = None
     risk: Literal["low", "medium", "high"] = "medium"
+    on_fail: Literal["ask", "halt", "rollback"] = "ask"
     teams: dict[Name, TeamEntry] = {}
     timing: TimingEntry = TimingEntry()
     backends: Annotated[dict[Name, BackendEntry], Field(min_length=1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adapters.contract import Counts, Gauge, Sample, Shape
+from adapters.contract import Buckets, Counts, Gauge, Sample, Shape
 from console.plan.nouns import Metric
 from console.screens.page import Page
 from console.screens.particulars import owner
@@ -26,7 +26,7 @@ def drill_lines(state: State, name: str, width: int) -> list[Line]:
     source = state.sources.get(entry.metric.backend)
     lines: list[Line] = [(Piece(name, Look.TITLE), Piece(f"  {entry.metric.role.value}{_team(state, entry.metric)}"))]
     lines += _verdict(entry, room)
-    lines += _block("rule", [_rule(entry.metric)], room)
+    lines += _block("rule", [_rule(entry)], room)
     lines += _block("source", _source(state, entry, source), room)
     lines += _block("query", [f"{part}: {text}" for part, text in entry.metric.query.texts()], room)
     lines += _block("links", [f"{label}: {url}" for label, url in entry.metric.links.items()], room)
@@ -58,18 +58,19 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     ]
     found += _block("", [said.reason, arms], room)
     if said.ratio is not None:
-        found += _block("ratio", [f"canary/baseline {ratio(said.ratio)} {ends} (99 % interval)"], room)
+        found += _block("ratio", [f"canary/baseline {ratio(said.ratio)} {ends} (95 % interval)"], room)
     return found
 
 
-def _rule(metric: Metric) -> str:
+def _rule(entry: MetricState) -> str:
     """What it is judged by, in the plan's own numbers."""
+    metric = entry.metric
     parts = [f"fails above {metric.tolerance:g}x", f"passes when {metric.pass_below:g}x is excluded"]
     if metric.limit is not None:
         parts.append(f"limit {amount(metric.limit, metric.query.shape)}")
     if metric.query.shape is not Shape.GAUGE:
         parts.append(f"below {share(metric.negligible)} nothing matters")
-    return "; ".join([*parts, f"stale after {metric.stale_after_s:g} s"])
+    return "; ".join([*parts, f"stale after {entry.stale_after_s:g} s"])
 
 
 def _source(state: State, entry: MetricState, source: SourceState | None) -> list[str]:
@@ -106,6 +107,8 @@ def _sample(sample: Sample | None) -> str:
         case Counts(total, bad):
             part = share(bad / total) if total else "-"
             return f"{level(bad)} of {count(total)} = {part}"
+        case Buckets(total, _):
+            return f"{count(total)} requests"
         case Gauge(value):
             return level(value)
 

@@ -7,13 +7,19 @@ assessed one.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.contract import Kind, Reading
-from console.judge.rule import Circumstances, judge
-from console.judge.verdict import Verdict, VerdictState
+from adapters.contract import Buckets, Counts, Kind, Reading, Shape
+from console.judge.circumstances import Circumstances
+from console.judge.rule import verdict
+from console.judge.stage import stage_verdict
+from console.judge.traffic import mismatch
+from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
+from console.state.judging import no_baseline
 from console.state.samples import bake
 from console.state.targets import confirm_stage
 from console.state.values import MetricState, State
@@ -23,29 +29,22 @@ def assess(state: State, now: datetime) -> State:
     """`state` with its verdicts, bake clock, the mark of a stage under way and `as_of` at `now` (UTC)."""
     state = replace(confirm_stage(bake(state, now), now), as_of=now)
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
-    return replace(state, metrics=metrics)
+    state = replace(state, metrics=metrics)
+    return replace(state, stage_verdict=_stage_verdict(state))
 
 
 def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
     """One metric's verdict on the stage we stand on."""
-    try:
-        return _judged(state, entry, now)
-    except (ArithmeticError, ValueError) as error:  # absurd numbers must never reach a halt or a rollback as a fault
-        reason = f"the numbers cannot be judged: {error}"
-        return Verdict(entry.metric.name, VerdictState.UNSURE, reason)
-
-
-def _judged(state: State, entry: MetricState, now: datetime) -> Verdict:
     source = state.sources.get(entry.metric.backend)
     stage = state.current
     critical = entry.metric.role is Role.CRITICAL
-    return judge(
+    return verdict(
         entry.metric,
-        stage_ticks(state, entry),
+        entry.track,
         Circumstances(
             now=now,
             exposed=exposed(state),
-            alone=alone(state),
+            alone=alone(state) or no_baseline(entry),
             since=state.stage_since,
             canary_at=entry.canary_at,
             baseline_at=entry.baseline_at,
@@ -53,8 +52,54 @@ def _judged(state: State, entry: MetricState, now: datetime) -> Verdict:
             partial=entry.partial,
             problem=entry.problem,
             source_fault=source.reason if source is not None and source.failed_since is not None else None,
+            stale_after_s=entry.stale_after_s,
+            tick_s=entry.tick_s,
+            left_s=_left_s(state),
+            level=_level(stage_ticks(state, entry)) if entry.track is None else ArmTotals(),
         ),
     )
+
+
+def _left_s(state: State) -> float:
+    """What is left of the stage's bake time, in seconds; infinite for a stage that has none."""
+    stage = state.current
+    if stage is None or stage.stage.bake_s <= 0.0:
+        return math.inf
+    return max(0.0, stage.stage.bake_s - state.baked_s)
+
+
+def _level(readings: Sequence[Reading]) -> ArmTotals:
+    """The baseline's own sums."""
+    counts = [sample for reading in readings if isinstance(sample := reading.baseline, Counts | Buckets)]
+    total = sum(sample.total for sample in counts)
+    bad = sum(sample.bad for sample in counts if isinstance(sample, Counts))
+    return ArmTotals(total, bad, bad / total if total > 0 and any(isinstance(s, Counts) for s in counts) else None)
+
+
+def _stage_verdict(state: State) -> StageVerdict | None:
+    if not state.reached or not exposed(state):
+        return None
+    return stage_verdict(
+        tuple(state.plan.metrics.values()),
+        {name: entry.verdict for name, entry in state.metrics.items() if entry.verdict is not None},
+        {name: entry.track for name, entry in state.metrics.items()},
+        mismatch=_mismatch(state),
+        over=_left_s(state) <= 0.0,
+    )
+
+
+def _mismatch(state: State) -> float | None:
+    """The canary's share of the requests of the first critical counter, where it is not what the stage gave it."""
+    share = state.boundaries[-1].share if state.boundaries else None
+    if share is None or state.promoting is not None:
+        return None
+    for metric in state.plan.critical:
+        entry = state.metrics[metric.name]
+        if metric.query.shape is Shape.GAUGE or entry.track is None:
+            continue
+        judged = [tick for tick in stage_ticks(state, entry) if tick.at.timestamp() <= entry.track.judged_to]
+        return mismatch(judged, share / 100.0, entry.tick_s)
+    return None
 
 
 def stage_ticks(state: State, entry: MetricState) -> tuple[Reading, ...]:

@@ -101,6 +101,8 @@ def _metric(entry: MetricState) -> MetricEvidence:
         ratio=_finite(verdict.ratio),
         low=_finite(verdict.low),
         high=_finite(verdict.high),
+        evidence=verdict.evidence,
+        detail=verdict.detail,
     )
 
 

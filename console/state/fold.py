@@ -32,6 +32,7 @@ from console.events.kinds import (
 from console.plan.nouns import Plan
 from console.state import ladder, pen
 from console.state.checklist import checklist_of
+from console.state.judging import standing_from
 from console.state.moves import decision_taken, request_made, request_reconciled, request_settled, stood_at
 from console.state.samples import bake, source_read
 from console.state.steps import step_done
@@ -141,10 +142,10 @@ def _opened(state: State, event: RolloutOpened) -> State:
         stages=stood_at(state.stages, event.reached or 0),
         candidates=event.candidates,
         targets=targets,
-        stage_since=event.at,
         clocked_at=event.at,
         checklist=checklist_of(state.plan, targets),
     )
+    state = standing_from(state, event.at)
     reads = ", ".join(f"{reading.target} {reading}" for reading in event.readings) or "nothing could be read"
     return _noted(state, event, "note", f"opened; {reads}")
 

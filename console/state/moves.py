@@ -10,6 +10,7 @@ from console.events.evidence import Verb
 from console.plan.nouns import Metric, Target
 from console.state import pen
 from console.state.checklist import checklist_of
+from console.state.judging import overridden, standing_from
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
 from console.state.targets import settled_target
 from console.state.values import (
@@ -55,7 +56,7 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
     state = pen.decided(replace(state, decisions=(*state.decisions, entry)), event)
     match event.verb:
         case Verb.PROMOTE:
-            return _promoted(state, event)
+            return _promoted(overridden(state, event) if event.override is not None else state, event)
         case Verb.HALT:
             return replace(state, halted=event.id)
         case Verb.RESUME:
@@ -95,15 +96,8 @@ def _promoted(state: State, event: DecisionTaken) -> State:
     entry = replace(coming, mark=StageMark.CONFIRMED, confirmed_at=event.at)
     stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
     decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="confirmed"))
-    return replace(
-        state,
-        stages=stages,
-        decisions=decisions,
-        reached=coming.number,
-        stage_since=event.at,
-        baked_s=0.0,
-        clocked_at=event.at,
-    )
+    state = replace(state, stages=stages, decisions=decisions, reached=coming.number, baked_s=0.0, clocked_at=event.at)
+    return standing_from(state, event.at)
 
 
 def _placed(state: State, event: DecisionTaken) -> State:
@@ -112,8 +106,8 @@ def _placed(state: State, event: DecisionTaken) -> State:
     number = numbers.get(event.subject or "")
     if number is None or state.reached is not None:
         return state
-    state = replace(state, reached=number, candidates=(), stage_since=event.at, baked_s=0.0, clocked_at=event.at)
-    return replace(state, stages=stood_at(state.stages, number))
+    state = replace(state, reached=number, candidates=(), baked_s=0.0, clocked_at=event.at)
+    return standing_from(replace(state, stages=stood_at(state.stages, number)), event.at)
 
 
 def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
 from console.plan.nouns import Metric
+from console.state.judging import judged
 from console.state.values import MetricState, Mode, State
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def source_read(state: State, event: SourceRead) -> State:
         metrics = dict(state.metrics)
         for reply in event.replies:
             if reply.metric in metrics:
-                metrics[reply.metric] = _taken(metrics[reply.metric], reply, event.at)
+                metrics[reply.metric] = judged(state.boundaries, _taken(metrics[reply.metric], reply, event.at))
         state = replace(state, metrics=metrics)
     if event.targets:
         targets = dict(state.targets)
@@ -41,9 +42,14 @@ def source_read(state: State, event: SourceRead) -> State:
 
 
 def _taken(entry: MetricState, reply: MetricReply, at: datetime) -> MetricState:
+    if reply.tick_s != entry.tick_s and entry.track is None:  # its scrape interval was learned, or has changed
+        entry = replace(entry, ledger=(), tick_s=reply.tick_s)
+    final = entry.track.judged_to if entry.track is not None else None
+    news = tuple(reading for reading in reply.readings if final is None or reading.at.timestamp() > final)
     return replace(
         entry,
-        ledger=merged(entry.ledger, reply.readings),
+        ledger=merged(entry.ledger, news),
+        late=entry.late + len(reply.readings) - len(news),
         canary_at=_newest(entry.canary_at, reply.canary_at, [r.at for r in reply.readings if r.canary], at),
         baseline_at=_newest(entry.baseline_at, reply.baseline_at, [r.at for r in reply.readings if r.baseline], at),
         read_at=at,
@@ -104,7 +110,7 @@ def stale_part(state: State, at: datetime) -> str | None:
         entry = state.metrics[metric.name]
         newest = entry.canary_at if state.exposing else entry.baseline_at
         silent_s = None if newest is None else (at - newest).total_seconds()
-        if silent_s is not None and silent_s <= metric.stale_after_s:
+        if silent_s is not None and silent_s <= entry.stale_after_s:
             continue
         if _first_samples_due(state, metric, at):
             return f"waiting: no samples of {metric.name} in this stage yet"
@@ -116,4 +122,5 @@ def stale_part(state: State, at: datetime) -> str | None:
 def _first_samples_due(state: State, metric: Metric, at: datetime) -> bool:
     """Whether the stage is so young that the canary's first samples of it may still be on their way."""
     since = state.stage_since
-    return state.exposing and since is not None and (at - since).total_seconds() <= metric.stale_after_s
+    patience_s = state.metrics[metric.name].stale_after_s
+    return state.exposing and since is not None and (at - since).total_seconds() <= patience_s

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state.checklist import checklist_of, reads_back, turned
+from console.state.judging import standing_from
 from console.state.values import (
     Drift,
     NoteState,
@@ -151,7 +152,7 @@ def confirm_stage(state: State, at: datetime) -> State:
         replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
         for decision in state.decisions
     )
-    return replace(
+    state = replace(
         state,
         stages=(*state.stages[:index], entry, *state.stages[index + 1 :]),
         targets=targets,
@@ -159,10 +160,10 @@ def confirm_stage(state: State, at: datetime) -> State:
         decisions=decisions,
         reached=index + 1,
         promoting=None,
-        stage_since=at,
         baked_s=0.0,
         clocked_at=at,
     )
+    return standing_from(state, at)
 
 
 def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:

@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from adapters.contract import Outcome, Reading, Setting, TargetReading
 from console.events.evidence import Actor, Card, PlannedCall, Verb
-from console.judge.verdict import Verdict
-from console.plan.nouns import Metric, Plan, Stage, Step, Target
+from console.judge.track import Track
+from console.judge.verdict import StageVerdict, Verdict
+from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
 from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
 
 
@@ -111,12 +112,37 @@ class MetricState:
     partial: str | None = None
     problem: str | None = None
     spacing_s: float | None = None
+    tick_s: float = TICK_S
+    """Length of the ledger's ticks."""
+    track: Track | None = None
+    """What the finalised ticks have said since the canary was first exposed; None before."""
+    late: int = 0
+    """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None
     """As of `State.as_of`; None before the first assessment."""
     said: str | None = None
     """The verdict state last recorded as an event."""
     said_at: datetime | None = None
     """When it was."""
+
+    @property
+    def stale_after_s(self) -> float:
+        """Age from which this metric's data counts as stale: the plan's word, or three scrapes."""
+        if self.metric.stale_after_s is not None:
+            return self.metric.stale_after_s
+        return max(LEAST_STALE_S, 3.0 * (self.spacing_s or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """From when on the rollout stood where: ticks that begin later count for this stage."""
+
+    at: datetime
+    reached: int
+    exposing: bool
+    """Up to this stage the canary was given something."""
+    share: float | None
+    """What it was given, 0..100, where every deploy target was given the same; None otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +297,10 @@ class State:
     closed: str | None = None
     stage_since: datetime | None = None
     """When the stage we stand on was confirmed: verdicts count ticks from here on."""
+    boundaries: tuple[Boundary, ...] = ()
+    """Every stage that was stood on, oldest first."""
+    stage_verdict: StageVerdict | None = None
+    """As of `as_of`; None before the first assessment and while nothing is exposed."""
     baked_s: float = 0.0
     """Fresh, unhalted seconds of the stage we stand on."""
     clocked_at: datetime | None = None

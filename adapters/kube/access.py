@@ -1,0 +1,74 @@
+"""One way to reach one cluster: where it is, whom we trust, who we are. Plain values; nothing is read or run here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from adapters.transport import Certificate, Tls
+
+
+class NoAccess(Exception):
+    """A cluster that cannot be reached with what the plan, the kubeconfig or the pod says. One plain line."""
+
+
+class Variable(BaseModel):
+    """One environment variable of a login plugin."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
+
+    name: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A login plugin as the kubeconfig names it."""
+
+    version: str
+    """Its apiVersion: client.authentication.k8s.io/v1 or v1beta1."""
+    command: str
+    args: tuple[str, ...] = field(default=(), repr=False)
+    environment: tuple[Variable, ...] = field(default=(), repr=False)
+    install_hint: str = ""
+    provide_cluster_info: bool = False
+    interactive: str = "IfAvailable"
+    """Never, IfAvailable or Always."""
+
+    @property
+    def name(self) -> str:
+        """How it is called on a screen: its command without the folder."""
+        return Path(self.command).name
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everything the client needs."""
+
+    context: str
+    """The kubeconfig's name of it, or "in-cluster"."""
+    server: str
+    namespace: str
+    ca: bytes | None = None
+    insecure: bool = False
+    server_name: str | None = None
+    proxy: str | None = None
+    chain: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+    """Read again and again: such tokens are renewed in place."""
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+    plugin: Plugin | None = None
+    impersonate: tuple[tuple[str, str], ...] = ()
+    """Headers of impersonation."""
+
+    @property
+    def tls(self) -> Tls:
+        return Tls(only=self.ca, server_name=self.server_name, insecure=self.insecure)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        return None if self.chain is None or self.key is None else Certificate(self.chain, self.key)

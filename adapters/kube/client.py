@@ -1,0 +1,279 @@
+"""`Kube`: reads, lists, watches and patches objects of one namespace of one cluster, over the one HTTP transport.
+
+A read may be sent again within its deadline, once with new credentials after a 401. A patch is sent once, whatever
+happens. What an object means is its adapter's business.
+
+Written by hand, because no library met the hazards that matter here: kr8s 0.20 sends a patch up to four times after a
+403 and has no timeouts; lightkube 1.0 sends it again after a 401, knows no exec plugin of version v1, lets one hang for
+ever and never notices a watch that was cut silently; the official client resends through urllib3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+from adapters.contract import BackendError, BadReply, Clock, Missing, Moved, Permit, Rejected
+from adapters.foreign import clean
+from adapters.kube import jsonpatch, status
+from adapters.kube.access import Access
+from adapters.kube.login import identity_of
+from adapters.kube.resource import Resource
+from adapters.registry import ConnectError
+from adapters.transport import HttpOptions, Reply, Transport
+
+Object = Mapping[str, Any]
+"""One object as the cluster holds it."""
+
+PAGE = 500
+"""Objects asked for at once."""
+PAGE_BYTES = 32 * 1024 * 1024
+"""A larger page is not read: 500 objects of 64 KiB."""
+WATCH_S = 12
+"""How long the server keeps one watch open. Short: its end, like every event, is a sign that the stream is alive."""
+SILENCE_S = WATCH_S + 5.0
+"""A watch that says nothing for longer was cut on the way."""
+MANAGER = "warroom"
+"""What our changes are called in an object's managedFields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    objects: tuple[Object, ...]
+    version: str
+    """The resourceVersion of the whole list."""
+    more: str | None
+    """The token of the next page; None after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a watch."""
+
+    kind: str
+    """ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
+    object: Object
+
+    @property
+    def version(self) -> str:
+        return version_of(self.object)
+
+
+class Kube:
+    """One namespace of one cluster."""
+
+    def __init__(
+        self,
+        source: str,
+        access: Access,
+        clock: Clock,
+        *,
+        namespace: str | None = None,
+        read_deadline_s: float,
+        write_deadline_s: float,
+        client: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Opens nothing and runs nothing. `client` answers instead of the network, in tests.
+
+        Raises:
+            ConnectError: the cluster's address or proxy cannot be used.
+        """
+        try:
+            options = HttpOptions(url=access.server, proxy=access.proxy)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            key = {"url": "server", "proxy": "proxy-url"}.get(str(first["loc"][0]), "server")
+            why = first["msg"].removeprefix("Value error, ")
+            raise ConnectError(f"{source}: context {access.context}: {key} {why}") from None
+        self.source = source
+        self.access = access
+        self.namespace = namespace or access.namespace
+        secrets = [secret for secret in (access.token, *(access.basic or ())[1:]) if secret]
+        self._transport = Transport(
+            source,
+            options,
+            identity=identity_of(source, access, clock),
+            tls=access.tls,
+            read_deadline_s=read_deadline_s,
+            write_deadline_s=write_deadline_s,
+            max_bytes=PAGE_BYTES,
+            explain=status.words,
+            client=client,
+            secrets=secrets,
+        )
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def get(self, resource: Resource, name: str, subresource: str | None = None) -> Object:
+        """One object as it is now. Raises BackendError."""
+        return self._object(await self._transport.read("GET", resource.path(self.namespace, name, subresource)))
+
+    async def page(
+        self, resource: Resource, *, more: str | None = None, labels: str | None = None, limit: int = PAGE
+    ) -> Page:
+        """One page of a list, from the start or from where `more` says.
+
+        Raises:
+            Rejected with status 410: `more` is too old; begin again.
+            Missing: the cluster has no such resource, or no such namespace is to be seen.
+            BackendError: any other of a read.
+        """
+        params = {"limit": str(limit)}
+        if labels is not None:
+            params["labelSelector"] = labels
+        if more is not None:
+            params["continue"] = more
+        try:
+            reply = await self._transport.read("GET", resource.path(self.namespace), params=params)
+        except Missing as error:
+            raise self._absent(resource, error) from None
+        body = self._object(reply)
+        items, meta = body.get("items"), body.get("metadata")
+        if not isinstance(items, list) or not isinstance(meta, dict) or not all(isinstance(one, dict) for one in items):
+            raise BadReply(self.source, "read", f"not a list of {resource.plural}")
+        return Page(tuple(items), str(meta.get("resourceVersion", "")), meta.get("continue") or None)
+
+    async def watch(
+        self, resource: Resource, version: str, *, labels: str | None = None, opened: Callable[[], None]
+    ) -> AsyncGenerator[Event, None]:
+        """What happened since `version`, as it happens, until the server ends the watch, which is no fault.
+
+        Raises:
+            Rejected with status 410: `version` is too old; list again.
+            TimedOut: nothing was heard for SILENCE_S, though the server was to end it sooner.
+            BackendError: any other of a read.
+        """
+        params = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_S),
+        }
+        if labels is not None:
+            params["labelSelector"] = labels
+        lines = self._transport.follow(resource.path(self.namespace), params=params, silence_s=SILENCE_S, opened=opened)
+        async with aclosing(lines):
+            async for line in lines:
+                yield self._event(line)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        operations: Sequence[jsonpatch.Operation],
+        *,
+        permit: Permit,
+        verb: str,
+        subresource: str | None = None,
+    ) -> Object:
+        """Change one object, if everything it tests holds; the object as it is after it. Sent once.
+
+        Raises:
+            Moved: a test did not hold; nothing was changed.
+            Withdrawn: the permit had lapsed; nothing was sent.
+            BackendError: any other of a write.
+        """
+        try:
+            reply = await self._transport.write(
+                "PATCH",
+                resource.path(self.namespace, name, subresource),
+                permit=permit,
+                verb=verb,
+                json=[operation.wire() for operation in operations],
+                content_type=jsonpatch.CONTENT_TYPE,
+                params={"fieldManager": MANAGER},
+            )
+        except BackendError as error:
+            if status.guard_failed(error):
+                moved = Moved(self.source, verb, f"{name} is not what was shown any more; nothing was changed")
+                moved.status = error.status
+                raise moved from error
+            raise
+        return self._object(reply, verb)
+
+    async def allowed(self, resource: Resource, verb: str, *, subresource: str | None = None, name: str = "") -> bool:
+        """Whether we may `verb` it, by the cluster's own word. "Yes" is no promise: admission may still refuse.
+
+        Raises:
+            BackendError: the cluster does not say.
+        """
+        attributes = {
+            "namespace": self.namespace,
+            "verb": verb,
+            "group": resource.group,
+            "version": resource.version,
+            "resource": resource.plural,
+            "subresource": subresource or "",
+            "name": name,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = self._object(await self._transport.read("POST", path, json=review))
+        told = answer.get("status")
+        if not isinstance(told, dict) or not isinstance(told.get("allowed"), bool):
+            raise BadReply(self.source, "read", "not an answer to an access review")
+        allowed: bool = told["allowed"]
+        return allowed
+
+    def _absent(self, resource: Resource, error: Missing) -> Missing:
+        """An unknown resource is answered with plain text, an unknown object with a Status."""
+        if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
+            return error
+        kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+        return Missing(self.source, "read", f"the cluster knows no {kind}: is it installed there?")
+
+    def _object(self, reply: Reply, verb: str = "read") -> Object:
+        value = reply.json()
+        if not isinstance(value, dict):
+            raise BadReply(self.source, verb, "not an object of Kubernetes")
+        return value
+
+    def _event(self, line: bytes) -> Event:
+        try:
+            value = json.loads(line)
+            kind, found = value["type"], value["object"]
+        except (ValueError, RecursionError, TypeError, KeyError):
+            raise BadReply(self.source, "watch", "not an event of a watch") from None
+        if kind == "ERROR":
+            raise self._ended(found)
+        if not isinstance(kind, str) or not isinstance(found, dict):
+            raise BadReply(self.source, "watch", "not an event of a watch")
+        return Event(kind, found)
+
+    def _ended(self, found: object) -> BackendError:
+        code, said = status.code_of(found)
+        error = Rejected(self.source, "watch", f"the watch ended: {clean(said, 160) or 'no reason given'}")
+        error.status = code or None
+        return error
+
+
+def version_of(found: Object) -> str:
+    """An object's resourceVersion, "" where it has none."""
+    meta = found.get("metadata")
+    return str(meta.get("resourceVersion", "")) if isinstance(meta, Mapping) else ""
+
+
+def name_of(found: Object) -> str:
+    """An object's name, "" where it has none."""
+    meta = found.get("metadata")
+    return str(meta.get("name", "")) if isinstance(meta, Mapping) else ""
+
+
+def newer(one: str, other: str) -> bool:
+    """Whether resourceVersion `one` is later than `other` (Kubernetes 1.35 on: comparable as numbers; always were)."""
+    if one.isdigit() and other.isdigit():
+        return int(one) > int(other)
+    return one != other

@@ -1,0 +1,262 @@
+"""kubeconfig files merged into one way to reach a cluster, by the rules of kubectl.
+
+The first file to name a cluster, user, context or current-context wins; relative paths are those of the file they stand
+in; files of $KUBECONFIG that do not exist are passed over. Source: client-go's clientcmd, ClientConfigLoadingRules.
+What is not here: running a login plugin (`plugin`), and the pod's own account (`incluster`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from adapters.foreign import clean
+from adapters.kube.access import Access, NoAccess, Plugin, Variable
+
+_LARGEST = 4 * 1024 * 1024
+_UNUSED = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
+
+
+class _Cluster(BaseModel):
+    model_config = _UNUSED
+
+    server: str = ""
+    ca_file: str = Field("", alias="certificate-authority")
+    ca_data: str = Field("", alias="certificate-authority-data")
+    insecure: bool = Field(False, alias="insecure-skip-tls-verify")
+    server_name: str = Field("", alias="tls-server-name")
+    proxy: str = Field("", alias="proxy-url")
+
+
+class _Exec(BaseModel):
+    model_config = _UNUSED
+
+    version: str = Field("", alias="apiVersion")
+    command: str = ""
+    args: list[str] | None = None
+    env: list[Variable] | None = None
+    install_hint: str = Field("", alias="installHint")
+    provide_cluster_info: bool = Field(False, alias="provideClusterInfo")
+    interactive: str = Field("", alias="interactiveMode")
+
+
+class _User(BaseModel):
+    model_config = _UNUSED
+
+    token: str = ""
+    token_file: str = Field("", alias="tokenFile")
+    certificate_file: str = Field("", alias="client-certificate")
+    certificate_data: str = Field("", alias="client-certificate-data")
+    key_file: str = Field("", alias="client-key")
+    key_data: str = Field("", alias="client-key-data")
+    username: str = ""
+    password: str = ""
+    exec: _Exec | None = None
+    provider: dict[str, object] | None = Field(None, alias="auth-provider")
+    impersonate: str = Field("", alias="as")
+    impersonate_uid: str = Field("", alias="as-uid")
+    impersonate_groups: list[str] | None = Field(None, alias="as-groups")
+
+
+class _Context(BaseModel):
+    model_config = _UNUSED
+
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+
+
+class _NamedCluster(BaseModel):
+    model_config = _UNUSED
+
+    name: str
+    cluster: _Cluster = _Cluster()
+
+
+class _NamedUser(BaseModel):
+    model_config = _UNUSED
+
+    name: str
+    user: _User = _User()
+
+
+class _NamedContext(BaseModel):
+    model_config = _UNUSED
+
+    name: str
+    context: _Context = _Context()
+
+
+class _File(BaseModel):
+    model_config = _UNUSED
+
+    clusters: list[_NamedCluster] | None = None
+    users: list[_NamedUser] | None = None
+    contexts: list[_NamedContext] | None = None
+    current: str | None = Field(None, alias="current-context")
+
+
+@dataclass
+class _Merged:
+    clusters: dict[str, tuple[_Cluster, Path]]
+    users: dict[str, tuple[_User, Path]]
+    contexts: dict[str, _Context]
+    current: str
+
+
+def files(given: Path | None, environment: Mapping[str, str]) -> list[Path]:
+    """The kubeconfig files that hold: the one given, or those of $KUBECONFIG, or ~/.kube/config; the ones there are.
+
+    Raises:
+        NoAccess: the one given is not there, or $KUBECONFIG names only files that are not.
+    """
+    if given is not None:
+        path = given.expanduser()
+        if not path.is_file():
+            raise NoAccess(f"kubeconfig {path} is not a file")
+        return [path]
+    listed = [Path(part).expanduser() for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
+    found = [path for path in listed if path.is_file()]
+    if listed and not found:
+        raise NoAccess(f"none of the files of $KUBECONFIG is there ({clean(', '.join(map(str, listed)), 120)})")
+    usual = Path.home() / ".kube" / "config"
+    return found or ([usual] if usual.is_file() else [])
+
+
+def access(paths: list[Path], context: str | None) -> Access:
+    """How to reach the cluster of `context`, or of the files' current one.
+
+    Raises:
+        NoAccess: a file cannot be read, a name is not there, or the credentials are of a kind that is not supported.
+    """
+    merged = _Merged({}, {}, {}, "")
+    for path in paths:
+        _merge(merged, _read(path), path.absolute().parent)
+    where = clean(", ".join(map(str, paths)), 120)
+    name = context or merged.current
+    if not name:
+        raise NoAccess(f"no context: {where} names no current-context; give context: (there are: {_names(merged)})")
+    if name not in merged.contexts:
+        raise NoAccess(f"no context {clean(name, 80)!r} in {where} (there are: {_names(merged)})")
+    chosen = merged.contexts[name]
+    if chosen.cluster not in merged.clusters:
+        raise NoAccess(f"context {clean(name, 80)}: no cluster {clean(chosen.cluster, 80)!r} in {where}")
+    if chosen.user and chosen.user not in merged.users:
+        raise NoAccess(f"context {clean(name, 80)}: no user {clean(chosen.user, 80)!r} in {where}")
+    user = merged.users.get(chosen.user, (_User(), Path()))
+    return _joined(clean(name, 80), chosen, merged.clusters[chosen.cluster], user)
+
+
+def _names(merged: _Merged) -> str:
+    return clean(", ".join(sorted(merged.contexts)), 200) or "none"
+
+
+def _read(path: Path) -> _File:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise NoAccess(
+            f"kubeconfig {path} cannot be read: {(error.strerror or 'input/output error').lower()}"
+        ) from None
+    if len(data) > _LARGEST:
+        raise NoAccess(f"kubeconfig {path} is larger than {_LARGEST // 1024 // 1024} MiB")
+    try:
+        document = YAML(typ="safe", pure=True).load(data.decode("utf-8"))
+        return _File.model_validate({} if document is None else document)
+    except ValidationError as error:
+        place = clean(".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]), 80)
+        raise NoAccess(f"kubeconfig {path}: not what a kubeconfig holds at {place or 'its top'}") from None
+    except (YAMLError, ValueError, RecursionError, TypeError):  # the parser's own words may quote a token
+        raise NoAccess(f"kubeconfig {path} is not YAML") from None
+
+
+def _merge(merged: _Merged, file: _File, folder: Path) -> None:
+    for cluster in file.clusters or ():
+        merged.clusters.setdefault(cluster.name, (cluster.cluster, folder))
+    for user in file.users or ():
+        merged.users.setdefault(user.name, (user.user, folder))
+    for context in file.contexts or ():
+        merged.contexts.setdefault(context.name, context.context)
+    merged.current = merged.current or file.current or ""
+
+
+def _joined(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
+    (cluster, folder), (user, home) = of, by
+    if not cluster.server:
+        raise NoAccess(f"context {name}: cluster {clean(context.cluster, 80)!r} has no server")
+    if user.provider is not None:
+        kind = clean(user.provider.get("name", "?"), 40)
+        raise NoAccess(f"context {name}: auth-provider {kind!r} was removed from Kubernetes; use an exec plugin")
+    if user.exec is not None and (user.token or user.token_file or user.username):
+        raise NoAccess(f"context {name}: its user has an exec plugin and another credential; keep one of them")
+    chain = _bytes(name, "client-certificate", user.certificate_data, user.certificate_file, home)
+    key = _bytes(name, "client-key", user.key_data, user.key_file, home)
+    if (chain is None) != (key is None):
+        raise NoAccess(f"context {name}: its user needs client-certificate and client-key, both or neither")
+    return Access(
+        context=name,
+        server=cluster.server.rstrip("/"),
+        namespace=context.namespace or "default",
+        ca=_bytes(name, "certificate-authority", cluster.ca_data, cluster.ca_file, folder),
+        insecure=cluster.insecure,
+        server_name=cluster.server_name or None,
+        proxy=cluster.proxy or None,
+        chain=chain,
+        key=key,
+        token=user.token or None,
+        token_file=home / user.token_file if user.token_file else None,
+        basic=(user.username, user.password) if user.username else None,
+        plugin=None if user.exec is None else _plugin(name, user.exec, home),
+        impersonate=_impersonation(user),
+    )
+
+
+def _plugin(name: str, said: _Exec, home: Path) -> Plugin:
+    if not said.command:
+        raise NoAccess(f"context {name}: its exec plugin names no command")
+    # A command with a slash is a file, relative to its kubeconfig; one without is looked up on the path.
+    command = str(home / said.command) if "/" in said.command else said.command
+    return Plugin(
+        version=said.version,
+        command=command,
+        args=tuple(said.args or ()),
+        environment=tuple(said.env or ()),
+        install_hint=clean(said.install_hint, 200),
+        provide_cluster_info=said.provide_cluster_info,
+        interactive=said.interactive or "IfAvailable",
+    )
+
+
+def _impersonation(user: _User) -> tuple[tuple[str, str], ...]:
+    """The headers of impersonation (Kubernetes documentation, "User impersonation")."""
+    if not user.impersonate:
+        return ()
+    headers = [("Impersonate-User", user.impersonate)]
+    if user.impersonate_uid:
+        headers.append(("Impersonate-Uid", user.impersonate_uid))
+    return (*headers, *(("Impersonate-Group", group) for group in user.impersonate_groups or ()))
+
+
+def _bytes(name: str, key: str, data: str, file: str, folder: Path) -> bytes | None:
+    """What stands in the file itself wins over the path beside it, as in kubectl."""
+    if data:
+        try:
+            return base64.b64decode("".join(data.split()), validate=True)
+        except (binascii.Error, ValueError):
+            raise NoAccess(f"context {name}: {key}-data is not base64") from None
+    if not file:
+        return None
+    try:
+        return (folder / file).read_bytes()
+    except OSError as error:
+        why = (error.strerror or "input/output error").lower()
+        raise NoAccess(f"context {name}: {key} {folder / file} cannot be read: {why}") from None

@@ -1,0 +1,159 @@
+"""Who we are to a cluster, of every kind a kubeconfig knows: fixed, a file that is renewed in place, a login plugin."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from adapters.contract import Clock, NotSent
+from adapters.kube import plugin as plugins
+from adapters.kube.access import Access, NoAccess, Plugin
+from adapters.kube.plugin import Kept
+from adapters.transport import Credentials, Fixed, Identity
+
+EARLY_S = 20.0
+"""How long before they expire credentials are renewed: a call must not meet the last second."""
+REREAD_S = 60.0
+"""How often a token file is read again."""
+REST_S = 30.0
+"""How long a plugin is left alone that has just failed, or whose fresh credentials were refused."""
+
+Run = Callable[[Plugin, Access], Awaitable[Kept]]
+
+
+def identity_of(source: str, access: Access, clock: Clock) -> Identity:
+    """The identity that `access` describes. Runs and reads nothing yet."""
+    if access.plugin is not None:
+        return Login(source, access, access.plugin, clock)
+    if access.token_file is not None:
+        return TokenFile(source, access, clock)
+    authorization = f"Bearer {access.token}" if access.token is not None else None
+    if access.basic is not None:
+        authorization = "Basic " + base64.b64encode(":".join(access.basic).encode()).decode()
+    return Fixed(Credentials(authorization, access.certificate, access.impersonate))
+
+
+class TokenFile:
+    """A token in a file that somebody renews: a pod's account, for one."""
+
+    def __init__(self, source: str, access: Access, clock: Clock) -> None:
+        self._source = source
+        self._access = access
+        self._clock = clock
+        self._read_at = float("-inf")
+        self._kept = Credentials()
+        self.waiting: str | None = None
+
+    async def credentials(self, verb: str) -> Credentials:
+        """The file's token, read again where it was read long ago. Raises NotSent if there is none."""
+        now = self._clock.monotonic()
+        if now - self._read_at >= REREAD_S:
+            self._kept = Credentials(f"Bearer {self._token(verb)}", self._access.certificate, self._access.impersonate)
+            self._read_at = now
+        return self._kept
+
+    def refused(self, shown: Credentials) -> bool:
+        """Read the file again for the next call; worth another try only if it says something else by then."""
+        self._read_at = float("-inf")
+        try:
+            return f"Bearer {self._token('read')}" != shown.authorization
+        except NotSent:
+            return False
+
+    def _token(self, verb: str) -> str:
+        path = self._access.token_file
+        try:
+            token = "" if path is None else path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise NotSent(self._source, verb, f"not sent: the token file {path} cannot be read") from None
+        if not (token and token.isascii() and token.isprintable()):
+            raise NotSent(self._source, verb, f"not sent: the token file {path} holds no token")
+        return token
+
+
+_logged_in: dict[tuple[Plugin, str], Kept] = {}
+"""Plugin and server -> what the plugin gave: one login serves every backend of this process, and the screen that
+starts after it."""
+
+
+async def log_in(access: Access, *, terminal: bool) -> None:
+    """Run the login plugin where there is one and nothing is kept of it yet, so that no later call has to.
+
+    Raises:
+        NoAccess: it fails.
+    """
+    if access.plugin is not None and (access.plugin, access.server) not in _logged_in:
+        _logged_in[access.plugin, access.server] = await plugins.run(access.plugin, access, terminal=terminal)
+
+
+class Login:
+    """A login plugin, run when nothing is kept, when what is kept expires, and once after a 401; never at the terminal.
+
+    A run under way is shared by all calls that need it and outlives the deadline of each.
+    """
+
+    def __init__(self, source: str, access: Access, plugin: Plugin, clock: Clock, run: Run | None = None) -> None:
+        self._source = source
+        self._access = access
+        self._plugin = plugin
+        self._clock = clock
+        self._run = run or (lambda plugin, access: plugins.run(plugin, access, terminal=False))
+        self._task: asyncio.Task[Kept] | None = None
+        self._began = float("-inf")
+        """When the plugin was run last, monotonic."""
+        self._failed: str | None = None
+
+    @property
+    def waiting(self) -> str | None:
+        return f"the login plugin {self._plugin.name} has not answered yet" if self._task is not None else None
+
+    async def credentials(self, verb: str) -> Credentials:
+        """What is kept while it holds, else what the plugin gives now.
+
+        Raises:
+            NotSent: it failed; a reader is told the same again for REST_S without another run, a writer is not.
+        """
+        kept = _logged_in.get((self._plugin, self._access.server))
+        resting = self._clock.monotonic() - self._began < REST_S
+        fresh = resting and self._failed is None and self._task is None  # a plugin may give what has expired already
+        if kept is not None and (fresh or self._holds(kept.until)):
+            return kept.credentials
+        if self._task is None and self._failed is not None and resting and verb in ("read", "watch"):
+            raise NotSent(self._source, verb, self._failed)
+        try:
+            return (await asyncio.shield(self._renewal())).credentials
+        except NoAccess as error:
+            raise NotSent(self._source, verb, f"not sent: {error}") from None
+
+    def refused(self, shown: Credentials) -> bool:
+        """Forget what was refused, unless it is fresh: a plugin is not run again and again where the server says no."""
+        key = (self._plugin, self._access.server)
+        kept = _logged_in.get(key)
+        if kept is None or kept.credentials != shown:
+            return True  # they were renewed meanwhile
+        if self._clock.monotonic() - self._began < REST_S:
+            return False
+        del _logged_in[key]
+        return True
+
+    def _holds(self, until: datetime | None) -> bool:
+        return until is None or self._clock.now() < until - timedelta(seconds=EARLY_S)
+
+    def _renewal(self) -> asyncio.Task[Kept]:
+        if self._task is None:
+            self._began = self._clock.monotonic()
+            self._task = asyncio.create_task(self._renew(), name=f"log in {self._source}")
+            self._task.add_done_callback(self._done)
+        return self._task
+
+    async def _renew(self) -> Kept:
+        kept = await self._run(self._plugin, self._access)
+        _logged_in[self._plugin, self._access.server] = kept
+        return kept
+
+    def _done(self, task: asyncio.Task[Kept]) -> None:
+        self._task = None
+        error = None if task.cancelled() else task.exception()
+        self._failed = None if error is None else f"not sent: {error}"

@@ -1,0 +1,53 @@
+"""The keys that every Kubernetes adapter takes from a plan, and how they become a way to reach the cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from adapters.foreign import clean
+from adapters.kube import incluster, kubeconfig
+from adapters.kube.access import Access, NoAccess
+
+CONTEXT = "WARROOM_KUBE_CONTEXT"
+"""Set by `--context`: the kubeconfig context of backends whose plan names none."""
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class KubeOptions(BaseModel):
+    """Which cluster and namespace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kubeconfig: Path | None = None
+    """Instead of $KUBECONFIG and ~/.kube/config."""
+    context: str | None = None
+    """Instead of the kubeconfig's current one, which may be another for every operator."""
+    namespace: str | None = None
+    """Instead of the context's."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _a_namespace(cls, value: str | None) -> str | None:
+        if value is not None and not _LABEL.fullmatch(value):
+            raise ValueError("is not the name of a namespace")
+        return value
+
+    def access(self) -> Access:
+        """How to reach the cluster: by kubeconfig where there is one, else as the pod we run in. Runs nothing.
+
+        Raises:
+            NoAccess: there is no way, or --context says another context than the plan. One plain line.
+        """
+        asked = os.environ.get(CONTEXT) or None
+        if self.context is not None and asked not in (None, self.context):
+            raise NoAccess(f"--context {clean(asked, 80)} is not the plan's context {clean(self.context, 80)}")
+        found = kubeconfig.files(self.kubeconfig, os.environ)
+        if found:
+            return kubeconfig.access(found, self.context or asked)
+        if (inside := incluster.access(os.environ)) is not None and (self.context or asked) is None:
+            return inside
+        raise NoAccess("no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and not in a pod")

@@ -1,0 +1,71 @@
+"""What we may do, asked of the cluster before a key is offered, and kept for minutes.
+
+Source: Kubernetes documentation, "Checking API access": SelfSubjectAccessReview.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from adapters.contract import BackendError, Clock
+from adapters.kube.client import Kube
+from adapters.kube.resource import Resource
+
+KEPT_S = 300.0
+AGAIN_S = 30.0
+"""How long a cluster that does not say is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One permission."""
+
+    resource: Resource
+    verb: str
+    subresource: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.verb} on {self.resource.named(self.subresource)}"
+
+
+class Permissions:
+    """The answers to a fixed set of needs. What was not answered counts as granted: the cluster itself will refuse."""
+
+    def __init__(self, kube: Kube, needs: Sequence[Need], clock: Clock, *, changed: Callable[[], None]) -> None:
+        self._kube = kube
+        self._needs = tuple(needs)
+        self._clock = clock
+        self._changed = changed
+        self._lacking: frozenset[Need] = frozenset()
+        self._ask_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    def lacks(self, *needs: Need) -> str | None:
+        """ "you lack patch on rollouts/status", or None. Asks in the background when what is known is old."""
+        if self._clock.monotonic() >= self._ask_at and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._ask(), name=f"permissions {self._kube.source}")
+        found = [str(need) for need in needs if need in self._lacking]
+        return f"you lack {' and '.join(found)} in {self._kube.namespace}" if found else None
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _ask(self) -> None:
+        self._ask_at = self._clock.monotonic() + AGAIN_S
+        answers = await asyncio.gather(*(self._lacked(need) for need in self._needs))
+        if None not in answers:
+            self._ask_at = self._clock.monotonic() + KEPT_S
+        lacking = frozenset(need for need, lacked in zip(self._needs, answers, strict=True) if lacked)
+        if lacking != self._lacking:
+            self._lacking = lacking
+            self._changed()
+
+    async def _lacked(self, need: Need) -> bool | None:
+        try:
+            return not await self._kube.allowed(need.resource, need.verb, subresource=need.subresource)
+        except BackendError:
+            return None

@@ -1,0 +1,170 @@
+"""One run of a login plugin: its command, within a deadline, to credentials or to one plain line.
+
+Source: Kubernetes documentation, "client-go credential plugins", client.authentication.k8s.io v1 and v1beta1. What is
+kept, and for how long, is `login`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.foreign import clean
+from adapters.kube.access import Access, NoAccess, Plugin
+from adapters.transport import Certificate, Credentials
+
+GROUP = "client.authentication.k8s.io"
+VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")
+DEADLINE_S = 30.0
+"""How long a plugin may take that asks nobody anything."""
+PATIENCE_S = 300.0
+"""How long a plugin may take that asks a person: a browser, a pass-code."""
+_LARGEST = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Credentials, and until when they hold."""
+
+    credentials: Credentials
+    until: datetime | None
+    """UTC; None: until the server refuses them."""
+
+
+class _Status(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    token: str = ""
+    expires: datetime | None = Field(None, alias="expirationTimestamp")
+    chain: str = Field("", alias="clientCertificateData")
+    key: str = Field("", alias="clientKeyData")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    version: str = Field(alias="apiVersion")
+    kind: str
+    status: _Status | None = None
+
+
+async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: float | None = None) -> Kept:
+    """Run the plugin once.
+
+    Args:
+        terminal: a person is there and the terminal is free: before the screen starts, or for a headless verb.
+        deadline_s: by default DEADLINE_S, or PATIENCE_S where it may ask somebody.
+
+    Raises:
+        NoAccess: it is not installed, fails, hangs, wants a terminal that is not free, or answers something else.
+    """
+    asks = terminal and plugin.interactive != "Never"
+    if plugin.version not in VERSIONS:
+        raise NoAccess(f"login plugin {plugin.name}: apiVersion {clean(plugin.version, 60)!r} is not v1 or v1beta1")
+    if plugin.interactive == "Always" and not asks:
+        raise NoAccess(f"login plugin {plugin.name} wants a terminal: leave with q, log in, and start again")
+    within_s = deadline_s or (PATIENCE_S if asks else DEADLINE_S)
+    process = await _started(plugin, access, asks)
+    try:
+        async with asyncio.timeout(within_s):
+            said, complaint = await _output(process)
+            code = await process.wait()
+    except TimeoutError:
+        raise NoAccess(f"login plugin {plugin.name} gave no answer within {within_s:g} s") from None
+    finally:
+        await _ended(process, own_group=not asks)
+    if code != 0:
+        words = clean(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2], 160)
+        raise NoAccess(f"login plugin {plugin.name} failed (exit {code})" + (f": {words}" if words else ""))
+    return _kept(plugin, access, said)
+
+
+async def _started(plugin: Plugin, access: Access, asks: bool) -> asyncio.subprocess.Process:
+    environment = {**os.environ, **{entry.name: entry.value for entry in plugin.environment}}
+    environment["KUBERNETES_EXEC_INFO"] = json.dumps(_request(plugin, access, asks))
+    try:
+        return await asyncio.create_subprocess_exec(
+            plugin.command,
+            *plugin.args,
+            stdin=None if asks else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if asks else asyncio.subprocess.PIPE,
+            env=environment,
+            start_new_session=not asks,
+            limit=_LARGEST,
+        )
+    except FileNotFoundError:
+        hint = f": {plugin.install_hint}" if plugin.install_hint else ""
+        raise NoAccess(f"login plugin {plugin.name} is not installed{hint}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "its arguments cannot be used"
+        raise NoAccess(f"login plugin {plugin.name} cannot be run: {why.lower()}") from None
+
+
+def _request(plugin: Plugin, access: Access, asks: bool) -> dict[str, object]:
+    spec: dict[str, object] = {"interactive": asks}
+    if plugin.provide_cluster_info:
+        cluster: dict[str, object] = {"server": access.server}
+        if access.ca is not None:
+            cluster["certificate-authority-data"] = base64.b64encode(access.ca).decode()
+        if access.server_name is not None:
+            cluster["tls-server-name"] = access.server_name
+        if access.insecure:
+            cluster["insecure-skip-tls-verify"] = True
+        if access.proxy is not None:
+            cluster["proxy-url"] = access.proxy
+        spec["cluster"] = cluster
+    return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
+
+
+async def _output(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    """(what it said, what it complained of), each bounded."""
+    streams = [_bounded(stream) for stream in (process.stdout, process.stderr) if stream is not None]
+    read = await asyncio.gather(*streams)
+    return read[0], read[1] if len(read) > 1 else b""
+
+
+async def _bounded(stream: asyncio.StreamReader) -> bytes:
+    kept = bytearray()
+    while chunk := await stream.read(65536):
+        kept += chunk[: _LARGEST + 1 - len(kept)]
+    return bytes(kept)
+
+
+async def _ended(process: asyncio.subprocess.Process, *, own_group: bool) -> None:
+    """Nothing of it is left running: not a browser's helper, not a child that holds its pipes open."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if own_group:
+            os.killpg(process.pid, signal.SIGKILL)  # it began a session of its own, so this is its group alone
+        elif process.returncode is None:
+            process.kill()
+    await process.wait()
+
+
+def _kept(plugin: Plugin, access: Access, said: bytes) -> Kept:
+    bad = f"login plugin {plugin.name} did not answer with an ExecCredential of {plugin.version.rpartition('/')[2]}"
+    try:
+        answer = _Answer.model_validate_json(said)
+    except ValidationError:
+        raise NoAccess(bad) from None
+    status = answer.status
+    if answer.kind != "ExecCredential" or answer.version != plugin.version or status is None:
+        raise NoAccess(bad)
+    if bool(status.chain) != bool(status.key) or not (status.token or status.chain):
+        raise NoAccess(f"{bad}: no token and no certificate with its key")
+    if status.token and not (status.token.isascii() and status.token.isprintable()):
+        raise NoAccess(f"{bad}: its token cannot be sent in a header")
+    expires = status.expires
+    if expires is not None:
+        expires = expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC)
+    certificate = Certificate(status.chain.encode(), status.key.encode()) if status.chain else access.certificate
+    token = f"Bearer {status.token}" if status.token else None
+    return Kept(Credentials(token, certificate, access.impersonate), expires)

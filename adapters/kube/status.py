@@ -1,0 +1,78 @@
+"""What a cluster says when it refuses: the Status object, read for one plain line.
+
+Source: Kubernetes API conventions, "Response Status Kind". A guard that failed is worded by the server as a generic
+error, the same for every resource, without details; that, and only that, is how it is told from an invalid object.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapters.contract import BackendError
+
+GENERIC = "the server rejected our request due to an error in our request"
+
+
+class _Cause(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    reason: str = ""
+    message: str = ""
+
+
+class _Details(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: str = ""
+    name: str = ""
+    causes: list[_Cause] | None = None
+
+
+class _Status(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: str = ""
+    status: str = ""
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+    details: _Details | None = None
+
+
+def words(body: bytes) -> str | None:
+    """The server's own words in a Status: an admission refusal verbatim, anything else its message; None without one.
+
+    Raises:
+        ValueError: it is not JSON of that shape.
+    """
+    status = _parsed(body)
+    if status is None:
+        return None
+    causes = [cause.message for cause in (status.details.causes if status.details else None) or () if cause.message]
+    said = status.message or "; ".join(causes) or status.reason
+    return said or None
+
+
+def guard_failed(error: BackendError) -> bool:
+    """Whether a refusal of a JSON Patch is one of its tests: code 422 and the generic words, nothing else."""
+    return error.status == 422 and GENERIC in error.reason
+
+
+def code_of(event: object) -> tuple[int, str]:
+    """(code, message) of the Status in a watch's ERROR event; (0, "") if it is something else."""
+    try:
+        status = _Status.model_validate(event)
+    except ValidationError:
+        return 0, ""
+    return status.code, status.message or status.reason
+
+
+def _parsed(body: bytes) -> _Status | None:
+    value = json.loads(body)
+    try:
+        status = _Status.model_validate(value)
+    except ValidationError:
+        return None
+    return status if status.kind == "Status" else None

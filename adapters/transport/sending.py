@@ -1,0 +1,65 @@
+"""One call under way: what it carries, how far it got, and whether it is worth sending again."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapters.contract import BackendError, ServerFailed, Throttled
+from adapters.transport.identity import NOBODY, Credentials
+
+ATTEMPTS = 4
+_FIRST_PAUSE_S = 0.25
+_TRANSIENT = (502, 503, 504)
+
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+@dataclass
+class Sending:
+    """How far a call got, told by httpcore's trace events; a stub transport tells nothing and counts as sent."""
+
+    verb: str
+    check: Callable[[], None] | None
+    sent: bool
+    status: int | None = None
+    shown: Credentials = NOBODY
+    """Who we said we are."""
+
+    async def trace(self, event: str, info: object) -> None:
+        if event.endswith("send_request_headers.started"):
+            if self.check is not None:
+                self.check()
+            self.sent = True
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request carries."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
+    content: bytes | None = None
+
+    @classmethod
+    def of_json(
+        cls, value: object, content_type: str = "application/json", headers: Mapping[str, str] | None = None
+    ) -> Body:
+        return cls(
+            {**(headers or {}), "content-type": content_type}, content=json.dumps(value, separators=(",", ":")).encode()
+        )
+
+
+def pause_s(error: BackendError, status: int | None, attempt: int) -> float | None:
+    """How long to wait before a read is sent again; None where it is not."""
+    if attempt + 1 >= ATTEMPTS or (isinstance(error, ServerFailed) and status not in _TRANSIENT):
+        return None
+    asked_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
+    jittered_s = _FIRST_PAUSE_S * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+    return jittered_s if asked_s is None else asked_s + jittered_s
+
+
+def pairs(params: Params) -> Sequence[tuple[str, str]]:
+    return list(params.items()) if isinstance(params, Mapping) else list(params)

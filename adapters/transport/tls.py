@@ -1,0 +1,106 @@
+"""TLS as one backend wants it: whom we trust, by which name we know it, with which certificate we show who we are."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import certifi
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A client certificate and its key, as PEM."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What differs from verified TLS against the system's certificates."""
+
+    ca: Path | None = None
+    """PEM bundle trusted beside the system's."""
+    only: bytes | None = None
+    """PEM bundle that is trusted instead of the system's (what a kubeconfig's CA means)."""
+    server_name: str | None = None
+    """The name in the server's certificate, where it is not the one we connect to."""
+    insecure: bool = False
+    """Nothing is verified."""
+
+
+class CannotUse(Exception):
+    """A bundle or a certificate that the TLS library does not take. One plain line."""
+
+
+def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLContext:
+    """A client context for `tls`.
+
+    Falls back to certifi's certificates where this Python knows no system store (a relocated build).
+
+    Raises:
+        CannotUse: a bundle or the certificate cannot be read, or the key does not belong to it.
+    """
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = tls.server_name
+    try:
+        _trust(context, tls)
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        raise CannotUse(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
+    if tls.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        try:
+            with _on_disk(certificate) as path:
+                context.load_cert_chain(path, password=_none_given)
+        except (OSError, ValueError):
+            raise CannotUse("the client certificate and its key cannot be used") from None
+    return context
+
+
+def _trust(context: ssl.SSLContext, tls: Tls) -> None:
+    if tls.only is not None:
+        context.load_verify_locations(cadata=tls.only.decode("ascii"))
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        paths = ssl.get_default_verify_paths()
+        if not (paths.cafile or paths.capath):
+            context.load_verify_locations(cafile=certifi.where())
+    if tls.ca is not None:
+        context.load_verify_locations(cafile=str(tls.ca))
+
+
+def _none_given() -> str:
+    """An encrypted key must not make OpenSSL ask on the terminal that the screen owns."""
+    return ""
+
+
+class _Context(ssl.SSLContext):
+    """A context that knows its server by a fixed name, through a proxy too, where httpcore offers no way to say it."""
+
+    server_name: str | None = None
+
+    def wrap_bio(self, *args: Any, **more: Any) -> ssl.SSLObject:
+        if self.server_name is not None:
+            more["server_hostname"] = self.server_name
+        return super().wrap_bio(*args, **more)
+
+
+@contextmanager
+def _on_disk(certificate: Certificate) -> Iterator[str]:
+    """The pair in a file of ours alone, gone when the block ends: the standard library reads it from nowhere else."""
+    descriptor, path = tempfile.mkstemp(prefix="warroom-", suffix=".pem")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(certificate.chain.rstrip() + b"\n" + certificate.key)
+        yield path
+    finally:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,199 @@
+"""The engine for counts: evidence from how the errors of a tick split between the arms.
+
+Given K errors in all, the canary's part is binomial with q = nc r / (nc r + nb), whatever the common error rate was
+(Przyborowski and Wilenski 1940), so drift and shared incidents cancel. For errors that are not rare the exact law is
+hypergeometric, whose likelihood ratio has a smaller mean (Hoeffding 1963): the evidence stays valid.
+
+Three mixtures: against "no worse" (key 1), against "no worse than the tolerance" (key 2), against "`worse_by` times or
+worse" (the way to a pass). Everything known only through the split (the errors' division) is used after everything that
+may depend on K alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+from console.judge.bursts import WITHOUT_HISTORY, Bursts
+from console.judge.mixture import Mixture
+from console.judge.onset import RATIOS, Onset
+from console.judge.value import Value
+
+PASS_RATIOS = (0.15, 0.3, 0.5, 0.65, 0.8)
+"""Suspected truths when "`worse_by` or worse" is on trial, in multiples of it."""
+ARM_NOISE = 0.15
+"""Healthy instances may differ this much (standard deviation over mean) from minute to minute."""
+GRID = tuple(2.0 ** (step / 6.0) for step in range(-24, 43))
+"""The ratios on which the interval is reckoned: 1/16 to 128."""
+_LOG_GRID = tuple(math.log(ratio) for ratio in GRID)
+_LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
+_LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
+_LN20 = math.log(20.0)
+
+
+class Split(Value):
+    """What the splits of a rollout have said so far. Immutable: `after` and `next_stage` return the next one."""
+
+    __slots__ = (
+        "better",
+        "bursts",
+        "curve",
+        "kb",
+        "kc",
+        "nb",
+        "nc",
+        "onset",
+        "ticks",
+        "tolerance",
+        "trivial",
+        "worse",
+        "worse_by"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tolerance: float,
+        worse_by: float,
+        worse: Mixture,
+        trivial: Mixture,
+        better: Mixture,
+        bursts: Bursts,
+        onset: Onset,
+        curve: tuple[float, ...] | None = None,
+        sums: tuple[int, float, float, float, float] = (0, 0.0, 0.0, 0.0, 0.0),
+    ) -> None:
+        self.tolerance = tolerance
+        self.worse_by = worse_by
+        self.worse = worse
+        """Key 1, over the whole rollout: evidence against "ratio <= 1"."""
+        self.trivial = trivial
+        """Key 2, over the whole rollout: evidence against "ratio <= tolerance"."""
+        self.better = better
+        """In this stage: evidence against "ratio >= worse_by"."""
+        self.bursts = bursts
+        self.onset = onset
+        self.curve = curve
+        """Tempered log likelihood over GRID of this stage; None before its first error."""
+        self.ticks, self.kc, self.nc, self.kb, self.nb = sums
+        """Of this stage."""
+
+    @classmethod
+    def begin(cls, tolerance: float = 1.25, worse_by: float = 2.0, phi: float = WITHOUT_HISTORY) -> Split:
+        """Nothing seen yet."""
+        return cls(
+            tolerance,
+            worse_by,
+            Mixture.of(len(RATIOS)),
+            Mixture.of(len(RATIOS)),
+            Mixture.of(len(PASS_RATIOS)),
+            Bursts(phi),
+            Onset.none(),
+        )
+
+    def next_stage(self) -> Split:
+        """At a new stage: fail evidence goes on, pass evidence and the interval begin anew."""
+        return Split(
+            self.tolerance,
+            self.worse_by,
+            self.worse.restarted(),
+            self.trivial.restarted(),
+            Mixture.of(len(PASS_RATIOS)),
+            self.bursts,
+            self.onset,
+        )
+
+    def discount(self, nc: float, nb: float, errors: float) -> float:
+        """What the evidence of a tick with this many errors in all is divided by."""
+        q = nc * self.tolerance / (nc * self.tolerance + nb) if nc > 0.0 else 0.0
+        by_noise = 1.0 + 6.0 * errors * q * ARM_NOISE * ARM_NOISE
+        return by_noise if by_noise > self.bursts.phi else self.bursts.phi
+
+    def after(self, at: float, kc: float, nc: float, kb: float, nb: float) -> Split:
+        """After a tick in which both arms said something.
+
+        Args:
+            at: the tick's start, unix seconds.
+            kc, nc: the canary's bad and total events; kb, nb: the baseline's. 0 <= k <= n, finite.
+        """
+        errors = kc + kb
+        sums = (self.ticks + 1, self.kc + kc, self.nc + nc, self.kb + kb, self.nb + nb)
+        if errors <= 0.0 or nc + nb <= 0.0:
+            still = self.onset.after([0.0] * len(RATIOS), at, kc, nc, kb, nb)
+            return self._with(
+                self.worse, self.trivial, self.better, self.bursts.after(kc, errors), still, self.curve, sums
+            )
+        f = self.discount(nc, nb, errors)
+        log = math.log
+        worse_logs, worse_seen = _logs(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
+        trivial_logs, trivial_seen = _logs(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
+        better_logs, better_seen = _logs(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
+        both = nc + nb
+        most = (
+            (kc * log(kc / nc * both) if kc > 0.0 and nc > 0.0 else 0.0)
+            + (kb * log(kb / nb * both) if kb > 0.0 and nb > 0.0 else 0.0)
+            - errors * log(errors)
+        )
+        temper = max(f, most / _LN20)
+        c, share_c, share_b = kc / temper, nc / both, nb / both
+        scale = errors / temper
+        news = [c * x - scale * log(share_c * r + share_b) for r, x in zip(GRID, _LOG_GRID, strict=True)]
+        curve = tuple(news) if self.curve is None else tuple([a + b for a, b in zip(self.curve, news, strict=True)])
+        return self._with(
+            self.worse.grown(worse_logs, worse_seen),
+            self.trivial.grown(trivial_logs, trivial_seen),
+            self.better.grown(better_logs, better_seen),
+            self.bursts.after(kc, errors),
+            self.onset.after(worse_logs, at, kc, nc, kb, nb),
+            curve,
+            sums,
+        )
+
+    def _with(
+        self,
+        worse: Mixture,
+        trivial: Mixture,
+        better: Mixture,
+        bursts: Bursts,
+        onset: Onset,
+        curve: tuple[float, ...] | None,
+        sums: tuple[int, float, float, float, float],
+    ) -> Split:
+        return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, onset, curve, sums)
+
+    def ratio(self) -> float | None:
+        """canary/baseline of this stage; infinite when only the canary has errors, None when neither has."""
+        if self.nc <= 0.0 or self.nb <= 0.0 or self.kc + self.kb <= 0.0:
+            return None
+        return (self.kc / self.nc) / (self.kb / self.nb) if self.kb > 0.0 else math.inf
+
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of this stage's ratio, valid however often it is looked at; display only.
+
+        All grid points whose tempered likelihood is within 20 of the grid's mean, one step outward. (0, inf) before the
+        first error; an end at the grid's edge is 0 or infinite.
+        """
+        if self.curve is None:
+            return 0.0, math.inf
+        top = max(self.curve)
+        mean = top + math.log(sum(math.exp(value - top) for value in self.curve) / len(self.curve))
+        inside = [index for index, value in enumerate(self.curve) if mean - value < _LN20]
+        low, high = inside[0] - 1, inside[-1] + 1
+        return (GRID[low] if low >= 0 else 0.0), (GRID[high] if high < len(GRID) else math.inf)
+
+
+def _logs(
+    ratios: tuple[float, ...],
+    log_ratios: tuple[float, ...],
+    r0: float,
+    kc: float,
+    nc: float,
+    errors: float,
+    nb: float,
+    f: float,
+) -> tuple[list[float], float]:
+    """(per suspicion the discounted log likelihood ratio against ratio r0, canary events expected under r0)."""
+    log = math.log
+    null = nc * r0
+    base = null + nb
+    share_c, share_b = null / base, nb / base
+    logs = [(kc * x - errors * log(share_c * g + share_b)) / f for g, x in zip(ratios, log_ratios, strict=True)]
+    return logs, errors * share_c

@@ -1,0 +1,88 @@
+"""Several metrics, one stage: evidence is averaged over the critical ones, so that many metrics cry wolf no oftener.
+
+The average of e-values is an e-value under any dependence (Vovk and Wang 2021). `info` metrics never act; those that
+stand out at a false discovery rate of 10 % are named (e-BH, Wang and Ramdas 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from console.judge.latch import CONVICT
+from console.judge.track import Track, Word
+from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
+from console.plan.nouns import Metric, Role
+
+_FDR = 0.1
+
+
+def stage_verdict(
+    metrics: Sequence[Metric],
+    verdicts: Mapping[str, Verdict],
+    tracks: Mapping[str, Track | None],
+    *,
+    mismatch: float | None,
+    over: bool,
+) -> StageVerdict:
+    """The stage's word; first match wins.
+
+    Args:
+        mismatch: the canary's observed share where it is not what it was given (`traffic.mismatch`).
+        over: the stage's time is over.
+    """
+    critical = [metric for metric in metrics if metric.role is Role.CRITICAL]
+    evidence = [_evidence(tracks.get(metric.name)) for metric in critical]
+    mean = sum(evidence) / len(evidence) if evidence else 1.0
+    flagged = _flagged([metric for metric in metrics if metric.role is Role.INFO], tracks)
+
+    def say(word: StageWord, reason: str, metric: str | None = None) -> StageVerdict:
+        return StageVerdict(word, reason, mean, metric, mismatch, flagged)
+
+    if (failed := _failed(metrics, verdicts, tracks, mean)) is not None:
+        return say(StageWord.FAIL, f"{failed}: {verdicts[failed].reason}", failed)
+    for metric in critical:
+        if verdicts[metric.name].state in (VerdictState.NO_DATA, VerdictState.STALE):
+            return say(StageWord.HOLD, f"{metric.name}: {verdicts[metric.name].reason}", metric.name)
+    if mismatch is not None:
+        return say(StageWord.HOLD, f"TRAFFIC MISMATCH: the canary gets {mismatch * 100:.2g} % of the requests")
+    for metric in critical:
+        if verdicts[metric.name].detail == Word.WARN:
+            return say(StageWord.WARN, f"{metric.name}: {verdicts[metric.name].reason}", metric.name)
+    open_ = [metric.name for metric in critical if verdicts[metric.name].state is not VerdictState.PASS]
+    if critical and not open_:
+        return say(StageWord.PASS, "every critical metric passes")
+    if not critical:
+        return say(StageWord.WATCHING, "no metric is critical")
+    reason = f"{open_[0]}: {verdicts[open_[0]].reason}"
+    return say(StageWord.INCONCLUSIVE if over else StageWord.WATCHING, reason, open_[0])
+
+
+def _evidence(track: Track | None) -> float:
+    if track is None or not track.standing.can_fail:
+        return 1.0
+    return max(track.standing.worse, track.latch.peak if track.latch.by == "worse" else 0.0)
+
+
+def _failed(
+    metrics: Sequence[Metric], verdicts: Mapping[str, Verdict], tracks: Mapping[str, Track | None], mean: float
+) -> str | None:
+    """The metric that fails the stage: a ceiling, a guard, or the top critical one when the average convicts."""
+    failing = [metric for metric in metrics if verdicts[metric.name].state is VerdictState.FAIL]
+    for metric in failing:
+        track = tracks.get(metric.name)
+        by_limit = track is not None and track.latch.by == "limit"
+        if metric.role is not Role.INFO and (by_limit or metric.role is Role.GUARD):
+            return metric.name
+    critical = [metric.name for metric in failing if metric.role is Role.CRITICAL]
+    if not critical or mean < CONVICT:
+        return None
+    return max(critical, key=lambda name: _evidence(tracks.get(name)))
+
+
+def _flagged(info: Sequence[Metric], tracks: Mapping[str, Track | None]) -> tuple[str, ...]:
+    ranked = sorted(((_evidence(tracks.get(metric.name)), metric.name) for metric in info), reverse=True)
+    many = 0
+    for place, (evidence, _) in enumerate(ranked, start=1):
+        if evidence >= len(ranked) / (_FDR * place):
+            many = place
+    return tuple(name for _, name in ranked[:many])

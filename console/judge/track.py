@@ -1,0 +1,188 @@
+"""One metric's judgement as it grows tick by tick: the shape's evidence, the latch, the stage it counts for.
+
+A track is a pure function of the finalised ticks it was given and of where the stages began, so streaming, batch, a
+replay after a crash and a second console agree bit for bit. Immutable: `after` and `overridden` return the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from adapters.contract import Buckets, Counts, Gauge, Reading, Shape
+from console.judge.counts import CountsTrack
+from console.judge.gauges import GaugeTrack
+from console.judge.latch import READY, Latch
+from console.judge.latency import LatencyTrack
+from console.judge.standing import Standing
+from console.judge.terms import Terms, clean
+from console.judge.value import Value
+
+WARM_TICKS = 6
+PASS_TICKS = 12
+WARM_EVENTS = 3.0
+"""Canary events that a `pass_below` times worse canary would have shown by now, below which nothing can be said."""
+
+
+class Word(StrEnum):
+    """A metric's own state, by evidence alone; the first that fits holds."""
+
+    FAIL = "FAIL"
+    WARN = "WARN"
+    WARMING_UP = "WARMING UP"
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    WATCHING = "WATCHING"
+
+
+Shaped = CountsTrack | LatencyTrack | GaugeTrack
+
+
+class Track(Value):
+    """Everything judged of one metric so far."""
+
+    __slots__ = (
+        "alone",
+        "dirty",
+        "judged_to",
+        "latch",
+        "paired_at",
+        "shaped",
+        "stage",
+        "standing",
+        "terms",
+        "ticks",
+        "total",
+    )
+
+    def __init__(
+        self,
+        terms: Terms,
+        shaped: Shaped,
+        stage: int,
+        *,
+        latch: Latch | None = None,
+        standing: Standing | None = None,
+        ticks: int = 0,
+        total: int = 0,
+        dirty: int = 0,
+        judged_to: float = 0.0,
+        paired_at: float | None = None,
+        alone: bool = False,
+    ) -> None:
+        self.terms = terms
+        self.shaped = shaped
+        self.stage = stage
+        """The stage of the last tick, by number of stages reached."""
+        self.latch = latch or Latch()
+        self.standing = standing or shaped.standing(alone=alone)
+        self.ticks = ticks
+        """Ticks of this stage that counted."""
+        self.total = total
+        """Ticks of the rollout that counted."""
+        self.dirty = dirty
+        """Samples that could not be judged (not finite, negative, more bad than total)."""
+        self.judged_to = judged_to
+        """Start of the last tick looked at, unix seconds."""
+        self.paired_at = paired_at
+        """Start of the last tick that counted."""
+        self.alone = alone
+        """The last tick had no baseline to compare with, by configuration."""
+
+    @classmethod
+    def begin(cls, terms: Terms, history: Sequence[Reading], stage: int) -> Track:
+        """Nothing judged yet. `history`: the ticks before the stage, oldest first; only the baseline's side is read."""
+        baseline = [reading.baseline for reading in history if clean(reading.baseline)]
+        shaped: Shaped
+        if terms.shape is Shape.GAUGE:
+            shaped = GaugeTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Gauge)])
+        elif terms.shape is Shape.HISTOGRAM:
+            shaped = LatencyTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Buckets)])
+        else:
+            shaped = CountsTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Counts)])
+        return cls(terms, shaped, stage)
+
+    def after(self, reading: Reading, stage: int, *, alone: bool = False) -> Track:
+        """After one finalised tick, which must be later than all before it.
+
+        Args:
+            stage: the number of stages reached when the tick began.
+            alone: there is no baseline to compare with: the canary has all traffic, or the metric has none.
+        """
+        at = reading.at.timestamp()
+        shaped, latch, ticks, standing = self.shaped, self.latch, self.ticks, self.standing
+        if stage != self.stage:
+            shaped = shaped.next_stage()
+            latch, ticks = latch.let_go(max(standing.worse, standing.limit)), 0
+            standing = shaped.standing(alone=alone)
+        dirty = self.dirty + (not clean(reading.canary)) + (not clean(reading.baseline))
+        counted = shaped.after(reading, alone=alone) if dirty == self.dirty else None
+        total, paired_at = self.total, self.paired_at
+        if counted is not None:
+            shaped, ticks, total, paired_at = counted, ticks + 1, total + 1, at
+            standing = shaped.standing(alone=alone)
+            latch = latch.after(
+                at,
+                worse=standing.worse if standing.can_fail else 0.0,
+                trivial=standing.trivial,
+                limit=standing.limit,
+                clearly=clearly(standing, self.terms),
+                above=standing.ratio is not None and standing.ratio >= self.terms.tolerance,
+            )
+            if not standing.can_fail:
+                latch = Latch(latch.failed_at, latch.by, latch.peak, latch.acknowledged, _warned(latch, standing))
+        return Track(
+            self.terms,
+            shaped,
+            stage,
+            latch=latch,
+            standing=standing,
+            ticks=ticks,
+            total=total,
+            dirty=dirty,
+            judged_to=at,
+            paired_at=paired_at,
+            alone=alone,
+        )
+
+    def overridden(self, evidence: float) -> Track:
+        """After a recorded override of this metric, at which this much evidence stood on the card."""
+        return Track(
+            self.terms,
+            self.shaped,
+            self.stage,
+            latch=self.latch.let_go(evidence),
+            standing=self.standing,
+            ticks=self.ticks,
+            total=self.total,
+            dirty=self.dirty,
+            judged_to=self.judged_to,
+            paired_at=self.paired_at,
+            alone=self.alone,
+        )
+
+    def word(self) -> Word:
+        """The state by evidence alone, first match wins."""
+        standing = self.standing
+        if self.latch.failed_at is not None:
+            return Word.FAIL
+        if self.latch.warned:
+            return Word.WARN
+        if self.ticks < WARM_TICKS:
+            return Word.WARMING_UP
+        ready = standing.ready >= READY
+        if standing.expected is not None and standing.expected < WARM_EVENTS and not ready:
+            return Word.WARMING_UP
+        return Word.PASS if ready and standing.fits and self.ticks >= PASS_TICKS else Word.WATCHING
+
+
+def clearly(standing: Standing, terms: Terms) -> bool:
+    """Whether the excess since the regression's likeliest beginning is large enough to matter in absolute terms.
+
+    A point estimate on purpose: that the canary is worse, and not just trivially, the two keys have shown
+    already; a third piece of evidence would delay real finds near the border without protecting anybody.
+    """
+    return terms.min_excess <= 0.0 or standing.excess is None or standing.excess >= terms.min_excess
+
+
+def _warned(latch: Latch, standing: Standing) -> bool:
+    return standing.worse >= 10.0 or latch.warned

@@ -1,0 +1,55 @@
+"""A verdict in one line for a tired engineer: what, how sure, since when, what would change it."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+
+def times(ratio: float | None) -> str:
+    """A ratio: `3.1x`."""
+    if ratio is None:
+        return "?"
+    return "only the canary" if math.isinf(ratio) else f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
+
+
+def span(low: float, high: float) -> str:
+    """An interval: `2.2-4.5`."""
+    ends = [f"{end:.0f}" if end >= 10 else f"{end:.2g}" for end in (low, high) if not math.isinf(end)]
+    return "-".join([*ends, "inf"][:2])
+
+
+def odds(evidence: float) -> str:
+    """Evidence: `340:1`; beyond a million the number says nothing more."""
+    if evidence >= 1e6:
+        return ">1e6:1"
+    return f"{evidence:.0f}:1" if evidence >= 10 else f"{evidence:.1f}:1"
+
+
+def share(value: float) -> str:
+    """A share of events: `0.05 %`."""
+    percent = value * 100
+    return f"{percent:.2g} %" if percent < 10 else f"{percent:.3g} %"
+
+
+def wait(seconds: float) -> str:
+    """A time to wait, rounded: `~40 s`, `~7 min`, `~3 h`; for ever in words."""
+    if math.isinf(seconds):
+        return "longer than a month"
+    if seconds < 90:
+        return f"~{max(10, math.ceil(seconds / 10) * 10)} s"
+    if seconds < 90 * 60:
+        return f"~{math.ceil(seconds / 60)} min"
+    return f"~{math.ceil(seconds / 3600)} h" if seconds < 48 * 3600 else f"~{math.ceil(seconds / 86400)} days"
+
+
+def clock(at: float) -> str:
+    """A moment in UTC: `03:12Z`."""
+    return f"{datetime.fromtimestamp(at, UTC):%H:%MZ}"
+
+
+def per_second(rate: float) -> str:
+    """A rate: `5 req/s`, `20 req/min`."""
+    if rate >= 10:
+        return f"{rate:,.0f} req/s"
+    return f"{rate:.2g} req/s" if rate >= 0.5 else f"{rate * 60:.2g} req/min"

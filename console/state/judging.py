@@ -1,0 +1,117 @@
+"""Which ticks are final, which stage a tick counts for, and how far each metric's track has come. Pure.
+
+A tick is final once the newest sample of its metric is two scrapes older than the tick's end, by the samples' own
+times: whoever folds the same samples judges the same ticks in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from adapters.contract import Buckets, Kind, Reading, Shape
+from console.judge.latency import LatencyTrack, edges, slower
+from console.judge.terms import Terms
+from console.judge.track import Track
+from console.judge.verdict import VerdictState
+from console.state.values import Boundary, MetricState, State
+
+if TYPE_CHECKING:
+    from console.events.kinds import DecisionTaken
+
+SETTLES = 2
+"""Scrapes after which a tick is not expected to change any more."""
+
+
+def standing_from(state: State, at: datetime) -> State:
+    """The state of a rollout that stands where `reached` says from `at` on."""
+    if state.reached is None:
+        return replace(state, stage_since=at)
+    boundary = Boundary(at, state.reached, state.exposing, _given(state))
+    return replace(state, stage_since=at, boundaries=(*state.boundaries, boundary))
+
+
+def _given(state: State) -> float | None:
+    """The canary's configured share where every deploy target reads the same; None otherwise."""
+    deploys = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
+    shares = {entry.reading.percent if entry.reading is not None else None for entry in deploys}
+    return shares.pop() if len(shares) == 1 else None
+
+
+def no_baseline(entry: MetricState) -> bool:
+    """Whether the metric has no baseline at all, so that only the canary's own ceiling can speak."""
+    return entry.metric.query.arms is None and entry.baseline_at is None
+
+
+def final_to(entry: MetricState) -> float | None:
+    """Start of the newest tick that is final, unix seconds; None before there is one."""
+    newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
+    if newest is None:
+        return None
+    return newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
+
+
+def judged(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
+    """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
+    last = final_to(entry)
+    if last is None or not any(boundary.exposing for boundary in boundaries):
+        return entry
+    done = entry.track.judged_to if entry.track is not None else 0.0
+    ledger = entry.ledger
+    first = len(ledger)
+    while first > 0 and ledger[first - 1].at.timestamp() > done:
+        first -= 1
+    track = entry.track
+    for place in range(first, len(ledger)):
+        reading = ledger[place]
+        if reading.at.timestamp() > last:
+            break
+        boundary = _boundary(boundaries, reading.at)
+        if boundary is None or not boundary.exposing:
+            continue
+        if (reading.at - boundary.at).total_seconds() < entry.metric.warmup_s:
+            continue
+        if track is None:
+            before = [tick for tick in ledger[:place] if tick.at < boundary.at]
+            track = Track.begin(Terms.of(entry.metric), before, boundary.reached)
+        lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
+        track = track.after(reading, boundary.reached, alone=lonely)
+    return entry if track is entry.track else replace(entry, track=track)
+
+
+def plotted(entry: MetricState) -> Sequence[Reading]:
+    """The ledger as it is drawn: a histogram as the share of requests slower than the edge that tells most."""
+    if entry.metric.query.shape is not Shape.HISTOGRAM:
+        return entry.ledger
+    shaped = entry.track.shaped if entry.track is not None else None
+    telling = shaped.telling if isinstance(shaped, LatencyTrack) else None
+    edge = telling[0] if telling is not None else next(iter(edges(_baseline(entry.ledger))), None)
+    return () if edge is None else [_slow(tick, edge) for tick in entry.ledger]
+
+
+def _baseline(ledger: Sequence[Reading]) -> list[Buckets]:
+    return [tick.baseline for tick in ledger if isinstance(tick.baseline, Buckets)]
+
+
+def _slow(tick: Reading, edge: float) -> Reading:
+    arms = [slower(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)]
+    return Reading(tick.at, arms[0], arms[1])
+
+
+def _boundary(boundaries: tuple[Boundary, ...], at: datetime) -> Boundary | None:
+    """Where the rollout stood at `at`; None before it was opened."""
+    return next((boundary for boundary in reversed(boundaries) if boundary.at <= at), None)
+
+
+def overridden(state: State, event: DecisionTaken) -> State:
+    """The state after a decision that overrode what its card showed: a FAIL on it is let go."""
+    metrics = dict(state.metrics)
+    for shown in event.card.metrics:
+        entry = metrics.get(shown.metric)
+        if entry is None or entry.track is None or shown.verdict != VerdictState.FAIL:
+            continue
+        evidence = shown.evidence if shown.evidence is not None else entry.track.standing.worse
+        metrics[shown.metric] = replace(entry, track=entry.track.overridden(evidence))
+    return replace(state, metrics=metrics)
