@@ -54,9 +54,8 @@ def _rolled_back(state: State) -> Said | None:
         return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"
     if open_ := [look for look in looks if look.back is None]:
         more = f" (+{len(open_) - 1} more)" if len(open_) > 1 else ""
-        return (
-            "warn" if skipped else "calm"
-        ), f"{lead}; whether {open_[0].metric}{more} is back is not told yet: {open_[0].why}"
+        told = f"whether {open_[0].metric}{more} is back is not told yet: {open_[0].why}"
+        return "warn" if skipped else "calm", f"{lead}; {told}"
     reads = " and every metric as before" if looks else ""
     if skipped:
         return "warn", f"{lead}; c closes by an override"
