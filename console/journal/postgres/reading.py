@@ -9,6 +9,7 @@ from console.events.evidence import Actor
 from console.events.kinds import decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
+from console.journal.defuse import defused
 from console.journal.postgres.connection import Connection
 from console.journal.presence import ACTOR
 
@@ -37,7 +38,7 @@ def tail(connection: Connection, rollout: str, after: int) -> list[Entry]:
         rollout,
         after,
     )
-    return [Entry(seq, decode(kind, body)) for seq, kind, body in rows]
+    return [Entry(seq, decode(kind, defused(body))) for seq, kind, body in rows]
 
 
 def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry]:
@@ -47,7 +48,7 @@ def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry
         rollout,
         after,
     )
-    return [Entry(seq, decode("source_read", body), number) for number, seq, body in rows]
+    return [Entry(seq, decode("source_read", defused(body)), number) for number, seq, body in rows]
 
 
 def history(connection: Connection, rollout: str) -> list[Entry]:
@@ -62,7 +63,9 @@ def history(connection: Connection, rollout: str) -> list[Entry]:
         rollout,
         rollout,
     )
-    return [Entry(seq, decode(kind, body), number if sample else None) for seq, sample, number, kind, body in rows]
+    return [
+        Entry(seq, decode(kind, defused(body)), number if sample else None) for seq, sample, number, kind, body in rows
+    ]
 
 
 def last(connection: Connection, rollout: str) -> tuple[int, str | None]:
