@@ -9,7 +9,7 @@ from console.events.evidence import Actor
 from console.events.kinds import decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
-from console.journal.defuse import defused
+from console.journal.defuse import defused, harmless
 from console.journal.postgres.connection import Connection
 from console.journal.presence import ACTOR
 
@@ -128,7 +128,7 @@ def runs(connection: Connection) -> list[Run]:
         """,
     )
     return [
-        Run(rollout, datetime.fromisoformat(at), who, closed_, decisions)
+        Run(harmless(rollout), datetime.fromisoformat(at), harmless(who), closed_, decisions)
         for rollout, at, who, closed_, decisions in rows
     ]
 
@@ -140,7 +140,7 @@ def decisions(connection: Connection, rollout: str | None) -> list[Decided]:
         rows = _all(connection, f"{question} ORDER BY at, seq")
     else:
         rows = _all(connection, f"{question} WHERE rollout = %s ORDER BY at, seq", rollout)
-    return [Decided(*row) for row in rows]
+    return [Decided(*map(harmless, row)) for row in rows]
 
 
 def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:
