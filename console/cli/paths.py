@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.journal.place import FilePlace, Place
+from console.journal.place import FilePlace, Place, ServerPlace, place
 
 if TYPE_CHECKING:
     from console.journal.contract import Broken, Journal
@@ -21,27 +20,30 @@ def journal_place(given: str | None) -> Place:
     """
     if given is not None and not given.strip():
         raise ValueError("--journal is empty: give a path, or leave it out")
-    chosen = given or os.environ.get("WARROOM_JOURNAL")
-    if chosen:
-        if "://" in chosen:
+    if given is not None:
+        found = place(given)
+        if isinstance(found, ServerPlace) and found.url.secrets:
             raise ValueError(
-                f"journal {chosen.split('://', 1)[0]}://: only a SQLite file can be a journal; give a path"
+                f"journal {found}: a password on the command line is in everybody's process list: put it into "
+                "~/.pgpass, or the whole URL into $WARROOM_JOURNAL"
             )
-        return FilePlace(Path(chosen).expanduser().absolute())
+        return found
+    if chosen := os.environ.get("WARROOM_JOURNAL"):
+        return place(chosen)
     from platformdirs import user_state_path
 
     return FilePlace(user_state_path("warroom") / "journal.db")
 
 
-def open_anyhow(place: Place) -> Journal:
-    """The journal at `place`, to be read if it cannot be written, or a stand-in if it cannot be read either."""
+def open_anyhow(where: Place) -> Journal:
+    """The journal at `where`, to be read if it cannot be written, or a stand-in if it cannot be read either."""
     from console.journal.absent import open_or_absent
 
-    return open_or_absent(place.open, place.open_to_read)
+    return open_or_absent(where.open, where.open_to_read)
 
 
-def open_to_read(place: Place) -> Journal:
-    """The journal at `place` for a command that only looks: one that may not be written is read all the same.
+def open_to_read(where: Place) -> Journal:
+    """The journal at `where` for a command that only looks: one that may not be written is read all the same.
 
     Raises:
         Broken: it cannot be read either.
@@ -49,9 +51,9 @@ def open_to_read(place: Place) -> Journal:
     from console.journal.contract import Broken
 
     try:
-        return place.open()
+        return where.open()
     except Broken:
-        return place.open_to_read()
+        return where.open_to_read()
 
 
 def stand_in(error: Broken) -> Journal:

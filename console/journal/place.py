@@ -5,12 +5,17 @@ A place may be printed: the password of a URL never is.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from adapters.foreign import clean
+
 if TYPE_CHECKING:
     from console.journal.contract import Journal
+    from console.journal.postgres.url import Url
 
 
 class Place(Protocol):
@@ -55,3 +60,77 @@ class FilePlace:
         from console.journal.sqlite import SqliteJournal
 
         return SqliteJournal(self.path, read_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """A PostgreSQL database."""
+
+    url: Url
+
+    def __str__(self) -> str:
+        return str(self.url)
+
+    @property
+    def state_dir(self) -> Path:
+        from platformdirs import user_state_path
+
+        return user_state_path("warroom")
+
+    def exists(self) -> bool:
+        return True  # it is never made by opening it: a database without a journal says so
+
+    def open(self) -> Journal:
+        with _needing_psycopg():
+            from console.journal.postgres.journal import PostgresJournal
+        return PostgresJournal(self.url)
+
+    def open_to_read(self) -> Journal:
+        with _needing_psycopg():
+            from console.journal.postgres.journal import PostgresJournal
+        return PostgresJournal(self.url, read_only=True)
+
+    def make(self, role: str | None) -> int:
+        """Make or update the journal, and give `role` its rights; how many migrations that took. Raises Broken."""
+        with _needing_psycopg():
+            from console.journal.postgres.journal import make
+        return make(self.url, role)
+
+    def durable(self) -> bool:
+        """Whether the server writes to disk what it says it wrote. Raises Broken."""
+        with _needing_psycopg():
+            from console.journal.postgres.journal import durable
+        return durable(self.url)
+
+
+@contextlib.contextmanager
+def _needing_psycopg() -> Iterator[None]:
+    """What imports the driver. Raises Broken where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        from console.journal.contract import Broken
+
+        reason = f"a PostgreSQL journal needs psycopg ({clean(error)})"
+        raise Broken(f"{reason}: pip install 'rollout-warroom[postgres]'") from None
+
+
+def place(given: str) -> Place:
+    """The place that a path or a URL names.
+
+    Raises:
+        ValueError: a URL of something else than PostgreSQL, or one that cannot be understood. One line, no secret.
+    """
+    scheme, separator, _ = given.partition("://")
+    if not separator:
+        return FilePlace(Path(given).expanduser().absolute())
+    from console.journal.postgres.url import SCHEMES, Url
+
+    if scheme not in SCHEMES:
+        raise ValueError(f"journal {clean(scheme, 20)}://: a journal is a path or a postgresql:// URL")
+    url = Url(given)
+    try:
+        str(url)
+    except ValueError:
+        raise ValueError("journal: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
+    return ServerPlace(url)

@@ -10,11 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import pwd
 import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +20,7 @@ import httpx
 import platformdirs
 import pytest
 
+from tests.live.backends_postgres import postgres
 from tests.live.servers import free_port, process, wait_ready
 
 ADMIN_TOKEN = "*:*.warroom-admin-secret"
@@ -106,7 +103,7 @@ def unleash(folder: Path) -> Iterator[LiveUnleash]:
     """An Unleash with its own PostgreSQL; logs go to `folder`. Skips where node, Unleash or PostgreSQL is missing."""
     node, server, port, log = _node(), _server(), free_port(), folder / "unleash.log"
     with postgres(folder) as database:
-        environment = {**_ENVIRONMENT, "DATABASE_URL": database, "HTTP_PORT": str(port)}
+        environment = {**_ENVIRONMENT, "DATABASE_URL": database.url(), "HTTP_PORT": str(port)}
         with process([node, str(server)], log, **environment) as running:
             url = f"http://127.0.0.1:{port}"
             wait_ready(f"{url}/health", running, log, within_s=60)
@@ -114,63 +111,10 @@ def unleash(folder: Path) -> Iterator[LiveUnleash]:
                 yield LiveUnleash(url, admin)
 
 
-@contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A throw-away PostgreSQL; yields a connection URL of its empty database."""
-    programs, port, log = _postgres_programs(), free_port(), folder / "postgres.log"
-    with tempfile.TemporaryDirectory(prefix="warroom-postgres-") as data:
-        as_owner = _give_away(Path(data))
-        made = [
-            str(programs / "initdb"),
-            "-D",
-            f"{data}/db",
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--no-sync",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run([*as_owner, *made], check=True, capture_output=True, timeout=60, cwd="/")
-        options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "shared_buffers=32MB"]
-        command = [*as_owner, str(programs / "postgres"), "-D", f"{data}/db", "-p", str(port)]
-        with process([*command, *(part for option in options for part in ("-c", option))], log):
-            _wait_for_database(programs, port, log)
-            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
-
-
-def _give_away(data: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: then `data` goes to its own user, and the prefix runs programs as it."""
-    if os.geteuid() != 0:
-        return []
-    try:
-        owner = pwd.getpwnam("postgres")
-    except KeyError:
-        _missing("a user to run PostgreSQL as")
-    os.chown(data, owner.pw_uid, owner.pw_gid)
-    return ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"]
-
-
-def _wait_for_database(programs: Path, port: int, log: Path) -> None:
-    probe = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-    until = time.monotonic() + 20
-    while subprocess.run(probe, check=False, timeout=10).returncode != 0:
-        if time.monotonic() > until:
-            pytest.fail(f"PostgreSQL is not ready:\n{log.read_text(errors='replace')[-2000:]}")
-        time.sleep(0.05)
-
-
 def _missing(what: str) -> NoReturn:
     if os.environ.get("WARROOM_LIVE") == "1":
         pytest.fail(f"{what} is not installed, and WARROOM_LIVE=1 asks for the live tests")
     pytest.skip(f"{what} is not installed (WARROOM_LIVE=1 makes this a failure)")
-
-
-def _postgres_programs() -> Path:
-    on_path = shutil.which("postgres")
-    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    found = [Path(on_path).resolve()] if on_path else packaged
-    return found[-1].parent if found else _missing("PostgreSQL")
 
 
 def _node() -> str:

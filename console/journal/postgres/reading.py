@@ -1,0 +1,191 @@
+"""What is read back from a PostgreSQL journal: queries over a connection, each along an index."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from console.events.evidence import Actor
+from console.events.kinds import decode
+from console.journal.chain import PAGE, Row
+from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
+from console.journal.defuse import defused, harmless
+from console.journal.postgres.connection import Connection
+from console.journal.presence import ACTOR
+
+_COLUMNS = "position, rollout, seq, event_id, kind, v, at, who, move, login, body, prev, hash, head"
+_LOWEST = -(2**63)
+
+
+def _all(connection: Connection, question: str, *values: object) -> list[Any]:
+    return connection.execute(question, values).fetchall()
+
+
+def _one(connection: Connection, question: str, *values: object) -> Any:
+    return connection.execute(question, values).fetchone()
+
+
+def seq_of(connection: Connection, event_id: str) -> int | None:
+    """The seq of an event that is there."""
+    row = _one(connection, "SELECT seq FROM warroom.events WHERE event_id = %s", event_id)
+    return None if row is None else int(row[0])
+
+
+def tail(connection: Connection, rollout: str, after: int) -> list[Entry]:
+    rows = _all(
+        connection,
+        "SELECT seq, kind, body FROM warroom.events WHERE rollout = %s AND seq > %s ORDER BY seq",
+        rollout,
+        after,
+    )
+    return [Entry(seq, decode(kind, defused(body))) for seq, kind, body in rows]
+
+
+def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry]:
+    rows = _all(
+        connection,
+        "SELECT id, after_seq, body FROM warroom.samples WHERE rollout = %s AND id > %s ORDER BY id",
+        rollout,
+        after,
+    )
+    return [Entry(seq, decode("source_read", defused(body)), number) for number, seq, body in rows]
+
+
+def history(connection: Connection, rollout: str) -> list[Entry]:
+    rows = _all(
+        connection,
+        """
+        SELECT seq, 0 AS sample, seq AS number, kind, body FROM warroom.events WHERE rollout = %s
+        UNION ALL
+        SELECT after_seq, 1, id, 'source_read', body FROM warroom.samples WHERE rollout = %s
+        ORDER BY 1, 2, 3
+        """,
+        rollout,
+        rollout,
+    )
+    return [
+        Entry(seq, decode(kind, defused(body)), number if sample else None) for seq, sample, number, kind, body in rows
+    ]
+
+
+def last(connection: Connection, rollout: str) -> tuple[int, str | None]:
+    """Seq and hash of a rollout's last event; (0, None) before its first."""
+    row = _one(connection, "SELECT seq, hash FROM warroom.events WHERE rollout = %s ORDER BY seq DESC LIMIT 1", rollout)
+    return (0, None) if row is None else (row[0], row[1])
+
+
+def head(connection: Connection) -> tuple[int, str | None]:
+    """Position and head of the journal's last event; (0, None) before the first."""
+    row = _one(connection, "SELECT position, head FROM warroom.events ORDER BY position DESC LIMIT 1")
+    return (0, None) if row is None else (row[0], row[1])
+
+
+def closed(connection: Connection, rollout: str) -> bool:
+    question = "SELECT 1 FROM warroom.events WHERE rollout = %s AND kind = 'rollout_closed' LIMIT 1"
+    return _one(connection, question, rollout) is not None
+
+
+def moved(connection: Connection, rollout: str, move: int) -> bool:
+    return _one(connection, "SELECT 1 FROM warroom.events WHERE rollout = %s AND move = %s", rollout, move) is not None
+
+
+def fence(connection: Connection, rollout: str) -> int:
+    """The present fence of a rollout's lease; 0 before the first."""
+    row = _one(connection, "SELECT fence FROM warroom.leases WHERE rollout = %s", rollout)
+    return 0 if row is None else int(row[0])
+
+
+def last_run(connection: Connection, plan: str) -> int:
+    """The number of a plan's last run; 0 before the first."""
+    rows = _all(  # "0" comes after "/", by bytes: a range of the index, not a scan of every rollout
+        connection,
+        "SELECT rollout FROM warroom.events WHERE kind = 'rollout_opened' AND rollout > %s AND rollout < %s",
+        f"{plan}/",
+        f"{plan}0",
+    )
+    return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows), default=0)
+
+
+def open_run(connection: Connection, plan: str) -> str | None:
+    number = last_run(connection, plan)
+    rollout = f"{plan}/{number}"
+    return None if number == 0 or closed(connection, rollout) else rollout
+
+
+def samples_of(connection: Connection, rollout: str) -> int:
+    """How many samples a rollout has."""
+    return int(_one(connection, "SELECT count(*) FROM warroom.samples WHERE rollout = %s", rollout)[0])
+
+
+def runs(connection: Connection) -> list[Run]:
+    rows = _all(
+        connection,
+        """
+        SELECT o.rollout, o.at, coalesce(o.who, ''),
+               EXISTS (SELECT 1 FROM warroom.events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
+               (SELECT count(*) FROM warroom.events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
+        FROM warroom.events o WHERE o.kind = 'rollout_opened' ORDER BY o.position DESC
+        """,
+    )
+    return [
+        Run(harmless(rollout), datetime.fromisoformat(at), harmless(who), closed_, decisions)
+        for rollout, at, who, closed_, decisions in rows
+    ]
+
+
+def decisions(connection: Connection, rollout: str | None) -> list[Decided]:
+    columns = "rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome, id"
+    question = f"SELECT {columns} FROM warroom.decisions"  # noqa: S608 - constants
+    if rollout is None:
+        rows = _all(connection, f"{question} ORDER BY at, seq")
+    else:
+        rows = _all(connection, f"{question} WHERE rollout = %s ORDER BY at, seq", rollout)
+    return [Decided(*map(harmless, row)) for row in rows]
+
+
+def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:
+    """A page of stored rows: of the journal by position, of one rollout by seq."""
+    start = _LOWEST if after is None else after
+    question = f"SELECT {_COLUMNS} FROM warroom.events WHERE"  # noqa: S608 - constants
+    if rollout is None:
+        found = _all(connection, f"{question} position > %s ORDER BY position LIMIT {PAGE}", start)
+    else:
+        found = _all(connection, f"{question} rollout = %s AND seq > %s ORDER BY seq LIMIT {PAGE}", rollout, start)
+    return [Row(*row) for row in found]
+
+
+def present(connection: Connection, rollout: str, within_s: float) -> list[Presence]:
+    rows = _all(
+        connection,
+        """
+        SELECT session, actor, role, since, login, age FROM (
+            SELECT *, extract(epoch FROM clock_timestamp() - seen)::float8 AS age FROM warroom.presence
+            WHERE rollout = %s
+        ) AS p WHERE age <= %s ORDER BY since, session
+        """,
+        rollout,
+        within_s,
+    )
+    return [
+        Presence(session, _actor(actor), Role(role), datetime.fromisoformat(since), max(0.0, age), login)
+        for session, actor, role, since, login, age in rows
+    ]
+
+
+def _actor(text: str) -> Actor:
+    return ACTOR.validate_json(text)
+
+
+def approvals(connection: Connection, rollout: str) -> list[Approved]:
+    rows = _all(
+        connection, "SELECT move, card, at, text, login FROM warroom.approvals WHERE rollout = %s ORDER BY id", rollout
+    )
+    return [
+        Approved(Approval(move, card, datetime.fromisoformat(at), text), identity(login), login)
+        for move, card, at, text, login in rows
+    ]
+
+
+def identity(login: str) -> str:
+    """How an approval by a role is signed."""
+    return f"login:{login}"

@@ -1,0 +1,116 @@
+"""What is written into a PostgreSQL journal, each in one transaction that holds the lock under which it looks.
+
+The lock is advisory and makes the order calm; what really decides are the unique keys, which nobody gets around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.events.kinds import DecisionTaken, Event, SourceRead, encode
+from console.journal.chain import GENESIS, chained
+from console.journal.contract import Fenced, Lease, Raced
+from console.journal.postgres import reading
+from console.journal.postgres.connection import Connection
+from console.journal.postgres.schema import LOCK
+
+
+def event(connection: Connection, rollout: str, event: Event, fence: int | None, login: str) -> int:
+    """Record an event at the end of its rollout, as `Journal.append` says; its seq.
+
+    Raises:
+        Raced, Fenced: as there.
+        psycopg.errors.UniqueViolation: somebody wrote without the lock; to be tried again.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK])
+        if (known := reading.seq_of(connection, event.id)) is not None:
+            return known
+        _check_fence(connection, rollout, fence)
+        seq, prev = reading.last(connection, rollout)
+        _check_race(connection, rollout, event, seq)
+        position, before = reading.head(connection)
+        row = chained(
+            event, rollout, seq + 1, position + 1, login=login, prev=prev or GENESIS, before=before or GENESIS
+        )
+        connection.execute(
+            "INSERT INTO warroom.events "
+            "(position, rollout, seq, event_id, kind, v, at, who, move, body, prev, hash, head) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                row.position,
+                row.rollout,
+                row.seq,
+                row.event_id,
+                row.kind,
+                row.v,
+                row.at,
+                row.who,
+                row.move,
+                row.body,
+                row.prev,
+                row.hash,
+                row.head,
+            ],
+        )
+    return row.seq
+
+
+def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
+    """Record samples, as `Journal.append_samples` says. Under the rollout's lock, so that their numbers rise."""
+    with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = off")  # may be lost in a power cut; events may not
+        _lock_rollout(connection, rollout)
+        _check_number(connection, rollout, fence)
+        seq, _ = reading.last(connection, rollout)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO warroom.samples (rollout, after_seq, at, source, v, body) VALUES (%s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        rollout,
+                        seq,
+                        sample.at.isoformat(timespec="milliseconds"),
+                        sample.source,
+                        sample.v,
+                        encode(sample),
+                    )
+                    for sample in batch
+                ],
+            )
+
+
+def lease(connection: Connection, rollout: str, holder: str, ttl_s: float) -> Lease:
+    """Take, renew or only tell the lease of a rollout, as `Journal.lease` says: one statement, judged by the server."""
+    row = connection.execute("SELECT * FROM warroom.lease(%s, %s, %s)", [rollout, holder, ttl_s]).fetchone()
+    if row is None:
+        raise ValueError("the server gave no lease")
+    held_by, fence, for_s = row
+    return Lease(str(held_by), int(str(fence)), float(str(for_s)))
+
+
+def _lock_rollout(connection: Connection, rollout: str) -> None:
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, rollout])
+
+
+def _check_fence(connection: Connection, rollout: str, fence: int | None) -> None:
+    """Raise Fenced if a takeover came before; none comes between this and the end of the transaction."""
+    if fence is not None:
+        _lock_rollout(connection, rollout)
+        _check_number(connection, rollout, fence)
+
+
+def _check_number(connection: Connection, rollout: str, fence: int | None) -> None:
+    if fence is not None and reading.fence(connection, rollout) != fence:
+        raise Fenced(f"{rollout} is polled by another console by now")
+
+
+def _check_race(connection: Connection, rollout: str, event: Event, last: int) -> None:
+    if event.kind == "rollout_opened":
+        if last or reading.open_run(connection, rollout.rpartition("/")[0]) is not None:
+            raise Raced(f"{rollout} was opened by somebody else")
+    elif isinstance(event, DecisionTaken) and event.move is not None:
+        if reading.closed(connection, rollout):
+            raise Raced(f"{rollout} was closed by somebody else")
+        if reading.moved(connection, rollout, event.move):
+            raise Raced(f"move {event.move} of {rollout} was made by somebody else")

@@ -1,0 +1,48 @@
+"""A PostgreSQL URL: what of it may be shown, and what of it never is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from adapters.foreign import clean
+
+SCHEMES = ("postgresql", "postgres")
+_SECRET = ("password", "sslpassword", "oauth_client_secret")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Url:
+    """A connection URL. `str()` and `repr()` name the place without secrets."""
+
+    text: str
+
+    def __str__(self) -> str:
+        """Scheme, user, host, port, database and service; nothing else."""
+        parts = urlsplit(self.text)
+        _, _, where = parts.netloc.rpartition("@")
+        user = f"{parts.username}@" if parts.username else ""
+        service = parse_qs(parts.query).get("service")
+        asked = f"?service={quote(service[0])}" if service else ""
+        return clean(f"{parts.scheme}://{user}{where}{parts.path}{asked}", 200)
+
+    def __repr__(self) -> str:
+        return f"Url({str(self)!r})"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown, as it is written and as it is meant, the longest first."""
+        parts = urlsplit(self.text)
+        userinfo, _, _ = parts.netloc.rpartition("@")
+        _, _, password = userinfo.partition(":")
+        asked = parse_qs(parts.query)
+        found = [password, *(value for name in _SECRET for value in asked.get(name, []))]
+        spelled = {way for secret in found if secret for way in (secret, unquote(secret), quote(secret, safe=""))}
+        return tuple(sorted(spelled, key=len, reverse=True))
+
+    def redact(self, text: object) -> str:
+        """`text` on one line without any secret of this URL."""
+        line = str(text)
+        for secret in self.secrets:
+            line = line.replace(secret, "***")
+        return clean(line)
