@@ -20,6 +20,7 @@ from adapters.contract import (
     MetricReply,
     Permit,
     Phase,
+    Reading,
     Setting,
     TargetReading,
     TargetRef,
@@ -58,6 +59,8 @@ class World:
         self.before_write: Hook = at_once
         """Called with the target before the permit is looked at."""
         self.after_write: Hook = at_once
+        self.ticks: Callable[[MetricQuery, Window], tuple[Reading, ...]] = lambda _query, _window: ()
+        """What a metric reads in a window."""
         self.calls_fail = False
         self.looks_at_permit = True
 
@@ -139,7 +142,7 @@ class ScriptedBackend:
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         await self.world.before_read("metrics")
-        return tuple(MetricReply(query.metric) for query in queries)
+        return tuple(MetricReply(query.metric, self.world.ticks(query, window)) for query in queries)
 
     async def aclose(self) -> None:
         self.closed = True

@@ -7,19 +7,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from console.cli import records
 from console.cli.exits import Exit
 from console.cli.say import drop, tell
 
 EPILOG = """\
 exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused
-            4 outcome unknown  5 moved by somebody else  6 journal
+            4 outcome unknown  5 moved by somebody else  6 journal  7 tampered
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(records.joined(sys.argv[1:] if argv is None else argv))
     if options.command is None:
         parser.print_help()
         return Exit.USAGE
@@ -58,6 +59,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import bench
 
         return bench.bench(options)
+    if command == "journal" or command.startswith("log "):
+        return records.run(options)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_readers(commands)
     _add_verbs(commands)
     _add_benches(commands)
+    records.add(commands, _journal)
     return parser
 
 
@@ -102,7 +106,9 @@ _Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _journal(
     parser: argparse.ArgumentParser, default: str = "$WARROOM_JOURNAL, else journal.db in your state directory"
 ) -> None:
-    parser.add_argument("--journal", metavar="PATH", help=f"SQLite file (default: {default})")
+    parser.add_argument(
+        "--journal", metavar="PATH|URL", help=f"SQLite file, or postgresql://USER@HOST/DATABASE (default: {default})"
+    )
 
 
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
@@ -138,7 +144,11 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")
     _journal(status)
-    log = commands.add_parser("log", help="decisions and notes: who, when, why, on which evidence")  # type: ignore[attr-defined]
+    log = commands.add_parser(  # type: ignore[attr-defined]
+        "log",
+        help="decisions and notes: who, when, why, on which evidence",
+        epilog="also: warroom log verify | export | prune, and warroom journal init; each has a --help",
+    )
     log.add_argument(
         "which",
         nargs="?",

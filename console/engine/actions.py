@@ -62,7 +62,7 @@ class Actions:
         if intent.verb is None:
             return await self._note(intent)
         if intent.verb in PENNED or intent.verb is Verb.TAKE:
-            await self._let_go()
+            await self.let_go()
         state = assess(self._record.state, self._clock.now())
         card = card_for(state, intent.verb, intent.subject)
         if intent.verb is Verb.PROMOTE and _outdated(state, intent):
@@ -86,7 +86,7 @@ class Actions:
             case _:
                 return await self._plain(decision, state, intent)
 
-    async def _let_go(self) -> None:
+    async def let_go(self) -> None:
         """Record that a captain who is gone holds the pen no more, so that whoever acts now need not take it."""
         state = assess(self._record.state, self._clock.now())
         if not pen.gone(state) or state.pen.held_by(self._actor):

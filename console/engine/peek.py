@@ -38,9 +38,9 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
         if rollout is None:
             event = await opened(plan, backends, clock, actor(), "")
             state = replace(fold(state, event), opened_at=None)
-        return await _read(
-            Record(AbsentJournal(_nowhere, "status writes nothing"), state, lambda: None), backends, clock
-        )
+        record = Record(AbsentJournal(_nowhere, "status writes nothing"), state, lambda: None)
+        record.alone = True
+        return await _read(record, backends, clock)
     finally:
         await backends.aclose()
 

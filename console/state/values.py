@@ -336,6 +336,8 @@ class State:
     """A fault of this console itself, one line; None while all its tasks run."""
     unrecognised: int = 0
     last_seq: int = 0
+    last_sample: int = field(default=0, compare=False)
+    """Number of the last sample read from the journal when the rollout was taken up: where its tail goes on."""
 
     @property
     def mode(self) -> Mode:

@@ -16,6 +16,12 @@ PRIOR = 10.0
 """What the value from before the stage counts for, in pairs."""
 
 
+UNKNOWN = 1.5
+"""What is assumed where the hour before says nothing."""
+FEWEST = 12
+"""Windows of three neighbours with any error, below which it says nothing."""
+
+
 def phi_before(errors: Array) -> Array:
     """Burstiness of the baseline in the hour before a stage, from errors per tick of shape (ticks, stages).
 
@@ -24,8 +30,8 @@ def phi_before(errors: Array) -> Array:
     """
     ticks, stages = errors.shape
     minutes = errors[: ticks - ticks % 6].reshape(-1, 6, stages).sum(axis=1)
-    worst = np.maximum(_roughness(errors) * 0.95, _roughness(minutes) * 0.85)
-    phi: Array = np.clip(worst, 1.0, 8.0)
+    worst = np.fmax(_roughness(errors) * 0.95, _roughness(minutes) * 0.85)
+    phi: Array = np.where(np.isnan(worst), UNKNOWN, np.clip(worst, 1.0, 8.0))
     return phi
 
 
@@ -37,8 +43,9 @@ def _roughness(x: Array) -> Array:
     counted = (terms >= 0).sum(axis=0)
     place = np.arange(len(terms))[:, None]
     kept = (terms >= 0) & (place < len(terms) - (0.02 * counted).astype(int))
-    mean: Array = np.where(kept, terms, 0.0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
-    return mean
+    mean = np.where(kept, terms, 0.0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
+    told: Array = np.where(counted >= FEWEST, mean, np.nan)
+    return told
 
 
 def phi_during(kc: Array, k: Array, phi0: Array | float, begins: Sequence[int] = ()) -> Array:

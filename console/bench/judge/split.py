@@ -67,6 +67,20 @@ class StartMixture:
         self._grown += moved
         self._kept *= 1 - part if who is None else np.where(who, 1 - part, 1.0)
 
+    def projected(self, told: Array, due: Array, ticks: Array) -> Array:
+        """ln of the evidence after `ticks` more ticks that each say `told` and expect `due`, (stages,).
+
+        The start mass spent meanwhile is taken as the same in each tick, which makes the sum a geometric one.
+        """
+        each = np.minimum(told, np.log(self._rule.cap))
+        left = self._kept / (1 + (self._due + ticks * np.minimum(1.0, due)) / self._rule.slow)
+        spent = (self.unspent() - left) / np.maximum(ticks, 1e-9)
+        grown = np.exp(np.minimum(ticks * each, 60.0))
+        flat = np.abs(each) < 1e-9
+        series = np.where(flat, ticks, (grown - 1) / (1 - np.exp(-np.where(flat, 1.0, each))))
+        log_evidence: Array = np.log((self._grown * grown + spent * series).mean(axis=0) + left)
+        return log_evidence
+
     def add(self, told: Array, due: Array) -> Array:
         """One tick.
 
