@@ -21,6 +21,7 @@ from console.journal.contract import Broken, Raced
 from console.state import pen
 from console.state.assess import assess
 from console.state.card import card_for, wanted
+from console.state.climb import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.intent import Intent
@@ -197,6 +198,7 @@ class Actions:
                     setting,
                     decision=decision.id,
                     trace=decision.trace,
+                    seen=decision.card.seen(name),
                     strict=True,
                     lapsed=lapsed,
                 )
@@ -222,7 +224,7 @@ class Actions:
         backends = self._backends()
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not powers.advances:
+            if not powers.advances or stands_still(self._record.state.targets[target.name].reading):
                 continue
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
@@ -286,7 +288,7 @@ class Actions:
         lines = []
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not (powers.advances and powers.can_pause):
+            if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
                 continue
             outcome = await self._requests.send(
                 backends,
@@ -316,4 +318,14 @@ def _moved_again(state: State, intent: Intent) -> str | None:
 
 def _outdated(state: State, intent: Intent) -> bool:
     """Whether somebody has moved the rollout since the intent's author looked."""
-    return intent.move not in (None, state.move) or intent.stage not in (None, state.reached)
+    if intent.move not in (None, state.move) or intent.stage not in (None, state.reached):
+        return True
+    return any(_stepped_on(state, name, intent.card) for name in wanted(state, Verb.PROMOTE))
+
+
+def _stepped_on(state: State, name: str, card: Card | None) -> bool:
+    """Whether a target whose backend owns its steps stands elsewhere than on the card that was looked at."""
+    reading = state.targets[name].reading
+    if card is None or reading is None or reading.steps is None:
+        return False
+    return card.seen(name) != reading.revision

@@ -38,7 +38,7 @@ class _Shape(BaseModel):
     v: int = 1
 
 
-SHAPES = {"decision_taken": 2}
+SHAPES = {"decision_taken": 2, "request_made": 2}
 """Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
 
 
@@ -149,11 +149,14 @@ class RequestMade(_Event):
     backend: str
     target: str
     setting: Setting
-    action: Literal["set", "pause", "resume"] = "set"
+    action: str = "set"
+    """set, pause or resume; with v 2 also one of the backend's own orders."""
     step: str | None = None
     send_by: datetime
     deadline_s: float
     calls: tuple[str, ...] = ()
+    seen: str | None = None
+    """The version token of the reading that it was decided on, where the backend guards by it."""
 
 
 class RequestSettled(_Event):
