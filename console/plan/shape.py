@@ -233,7 +233,8 @@ class StagesFromEntry(Entry):
 
 
 def _listed_or_taken(given: object) -> str:
-    return "taken" if isinstance(given, dict | StagesFromEntry) else "listed"
+    taken = isinstance(given, StagesFromEntry) or (isinstance(given, dict) and "from" in given)
+    return "taken" if taken else "listed"
 
 
 class StepEntry(Entry):

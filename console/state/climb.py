@@ -24,8 +24,7 @@ def judged(state: State, entry: TargetState, at: datetime) -> tuple[TargetState,
     if _place(now) == _place(was):
         entry = replace(entry, confirmed=now, drift=None)
         return entry, _by_hand(state, was, now, at)
-    ours = _ours(state, entry)
-    why = _foreign(was, now, ours)
+    why = None if _going_back(state, now) else _foreign(was, now, _ours(state, entry))
     name = entry.target.name
     if why is None:
         moved = replace(entry, confirmed=now, drift=None, step_since=at)
@@ -54,9 +53,19 @@ def _ours(state: State, entry: TargetState) -> list[RequestState]:
     ]
 
 
+def _going_back(state: State, now: TargetReading) -> bool:
+    """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
+    return any(
+        request.target == now.target
+        and request.setting.version == now.canary_version
+        and request.known_outcome is not Outcome.REFUSED
+        for request in state.requests.values()
+    )
+
+
 def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
     """What somebody else did, in words; None where it was the controller, or us."""
-    back = any(request.setting.version is not None or request.action.split()[0] in _BACK for request in ours)
+    back = any(request.action.split()[0] in _BACK for request in ours)
     if now.canary_version != was.canary_version:
         begun = was.at_rest and not was.percent
         return None if back or begun else f"version {now.canary_version} was set instead of {was.canary_version}"
