@@ -39,13 +39,11 @@ def told(entries: list[Entry]) -> list[str]:
 
 def plain(entries: list[Entry]) -> list[Entry]:
     """Entries without the login that a database with logins stamps them with."""
-    return [
-        replace(
-            entry,
-            event=entry.event.model_copy(update={"who": entry.event.who and replace(entry.event.who, login=None)}),
-        )
-        for entry in entries
-    ]
+    return [replace(entry, event=_without_login(entry.event)) for entry in entries]
+
+
+def _without_login(event: Event) -> Event:
+    return event.model_copy(update={"who": event.who and replace(event.who, login=None)})
 
 
 class EventsContract:
