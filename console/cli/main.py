@@ -24,7 +24,8 @@ commands, each with a --help of its own:
   log                   decisions and notes, with evidence; verify, export, prune
   promote               go to the next stage, if its gates hold
   halt, resume          nobody moves forward until resume
-  rollback, confirm     carry out the checklist; a manual step is done
+  rollback              carry out the rollback checklist, or go on with it
+  confirm, skip         a manual step is done; go on without a step
   place, accept, close  say where it stands; accept a change; end the rollout
   take, offer, handoff  the pen: who moves the rollout forward
   approve, note         vouch for the next move as a second person; a line
@@ -74,6 +75,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import bench
 
         return bench.bench(options)
+    if command == "rollback" and options.dry_run:
+        from console.cli import rehearsal
+
+        return rehearsal.rehearse(options)
     if command == "journal" or command.startswith("log "):
         return records.run(options)
     if command in ("watch", "wait", "completion"):
@@ -183,6 +188,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         description = f"{what[0].upper()}{what[1:]}."
         parser = commands.add_parser(verb, help=what, description=description)  # type: ignore[attr-defined]
         parser.add_argument("plan", metavar="PLAN", type=Path)
+        if verb == "skip":
+            parser.add_argument("subject", metavar="STEP", help="the step's id")
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
@@ -194,6 +201,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         if verb in SUBJECTS:
             name = "--to" if verb == "offer" else "--subject"
             parser.add_argument(name, dest="subject", metavar="WHAT", help=SUBJECTS[verb])
+        if verb == "rollback":
+            parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
         _journal(parser)
 
 
@@ -221,6 +230,7 @@ VERBS = {
     "place": "say at which stage an ambiguous opening stands",
     "accept": "accept a drifted target or an edited plan",
     "confirm": "confirm a manual rollback step as done",
+    "skip": "go on without a rollback step, for a reason",
     "close": "close the rollout",
     "approve": "vouch, as a second person, for exactly the next move",
     "take": "take the pen: one that is free or offered; from somebody with --reason",

@@ -16,7 +16,7 @@ from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
-from console.events.kinds import DecisionTaken, Noted, PenReleased, RolloutClosed
+from console.events.kinds import NEWER, DecisionTaken, Noted, PenReleased, RolloutClosed
 from console.journal.contract import Approval, Broken, Forbidden, Raced
 from console.state import pen
 from console.state.approvals import bond
@@ -122,14 +122,14 @@ class Actions:
         if card.blocked is not None:
             return card.blocked
         if reason_due(state, verb) and not clean(intent.reason):
-            return f"{card.override}: give a reason" if card.override is not None else "give a reason: it is the note"
+            return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
         if card.override is not None and not (intent.override or verb is Verb.TAKE):
             return f"{card.override}; override with a reason"
         if card.override is not None and not clean(intent.reason):
             return "an override needs a reason"
         if (wrong := self._unfit(state, intent)) is not None:
             return wrong
-        word = typed_word(state, verb)
+        word = typed_word(state, verb, intent.subject)
         if word is not None and intent.typed.strip() != word:
             return f"it has to be confirmed by typing {word!r}"
         return None
@@ -160,7 +160,7 @@ class Actions:
         verb = card.verb
         plan = self._edited_plan() if verb is Verb.ACCEPT and intent.subject == "plan" else None
         return DecisionTaken(
-            v=2 if verb is Verb.APPROVE or verb in PEN else 1,
+            v=2 if verb in NEWER else 1,
             at=self._clock.now(),
             who=self._actor,
             verb=verb,
@@ -275,6 +275,12 @@ class Actions:
 
     async def _plain(self, decision: DecisionTaken, state: State, intent: Intent) -> Answer:
         verb = decision.verb
+        if (
+            verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun
+        ):  # the rollback of this console waits for no journal
+            await self._record.now(decision)
+            self._runner.go_on()
+            return Answer(Result.ACCEPTED, f"{verb} recorded")
         try:
             await self._record.strict(decision)
         except Broken as error:
@@ -283,9 +289,7 @@ class Actions:
             return overtaken
         if verb is Verb.RESUME:
             return await self._resumed(decision)
-        if verb is Verb.CONFIRM:
-            self._runner.go_on()
-        elif verb is Verb.CLOSE:
+        if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})

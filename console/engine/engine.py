@@ -38,7 +38,7 @@ from console.state import ladder, pen
 from console.state.assess import assess
 from console.state.fold import blank, fold
 from console.state.intent import Intent
-from console.state.values import JournalHealth, State, StepMark
+from console.state.values import JournalHealth, State
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
@@ -204,7 +204,7 @@ class Engine:
 
     async def finish_rollback(self) -> None:
         """Wait for the automatic rollback steps under way, bounded by their deadlines."""
-        steps = sum(entry.mark is not StepMark.DONE for entry in self.record.state.checklist)
+        steps = sum(not entry.over for entry in self.record.state.checklist)
         timing = self.record.state.plan.timing
         bound_s = steps * (timing.write_deadline_s + 2 * self.record.state.plan.hold_s) + 10.0
         with contextlib.suppress(TimeoutError):
