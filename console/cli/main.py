@@ -21,7 +21,7 @@ commands, each with a --help of its own:
   run                   open the war room for a plan
   demo                  a war room on a simulated world; needs nothing
   check, status         the plan alone; where a rollout stands, read now
-  log                   decisions and notes, with evidence; verify, export, prune
+  log                   who decided what and why; verify, export, prune
   promote               go to the next stage, if its gates hold
   halt, resume          nobody moves forward until resume
   rollback              carry out the rollback checklist, or go on with it

@@ -146,7 +146,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         card=card_for(state, verb, subject),
         stage=state.reached if stage is None else stage,
         move=state.move,
-        seen=state.last_seq,
+        seen=state.last_seq if stage is None else None,
         reason=options.reason,
         override=options.override,
         subject=subject,
