@@ -170,6 +170,7 @@ class Actions:
             override=card.override if intent.override or verb is Verb.TAKE else None,
             card=intent.card or card,
             subject=intent.subject,
+            automatic=intent.automatic,
             trace=new_trace(),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
