@@ -216,6 +216,11 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     judge.add_argument("--only", choices=JUDGE_PARTS, metavar="PART", help=f"one of {', '.join(JUDGE_PARTS)}")
     judge.add_argument("--json", action="store_true", help="everything, as one JSON object")
     judge.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
+    log = whats.add_parser("log", help="the journal: appends, opening a large one, edits found")
+    log.add_argument("--quick", action="store_true", help="a tenth of the size")
+    log.add_argument("--seed", type=int, default=1, metavar="N", help="of the random edits (default: 1)")
+    log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
+    log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
 
 
 JUDGE_PARTS = ("null", "alt", "mid")

@@ -105,7 +105,7 @@ def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[Decid
     return [Decided(*map(harmless, row)) for row in found.fetchall()]
 
 
-def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None) -> list[Row]:
+def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None, limit: int = PAGE) -> list[Row]:
     """A page of stored rows: of the journal by position, of one rollout by seq. Text that is no UTF-8 is kept as is."""
     start = _LOWEST if after is None else after
     values: tuple[str | int, ...]
@@ -114,7 +114,7 @@ def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None)
         question, values = "rollout = ? AND seq > ? ORDER BY seq", (rollout, start)
     factory, connection.text_factory = connection.text_factory, _text
     try:
-        found = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE {question} LIMIT {PAGE}", values)  # noqa: S608 - constants
+        found = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE {question} LIMIT {limit:d}", values)  # noqa: S608 - constants
         return [Row(*row) for row in found.fetchall()]
     finally:
         connection.text_factory = factory

@@ -21,6 +21,7 @@ from console.journal.postgres import connection as wire
 from console.journal.postgres import recording
 from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
+from tests import stopped_holder
 from tests.journal_rig import ANA, RUN, approval, closing, forward, note, opening, presence, sample
 from tests.live.backends_postgres import PASSWORD, Postgres, postgres
 
@@ -391,3 +392,9 @@ def test_an_edit_by_the_owner_is_found(url: Url, journal: PostgresJournal, edit:
         owner.execute(edit)
     flaw = walk_journal(lambda after: journal.rows(None, after)).flaw
     assert flaw is not None and what in flaw.what
+
+
+def test_a_console_that_was_stopped_and_taken_over_from_gets_nothing_through_when_it_wakes(
+    url: Url, journal: PostgresJournal
+) -> None:
+    stopped_holder.check(url.text, journal)
