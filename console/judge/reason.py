@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass, weight_to_find
 from console.judge.gauges import GaugeTrack
@@ -56,20 +55,25 @@ class Reason:
         self,
         metric: Metric,
         track: Track,
-        here: Circumstances,
         word: Word,
         canary: ArmTotals,
         ratio: float | None,
         ends: tuple[float, float],
+        tick_s: float,
+        min_requests: int,
+        *,
+        over: bool,
     ) -> None:
         self._metric = metric
         self._track = track
-        self._here = here
         self._word = word
         self._canary = canary
         self._ratio = ratio
         self._ends = ends
-        self._flow = flow_of(track, here.tick_s)
+        self._min_requests = min_requests
+        self._over = over
+        """The stage's time is over."""
+        self._flow = flow_of(track, tick_s)
 
     def line(self) -> str:
         """What stands beside the verdict."""
@@ -169,9 +173,9 @@ class Reason:
         return f"{self._seen}, {odds(standing.ready)} that it is below {self._metric.pass_below:g}x"
 
     def _watching(self) -> str:
-        track, here = self._track, self._here
+        track = self._track
         if track.word() is Word.PASS:
-            return f"{self._seen}: {self._canary.n:,.0f} of {here.min_requests:,} requests"
+            return f"{self._seen}: {self._canary.n:,.0f} of {self._min_requests:,} requests"
         if not track.standing.fits:
             return f"{self._level} above the limit of {self._limit}, as seen"
         if track.alone:
@@ -180,7 +184,7 @@ class Reason:
             return f"{self._seen}: {track.ticks} of {PASS_TICKS} ticks"
         if self._flow is None:
             return f"{self._seen}: cannot exclude {self._metric.pass_below:g}x yet"
-        if here.left_s <= 0.0:
+        if self._over:
             return f"{self._seen}: cannot exclude {self._metric.pass_below:g}x; {self._more(self._flow)}"
         return f"{self._seen}, {self._in_sight(self._flow)}"
 
