@@ -215,7 +215,7 @@ def test_no_errors_anywhere_pass_by_the_canarys_own_share(bench: Bench) -> None:
     said = bench.run(text(rows([(0.0, 500.0, 0.0, 4500.0)] * 30)))
     passed = next(change for change in said.changes if change["state"] == "pass")
     assert passed["ratio"] is None
-    assert "below 0.1 %" in passed["reason"]
+    assert "below 0.05 %" in passed["reason"]
 
 
 def test_min_excess_of_the_plan_keeps_a_trifle_from_failing(bench: Bench) -> None:

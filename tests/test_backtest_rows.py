@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tests.backtest_rig import HEADER, STAGED, Bench, as_json_lines, at, counts,
 
 Capture = pytest.CaptureFixture[str]
 GOOD = rows(counts(30))
+WHEN = "write 2026-03-02T12:00:00Z, or seconds since 1970"
+ALL_HISTORY = "series.csv: no row has a stage, so all of it is history and nothing is judged"
 
 
 @pytest.fixture
@@ -27,9 +30,9 @@ BAD_ROWS = [
     (f"{at(30)},errors,canary,50,1_0\n", "bad: '1_0' is not a number"),
     (f"{at(30)},errors,canary,50,\n", "bad: is empty, and errors is counts"),
     (f"{at(30)},load,canary,50,1\n", "required column 'value' is missing: load is a gauge"),
-    ("yesterday,errors,canary,50,1\n", "at: 'yesterday' is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"),
-    ("nan,errors,canary,50,1\n", "at: 'nan' is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"),
-    ("1e30,errors,canary,50,1\n", "at: '1e30' is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"),
+    ("yesterday,errors,canary,50,1\n", f"at: 'yesterday' is not a time; {WHEN}"),
+    ("nan,errors,canary,50,1\n", f"at: 'nan' is not a time; {WHEN}"),
+    ("1e30,errors,canary,50,1\n", f"at: '1e30' is not a time; {WHEN}"),
     (f'{at(30)},"errors,canary,50,1\n', "has 2 columns where the header has 5"),
 ]  # fmt: skip
 
@@ -53,17 +56,22 @@ def test_several_bad_rows_are_counted_and_the_first_is_told(bench: Bench) -> Non
     assert "2 bad rows were left out, the first: series.csv:62: at: 'x' is not a time" in said.err
 
 
+def _object(**cells: object) -> str:
+    whole = {"at": 1, "metric": "errors", "arm": "canary", "total": 1, "bad": 0, **cells}
+    return json.dumps({name: cell for name, cell in whole.items() if cell is not None}) + "\n"
+
+
 BAD_OBJECTS = [
     ("{broken\n", "is not JSON (Expecting property name enclosed in double quotes at column 2)"),
     ("[" * 100_000 + "\n", "is not JSON"),
     ('"text"\n', "is not a JSON object"),
-    ('{"at": 1, "metric": "errors", "arm": "canary", "total": 1}\n', "required column 'bad' is missing: errors is counts"),
-    ('{"metric": "errors", "arm": "canary", "total": 1, "bad": 0}\n', "required column 'at' is missing"),
-    ('{"at": 1, "metric": "errors", "arm": "canary", "total": true, "bad": 0}\n', "total: true is not a number"),
-    ('{"at": 1, "metric": "errors", "arm": "canary", "total": [1], "bad": 0}\n', "total: [1] is not a number"),
-    ('{"at": 1, "metric": {}, "arm": "canary", "total": 1, "bad": 0}\n', "the plan has no metric {}; there are: errors, load, slow"),
-    ('{"at": 1, "metric": "errors", "arm": ["canary"], "total": 1, "bad": 0}\n', 'unknown arm ["canary"]; the arms are canary and baseline'),
-    ('{"at": {}, "metric": "errors", "arm": "canary", "total": 1, "bad": 0}\n', "at: {} is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"),
+    (_object(bad=None), "required column 'bad' is missing: errors is counts"),
+    (_object(at=None), "required column 'at' is missing"),
+    (_object(total=True), "total: true is not a number"),
+    (_object(total=[1]), "total: [1] is not a number"),
+    (_object(metric={}), "the plan has no metric {}; there are: errors, load, slow"),
+    (_object(arm=["canary"]), 'unknown arm ["canary"]; the arms are canary and baseline'),
+    (_object(at={}), f"at: {{}} is not a time; {WHEN}"),
 ]  # fmt: skip
 
 
@@ -106,8 +114,11 @@ def test_a_row_that_is_not_utf8_is_an_error_with_its_line(bench: Bench, data: by
             "series.csv:1: required column 'at' is missing; the first line names the columns, with commas between them",
         ),
         ('[{"at": 1}]', "series.csv:1: is a JSON array; write one object a line"),
-        (text(rows(counts(3), stage=""), STAGED), "series.csv: no row has a stage, so all of it is history and nothing is judged"),
-        (text(rows(counts(3), stage="smok"), STAGED), "series.csv:2: the plan has no stage 'smok'; did you mean 'smoke'?"),
+        (text(rows(counts(3), stage=""), STAGED), ALL_HISTORY),
+        (
+            text(rows(counts(3), stage="smok"), STAGED),
+            "series.csv:2: the plan has no stage 'smok'; did you mean 'smoke'?",
+        ),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_refused_in_one_line(bench: Bench, data: str, told: str) -> None:

@@ -20,8 +20,8 @@ COMMANDS = """\
 commands, each with a --help of its own:
   run                   open the war room for a plan
   demo                  a war room on a simulated world; needs nothing
-  check, status         the plan alone; where a rollout stands, read now
-  log                   who decided what and why; verify, export, prune
+  check, backtest       the plan alone; its judge over recorded samples
+  status, log           where it stands, read now; who decided what and why
   promote               go to the next stage, if its gates hold
   halt, resume          nobody moves forward until resume
   rollback              carry out the rollback checklist, or go on with it
