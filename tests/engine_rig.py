@@ -100,8 +100,8 @@ class Console:
             "card": card_for(state, verb, subject if isinstance(subject, str) else None),
             "stage": state.reached,
             "move": state.move,
+            "typed": typed_word(state, verb, subject if isinstance(subject, str) else None) or "",
             "seen": state.last_seq,
-            "typed": typed_word(state, verb) or "",
             **more,
         }
         return Intent(verb, **wish)  # type: ignore[arg-type]

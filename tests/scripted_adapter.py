@@ -63,6 +63,7 @@ class World:
         """What a metric reads in a window."""
         self.calls_fail = False
         self.looks_at_permit = True
+        self.repeatable = True
 
     def move(self, target: str, percent: float) -> None:
         """Somebody else moves a target."""
@@ -91,7 +92,7 @@ class ScriptedBackend:
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         advances = target.target in self.world.advances
-        return Capabilities(advances=advances, can_pause=advances)
+        return Capabilities(advances=advances, can_pause=advances, repeatable=self.world.repeatable)
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         name = target.target

@@ -80,7 +80,7 @@ def event_json(row: Row) -> dict[str, Any]:
     """One event as plain values. A body that is no JSON is kept as text."""
     try:
         body = json.loads(row.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = row.body
     return {
         "position": row.position,

@@ -59,6 +59,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import bench
 
         return bench.bench(options)
+    if command == "rollback" and options.dry_run:
+        from console.cli import rehearsal
+
+        return rehearsal.rehearse(options)
     if command == "journal" or command.startswith("log "):
         return records.run(options)
     from console.cli import verbs
@@ -163,6 +167,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
     for verb, what in VERBS.items():
         parser = commands.add_parser(verb, help=what)  # type: ignore[attr-defined]
         parser.add_argument("plan", metavar="PLAN", type=Path)
+        if verb == "skip":
+            parser.add_argument("subject", metavar="STEP", help="the step's id")
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
@@ -173,6 +179,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         )
         if verb in ("accept", "confirm", "place"):
             parser.add_argument("--subject", metavar="WHAT", help=SUBJECTS[verb])
+        if verb == "rollback":
+            parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
         _journal(parser)
 
 
@@ -200,6 +208,7 @@ VERBS = {
     "place": "say at which stage an ambiguous opening stands",
     "accept": "accept a drifted target or an edited plan",
     "confirm": "confirm a manual rollback step as done",
+    "skip": "go on without a rollback step, for a reason",
     "close": "close the rollout",
 }
 SUBJECTS = {"accept": 'a target, or "plan"', "confirm": "the step's id", "place": "stages reached: a number"}

@@ -106,14 +106,14 @@ class Actions:
         if card.blocked is not None:
             return card.blocked
         if reason_due(state, verb) and not clean(intent.reason):
-            return f"{card.override}: give a reason" if card.override is not None else "give a reason: it is the note"
+            return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
         if card.override is not None and not (intent.override or verb is Verb.TAKE):
             return f"{card.override}; override with a reason"
         if card.override is not None and not clean(intent.reason):
             return "an override needs a reason"
         if (wrong := self._unfit(state, intent)) is not None:
             return wrong
-        word = typed_word(state, verb)
+        word = typed_word(state, verb, intent.subject)
         if word is not None and intent.typed.strip() != word:
             return f"it has to be confirmed by typing {word!r}"
         return None
@@ -154,6 +154,7 @@ class Actions:
             override=card.override if intent.override or verb is Verb.TAKE else None,
             card=intent.card or card,
             subject=intent.subject,
+            automatic=intent.automatic,
             trace=new_trace(),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
@@ -259,6 +260,12 @@ class Actions:
 
     async def _plain(self, decision: DecisionTaken, state: State, intent: Intent) -> Answer:
         verb = decision.verb
+        if (
+            verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun
+        ):  # the rollback of this console waits for no journal
+            await self._record.now(decision)
+            self._runner.go_on()
+            return Answer(Result.ACCEPTED, f"{verb} recorded")
         try:
             await self._record.strict(decision)
         except Broken as error:
@@ -267,9 +274,7 @@ class Actions:
             return overtaken
         if verb is Verb.RESUME:
             return await self._resumed(decision)
-        if verb is Verb.CONFIRM:
-            self._runner.go_on()
-        elif verb is Verb.CLOSE:
+        if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})

@@ -11,6 +11,7 @@ from console.engine.clock import SystemClock
 from console.engine.identity import actor
 from console.engine.opening import opened, resumed
 from console.engine.pollers import Pollers
+from console.engine.previews import previews
 from console.engine.record import Record
 from console.journal.absent import AbsentJournal
 from console.journal.contract import Broken, Journal
@@ -40,7 +41,8 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
             state = replace(fold(state, event), opened_at=None)
         record = Record(AbsentJournal(_nowhere, "status writes nothing"), state, lambda: None)
         record.alone = True
-        return await _read(record, backends, clock)
+        read = await _read(record, backends, clock)
+        return replace(read, previews=previews(read, backends))
     finally:
         await backends.aclose()
 

@@ -111,6 +111,8 @@ class DecisionTaken(_Event):
     plan_text: str | None = None
     """The edited plan's text, when `accept` is about the plan."""
     plan_digest: str | None = None
+    automatic: bool = False
+    """Nobody pressed a key: the plan's `on_fail` wanted it; `who` is whose console carried it out."""
     pen: int | None = None
     """Changes of the pen that its author had seen. A decision that needs the pen and was recorded after another person
     had taken it counts for nothing, and of two people who take it at once the second gets nothing. None: not about the

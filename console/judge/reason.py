@@ -38,8 +38,15 @@ def flow_of(track: Track, tick_s: float) -> Flow | None:
         return None
     seconds = split.ticks * tick_s
     return Flow(
-        split.nc / seconds, split.nb / seconds, split.kb / split.nb, tick_s, split.bursts.phi, split.worse.seen
-    )  # fmt: skip
+        split.nc / seconds,
+        split.nb / seconds,
+        split.kb / split.nb,
+        tick_s,
+        split.bursts.phi,
+        worse=split.worse,
+        trivial=split.trivial,
+        better=split.better,
+    )
 
 
 class Reason:
@@ -180,9 +187,7 @@ class Reason:
     def _more(self, flow: Flow) -> str:
         """What it would take: time, or traffic."""
         metric = self._metric
-        seconds = seconds_to_pass(
-            flow, worse_by=metric.pass_below, negligible=self._track.terms.negligible, have=self._track.standing.ready
-        )
+        seconds = seconds_to_pass(flow, worse_by=metric.pass_below, negligible=self._track.terms.negligible)
         told = f"needs {wait(seconds)} more" if not math.isinf(seconds) else "time alone will not tell"
         weight = weight_to_find(flow, metric.pass_below, 600.0, tolerance=metric.tolerance)
         now = flow.canary / flow.total
