@@ -55,6 +55,11 @@ def share(value: float | None) -> str:
     return f"{level(value * 100)} %"
 
 
+def percent(value: float) -> str:
+    """A share of the traffic 0..1, two digits: "2.1 %"."""
+    return f"{value * 100:.2g} %" if value < 0.1 else f"{value * 100:.0f} %"
+
+
 def amount(value: float | None, shape: Shape) -> str:
     """A metric's value in the words of its shape."""
     return level(value) if shape is Shape.GAUGE else share(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from adapters.contract import Shape
 from console.judge.verdict import SILENT, Verdict, VerdictState
 from console.judge.wording import odds

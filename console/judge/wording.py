@@ -32,9 +32,11 @@ def span(low: float, high: float) -> str:
 
 
 def odds(evidence: float) -> str:
-    """Evidence: `340:1`; beyond a million the number says nothing more."""
+    """Evidence: `340:1`, `52k:1`; beyond a million the number says nothing more."""
     if evidence >= 1e6:
         return ">1e6:1"
+    if evidence >= 1e4:
+        return f"{evidence / 1000:.0f}k:1"
     return f"{evidence:.0f}:1" if evidence >= 10 else f"{evidence:.1f}:1"
 
 
