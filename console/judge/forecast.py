@@ -8,6 +8,7 @@ within 25 % or two ticks of the median time it took.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 
 from console.judge.absolute import BELOW
@@ -27,6 +28,8 @@ NEVER_S = 30 * 86400.0
 _LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
 _LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LOG_BIG = 60.0
+_PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
+"""Weights that are asked about; more traffic on the canary finds sooner, up to half of it."""
 
 
 class Flow(Value):
@@ -149,12 +152,14 @@ def weight_to_find(
 ) -> float | None:
     """The smallest weight (0..0.5) at which a regression is found within so many seconds; None if none does."""
 
-    def found(weight: float) -> bool:
-        there = flow.at(weight)
+    def found(percent: float) -> bool:
+        there = flow.at(percent / 100.0)
         return seconds_to_find(there, ratio, tolerance=tolerance, min_excess=min_excess) <= within_s
 
-    percents: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
-    return next((percent / 100.0 for percent in percents if found(percent / 100.0)), None)
+    if not found(_PERCENTS[-1]):
+        return None
+    place = bisect_left(_PERCENTS, True, key=found)
+    return _PERCENTS[place] / 100.0
 
 
 def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass, weight_to_find
 from console.judge.gauges import GaugeTrack
@@ -59,20 +58,25 @@ class Reason:
         self,
         metric: Metric,
         track: Track,
-        here: Circumstances,
         word: Word,
         canary: ArmTotals,
         ratio: float | None,
         ends: tuple[float, float],
+        tick_s: float,
+        min_requests: int,
+        *,
+        over: bool,
     ) -> None:
         self._metric = metric
         self._track = track
-        self._here = here
         self._word = word
         self._canary = canary
         self._ratio = ratio
         self._ends = ends
-        self._flow = flow_of(track, here.tick_s)
+        self._min_requests = min_requests
+        self._over = over
+        """The stage's time is over."""
+        self._flow = flow_of(track, tick_s)
 
     def told(self) -> tuple[str, str]:
         """(what stands beside the verdict, the same without what has a column of its own)."""
@@ -207,10 +211,10 @@ class Reason:
         return f"{self._seen}, {odds(standing.ready)} that it is below {self._metric.pass_below:g}x", ""
 
     def _watching(self) -> tuple[str, str]:
-        track, here = self._track, self._here
+        track = self._track
         asked = f"{self._metric.pass_below:g}x"
         if track.word() is Word.PASS:
-            wanted = f"{self._canary.n:,.0f} of {here.min_requests:,} requests"
+            wanted = f"{self._canary.n:,.0f} of {self._min_requests:,} requests"
             return f"{self._seen}: {wanted}", wanted
         if not track.standing.fits:
             return f"{self._level} above the limit of {self._limit}, as seen", f"above {self._limit}"
@@ -221,7 +225,7 @@ class Reason:
             return f"{self._seen}: {ticks}", ticks
         if self._flow is None:
             return f"{self._seen}: cannot exclude {asked} yet", f"{asked} not excluded"
-        if here.left_s <= 0.0:
+        if self._over:
             line, brief = self._more(self._flow)
             return f"{self._seen}: cannot exclude {asked}; {line}", brief
         line, brief = self._in_sight(self._flow)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
@@ -16,6 +18,8 @@ from console.judge.track import Track, Word
 from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
 
+_T = TypeVar("_T")
+
 
 def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
     """The verdict of one metric; first match wins:
@@ -24,7 +28,10 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     was ever read), no_data and idle (nothing is exposed), unsure (a query error or a partial answer), then what the
     evidence says.
     """
-    said = _said(metric, track, here)
+    if track is None:
+        said = Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+    else:
+        said = _said(_Same(metric), _Same(track), here.tick_s, here.min_requests, here.left_s <= 0.0)
     ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
@@ -82,21 +89,36 @@ def _silence(
     return VerdictState.STALE, f"newest sample {min(known):.0f} s old, limit {here.stale_after_s:.0f} s{fault}"
 
 
-def _said(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
-    """What the evidence says, silence aside."""
-    if track is None:
-        return Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+class _Same(Generic[_T]):
+    """A value that is looked up by being the very same one: tracks and metrics live longer than one look at them."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _T) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=512)
+def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_requests: int, over: bool) -> Verdict:
+    """What the evidence says, silence aside; a screen asks several times a second, the answer changes once a tick."""
+    metric, track = metrics.value, tracks.value
     canary, baseline, (low, high) = _seen(track)
     word = track.word()
     standing = track.standing
-    if word is Word.PASS and canary.n < here.min_requests:
+    if word is Word.PASS and canary.n < min_requests:
         word = Word.WATCHING
     state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
     best = onset_of(track)
     shown = _shown(metric, standing.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
-    reason = Reason(metric, track, here, word, canary, shown, (low, high))
+    reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
     line, brief = reason.told()
     bounded = shown is not None and not isinstance(track.shaped, GaugeTrack)
     return Verdict(
@@ -109,7 +131,7 @@ def _said(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
         ratio=shown,
         low=low if bounded else None,
         high=high if bounded else None,
-        detail=_detail(word, reason, here),
+        detail=_detail(word, reason, over=over),
         evidence=max(standing.worse, track.latch.peak) if standing.can_fail or track.latch.peak else None,
         ready=standing.ready,
         trivial=standing.trivial if standing.can_fail else None,
@@ -118,13 +140,13 @@ def _said(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
     )
 
 
-def _detail(word: Word, reason: Reason, here: Circumstances) -> str:
+def _detail(word: Word, reason: Reason, *, over: bool) -> str:
     match word:
         case Word.FAIL:
             return ""
         case Word.PASS:
             return reason.excluded
-        case Word.WATCHING if here.left_s <= 0.0:
+        case Word.WATCHING if over:
             return "INCONCLUSIVE"
         case _:
             return str(word)

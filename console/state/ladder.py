@@ -73,7 +73,8 @@ def _begun(state: State) -> datetime:
 
 def _last_act(state: State) -> datetime | None:
     """When a person last decided or noted anything."""
-    decided = next((entry.at for entry in reversed(state.decisions) if entry.who is not None), None)
+    theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
+    decided = next((entry.at for entry in theirs), None)
     noted = next((line.at for line in reversed(state.log) if line.kind == "note" and line.who is not None), None)
     return max((moment for moment in (decided, noted) if moment is not None), default=None)
 
