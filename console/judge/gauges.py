@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 
 from adapters.contract import Gauge, Reading
 from console.judge.mixture import Mixture
@@ -75,6 +74,13 @@ def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
             sd = _MAD * median([abs(value - centre) for value in medians])
             return Spread(length, max(sd, 1e-9 if plain else _LEAST))
     return Spread()
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of some values, at least one. (The standard library's would bring decimals and fractions along.)"""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
 
 
 def _difference(canary: float, baseline: float, *, plain: bool) -> float | None:
