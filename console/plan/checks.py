@@ -40,10 +40,10 @@ class Parts:
     """By target name: DEPLOY or FLAGS."""
 
 
-def check(root: Node, findings: Findings) -> Parts:
-    """Note everything in the plan that does not fit together."""
+def check(root: Node, findings: Findings, *, queried: bool = True) -> Parts:
+    """Note everything in the plan that does not fit together; without `queried`, metrics may lack queries and arms."""
     adapters = check_backends(root, findings)
-    checker = _Checker(root, findings, adapters)
+    checker = _Checker(root, findings, adapters, queried)
     kinds = checker.targets()
     checker.metrics()
     checker.stages(kinds)
@@ -58,6 +58,7 @@ class _Checker:
     root: Node
     findings: Findings
     adapters: dict[str, Adapter]
+    queried: bool
 
     def targets(self) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
@@ -103,7 +104,8 @@ class _Checker:
             shape = self._shape(entry)
             self._falling(entry, path, shape)
             if shape is not None:
-                self._queries(entry, path, shape, needed=adapter is not None and adapter.name != EMBEDDED)
+                needed = self.queried and adapter is not None and adapter.name != EMBEDDED
+                self._queries(entry, path, shape, needed=needed)
                 self._shares(entry, path, shape)
             self._pair(entry.entries.get("arms"), (*path, "arms"))
 

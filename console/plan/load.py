@@ -60,8 +60,11 @@ FORMAT = 1
 """The plan format this console reads, the value of the key `warroom`."""
 
 
-def load(path: Path) -> Plan:
+def load(path: Path, *, queried: bool = True) -> Plan:
     """Read the plan file at `path`.
+
+    Args:
+        queried: the metrics will be asked for, so their queries and arms must be there; False where samples are given.
 
     Raises:
         PlanError: with every problem there is, in the order of the file.
@@ -74,12 +77,12 @@ def load(path: Path) -> Plan:
         line = data.count(b"\n", 0, error.start) + 1
         findings.add(line, (), f"is not UTF-8 text (byte {error.start})", hint="save the file as UTF-8")
         raise PlanError(findings.problems) from None
-    return _plan(text, data, findings)
+    return _plan(text, data, findings, queried=queried)
 
 
-def parse(text: str, file: str) -> Plan:
+def parse(text: str, file: str, *, queried: bool = True) -> Plan:
     """Read a plan from its text; `file` is what the problems call it. Raises PlanError as `load` does."""
-    return _plan(text, text.encode("utf-8", "surrogatepass"), Findings(file))
+    return _plan(text, text.encode("utf-8", "surrogatepass"), Findings(file), queried=queried)
 
 
 def _bytes(path: Path, findings: Findings) -> bytes:
@@ -106,12 +109,12 @@ def _neighbour(path: Path) -> str | None:
     return suggestion(path.name, near)
 
 
-def _plan(text: str, data: bytes, findings: Findings) -> Plan:
+def _plan(text: str, data: bytes, findings: Findings, *, queried: bool) -> Plan:
     root = read(text, findings)
     _check_format(root, findings)
     file = _validated(root, findings)
     _check_empty(root, (), text.splitlines(), findings)
-    parts = check(root, findings)
+    parts = check(root, findings, queried=queried)
     findings.raise_if_any()
     if file is None:
         raise AssertionError("a plan that did not validate left no problem")
