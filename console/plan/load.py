@@ -29,6 +29,7 @@ from console.plan.nouns import (
     Role,
     Rung,
     Stage,
+    StagesFrom,
     Step,
     Target,
     Team,
@@ -38,12 +39,14 @@ from console.plan.nouns import (
     Window,
 )
 from console.plan.problems import Findings, PlanError, Problem, suggestion
-from console.plan.quantities import Amount, Exposure, level, share
+from console.plan.quantities import Amount, AtStep, Exposure, level, share
 from console.plan.shape import (
     AuthorityEntry,
     MetricEntry,
     PlanFile,
     StageAuthorityEntry,
+    StageEntry,
+    StagesFromEntry,
     TargetEntry,
     TimingEntry,
     WindowEntry,
@@ -183,8 +186,9 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
                 stage.approvals,
                 _authority(stage.authority),
             )
-            for stage in file.stages
+            for stage in (file.stages if isinstance(file.stages, list) else ())
         ),
+        stages_from=_taken(file.stages),
         rollback=None
         if file.rollback is None
         else tuple(
@@ -210,6 +214,12 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
         on_fail=OnFail(file.on_fail),
         text=text,
     )
+
+
+def _taken(given: list[StageEntry] | StagesFromEntry) -> StagesFrom | None:
+    if isinstance(given, list):
+        return None
+    return StagesFrom(given.target, given.bake, given.min_requests, given.approvals, given.team)
 
 
 def _timing(entry: TimingEntry) -> Timing:
@@ -271,5 +281,7 @@ def _settings(given: dict[str, Exposure] | None, kinds: dict[str, Kind]) -> dict
 def _setting(exposure: Exposure, kind: Kind) -> Setting:
     if exposure == "off":
         return Setting(percent=None, on=False)
+    if isinstance(exposure, AtStep):
+        return Setting(None, step=exposure.step)
     percent = 100 if exposure == "on" else int(exposure)
     return Setting(percent, on=True if kind is Kind.FLAGS else None)

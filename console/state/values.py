@@ -110,6 +110,8 @@ class TargetState:
     drift: Drift | None = None
     held_since: datetime | None = None
     """Since when its reading has not changed."""
+    step_since: datetime | None = None
+    """For a backend that owns its steps: since when it stands at its step; None: since the opening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ class RequestState:
     send_by: datetime
     deadline_s: float
     calls: tuple[str, ...] = ()
+    seen: str | None = None
+    """The version token of the reading that it was decided on."""
     outcome: Outcome | None = None
     """None: not settled yet."""
     reason: str = ""
