@@ -187,14 +187,14 @@ class RequestState:
     send_by: datetime
     deadline_s: float
     calls: tuple[str, ...] = ()
-    seen: str | None = None
-    """The version token of the reading that it was decided on."""
     outcome: Outcome | None = None
     """None: not settled yet."""
     reason: str = ""
     settled_at: datetime | None = None
     took_effect: bool | None = None
     """For an unknown outcome: what a read told later."""
+    seen: str | None = None
+    """The version token of the reading that it was decided on."""
 
     @property
     def asks(self) -> str:
