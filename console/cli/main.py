@@ -178,7 +178,7 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     judge.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
 
 
-JUDGE_PARTS = ("null", "alt", "mid")
+JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
 VERBS = {
