@@ -153,6 +153,8 @@ class Capabilities:
     advances: bool = False
     """Moves on by itself (a controller with its own steps): halt must pause it, never abort it."""
     can_pause: bool = False
+    repeatable: bool = False
+    """A second call for the same setting does no harm, even if the first arrives after it."""
     owns_steps: bool = False
     """The stages are the backend's: promote releases its step instead of setting a weight."""
     meaning: Mapping[str, str] = field(default_factory=dict)

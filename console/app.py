@@ -211,25 +211,32 @@ class WarRoom(App[int]):
                 self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
             case Verb.ACCEPT:
                 self._accept(state)
+            case Verb.SKIP:
+                left = [entry.step.id for entry in state.checklist if not entry.over]
+                self._choose(verb, "Go on without which step?", [(step, step) for step in left])
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
             case _:
                 self._card(verb, None)
 
     def _accept(self, state: State) -> None:
-        """Which of several changes is meant; one alone needs no question."""
+        """Which of several changes is meant."""
         options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
         if state.edited is not None:
             options.append(("plan", "the edited plan file"))
-        if len(options) == 1:
-            self._card(Verb.ACCEPT, options[0][0])
-        else:
-            from console.screens.ask import ChoiceScreen
+        self._choose(Verb.ACCEPT, "Accept which change?", options)
 
-            self._open(ChoiceScreen(state, "Accept which change?", options), partial(self._card, Verb.ACCEPT))
+    def _choose(self, verb: Verb, question: str, options: list[tuple[str, str]]) -> None:
+        """Ask which of (id, words) is meant; one alone needs no question."""
+        if len(options) == 1:
+            self._card(verb, options[0][0])
+            return
+        from console.screens.ask import ChoiceScreen
+
+        self._open(ChoiceScreen(self.state, question, options), partial(self._card, verb))
 
     def _card(self, verb: Verb, subject: str | None) -> None:
-        if self.state is not None and (subject is not None or verb not in (Verb.PLACE, Verb.ACCEPT)):
+        if self.state is not None and (subject is not None or verb not in (Verb.PLACE, Verb.ACCEPT, Verb.SKIP)):
             from console.screens.card import DecisionCard
 
             self._open(DecisionCard(self.state, verb, subject), self.hand_over)

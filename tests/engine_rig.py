@@ -13,12 +13,13 @@ import pytest
 
 from adapters import registry
 from adapters.contract import Clock
+from console.engine import crew as crew_module
 from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
 from console.engine.answer import Answer
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
-from console.events.evidence import Verb
+from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
 from console.journal.contract import Journal
 from console.journal.sqlite import SqliteJournal
@@ -99,7 +100,8 @@ class Console:
             "card": card_for(state, verb, subject if isinstance(subject, str) else None),
             "stage": state.reached,
             "move": state.move,
-            "typed": typed_word(state, verb) or "",
+            "typed": typed_word(state, verb, subject if isinstance(subject, str) else None) or "",
+            "seen": state.last_seq,
             **more,
         }
         return Intent(verb, **wish)  # type: ignore[arg-type]
@@ -124,6 +126,15 @@ class Console:
         assert answer.result == "accepted", answer.line
         return await self.until(lambda state: state.reached == reached)
 
+    async def die(self) -> None:
+        """End as a killed process does: nothing is given back, nothing more is written."""
+        self.closed = True
+        tasks = {*self.engine._tasks, *self.engine._intents}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        self.journal.close()
+
     async def close(self) -> None:
         if not self.closed:
             self.closed = True
@@ -144,11 +155,26 @@ class Room:
         self.consoles: list[Console] = []
 
     async def console(
-        self, *, clock: Clock | None = None, journal: Journal | None = None, answered: bool = True
+        self,
+        *,
+        clock: Clock | None = None,
+        journal: Journal | None = None,
+        answered: bool = True,
+        who: Actor | None = None,
+        observing: bool = False,
     ) -> Console:
         """Open a console on the plan; it has asked every source once unless told otherwise."""
         kept = journal or SqliteJournal(self.journal)
-        engine = Engine(load(self.file), kept, clock or SystemClock(), self.folder, "0", lambda _state: None)
+        engine = Engine(
+            load(self.file),
+            kept,
+            clock or SystemClock(),
+            self.folder,
+            "0",
+            lambda _state: None,
+            who=who,
+            observing=observing,
+        )
         await engine.open()
         console = Console(engine, kept)
         self.consoles.append(console)
@@ -189,6 +215,8 @@ async def war_room(folder: Path, plan: str) -> AsyncIterator[Room]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
         monkeypatch.setattr(engine_module, "BEAT_S", 0.02)
+        monkeypatch.setattr(crew_module, "LEASE_S", 1.0)
+        monkeypatch.setattr(crew_module, "ROUND_S", 0.2)
         monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
         room = Room(folder, plan, monkeypatch)
         try:

@@ -46,9 +46,14 @@ class EventsContract:
         assert journal.tail(RUN, 2) == [Entry(3, events[2])]
 
     def test_text_comes_back_as_it_was(self, journal: Journal) -> None:
-        odd = "naïve \u202e \x00 \x1b]52;c;! '\"; DROP TABLE events; -- \\u0000 🚀 %s {x}"
+        odd = "naïve\n\t'\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩‍🚒 שלום %s {x} $1"
         journal.append(RUN, note(odd))
         assert told(journal.tail(RUN, 0)) == [odd]
+
+    def test_what_could_act_on_a_terminal_does_not_come_back(self, journal: Journal) -> None:
+        journal.append(RUN, note("a\x1b]52;c;!\x07b\u202ec\x9bd\x00e\x7ff\u2066g"))
+        assert told(journal.tail(RUN, 0)) == ["a]52;c;!bcdefg"]
+        assert told(journal.history(RUN)) == ["a]52;c;!bcdefg"]
 
     def test_every_rollout_is_numbered_for_itself(self, journal: Journal) -> None:
         assert (journal.append("a/1", opening()), journal.append("b/1", opening())) == (1, 1)

@@ -20,6 +20,7 @@ from adapters.contract import (
     MetricReply,
     Permit,
     Phase,
+    Reading,
     Setting,
     TargetReading,
     TargetRef,
@@ -58,8 +59,11 @@ class World:
         self.before_write: Hook = at_once
         """Called with the target before the permit is looked at."""
         self.after_write: Hook = at_once
+        self.ticks: Callable[[MetricQuery, Window], tuple[Reading, ...]] = lambda _query, _window: ()
+        """What a metric reads in a window."""
         self.calls_fail = False
         self.looks_at_permit = True
+        self.repeatable = True
 
     def move(self, target: str, percent: float) -> None:
         """Somebody else moves a target."""
@@ -88,7 +92,7 @@ class ScriptedBackend:
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         advances = target.target in self.world.advances
-        return Capabilities(advances=advances, can_pause=advances)
+        return Capabilities(advances=advances, can_pause=advances, repeatable=self.world.repeatable)
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         name = target.target
@@ -139,7 +143,7 @@ class ScriptedBackend:
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         await self.world.before_read("metrics")
-        return tuple(MetricReply(query.metric) for query in queries)
+        return tuple(MetricReply(query.metric, self.world.ticks(query, window)) for query in queries)
 
     async def aclose(self) -> None:
         self.closed = True

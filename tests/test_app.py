@@ -379,21 +379,45 @@ async def test_a_resumed_rollback_is_continued_by_r_enter() -> None:
         assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]
 
 
+TELL_DATA = (*"tell", "minus", *"data")
+
+
 async def test_r_confirms_a_manual_step_while_the_rollback_runs() -> None:
     waiting = states.step_states((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
     async with war_room(replace(states.rolling_back(), running=True, checklist=waiting, requests={})) as table:
         await table.press("r")
         assert "orders v1 is live again" in table.words()
         await table.press("y")
+        assert table.desk.asked == []
+        await table.press("backspace", *TELL_DATA, "enter")
         (intent,) = table.desk.asked
-        assert (intent.verb, intent.subject) == (Verb.CONFIRM, "tell-data")
+        assert (intent.verb, intent.subject, intent.typed) == (Verb.CONFIRM, "tell-data", "tell-data")
 
 
 async def test_r_confirms_a_manual_step_when_nothing_automatic_is_left() -> None:
     waiting = states.step_states((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
     async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
-        await table.press("r", "y")
+        await table.press("r", *TELL_DATA, "enter")
         assert [(intent.verb, intent.subject) for intent in table.desk.asked] == [(Verb.CONFIRM, "tell-data")]
+
+
+async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given() -> None:
+    waiting = states.step_states((StepMark.DONE, ""), (StepMark.REFUSED, "frozen"), (StepMark.PENDING, ""))
+    async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
+        await table.press("x")
+        assert "Go on without which step?" in table.words()
+        await table.press("enter")
+        assert "then go on: tell-data" in table.words()
+        await table.press(*"edge", "minus", *"zero", "enter")
+        assert table.desk.asked == []
+        await table.press(*"dead", "enter")
+        (intent,) = table.desk.asked
+        assert (intent.verb, intent.subject, intent.typed, intent.reason) == (
+            Verb.SKIP,
+            "edge-zero",
+            "edge-zero",
+            "dead",
+        )
 
 
 async def test_after_a_crash_r_continues_although_a_manual_step_waits_as_well() -> None:
@@ -559,7 +583,7 @@ def test_a_request_newly_in_doubt_rings() -> None:
 
 
 def test_every_verb_stays_on_the_key_line_down_to_sixty_cells() -> None:
-    caps = [key.cap for key in KEYS if key.verb is not None]
+    caps = [key.cap for key in KEYS if key.verb is not None and key.on_line]
     for width in (60, 80, 120):
         line = key_line(frozenset({"resume"}), width)
         shown = [piece.text[0] for piece in line if piece.text.strip()]

@@ -29,7 +29,7 @@ class Slow:
     def __getattr__(self, name: str) -> object:
         return getattr(self.real, name)
 
-    def append(self, rollout: str, event: Noted) -> int:
+    def append(self, rollout: str, event: Noted, *, fence: int | None = None) -> int:
         if getattr(event, "text", "") in self.failing:
             self.failing.clear()
             raise Broken("journal: no")

@@ -184,6 +184,7 @@ NOT_A_BYTE = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from console.cli.paths import open_anyhow
+from console.journal.place import FilePlace
 from console.events.evidence import Verb
 from console.journal.place import FilePlace
 from console.state.values import StepMark

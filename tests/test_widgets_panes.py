@@ -152,7 +152,7 @@ def test_the_checklist_before_a_rollback_says_what_undoing_takes() -> None:
 
 
 def test_a_manual_step_names_its_owner() -> None:
-    assert "by hand (data): tell the data team" in " ".join(said(checklist_lines(healthy(), 39, 6), 39))
+    assert "by hand (data: dora): tell the " in " ".join(said(checklist_lines(healthy(), 39, 6), 39))
 
 
 @pytest.mark.parametrize("made", [rolling_back, rolled_back])

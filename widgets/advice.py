@@ -9,7 +9,8 @@ from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.gates import gates
-from console.state.values import Drift, MetricState, Mode, StageMark, State
+from console.state.recovery import recoveries
+from console.state.values import Drift, MetricState, Mode, StageMark, State, StepMark
 from widgets import amounts
 from widgets.line import Line, Look, Piece, fit
 from widgets.marks import Said
@@ -46,7 +47,19 @@ def _closed(state: State) -> Said | None:
 def _rolled_back(state: State) -> Said | None:
     if state.mode is not Mode.ROLLED_BACK:
         return None
-    return "calm", "Rolled back: every target reads as it did at the opening; c closes the rollout"
+    skipped = [entry.step.id for entry in state.checklist if entry.mark is StepMark.SKIPPED]
+    lead = f"Rolled back without {', '.join(skipped)}" if skipped else "Rolled back"
+    looks = recoveries(state)
+    if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
+        return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"
+    if open_ := [look for look in looks if look.back is None]:
+        more = f" (+{len(open_) - 1} more)" if len(open_) > 1 else ""
+        told = f"whether {open_[0].metric}{more} is back is not told yet: {open_[0].why}"
+        return "warn" if skipped else "calm", f"{lead}; {told}"
+    reads = " and every metric as before" if looks else ""
+    if skipped:
+        return "warn", f"{lead}; c closes by an override"
+    return "calm", f"{lead}: every target reads as it did at the opening{reads}; c closes the rollout"
 
 
 def _failing(state: State) -> Said | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from console.state.values import Mode, State, StepMark, StepState
+from console.state.checklist import unmet
+from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import amounts
 from widgets.line import Line, Look, Piece, left, wrap
 from widgets.marks import STEPS
 from widgets.pane import Pane
-from widgets.rollback import standing
-
-_TROUBLE = (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED)
+from widgets.rollback import owner, standing
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
@@ -36,11 +35,12 @@ def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 def _progress(state: State) -> Piece:
     done = sum(entry.mark is StepMark.DONE for entry in state.checklist)
-    of = f"{done} of {len(state.checklist)} done"
+    skipped = sum(entry.mark is StepMark.SKIPPED for entry in state.checklist)
+    of = f"{done} of {len(state.checklist)} done" + (f", {skipped} skipped" if skipped else "")
     if state.rollback is None:
         return Piece(f"not begun, {len(state.checklist)} steps", Look.MUTED)
     if state.mode is Mode.ROLLED_BACK:
-        return Piece(f"{of}, rolled back", Look.GOOD)
+        return Piece(f"{of}, rolled back", Look.WARN if skipped else Look.GOOD)
     if state.mode is Mode.CLOSED:
         return Piece(of, Look.MUTED)
     if state.running:
@@ -53,7 +53,7 @@ def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
     """The steps to show when not all fit: from the first that is not done."""
     if len(steps) <= room:
         return steps
-    open_at = next((index for index, entry in enumerate(steps) if entry.mark is not StepMark.DONE), 0)
+    open_at = next((index for index, entry in enumerate(steps) if not entry.over), 0)
     first = min(open_at, len(steps) - room)
     return steps[first : first + max(room, 0)]
 
@@ -69,25 +69,30 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
             head.append(Piece(f" {amounts.age(amounts.since(entry.since, state.as_of))}", Look.MUTED))
         head.append(Piece("  "))
-    told = _told(entry)
+    told = _told(entry, state)
     taken = sum(cell_len(piece.text) for piece in head)
     planned = entry.mark is StepMark.PENDING and entry.step.manual is None
     if spare <= 0 or planned or taken + cell_len(told) <= width:
         return (*head, Piece(told, Look.MUTED)), []
-    look = Look.STRONG if entry.mark in (*_TROUBLE, StepMark.WAITING) else Look.MUTED
+    look = Look.STRONG if entry.mark in (*TROUBLED, StepMark.WAITING) else Look.MUTED
     return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(told, width - 5, min(spare, 2))]
 
 
-def _told(entry: StepState) -> str:
-    """What a step does, or what became of it, and whose it is when a person has to do it."""
+def _told(entry: StepState, state: State) -> str:
+    """What a step does, or what became of it; whose it is when a person has to do it, what it waits for else."""
     if entry.step.manual is not None:
-        if entry.mark is StepMark.DONE and entry.detail:
+        if entry.over and entry.detail:
             return entry.detail
-        owner = f" ({entry.step.team})" if entry.step.team else ""
-        return f"by hand{owner}: {entry.detail or entry.step.manual}"
+        return f"by hand{owner(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
     if entry.detail and entry.mark is not StepMark.PENDING:
         return entry.detail
-    return ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())
+    what = ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())
+    if state.rollback is None or state.mode is Mode.CLOSED:
+        return what
+    if (why := state.held_back.get(entry.step.id)) is not None:
+        return f"{what}; waits: {why}"
+    left = unmet(entry.step, state.checklist)
+    return f"{what}; after {', '.join(left)}" if left else what
 
 
 class Checklist(Pane):

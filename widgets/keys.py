@@ -69,6 +69,16 @@ KEYS: tuple[Key, ...] = (
         "decide('rollback')",
         Verb.ROLLBACK,
     ),
+    Key(
+        "skip",
+        "x",
+        "x",
+        "skip",
+        "Go on without a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
+        "decide('skip')",
+        Verb.SKIP,
+        on_line=False,
+    ),
     Key("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
     Key(
         "accept",

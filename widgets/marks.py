@@ -58,6 +58,8 @@ STEPS: Mapping[StepMark, Mark] = {
     StepMark.IN_DOUBT: Mark("?", "IN DOUBT", Look.ALARM),
     StepMark.RELAPSED: Mark("✗", "RELAPSED", Look.ALARM),
     StepMark.WAITING: Mark("→", "YOUR TURN", Look.WARN),
+    StepMark.SKIPPED: Mark("–", "skipped", Look.WARN),
+    StepMark.OVERDUE: Mark("✗", "OVERDUE", Look.ALARM),
 }
 
 MODES: Mapping[Mode, Mark] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from console.plan.nouns import Plan
 from console.state.gates import waiting_step
 from console.state.values import Mode, State, StepMark, StepState
 from widgets import amounts
@@ -25,13 +26,23 @@ def rolling_back(state: State) -> Said | None:
     for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
         if step is not None:
-            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}{_step_detail(step)}"
+            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}, x skips it{_step_detail(step)}"
+    for waits, why in state.held_back.items():
+        return "warn", f"{lead}, {waits} waits: {why}"
     if (turn := waiting_step(state)) is not None:
         step = next(entry for entry in steps if entry.step.id == turn)
         return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you: r confirms{_step_detail(step)}"
     if not state.running:
         return ("warn" if calm else "alarm"), f"{lead}{last}{_unjournaled_tail(state)}"
     return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
+
+
+def owner(plan: Plan, team: str | None) -> str:
+    """ " (data: dora)", or nothing where no team is named."""
+    if team is None:
+        return ""
+    named = plan.teams.get(team)
+    return f" ({team}: {named.owner})" if named is not None and named.owner else f" ({team})"
 
 
 class Standing(NamedTuple):
@@ -68,6 +79,7 @@ _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
     (StepMark.RELAPSED, "alarm", "MOVED AGAIN"),
     (StepMark.IN_DOUBT, "alarm", "IN DOUBT"),
     (StepMark.REFUSED, "alarm", "REFUSED"),
+    (StepMark.OVERDUE, "alarm", "OVERDUE"),
 )
 _UNANSWERED: tuple[StepMark, Level, str] = (StepMark.REQUESTED, "alarm", "UNANSWERED")
 """Sent by a console that vanished: not yet in doubt, because its call may still be on the way."""

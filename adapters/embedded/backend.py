@@ -102,14 +102,14 @@ class EmbeddedBackend:
         except OSError:  # this call has no failure of its own; the next read says what is wrong
             exposure = Exposure()
         if self._is_flag(target, exposure):
-            return Capabilities(meaning={"promote": "sets the flag's percentage and switches it on"})
+            return Capabilities(repeatable=True, meaning={"promote": "sets the flag's percentage and switches it on"})
         advances = self._options.advances
         meaning = {
             "promote": "sets the canary's weight",
             "halt": "pauses the deploy where it stands" if advances else "calls nothing; the weight stays",
             "rollback": "sets the canary's weight back",
         }
-        return Capabilities(advances=advances, can_pause=advances, meaning=meaning)
+        return Capabilities(advances=advances, can_pause=advances, repeatable=True, meaning=meaning)
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         """Where the target stands; 0 % (and off, for a flag) before anything was done to it."""

@@ -22,3 +22,5 @@ class Exit(IntEnum):
     """Somebody else moved the rollout first."""
     JOURNAL = 6
     """The journal cannot be read or written; what was done all the same is said."""
+    TAMPERED = 7
+    """The journal's hash chain is broken, or a pinned head is not in it: what it says is not what was recorded."""

@@ -7,19 +7,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from console.cli import records
 from console.cli.exits import Exit
 from console.cli.say import drop, tell
 
 EPILOG = """\
 exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused
-            4 outcome unknown  5 moved by somebody else  6 journal
+            4 outcome unknown  5 moved by somebody else  6 journal  7 tampered
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(records.joined(sys.argv[1:] if argv is None else argv))
     if options.command is None:
         parser.print_help()
         return Exit.USAGE
@@ -58,6 +59,12 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import bench
 
         return bench.bench(options)
+    if command == "rollback" and options.dry_run:
+        from console.cli import rehearsal
+
+        return rehearsal.rehearse(options)
+    if command == "journal" or command.startswith("log "):
+        return records.run(options)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -80,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_readers(commands)
     _add_verbs(commands)
     _add_benches(commands)
+    records.add(commands, _journal)
     return parser
 
 
@@ -102,7 +110,9 @@ _Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _journal(
     parser: argparse.ArgumentParser, default: str = "$WARROOM_JOURNAL, else journal.db in your state directory"
 ) -> None:
-    parser.add_argument("--journal", metavar="PATH", help=f"SQLite file (default: {default})")
+    parser.add_argument(
+        "--journal", metavar="PATH|URL", help=f"SQLite file, or postgresql://USER@HOST/DATABASE (default: {default})"
+    )
 
 
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
@@ -138,7 +148,11 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")
     _journal(status)
-    log = commands.add_parser("log", help="decisions and notes: who, when, why, on which evidence")  # type: ignore[attr-defined]
+    log = commands.add_parser(  # type: ignore[attr-defined]
+        "log",
+        help="decisions and notes: who, when, why, on which evidence",
+        epilog="also: warroom log verify | export | prune, and warroom journal init; each has a --help",
+    )
     log.add_argument(
         "which",
         nargs="?",
@@ -153,6 +167,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
     for verb, what in VERBS.items():
         parser = commands.add_parser(verb, help=what)  # type: ignore[attr-defined]
         parser.add_argument("plan", metavar="PLAN", type=Path)
+        if verb == "skip":
+            parser.add_argument("subject", metavar="STEP", help="the step's id")
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
@@ -163,6 +179,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         )
         if verb in ("accept", "confirm", "place"):
             parser.add_argument("--subject", metavar="WHAT", help=SUBJECTS[verb])
+        if verb == "rollback":
+            parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
         _journal(parser)
 
 
@@ -190,6 +208,7 @@ VERBS = {
     "place": "say at which stage an ambiguous opening stands",
     "accept": "accept a drifted target or an edited plan",
     "confirm": "confirm a manual rollback step as done",
+    "skip": "go on without a rollback step, for a reason",
     "close": "close the rollout",
 }
 SUBJECTS = {"accept": 'a target, or "plan"', "confirm": "the step's id", "place": "stages reached: a number"}

@@ -129,7 +129,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
-        typed=options.confirm,
+        typed=subject or "" if verb in (Verb.CONFIRM, Verb.SKIP) else options.confirm,  # naming it is typing it
     )
 
 
@@ -184,7 +184,7 @@ def _outlive_the_terminal() -> None:
 
 
 def _rolled_back(state: State) -> Answer:
-    left = [entry for entry in state.checklist if entry.mark is not StepMark.DONE]
+    left = [entry for entry in state.checklist if not entry.over]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]
     by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP)" if manual else ""

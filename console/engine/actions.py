@@ -62,7 +62,7 @@ class Actions:
         if intent.verb is None:
             return await self._note(intent)
         if intent.verb in PENNED or intent.verb is Verb.TAKE:
-            await self._let_go()
+            await self.let_go()
         state = assess(self._record.state, self._clock.now())
         card = card_for(state, intent.verb, intent.subject)
         if intent.verb is Verb.PROMOTE and _outdated(state, intent):
@@ -86,7 +86,7 @@ class Actions:
             case _:
                 return await self._plain(decision, state, intent)
 
-    async def _let_go(self) -> None:
+    async def let_go(self) -> None:
         """Record that a captain who is gone holds the pen no more, so that whoever acts now need not take it."""
         state = assess(self._record.state, self._clock.now())
         if not pen.gone(state) or state.pen.held_by(self._actor):
@@ -106,14 +106,14 @@ class Actions:
         if card.blocked is not None:
             return card.blocked
         if reason_due(state, verb) and not clean(intent.reason):
-            return f"{card.override}: give a reason" if card.override is not None else "give a reason: it is the note"
+            return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
         if card.override is not None and not (intent.override or verb is Verb.TAKE):
             return f"{card.override}; override with a reason"
         if card.override is not None and not clean(intent.reason):
             return "an override needs a reason"
         if (wrong := self._unfit(state, intent)) is not None:
             return wrong
-        word = typed_word(state, verb)
+        word = typed_word(state, verb, intent.subject)
         if word is not None and intent.typed.strip() != word:
             return f"it has to be confirmed by typing {word!r}"
         return None
@@ -259,6 +259,12 @@ class Actions:
 
     async def _plain(self, decision: DecisionTaken, state: State, intent: Intent) -> Answer:
         verb = decision.verb
+        if (
+            verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun
+        ):  # the rollback of this console waits for no journal
+            await self._record.now(decision)
+            self._runner.go_on()
+            return Answer(Result.ACCEPTED, f"{verb} recorded")
         try:
             await self._record.strict(decision)
         except Broken as error:
@@ -267,9 +273,7 @@ class Actions:
             return overtaken
         if verb is Verb.RESUME:
             return await self._resumed(decision)
-        if verb is Verb.CONFIRM:
-            self._runner.go_on()
-        elif verb is Verb.CLOSE:
+        if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 
-def _boottime() -> float:
+def boottime() -> float:
     """Seconds since boot including suspend, where the kernel has such a clock."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -19,7 +19,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return _boottime()
+        return boottime()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -31,13 +31,13 @@ class FastClock:
     def __init__(self, speed: float) -> None:
         self.speed = speed
         self._began = datetime.now(UTC)
-        self._zero = _boottime()
+        self._zero = boottime()
 
     def now(self) -> datetime:
-        return self._began + timedelta(seconds=(_boottime() - self._zero) * self.speed)
+        return self._began + timedelta(seconds=(boottime() - self._zero) * self.speed)
 
     def monotonic(self) -> float:
-        return self._zero + (_boottime() - self._zero) * self.speed
+        return self._zero + (boottime() - self._zero) * self.speed
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from adapters.registry import ConnectError, UnknownAdapter
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
-from console.engine.identity import actor
+from console.engine.crew import Crew
+from console.engine.identity import actor, groups_of
 from console.engine.opening import begin, opened, resumed
 from console.engine.planfile import PlanFile
 from console.engine.pollers import Pollers
@@ -27,19 +29,23 @@ from console.engine.previews import previews
 from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
-from console.events.kinds import Event, VerdictChanged
+from console.events.evidence import Actor
+from console.events.kinds import Escalated, Event, VerdictChanged
 from console.journal.contract import Broken, Journal
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
+from console.state import ladder, pen
 from console.state.assess import assess
 from console.state.fold import blank, fold
 from console.state.intent import Intent
-from console.state.values import JournalHealth, State, StepMark
+from console.state.values import JournalHealth, State
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
 BEAT_S = 0.25
-"""How often other consoles' events are looked for and the newest State is published."""
+"""How often the newest State is published, and a journal that could not be written is tried again."""
+TAIL_S = 2.0
+"""How long what other consoles record is waited for before it is looked for all the same."""
 
 
 class Engine:
@@ -53,6 +59,9 @@ class Engine:
         state_dir: Path,
         version: str,
         on_state: Callable[[State], None],
+        *,
+        who: Actor | None = None,
+        observing: bool = False,
     ) -> None:
         self.plan = plan
         self._journal = journal
@@ -60,7 +69,8 @@ class Engine:
         self._state_dir = state_dir
         self._version = version
         self._on_state = on_state
-        self._actor = actor()
+        self._actor = who or actor()
+        self._observing = observing
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
@@ -83,8 +93,12 @@ class Engine:
         if state.plan.digest != self.plan.digest:
             await self._backends.aclose()
             self._backends = self._connect(state.plan)
-        self.record = Record(self._journal, replace(state, operator=self._actor), self._on_change, held)
-        self._pollers = Pollers(self.record, self._backends, self._clock)
+        self._actor = self._identified()
+        seated = replace(state, operator=self._actor, groups=groups_of(self._actor.user), observing=self._observing)
+        self.record = Record(self._journal, seated, self._on_change, held)
+        self.crew = Crew(self.record, self._clock, self._actor, observing=self._observing)
+        self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
+        self.crew.on_turn = lambda: self._pollers.hurry()
         self._requests = Requests(self.record, self._clock, self._actor)
         self.runner = Runner(
             self.record,
@@ -107,6 +121,11 @@ class Engine:
         )
         self._plan_file = PlanFile(self.record, self.plan)
 
+    def _identified(self) -> Actor:
+        """The operator, by the name that the journal's database knows, if it has logins of its own."""
+        identity = self._journal.identity(self._actor)
+        return replace(self._actor, login=identity.removeprefix("login:") if identity.startswith("login:") else None)
+
     def _connect(self, plan: Plan) -> Backends:
         return Backends(plan, self._clock, self._state_dir)
 
@@ -128,6 +147,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin polling and publishing; returns at once."""
+        self._keep("crew", self.crew.run)
         self._keep("pollers", lambda: self._pollers.run())
         self._keep("tail", self._tail)
         self._keep("beat", self._beat)
@@ -148,8 +168,12 @@ class Engine:
                 await asyncio.sleep(RESTART_S)
 
     async def answered(self) -> None:
-        """Returns once every source has been asked once."""
-        await self._pollers.answered()
+        """Returns once every source has been asked once, here or, of late, by the console that polls."""
+        await self.crew.met()
+        if self.crew.turn():
+            await self._pollers.answered()
+        else:
+            await self._pollers.glance()
 
     def state(self) -> State:
         """The newest State, assessed now."""
@@ -180,7 +204,7 @@ class Engine:
 
     async def finish_rollback(self) -> None:
         """Wait for the automatic rollback steps under way, bounded by their deadlines."""
-        steps = sum(entry.mark is not StepMark.DONE for entry in self.record.state.checklist)
+        steps = sum(not entry.over for entry in self.record.state.checklist)
         timing = self.record.state.plan.timing
         bound_s = steps * (timing.write_deadline_s + 2 * self.record.state.plan.hold_s) + 10.0
         with contextlib.suppress(TimeoutError):
@@ -200,14 +224,28 @@ class Engine:
         if pending := {*self._intents, *self._tasks}:
             await asyncio.wait(pending)
         await self._backends.aclose()
+        await self.record.settled()
+        await self.crew.leave()
         await self.record.drain()
 
     async def _tail(self) -> None:
         """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""
-        while True:
-            await self.record.catch_up()
-            await self.record.retry()
-            await asyncio.sleep(BEAT_S)
+        watch = self._journal.watch()
+        watcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
+
+        async def wait(seconds: float) -> bool:
+            return await asyncio.get_running_loop().run_in_executor(watcher, watch.wait, seconds)
+
+        try:
+            while True:
+                await self.record.catch_up()
+                await self.record.retry()
+                await self.crew.refresh()
+                await wait(BEAT_S if self.record.state.journal.broken is not None else TAIL_S)
+        finally:
+            watch.close()
+            await asyncio.shield(asyncio.ensure_future(wait(0.0)))
+            watcher.shutdown(wait=False)
 
     async def _beat(self) -> None:
         beats = 0
@@ -220,10 +258,21 @@ class Engine:
             if self._changed or beats % 4 == 0:
                 self._changed = False
                 state = self.state()
-                await self._say_verdicts(state)
+                if self.crew.turn():
+                    await self._say(state)
                 self._on_state(state)
             beats += 1
             await asyncio.sleep(BEAT_S)
+
+    async def _say(self, assessed: State) -> None:
+        """Record what the console that polls notices: verdicts, a captain who is gone, rungs that are reached."""
+        await self._say_verdicts(assessed)
+        if pen.gone(assessed):
+            await self._actions.let_go()
+        for number, rung, wrong in ladder.due(assessed):
+            await self.record.observed(
+                Escalated(at=self._clock.now(), rung=number, call=rung.call, trouble=wrong.what, since=wrong.since)
+            )
 
     async def _say_verdicts(self, assessed: State) -> None:
         """Record a verdict that took another state, once; a stage's first word is worth recording if it is definite."""
@@ -233,7 +282,7 @@ class Engine:
                 continue
             if entry.said is None and verdict.state is VerdictState.UNSURE:
                 continue
-            await self.record.now(
+            await self.record.observed(
                 VerdictChanged(
                     at=self._clock.now(),
                     metric=name,
@@ -260,6 +309,6 @@ class Engine:
             for task in polling:
                 task.cancel()
             await asyncio.wait(polling)
-        self._pollers = Pollers(self.record, self._backends, self._clock)
+        self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
         self._keep("pollers", lambda: self._pollers.run())
         await before.aclose()

@@ -5,9 +5,11 @@ What the environment says (SUDO_USER, SSH_CLIENT) is recorded as a claim and nev
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import socket
+from functools import lru_cache
 from pathlib import Path
 
 from adapters.foreign import clean
@@ -56,3 +58,19 @@ def actor() -> Actor:
         user = f"uid {uid}"
     claims = {name: clean(os.environ[name], 120) for name in _CLAIMS if os.environ.get(name)}
     return Actor(uid=uid, user=clean(user, 64), host=clean(socket.gethostname(), 64), pid=os.getpid(), claims=claims)
+
+
+@lru_cache(maxsize=64)
+def groups_of(user: str) -> frozenset[str]:
+    """Names of the Unix groups of a user of this host; empty for a user it does not know."""
+    try:
+        numbers = os.getgrouplist(user, pwd.getpwnam(user).pw_gid)
+    except (KeyError, OSError, ValueError):
+        return frozenset()
+    found = set()
+    for number in numbers:
+        try:
+            found.add(grp.getgrgid(number).gr_name)
+        except KeyError:
+            continue
+    return frozenset(found)

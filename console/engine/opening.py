@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.contract import BackendError, Clock, TargetReading
@@ -102,7 +103,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> State:
     state = blank(first, rollout, plans)
     for entry in entries:
         state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
-    return state
+    return replace(state, last_sample=max((entry.sample or 0 for entry in entries), default=0))
 
 
 def _replayed(text: str, path: str, rollout: str) -> Plan:

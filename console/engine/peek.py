@@ -11,6 +11,7 @@ from console.engine.clock import SystemClock
 from console.engine.identity import actor
 from console.engine.opening import opened, resumed
 from console.engine.pollers import Pollers
+from console.engine.previews import previews
 from console.engine.record import Record
 from console.journal.absent import AbsentJournal
 from console.journal.contract import Broken, Journal
@@ -38,9 +39,10 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
         if rollout is None:
             event = await opened(plan, backends, clock, actor(), "")
             state = replace(fold(state, event), opened_at=None)
-        return await _read(
-            Record(AbsentJournal(_nowhere, "status writes nothing"), state, lambda: None), backends, clock
-        )
+        record = Record(AbsentJournal(_nowhere, "status writes nothing"), state, lambda: None)
+        record.alone = True
+        read = await _read(record, backends, clock)
+        return replace(read, previews=previews(read, backends))
     finally:
         await backends.aclose()
 

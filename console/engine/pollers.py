@@ -1,11 +1,15 @@
-"""One task per source: read its targets and metrics, record what came, back off while it fails, never die silently."""
+"""One task per source: read its targets and metrics, record what came, back off while it fails, never die silently.
+
+One console of a rollout polls. In the others the tasks stand by: they ask nothing, unless an action of their own
+console wants to know what its targets read, and go on from the ledger where the other stopped once it is their turn.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -28,6 +32,8 @@ SLOWEST = 4
 """A failing source is asked at most this many times more rarely."""
 LONGEST_RETRY_S = 60.0
 """What a backend may ask us to wait at most."""
+STANDBY_S = 5.0
+"""How often a task that stands by looks whether it is its turn, unless it is woken."""
 _STEADY = 0.95
 """Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
 
@@ -35,7 +41,11 @@ _STEADY = 0.95
 class Pollers:
     """Reads every source of the plan until cancelled."""
 
-    def __init__(self, record: Record, backends: Backends, clock: Clock) -> None:
+    def __init__(
+        self, record: Record, backends: Backends, clock: Clock, turn: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._turn = turn
+        """Whether this console polls; asked before each call and each record: it may have been stopped in between."""
         self._record = record
         self._backends = backends
         self._clock = clock
@@ -62,16 +72,29 @@ class Pollers:
         await asyncio.gather(*(event.wait() for event in self._first.values()))
 
     async def _watch(self, source: str) -> None:
+        asked = False
         while True:
             try:
+                if not self._turn():
+                    if asked:
+                        await self.glance(source)
+                    asked = await self._rest(source, STANDBY_S)
+                    continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
                 await self._failed(source, f"internal error: {type(error).__name__}: {clean(error)}")
                 wait_s = self._backends.plan.timing.poll_s * SLOWEST
             self._first[source].set()
-            await self._rest(source, wait_s)
+            asked = await self._rest(source, wait_s)
 
-    async def _rest(self, source: str, seconds: float) -> None:
+    async def glance(self, source: str | None = None) -> None:
+        """Read the targets of a source (or all) once, for an action of this console; not its metrics."""
+        targets = self._backends.plan.targets.values()
+        within_s = self._backends.plan.timing.read_deadline_s
+        await asyncio.gather(*(self.look(each, within_s) for each in targets if source in (None, each.backend)))
+
+    async def _rest(self, source: str, seconds: float) -> bool:
+        """Wait; whether somebody asked meanwhile."""
         wake = self._wake[source]
         waiting = {asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
         try:
@@ -79,15 +102,19 @@ class Pollers:
         finally:
             for task in waiting:
                 task.cancel()
+            asked = wake.is_set()
             wake.clear()
+        return asked
 
     async def _poll(self, source: str) -> float:
         """One round; returns how long to wait before the next."""
         targets = self._backends.targets_of(source)
         faults: list[tuple[str, float]] = []
         read = await asyncio.gather(*(self._read_target(target, faults) for target in targets))
-        replies = await self._read_metrics(source, faults)
+        replies = await self._read_metrics(source, faults) if self._turn() else None
         poll_s = self._backends.plan.timing.poll_s
+        if not self._turn():
+            return poll_s
         names = tuple(name for name in read if name is not None)
         if names or replies is not None:
             self._record.sample(
@@ -101,17 +128,17 @@ class Pollers:
             return max(wait_s * random.uniform(0.9, 1.1), retry_after_s)  # noqa: S311 - jitter, not a secret
         self._failures[source] = 0
         if self._record.state.sources[source].failed_since is not None:
-            await self._record.now(SourceRecovered(at=self._clock.now(), source=source))
+            await self._record.observed(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
 
     async def _failed(self, source: str, reason: str) -> None:
         known = self._record.state.sources.get(source)
         if known is not None and (known.failed_since is None or known.reason != reason):
-            await self._record.now(SourceFailed(at=self._clock.now(), source=source, reason=reason))
+            await self._record.observed(SourceFailed(at=self._clock.now(), source=source, reason=reason))
 
     async def _read_target(self, target: Target, faults: list[tuple[str, float]]) -> str | None:
         try:
-            await self._observe(target)
+            await self._observe(target, polling=True)
         except Exception as error:  # an adapter's bug is a fault of this target, and the others are still read
             faults.append(self._words(error))
             return None
@@ -121,20 +148,23 @@ class Pollers:
         """Read one target now, for at most `within_s`; a read that fails is the poller's business, not the caller's."""
         try:
             async with asyncio.timeout(within_s):
-                await self._observe(target)
+                await self._observe(target, polling=False)
         except Exception:  # whatever it is, the poller meets it too and says so; a rollback waits for no read
             return
         self._record.sample(SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,)))
 
-    async def _observe(self, target: Target) -> None:
+    async def _observe(self, target: Target, *, polling: bool) -> None:
         number = next(self._reads)
         reading = await self._backends.read_target(target)
         if number < self._newest[target.name]:
             return  # a slow answer, begun before one that is known: what it says is over
+        if polling and not self._turn():
+            return
         self._newest[target.name] = number
         known = self._record.state.targets.get(target.name)
         if known is not None and (known.reading is None or not known.reading.same_as(reading)):
-            await self._record.now(TargetObserved(at=self._clock.now(), reading=reading))
+            record = self._record.observed if polling else self._record.now
+            await record(TargetObserved(at=self._clock.now(), reading=reading))
 
     async def _read_metrics(self, source: str, faults: list[tuple[str, float]]) -> tuple[MetricReply, ...] | None:
         metrics = self._backends.metrics_of(source)
@@ -143,6 +173,8 @@ class Pollers:
         replies: list[MetricReply] = []
         try:
             for tick_s, group in self._by_tick(metrics).items():
+                if not self._turn():
+                    return None
                 replies += await self._read_ticks(source, group, tick_s)
         except Exception as error:  # as for a target
             faults.append(self._words(error))

@@ -3,6 +3,9 @@
 The journal is owned by one writer thread. An event goes to the journal first and is folded when it comes back through
 the tail, together with whatever other consoles recorded before it. What must not wait for bookkeeping (a halt, a
 rollback and everything they lead to) waits at most `PATIENCE_S`, then goes on in memory and is written when it can be.
+
+What a console observes by polling is written under the fence of its lease: once another console polls, the journal
+refuses it, and it is dropped. A console without the lease folds the samples that the other one writes.
 """
 
 from __future__ import annotations
@@ -10,12 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
-from console.journal.contract import Broken, Entry, Journal, Raced
+from console.journal.contract import Broken, Entry, Fenced, Journal, Raced
 from console.plan.load import parse
 from console.plan.problems import PlanError
 from console.state.fold import fold
@@ -32,6 +35,15 @@ _TWICE = (DecisionTaken, RequestMade, RequestSettled)
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An event that the journal could not take yet."""
+
+    event: Event
+    observed: bool = False
+    """By polling: not worth writing once another console polls."""
+
+
 class Record:
     """State and journal of one rollout, moved on together."""
 
@@ -42,7 +54,13 @@ class Record:
         self._journal = journal
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._on_change = on_change
-        self._held: list[Event] = list(held)
+        self.fence: int | None = None
+        """Of the lease under which this console polls; None while another one does."""
+        self.alone = False
+        """The journal cannot say who polls, so this console polls for itself."""
+        self._sample = state.last_sample
+        """Number of the last sample that is folded, or that this console wrote."""
+        self._held: list[_Held] = [_Held(event) for event in held]
         """Events folded in memory that the journal refused; retried in order."""
         self._ahead: set[str] = {event.id for event in held}
         """Ids of events folded before they were seen in the journal's tail."""
@@ -51,8 +69,8 @@ class Record:
         """Appends that took longer than PATIENCE_S and are still under way."""
         self._order = asyncio.Lock()
         """One append after the other: what comes after an event that has to be held is held behind it."""
-        self._samples: list[SourceRead] = []
-        """Samples that wait to be written."""
+        self._samples: list[tuple[int, SourceRead]] = []
+        """Samples that wait to be written, each with the fence under which it was taken."""
         self._flush: asyncio.Task[None] | None = None
 
     async def write(self, work: Callable[[Journal], _T]) -> _T:
@@ -81,10 +99,19 @@ class Record:
 
     async def now(self, event: Event) -> None:
         """Fold without fail, and append: within PATIENCE_S if possible, else as soon as the journal can be written."""
-        if self._held:
-            self._hold(event)
+        await self._now(event, None, observed=False)
+
+    async def observed(self, event: Event) -> None:
+        """As `now`, for what this console saw by polling: dropped if another console polls by then."""
+        if self.fence is None and not self.alone:
             return
-        task = self._later(self._append_or_hold(event))
+        await self._now(event, self.fence, observed=True)
+
+    async def _now(self, event: Event, fence: int | None, *, observed: bool) -> None:
+        if self._held or (observed and fence is None and self.alone):
+            self._hold(event, observed)
+            return
+        task = self._later(self._append_or_hold(event, fence, observed=observed))
         await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
         if not task.done():
             self._overdue.add(task)
@@ -97,43 +124,64 @@ class Record:
         task.add_done_callback(self._background.discard)
         return task
 
-    async def _append_or_hold(self, event: Event) -> None:
+    async def _append_or_hold(self, event: Event, fence: int | None, *, observed: bool) -> None:
         async with self._order:
             if self._held:
-                self._hold(event)
+                self._hold(event, observed)
                 return
             try:
-                entries = await self._append(event)
+                entries = await self._append(event, fence)
+            except Fenced:
+                self._overtaken(fence)
+                return
             except Broken as error:
                 self._health(str(error))
-                self._hold(event)
+                self._hold(event, observed)
                 return
             self._take(entries)
 
+    def _overtaken(self, fence: int | None) -> None:
+        """Another console polls: this one does not any more, and what it saw is not written."""
+        if self.fence == fence:
+            self.fence = None
+
     def sample(self, event: SourceRead) -> None:
-        """Fold a sample at once; write it in the background. A sample may be lost."""
+        """Fold a sample at once; write it in the background if this console polls. A sample may be lost."""
         self._fold(event, None)
-        self._samples = [*self._samples, event][-SAMPLES_KEPT:]
+        if self.fence is None:
+            return
+        self._samples = [*self._samples, (self.fence, event)][-SAMPLES_KEPT:]
         if self._flush is None or self._flush.done():
             self._flush = self._later(self._write_samples(self.state.rollout))
 
     async def _write_samples(self, rollout: str) -> None:
         """Write what waits, in batches: a slow journal gets one write for many polls, not a queue of them."""
-        while batch := self._samples:
-            self._samples = []
+        while self._samples:
+            fence = self._samples[0][0]
+            batch = [event for of, event in self._samples if of == fence]
+            self._samples = [entry for entry in self._samples if entry[0] != fence]
+            work = partial(_append_samples, rollout=rollout, batch=batch, fence=fence, after=self._sample)
             try:
-                await self.write(partial(_append_samples, rollout=rollout, batch=batch))
+                self._sample = max(self._sample, await self.write(work))
+            except Fenced:
+                self._overtaken(fence)
             except Broken as error:
                 self._health(str(error))
                 return
         if not self._held:
             self._health(None)
 
+    def told(self, broken: str | None) -> None:
+        """The journal was asked for something else and could not be written, or could: None, unless events wait."""
+        if broken is not None or not self._held:
+            self._health(broken)
+
     async def catch_up(self) -> None:
         """Fold what other consoles recorded. A journal that cannot be read is shown, not raised."""
-        rollout, after = self.state.rollout, self.state.last_seq
+        sample = self._sample if self.fence is None and not self.alone else None
+        work = partial(_news, rollout=self.state.rollout, after=self.state.last_seq, sample=sample)
         try:
-            entries = await self.write(lambda journal: journal.tail(rollout, after))
+            entries = await self.write(work)
         except Broken as error:
             self._health(str(error))
             return
@@ -145,9 +193,17 @@ class Record:
             return
         async with self._order:
             while self._held:
-                event = self._held[0]
+                held = self._held[0]
+                if held.observed and self.fence is None:
+                    if self.alone:  # whether it is worth writing is known once the journal says who polls
+                        return
+                    self._held.pop(0)
+                    continue
                 try:
-                    entries = await self._append(event)
+                    entries = await self._append(held.event, self.fence if held.observed else None)
+                except Fenced:
+                    self._overtaken(self.fence)
+                    continue
                 except Broken as error:
                     self._health(str(error))
                     return
@@ -158,10 +214,14 @@ class Record:
                 self._take(entries)
         self._health(None)
 
-    async def drain(self) -> None:
-        """Wait for what is being written; called once before the end."""
+    async def settled(self) -> None:
+        """Wait for what is being written."""
         while self._background:
             await asyncio.wait(set(self._background))
+
+    async def drain(self) -> None:
+        """Wait for what is being written, and write what is held; called once before the end."""
+        await self.settled()
         if self._held:
             await self.retry()
         self._writer.shutdown(wait=True)
@@ -171,12 +231,17 @@ class Record:
         self.state = replace(self.state, **changes)  # type: ignore[arg-type]
         self._on_change()
 
-    async def _append(self, event: Event) -> list[Entry]:
+    async def _append(self, event: Event, fence: int | None = None) -> list[Entry]:
         rollout, after = self.state.rollout, self.state.last_seq
-        return await self.write(lambda journal: _append(journal, rollout, event, after))
+        return await self.write(lambda journal: _append(journal, rollout, event, after, fence))
 
     def _take(self, entries: list[Entry]) -> None:
         for entry in entries:
+            if entry.sample is not None:
+                if entry.sample > self._sample:
+                    self._sample = entry.sample
+                    self._fold(entry.event, None)
+                continue
             if entry.seq <= self.state.last_seq:
                 continue
             if entry.event.id in self._ahead and not isinstance(entry.event, _TWICE):
@@ -196,8 +261,8 @@ class Record:
             return
         self.state = replace(self.state, plans={**self.state.plans, plan.digest: plan})
 
-    def _hold(self, event: Event) -> None:
-        self._held.append(event)
+    def _hold(self, event: Event, observed: bool) -> None:
+        self._held.append(_Held(event, observed))
         self._fold_ahead(event)
         self._health(self.state.journal.broken)
 
@@ -216,10 +281,20 @@ class Record:
             self.replace(journal=health)
 
 
-def _append_samples(journal: Journal, rollout: str, batch: Sequence[SourceRead]) -> None:
-    journal.append_samples(rollout, batch)
+def _append_samples(journal: Journal, *, rollout: str, batch: Sequence[SourceRead], fence: int, after: int) -> int:
+    """Write a batch; the number of the newest sample. Nobody else writes any under this fence."""
+    journal.append_samples(rollout, batch, fence=fence)
+    return max((entry.sample or 0 for entry in journal.tail_samples(rollout, after)), default=after)
 
 
-def _append(journal: Journal, rollout: str, event: Event, after: int) -> list[Entry]:
-    journal.append(rollout, event)
+def _append(journal: Journal, rollout: str, event: Event, after: int, fence: int | None) -> list[Entry]:
+    journal.append(rollout, event, fence=fence)
     return journal.tail(rollout, after)
+
+
+def _news(journal: Journal, *, rollout: str, after: int, sample: int | None) -> list[Entry]:
+    """Events after `after`, and samples after number `sample` unless it is None, in the order they were recorded."""
+    events = journal.tail(rollout, after)
+    if sample is None:
+        return events
+    return sorted([*events, *journal.tail_samples(rollout, sample)], key=lambda entry: (entry.seq, entry.sample or 0))

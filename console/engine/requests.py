@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Literal
 
 from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading
 from adapters.foreign import clean
+from adapters.points import reached
 from console.engine.backends import Backends
 from console.engine.record import Record
+from console.engine.sightings import Sightings
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import Broken
 from console.plan.nouns import Target
 from console.state.values import RequestState
-
-GRACE_S = 1.0
-"""What a deadline may be overshot by before a request of a vanished console counts as its last word."""
 
 
 class Requests:
@@ -30,10 +30,19 @@ class Requests:
         self._actor = actor
         self._mine: set[str] = set()
         """Requests this process is waiting for right now."""
+        self._sightings = Sightings(clock)
 
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
         return tuple(request for request in self.record.state.in_flight if request.id in self._mine)
+
+    def under_way(self, target: str) -> RequestState | None:
+        """The last request for a target if its bytes may still arrive, as far as it is known here."""
+        for request in reversed(tuple(self.record.state.requests.values())):
+            if request.target == target and (request.in_flight or request.in_doubt):
+                self._sightings.see(request, self.record.state)
+                return None if self._sightings.over(request) else request
+        return None
 
     async def send(
         self,
@@ -47,16 +56,19 @@ class Requests:
         action: Literal["set", "pause", "resume"] = "set",
         strict: bool = False,
         lapsed: Callable[[], str | None] = lambda: None,
+        within_s: float | None = None,
     ) -> Outcome:
         """Make one request and see it through; returns how it was settled.
 
         `strict`: refuse to send what cannot be journalled first. `lapsed`: why the bytes may not leave any more.
+        `within_s`: a deadline for the call that is shorter than the plan's.
 
         Raises:
             Broken: strict, and the journal cannot be written; nothing was sent.
         """
         state = self.record.state
         within = state.plan.timing.send_within_s
+        deadline_s = min(state.plan.timing.write_deadline_s, within_s or math.inf)
         made = RequestMade(
             at=self._clock.now(),
             who=self._actor,
@@ -67,7 +79,7 @@ class Requests:
             action=action,
             step=step,
             send_by=self._clock.now() + timedelta(seconds=within),
-            deadline_s=state.plan.timing.write_deadline_s,
+            deadline_s=deadline_s,
             calls=backends.calls(target, setting) if action == "set" else (f"{action} {target.name}",),
         )
         latest = self._clock.monotonic() + within
@@ -77,7 +89,7 @@ class Requests:
         try:
             await (self.record.strict(made) if strict else self.record.now(made))
             outcome = Outcome.UNKNOWN
-            outcome, reason = await self._call(backends, target, setting, action, permit)
+            outcome, reason = await self._call(backends, target, setting, action, permit, deadline_s)
         except Broken:
             self._mine.discard(made.id)
             raise
@@ -96,20 +108,29 @@ class Requests:
         return f"more than {within:g} s had passed since it was decided"
 
     async def _call(
-        self, backends: Backends, target: Target, setting: Setting, action: str, permit: Permit
+        self,
+        backends: Backends,
+        target: Target,
+        setting: Setting,
+        action: str,
+        permit: Permit,
+        deadline_s: float,
     ) -> tuple[Outcome, str]:
         try:
             permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
-            if action == "pause":
-                await backends.pause(target, permit)
-            elif action == "resume":
-                await backends.resume(target, permit)
-            else:
-                await backends.set(target, setting, permit)
+            reached("call begins")
+            async with asyncio.timeout(deadline_s):
+                if action == "pause":
+                    await backends.pause(target, permit)
+                elif action == "resume":
+                    await backends.resume(target, permit)
+                else:
+                    await backends.set(target, setting, permit)
+            reached("call ended")
         except BackendError as error:
             return error.outcome, error.reason
         except TimeoutError:
-            return Outcome.UNKNOWN, f"no answer within {backends.plan.timing.write_deadline_s:g} s"
+            return Outcome.UNKNOWN, f"no answer within {deadline_s:g} s"
         except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
             return Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}"
         return Outcome.ACCEPTED, ""
@@ -123,22 +144,24 @@ class Requests:
 
     async def reconcile(self) -> None:
         """Settle what a vanished console left behind, and what is unknown once a read can tell. Sends nothing."""
-        now = self._clock.now()
         for request in tuple(self.record.state.requests.values()):
-            last_word = request.send_by + timedelta(seconds=request.deadline_s + GRACE_S)
-            if request.in_flight and request.id not in self._mine and now > last_word:
+            if not (request.in_flight or request.in_doubt):
+                self._sightings.forget(request.id)
+                continue
+            self._sightings.see(request, self.record.state)
+            if request.in_flight and request.id not in self._mine and self._sightings.over(request):
                 await self._settle(request.id, Outcome.UNKNOWN, "console gone before an answer came")
             elif request.in_doubt:
-                await self._tell(request, late=now > last_word)
+                await self._tell(request)
 
-    async def _tell(self, request: RequestState, *, late: bool) -> None:
-        entry = self.record.state.targets.get(request.target)
-        if entry is None or entry.reading is None or entry.read_at is None:
+    async def _tell(self, request: RequestState) -> None:
+        state = self.record.state
+        entry = state.targets.get(request.target)
+        if entry is None or entry.reading is None:
             return
         took_effect = _shows(entry.reading, request)
-        last_word = request.send_by + timedelta(seconds=request.deadline_s + GRACE_S)
-        known = took_effect and entry.read_at > request.at and self._is_latest(request)
-        if known or (late and entry.read_at > last_word):
+        known = took_effect and self._sightings.read_since(request, state) and self._is_latest(request)
+        if known or self._sightings.read_since(request, state, over=True):
             await self.record.now(
                 RequestReconciled(
                     at=self._clock.now(),

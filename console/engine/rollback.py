@@ -1,30 +1,38 @@
 """The checklist runner: carries out the automatic rollback steps, checks before it acts, watches that they hold.
 
-A step is done when its targets have read as rolled back for the longest write deadline plus one poll since they were
-last touched. If a target moves after it had read as rolled back, its step is sent once more, as a new request. A step
-that was refused or whose outcome is unknown is not sent again by itself: the operator continues with `r`.
+Steps begin as soon as what they need reads as rolled back, those that need nothing of each other at once. A step is
+done when its targets have read as rolled back for the longest write deadline plus one poll since they were last
+touched. If a target moves after it had read as rolled back, its step is sent once more, as a new request. A step that
+was refused, whose outcome is unknown or whose time is up is not sent again by itself: the operator continues with `r`.
+
+Durations are reckoned on the monotonic clock: a host's clock that jumps neither shortens nor prolongs anything here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Coroutine
+from functools import partial
 
-from adapters.contract import Clock, Outcome
+from adapters.contract import Clock
 from adapters.foreign import clean
 from console.engine.backends import Backends
+from console.engine.hold import Holds
 from console.engine.record import Record
 from console.engine.requests import Requests
 from console.events.kinds import DecisionTaken, StepDone
 from console.plan.nouns import Target
-from console.state.checklist import needs_met, stands, undone
+from console.state.checklist import needs_met, stands, timeout_s, undone
 from console.state.values import StepMark, StepState
 
 CHECK_S = 1.0
 """How long the read before a step may take: a backend that does not answer must not hold up its own rollback."""
 BEAT_S = 0.5
 """How often the runner looks at the state while something is under way."""
+HEAD_START_S = 1.0
+"""How long a derived step waits for the call of the one before it: their order is kept, but not for a dead backend."""
+CUT_S = 1.0
+"""How long calls that were cut off may take to end."""
 
 
 class Runner:
@@ -38,7 +46,7 @@ class Runner:
         *,
         backends: Callable[[], Backends],
         hurry: Callable[[str | None], None],
-        look: Callable[[Target, float], Awaitable[None]],
+        look: Callable[[Target, float], Coroutine[None, None, None]],
     ) -> None:
         self._record = record
         self._requests = requests
@@ -48,55 +56,72 @@ class Runner:
         self._look = look
         self._task: asyncio.Task[None] | None = None
         self._decision: DecisionTaken | None = None
-        self._tried: set[str] = set()
-        """Steps sent under the decision in force."""
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        """Steps whose calls are being made now."""
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        """Targets that are being read."""
+        self._began: dict[str, float] = {}
+        """Steps sent under the decision in force, and when on the monotonic clock."""
         self._resent: set[str] = set()
         """Steps sent once more because their target moved again."""
+        self._holds = Holds(clock)
         self.idle = asyncio.Event()
         """Set while there is nothing left that the runner can do by itself."""
         self.idle.set()
         self._asked = asyncio.Event()
-        """Set when a person did something: the runner looks again before its pause is over."""
+        """Set when a person did something or a call ended: the runner looks again before its pause is over."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether this console carries the rollback out."""
+        return self._decision is not None
 
     def start(self, decision: DecisionTaken) -> None:
         """Begin, or go on under a new decision: what was tried and failed is tried again, what is in flight is not."""
+        flying = {request.step for request in self._requests.in_flight if request.step is not None}
+        self._began = {step: at for step, at in self._began.items() if step in flying or step in self._under_way}
+        if self._decision is None:
+            self._holds.begin(self._record.state)
         self._decision = decision
-        self._tried = {request.step for request in self._requests.in_flight if request.step is not None}
         self.go_on()
 
     def go_on(self) -> None:
-        """Look again, now that a person confirmed a manual step. Does nothing if no rollback was started here."""
+        """Look again, now that a person confirmed or skipped a step. Nothing if no rollback was started here."""
         if self._decision is None:
             return
         self.idle.clear()
         self._record.replace(running=True)
         self._asked.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(self._decision), name="rollback")
+            self._task = asyncio.create_task(self._run(), name="rollback")
 
     async def stop(self) -> None:
         """Cut the runner off; a call in flight is settled as unknown."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        tasks = {
+            task
+            for task in (self._task, *self._under_way.values(), *self._looking.values())
+            if task is not None and not task.done()
+        }
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CUT_S)
 
-    async def _run(self, decision: DecisionTaken) -> None:
+    async def _run(self) -> None:
         try:
             while self._record.state.closed is None:
-                decision = self._decision or decision
-                step = self._next_to_send()
-                if step is not None:
-                    await self._send(step, decision)
-                    continue
-                await self._mark_done(decision.at)
-                self._set_idle(not self._pending(decision.at))
-                if self._pending(decision.at):
-                    self._hurry(None)
-                await self._pause(BEAT_S if self._pending(decision.at) else 4 * BEAT_S)
+                self._launch()
+                await self._mark_done()
+                pending = self._pending()
+                self._set_idle(not pending)
+                await self._pause(self._beat(pending))
         except Exception as error:  # the last net: a rollback that stops half way must not look as if it ran
-            self._record.replace(fault=f"rollback: {type(error).__name__}: {clean(error)}; r continues")
+            self._fault(error)
         finally:
             self._set_idle(True)
+
+    def _fault(self, error: Exception) -> None:
+        self._record.replace(fault=f"rollback: {type(error).__name__}: {clean(error)}; r continues")
 
     async def _pause(self, seconds: float) -> None:
         waiting = {asyncio.ensure_future(self._asked.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
@@ -107,102 +132,155 @@ class Runner:
                 task.cancel()
             self._asked.clear()
 
+    def _beat(self, pending: bool) -> float:
+        """How long to pause; while something is pending every target it is about is looked at meanwhile."""
+        if not pending:
+            return 4 * BEAT_S
+        state = self._record.state
+        needed = {need for entry in state.checklist if not entry.over for need in entry.step.needs}
+        awaited = False
+        for entry in state.checklist:
+            if entry.step.manual is not None or entry.over:
+                continue
+            self._look_at(entry)
+            awaited = awaited or (entry.step.id in needed.intersection(self._began) and not undone(entry, state))
+        return BEAT_S / 5 if awaited else BEAT_S
+
+    def _look_at(self, entry: StepState) -> None:
+        """Have the targets of a step read, each by one reader at a time: here nobody waits for an answer."""
+        for name in entry.step.sets:
+            if name not in self._looking:
+                target = self._record.state.plan.targets[name]
+                look = self._look(target, self._record.state.plan.timing.read_deadline_s)
+                task = self._looking[name] = asyncio.create_task(look, name=f"look at {name}")
+                task.add_done_callback(partial(self._looked, name))
+
+    def _looked(self, name: str, _task: asyncio.Task[None]) -> None:
+        self._looking.pop(name, None)
+
     def _set_idle(self, idle: bool) -> None:
         if idle != self.idle.is_set() or self._record.state.running is idle:
             (self.idle.set if idle else self.idle.clear)()
             self._record.replace(running=not idle)
 
-    def _next_to_send(self) -> StepState | None:
-        """The first automatic step that may and must be sent now."""
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _launch(self) -> None:
+        """Begin every automatic step that may and must be sent now."""
+        held_back: dict[str, str] = {}
+        for entry in self._ready():
+            if self._out_of_turn():
+                break
+            if (reason := self._may_land(entry)) is not None:
+                held_back[entry.step.id] = reason
+                continue
+            step = entry.step.id
+            if entry.mark is StepMark.RELAPSED:
+                self._resent.add(step)
+            self._began[step] = self._clock.monotonic()
+            task = asyncio.create_task(self._sent(entry), name=f"rollback {step}")
+            self._under_way[step] = task
+            task.add_done_callback(partial(self._ended, step))
+        if held_back != self._record.state.held_back:
+            self._record.replace(held_back=held_back)
+
+    def _ended(self, step: str, _task: asyncio.Task[None]) -> None:
+        self._under_way.pop(step, None)
+        self._asked.set()
+
+    def _ready(self) -> list[StepState]:
+        """The automatic steps that are not undone, whose needs are met, and that were not tried yet."""
         state = self._record.state
-        for entry in state.checklist:
-            if entry.step.manual is not None or undone(entry, state):
+        return [
+            entry
+            for entry in state.checklist
+            if entry.step.manual is None
+            and not entry.over
+            and entry.step.id not in self._under_way
+            and not undone(entry, state)
+            and needs_met(entry.step, state.checklist)
+            and self._untried(entry)
+        ]
+
+    def _untried(self, entry: StepState) -> bool:
+        if entry.mark is StepMark.RELAPSED:
+            return entry.step.id not in self._resent
+        return entry.step.id not in self._began
+
+    def _out_of_turn(self) -> bool:
+        """Whether another step has to wait for the call of one before it."""
+        plan = self._record.state.plan
+        if plan.rollback is not None:
+            return plan.one_by_one and bool(self._under_way)
+        now = self._clock.monotonic()
+        return any(now - self._began[step] < HEAD_START_S for step in self._under_way)
+
+    def _may_land(self, entry: StepState) -> str | None:
+        """Why a step waits although nothing else holds it: its call was made before, and may arrive only now."""
+        for name in entry.step.sets:
+            target = self._record.state.plan.targets[name]
+            repeatable = entry.step.repeatable
+            if repeatable if repeatable is not None else self._backends().capabilities(target).repeatable:
                 continue
-            if not needs_met(entry.step, state.checklist):
-                continue
-            if entry.mark is StepMark.RELAPSED and entry.step.id not in self._resent:
-                self._resent.add(entry.step.id)
-                return entry
-            if entry.step.id not in self._tried and entry.mark is not StepMark.RELAPSED:
-                return entry
+            if (request := self._requests.under_way(name)) is not None:
+                return f"{request.asks} of {request.at:%H:%M:%S}Z may still arrive, and is not repeatable"
         return None
 
-    async def _send(self, entry: StepState, decision: DecisionTaken) -> None:
+    async def _sent(self, entry: StepState) -> None:
         """One request per target of the step that does not read as rolled back."""
-        self._tried.add(entry.step.id)
-        backends = self._backends()
-        for name, setting in entry.step.sets.items():
-            target = self._record.state.plan.targets[name]
-            await self._look(target, CHECK_S)
-            if stands(self._record.state, name, setting):
-                continue
-            outcome = await self._requests.send(
-                backends, target, setting, decision=decision.id, trace=decision.trace, step=entry.step.id
-            )
-            self._hurry(target.backend)
-            if outcome is Outcome.ACCEPTED and entry.step.id in self._needed():
-                await self._until_read(entry)
+        decision = self._decision
+        if decision is None:
+            return
+        try:
+            backends = self._backends()
+            for name, setting in entry.step.sets.items():
+                target = self._record.state.plan.targets[name]
+                await self._look(target, CHECK_S)
+                if stands(self._record.state, name, setting):
+                    continue
+                await self._requests.send(
+                    backends,
+                    target,
+                    setting,
+                    decision=decision.id,
+                    trace=decision.trace,
+                    step=entry.step.id,
+                    within_s=entry.step.timeout_s,
+                )
+                self._hurry(target.backend)
+        except Exception as error:  # one step's fault must not keep the others from being sent
+            self._fault(error)
 
-    def _needed(self) -> set[str]:
-        return {need for entry in self._record.state.checklist for need in entry.step.needs}
+    # -- watching ----------------------------------------------------------------------------------------------------
 
-    async def _until_read(self, entry: StepState) -> None:
-        """Wait a little for a step that others need to read as rolled back."""
-        deadline = self._clock.monotonic() + self._record.state.plan.hold_s
-        while self._clock.monotonic() < deadline and not undone(entry, self._record.state):
-            self._hurry(None)
-            await self._clock.sleep(BEAT_S / 5)
-
-    async def _mark_done(self, begun: datetime) -> None:
+    async def _mark_done(self) -> None:
         """Record every step whose targets have read as rolled back for long enough."""
-        now = self._clock.now()
         for entry in self._record.state.checklist:
-            if entry.step.manual is not None or entry.mark is StepMark.DONE:
+            if entry.step.manual is not None or entry.over:
                 continue
-            since = self._held_since(entry, begun)
-            if since is not None and now - since >= timedelta(seconds=self._record.state.plan.hold_s):
+            if self._holds.long_enough(entry, self._record.state):
                 how = f"reads {self._reads(entry)}"
-                await self._record.now(StepDone(at=now, step=entry.step.id, how=how))
-
-    def _held_since(self, entry: StepState, begun: datetime) -> datetime | None:
-        """Since when a step's targets have read as rolled back and nothing of ours was sent to them; None if not so.
-
-        A reading counts only if it was taken after the rollback began.
-        """
-        state = self._record.state
-        if not undone(entry, state):
-            return None
-        moments: list[datetime] = []
-        for name in entry.step.sets:
-            target = state.targets[name]
-            if target.read_at is None or target.read_at <= begun:
-                return None
-            if target.held_since is not None:
-                moments.append(target.held_since)
-            moments.extend(
-                request.settled_at or self._clock.now()
-                for request in state.requests.values()
-                if request.target == name and request.outcome is not Outcome.REFUSED
-            )
-        return max(moments, default=begun)
+                await self._record.now(StepDone(at=self._clock.now(), step=entry.step.id, how=how))
 
     def _reads(self, entry: StepState) -> str:
         readings = (self._record.state.targets[name].reading for name in entry.step.sets)
         return ", ".join(f"{reading.target} {reading}" for reading in readings if reading is not None)
 
-    def _pending(self, begun: datetime) -> bool:
+    def _pending(self) -> bool:
         """Whether something is still going to happen without a person."""
         state = self._record.state
-        if self._next_to_send() is not None or self._requests.in_flight:
+        if self._under_way or self._requests.in_flight or self._ready():
             return True
-        patience = timedelta(seconds=2 * state.plan.hold_s)
-        now = self._clock.now()
         for entry in state.checklist:
-            if entry.step.manual is not None or entry.mark is StepMark.DONE:
+            if entry.step.manual is not None or entry.over:
                 continue
             if undone(entry, state):
-                return True
-            asked = entry.mark in (StepMark.REQUESTED, StepMark.IN_DOUBT)
-            if asked and entry.since is not None and now - entry.since < patience:
+                if not self._holds.given_up(entry, state):
+                    return True
+            elif entry.mark in (StepMark.REQUESTED, StepMark.IN_DOUBT) and self._in_time(entry):
                 return True
         return False
+
+    def _in_time(self, entry: StepState) -> bool:
+        began = self._began.get(entry.step.id)
+        return began is not None and self._clock.monotonic() - began < timeout_s(entry.step, self._record.state.plan)

@@ -25,6 +25,8 @@ class Verb(StrEnum):
     """Accept what somebody else moved, or an edited plan file."""
     CONFIRM = "confirm"
     """Confirm a manual rollback step as done."""
+    SKIP = "skip"
+    """Go on without a rollback step, for a reason."""
     CLOSE = "close"
     APPROVE = "approve"
     """Vouch, as a second person, for exactly the forward move that the card shows."""

@@ -90,7 +90,8 @@ def given(folder: Path, rollout: str) -> list[Approved]:
         for name in _names(directory, folder, f"{_stem(rollout)}."):
             with contextlib.suppress(OSError):  # removed meanwhile, a link, not ours to read: no approval
                 found.append(_read(directory, name, rollout))
-    return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.approval.at)
+    valid = [entry for entry in found if entry is not None]
+    return sorted(valid, key=lambda entry: (entry.approval.at, entry.approval.move, entry.identity))
 
 
 def identity(uid: int) -> str:

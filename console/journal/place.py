@@ -96,6 +96,12 @@ class ServerPlace:
             from console.journal.postgres.journal import make
         return make(self.url, role)
 
+    def durable(self) -> bool:
+        """Whether the server writes to disk what it says it wrote. Raises Broken."""
+        with _needing_psycopg():
+            from console.journal.postgres.journal import durable
+        return durable(self.url)
+
 
 @contextlib.contextmanager
 def _needing_psycopg() -> Iterator[None]:

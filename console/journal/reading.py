@@ -8,6 +8,7 @@ from datetime import datetime
 from console.events.kinds import decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Decided, Entry, Run
+from console.journal.defuse import defused, harmless
 
 _LOWEST = -(2**63)
 _COLUMNS = "id, rollout, seq, event_id, kind, v, at, who, move, NULL, body, prev, hash, head"
@@ -17,14 +18,14 @@ def tail(connection: sqlite3.Connection, rollout: str, after: int) -> list[Entry
     rows = connection.execute(
         "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
     )
-    return [Entry(seq, decode(kind, body)) for seq, kind, body in rows.fetchall()]
+    return [Entry(seq, decode(kind, defused(body))) for seq, kind, body in rows.fetchall()]
 
 
 def tail_samples(connection: sqlite3.Connection, rollout: str, after: int) -> list[Entry]:
     rows = connection.execute(
         "SELECT id, after_seq, body FROM samples WHERE rollout = ? AND id > ? ORDER BY id", [rollout, after]
     )
-    return [Entry(seq, decode("source_read", body), number) for number, seq, body in rows.fetchall()]
+    return [Entry(seq, decode("source_read", defused(body)), number) for number, seq, body in rows.fetchall()]
 
 
 def history(connection: sqlite3.Connection, rollout: str) -> list[Entry]:
@@ -38,7 +39,7 @@ def history(connection: sqlite3.Connection, rollout: str) -> list[Entry]:
         {"rollout": rollout},
     )
     return [
-        Entry(seq, decode(kind, body), number if sample else None)
+        Entry(seq, decode(kind, defused(body)), number if sample else None)
         for seq, sample, number, kind, body in rows.fetchall()
     ]
 
@@ -92,7 +93,7 @@ def runs(connection: sqlite3.Connection) -> list[Run]:
         """
     )
     return [
-        Run(rollout, datetime.fromisoformat(at), who, bool(closed_), decisions)
+        Run(harmless(rollout), datetime.fromisoformat(at), harmless(who), bool(closed_), decisions)
         for rollout, at, who, closed_, decisions in rows.fetchall()
     ]
 
@@ -101,7 +102,7 @@ def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[Decid
     columns = "rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome, id"
     chosen, values = ("", []) if rollout is None else ("WHERE rollout = ?", [rollout])
     found = connection.execute(f"SELECT {columns} FROM decisions {chosen} ORDER BY at, seq", values)  # noqa: S608 - constants
-    return [Decided(*row) for row in found.fetchall()]
+    return [Decided(*map(harmless, row)) for row in found.fetchall()]
 
 
 def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None) -> list[Row]:

@@ -185,9 +185,18 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
         rollback=None
         if file.rollback is None
         else tuple(
-            Step(step.id, _settings(step.set, parts.kinds), step.manual, tuple(step.needs), step.team)
+            Step(
+                step.id,
+                _settings(step.set, parts.kinds),
+                step.manual,
+                tuple(step.needs),
+                step.team,
+                step.timeout,
+                step.repeatable,
+            )
             for step in file.rollback
         ),
+        one_by_one=file.rollback_order == "listed",
         timing=_timing(file.timing),
         authority=_authority(file.authority),
         launch=_windows(file.windows, file.windows.launch if file.windows is not None else None),

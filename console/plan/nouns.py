@@ -194,7 +194,12 @@ class Step:
     sets: Mapping[str, Setting] = field(default_factory=dict)
     manual: str | None = None
     needs: tuple[str, ...] = ()
+    """Steps that have to read as rolled back first; steps that need nothing of each other run at once."""
     team: str | None = None
+    timeout_s: float | None = None
+    """From its call until its targets read as rolled back; None: twice the time a reading has to hold."""
+    repeatable: bool | None = None
+    """Whether a second call does no harm while the first may still arrive; None: as its backend says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +246,8 @@ class Plan:
     escalation: tuple[Rung, ...] = ()
     text: str = field(default="", repr=False, compare=False)
     """The file's text, kept with the opening so that a later edit can be shown as a difference."""
+    one_by_one: bool = False
+    """The rollback steps begin one after the other, in their order; else as soon as what they need is there."""
 
     @property
     def critical(self) -> tuple[Metric, ...]:

@@ -217,6 +217,8 @@ class StepEntry(Entry):
     manual: Words | None = None
     needs: list[str] = []
     team: str | None = None
+    timeout: Interval | None = None
+    repeatable: bool | None = None
 
 
 class PlanFile(Entry):
@@ -234,6 +236,7 @@ class PlanFile(Entry):
     metrics: dict[Name, MetricEntry] = {}
     stages: Annotated[list[StageEntry], Field(min_length=1)]
     rollback: list[StepEntry] | None = None
+    rollback_order: Literal["needs", "listed"] | None = None
     authority: AuthorityEntry | None = None
     windows: WindowsEntry | None = None
     escalation: list[RungEntry] = []

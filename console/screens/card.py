@@ -26,9 +26,18 @@ _DOES = {
     Verb.PLACE: "places it there",
     Verb.ACCEPT: "accepts it",
     Verb.CONFIRM: "says it is done",
+    Verb.SKIP: "goes on without it",
     Verb.CLOSE: "closes the rollout",
 }
-_OWN = {Verb.PROMOTE: "p", Verb.HALT: "h", Verb.RESUME: "u", Verb.ROLLBACK: "r", Verb.CONFIRM: "r", Verb.CLOSE: "c"}
+_OWN = {
+    Verb.PROMOTE: "p",
+    Verb.HALT: "h",
+    Verb.RESUME: "u",
+    Verb.ROLLBACK: "r",
+    Verb.CONFIRM: "r",
+    Verb.SKIP: "x",
+    Verb.CLOSE: "c",
+}
 """The key that opens a card does nothing while it is open: a key that repeats must not shut or confirm it."""
 _WORD = "#word"
 _REASON = "#reason"
@@ -82,7 +91,7 @@ class DecisionCard(Modal[Intent | None]):
         self.card = card_for(state, verb, subject)
         """As drawn: what a confirmation stores."""
         self.opened = Opened(self.card, state.reached, state.move)
-        self.terms = terms(state, self.card, self.opened)
+        self.terms = terms(state, self.card, self.opened, subject)
         self.said = ""
         """Why the last key did not confirm, until the next one."""
 
@@ -109,7 +118,7 @@ class DecisionCard(Modal[Intent | None]):
         if state is None or not self.whole("#sheet"):
             return
         self.card = card_for(state, self.verb, self.subject)
-        self.terms = terms(state, self.card, self.opened)
+        self.terms = terms(state, self.card, self.opened, self.subject)
         self._arrange()
 
     def on_resize(self) -> None:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from adapters.contract import Buckets, Counts, Gauge, Sample, Shape
 from console.plan.nouns import Metric
 from console.screens.page import Page
-from console.screens.particulars import owner
 from console.state.values import MetricState, SourceState, State
 from widgets.amounts import age, amount, count, interval, level, ratio, share, since
 from widgets.line import Line, Look, Piece, left, right
 from widgets.marks import VERDICTS
+from widgets.rollback import owner
 from widgets.sheet import rows_of
 
 GUTTER = 10

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from console.events.evidence import Verb
-from console.plan.nouns import Plan
 from console.state.values import State
 from widgets.line import Line, Look, Piece, length
 from widgets.marks import STEPS
+from widgets.rollback import owner
 from widgets.sheet import rows_of
 
 
@@ -19,7 +19,7 @@ def particulars(state: State, verb: Verb, subject: str | None, width: int) -> li
             return _told("by hand", what, width)
         case Verb.ROLLBACK if state.rollback is not None:
             return steps(state, width)
-        case Verb.CONFIRM:
+        case Verb.CONFIRM | Verb.SKIP:
             return _step(state, subject, width)
         case Verb.ACCEPT if subject == "plan":
             return difference(state.edited or "", width)
@@ -27,14 +27,6 @@ def particulars(state: State, verb: Verb, subject: str | None, width: int) -> li
             return _drift(state, subject, width)
         case _:
             return []
-
-
-def owner(plan: Plan, team: str | None) -> str:
-    """ " (data: dora)", or nothing where no team is named."""
-    if team is None:
-        return ""
-    named = plan.teams.get(team)
-    return f" ({team}: {named.owner})" if named is not None and named.owner else f" ({team})"
 
 
 def steps(state: State, width: int) -> list[Line]:
@@ -53,12 +45,17 @@ def steps(state: State, width: int) -> list[Line]:
 
 
 def _step(state: State, subject: str | None, width: int) -> list[Line]:
-    found = [entry.step for entry in state.checklist if entry.step.id == subject]
-    return [
-        line
-        for step in found
-        for line in _told("by hand", f"{step.id}: {step.manual or ''}{owner(state.plan, step.team)}", width)
-    ]
+    """What a step does, whose it is, how far it is, and what waits for it."""
+    entry = next((entry for entry in state.checklist if entry.step.id == subject), None)
+    if entry is None:
+        return []
+    step = entry.step
+    what = step.manual or ", ".join(f"{name} -> {setting}" for name, setting in step.sets.items())
+    detail = f"; {entry.mark}: {entry.detail}" if entry.detail and step.manual is None else ""
+    head = "by hand" if step.manual is not None else "step"
+    lines = _told(head, f"{step.id}: {what}{owner(state.plan, step.team)}{detail}", width)
+    waiting = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.over]
+    return lines + (_told("", f"then go on: {', '.join(waiting)}", width) if waiting else [])
 
 
 def _drift(state: State, target: str, width: int) -> list[Line]:

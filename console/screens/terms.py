@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from console.events.evidence import SAFER, Card, Gate, Verb
-from console.state.gates import typed_word
+from console.state.gates import reason_due, typed_word
 from console.state.values import State
 
 
@@ -50,13 +50,13 @@ class Terms:
         return None
 
 
-def terms(state: State, card: Card, opened: Opened) -> Terms:
-    """What confirms `card` now, given how it was when it opened."""
+def terms(state: State, card: Card, opened: Opened, subject: str | None = None) -> Terms:
+    """What confirms `card` now, given how it was when it opened; `subject` as in Intent."""
     if card.blocked is not None:
         return Terms(refused=card.blocked)
     if card.verb in SAFER:
         return _safer(state, card.verb)
-    at_first = _forward(state, opened.card)
+    at_first = _forward(state, opened.card, subject)
     if (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {moved(state, opened)}")
     worse = worsened(opened.card, card)
@@ -71,15 +71,15 @@ def _safer(state: State, verb: Verb) -> Terms:
     return Terms(word=word, reason=word is not None)
 
 
-def _forward(state: State, card: Card) -> Terms:
+def _forward(state: State, card: Card, subject: str | None) -> Terms:
     """A verb that goes riskier, judged by the card as it was opened."""
     if card.blocked is not None:
         return Terms(refused="it was closed when this card was opened")
     if card.override is not None:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Terms(word=word, reason=True, override=True)
-    typed = typed_word(state, card.verb)
-    return Terms(key="y") if typed is None else Terms(word=typed)
+    typed = typed_word(state, card.verb, subject)
+    return Terms(key="y") if typed is None else Terms(word=typed, reason=reason_due(state, card.verb))
 
 
 def moved(state: State, opened: Opened) -> str:

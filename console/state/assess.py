@@ -19,6 +19,7 @@ from console.judge.stage import stage_verdict
 from console.judge.traffic import mismatch
 from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
+from console.state.checklist import aged
 from console.state.judging import no_baseline
 from console.state.samples import bake
 from console.state.targets import confirm_stage
@@ -26,8 +27,8 @@ from console.state.values import MetricState, State
 
 
 def assess(state: State, now: datetime) -> State:
-    """`state` with its verdicts, bake clock, the mark of a stage under way and `as_of` at `now` (UTC)."""
-    state = replace(confirm_stage(bake(state, now), now), as_of=now)
+    """`state` with its verdicts, bake clock, the marks of a stage and steps under way and `as_of` at `now` (UTC)."""
+    state = replace(confirm_stage(bake(state, now), now), as_of=now, checklist=aged(state, now))
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     state = replace(state, metrics=metrics)
     return replace(state, stage_verdict=_stage_verdict(state))

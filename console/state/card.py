@@ -12,7 +12,7 @@ from console.state.assess import deploy_share
 from console.state.checklist import stands
 from console.state.gates import gates, placed
 from console.state.targets import unset_targets
-from console.state.values import MetricState, State, StepMark
+from console.state.values import MetricState, State
 
 _PERSONAL = ("pen", "authority", "approval", "override")
 """Gates of a promote that speak of this console's operator, not of the rollout."""
@@ -66,7 +66,7 @@ def wanted(state: State, verb: Verb) -> dict[str, Setting]:
         return {
             name: setting
             for entry in state.checklist
-            if entry.mark is not StepMark.DONE
+            if not entry.over
             for name, setting in entry.step.sets.items()
             if not stands(state, name, setting)
         }
@@ -126,11 +126,11 @@ def _skipped(state: State, verb: Verb) -> list[str]:
             f"{name} already reads {state.targets[name].reading}" for name in state.next.stage.sets if name not in asked
         ]
     if verb is Verb.ROLLBACK:
-        done = [f"{entry.step.id}: done already" for entry in state.checklist if entry.mark is StepMark.DONE]
+        done = [f"{entry.step.id}: {entry.mark} already" for entry in state.checklist if entry.over]
         return done + [
             f"{entry.step.id}: {name} already reads {state.targets[name].reading}"
             for entry in state.checklist
-            if entry.mark is not StepMark.DONE
+            if not entry.over
             for name, setting in entry.step.sets.items()
             if stands(state, name, setting)
         ]
@@ -159,7 +159,7 @@ def _warnings(state: State, verb: Verb) -> list[str]:
         found.extend(
             f"{entry.step.id} is done by hand: {entry.step.manual}"
             for entry in state.checklist
-            if entry.step.manual is not None and entry.mark is not StepMark.DONE
+            if entry.step.manual is not None and not entry.over
         )
     for request in (*state.in_flight, *state.in_doubt):
         found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")

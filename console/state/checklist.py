@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from adapters.contract import Kind, Outcome, Setting, TargetReading
 from console.plan.nouns import Plan, Step
@@ -65,18 +66,58 @@ def undone(step: StepState, state: State) -> bool:
     return all(stands(state, name, setting) for name, setting in step.step.sets.items())
 
 
+def unmet(step: Step, steps: tuple[StepState, ...]) -> tuple[str, ...]:
+    """What a step needs and does not read as rolled back yet, was not confirmed by hand and not skipped."""
+    met = {entry.step.id for entry in steps if entry.over or entry.mark is StepMark.HOLDING}
+    return tuple(need for need in step.needs if need not in met)
+
+
 def needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:
-    """Whether everything a step needs reads as rolled back, or was confirmed by hand."""
-    met = {entry.step.id for entry in steps if entry.mark in (StepMark.DONE, StepMark.HOLDING)}
-    return met.issuperset(step.needs)
+    """Whether nothing that a step needs is left."""
+    return not unmet(step, steps)
+
+
+def waves(steps: Sequence[Step]) -> list[list[Step]]:
+    """The steps in the order in which their needs let them begin: those of one wave at once."""
+    left, found, met = list(steps), list[list[Step]](), set[str]()
+    while left:
+        wave = [step for step in left if met.issuperset(step.needs)]
+        if not wave:  # a circle, which no valid plan has
+            return [*found, left]
+        found.append(wave)
+        met |= {step.id for step in wave}
+        left = [step for step in left if step not in wave]
+    return found
+
+
+def timeout_s(step: Step, plan: Plan) -> float:
+    """How long a step may take from its call until its targets read as rolled back."""
+    return 2 * plan.hold_s if step.timeout_s is None else step.timeout_s
+
+
+def aged(state: State, now: datetime) -> tuple[StepState, ...]:
+    """The checklist with every step OVERDUE whose call has ended and that does not read as rolled back in its time."""
+    flying = {request.step for request in state.in_flight}
+    return tuple(
+        entry if entry.step.id in flying else _aged(entry, timeout_s(entry.step, state.plan), now)
+        for entry in state.checklist
+    )
+
+
+def _aged(entry: StepState, within_s: float, now: datetime) -> StepState:
+    if entry.mark is not StepMark.REQUESTED or entry.since is None or (now - entry.since).total_seconds() <= within_s:
+        return entry
+    return replace(
+        entry, mark=StepMark.OVERDUE, detail=f"not read as rolled back within {within_s:g} s: {entry.detail}"
+    )
 
 
 def turned(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
-    """The checklist with every manual step that is not done waiting for a person once its needs are met, not before."""
+    """The checklist with every manual step that is not over waiting for a person once its needs are met, not before."""
     marks = {True: StepMark.WAITING, False: StepMark.PENDING}
     return tuple(
         replace(entry, mark=marks[needs_met(entry.step, steps)])
-        if entry.step.manual is not None and entry.mark is not StepMark.DONE
+        if entry.step.manual is not None and not entry.over
         else entry
         for entry in steps
     )

@@ -7,8 +7,10 @@ from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import people
+from console.state.checklist import reads_back
+from console.state.recovery import recoveries
 from console.state.samples import stale_part
-from console.state.values import Mode, StageMark, State, StepMark
+from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
 def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
@@ -50,6 +52,10 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             begun = state.rollback is not None and bool(waiting)
             return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
+        case Verb.SKIP:
+            left = [entry.step.id for entry in state.checklist if not entry.over]
+            begun = state.rollback is not None and bool(left)
+            return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.CLOSE:
             return _close(state)
         case Verb.APPROVE:
@@ -65,11 +71,14 @@ def why_not(state: State, verb: Verb) -> str | None:
     return next((gate.why for gate in gates(state, verb) if gate.hard and not gate.ok), None)
 
 
-def typed_word(state: State, verb: Verb) -> str | None:
+def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | None:
     """The word that has to be typed for `verb`, because it cannot be taken back or only a person can vouch for it.
 
-    A manual stage: its name. A rollback past a one-way stage: "rollback".
+    A manual stage: its name. A rollback past a one-way stage: "rollback". A rollback step that is confirmed by hand or
+    skipped: its id, which is `subject`.
     """
+    if verb in (Verb.CONFIRM, Verb.SKIP):
+        return subject
     if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
         return state.next.stage.name
     if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
@@ -82,7 +91,7 @@ def waiting_step(state: State) -> str | None:
     if state.rollback is None:
         return None
     automatic = [entry for entry in state.checklist if entry.step.manual is None]
-    if not state.running and any(entry.mark is not StepMark.DONE for entry in automatic):
+    if not state.running and not all(entry.over for entry in automatic):
         return None
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
@@ -100,6 +109,9 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     if verb is Verb.CONFIRM:
         waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
         return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+    if verb is Verb.SKIP:
+        left = [entry.step.id for entry in state.checklist if not entry.over]
+        return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
     if verb is Verb.OFFER:
         mine = state.operator is not None and subject in (state.operator.user, state.operator.login)
         return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
@@ -107,8 +119,8 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
 
 
 def reason_due(state: State, verb: Verb) -> bool:
-    """Whether `verb` asks for a reason but no typed word: what is left as a note, and the pen taken from somebody."""
-    if verb is Verb.HANDOFF:
+    """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from somebody."""
+    if verb in (Verb.HANDOFF, Verb.SKIP):
         return True
     return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates(state, verb))
 
@@ -240,10 +252,31 @@ def _halt(state: State) -> tuple[Gate, ...]:
 def _rollback(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
-    failed = any(entry.mark in (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED) for entry in state.checklist)
+    failed = any(entry.mark in TROUBLED for entry in state.checklist)
     if state.running and not failed:
         return (Gate("rollback", ok=False, why="the rollback is under way"),)
     return (Gate("rollback", ok=True, why="always allowed"),)
+
+
+def _no_fail(state: State) -> list[Gate]:
+    return [
+        Gate("verdict", ok=False, why=f"{name} FAIL", hard=False)
+        for name, entry in state.metrics.items()
+        if entry.verdict is not None and entry.verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO
+    ]
+
+
+def _recovered(state: State) -> list[Gate]:
+    """Whether a rollback really took everything back: what was skipped, and the metrics against what they were."""
+    found = [
+        Gate("skipped", ok=False, why=f"{entry.step.id} {entry.detail or 'skipped'}", hard=False)
+        for entry in state.checklist
+        if entry.mark is StepMark.SKIPPED and (entry.step.manual is not None or not reads_back(entry, state))
+    ]
+    for each in recoveries(state):
+        word = "is back" if each.back else "NOT BACK" if each.back is False else "not told to be back"
+        found.append(Gate("recovery", ok=each.back is True, why=f"{each.metric} {word}: {each.why}", hard=False))
+    return found
 
 
 def _close(state: State) -> tuple[Gate, ...]:
@@ -253,10 +286,7 @@ def _close(state: State) -> tuple[Gate, ...]:
         _gate("in flight", not flying, "nothing in flight", "; ".join(flying)),
         _gate("finished", whole, state.mode.value, f"{state.mode.value}: not complete, not rolled back", hard=False),
     ]
-    for name, entry in state.metrics.items():
-        failing = entry.verdict is not None and entry.verdict.state is VerdictState.FAIL
-        if failing and entry.metric.role is not Role.INFO:
-            found.append(Gate("verdict", ok=False, why=f"{name} FAIL", hard=False))
+    found += _recovered(state) if state.mode is Mode.ROLLED_BACK else _no_fail(state)
     doubts = [request for request in state.requests.values() if request.outcome is Outcome.UNKNOWN and request.in_doubt]
     for request in doubts:
         found.append(Gate("in doubt", ok=False, why=f"{request.target} is in doubt", hard=False))

@@ -25,7 +25,7 @@ class Intent:
     override: bool = False
     """Go forward although gates that can be overridden are closed; needs a reason."""
     subject: str | None = None
-    """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM: the step id. OFFER: a user."""
+    """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM, SKIP: the step id. OFFER: a user."""
     typed: str = ""
     """The word that `gates.typed_word` asks for, as typed."""
     text: str = ""

@@ -11,7 +11,7 @@ from console.plan.nouns import Metric, Target
 from console.state import pen
 from console.state.checklist import checklist_of
 from console.state.judging import overridden, standing_from
-from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled
+from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
 from console.state.targets import settled_target
 from console.state.values import (
     DecisionState,
@@ -69,6 +69,8 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
             return _accepted(state, event)
         case Verb.CONFIRM:
             return step_confirmed(state, event)
+        case Verb.SKIP:
+            return step_skipped(state, event)
         case Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return state
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def rollback_begun(state: State, event: DecisionTaken) -> State:
-    """A rollback starts, or goes on after a restart: done steps stay done, everything else is pending again."""
+    """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again."""
     steps = []
     for entry in state.checklist:
-        if entry.mark is StepMark.DONE or (entry.mark is StepMark.HOLDING and state.rollback is not None):
+        if entry.over or (entry.mark is StepMark.HOLDING and state.rollback is not None):
             steps.append(entry)
             continue
         steps.append(replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or ""))
-    done = event.at if steps and all(entry.mark is StepMark.DONE for entry in steps) else None
+    done = event.at if steps and all(entry.over for entry in steps) else None
     return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=turned(tuple(steps)))
 
 
@@ -35,7 +35,7 @@ def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: st
         else entry
         for entry in state.checklist
     )
-    done = at if steps and all(entry.mark is StepMark.DONE for entry in steps) else None
+    done = at if steps and all(entry.over for entry in steps) else None
     return replace(state, checklist=turned(steps), rolled_back_at=state.rolled_back_at or done)
 
 
@@ -47,7 +47,7 @@ def step_requested(state: State, event: RequestMade) -> State:
 def step_settled(state: State, request: RequestState, at: datetime) -> State:
     """A step's call ended: accepted stays requested until a read shows it; the rest says what is wrong."""
     entry = next((entry for entry in state.checklist if entry.step.id == request.step), None)
-    if entry is None or entry.mark is StepMark.DONE or request.decision != state.rollback:
+    if entry is None or entry.over or request.decision != state.rollback:
         return state
     if reads_back(entry, state):
         mark, detail = StepMark.HOLDING, "reads as rolled back"
@@ -92,3 +92,12 @@ def step_confirmed(state: State, event: DecisionTaken) -> State:
     if event.subject not in manual:
         return state
     return _marked(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")
+
+
+def step_skipped(state: State, event: DecisionTaken) -> State:
+    """Somebody goes on without a step that is not done; what was sent for it stays sent."""
+    entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
+    if entry is None or entry.over:
+        return state
+    by = f" by {event.who.user}" if event.who is not None else ""
+    return _marked(state, entry.step.id, event.at, StepMark.SKIPPED, f"skipped{by}: {event.reason}")

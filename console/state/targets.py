@@ -69,7 +69,7 @@ def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteSta
     if state.rollback is not None:
         steps = tuple(_step_after(step, state, reading, event.at) for step in state.checklist)
         state = replace(state, checklist=turned(steps))
-        if any(step.mark is not StepMark.DONE for step in state.checklist):
+        if not all(step.over for step in state.checklist):
             state = replace(state, rolled_back_at=None)
     return state, line
 
@@ -113,7 +113,7 @@ def _on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
 
 
 def _step_after(step: StepState, state: State, reading: TargetReading, at: datetime) -> StepState:
-    if reading.target not in step.step.sets:
+    if reading.target not in step.step.sets or step.mark is StepMark.SKIPPED:
         return step
     if reads_back(step, state):
         if step.mark in (StepMark.DONE, StepMark.HOLDING):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from adapters.contract import Outcome, Reading, Setting, TargetReading
@@ -13,6 +13,9 @@ from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
 from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
+
+GRACE_S = 1.0
+"""What a call's deadline may be overshot by before nothing of it can arrive any more."""
 
 
 class Mode(StrEnum):
@@ -64,6 +67,14 @@ class StepMark(StrEnum):
     """Moved again after it had read as rolled back: red."""
     WAITING = "waiting"
     """A manual step that waits for a person."""
+    SKIPPED = "skipped"
+    """Somebody decided to go on without it; what needs it may go on."""
+    OVERDUE = "overdue"
+    """Sent, and still not read as rolled back when its time was up. Told by `assess`, never folded."""
+
+
+TROUBLED = frozenset({StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED, StepMark.OVERDUE})
+"""What a step does not come out of by itself: a person continues, or skips it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,16 @@ class RequestState:
         return f"{self.target} -> {self.setting}" if self.action == "set" else f"{self.action} {self.target}"
 
     @property
+    def may_land_s(self) -> float:
+        """How long after it was made its bytes may still arrive: until send_by, its deadline and a grace are over."""
+        return (self.send_by - self.at).total_seconds() + self.deadline_s + GRACE_S
+
+    @property
+    def last_word(self) -> datetime:
+        """From when on nothing of it can arrive any more, by the clock of the console that made it."""
+        return self.at + timedelta(seconds=self.may_land_s)
+
+    @property
     def in_flight(self) -> bool:
         return self.outcome is None
 
@@ -244,6 +265,11 @@ class StepState:
     detail: str = ""
     sends: int = 0
     """Requests sent for it in this rollback."""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is going to be done about it: it is done, or somebody decided to go on without it."""
+        return self.mark in (StepMark.DONE, StepMark.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,10 +356,14 @@ class State:
     """Rungs of the escalation ladder that were reached, oldest first."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
+    held_back: Mapping[str, str] = field(default_factory=dict)
+    """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
     fault: str | None = None
     """A fault of this console itself, one line; None while all its tasks run."""
     unrecognised: int = 0
     last_seq: int = 0
+    last_sample: int = field(default=0, compare=False)
+    """Number of the last sample read from the journal when the rollout was taken up: where its tail goes on."""
 
     @property
     def mode(self) -> Mode:

@@ -77,11 +77,12 @@ class HAProxy:
         where = f"on {len(self._nodes)} nodes" if len(self._nodes) > 1 else "at once"
         lost = "; lost when haproxy restarts"
         return Capabilities(
+            repeatable=True,
             meaning={
                 "promote": f"sets both weights {where}{lost}",
                 "halt": "nothing is called: the weights stay as they are",
                 "rollback": f"sets both weights back {where}{lost}",
-            }
+            },
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:

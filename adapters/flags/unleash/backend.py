@@ -97,11 +97,12 @@ class Unleash:
         """A switch and a percentage; Unleash moves nothing by itself."""
         follow = "applications follow at their next poll (15 s in most SDKs)"
         return Capabilities(
+            repeatable=True,
             meaning={
                 "promote": f"sets the percentage, then switches on in {self._environment}; {follow}",
                 "halt": "nothing is called: the flag stays as it is",
                 "rollback": f"switches off in {self._environment}, or sets the earlier percentage; {follow}",
-            }
+            },
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:

@@ -29,7 +29,7 @@ from console.journal.contract import (
     Presence,
     Run,
 )
-from console.journal.postgres import reading, recording
+from console.journal.postgres import reading, recording, schema
 from console.journal.postgres.connection import CALL_S, LONG_S, Connection, Line, Lost
 from console.journal.postgres.url import Url
 from console.journal.postgres.watch import PostgresWatch
@@ -219,15 +219,31 @@ class PostgresJournal:
 
 def make(url: Url, role: str | None) -> int:
     """Make or update the journal at `url` and give `role` its rights; how many migrations that took. Raises Broken."""
-    from console.journal.postgres import schema
 
+    def work(connection: Connection) -> int:
+        count = schema.made(connection)
+        if role is not None:
+            schema.grant(connection, role)
+        return count
+
+    return _once(url, work)
+
+
+def durable(url: Url) -> bool:
+    """Whether the server flushes to disk before it says that something is committed. Raises Broken."""
+
+    def work(connection: Connection) -> bool:
+        return connection.execute("SHOW fsync").fetchone() == ("on",)
+
+    return _once(url, work)
+
+
+def _once(url: Url, work: Callable[[Connection], _T]) -> _T:
+    """What `work` returns on a connection of its own, whether or not there is a journal yet. Raises Broken."""
     line = Line(url, ready=False)
     try:
-        with line.call() as connection:
-            count = schema.made(connection)
-            if role is not None:
-                schema.grant(connection, role)
-            return count
+        with line.call(LONG_S) as connection:
+            return work(connection)
     except (psycopg.Error, Lost) as error:
         raise Broken(f"journal {url}: {url.redact(error)}") from None
     finally:

@@ -9,6 +9,7 @@ from console.events.evidence import Actor
 from console.events.kinds import decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
+from console.journal.defuse import defused, harmless
 from console.journal.postgres.connection import Connection
 from console.journal.presence import ACTOR
 
@@ -37,7 +38,7 @@ def tail(connection: Connection, rollout: str, after: int) -> list[Entry]:
         rollout,
         after,
     )
-    return [Entry(seq, decode(kind, body)) for seq, kind, body in rows]
+    return [Entry(seq, decode(kind, defused(body))) for seq, kind, body in rows]
 
 
 def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry]:
@@ -47,7 +48,7 @@ def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry
         rollout,
         after,
     )
-    return [Entry(seq, decode("source_read", body), number) for number, seq, body in rows]
+    return [Entry(seq, decode("source_read", defused(body)), number) for number, seq, body in rows]
 
 
 def history(connection: Connection, rollout: str) -> list[Entry]:
@@ -62,7 +63,9 @@ def history(connection: Connection, rollout: str) -> list[Entry]:
         rollout,
         rollout,
     )
-    return [Entry(seq, decode(kind, body), number if sample else None) for seq, sample, number, kind, body in rows]
+    return [
+        Entry(seq, decode(kind, defused(body)), number if sample else None) for seq, sample, number, kind, body in rows
+    ]
 
 
 def last(connection: Connection, rollout: str) -> tuple[int, str | None]:
@@ -125,7 +128,7 @@ def runs(connection: Connection) -> list[Run]:
         """,
     )
     return [
-        Run(rollout, datetime.fromisoformat(at), who, closed_, decisions)
+        Run(harmless(rollout), datetime.fromisoformat(at), harmless(who), closed_, decisions)
         for rollout, at, who, closed_, decisions in rows
     ]
 
@@ -137,7 +140,7 @@ def decisions(connection: Connection, rollout: str | None) -> list[Decided]:
         rows = _all(connection, f"{question} ORDER BY at, seq")
     else:
         rows = _all(connection, f"{question} WHERE rollout = %s ORDER BY at, seq", rollout)
-    return [Decided(*row) for row in rows]
+    return [Decided(*map(harmless, row)) for row in rows]
 
 
 def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:

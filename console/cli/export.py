@@ -1,0 +1,148 @@
+"""`log export`: the record for other programs and for people, safe to open in a spreadsheet and to print on a terminal.
+
+JSON Lines hold every event whole, with its hashes. CSV and Markdown hold what people decided and noted; samples are in
+none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from adapters.foreign import clean
+from console.cli.exits import Exit
+from console.cli.log import Told, as_json, card_text, moved, told
+from console.cli.paths import journal_place, open_to_read
+from console.events.kinds import DecisionTaken, Noted
+from console.journal.chain import Row
+from console.journal.contract import Broken, Journal
+
+COLUMNS = (
+    "kind",
+    "rollout",
+    "seq",
+    "at",
+    "who",
+    "verb",
+    "stage",
+    "from",
+    "to",
+    "sets",
+    "subject",
+    "reason",
+    "override",
+    "outcome",
+    "ended",
+    "text",
+    "id",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+LONGEST = 4000
+"""Characters of a cell at most."""
+
+
+def export(options: argparse.Namespace) -> int:
+    """`warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`. Raises Broken, ValueError."""
+    place = journal_place(options.journal)
+    if not place.exists():
+        raise Broken(f"journal {place}: there is none")
+    journal = open_to_read(place)
+    try:
+        runs = [run.rollout for run in reversed(journal.runs())]
+        which = options.rollout
+        chosen = [run for run in runs if which in (None, run, run.rpartition("/")[0])]
+        if which is not None and not chosen:
+            raise ValueError(f"no plan and no rollout {which!r} in the journal; `warroom log` lists them")
+        {"jsonl": _jsonl, "csv": _csv, "md": _markdown}[options.format](journal, chosen)
+    finally:
+        journal.close()
+    return Exit.OK
+
+
+def _jsonl(journal: Journal, rollouts: Sequence[str]) -> None:
+    for rollout in rollouts:
+        for row in _rows(journal, rollout):
+            print(json.dumps(event_json(row)))  # ASCII: nothing in it can act on a terminal
+
+
+def _rows(journal: Journal, rollout: str) -> Iterator[Row]:
+    after: int | None = None
+    while page := journal.rows(rollout, after):
+        yield from page
+        after = page[-1].seq
+
+
+def event_json(row: Row) -> dict[str, Any]:
+    """One event as plain values. A body that is no JSON is kept as text."""
+    try:
+        body = json.loads(row.body)
+    except (ValueError, RecursionError):
+        body = row.body
+    return {
+        "position": row.position,
+        "rollout": row.rollout,
+        "seq": row.seq,
+        "id": row.event_id,
+        "kind": row.kind,
+        "v": row.v,
+        "at": row.at,
+        "who": row.who,
+        "login": row.login,
+        "move": row.move,
+        "body": body,
+        "prev": row.prev,
+        "hash": row.hash,
+        "head": row.head,
+    }
+
+
+def _csv(journal: Journal, rollouts: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry in told(journal, rollouts):
+        found = as_json(entry)
+        writer.writerow([cell(found.get(column)) for column in COLUMNS])
+
+
+def cell(value: object) -> str:
+    """A value as a spreadsheet may have it: what it would take for a formula gets an apostrophe first."""
+    if isinstance(value, dict):
+        value = ", ".join(f"{name} {what}" for name, what in value.items())
+    text = "" if value is None else clean(value, LONGEST)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _markdown(journal: Journal, rollouts: Sequence[str]) -> None:
+    for rollout in rollouts:
+        print(f"# {_plain(rollout)}\n")
+        lines = told(journal, [rollout])
+        for entry in lines:
+            print("\n".join(_section(entry)) + "\n")
+        if not lines:
+            print("Nothing decided or noted.\n")
+
+
+def _section(entry: Told) -> list[str]:
+    event = entry.event
+    who = event.who.user if event.who is not None else "?"
+    when = f"{event.at:%Y-%m-%d %H:%M:%S}Z"
+    if isinstance(event, Noted):
+        return [f"## {when} {_plain(who)}: note", "", _plain(event.text)]
+    lines = [f"## {when} {_plain(who)}: {_plain(moved(event))}", "", f"- ended: {_plain(entry.ended)}"]
+    lines += [f"- reason: {_plain(event.reason)}"] if event.reason else []
+    lines += [f"- OVERRIDE: {_plain(event.override)}"] if event.override else []
+    return [*lines, f"- id: {event.id}", "", *_evidence(event)]
+
+
+def _evidence(event: DecisionTaken) -> list[str]:
+    """The card as an indented block: in there nothing is markup."""
+    return [f"    {clean(line, LONGEST)}" for line in card_text(event.card)]
+
+
+def _plain(text: object) -> str:
+    """Text that Markdown takes for nothing else."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!&" else char for char in clean(text, LONGEST))

@@ -1,0 +1,71 @@
+"""`log verify`: walks the hash chain and says where it breaks, or which head to pin."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+
+from adapters.foreign import clean
+from console.cli.exits import Exit
+from console.cli.paths import journal_place, open_to_read
+from console.journal.chain import GENESIS, Row, Verified, walk_journal, walk_rollout
+from console.journal.contract import Broken, Journal
+
+
+def verify(options: argparse.Namespace) -> int:
+    """`warroom log verify [ROLLOUT] [--pinned HASH]`. Raises Broken, ValueError."""
+    pinned = None if options.pinned is None else options.pinned.strip().lower()
+    if pinned is not None and re.fullmatch(r"[0-9a-f]{64}", pinned) is None:
+        raise ValueError(f"--pinned takes the 64 hex digits that verify printed, not {options.pinned!r}")
+    place = journal_place(options.journal)
+    if not place.exists():
+        raise Broken(f"journal {place}: there is none")
+    journal = open_to_read(place)
+    try:
+        found = _walked(journal, options.rollout, pinned)
+    finally:
+        journal.close()
+    if options.rollout is not None and pinned is None and found.events == 0 and found.flaw is None:
+        raise ValueError(f"no rollout {options.rollout!r} in journal {place}; `warroom log` lists them")
+    return _say(found, f"journal {place}" if options.rollout is None else options.rollout, pinned)
+
+
+def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> Verified:
+    if rollout is None:
+        return walk_journal(lambda after: journal.rows(None, after), pinned)
+    return walk_rollout(lambda after: journal.rows(rollout, after), pinned)
+
+
+def _say(found: Verified, what: str, pinned: str | None) -> int:
+    if found.flaw is not None:
+        flaw = found.flaw
+        _complain(f"CHAIN BROKEN at event {flaw.position}, {clean(flaw.rollout)} seq {flaw.seq}: {flaw.what}")
+        if found.last is not None:
+            _complain(f"the {found.events} events before it fit, up to {_moment(found.last)}, head {found.head}")
+        return Exit.TAMPERED
+    rollouts = f" of {found.rollouts} rollouts" if what.startswith("journal ") else ""
+    print(f"{what}: {found.events} events{rollouts}, every one follows the one before it")
+    if found.last is not None:
+        print(f"head {found.head}  after {_moment(found.last)}")
+    if pinned is None:
+        print("this proves nothing by itself: keep the head elsewhere, and give it as --pinned next time")
+        return Exit.OK
+    if pinned != GENESIS and found.pinned is None:
+        _complain("CHAIN BROKEN: the pinned head is not in it: events were removed, or all of it was written anew")
+        return Exit.TAMPERED
+    since = found.events - (0 if found.pinned is None else _count(found.pinned, what))
+    print(f"pinned {pinned}: all up to there is as it was; {since} events since")
+    return Exit.OK
+
+
+def _count(row: Row, what: str) -> int:
+    return row.position if what.startswith("journal ") else row.seq
+
+
+def _moment(row: Row) -> str:
+    return clean(f"event {row.position}, {row.rollout} seq {row.seq}, {row.at[:19]}Z")
+
+
+def _complain(line: str) -> None:
+    print(f"warroom: {line}", file=sys.stderr)

@@ -1,0 +1,192 @@
+"""This console among the others of its rollout: that it is here, who else is, who of them polls, and what was approved.
+
+All of that is what the journal keeps beside its events. One console holds the lease and polls; it renews it in time,
+and stops by its own clock when it could not. A journal that cannot be asked leaves a console alone: it polls for
+itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from adapters.contract import Clock
+from console.engine.clock import boottime
+from console.engine.identity import groups_of
+from console.engine.record import Record
+from console.events.evidence import Actor
+from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
+from console.state.crew import Approval, Member, Poller
+
+LEASE_S = 10.0
+"""How long a console that polls may be silent before another takes over."""
+ROUND_S = 3.0
+"""How often the lease is renewed and this console says that it is here."""
+ALONE_S = 0.5
+"""The same while the journal cannot be asked."""
+REMEMBERED_S = 3600.0
+"""How long a console that is not seen any more is still shown, with when it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What the journal says about the consoles of a rollout."""
+
+    present: list[Presence]
+    approved: list[Approved]
+    lease: Lease | None = None
+    """None: not asked for."""
+
+
+class Crew:
+    """Keeps `State.crew`, `State.poller` and `State.approvals`, and this console's place in them."""
+
+    def __init__(self, record: Record, clock: Clock, actor: Actor, *, observing: bool, polls: bool = True) -> None:
+        self._record = record
+        self._clock = clock
+        self._actor = actor
+        self._observing = observing
+        self._polls = polls
+        """Whether this console may poll at all."""
+        self.session = uuid.uuid4().hex
+        """This console's name in the journal, never used again."""
+        self._since = clock.now()
+        self._until = 0.0
+        """Up to when this console's lease certainly lasts, on the clock that counts suspend."""
+        self._met = asyncio.Event()
+        self._holder: str | None = None
+        """Session of the console that polls, as last heard."""
+        self._asking = asyncio.Lock()
+        self.on_turn: Callable[[], None] = lambda: None
+        """Called when it has become this console's turn to poll."""
+
+    def turn(self) -> bool:
+        """Whether this console asks the backends now."""
+        if not self._polls:
+            return False
+        return self._record.alone or (self._record.fence is not None and boottime() < self._until)
+
+    async def met(self) -> None:
+        """Returns once it is known who else is there and who polls, or that nobody can tell."""
+        await self._met.wait()
+
+    async def run(self) -> None:
+        """Say that this console is here, and hold or ask for the lease, for ever."""
+        while True:
+            await self._round()
+            self._met.set()
+            await asyncio.sleep(ALONE_S if self._record.alone else ROUND_S)
+
+    async def _round(self) -> None:
+        async with self._asking:
+            await self._attend()
+
+    async def _attend(self) -> None:
+        asked_at = boottime()
+        work = partial(
+            _attended,
+            rollout=self._record.state.rollout,
+            presence=Presence(self.session, self._actor, self._role(), self._since),
+            ttl_s=LEASE_S if self._polls else None,
+        )
+        try:
+            room = await self._record.write(work)
+        except Broken as error:
+            self._record.told(str(error))
+            self._left_alone()
+            return
+        self._record.told(None)
+        self._record.alone = False
+        if room.lease is not None:
+            self._holder = room.lease.holder
+            await self._polling(room.lease, asked_at)
+        self._show(room)
+        await self._record.retry()
+
+    def _role(self) -> Role:
+        if self._observing:
+            return Role.OBSERVER
+        return Role.CAPTAIN if self._record.state.pen.held_by(self._actor) else Role.OPERATOR
+
+    def _left_alone(self) -> None:
+        """The journal cannot be asked: go on under the lease as long as it lasts, then for oneself."""
+        if not self._polls or boottime() < self._until or self._record.alone:
+            return
+        self._record.alone = True
+        self._record.replace(poller=Poller(here=True, who=self._actor))
+        self.on_turn()
+
+    async def _polling(self, lease: Lease, asked_at: float) -> None:
+        if lease.holder != self.session:
+            self._record.fence = None
+            return
+        gained = self._record.fence != lease.fence
+        if gained:  # nobody else writes samples from here on: what was written before comes first
+            self._record.fence = None
+            await self._record.catch_up()
+        self._until = asked_at + LEASE_S
+        self._record.fence = lease.fence
+        if gained:
+            self.on_turn()
+
+    async def refresh(self) -> None:
+        """Look again who is there and what was approved, for something was written; take over from who has left."""
+        try:
+            room = await self._record.write(partial(_looked, rollout=self._record.state.rollout))
+        except Broken:  # told by whoever appends or tails
+            return
+        self._show(room)
+        if self._holder is not None and all(presence.session != self._holder for presence in room.present):
+            self._holder = None
+            await self._round()
+
+    def _show(self, room: _Room) -> None:
+        state, now = self._record.state, self._clock.now()
+        crew = tuple(_member(presence, now) for presence in room.present)
+        poller = state.poller
+        if self._holder is not None:
+            who = next((member.who for member in crew if member.session == self._holder), None)
+            poller = Poller(here=self._holder == self.session, who=who)
+        approvals = tuple(_approval(approved) for approved in room.approved)
+        if (crew, poller, approvals) != (state.crew, state.poller, state.approvals):
+            self._record.replace(crew=crew, poller=poller, approvals=approvals)
+
+    async def leave(self) -> None:
+        """Give the lease back and say that this console is gone."""
+        try:
+            await self._record.write(partial(_gone, rollout=self._record.state.rollout, session=self.session))
+        except Broken:  # the others find out by themselves
+            return
+        finally:
+            self._record.fence = None
+
+
+def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float | None) -> _Room:
+    journal.seen(rollout, presence)
+    lease = journal.lease(rollout, presence.session, ttl_s) if ttl_s is not None else None
+    return replace(_looked(journal, rollout=rollout), lease=lease)
+
+
+def _looked(journal: Journal, *, rollout: str) -> _Room:
+    return _Room(journal.present(rollout, REMEMBERED_S), journal.approvals(rollout))
+
+
+def _gone(journal: Journal, *, rollout: str, session: str) -> None:
+    journal.release(rollout, session)
+    journal.left(rollout, session)
+
+
+def _member(presence: Presence, now: datetime) -> Member:
+    who = replace(presence.actor, login=presence.login or None)
+    seen_at = now - timedelta(seconds=round(presence.ago_s))
+    return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0))
+
+
+def _approval(approved: Approved) -> Approval:
+    given = approved.approval
+    groups = groups_of(approved.user)
+    return Approval(approved.identity, approved.user, given.move, given.card, given.at, given.text, groups)

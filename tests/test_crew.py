@@ -1,0 +1,296 @@
+"""Several consoles over one journal: one polls, the others follow, another takes over, with no gap and no double."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from adapters.contract import Counts, MetricQuery, Reading, Window
+from console.engine.answer import Result
+from console.events.evidence import Actor, Verb
+from console.events.kinds import SourceRead, TargetObserved
+from console.journal.sqlite import SqliteJournal
+from tests.engine_rig import ONE, TIMING, Console, Room, war_room
+
+ANA = Actor(uid=1001, user="ana", host="bastion-1", pid=1)
+BEN = Actor(uid=1002, user="ben", host="bastion-1", pid=2)
+
+MEASURED = f"""\
+warroom: 1
+rollout: measured
+{TIMING}
+backends: {{edge: {{adapter: scripted}}, prom: {{adapter: scripted}}}}
+targets: {{api: {{backend: edge, kind: deploy}}}}
+metrics:
+  errors: {{backend: prom, bad: b, total: t, arms: {{label: v, canary: c, baseline: s}}}}
+stages:
+  - {{name: five, set: {{api: 5}}}}
+  - {{name: full, set: {{api: 100}}}}
+"""
+
+
+def steady(_query: MetricQuery, window: Window) -> tuple[Reading, ...]:
+    """A reading per tick that is always the same for that tick."""
+    ticks = round((window.end - window.start).total_seconds() / window.tick_s)
+    starts = [window.start + timedelta(seconds=number * window.tick_s) for number in range(ticks)]
+    return tuple(Reading(at, Counts(100, at.timestamp() % 7), Counts(900, at.timestamp() % 5)) for at in starts)
+
+
+def polls(console: Console) -> bool:
+    return console.engine.crew.turn()
+
+
+def calls_of(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every backend call that this console makes from now on."""
+    made: list[str] = []
+    backends = console.engine._backends
+    read_target, read_metrics = backends.read_target, backends.read_metrics
+
+    async def target(one: object) -> object:
+        made.append("target")
+        return await read_target(one)  # type: ignore[arg-type]
+
+    async def metrics(*more: object) -> object:
+        made.append("metrics")
+        return await read_metrics(*more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backends, "read_target", target)
+    monkeypatch.setattr(backends, "read_metrics", metrics)
+    return made
+
+
+def sampled(room: Room) -> list[Reading]:
+    """Every reading of a metric that the journal holds, in the order in which it was written."""
+    journal = SqliteJournal(room.journal)
+    samples = [entry.event for entry in journal.tail_samples("measured/1", 0)]
+    journal.close()
+    return [
+        reading
+        for event in samples
+        if isinstance(event, SourceRead)
+        for reply in event.replies
+        for reading in reply.readings
+    ]
+
+
+def whole(readings: list[Reading]) -> bool:
+    """Whether no tick is missing between the first and the last, and none is there twice."""
+    starts = sorted(reading.at for reading in readings)
+    steps = {later - earlier for earlier, later in pairwise(starts)}
+    return steps <= {timedelta(seconds=1)}
+
+
+async def test_of_two_consoles_one_polls_and_the_other_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        assert (polls(one), polls(two)) == (True, False)
+        busy, idle = calls_of(one, monkeypatch), calls_of(two, monkeypatch)
+        await one.until(lambda _state: len(busy) >= 5)
+        assert idle == []
+
+
+async def test_each_console_says_who_polls(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        mine = await one.until(lambda state: state.poller and state.poller.who)
+        theirs = await two.until(lambda state: state.poller and state.poller.who)
+        assert mine.poller and mine.poller.here
+        assert theirs.poller and not theirs.poller.here and theirs.poller.who == ANA
+
+
+async def test_a_console_that_follows_shows_what_the_other_reads(tmp_path: Path) -> None:
+    async with war_room(tmp_path, MEASURED) as room:
+        room.world.ticks = steady
+        one, two = await room.console(), await room.console()
+        room.world.move("api", 3)
+        await two.until(lambda state: state.targets["api"].drift)
+        await two.until(
+            lambda state: (
+                state.metrics["errors"].ledger and state.metrics["errors"].ledger == one.state.metrics["errors"].ledger
+            )
+        )
+        assert not polls(two)
+
+
+async def test_a_console_that_follows_keeps_its_data_fresh(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        _, two = await room.console(), await room.console()
+        before = two.state.targets["api"].read_at
+        assert before is not None
+        later = before + timedelta(seconds=0.3)
+        await two.until(lambda state: (at := state.targets["api"].read_at) is not None and at > later)
+
+
+async def test_who_leaves_gives_the_lease_back_and_another_polls_at_once(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(), await room.console()
+        await two.until(lambda state: state.crew is not None and len(state.crew) == 2)
+        room.monkeypatch.setattr("console.engine.crew.LEASE_S", 60.0)
+        await one.close()
+        await two.until(lambda _state: polls(two))
+
+
+async def test_another_takes_over_from_a_console_that_died_and_no_tick_is_missing_or_twice(tmp_path: Path) -> None:
+    async with war_room(tmp_path, MEASURED) as room:
+        room.world.ticks = steady
+        one, two = await room.console(), await room.console()
+        await one.until(lambda _state: len(sampled(room)) > 5)
+        await one.die()
+        await two.until(lambda _state: polls(two))
+        known = len(sampled(room))
+        await two.until(lambda _state: len(sampled(room)) > known + 2)
+        assert whole(sampled(room))
+        assert max(Counter(reading.at for reading in sampled(room)).values()) == 1
+
+
+async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, MEASURED) as room:
+        room.world.ticks = steady
+        one = await room.console()
+        held = asyncio.Event()
+
+        async def stopped() -> None:
+            await held.wait()
+
+        monkeypatch.setattr(one.engine.crew, "_attend", stopped)  # it renews no more, as if it were stopped
+        await asyncio.sleep(1.1)
+        made = calls_of(one, monkeypatch)
+        assert not polls(one)
+        two = await room.console()
+        assert polls(two)
+        fence, written = one.engine.record.fence, len(sampled(room))
+        assert fence is not None  # it does not know yet
+        one.engine.record.sample(SourceRead(at=one.engine._clock.now(), source="edge", targets=("api",)))
+        reading = one.state.targets["api"].reading
+        assert reading is not None
+        observed = TargetObserved(at=reading.at, reading=reading)
+        await one.engine.record.observed(observed)
+        await one.engine.record.settled()
+        assert one.engine.record.fence is None
+        assert observed.id not in [event.id for event in room.events()]
+        assert made == []
+        assert written <= len(sampled(room))
+        held.set()
+
+
+async def test_a_console_that_follows_reads_for_its_own_promote(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE.replace("poll: 50ms", "poll: 30m")) as room:
+        one, two = await room.console(), await room.console()
+        assert polls(one)
+        await two.promoted(1)
+        await one.until(lambda state: state.reached == 1)
+
+
+async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_itself(tmp_path: Path) -> None:
+    from console.journal.absent import AbsentJournal
+    from console.journal.contract import Broken, Journal
+
+    def no() -> Journal:
+        raise Broken("journal: no")
+
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console(journal=AbsentJournal(no, "journal: no"))
+        room.world.move("api", 7)
+        await console.until(lambda state: state.targets["api"].drift)
+        assert console.state.journal.broken == "journal: no"
+
+
+async def test_the_crew_is_who_is_there_with_role_and_last_seen(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one = await room.console(who=ANA)
+        two = await room.console(who=BEN, observing=True)
+        await one.promoted(1)
+        state = await two.until(lambda state: state.crew and {member.role for member in state.crew} >= {"captain"})
+        assert state.crew is not None
+        assert [(member.who.user, member.role) for member in state.crew] == [("ana", "captain"), ("ben", "observer")]
+        assert all(state.as_of - member.seen_at < timedelta(seconds=5) for member in state.crew)  # type: ignore[operator]
+
+
+async def test_an_observer_decides_nothing_but_may_go_safer(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console(observing=True)
+        refused = await console.act(Verb.PROMOTE)
+        assert (refused.result, refused.line) == (Result.REFUSED, "promote refused: this console only observes")
+        assert (await console.act(Verb.HALT)).result is Result.ACCEPTED
+
+
+async def test_the_pen_is_where_the_first_promote_took_it_and_others_are_told(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        await one.promoted(1)
+        await two.until(lambda state: state.reached == 1)
+        answer = await two.act(Verb.PROMOTE)
+        assert answer.result is Result.REFUSED
+        assert answer.line == "promote refused: the pen is with ana (here now): take it (t) or ask"
+        assert room.world.writes == ["api 5 %"]
+
+
+async def test_the_pen_is_taken_with_a_reason_and_not_without(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        await one.promoted(1)
+        await two.until(lambda state: state.pen.holder)
+        assert (await two.act(Verb.TAKE)).line == (
+            "take refused: the pen is with ana (here now) and does not offer it: give a reason"
+        )
+        assert (await two.act(Verb.TAKE, reason="ana is in a meeting")).result is Result.ACCEPTED
+        await two.promoted(2)
+        await one.until(lambda state: state.pen.holder and state.pen.holder.user == "ben")
+
+
+async def test_an_offer_is_accepted_without_a_reason(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        assert (await one.act(Verb.TAKE)).result is Result.ACCEPTED
+        assert (await one.act(Verb.OFFER, subject="ben", reason="lunch")).result is Result.ACCEPTED
+        await two.until(lambda state: state.pen.offered == "ben")
+        assert (await two.act(Verb.TAKE)).result is Result.ACCEPTED
+        await one.until(lambda state: state.pen.held_by(BEN))
+        assert (await one.act(Verb.PROMOTE)).result is Result.REFUSED
+
+
+async def test_a_captain_who_is_gone_lets_go_of_the_pen_by_himself(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE.replace("poll: 50ms", "poll: 50ms, gone: 1s")) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        assert (await one.act(Verb.TAKE)).result is Result.ACCEPTED
+        await two.until(lambda state: state.pen.holder)
+        await one.die()
+        state = await two.until(lambda state: state.pen.holder is None)
+        assert [line.kind for line in state.log].count("pen") == 1
+        await two.promoted(1)
+
+
+async def test_two_people_who_take_the_free_pen_at_once_have_one_winner_and_one_told_why(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        wishes = [console.intent(Verb.TAKE) for console in (one, two)]
+        answers = await asyncio.gather(one.engine.act(wishes[0]), two.engine.act(wishes[1]))
+        assert sorted(answer.result for answer in answers) == [Result.ACCEPTED, Result.MOVED]
+        loser = next(answer for answer in answers if answer.result is Result.MOVED)
+        assert "took the pen" in loser.line and "refused: moved by " in loser.line
+
+
+async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_halt(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        wish = one.intent(Verb.PROMOTE)
+        real = one.engine.record.strict
+
+        async def late(event: object) -> None:
+            assert (await two.act(Verb.HALT, reason="pages")).result is Result.ACCEPTED
+            await real(event)  # type: ignore[arg-type]
+
+        room.monkeypatch.setattr(one.engine.record, "strict", late)
+        answer = await one.engine.act(wish)
+        assert answer.result is Result.MOVED
+        assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line
+        assert room.world.writes == []
