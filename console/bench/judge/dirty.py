@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from console.bench.judge.alt import delay_numbers
 from console.bench.judge.bursts import phi_before
 from console.bench.judge.cells import CHUNK, Scale
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import delay_numbers
 from console.bench.judge.shares import Delays, Share, percent, seeded, share
 from console.bench.judge.split import first, split_evidence
 from console.bench.judge.tables import Findings, Goal, Number, Table, held
