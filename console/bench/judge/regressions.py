@@ -10,7 +10,7 @@ import numpy as np
 from console.bench.judge import kayenta, peers
 from console.bench.judge.cells import Scale, play
 from console.bench.judge.limits import excess_limit, limit_s, oracle
-from console.bench.judge.shares import Delays, percent, span
+from console.bench.judge.shares import Delays, percent, span, standard_error
 from console.bench.judge.tables import Number
 from console.bench.judge.ticks import Array, Mask, Ticks
 from console.bench.judge.worlds import World
@@ -37,6 +37,8 @@ class Cell:
     oracle: Delays
     excess: float
     """Median of the bad requests beyond the normal ones that were served before our halt."""
+    excess_error: float
+    """Its standard error."""
     others: dict[str, Delays]
 
     @property
@@ -58,7 +60,7 @@ def cell_of(world: World, scale: Scale, seed: int, *, also: bool) -> Cell:
     ours = Delays.after(fails, world.from_tick)
     told = Delays.after(oracle(ticks, world), world.from_tick)
     others = _peers(ticks, world, scale) if also else {"count mixture": _mixture(ticks, world)}
-    return Cell(world, limit_s(world.regime, world.ratio), ours, told, _excess(ticks, fails, world), others)
+    return Cell(world, limit_s(world.regime, world.ratio), ours, told, *_excess(ticks, fails, world), others)
 
 
 def joined(parts: list[Ticks]) -> Ticks:
@@ -84,15 +86,15 @@ def _peers(ticks: Ticks, world: World, scale: Scale) -> dict[str, Delays]:
     return {name: Delays.after(found, world.from_tick) for name, found in halts.items()}
 
 
-def _excess(ticks: Ticks, fails: Mask, world: World) -> float:
-    """Median over the stages that were halted of errors served since the regression began, less the normal ones."""
+def _excess(ticks: Ticks, fails: Mask, world: World) -> tuple[float, float]:
+    """Errors served since the regression began, less the normal ones: median over the halted stages, its error."""
     beyond: Array = (ticks.kc - ticks.nc * world.regime.base)[world.from_tick :].cumsum(axis=0)
     later = fails[world.from_tick :]
     found = later.any(axis=0)
     if not found.any():
-        return math.nan
+        return math.nan, math.inf
     served = np.take_along_axis(beyond, later.argmax(axis=0)[None], axis=0)[0]
-    return float(np.median(served[found]))
+    return float(np.median(served[found])), standard_error(served[found])
 
 
 def peer_word(delays: Delays) -> str:
