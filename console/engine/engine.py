@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
 from console.engine.crew import Crew
 from console.engine.identity import actor, groups_of
+from console.engine.nudges import Nudges
 from console.engine.opening import begin, opened, resumed
 from console.engine.planfile import PlanFile
 from console.engine.pollers import Pollers
@@ -38,6 +40,7 @@ from console.state import ladder, pen
 from console.state.assess import assess
 from console.state.fold import blank, fold
 from console.state.intent import Intent
+from console.state.on_fail import due
 from console.state.values import JournalHealth, State
 
 RESTART_S = 1.0
@@ -74,6 +77,11 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
+        self._acted_on_fail: datetime | None = None
+        """Since when the stage is stood on in which `on_fail` was already acted upon here."""
+        self._nudges = Nudges(self._hurry)
+        self._ready = False
+        """The pollers are there."""
         self.began = False
         """No run was open: this console began one."""
 
@@ -120,6 +128,7 @@ class Engine:
             connect=self._connect,
         )
         self._plan_file = PlanFile(self.record, self.plan)
+        self._ready = True
 
     def _identified(self) -> Actor:
         """The operator, by the name that the journal's database knows, if it has logins of its own."""
@@ -127,7 +136,11 @@ class Engine:
         return replace(self._actor, login=identity.removeprefix("login:") if identity.startswith("login:") else None)
 
     def _connect(self, plan: Plan) -> Backends:
-        return Backends(plan, self._clock, self._state_dir)
+        return Backends(plan, self._clock, self._state_dir, self._nudges)
+
+    def _hurry(self, source: str) -> None:
+        if self._ready:
+            self._pollers.hurry(source)
 
     def _on_change(self) -> None:
         self._changed = True
@@ -260,9 +273,25 @@ class Engine:
                 state = self.state()
                 if self.crew.turn():
                     await self._say(state)
+                    self._act_on_fail(state)
                 self._on_state(state)
             beats += 1
             await asyncio.sleep(BEAT_S)
+
+    def _act_on_fail(self, state: State) -> None:
+        """Carry out what the plan wants done by itself, beside everything else; once, however long it takes."""
+        intent = due(state)
+        if intent is None or self._acted_on_fail == state.stage_since:
+            return
+        self._acted_on_fail = state.stage_since
+        task = asyncio.create_task(self._on_fail(intent), name="on_fail")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _on_fail(self, intent: Intent) -> None:
+        answer = await self.act(intent)
+        if answer.result is not Result.ACCEPTED:
+            self.record.replace(fault=f"on_fail {intent.verb}: {answer.line}")
 
     async def _say(self, assessed: State) -> None:
         """Record what the console that polls notices: verdicts, a captain who is gone, rungs that are reached."""

@@ -6,14 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
+from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
 from console.judge.reason import Reason, onset_of
 from console.judge.track import Track, Word
-from console.judge.verdict import ArmTotals, Verdict, VerdictState
+from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
+
+_T = TypeVar("_T")
 
 
 def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
@@ -23,27 +28,35 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     was ever read), no_data and idle (nothing is exposed), unsure (a query error or a partial answer), then what the
     evidence says.
     """
-    said = _said(metric, track, here)
+    if track is None:
+        said = Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+    else:
+        said = _said(_Same(metric), _Same(track), here.tick_s, here.min_requests, here.left_s <= 0.0)
     ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
     said = replace(said, age_s=max(known) if known else None)
     silence = _silence(here, ages, watched)
     if said.state is VerdictState.FAIL:
-        return replace(said, reason=f"{said.reason}, now silent") if silence is not None and here.exposed else said
+        if silence is None or not here.exposed:
+            return said
+        return replace(said, reason=f"{said.reason}, now silent", detail=SILENT)
     if silence is not None:
-        return replace(said, state=silence[0], reason=silence[1], detail="")
+        return _instead(said, silence[0], silence[1])
     if not here.exposed:
         if not said.canary.n:
             said = replace(said, baseline=here.level)
-        return replace(
-            said, state=VerdictState.NO_DATA, reason="the canary has no traffic", detail="", idle=True
-        )  # fmt: skip
+        return replace(_instead(said, VerdictState.NO_DATA, "the canary has no traffic"), idle=True)
     if here.problem is not None:
-        return replace(said, state=VerdictState.UNSURE, reason=f"query failed: {here.problem}", detail="")
+        return _instead(said, VerdictState.UNSURE, f"query failed: {here.problem}")
     if here.partial is not None and said.state is VerdictState.PASS:
-        return replace(said, state=VerdictState.UNSURE, reason=f"partial data: {here.partial}", detail="")
+        return _instead(said, VerdictState.UNSURE, f"partial data: {here.partial}")
     return said
+
+
+def _instead(said: Verdict, state: VerdictState, reason: str) -> Verdict:
+    """`said` with another state, for another reason than the evidence."""
+    return replace(said, state=state, reason=reason, brief="", detail="")
 
 
 def _age(at: datetime | None, now: datetime) -> float | None:
@@ -76,38 +89,67 @@ def _silence(
     return VerdictState.STALE, f"newest sample {min(known):.0f} s old, limit {here.stale_after_s:.0f} s{fault}"
 
 
-def _said(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
-    """What the evidence says, silence aside."""
-    if track is None:
-        return Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+class _Same(Generic[_T]):
+    """A value that is looked up by being the very same one: tracks and metrics live longer than one look at them."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _T) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=512)
+def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_requests: int, over: bool) -> Verdict:
+    """What the evidence says, silence aside; a screen asks several times a second, the answer changes once a tick."""
+    metric, track = metrics.value, tracks.value
     canary, baseline, (low, high) = _seen(track)
     word = track.word()
     standing = track.standing
-    if word is Word.PASS and canary.n < here.min_requests:
+    if word is Word.PASS and canary.n < min_requests:
         word = Word.WATCHING
     state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
-    detail = "" if state is not VerdictState.UNSURE else str(word)
-    if word is Word.WATCHING and here.left_s <= 0.0:
-        detail = "INCONCLUSIVE"
     best = onset_of(track)
     shown = _shown(metric, standing.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
+    reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
+    line, brief = reason.told()
+    bounded = shown is not None and not isinstance(track.shaped, GaugeTrack)
     return Verdict(
         metric=metric.name,
         state=state,
-        reason=Reason(metric, track, here, word, canary, shown, (low, high)).line(),
+        reason=line,
+        brief=brief,
         canary=canary,
         baseline=baseline,
         ratio=shown,
-        low=low if shown is not None else None,
-        high=high if shown is not None else None,
-        detail=detail,
+        low=low if bounded else None,
+        high=high if bounded else None,
+        detail=_detail(word, reason, over=over),
         evidence=max(standing.worse, track.latch.peak) if standing.can_fail or track.latch.peak else None,
         ready=standing.ready,
         trivial=standing.trivial if standing.can_fail else None,
         since=None if best is None else datetime.fromtimestamp(best, UTC),
+        lately=_shown(metric, reason.lately),
     )
+
+
+def _detail(word: Word, reason: Reason, *, over: bool) -> str:
+    match word:
+        case Word.FAIL:
+            return ""
+        case Word.PASS:
+            return reason.excluded
+        case Word.WATCHING if over:
+            return "INCONCLUSIVE"
+        case _:
+            return str(word)
 
 
 def _shown(metric: Metric, ratio: float | None) -> float | None:

@@ -8,8 +8,10 @@ from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import people
 from console.state.checklist import reads_back
+from console.state.exposure import deploy_share
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
+from console.state.targets import unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
@@ -184,6 +186,10 @@ def _forward(state: State) -> list[Gate]:
             reading = state.targets[name].reading
             if reading is not None and reading.problem is not None:
                 found.append(Gate("target", ok=False, why=f"{name}: {reading.problem}"))
+        for name in unset_targets(state, coming.number):
+            reading = state.targets[name].reading
+            if reading is not None and reading.steps is not None and "promote" in reading.cannot:
+                found.append(Gate("target", ok=False, why=f"{name}: {reading.cannot['promote']}"))
     return found
 
 
@@ -208,6 +214,11 @@ def _evidence(state: State) -> list[Gate]:
         found.append(_bake(state))
     if not state.exposing:
         return found
+    together = state.stage_verdict
+    if together is not None and together.mismatch is not None:
+        given = deploy_share(state)
+        why = f"TRAFFIC MISMATCH: {together.mismatch * 100:.2g} % of the requests reach the canary, {given:g} % should"
+        found.append(Gate("traffic", ok=False, why=why, hard=False))
     for name, entry in state.metrics.items():
         verdict = entry.verdict
         if entry.metric.role is Role.INFO:
