@@ -131,8 +131,10 @@ class Prometheus:
 
     async def _ask(self, ask: _Ask, now: datetime, window: Window) -> Answer:
         if ask.raw:
-            span_s = math.ceil(max(0.0, (now - window.start).total_seconds()) + LOOKBACK_S)
-            form = {"query": f"{ask.text.strip()}[{span_s}s]", "time": f"{now.timestamp():.3f}"}
+            # a window that is long over is asked for as of its end, or the answer would hold everything since then
+            at = window.end if (now - window.end).total_seconds() > LOOKBACK_S else now
+            span_s = math.ceil(max(0.0, (at - window.start).total_seconds()) + LOOKBACK_S)
+            form = {"query": f"{ask.text.strip()}[{span_s}s]", "time": f"{at.timestamp():.3f}"}
             reply = await self._read("/api/v1/query", form)
             return self._answer(reply)
         ticks = Ticks(window)

@@ -13,16 +13,15 @@ from adapters.foreign import clean
 from console.backtest.replay import Span
 from console.backtest.rows import Reader, SeriesError
 from console.backtest.series import Series, Tick
-from console.backtest.stages import exposures
+from console.plan.exposures import exposures
 from console.plan.nouns import TICK_S, Metric, Plan
 
 
 class Recording(Protocol):
     """Recorded samples of a plan's metrics."""
 
-    @property
-    def span(self) -> Span:
-        """What of time it is about."""
+    def span(self, name: str) -> Span:
+        """What of time it is about, in a metric's own ticks."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -78,9 +77,8 @@ class FileRecording:
         notes += [f"{name}: not in the file" for name in plan.metrics if not series.mentions(name)]
         return cls(series, tuple(notes))
 
-    @property
-    def span(self) -> Span:
-        """What of time the file is about."""
+    def span(self, name: str) -> Span:
+        """What of time the file is about, the same for every metric."""
         series = self._series
         began = series.began
         if began is None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from adapters.contract import Reading
 from console.backtest.moments import utc
 from console.backtest.series import Tick
-from console.backtest.stages import Exposure
 from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
@@ -23,6 +22,7 @@ from console.judge.rule import verdict
 from console.judge.terms import Terms
 from console.judge.track import Track, Word
 from console.judge.verdict import Verdict, VerdictState
+from console.plan.exposures import Exposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
 from console.state.samples import LEDGER_TICKS
 
