@@ -122,6 +122,7 @@ class Story:
         *,
         who: Actor | None = ANA,
         reason: str = "",
+        override: str | None = None,
         pen: int | None = None,
     ) -> str:
         """A decision; returns its id. `pen`: the changes of the pen that its author had seen."""
@@ -130,6 +131,7 @@ class Story:
             at=self.at,
             who=who,
             reason=reason,
+            override=override,
             pen=pen,
             verb=verb,
             stage=self.state.reached,
@@ -177,10 +179,10 @@ class Story:
         self.wait(1)
         return self.tell(RequestReconciled(at=self.at, request=request, took_effect=took_effect, reads="as read"))
 
-    def promote(self) -> Story:
+    def promote(self, override: str | None = None) -> Story:
         """One forward move that goes well: sent, accepted, read."""
         settings = wanted(self.state, Verb.PROMOTE)
-        decision = self.decide(Verb.PROMOTE)
+        decision = self.decide(Verb.PROMOTE, override=override)
         for target, setting in settings.items():
             self.settle(self.send(decision, target, setting))
             self.observe(target, setting.percent)

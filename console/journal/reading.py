@@ -106,7 +106,13 @@ def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[Decid
 
 
 def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None, limit: int = PAGE) -> list[Row]:
-    """A page of stored rows: of the journal by position, of one rollout by seq. Text that is no UTF-8 is kept as is."""
+    """A page of stored rows: of the journal by position, of one rollout by seq. Text that is no UTF-8 is kept as is.
+
+    Raises:
+        ValueError: the journal is not chained, and could not be when it was opened: it may only be read.
+    """
+    if not any(name == "prev" for _, name, *_ in connection.execute("PRAGMA table_info(events)")):
+        raise ValueError("it is of an older warroom and has no chain; open it once where it can be written")
     start = _LOWEST if after is None else after
     values: tuple[str | int, ...]
     question, values = "id > ? ORDER BY id", (start,)

@@ -8,12 +8,15 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from console.cli.log import by
+from console.events.kinds import Noted
 from console.journal.chain import walk_journal
 from console.journal.contract import Broken, Forbidden, Journal
 from console.journal.place import ServerPlace, place
@@ -22,7 +25,7 @@ from console.journal.postgres import recording
 from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
 from tests import stopped_holder
-from tests.journal_rig import ANA, RUN, approval, closing, forward, note, opening, presence, sample
+from tests.journal_rig import ANA, AT, RUN, approval, closing, forward, note, opening, presence, sample
 from tests.live.backends_postgres import PASSWORD, Postgres, postgres
 
 pytestmark = pytest.mark.live
@@ -278,6 +281,18 @@ def test_the_server_stamps_events_and_approvals_with_who_is_logged_in(
         )
         with pytest.raises(psycopg.errors.IntegrityError, match="does not follow the one before it"):
             session.execute(forged)
+
+
+def test_an_event_is_by_whom_the_server_says_whatever_it_says_itself(operator: PostgresJournal) -> None:
+    claimed = replace(ANA, user="bob", login="bob")
+    operator.append(RUN, Noted(at=AT, who=claimed, text="it was bob"))
+    for (entry,) in (operator.tail(RUN, 0), operator.history(RUN)):
+        assert entry.event.who is not None
+        assert (entry.event.who.login, entry.event.who.person, by(entry.event.who)) == (
+            "ana",
+            "login:ana",
+            "bob (login ana)",
+        )
 
 
 def test_pruning_is_the_owners(operator: PostgresJournal, journal: PostgresJournal) -> None:
