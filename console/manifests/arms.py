@@ -20,10 +20,9 @@ from console.manifests.promql import (
 
 _WORD = re.compile(r"[\w.\-/:]+")
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
-_KEEPS_LABELS = frozenset(
-    """rate irate increase delta idelta deriv abs ceil floor round clamp clamp_min clamp_max ln log2 log10 exp sqrt
-    avg_over_time min_over_time max_over_time sum_over_time count_over_time quantile_over_time last_over_time
-    stddev_over_time resets changes sgn sort sort_desc""".split()
+_KEEPS_LABELS = re.compile(
+    r"i?rate|increase|i?delta|deriv|resets|changes|abs|ceil|floor|round|clamp(_min|_max)?|ln|log2|log10|exp|sqrt|sgn"
+    r"|(avg|min|max|sum|count|quantile|last|stddev)_over_time|sort(_desc)?|histogram_quantile"
 )
 _GROUPS = frozenset({"sum", "avg", "min", "max", "count", "stddev", "stdvar", "group", "quantile"})
 
@@ -121,7 +120,7 @@ def split(expr: Expr, arms: Arms) -> Expr:
             return both(expr, arms)
         case Range():
             return replace(expr, selector=both(expr.selector, arms))
-        case Call(name=name, args=args) if name in _KEEPS_LABELS or name == "histogram_quantile":
+        case Call(name=name, args=args) if _KEEPS_LABELS.fullmatch(name):
             return replace(expr, args=tuple(split(arg, arms) for arg in args))
         case Aggregation(name=name, args=args) if name in _GROUPS:
             if expr.without and arms.label in expr.labels:

@@ -124,7 +124,7 @@ class _Reader:
     def _joined(self, parts: list[Bound | None], *, every: bool) -> Bound | None:
         """`every` part has to hold, or one of them; None stands for "there is no data", which bounds nothing."""
         bounds = [part for part in parts if part is not None]
-        if len(bounds) < len(parts) and not every:
+        if len(parts) > 1 and len(bounds) < len(parts) and not every:
             self._notes.append(NO_DATA)
         if not bounds:
             return None
@@ -233,6 +233,6 @@ def _tokens(text: str) -> Iterator[str]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
-            raise NotBounded(f"not read from {text[place : place + 12]!r} on")
+            raise NotBounded(f"not read from {text[place : place + 12].strip()!r} on")
         place = found.end()
         yield found.group().strip()

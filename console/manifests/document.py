@@ -41,7 +41,7 @@ def read(text: str, file: str) -> list[Tree]:
     """The documents of `text` in order; empty ones are left out.
 
     Raises:
-        PlanError: with one problem, the first: it is not YAML or JSON, or is too large, too deep, or folded into itself.
+        PlanError: with one problem, the first: it is no YAML or JSON, is too large or too deep, or holds itself.
     """
     findings = Findings(file)
     if len(text) > LARGEST_BYTES:

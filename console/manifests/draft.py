@@ -68,6 +68,8 @@ class DraftStage:
     name: str
     options: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+    aside: str = ""
+    """A few words behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Draft:
     targets: list[DraftTarget] = field(default_factory=list)
     metrics: list[DraftMetric] = field(default_factory=list)
     stages: list[DraftStage] = field(default_factory=list)
+    about_stages: str = ""
+    """How the stages came of the manifest."""
     unmapped: list[Unmapped] = field(default_factory=list)
 
 

@@ -64,7 +64,9 @@ class _Writer:
         good = is_good(found, bound)
         if good is None:
             return None
-        limit = None if good and bound.low is None else 1.0 - bound.low if good and bound.low is not None else bound.high
+        limit = (
+            None if good and bound.low is None else 1.0 - bound.low if good and bound.low is not None else bound.high
+        )
         if limit is not None and not 0.0 < limit <= 1.0:
             return None
         if limit is None and arms is None:
@@ -131,8 +133,8 @@ class _Writer:
     ) -> tuple[DraftMetric, ...]:
         """The query as it stands: once for each end of what is asked of it."""
         bound = self._check.bound or Bound()
-        ends = [("max", bound.high, "higher"), ("min", bound.low, "lower")]
-        asked = [(end, limit, worse) for end, limit, worse in ends if limit is not None]
+        ends = (("max", bound.high, "higher"), ("min", bound.low, "lower"))
+        asked = [end for end in ends if end[1] is not None]
         made: list[DraftMetric] = []
         for end, limit, worse in asked or [("", None, "higher")]:
             options = [("shape", "gauge"), ("value", quoted(text)), *self._arms(arms)]
@@ -163,7 +165,7 @@ class _Writer:
 
     def _arms(self, arms: Arms | None) -> list[tuple[str, str]]:
         if arms is None:
-            return []
+            return [("arms", "none")]
         if arms.of is not None:
             return [("arms", f"{{label: {plain(arms.label)}, of: {plain(arms.of)}}}")]
         values = f"canary: {plain(arms.canary)}, baseline: {plain(arms.baseline)}"

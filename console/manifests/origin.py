@@ -63,6 +63,8 @@ class Manifest:
 def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
     """Every object in the files of `paths`, in order: a folder stands for the .yaml, .yml and .json files in it.
 
+    What is no Kubernetes object is passed over in a folder, and a problem in a file that was named.
+
     Raises:
         PlanError: with the first problem of every file that cannot be used.
     """
@@ -73,7 +75,7 @@ def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
     for name in names:
         short = Path(name).name if bases[Path(name).name] == 1 else name
         try:
-            trees = _objects(_text(name, stdin), clean("stdin" if name == STDIN else name))
+            trees = _objects(_text(name, stdin), clean("stdin" if name == STDIN else name), named=name in paths)
         except PlanError as error:
             problems += error.problems[:1]
         else:
@@ -132,12 +134,16 @@ def _text(name: str, stdin: BinaryIO) -> str:
         raise PlanError([_problem(name, f"is not UTF-8 text (byte {error.start})", line=line)]) from None
 
 
-def _objects(text: str, file: str) -> list[Tree]:
+def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
     """Raises PlanError."""
     found = [tree for document in read(text, file) for tree in _unlisted(document)]
+    if not named:
+        return [tree for tree in found if tree.text_at("kind") and tree.text_at("apiVersion")]
     for tree in found:
         if not (tree.text_at("kind") and tree.text_at("apiVersion")):
-            raise PlanError([_problem(file, "is not a Kubernetes object: it has no apiVersion and kind", line=tree.line)])
+            raise PlanError(
+                [_problem(file, "is not a Kubernetes object: it has no apiVersion and kind", line=tree.line)]
+            )
     return found
 
 

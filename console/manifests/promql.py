@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 LONGEST = 10_000
-_DEEPEST = 50
+_DEEPEST = 40
 _AGGREGATIONS = frozenset(
-    "sum avg min max count stddev stdvar group topk bottomk quantile count_values limitk limit_ratio".split()
+    {"sum", "avg", "min", "max", "count", "stddev", "stdvar", "group", "topk", "bottomk", "quantile"}
+    | {"count_values", "limitk", "limit_ratio"}
 )
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\#[^\n]*)
       | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![0-9a-zA-Z_:]) | 0[xX][0-9a-fA-F]+)
-      | (?P<duration>(?:[0-9]+(?:ms|[smhdwy]))+(?![0-9a-zA-Z_:]))
+      | (?P<duration>(?:[0-9]+(?:ms|[smhdwy]))+(?![0-9a-zA-Z_]))
       | (?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)
       | (?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`[^`]*`)
       | (?P<sign>=~|!~|!=|==|<=|>=|[-+*/%^(){}\[\],=<>@:])
@@ -234,12 +235,12 @@ class _Reader:
             raise NotRead("the query is nested too deeply")
         if level == len(_LEVELS):
             return self.power(depth)
-        left = self.binary(level + 1, depth + 1)
+        left = self.binary(level + 1, depth)
         while self.kind in ("sign", "name") and self.word.lower() in _LEVELS[level]:
             op = self.word.lower()
             self.place += 1
             matching = self.matching()
-            left = Binary(op, left, self.binary(level + 1, depth + 1), matching)
+            left = Binary(op, left, self.binary(level + 1, depth), matching)
         return left
 
     def matching(self) -> str:
@@ -293,7 +294,7 @@ class _Reader:
     def window(self, expr: Expr) -> Expr:
         self.need("[")
         window = self.of("duration", "a duration")
-        if self.word == ":":
+        if self.word.startswith(":"):
             raise Beyond("its subquery is not read here")
         self.need("]")
         if not isinstance(expr, Selector):

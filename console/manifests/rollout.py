@@ -19,7 +19,16 @@ from console.manifests.tree import Tree
 
 ADAPTER = "argo-rollouts"
 ENDLESS_BAKE = "5m"
-"""How long a stage bakes whose pause waits for a person: the manifest does not say."""
+"""How long a stage bakes whose pause waits for a person: the manifest does not say, and the plan says so."""
+_STAGES = (
+    "A stage ends at each pause of the Rollout. Where the pause ends by itself bake is its length: promote ends it "
+    "sooner, halt holds it. `stages: {from: TARGET}` takes the stages from the Rollout as it is when you open it."
+)
+_NO_STEPS = "This Rollout has no steps: it replaces its pods like a Deployment, and never waits for anybody."
+_PROMOTES_ITSELF = (
+    "autoPromotionEnabled is not false: Argo makes the new version active as soon as it is ready, and there is nothing "
+    "to promote."
+)
 _TOLD_ALWAYS = (
     "Argo Rollouts keeps running its own steps and analyses, and aborts by itself. warroom looks at the same numbers, "
     "compares the two versions where it can tell them apart, and ends a pause when you promote."
@@ -47,9 +56,16 @@ def drafted(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | N
         pairs = read.blue_green(strategy.at("blueGreen"))
     else:
         pairs = read.canary(strategy.at("canary"))
-    draft.unmapped += [*found.unmapped, *read.analyses.unused()]
+    draft.unmapped += found.unmapped
+    if sum(is_rollout(one) for one in manifests) == 1:  # else they may be another one's
+        draft.unmapped += read.analyses.unused()
     add_metrics(draft, found.checks, pairs)
     return draft
+
+
+def _steps(first: int, last: int, told: Sequence[str]) -> str:
+    """ "steps 0-1: set weight 20 %, pause 5m"."""
+    return f"step{'' if first == last else 's'} {first}{'' if first == last else f'-{last}'}: {', '.join(told)}"
 
 
 @dataclass(slots=True)
@@ -73,29 +89,24 @@ class _Reader:
             if "pause" in step.entries:
                 self._pause(number, step.at("pause"), percent)
             else:
-                self.waiting.append(f"step {number}: {self._does(number, step, percent)}")
-        if not steps:
-            self.draft.about.append(
-                "This Rollout has no steps: it replaces its pods like a Deployment, and never waits for anybody."
-            )
+                self.waiting.append(self._does(number, step, percent))
+        if steps:
+            self.draft.about_stages = _STAGES
+        else:
+            self.draft.about.append(_NO_STEPS)
         self._last(len(steps))
         return self._pairs(said.text_at("canaryService"), said.text_at("stableService"))
 
     def blue_green(self, said: Tree) -> Pairs:
-        auto = said.at("autoPromotionEnabled").truth
+        auto = said.at("autoPromotionEnabled").truth is not False
         seconds = said.at("autoPromotionSeconds").number
         self._analysis(said.at("prePromotionAnalysis"), "before the promotion")
-        if auto is False or seconds:
-            notes = ["step 0: the new version runs behind the preview service, and gets no traffic"]
-            bake, note = ENDLESS_BAKE, "yours to choose: there it waits for a person"
-            if auto is not False and seconds:
-                bake, note = _told(seconds), "as long as Argo waits before it promotes by itself"
-            self._stage("preview", "step 0", bake, [*notes, note])
+        self.waiting.append("the new version runs behind the preview service, without traffic")
+        if not auto or seconds:
+            self.draft.about_stages = _STAGES
+            self._stage("preview", "step 0", _told(seconds or 0) if auto else None, 0)
         else:
-            self.draft.about.append(
-                "autoPromotionEnabled is not false: Argo makes the new version active as soon as it is ready, and "
-                "there is nothing to promote."
-            )
+            self.draft.about.append(_PROMOTES_ITSELF)
         self._analysis(said.at("postPromotionAnalysis"), "after the promotion")
         self._last(1)
         return self._pairs(said.text_at("previewService"), said.text_at("activeService"))
@@ -104,27 +115,24 @@ class _Reader:
 
     def _pause(self, number: int, pause: Tree, percent: float) -> None:
         lasts = _duration(pause.at("duration"))
-        if lasts is None:
-            notes = [f"step {number}: pause until somebody promotes"]
-            bake, note = ENDLESS_BAKE, "bake is yours to choose: there a person decides"
-        else:
-            notes = [f"step {number}: pause {lasts}, then Argo goes on by itself"]
-            bake, note = lasts, "bake is that pause; promote ends it sooner, halt holds it"
+        self.waiting.append("pause until somebody promotes" if lasts is None else f"pause {lasts}")
         taken = {stage.name for stage in self.draft.stages}
         name = f"{percent:.0f}pct" if percent else f"step-{number}"
-        self._stage(name if name not in taken else f"step-{number}", f"step {number}", bake, [*self.waiting, *notes, note])
-        self.waiting.clear()
+        self._stage(name if name not in taken else f"step-{number}", f"step {number}", lasts, number)
 
     def _last(self, steps: int) -> None:
-        notes = [*self.waiting, "all steps done: the new version has everything"]
-        taken = {stage.name for stage in self.draft.stages}
-        self._stage(named("full", sorted(taken)), "all steps" if steps else "100", None, notes)
+        """All steps done: the new version has everything."""
+        name = named("full", [stage.name for stage in self.draft.stages])
+        setting = f"{{{self.draft.targets[0].name}: {'all steps' if steps else '100'}}}"
+        notes = (_steps(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
+        self.draft.stages.append(DraftStage(name, (("set", setting),), notes))
 
-    def _stage(self, name: str, setting: str, bake: str | None, notes: Sequence[str]) -> None:
-        options = [("set", f"{{{self.draft.targets[0].name}: {setting}}}")]
-        if bake is not None:
-            options.append(("bake", bake))
-        self.draft.stages.append(DraftStage(name, tuple(options), tuple(notes)))
+    def _stage(self, name: str, setting: str, bake: str | None, number: int) -> None:
+        """A stage that ends at the pause that step `number` is; `bake` None: it lasts until somebody promotes."""
+        options = (("set", f"{{{self.draft.targets[0].name}: {setting}}}"), ("bake", bake or ENDLESS_BAKE))
+        note = _steps(number - len(self.waiting) + 1, number, self.waiting)
+        self.draft.stages.append(DraftStage(name, options, (note,), "" if bake else "bake is yours to choose"))
+        self.waiting.clear()
 
     def _does(self, number: int, step: Tree, percent: float) -> str:
         """What a step does, in words; what of it is no part of a plan is noted as such."""
@@ -145,7 +153,9 @@ class _Reader:
                 self._experiment(detail, where)
                 return "an experiment"
             case "setCanaryScale":
-                said = ", ".join(f"{clean(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text)
+                said = ", ".join(
+                    f"{clean(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
+                )
                 return f"canary scale {said}"
             case "setHeaderRoute" | "setMirrorRoute":
                 what = "header" if kind == "setHeaderRoute" else "mirror"

@@ -10,7 +10,7 @@ from console.manifests.draft import Draft, DraftMetric, DraftStage, Unmapped, pl
 
 _WIDTH = 110
 _METRICS = (
-    "bad and total, good and total are plain selectors: warroom counts their raw samples itself, since the stage began. "
+    "bad, good and total are plain selectors: warroom counts their raw samples itself, since the stage began. "
     "limit is the canary's own ceiling (for a gauge with worse: lower its floor). With arms a metric is compared with "
     "the baseline too: fail above tolerance (1.25x), pass once pass_below (2x) is excluded."
 )
@@ -51,6 +51,7 @@ def _lines(draft: Draft, asked: Sequence[str]) -> Iterator[str]:
         for metric in draft.metrics:
             yield from _metric(metric)
     yield ""
+    yield from _comment(draft.about_stages)
     yield "stages:"
     for stage in draft.stages:
         yield from _stage(stage)
@@ -66,7 +67,8 @@ def _metric(metric: DraftMetric) -> Iterator[str]:
 
 def _stage(stage: DraftStage) -> Iterator[str]:
     yield from _comment(*stage.notes, indent=2)
-    yield f"  - {_flow((('name', plain(stage.name)), *stage.options))}"
+    aside = f"  # {clean(stage.aside)}" if stage.aside else ""
+    yield f"  - {_flow((('name', plain(stage.name)), *stage.options))}{aside}"
 
 
 def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
@@ -76,7 +78,7 @@ def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
     deciding = sum(one.decides for one in unmapped)
     yield "#"
     decide = "" if not deciding else f", {deciding} of which can stop the rollout there"
-    yield from _comment(f"NOT IN THIS PLAN: {len(unmapped)} thing{'s' * (len(unmapped) > 1)}{decide}:")
+    yield from _comment(f"NOT IN THIS PLAN: {_count(unmapped, 'thing')}{decide}:")
     for one in sorted(unmapped, key=lambda each: not each.decides):
         yield from _comment(f"- {one.what}: {one.why} ({one.origin})", hang=2)
         for line in one.text:
@@ -101,4 +103,15 @@ def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Itera
         )
 
 
-__all__ = ["DraftStage", "written"]
+def summary(draft: Draft) -> str:
+    """ "checkout: 4 stages, 3 metrics; not in it: 2 things, 1 of which can stop the rollout there"."""
+    said = f"{draft.name}: {_count(draft.stages, 'stage')}, {_count(draft.metrics, 'metric')}"
+    if not draft.unmapped:
+        return said
+    deciding = sum(one.decides for one in draft.unmapped)
+    decide = f", {deciding} of which can stop the rollout there" if deciding else ""
+    return f"{said}; not in it, and named at its top: {_count(draft.unmapped, 'thing')}{decide}"
+
+
+def _count(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
