@@ -166,7 +166,7 @@ class Replay:
         return track if track is not None and (track.stage == self._stage or not self._stage) else None
 
     def state(self, at: float) -> tuple[VerdictState, str]:
-        """State and detail at the end of the tick that began `at`: those of `rule.verdict`, without the words."""
+        """State, and detail if unsure, at the end of the tick that began `at`: as `rule.verdict`, without the words."""
         track = self._current
         word = track.word() if track is not None else Word.WARMING_UP
         if word is Word.FAIL:

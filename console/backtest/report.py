@@ -36,7 +36,7 @@ def change_json(change: Change) -> str:
         "metric": change.metric,
         "stage": change.stage,
         "state": said.state.value,
-        "detail": said.detail or None,
+        "detail": said.detail if said.state is VerdictState.UNSURE else None,
         "evidence": _finite(said.evidence),
         "trivial": _finite(said.trivial),
         "ready": _finite(said.ready),
@@ -94,7 +94,8 @@ def _row(change: Change) -> str:
     evidence = [odds(value) if value is not None and known else "-" for value in (said.evidence, said.ready)]
     ratio = "-" if said.ratio is None or not known else "inf" if math.isinf(said.ratio) else times(said.ratio)
     interval = "-" if said.low is None or said.high is None or not known else _interval(said.low, said.high)
-    state = f"{said.state.value} {said.detail}".strip()
+    state = f"{said.state.value} {said.detail}" if said.state is VerdictState.UNSURE else said.state.value
+    state += f" ({said.detail})" if said.state is VerdictState.PASS and said.detail else ""
     return f"  {_clock(change.at):<20} {state:<19} {evidence[0]:>8} {evidence[1]:>8} {ratio:>7}  {interval}"
 
 
@@ -103,11 +104,10 @@ def _interval(low: float, high: float) -> str:
 
 
 def _why(change: Change) -> str | None:
-    """The reason, where the numbers do not tell it: silence, a limit, a share too small to matter."""
+    """The reason, where the numbers do not tell it: silence, a limit, nothing to compare with."""
     said = change.verdict
-    told = said.state in (VerdictState.NO_DATA, VerdictState.STALE) or said.evidence is None
-    by_share = said.state is VerdictState.PASS and not said.reason.endswith("x")
-    return said.reason if told or by_share or " limit of " in said.reason else None
+    silent = said.state in (VerdictState.NO_DATA, VerdictState.STALE)
+    return said.reason if silent or said.evidence is None or " limit of " in said.reason else None
 
 
 def summary_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:
