@@ -145,6 +145,19 @@ def test_a_canary_without_traffic_finds_nothing(desk: Desk) -> None:
     assert desk.check(("set: {api: 1}", "set: {api: 0}")).stage("smoke").endswith("the canary has no traffic")
 
 
+def test_a_metric_without_arms_has_only_its_limit(desk: Desk) -> None:
+    checked = desk.check(("arms: {label: version, canary: v2, baseline: v1}", "arms: none\n    limit: 5%"))
+    assert checked.stage("smoke") == "  stage smoke: no baseline: only the limit can fail (5 %)"
+
+
+def test_a_step_of_the_backends_own_is_not_reckoned_with(desk: Desk) -> None:
+    argo = [("edge: {adapter: embedded}", "edge: {adapter: argo-rollouts, namespace: shop}"), (", kind: deploy", "")]
+    checked = desk.check(*argo, ("set: {api: 1}", "set: {api: step 2}"))
+    assert checked.stage("smoke").endswith("what its step gives is known to api alone")
+    taken = PLAN[PLAN.index("stages:") :]
+    assert "stages: api's own, known once it is read" in desk.check(*argo, (taken, "stages: {from: api}\n")).out
+
+
 def test_a_falling_counter_is_told_as_what_is_left(desk: Desk) -> None:
     orders = [("    bad: 'errors", "    worse: lower\n    events: 'errors"), ("bad: 0.1%}", "bad: 10%}")]
     assert re.search(r"finds 0\.\d+x, not 0\.\d+x", desk.check(*orders, ("bake: 30m", "bake: 10m")).stage("ten"))

@@ -14,7 +14,16 @@ from console.backtest.replay import Span
 from console.backtest.rows import Reader, SeriesError
 from console.backtest.series import Series, Tick
 from console.plan.exposures import exposures
-from console.plan.nouns import TICK_S, Metric, Plan
+from console.plan.nouns import TICK_S, Metric, Plan, Stage
+
+
+def staged(plan: Plan) -> Plan:
+    """The plan with a stage to judge in: one named `steps` where the stages are a backend's own, and not known here."""
+    if plan.stages:
+        return plan
+    taken = plan.stages_from
+    bake_s, min_requests = (taken.bake_s, taken.min_requests) if taken is not None else (0.0, 0)
+    return replace(plan, stages=(Stage("steps", bake_s=bake_s, min_requests=min_requests),))
 
 
 class Recording(Protocol):

@@ -86,6 +86,8 @@ def facts(metric: Metric, hour: Hour) -> Iterator[str]:
         return
     arms = [arm for arm in ("canary", "baseline") if any(getattr(reading, arm) for reading in reply.readings)]
     told = "both arms have data" if len(arms) == 2 else f"only the {arms[0]} has data" if arms else "no data"
+    if metric.lone:
+        told = "without arms, so all of it counts as the canary's"
     if arms == ["baseline"]:
         told += ", as before a rollout"
     spacing = f"; scraped every {reply.spacing_s:.3g} s, so ticks of {reply.tick_s:g} s" if reply.spacing_s else ""
@@ -104,7 +106,7 @@ def warnings(plan: Plan, metric: Metric, hour: Hour) -> Iterator[str]:
     if not reply.readings:
         yield f"{name}: no data within the hour: do its queries and the label of its arms match anything?"
         return
-    if not any(reading.baseline for reading in reply.readings) and metric.query.arms is not None:
+    if not any(reading.baseline for reading in reply.readings) and not metric.lone:
         yield f"{name}: only the canary has data within the hour: are the arms' values exchanged?"
     if metric.name in hour.unmatched:
         part = "events" if metric.falling else "bad"

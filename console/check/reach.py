@@ -37,6 +37,8 @@ def lines(
         for number, stream in enumerate(streams.get(name, ())):
             yield f"{name}: {stream}"
             yield from (f"  {fact}" for fact in own if not number)
+            if plan.stages_from is not None and not stages:
+                yield f"  stages: {plan.stages_from.target}'s own, known once it is read"
             for exposure in stages:
                 if _asked(exposure):
                     yield f"  stage {exposure.stage.name}: {Sight(stream, exposure).line()}"

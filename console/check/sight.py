@@ -42,10 +42,11 @@ class Sight:
 
     def line(self) -> str:
         """`5 min at 1 % (4 req/s) finds 20x, not 5x; 2x needs 41 min or 6 %`."""
-        if self.exposure.smallest <= 0.0:
-            return "the canary has no traffic"
-        if self.exposure.given is not None and self.exposure.given >= 100.0:
+        if self._alone:
             return self._without_baseline()
+        if self.exposure.smallest <= 0.0:
+            steps = self.exposure.steps
+            return f"what its step gives is known to {steps[0]} alone" if steps else "the canary has no traffic"
         canary = per_second(self.stream.rate * self.percent / 100.0)
         where = f"at {_percent(self.percent)}{self._of_several} ({canary})"
         bake = lasting(self.exposure.stage.bake_s)
@@ -65,9 +66,13 @@ class Sight:
         smallest, largest = self.exposure.smallest, self.exposure.largest
         return "" if smallest == largest else f", the smallest of up to {_percent(largest)}"
 
+    @property
+    def _alone(self) -> bool:
+        return self._metric.lone or (self.exposure.given is not None and self.exposure.given >= 100.0)
+
     def _without_baseline(self) -> str:
         limit = self._metric.limit
-        told = "100 %: no baseline: only the limit can fail"
+        told = f"{'' if self._metric.lone else '100 %: '}no baseline: only the limit can fail"
         return f"{told} ({share(limit)})" if limit is not None else f"{told}, and {self._metric.name} has none"
 
     def _found(self) -> str:
@@ -146,8 +151,7 @@ class Sight:
     def warning(self) -> str | None:
         """Why a healthy canary cannot pass within the bake, where that holds the stage; None where it can."""
         stage, metric = self.exposure.stage, self._metric
-        alone = self.exposure.given is not None and self.exposure.given >= 100.0
-        if metric.role is not Role.CRITICAL or alone or self.percent <= 0.0 or stage.bake_s <= 0.0:
+        if metric.role is not Role.CRITICAL or self._alone or self.percent <= 0.0 or stage.bake_s <= 0.0:
             return None
         seconds = self.passes_s() + metric.warmup_s
         if seconds <= stage.bake_s:

@@ -38,22 +38,23 @@ def backtest(options: argparse.Namespace) -> int:
 
 
 def _from_file(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
-    from console.backtest.recording import FileRecording
+    from console.backtest.recording import FileRecording, staged
     from console.plan.load import load
 
     if options.end is not None:
         raise ValueError("--to goes with --from; a file is judged whole")
-    plan = load(options.plan, queried=False)
+    plan = staged(load(options.plan, queried=False))
     return FileRecording.read(plan, options.series, lenient=options.lenient), plan, {}
 
 
 def _from_backends(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
     from console.backtest.asked import asked
+    from console.backtest.recording import staged
     from console.plan.load import load
 
     begin = _moment("--from", options.begin)
     end = None if options.end is None else _moment("--to", options.end)
-    plan = load(options.plan)
+    plan = staged(load(options.plan))
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
         recording, faults = asyncio.run(asked(plan, begin, end, Path(folder)))
     return recording, plan, faults

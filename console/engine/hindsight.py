@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-from adapters.contract import BackendError, Kind, MetricReply, Reading, Window
+from adapters.contract import BackendError, MetricReply, Window
 from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.plan.nouns import Metric, Plan
+from console.state.values import TargetState
+from console.state.versions import with_versions
 
 AT_ONCE_S = 900.0
 """What one request asks for: little enough that an adapter has no reason to leave out what is older."""
@@ -31,21 +34,21 @@ class Past:
 
 
 class Hindsight:
-    """The metrics backends of a plan, connected; none of the others is touched.
+    """The metrics backends of a plan, connected; of the others only those whose targets' versions tell arms apart.
 
     Raises:
         ConnectError, UnknownAdapter (adapters.registry): an option or a secret cannot be used. One plain line.
     """
 
     def __init__(self, plan: Plan, state_dir: Path) -> None:
-        used = {metric.backend for metric in plan.metrics.values()}
-        self._plan = replace(
-            plan,
-            backends={n: spec for n, spec in plan.backends.items() if n in used and Kind.METRICS in spec.kinds},
-            targets={},
-        )
+        of = {metric.query.arms.of for metric in plan.metrics.values() if metric.query.arms is not None}
+        targets = {name: target for name, target in plan.targets.items() if name in of}
+        used = {metric.backend for metric in plan.metrics.values()} | {target.backend for target in targets.values()}
+        backends = {name: spec for name, spec in plan.backends.items() if name in used}
+        self._plan = replace(plan, backends=backends, targets=targets)
         self._clock = SystemClock()
         self._backends = Backends(self._plan, self._clock, state_dir)
+        self._read: dict[str, TargetState] = {}
 
     async def __aenter__(self) -> Hindsight:
         return self
@@ -63,21 +66,42 @@ class Hindsight:
         """The metrics in whole ticks from `start` to `end`; ticks as long as the plan or the scrape interval wants."""
         replies: dict[str, MetricReply] = {}
         faults: dict[str, str] = {}
+        able = []
+        await self._look(faults)
+        for metric in metrics:
+            query = with_versions(metric.query, self._read)
+            if query is not None:
+                able.append(replace(metric, query=query))
+            elif metric.query.arms is not None:
+                replies[metric.name] = MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions")
 
         async def ask(source: str) -> None:
-            own = [metric for metric in metrics if metric.backend == source]
-            try:
+            own = [metric for metric in able if metric.backend == source]
+            with self._net(source, faults):
                 for reply in await self._all(source, own, start, end):
                     replies[reply.metric] = reply
-            except BackendError as error:
-                faults[source] = error.reason
-            except TimeoutError:
-                faults[source] = f"no answer within {self._plan.timing.read_deadline_s:g} s"
-            except Exception as error:  # an adapter's bug is that backend's fault, and the others are still told
-                faults[source] = f"internal error: {type(error).__name__}: {clean(error)}"
 
-        await asyncio.gather(*map(ask, dict.fromkeys(metric.backend for metric in metrics)))
+        await asyncio.gather(*map(ask, dict.fromkeys(metric.backend for metric in able)))
         return Past(replies, faults)
+
+    async def _look(self, faults: dict[str, str]) -> None:
+        """Read the targets whose versions tell arms apart, once."""
+        for name, target in self._plan.targets.items():
+            if name not in self._read:
+                with self._net(target.backend, faults):
+                    self._read[name] = TargetState(target, reading=await self._backends.read_target(target))
+
+    @contextmanager
+    def _net(self, source: str, faults: dict[str, str]) -> Iterator[None]:
+        """What a backend fails with becomes its fault; the others are still told."""
+        try:
+            yield
+        except BackendError as error:
+            faults[source] = error.reason
+        except TimeoutError:
+            faults[source] = f"no answer within {self._plan.timing.read_deadline_s:g} s"
+        except Exception as error:  # an adapter's bug
+            faults[source] = f"internal error: {type(error).__name__}: {clean(error)}"
 
     async def _all(
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime
@@ -114,11 +138,6 @@ def _joined(one: MetricReply, more: MetricReply) -> MetricReply:
         problem=one.problem or more.problem,
         spacing_s=one.spacing_s or more.spacing_s,
     )
-
-
-def arm(readings: Sequence[Reading], name: str) -> list[object]:
-    """The samples of one arm, oldest first, gaps left out."""
-    return [sample for reading in readings if (sample := getattr(reading, name)) is not None]
 
 
 def _whole(seconds: float, tick_s: float) -> float:

@@ -101,6 +101,8 @@ class Metric:
     """None: three scrapes, at least `LEAST_STALE_S`."""
     traffic: Traffic | None = None
     """What the plan's author expects of it."""
+    lone: bool = False
+    """`arms: none`: it has no baseline by plan; only the canary's own limit can speak."""
     links: Mapping[str, str] = field(default_factory=dict)
     team: str | None = None
 
