@@ -8,15 +8,18 @@ from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state.gates import gates
+from console.state import approvals, ladder
+from console.state.gates import gates, why_not
 from console.state.recovery import recoveries
 from console.state.values import Drift, MetricState, Mode, StageMark, State, StepMark
-from widgets import amounts
+from widgets import amounts, crew
 from widgets.line import Line, Look, Piece, fit
 from widgets.marks import Said
 from widgets.pane import Pane
 from widgets.rollback import rolling_back
 
+_PERSONAL = ("pen", "authority")
+"""Gates that are about who sits here."""
 LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
@@ -239,6 +242,7 @@ def _complete(state: State) -> Said | None:
 def _promotion(state: State) -> Said:
     """Why p is closed, or where it leads."""
     closed = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok]
+    closed.sort(key=lambda gate: gate.name in _PERSONAL)  # what is so for everybody comes first
     coming = state.next
     if closed:
         more = f" (+{len(closed) - 1} more)" if len(closed) > 1 else ""
@@ -259,8 +263,41 @@ def _judged(state: State, wanted: VerdictState) -> list[MetricState]:
     return [entry for entry in state.metrics.values() if entry.verdict is not None and entry.verdict.state is wanted]
 
 
+def _called(state: State) -> Said | None:
+    """Nobody has acted for so long that somebody else is to be called."""
+    reached, wrong = ladder.standing(state), ladder.trouble(state)
+    if reached is None or wrong is None:
+        return None
+    span = amounts.duration(amounts.since(wrong.since, state.as_of))
+    return "alarm", f"CALL {reached.call}: nobody has acted on {wrong.what} for {span}; h halts, r rolls back, n notes"
+
+
+def _offered(state: State) -> Said | None:
+    me, held = state.operator, state.pen
+    if me is None or held.holder is None or not held.offered_to(me):
+        return None
+    return "warn", f"{held.holder.user} OFFERS YOU THE PEN: t takes it{f' ({held.note})' if held.note else ''}"
+
+
+def _handed(state: State) -> Said | None:
+    return None if state.handoff is None else ("warn", f"{crew.handed(state)}; t takes the pen")
+
+
+def _asked(state: State) -> Said | None:
+    """Everything is ready but for a second person, and this one may be it."""
+    needed = approvals.needed(state)
+    if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
+        return None
+    given = len(approvals.standing(state))
+    waits = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok and gate.name not in ("pen", "approval")]
+    if given >= needed or waits:
+        return None
+    return "warn", f"{state.next.stage.name} WAITS FOR APPROVAL ({given} of {needed}): v shows what it is and approves"
+
+
 _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _closed,
+    _called,
     rolling_back,
     _rolled_back,
     _failing,
@@ -272,10 +309,13 @@ _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _source_failed,
     _stale,
     _unplaced,
+    _offered,
+    _handed,
     _halted,
     _edited,
     _promoting,
     _complete,
+    _asked,
     _no_return,
 )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from textual.reactive import reactive
 
 from console.state.values import Mode, State
-from widgets import amounts
+from widgets import amounts, crew
 from widgets.line import Line, Look, Piece, cut, length
 from widgets.marks import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
@@ -80,6 +80,9 @@ def _doing(state: State) -> Iterable[Piece]:
     if state.journal.broken is not None:
         yield _SPACE
         yield Piece("UNJOURNALED", Look.ALARM)
+    for badge in crew.badges(state):
+        yield _SPACE
+        yield badge
     one_way = state.past_one_way
     if one_way is not None and state.mode not in (Mode.COMPLETE, Mode.CLOSED):
         yield Piece("  ⊘ no return", Look.WARN)
@@ -97,13 +100,13 @@ def versions(state: State) -> str:
 
 def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
     """What follows the title, most important first; the last ones go when there is no room."""
-    found = []
+    found = [people] if (people := crew.words(state)) else []
     risky = state.plan.risk.lower() in ("high", "critical")
     if state.plan.risk:
         found.append([Piece(f"risk {cut(state.plan.risk, 10)}", Look.WARN if risky else Look.MUTED)])
     if versions(state):
         found.append([Piece(versions(state), Look.MUTED)])
-    if state.operator is not None:
+    if state.operator is not None and not people:
         found.append([Piece(cut(state.operator.user, 12), Look.MUTED)])
     if width >= 100:
         found.append([Piece(amounts.local_clock(at), Look.MUTED)])
