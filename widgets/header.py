@@ -12,6 +12,7 @@ from widgets import amounts, crew
 from widgets.line import Line, Look, Piece, cut, length
 from widgets.marks import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
+from widgets.verdict import word_of
 
 LATE_S = 5.0
 """When the newest State is older than this, the header says so: what is shown may be over."""
@@ -32,10 +33,11 @@ def header_lines(state: State | None, width: int, height: int, now: datetime | N
     fixed = [*_time(state, now), *_doing(state)]
     extra = _extras(state, now if now is not None else state.as_of, width)
     title_room = width - length(fixed) - 2
-    while extra and title_room - sum(length(part) + 2 for part in extra) < min(18, len(state.plan.title)):
+    kept = 1 if crew.several(state) else 0  # whose the pen is comes before the title
+    while len(extra) > kept and title_room - sum(length(part) + 2 for part in extra) < min(18, len(state.plan.title)):
         extra.pop()
-    title = cut(state.plan.title, title_room - sum(length(part) + 2 for part in extra))
-    line = [*fixed, _SPACE, Piece(title, Look.STRONG)]
+    room = title_room - sum(length(part) + 2 for part in extra)
+    line = [*fixed, *((_SPACE, Piece(cut(state.plan.title, room), Look.STRONG)) if room > 3 else ())]
     for part in extra:
         line += [_SPACE, *part]
     return [tuple(line)]
@@ -75,6 +77,9 @@ def where(state: State) -> str:
 def _doing(state: State) -> Iterable[Piece]:
     yield mode_mark(state).piece
     yield Piece(f"  {cut(where(state), 20)}", Look.STRONG)
+    if (verdict := word_of(state)) is not None:
+        yield _SPACE
+        yield verdict.piece
     if simulated(state):
         yield Piece("  SIMULATED", Look.WARN)
     if state.journal.broken is not None:

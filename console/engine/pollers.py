@@ -21,6 +21,7 @@ from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.plan.nouns import TICK_S, Metric, Target
 from console.state.values import State
+from console.state.versions import as_exposure
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -162,6 +163,7 @@ class Pollers:
             return
         self._newest[target.name] = number
         known = self._record.state.targets.get(target.name)
+        reading = as_exposure(reading, known.opening if known is not None else None)
         if known is not None and (known.reading is None or not known.reading.same_as(reading)):
             record = self._record.observed if polling else self._record.now
             await record(TargetObserved(at=self._clock.now(), reading=reading))

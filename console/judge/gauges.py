@@ -104,7 +104,7 @@ def _log_t4(z: float) -> float:
 class GaugeTrack(Value):
     """What the blocks of one gauge have said so far. Immutable."""
 
-    __slots__ = ("above", "better", "block", "medians", "spread", "stage_ticks", "sums", "terms", "worse")
+    __slots__ = ("above", "better", "block", "medians", "spread", "sums", "terms", "worse")
 
     def __init__(
         self,

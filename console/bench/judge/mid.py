@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from console.bench.judge.alt import Cell, cell_numbers, cell_of, delay_numbers, peer_word
 from console.bench.judge.bursts import phi_before
 from console.bench.judge.cells import CHUNK, Scale
 from console.bench.judge.limits import floor_s
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import Cell, cell_numbers, cell_of, delay_numbers, peer_word
 from console.bench.judge.shares import Delays, Share, seeded, share, span
 from console.bench.judge.split import split_evidence
 from console.bench.judge.tables import Findings, Goal, Number, Table, held

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from console.bench.judge.absolute import ceiling_evidence, matters
-from console.bench.judge.alt import delay_numbers
 from console.bench.judge.bursts import phi_before, phi_during
 from console.bench.judge.cells import Scale, play
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import delay_numbers
 from console.bench.judge.shares import Delays, Share, seeded, share, span
 from console.bench.judge.tables import Findings, Goal, Number, Table, at_most
 from console.bench.judge.ticks import Mask
