@@ -111,7 +111,7 @@ def test_without_a_state_the_page_says_so() -> None:
     [
         ("approval_asked", "warn", "migrate WAITS FOR APPROVAL (0 of 1): v shows what it is and approves"),
         ("pen_offered", "warn", "ana OFFERS YOU THE PEN: t takes it (lunch)"),
-        ("called_up", "alarm", "CALL payments on call: nobody has acted on errors FAIL for 6:00"),
+        ("called_up", "alarm", "CALL payments on call: nobody acted on errors FAIL for 6:00"),
         ("pen_left", "warn", "ana left the pen 12m ago: errors on /v2/cart are a known bot"),
         ("pen_elsewhere", "calm", "the pen is with ana (seen 12 s ago): take it (t) or ask; p is closed"),
     ],

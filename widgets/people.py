@@ -16,7 +16,7 @@ def called(state: State) -> Said | None:
     if reached is None or wrong is None:
         return None
     span = amounts.duration(amounts.since(wrong.since, state.as_of))
-    return "alarm", f"CALL {reached.call}: nobody has acted on {wrong.what} for {span}; h halts, r rolls back, n notes"
+    return "alarm", f"CALL {reached.call}: nobody acted on {wrong.what} for {span}: r rolls back, h halts"
 
 
 def offered(state: State) -> Said | None:
