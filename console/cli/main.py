@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.cli import lookouts, records
+from console.cli import lookouts, newplan, records
 from console.cli.exits import Exit
 from console.cli.say import drop, tell
 
@@ -20,6 +20,7 @@ COMMANDS = """\
 commands, each with a --help of its own:
   run                   open the war room for a plan
   demo                  a war room on a simulated world; needs nothing
+  init                  a plan to start with, or one from your manifests
   check, backtest       the plan alone; its judge over recorded samples
   status, log           where it stands, read now; who decided what and why
   promote               go to the next stage, if its gates hold
@@ -63,6 +64,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import watch
 
         return watch.run(options) if command == "run" else watch.demo(options)
+    if command == "init":
+        return newplan.init(options)
     if command == "check":
         from console.cli import check
 
@@ -106,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     _add_screens(commands)
+    newplan.add(commands)
     _add_readers(commands)
     _add_verbs(commands)
     _add_benches(commands)

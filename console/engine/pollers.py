@@ -21,7 +21,7 @@ from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.plan.nouns import TICK_S, Metric, Target
 from console.state.values import State
-from console.state.versions import as_exposure
+from console.state.versions import as_exposure, with_versions
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -172,9 +172,9 @@ class Pollers:
         metrics = self._backends.metrics_of(source)
         if not metrics:
             return None
-        replies: list[MetricReply] = []
+        able, replies = self._told_apart(metrics)
         try:
-            for tick_s, group in self._by_tick(metrics).items():
+            for tick_s, group in self._by_tick(able).items():
                 if not self._turn():
                     return None
                 replies += await self._read_ticks(source, group, tick_s)
@@ -182,6 +182,17 @@ class Pollers:
             faults.append(self._words(error))
             return None
         return tuple(replies)
+
+    def _told_apart(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
+        """The metrics whose arms are known, with those that are a target's versions put in; a reply for the others."""
+        able, replies = [], []
+        for metric in metrics:
+            query = with_versions(metric.query, self._record.state.targets)
+            if query is None and metric.query.arms is not None:
+                replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
+            elif query is not None:
+                able.append(metric if query is metric.query else replace(metric, query=query))
+        return able, replies
 
     def _by_tick(self, metrics: Sequence[Metric]) -> dict[float, list[Metric]]:
         """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
