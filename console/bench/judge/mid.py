@@ -139,5 +139,5 @@ def _stages(halts: dict[str, Share], delays: list[tuple[str, Delays, Delays]]) -
         "Rollouts: evidence is carried over stages of half an hour",
         ["total traffic, base rate", "half of the unspent start mass spent at each new stage", ""],
         rows,
-        "Healthy rollouts: all three stages together. Burstiness is not compared across stages.",
+        "Healthy rollouts: all three stages together. Burstiness takes each tick by its own exposure.",
     )
