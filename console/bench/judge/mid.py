@@ -78,7 +78,7 @@ def _goals(cells: list[Cell], total: list[Cell]) -> list[Goal]:
     worst = max(cell.ours.median for cell in total)
     return [
         Goal(
-            "5x and more at minute 30, against the best peer with <= 1 % false halts",
+            "5x and more at minute 30, against the best peer that halts <= 1 % of plainly healthy canaries",
             ">= 1.7x faster",
             words,
             held(not missed),
