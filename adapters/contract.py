@@ -309,6 +309,8 @@ class ArmLabels:
     label: str
     canary: str
     baseline: str
+    of: str | None = None
+    """The target whose versions the values are; they are put in before a backend is asked. "" matches nothing."""
 
 
 @dataclass(frozen=True, slots=True)

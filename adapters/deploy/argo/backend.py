@@ -62,6 +62,10 @@ ORDERS = (
 )
 _AGAIN_S = 0.3
 _MARGIN_S = 0.5
+SETTLE_S = 1.0
+"""How long a Rollout has to be quiet before its status is changed. Argo's controller puts the answer to its own write
+into its memory last (1.9: writeBackToInformer): what arrives in that very moment is overwritten there, and then not
+acted upon for many minutes. While it is not quiet its next write heals that, so nobody waits longer than this."""
 
 
 class Argo:
@@ -72,6 +76,7 @@ class Argo:
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self.source = context.source
+        self.settle_s = SETTLE_S
         self._context = context
         self._kube = Kube(
             context.source,
@@ -242,6 +247,8 @@ class Argo:
 
     async def _send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
         """One guarded call; what it answers is the newest that is known."""
+        if patch.status and (hasty_s := self.settle_s - self._store.quiet_s(target.name)) > 0:
+            await self._context.clock.sleep(hasty_s)
         try:
             found = await self._kube.patch(
                 ROLLOUTS,

@@ -63,6 +63,10 @@ class Store:
         self._rollouts.put(found)
         return self._parsed_rollouts.of(found)
 
+    def quiet_s(self, name: str) -> float:
+        """For how long a Rollout has not been seen to change."""
+        return self._rollouts.quiet_s(name)
+
     def put(self, found: Object) -> None:
         """A Rollout as a write answered it."""
         self._rollouts.put(found)
