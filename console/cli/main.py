@@ -212,6 +212,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         parser.add_argument("plan", metavar="PLAN", type=Path)
         if verb == "skip":
             parser.add_argument("subject", metavar="STEP", help="the step's id")
+        if verb == "order":
+            parser.add_argument("subject", metavar=("TARGET", "ORDER"), nargs="+", help='"api retry", "api undo 4"')
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
@@ -258,6 +260,7 @@ VERBS = {
     "accept": "accept a drifted target or an edited plan",
     "confirm": "confirm a manual rollback step as done",
     "skip": "go on without a rollback step, for a reason",
+    "order": "give a backend one of its own orders: skip, retry, undo 4, ..",
     "close": "close the rollout",
     "approve": "vouch, as a second person, for exactly the next move",
     "take": "take the pen: one that is free or offered; from somebody with --reason",

@@ -32,6 +32,7 @@ from console.plan.problems import PlanError
 from console.state.approvals import bond
 from console.state.card import card_for
 from console.state.intent import Intent
+from console.state.orders import word_of
 from console.state.values import StageMark, State, StepMark
 from console.version import version
 
@@ -140,7 +141,8 @@ async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engin
 
 
 def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
-    subject: str | None = getattr(options, "subject", None)
+    given: str | list[str] | None = getattr(options, "subject", None)
+    subject = " ".join(given) if isinstance(given, list) else given
     stage: int | None = options.expect_stage
     return Intent(
         verb,
@@ -152,8 +154,15 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
-        typed=subject or "" if verb in (Verb.CONFIRM, Verb.SKIP) else options.confirm,  # naming it is typing it
+        typed=_typed(verb, subject) or options.confirm,
     )
+
+
+def _typed(verb: Verb, subject: str | None) -> str | None:
+    """What naming a thing types by the way: whoever names it has typed it."""
+    if verb is Verb.ORDER:
+        return word_of(subject)
+    return subject if verb in (Verb.CONFIRM, Verb.SKIP) else None
 
 
 async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) -> Answer:
