@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
+from console.cli.login import HURRIED_S, log_in
 from console.cli.paths import journal_place, open_anyhow, stand_in
 from console.cli.say import answer as say
 from console.cli.say import tell
@@ -54,6 +55,7 @@ def act(options: argparse.Namespace) -> int:
     try:
         place = journal_place(options.journal)
         plan = load(options.plan)
+        log_in(plan, HURRIED_S if verb in SAFER else None)
         answer = _acted(options, verb, plan, place)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
         tell(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
