@@ -162,7 +162,7 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
             await held.wait()
 
         monkeypatch.setattr(one.engine.crew, "_attend", stopped)  # it renews no more, as if it were stopped
-        await asyncio.sleep(1.1)
+        await one.until(lambda _state: not polls(one))
         made = calls_of(one, monkeypatch)
         assert not polls(one)
         two = await room.console()
