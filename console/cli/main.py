@@ -172,15 +172,18 @@ def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
 def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")  # type: ignore[attr-defined]
     check.add_argument("plan", metavar="PLAN", type=Path)
+    check.add_argument("--live", action="store_true", help="ask the metrics backends what flowed in the last hour")
     backtest = commands.add_parser("backtest", help="the judge over recorded samples as if live")  # type: ignore[attr-defined]
     backtest.add_argument("plan", metavar="PLAN", type=Path)
-    backtest.add_argument(
+    source = backtest.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--series",
         metavar="FILE",
         type=Path,
-        required=True,
         help="CSV or JSON Lines: at, metric, arm, total, bad (or value), stage; - is standard input",
     )
+    source.add_argument("--from", dest="begin", metavar="TIME", help="ask the metrics backends instead, from then on")
+    backtest.add_argument("--to", dest="end", metavar="TIME", help="with --from: until then (default: now)")
     backtest.add_argument("--lenient", action="store_true", help="leave bad rows out, and count them")
     backtest.add_argument("--json", action="store_true", help="as JSON Lines, the last one a summary")
     status = commands.add_parser("status", help="where a rollout stands, read now; sends nothing")  # type: ignore[attr-defined]

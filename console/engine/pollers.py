@@ -7,7 +7,6 @@ console wants to know what its targets read, and go on from the ledger where the
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
-from console.plan.nouns import TICK_S, Metric, Target
+from console.plan.nouns import Metric, Target
 from console.state.values import State
 from console.state.versions import as_exposure, with_versions
 
@@ -35,8 +34,6 @@ LONGEST_RETRY_S = 60.0
 """What a backend may ask us to wait at most."""
 STANDBY_S = 5.0
 """How often a task that stands by looks whether it is its turn, unless it is woken."""
-_STEADY = 0.95
-"""Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
 
 
 class Pollers:
@@ -205,9 +202,7 @@ class Pollers:
         return groups
 
     def _tick_s(self, spacing_s: float | None) -> float:
-        """The plan's tick, or the smallest multiple of ten seconds that is not below the scrape interval."""
-        wanted = self._backends.plan.timing.tick_s
-        return wanted if wanted is not None else TICK_S * max(1, math.ceil(_STEADY * (spacing_s or 0.0) / TICK_S))
+        return self._backends.plan.timing.tick_for(spacing_s)
 
     async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
         """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""

@@ -263,6 +263,7 @@ def _metric(name: str, entry: MetricEntry) -> Metric:
         falling=entry.worse == "lower",
         warmup_s=entry.warmup,
         stale_after_s=entry.stale_after,
+        lone=entry.arms == "none",
         traffic=None if entry.traffic is None else Traffic(entry.traffic.rate, share(entry.traffic.bad)),
         links=dict(entry.links),
         team=entry.team,
