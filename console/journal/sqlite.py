@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlite_utils import Database
 
 from adapters.foreign import clean
+from adapters.points import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, lease, reading, recording
@@ -140,9 +141,12 @@ class SqliteJournal:
         if synchronous != "FULL":
             connection.execute(f"PRAGMA synchronous = {synchronous}")
         try:
+            reached("journal begins")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            reached("journal written")
             connection.execute("COMMIT")
+            reached("journal committed")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
