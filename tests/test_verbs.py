@@ -293,4 +293,4 @@ def test_an_empty_journal_is_two_and_not_the_default_one(sh: Shell, command: str
 
 
 def test_a_journal_url_is_two(sh: Shell) -> None:
-    assert main(["promote", str(sh.plan), "--journal", "postgresql://db/warroom"]) == 2
+    assert main(["promote", str(sh.plan), "--journal", "mysql://db/warroom"]) == 2

@@ -76,9 +76,10 @@ class Pollers:
         while True:
             try:
                 if not self._turn():
-                    if asked:
+                    if asked or self._awaited():
                         await self.glance(source)
-                    asked = await self._rest(source, STANDBY_S)
+                    within_s = self._backends.plan.timing.poll_s if self._awaited() else STANDBY_S
+                    asked = await self._rest(source, within_s)
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
@@ -86,6 +87,13 @@ class Pollers:
                 wait_s = self._backends.plan.timing.poll_s * SLOWEST
             self._first[source].set()
             asked = await self._rest(source, wait_s)
+
+    def _awaited(self) -> bool:
+        """Whether a stage that this console promoted to is not read as set yet, so that it looks for itself."""
+        state = self._record.state
+        decision = next((entry for entry in reversed(state.decisions) if entry.id == state.promoting), None)
+        mine, who = state.operator, decision.who if decision is not None else None
+        return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
     async def glance(self, source: str | None = None) -> None:
         """Read the targets of a source (or all) once, for an action of this console; not its metrics."""
