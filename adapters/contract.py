@@ -75,19 +75,56 @@ class TargetRef:
     """DEPLOY or FLAGS as the plan uses it, for an adapter that answers both Protocols; None: the adapter's own kind."""
 
 
+LAST_STEP = -1
+"""The step of a setting that wants every step done, however many there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a target is asked to be. Always absolute, so that a repeat is harmless."""
 
     percent: int | None
-    """Exposure, 0..100; None leaves a flag's percentage as it is (used by `off`)."""
+    """Exposure, 0..100; None leaves a flag's percentage as it is (used by `off`), or where `step` says it."""
     on: bool | None = None
     """Flags only: switched on or off. None for a deploy target."""
+    step: int | None = None
+    """For a backend that owns its steps: the step, 0-based, at which it is to stand; LAST_STEP: all of them done."""
+    version: str | None = None
+    """For a way back: the version that is to have all the traffic again, as `canary_version` names it."""
 
     def __str__(self) -> str:
         if self.on is False:
             return "off"
+        if self.step is not None:
+            return "all steps" if self.step == LAST_STEP else f"step {self.step}"
         return f"{self.percent} %"
+
+
+class Wait(StrEnum):
+    """What keeps a target that owns its steps from going on."""
+
+    GATE = "gate"
+    """A pause without an end: only somebody's word ends it."""
+    TIMER = "timer"
+    """A pause that ends by itself."""
+    MANUAL = "manual"
+    """Somebody paused it by hand."""
+    JUDGEMENT = "judgement"
+    """An analysis was inconclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of a backend that owns its steps."""
+
+    text: str
+    """What it does, in a few words: "set weight 20 %", "pause 5m", "analysis success-rate"."""
+    percent: float | None = None
+    """The exposure asked for once it is done."""
+    waits: bool = False
+    """It is a pause: a stage can end here."""
+    lasts_s: float | None = None
+    """How long a pause lasts; None: until somebody ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +150,23 @@ class TargetReading:
     changed_by: str | None = None
     """Who the backend says changed it last."""
     step: int | None = None
-    """For a backend that owns its steps: the step it stands on, 0-based."""
+    """For a backend that owns its steps: the step it stands on, 0-based; the number of steps when all are done."""
     steps: int | None = None
+    """How many steps there are. None: the backend has no steps of its own."""
+    ladder: tuple[Rung, ...] = ()
+    """The steps themselves."""
+    at_rest: bool = False
+    """Nothing is being rolled out: `canary_version` has everything."""
+    waits: Wait | None = None
+    """What it waits for; None while it goes on by itself, or has nothing to go on with."""
+    until: datetime | None = None
+    """When a timed pause ends, UTC."""
+    desired: float | None = None
+    """The exposure asked for, 0..100, where `percent` is what is really there and may lag behind."""
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    """Verb -> why the backend cannot be asked for it as it stands, one line ("you lack patch on rollouts/status")."""
+    notes: tuple[str, ...] = ()
+    """What somebody has to know before doing anything to it, one line each."""
 
     @property
     def exposure(self) -> float | None:
@@ -125,19 +177,52 @@ class TargetReading:
         """Whether this reading is what `setting` asked for. A reading with a problem satisfies only `off`."""
         if setting.on is False:
             return self.on is False
+        if setting.version is not None:
+            return self._gone_back(setting.version)
         if self.problem is not None or self.percent is None:
             return False
+        if self.steps is not None:
+            return self._stands_at(setting)
         if setting.on is True and self.on is False:
             return False
         return setting.percent is None or abs(self.percent - setting.percent) < 0.5
 
+    def _stands_at(self, setting: Setting) -> bool:
+        """Whether the steps up to the one asked for are done. Nothing begun, or undone, is no step."""
+        if self.phase in (Phase.ABORTED, Phase.ROLLED_BACK) or (self.at_rest and not self.percent):
+            return False
+        if self.at_rest or setting.step is None:
+            wanted = self.percent if self.at_rest or self.desired is None else self.desired
+            return setting.step is not None or (wanted is not None and abs(wanted - (setting.percent or 0)) < 0.5)
+        return setting.step != LAST_STEP and self.step is not None and self.step >= setting.step
+
+    def _gone_back(self, version: str) -> bool:
+        """Whether `version` has all the traffic, and nothing is under way that would take it away again."""
+        if self.percent is None or self.percent >= 0.5:
+            return False
+        return self.phase is Phase.ABORTED or (self.at_rest and self.canary_version == version)
+
     def same_as(self, other: TargetReading) -> bool:
-        """Whether two readings show the same exposure and problem; times and details do not count."""
-        return (self.percent, self.on, self.problem, self.phase) == (
-            other.percent,
-            other.on,
-            other.problem,
-            other.phase,
+        """Whether two readings show the same; times and details do not count."""
+        return self._shows() == other._shows()
+
+    def _shows(self) -> tuple[object, ...]:
+        return (
+            self.percent,
+            self.on,
+            self.problem,
+            self.phase,
+            self.step,
+            self.ladder,
+            self.at_rest,
+            self.waits,
+            self.until,
+            self.desired,
+            self.canary_version,
+            self.baseline_version,
+            self.revision,
+            self.cannot,
+            self.notes,
         )
 
     def __str__(self) -> str:
@@ -159,6 +244,20 @@ class Capabilities:
     """The stages are the backend's: promote releases its step instead of setting a weight."""
     meaning: Mapping[str, str] = field(default_factory=dict)
     """Verb -> what it means at this backend, one line, shown on the decision card."""
+    orders: tuple[Order, ...] = ()
+    """What else it can be told. Which of them it can be told now, a reading's `cannot` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One of a backend's own verbs, beyond going on and going back."""
+
+    name: str
+    """One word: "skip", "retry"."""
+    meaning: str
+    """What it does there, one line."""
+    risky: bool = True
+    """It takes on risk: refused while halted or after a rollback, and confirmed by typing its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +423,8 @@ class Context:
     write_deadline_s: float
     state_dir: Path
     """A private folder (0700) in which the embedded world keeps what was done to it."""
+    changed: Callable[[], None] = lambda: None
+    """Called in the engine's loop by a backend that is told of changes: its targets are read again at once."""
 
 
 @runtime_checkable
@@ -354,6 +455,30 @@ class DeployBackend(Backend, Protocol):
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """Let a paused backend go on. Raises BackendError."""
+
+
+@runtime_checkable
+class SteppedBackend(Protocol):
+    """What a deploy backend has besides that owns its steps (`Capabilities.owns_steps`).
+
+    `seen` is the `revision` of the reading that somebody looked at when they decided: it is the guard of the call, and
+    a backend that is not there any more refuses with Moved.
+    """
+
+    async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
+        """Release the pause that `seen` shows, and nothing else. Raises BackendError; Moved where it is over."""
+
+    async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
+        """Give `version` all the traffic again: an abort, or the way back to it. Needs no guard: it never loses.
+
+        Harmless when repeated. Raises BackendError; HalfDone when it takes several calls and one of them failed.
+        """
+
+    async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
+        """One of `Capabilities.orders`, with its subject after a blank where it has one ("undo 4")."""
+
+    def order_calls(self, target: TargetRef, order: str) -> tuple[str, ...]:
+        """What `order` would send, one line each. Sends nothing."""
 
 
 class FlagBackend(Backend, Protocol):

@@ -1,4 +1,4 @@
-"""What rings the bell: a metric that newly fails or goes stale, a request newly in doubt. Pure."""
+"""What rings the bell: a metric that newly fails or goes stale, a request newly in doubt, what on_fail did. Pure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def standing(state: State) -> frozenset[str]:
         for name, metric in state.metrics.items()
         if metric.verdict is not None and metric.verdict.state in _RINGING and metric.metric.role is not Role.INFO
     }
+    ringing |= {f"{decision.verb} by on_fail: {decision.id}" for decision in state.decisions if decision.automatic}
     return frozenset(ringing | {f"request {request.id} is in doubt" for request in state.in_doubt})
 
 

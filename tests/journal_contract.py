@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -36,14 +37,23 @@ def told(entries: list[Entry]) -> list[str]:
     return [getattr(entry.event, "source", getattr(entry.event, "text", entry.event.kind)) for entry in entries]
 
 
+def plain(entries: list[Entry]) -> list[Entry]:
+    """Entries without the login that a database with logins stamps them with."""
+    return [replace(entry, event=_without_login(entry.event)) for entry in entries]
+
+
+def _without_login(event: Event) -> Event:
+    return event.model_copy(update={"who": event.who and replace(event.who, login=None)})
+
+
 class EventsContract:
     """Events: one order, each once, races decided."""
 
     def test_events_come_back_in_order_with_their_numbers(self, journal: Journal) -> None:
         events: list[Event] = [opening(), note("a"), note("b")]
         assert [journal.append(RUN, event) for event in events] == [1, 2, 3]
-        assert journal.tail(RUN, 0) == [Entry(number, event) for number, event in enumerate(events, start=1)]
-        assert journal.tail(RUN, 2) == [Entry(3, events[2])]
+        assert plain(journal.tail(RUN, 0)) == [Entry(number, event) for number, event in enumerate(events, start=1)]
+        assert plain(journal.tail(RUN, 2)) == [Entry(3, events[2])]
 
     def test_text_comes_back_as_it_was(self, journal: Journal) -> None:
         odd = "naïve\n\t'\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩‍🚒 שלום %s {x} $1"

@@ -94,11 +94,17 @@ class Story:
         return self.tell(TargetObserved(at=self.at, reading=reads(target, percent, self.at, problem)))
 
     def flow(self, seconds: float, bad: float = 100, n: float = 100_000) -> State:
-        """Polls every 5 s: both targets and every metric, the baseline with 100 bad of 100,000 in each 10 s tick."""
+        """Polls every 5 s: both targets and every metric; per 10 s tick the canary with `bad` of `n`.
+
+        The baseline errs in 0.1 % of so many requests that the canary's share is what its weight says.
+        """
+        reading_of_edge = self.state.targets[EDGE].reading
+        weight = reading_of_edge.percent if reading_of_edge is not None and reading_of_edge.percent else 50.0
+        others = n * (100.0 - weight) / weight if 0.0 < weight < 100.0 else n
         for _ in range(int(seconds // 5)):
             self.wait(5)
             tick = self.at - timedelta(seconds=self.at.timestamp() % 10)
-            reading = Reading(tick, Counts(n, bad), Counts(100_000, 100))
+            reading = Reading(tick, Counts(n, bad), Counts(others, others / 1000.0))
             replies = tuple(
                 MetricReply(name, (reading,), self.at, self.at)
                 for name, metric in self.state.metrics.items()
@@ -116,6 +122,7 @@ class Story:
         *,
         who: Actor | None = ANA,
         reason: str = "",
+        override: str | None = None,
         pen: int | None = None,
     ) -> str:
         """A decision; returns its id. `pen`: the changes of the pen that its author had seen."""
@@ -124,6 +131,7 @@ class Story:
             at=self.at,
             who=who,
             reason=reason,
+            override=override,
             pen=pen,
             verb=verb,
             stage=self.state.reached,
@@ -171,10 +179,10 @@ class Story:
         self.wait(1)
         return self.tell(RequestReconciled(at=self.at, request=request, took_effect=took_effect, reads="as read"))
 
-    def promote(self) -> Story:
+    def promote(self, override: str | None = None) -> Story:
         """One forward move that goes well: sent, accepted, read."""
         settings = wanted(self.state, Verb.PROMOTE)
-        decision = self.decide(Verb.PROMOTE)
+        decision = self.decide(Verb.PROMOTE, override=override)
         for target, setting in settings.items():
             self.settle(self.send(decision, target, setting))
             self.observe(target, setting.percent)

@@ -7,7 +7,7 @@ sent, and a hook before each read and write that may wait, raise or look.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -61,6 +61,8 @@ class World:
         self.after_write: Hook = at_once
         self.ticks: Callable[[MetricQuery, Window], tuple[Reading, ...]] = lambda _query, _window: ()
         """What a metric reads in a window."""
+        self.spacing_s: float | None = None
+        """The scrape interval that metrics have."""
         self.calls_fail = False
         self.looks_at_permit = True
         self.repeatable = True
@@ -143,7 +145,14 @@ class ScriptedBackend:
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         await self.world.before_read("metrics")
-        return tuple(MetricReply(query.metric, self.world.ticks(query, window)) for query in queries)
+        return tuple(self._reply(query.metric, self.world.ticks(query, window), window) for query in queries)
+
+    def _reply(self, metric: str, ticks: tuple[Reading, ...], window: Window) -> MetricReply:
+        """Each arm's newest sample came at the end of its last tick."""
+        length = timedelta(seconds=window.tick_s)
+        canary = max((tick.at + length for tick in ticks if tick.canary is not None), default=None)
+        baseline = max((tick.at + length for tick in ticks if tick.baseline is not None), default=None)
+        return MetricReply(metric, ticks, canary, baseline, spacing_s=self.world.spacing_s)
 
     async def aclose(self) -> None:
         self.closed = True

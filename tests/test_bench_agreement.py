@@ -75,7 +75,7 @@ def test_the_least_excess_is_held_against_the_same_estimate() -> None:
     ticks = simulate(world, 3, np.random.default_rng(14))
     phi = split_evidence(ticks).phi
     for stage in range(3):
-        bests = [split.onset.best() for split in streamed(ticks, stage, 1.0)]
-        excess = np.array([best[2] / best[3] - best[4] / best[5] if best else -1.0 for best in bests])
+        estimates = [split.excess.estimate(split.worse) for split in streamed(ticks, stage, 1.0)]
+        excess = np.array([-1.0 if estimate is None else estimate for estimate in estimates])
         for least in (0.0002, 0.0005):
             assert np.array_equal(excess >= least, absolute.matters(ticks, phi, least)[:, stage])

@@ -49,7 +49,7 @@ def test_the_golden_vectors_hold_to_all_printed_digits(name: str) -> None:
     ticks, printed, highest, fail_at = GOLDEN[name]
     found = split_evidence(one_stage(ticks), DEFAULT)
     and_then = one_stage([*ticks, (0, 0, 0, 0)])  # phi is known before each tick: the last is before one more
-    phi = phi_during(and_then.kc, and_then.kc + and_then.kb, 1.0)
+    phi = phi_during(and_then.kc, and_then.kc + and_then.kb, and_then.exposure, 1.0)
     last = (found.chance[-1, 0], found.trivial[-1, 0], found.ok[-1, 0], phi[-1, 0])
     assert tuple(f"{value:.4g}" for value in last) == printed
     assert found.chance.max() == pytest.approx(highest, rel=5e-4)

@@ -56,7 +56,7 @@ def test_a_metric_on_the_card_has_value_count_age_and_verdict() -> None:
     story.wait(3)
     errors = card_for(story.seen, Verb.PROMOTE).metrics[0]
     assert (errors.metric, errors.verdict, errors.age_s) == ("errors", "pass", 3.0)
-    assert (errors.canary, errors.baseline, errors.n) == ("0.1 % of 1,700,000", "0.1 % of 1,700,000", 1_700_000)
+    assert (errors.canary, errors.baseline, errors.n) == ("0.1 % of 1,700,000", "0.1 % of 168,300,000", 1_700_000)
 
 
 def test_an_infinite_bound_is_stored_as_none() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from console.bench.log.tampering import EDITS, Edit, forge, tampered
 from console.journal.chain import GENESIS, Row, Verified, linked, walk_journal, walk_rollout
+from console.journal.contract import Broken
 from console.journal.sqlite import SqliteJournal
 from tests.journal_rig import RUN, forward, note, opening
 from tests.journal_rig import closing as ended
@@ -220,3 +221,12 @@ def test_a_program_from_before_the_chain_cannot_write_beside_it(path: Path) -> N
     )
     with closing(sqlite3.connect(path)) as before, pytest.raises(sqlite3.IntegrityError, match="too old to write it"):
         before.execute(insert)
+
+
+def test_an_old_journal_that_may_only_be_read_has_no_chain_and_says_so(path: Path) -> None:
+    old(path)
+    journal = SqliteJournal(path, read_only=True)
+    assert len(journal.tail("r/1", 0)) > 0
+    with pytest.raises(Broken, match="of an older warroom and has no chain"):
+        journal.rows(None, None)
+    journal.close()

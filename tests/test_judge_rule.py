@@ -172,7 +172,7 @@ def test_a_limit_that_is_broken_is_what_is_said() -> None:
 
 def test_a_negligible_share_passes_in_those_words() -> None:
     told = said_after(readings([(0, 500, 0, 4500)] * 30))
-    assert told.endswith("that it is below 0.1 %")
+    assert told.endswith("that it is below 0.05 %")
 
 
 def test_an_excess_too_small_to_act_upon_is_said() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, Reading, Sample, Shape
-from console.judge.absolute import Ceiling, below
+from console.judge.absolute import Ceiling, Floor
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack, spread_before
 from console.judge.terms import Terms
@@ -206,7 +206,7 @@ def test_the_ceilings_evidence_is_one_at_most_on_average_at_the_ceiling(rate: fl
     n = 40
     law = [math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(n + 1)]
     over = sum(chance * Ceiling(rate).after(k, n, 1.0).evidence for k, chance in enumerate(law))
-    under = sum(chance * below(rate, k, n) for k, chance in enumerate(law))
+    under = sum(chance * Floor(rate).after(k, n, 1.0).evidence for k, chance in enumerate(law))
     assert over <= 1.0 + 1e-9 and under <= 1.0 + 1e-9
 
 

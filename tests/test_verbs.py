@@ -292,5 +292,9 @@ def test_an_empty_journal_is_two_and_not_the_default_one(sh: Shell, command: str
     assert "--journal is empty" in capsys.readouterr().err
 
 
-def test_a_journal_url_is_two(sh: Shell) -> None:
+def test_a_journal_url_of_an_unknown_kind_is_two(sh: Shell) -> None:
     assert main(["promote", str(sh.plan), "--journal", "mysql://db/warroom"]) == 2
+
+
+def test_a_journal_server_that_cannot_be_reached_is_six(sh: Shell) -> None:
+    assert main(["promote", str(sh.plan), "--journal", "postgresql://127.0.0.1:1/warroom"]) == 6

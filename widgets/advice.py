@@ -77,8 +77,14 @@ def _failing(state: State) -> Said | None:
     if one_way is not None:
         return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {told}: freeze (h) or go on"
     if state.halted is not None:
-        return "alarm", f"HALTED, {told}: r rolls back"
+        by = " BY ITSELF (on_fail)" if _by_itself(state, state.halted) else ""
+        return "alarm", f"HALTED{by}, {told}: r rolls back"
     return "alarm", f"{told}: r rolls back, h halts"
+
+
+def _by_itself(state: State, decision: str) -> bool:
+    """Whether a decision was the plan's own."""
+    return any(entry.automatic for entry in state.decisions if entry.id == decision)
 
 
 def _worse(entry: MetricState) -> bool:

@@ -67,7 +67,7 @@ def _line(entry: DecisionState | NoteState) -> Line:
         )
     return (
         Piece(f"{amounts.clock(entry.at)[:8]} "),
-        Piece(f"{left(_who(entry.who), 8)} ", Look.STRONG),
+        Piece(f"{left('on_fail' if entry.automatic else _who(entry.who), 8)} ", Look.STRONG),
         Piece(f"{left(entry.verb.value, 8)} ", Look.STRONG),
         *((Piece("NOT WRITTEN", Look.ALARM), Piece(" ")) if entry.seq is None else ()),
         Piece(entry.outcome, OUTCOMES.get(entry.outcome, Look.PLAIN)),

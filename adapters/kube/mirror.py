@@ -21,6 +21,8 @@ SILENT_S = WATCH_S + 3.0
 """A stream that has given no sign for so long is not believed any more."""
 SINGLY = 8
 """Up to so many objects are asked for one by one while the watch is silent; more are listed."""
+_AGAIN_S = 5.0
+"""How long the outcome of a list that was asked for is everybody's: a refusal too."""
 _LONGEST_REST_S = 30.0
 _HASTY_S = 1.0
 """A watch that the server ends sooner than this is not opened again at once."""
@@ -38,17 +40,20 @@ class Mirror:
         self._kube = kube
         self._resource = resource
         self._clock = clock
-        self._changed = changed
+        self._tell = changed
         self._labels = labels
         self._objects: dict[str, Object] = {}
         self._version = ""
         self._heard_at = float("-inf")
         self._listed_at = float("-inf")
+        self._relisted_at = float("-inf")
         self._asked: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._relisting: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
         """Set once the first list has come, or has failed."""
+        self.changes = 0
+        """Grows whenever an object differs from what it was."""
         self.fault: BackendError | None = None
         """Why it cannot be watched; None while it can."""
 
@@ -95,6 +100,10 @@ class Mirror:
         if tasks:
             await asyncio.wait(tasks)
 
+    def _changed(self) -> None:
+        self.changes += 1
+        self._tell()
+
     def _believed(self) -> bool:
         return self._clock.monotonic() - self._heard_at <= SILENT_S
 
@@ -118,7 +127,9 @@ class Mirror:
         """One list for all who ask at once, and for those who ask soon after."""
         if self._clock.monotonic() - self._listed_at <= SILENT_S:
             return
-        if self._relisting is None or self._relisting.done():
+        tried = self._clock.monotonic() - self._relisted_at
+        if self._relisting is None or (self._relisting.done() and tried > _AGAIN_S):
+            self._relisted_at = self._clock.monotonic()
             self._relisting = asyncio.create_task(self._list(), name=f"list {self._resource.plural}")
             self._relisting.add_done_callback(_heard)
         await asyncio.shield(self._relisting)

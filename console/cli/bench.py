@@ -33,9 +33,20 @@ def judge(options: argparse.Namespace) -> int:
     return Exit.FAULT if report.missed else Exit.OK
 
 
+def log(options: argparse.Namespace) -> int:
+    """`warroom bench log`: what an append costs, how a large journal opens, whether edits of it are found."""
+    from console.bench.log.run import run
+
+    report = run(options.folder, options.seed, quick=options.quick, progress=_progress)
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
         tell(line)
 
 
-BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"judge": judge}
+BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"judge": judge, "log": log}

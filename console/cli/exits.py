@@ -24,3 +24,7 @@ class Exit(IntEnum):
     """The journal cannot be read or written; what was done all the same is said."""
     TAMPERED = 7
     """The journal's hash chain is broken, or a pinned head is not in it: what it says is not what was recorded."""
+    TIMEOUT = 8
+    """What was waited for was not so in time."""
+    MISSED = 9
+    """What was waited for cannot come any more in this rollout."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from adapters.foreign import clean
 from console.cli.exits import Exit
-from console.cli.log import Told, as_json, card_text, moved, told
+from console.cli.log import Told, as_json, by, card_text, moved, told
 from console.cli.paths import journal_place, open_to_read
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.chain import Row
@@ -27,6 +27,7 @@ COLUMNS = (
     "seq",
     "at",
     "who",
+    "login",
     "verb",
     "stage",
     "from",
@@ -128,7 +129,7 @@ def _markdown(journal: Journal, rollouts: Sequence[str]) -> None:
 
 def _section(entry: Told) -> list[str]:
     event = entry.event
-    who = event.who.user if event.who is not None else "?"
+    who = by(event.who)
     when = f"{event.at:%Y-%m-%d %H:%M:%S}Z"
     if isinstance(event, Noted):
         return [f"## {when} {_plain(who)}: note", "", _plain(event.text)]

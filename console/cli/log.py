@@ -14,7 +14,7 @@ from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
 from console.engine.opening import resumed
-from console.events.evidence import Card
+from console.events.evidence import Actor, Card
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Broken, Journal
 from console.state.values import DecisionState, State
@@ -103,8 +103,14 @@ def _ended(state: State, decision: DecisionState) -> str:
 def as_json(entry: Told) -> dict[str, Any]:
     """One line of `log --json`: plain values; `kind` is "decision" or "note"."""
     event = entry.event
-    who = event.who.user if event.who is not None else ""
-    head = {"rollout": entry.rollout, "seq": entry.seq, "at": event.at.isoformat(), "who": who, "id": event.id}
+    head = {
+        "rollout": entry.rollout,
+        "seq": entry.seq,
+        "at": event.at.isoformat(),
+        "who": event.who.user if event.who is not None else "",
+        "login": event.who.login if event.who is not None else None,
+        "id": event.id,
+    }
     if isinstance(event, Noted):
         return {"kind": "note", **head, "text": event.text}
     return {
@@ -130,13 +136,19 @@ def _sets(card: Card) -> dict[str, str]:
 
 def _line(entry: Told) -> str:
     event = entry.event
-    who = event.who.user if event.who is not None else "?"
-    head = f"{event.id[:8]}  {event.at:%Y-%m-%d %H:%M:%S}Z  {entry.rollout}  {who}"
+    head = f"{event.id[:8]}  {event.at:%Y-%m-%d %H:%M:%S}Z  {entry.rollout}  {by(event.who)}"
     if isinstance(event, Noted):
         return f"{head}  note  {event.text}"
     why = f"  {event.reason}" if event.reason else ""
     forced = f"  OVERRIDE: {event.override}" if event.override else ""
     return f"{head}  {moved(event)}  {entry.ended}{why}{forced}"
+
+
+def by(who: Actor | None) -> str:
+    """Who it was, and as whom the database knew them (PostgreSQL) if that is another name."""
+    if who is None:
+        return "?"
+    return who.user if who.login in (None, who.user) else f"{who.user} (login {who.login})"
 
 
 def moved(event: DecisionTaken) -> str:

@@ -7,14 +7,30 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.cli import records
+from console.cli import lookouts, records
 from console.cli.exits import Exit
 from console.cli.say import drop, tell
 
 EPILOG = """\
 exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused
-            4 outcome unknown  5 moved by somebody else  6 journal  7 tampered
+            4 outcome unknown  5 moved by somebody else  6 journal
+            7 tampered  8 not in time  9 cannot come any more
 """
+COMMANDS = """\
+commands, each with a --help of its own:
+  run                   open the war room for a plan
+  demo                  a war room on a simulated world; needs nothing
+  check, status         the plan alone; where a rollout stands, read now
+  log                   who decided what and why; verify, export, prune
+  promote               go to the next stage, if its gates hold
+  halt, resume          nobody moves forward until resume
+  rollback              carry out the rollback checklist, or go on with it
+  confirm, skip         a manual step is done; go on without a step
+  place, accept, close  say where it stands; accept a change; end the rollout
+  take, offer, handoff  the pen: who moves the rollout forward
+  approve, note         vouch for the next move as a second person; a line
+  watch, wait           without a screen: guard; wait until something is so
+  journal, completion   share a journal; shell completion"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,6 +81,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         return rehearsal.rehearse(options)
     if command == "journal" or command.startswith("log "):
         return records.run(options)
+    if command in ("watch", "wait", "completion"):
+        return lookouts.run(options, _parser)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -74,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="warroom",
         usage="warroom [-h] [--version] COMMAND ...",
-        description="Watch a risky rollout, decide with evidence, undo it safely.",
+        description=f"Watch a risky rollout, decide with evidence, undo it safely.\n\n{COMMANDS}",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -82,12 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     # The usage line names these two; the page has to fit 24 lines.
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND ...", title="commands")
+    commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     _add_screens(commands)
     _add_readers(commands)
     _add_verbs(commands)
     _add_benches(commands)
     records.add(commands, _journal)
+    lookouts.add(commands, _journal)
     return parser
 
 
@@ -118,6 +137,7 @@ def _journal(
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
     run = commands.add_parser("run", help="open the war room for a plan")  # type: ignore[attr-defined]
     run.add_argument("plan", metavar="PLAN", type=Path)
+    run.add_argument("--observe", action="store_true", help="only look on; so does WARROOM_OBSERVE=1")
     _journal(run)
     demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")  # type: ignore[attr-defined]
     demo.add_argument(
@@ -165,7 +185,8 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
 
 def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
     for verb, what in VERBS.items():
-        parser = commands.add_parser(verb, help=what)  # type: ignore[attr-defined]
+        description = f"{what[0].upper()}{what[1:]}."
+        parser = commands.add_parser(verb, help=what, description=description)  # type: ignore[attr-defined]
         parser.add_argument("plan", metavar="PLAN", type=Path)
         if verb == "skip":
             parser.add_argument("subject", metavar="STEP", help="the step's id")
@@ -177,8 +198,9 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         parser.add_argument(
             "--confirm", default="", metavar="WORD", help="what has to be typed: a manual stage's name, or rollback"
         )
-        if verb in ("accept", "confirm", "place"):
-            parser.add_argument("--subject", metavar="WHAT", help=SUBJECTS[verb])
+        if verb in SUBJECTS:
+            name = "--to" if verb == "offer" else "--subject"
+            parser.add_argument(name, dest="subject", metavar="WHAT", help=SUBJECTS[verb])
         if verb == "rollback":
             parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
         _journal(parser)
@@ -194,6 +216,11 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     judge.add_argument("--only", choices=JUDGE_PARTS, metavar="PART", help=f"one of {', '.join(JUDGE_PARTS)}")
     judge.add_argument("--json", action="store_true", help="everything, as one JSON object")
     judge.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
+    log = whats.add_parser("log", help="the journal: appends, opening a large one, edits found")
+    log.add_argument("--quick", action="store_true", help="a tenth of the size")
+    log.add_argument("--seed", type=int, default=1, metavar="N", help="of the random edits (default: 1)")
+    log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
+    log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
 
 
 JUDGE_PARTS = ("null", "alt", "mid")
@@ -210,8 +237,17 @@ VERBS = {
     "confirm": "confirm a manual rollback step as done",
     "skip": "go on without a rollback step, for a reason",
     "close": "close the rollout",
+    "approve": "vouch, as a second person, for exactly the next move",
+    "take": "take the pen: one that is free or offered; from somebody with --reason",
+    "offer": "offer the pen to somebody; it is yours until it is taken",
+    "handoff": "lay the pen down; --reason is the note for whoever comes next",
 }
-SUBJECTS = {"accept": 'a target, or "plan"', "confirm": "the step's id", "place": "stages reached: a number"}
+SUBJECTS = {
+    "accept": 'a target, "plan", or "pen" when it is offered',
+    "confirm": "the step's id",
+    "place": "stages reached: a number",
+    "offer": "a user",
+}
 
 
 def _speed(text: str) -> float:

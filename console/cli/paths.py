@@ -39,7 +39,7 @@ def open_anyhow(where: Place) -> Journal:
     """The journal at `where`, to be read if it cannot be written, or a stand-in if it cannot be read either."""
     from console.journal.absent import open_or_absent
 
-    return open_or_absent(where.open, where.open_to_read)
+    return open_or_absent(where.open, where.open_to_read if isinstance(where, FilePlace) else None)
 
 
 def open_to_read(where: Place) -> Journal:
@@ -53,6 +53,8 @@ def open_to_read(where: Place) -> Journal:
     try:
         return where.open()
     except Broken:
+        if not isinstance(where, FilePlace):  # a server that cannot be reached cannot be read either
+            raise
         return where.open_to_read()
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
+from collections.abc import Mapping
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
@@ -20,7 +22,7 @@ from console.cli.unopened import joined, may_open, refusal
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
-from console.events.evidence import SAFER, Verb
+from console.events.evidence import PEN, SAFER, Verb
 from console.journal.absent import AbsentJournal
 from console.journal.contract import Broken, Journal
 from console.journal.place import Place
@@ -43,7 +45,10 @@ CODES = {
 
 def act(options: argparse.Namespace) -> int:
     """`warroom VERB PLAN`."""
-    verb = None if options.command == "note" else Verb(options.command)
+    verb = _verb(options)
+    if looks_on(os.environ) and verb not in SAFER:
+        tell(f"{options.command} refused: WARROOM_OBSERVE is set: this shell only observes; halt and rollback work")
+        return Exit.REFUSED
     try:
         place = journal_place(options.journal)
         plan = load(options.plan)
@@ -56,6 +61,19 @@ def act(options: argparse.Namespace) -> int:
         return Exit.JOURNAL
     (say if answer.result is Result.ACCEPTED else tell)(answer.line)
     return CODES[answer.result]
+
+
+def _verb(options: argparse.Namespace) -> Verb | None:
+    """What is asked for; None: a note. The pen that is offered can be accepted like anything else."""
+    if options.command == "accept" and options.subject == "pen":
+        options.subject = None
+        return Verb.TAKE
+    return None if options.command == "note" else Verb(options.command)
+
+
+def looks_on(environ: Mapping[str, str]) -> bool:
+    """Whether whoever set up this shell wants it to observe only."""
+    return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
 
 
 def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, place: Place) -> Answer:
@@ -111,7 +129,9 @@ def _unread(journal: Journal) -> str | None:
 async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
     if verb is None:
         return await engine.act(Intent(None, text=options.reason))
-    if verb not in SAFER:
+    if verb in PEN:
+        await engine.crew.met()
+    elif verb not in SAFER:
         await engine.answered()
     state = engine.state()
     answer = await engine.act(_intent(options, verb, state))
@@ -126,6 +146,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         card=card_for(state, verb, subject),
         stage=state.reached if stage is None else stage,
         move=state.move,
+        seen=state.last_seq if stage is None else None,
         reason=options.reason,
         override=options.override,
         subject=subject,

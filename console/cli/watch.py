@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
     plan: Path = options.plan
+    observe: bool = options.observe or os.environ.get("WARROOM_OBSERVE", "") not in ("", "0")
 
     def prepare() -> Set:
         from console.engine.clock import SystemClock
@@ -43,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
         from console.version import version
 
         loaded = load(plan)
-        return Set(loaded, open_anyhow(journal), SystemClock(), journal.state_dir, version())
+        return Set(loaded, open_anyhow(journal), SystemClock(), journal.state_dir, version(), observing=observe)
 
-    return _show(prepare, str(plan))
+    return _show(prepare, str(plan), observe=observe)
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -103,7 +104,7 @@ def demo_plan(scenario: str, seed: int) -> str:
     return text.replace("scenario: error_spike", f"scenario: {scenario}").replace("seed: 1", f"seed: {seed}")
 
 
-def _show(prepare: Callable[[], Set], title: str) -> int:
+def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> int:
     """The screen over an engine made by `prepare`, until it is left."""
     from console.terminal import unusable
 
@@ -114,7 +115,7 @@ def _show(prepare: Callable[[], Set], title: str) -> int:
     from console.engine.thread import EngineThread
 
     desk = EngineThread(prepare)
-    app = WarRoom(desk, title=title)
+    app = WarRoom(desk, title=title, observe=observe)
     left = _end_with_the_terminal(desk, app)
     app.run(mouse=False)
     left.set()

@@ -16,9 +16,10 @@ from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
-from console.events.kinds import DecisionTaken, Noted, PenReleased, RolloutClosed
-from console.journal.contract import Broken, Raced
+from console.events.kinds import NEWER, DecisionTaken, Noted, PenReleased, RolloutClosed
+from console.journal.contract import Approval, Broken, Forbidden, Raced
 from console.state import pen
+from console.state.approvals import bond
 from console.state.assess import assess
 from console.state.card import card_for, wanted
 from console.state.difference import lost
@@ -65,10 +66,12 @@ class Actions:
             await self.let_go()
         state = assess(self._record.state, self._clock.now())
         card = card_for(state, intent.verb, intent.subject)
-        if intent.verb is Verb.PROMOTE and _outdated(state, intent):
+        if intent.verb in (Verb.PROMOTE, Verb.APPROVE) and _outdated(state, intent):
             return Answer(Result.MOVED, lost(state, intent.verb, intent))
         if (wrong := self._refusal(state, intent, card)) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
+        if intent.verb is Verb.APPROVE and (unvouched := await self._approve(state, intent)) is not None:
+            return unvouched
         decision = self._decision(intent, state, card)
         if decision.plan_text is not None and (wrong := await self._unusable()) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
@@ -97,6 +100,19 @@ class Actions:
             await self._record.strict(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
         except Broken:  # the gates say what that means for the verb
             return
+
+    async def _approve(self, state: State, intent: Intent) -> Answer | None:
+        """Have the journal vouch for an approval of what the card showed; the answer if it did not, None if it did."""
+        bound = bond(state)
+        if bound is None or (intent.card is not None and _sets(intent.card) != _sets(card_for(state, Verb.APPROVE))):
+            return Answer(Result.MOVED, lost(state, Verb.APPROVE, intent))
+        given = Approval(state.move + 1, bound, self._clock.now(), clean(intent.reason, 500))
+        try:
+            await self._record.write(lambda journal: journal.approve(state.rollout, given))
+        except (Forbidden, Broken) as error:
+            said = str(error)
+            return Answer(Result.REFUSED, said if said.startswith("approve") else f"approve refused: {said}")
+        return None
 
     def _refusal(self, state: State, intent: Intent, card: Card) -> str | None:
         """Why an intent cannot be had, or None."""
@@ -144,7 +160,7 @@ class Actions:
         verb = card.verb
         plan = self._edited_plan() if verb is Verb.ACCEPT and intent.subject == "plan" else None
         return DecisionTaken(
-            v=2 if verb is Verb.APPROVE or verb in PEN else 1,
+            v=2 if verb in NEWER else 1,
             at=self._clock.now(),
             who=self._actor,
             verb=verb,
@@ -154,6 +170,7 @@ class Actions:
             override=card.override if intent.override or verb is Verb.TAKE else None,
             card=intent.card or card,
             subject=intent.subject,
+            automatic=intent.automatic,
             trace=new_trace(),
             plan_text=plan.text if plan is not None else None,
             plan_digest=plan.digest if plan is not None else None,
@@ -278,7 +295,7 @@ class Actions:
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
             )
-        return Answer(Result.ACCEPTED, f"{verb} recorded")
+        return Answer(Result.ACCEPTED, _said(verb, intent, state))
 
     async def _resumed(self, decision: DecisionTaken) -> Answer:
         backends = self._backends()
@@ -316,3 +333,22 @@ def _moved_again(state: State, intent: Intent) -> str | None:
 def _outdated(state: State, intent: Intent) -> bool:
     """Whether somebody has moved the rollout since the intent's author looked."""
     return intent.move not in (None, state.move) or intent.stage not in (None, state.reached)
+
+
+def _sets(card: Card) -> tuple[str, list[tuple[str, str, str | None]], list[str]]:
+    """What an approver reads off a card and is bound to: the stage, what its targets read and become, what fails."""
+    targets = [(target.target, target.reads, target.becomes) for target in card.targets]
+    return card.stage_to, targets, [metric.metric for metric in card.metrics if metric.verdict == "fail"]
+
+
+def _said(verb: Verb, intent: Intent, state: State) -> str:
+    """What a decision that calls nothing has done, in words."""
+    if verb is Verb.APPROVE and state.next is not None:
+        return f"approved: {state.next.stage.name}, as it stands now"
+    if verb is Verb.TAKE:
+        return "you hold the pen"
+    if verb is Verb.OFFER:
+        return f"the pen is offered to {intent.subject}; it is yours until it is taken"
+    if verb is Verb.HANDOFF:
+        return "the pen is free; your note is shown to whoever comes next"
+    return f"{verb} recorded"

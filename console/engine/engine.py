@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from console.state import ladder, pen
 from console.state.assess import assess
 from console.state.fold import blank, fold
 from console.state.intent import Intent
+from console.state.on_fail import due
 from console.state.values import JournalHealth, State
 
 RESTART_S = 1.0
@@ -74,6 +76,8 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
+        self._acted_on_fail: datetime | None = None
+        """Since when the stage is stood on in which `on_fail` was already acted upon here."""
         self.began = False
         """No run was open: this console began one."""
 
@@ -260,9 +264,25 @@ class Engine:
                 state = self.state()
                 if self.crew.turn():
                     await self._say(state)
+                    self._act_on_fail(state)
                 self._on_state(state)
             beats += 1
             await asyncio.sleep(BEAT_S)
+
+    def _act_on_fail(self, state: State) -> None:
+        """Carry out what the plan wants done by itself, beside everything else; once, however long it takes."""
+        intent = due(state)
+        if intent is None or self._acted_on_fail == state.stage_since:
+            return
+        self._acted_on_fail = state.stage_since
+        task = asyncio.create_task(self._on_fail(intent), name="on_fail")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _on_fail(self, intent: Intent) -> None:
+        answer = await self.act(intent)
+        if answer.result is not Result.ACCEPTED:
+            self.record.replace(fault=f"on_fail {intent.verb}: {answer.line}")
 
     async def _say(self, assessed: State) -> None:
         """Record what the console that polls notices: verdicts, a captain who is gone, rungs that are reached."""

@@ -38,6 +38,7 @@ class Set:
     clock: Clock
     state_dir: Path
     version: str
+    observing: bool = False
 
 
 class EngineThread:
@@ -114,7 +115,15 @@ class EngineThread:
         from console.engine.engine import Engine
 
         made = self._prepare()
-        engine = Engine(made.plan, made.journal, made.clock, made.state_dir, made.version, self._deliver)
+        engine = Engine(
+            made.plan,
+            made.journal,
+            made.clock,
+            made.state_dir,
+            made.version,
+            self._deliver,
+            observing=made.observing,
+        )
         await engine.open()
         self._deliver(engine.state())
         inbox: asyncio.Queue[Intent | None] = asyncio.Queue()

@@ -38,6 +38,8 @@ class _Shape(BaseModel):
     v: int = 1
 
 
+NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP})
+"""Verbs that came later: a decision with one of them is of shape 2, which an older version keeps unread."""
 SHAPES = {"decision_taken": 2}
 """Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
 
@@ -92,7 +94,7 @@ class VerdictChanged(_Event):
 class DecisionTaken(_Event):
     """Somebody decided, on this card. `move` is set on forward moves only: unique, it decides races.
 
-    v 2: the verbs approve, take, offer and handoff, which version 1 does not know; nothing else differs.
+    v 2: a verb that version 1 does not know (`NEWER`); nothing else differs.
     """
 
     kind: Literal["decision_taken"] = "decision_taken"
@@ -111,6 +113,8 @@ class DecisionTaken(_Event):
     plan_text: str | None = None
     """The edited plan's text, when `accept` is about the plan."""
     plan_digest: str | None = None
+    automatic: bool = False
+    """Nobody pressed a key: the plan's `on_fail` wanted it; `who` is whose console carried it out."""
     pen: int | None = None
     """Changes of the pen that its author had seen. A decision that needs the pen and was recorded after another person
     had taken it counts for nothing, and of two people who take it at once the second gets nothing. None: not about the

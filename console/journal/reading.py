@@ -105,8 +105,14 @@ def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[Decid
     return [Decided(*map(harmless, row)) for row in found.fetchall()]
 
 
-def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None) -> list[Row]:
-    """A page of stored rows: of the journal by position, of one rollout by seq. Text that is no UTF-8 is kept as is."""
+def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None, limit: int = PAGE) -> list[Row]:
+    """A page of stored rows: of the journal by position, of one rollout by seq. Text that is no UTF-8 is kept as is.
+
+    Raises:
+        ValueError: the journal is not chained, and could not be when it was opened: it may only be read.
+    """
+    if not any(name == "prev" for _, name, *_ in connection.execute("PRAGMA table_info(events)")):
+        raise ValueError("it is of an older warroom and has no chain; open it once where it can be written")
     start = _LOWEST if after is None else after
     values: tuple[str | int, ...]
     question, values = "id > ? ORDER BY id", (start,)
@@ -114,7 +120,7 @@ def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None)
         question, values = "rollout = ? AND seq > ? ORDER BY seq", (rollout, start)
     factory, connection.text_factory = connection.text_factory, _text
     try:
-        found = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE {question} LIMIT {PAGE}", values)  # noqa: S608 - constants
+        found = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE {question} LIMIT {limit:d}", values)  # noqa: S608 - constants
         return [Row(*row) for row in found.fetchall()]
     finally:
         connection.text_factory = factory

@@ -21,7 +21,7 @@ def event(connection: sqlite3.Connection, rollout: str, event: Event, fence: int
     _check_race(connection, rollout, event, seq)
     position, before = reading.head(connection)
     row = chained(event, rollout, seq + 1, position + 1, login=None, prev=prev or GENESIS, before=before or GENESIS)
-    _insert(connection, row)
+    insert(connection, row)
     return row.seq
 
 
@@ -50,7 +50,8 @@ def _check_race(connection: sqlite3.Connection, rollout: str, event: Event, last
             raise Raced(f"move {event.move} of {rollout} was made by somebody else")
 
 
-def _insert(connection: sqlite3.Connection, row: Row) -> None:
+def insert(connection: sqlite3.Connection, row: Row) -> None:
+    """Put a row where it says."""
     connection.execute(
         "INSERT INTO events (id, rollout, seq, event_id, kind, v, at, who, move, body, prev, hash, head) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

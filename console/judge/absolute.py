@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from console.judge.mixture import Mixture
+from console.judge.mixture import MOST, TICK_CAP, Mixture
 from console.judge.value import Value
 
 ABOVE = (1.5, 2.0, 4.0, 10.0)
@@ -18,6 +18,7 @@ BELOW = (1.0 / 16.0, 0.25, 0.5)
 """Suspected rates, in multiples of what counts as negligible."""
 _LOG_ABOVE = tuple(math.log(part) for part in ABOVE)
 _LOG_BELOW = tuple(math.log(part) for part in BELOW)
+_LOG_MOST = math.log(MOST)
 
 
 class Ceiling(Value):
@@ -29,10 +30,10 @@ class Ceiling(Value):
         self.rate = rate
         self.mixture = mixture or Mixture.of(len(ABOVE))
 
-    def after(self, k: float, n: float, f: float) -> Ceiling:
-        """After a tick with k bad of n, the evidence divided by f."""
+    def after(self, k: float, n: float, phi: float) -> Ceiling:
+        """After a tick with k bad of n, the evidence divided by the burst factor."""
         expected = self.rate * n
-        logs = [(k * log - (g - 1.0) * expected) / f for g, log in zip(ABOVE, _LOG_ABOVE, strict=True)]
+        logs = [(k * log - (g - 1.0) * expected) / phi for g, log in zip(ABOVE, _LOG_ABOVE, strict=True)]
         return Ceiling(self.rate, self.mixture.grown(logs, expected))
 
     def next_stage(self) -> Ceiling:
@@ -45,9 +46,28 @@ class Ceiling(Value):
         return self.mixture.evidence
 
 
-def below(rate: float, k: float, n: float, f: float = 1.0) -> float:
-    """The e-value against "the canary's rate is at least `rate`" of k bad among n, the evidence divided by f."""
-    expected = rate * n
-    return sum(
-        math.exp(min((k * log - (g - 1.0) * expected) / f, 34.0)) for g, log in zip(BELOW, _LOG_BELOW, strict=True)
-    ) / len(BELOW)
+class Floor(Value):
+    """Evidence of one stage against "the canary's rate is at least `rate`". Immutable.
+
+    Without a start-time mixture: what a pass speaks of is the whole stage.
+    """
+
+    __slots__ = ("logs", "rate")
+
+    def __init__(self, rate: float, logs: tuple[float, ...] = (0.0,) * len(BELOW)) -> None:
+        self.rate = rate
+        self.logs = logs
+        """Per suspected rate the log likelihood ratio, nats."""
+
+    def after(self, k: float, n: float, phi: float) -> Floor:
+        """After a tick with k bad of n, the evidence divided by the burst factor; a tick says 20:1 at most."""
+        expected = self.rate * n
+        logs = []
+        for before, g, log in zip(self.logs, BELOW, _LOG_BELOW, strict=True):
+            logs.append(before + min((k * log - (g - 1.0) * expected) / phi, TICK_CAP))
+        return Floor(self.rate, tuple(logs))
+
+    @property
+    def evidence(self) -> float:
+        """The e-value."""
+        return sum(math.exp(min(log, _LOG_MOST)) for log in self.logs) / len(self.logs)

@@ -57,14 +57,14 @@ class Bursts(Value):
     def __init__(
         self,
         before: float,
-        recent: tuple[tuple[float, float], ...] = (),
+        recent: tuple[tuple[float, float, float], ...] = (),
         count: int = 0,
         tick: tuple[float, int] = (0.0, 0),
         block: tuple[float, int] = (0.0, 0),
     ) -> None:
         self.before = before
         self.recent = recent
-        """(canary bad, all bad) of the last 18 ticks that counted."""
+        """(canary bad, all bad, all bad times the canary's exposure) of the last 18 ticks that counted."""
         self.count = count
         self.tick_sum, self.pairs = tick
         self.block_sum, self.block_pairs = block
@@ -75,9 +75,13 @@ class Bursts(Value):
             (prior + self.block_sum) / (_PRIOR_PAIRS + self.block_pairs),
         )
 
-    def after(self, canary_bad: float, all_bad: float) -> Bursts:
-        """After a tick with this split: pairs of ticks 12 apart, and of whole six-tick blocks 12 ticks apart."""
-        recent = (*self.recent[-(_APART + _BLOCK - 1) :], (canary_bad, all_bad))
+    def after(self, canary_bad: float, all_bad: float, exposure: float) -> Bursts:
+        """After a tick with this split: pairs of ticks 12 apart, and of whole six-tick blocks 12 ticks apart.
+
+        Args:
+            exposure: the canary's part of both arms' events, 0..1; it may change from tick to tick.
+        """
+        recent = (*self.recent[-(_APART + _BLOCK - 1) :], (canary_bad, all_bad, all_bad * exposure))
         count = self.count + 1
         tick, block = (self.tick_sum, self.pairs), (self.block_sum, self.block_pairs)
         if count > _APART:
@@ -87,16 +91,20 @@ class Bursts(Value):
         return Bursts(self.before, recent, count, tick, block)
 
 
-def _sum(splits: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    return sum(split[0] for split in splits), sum(split[1] for split in splits)
+def _sum(splits: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    return sum(split[0] for split in splits), sum(split[1] for split in splits), sum(split[2] for split in splits)
 
 
-def _with(total: tuple[float, int], new: tuple[float, float], old: tuple[float, float]) -> tuple[float, int]:
-    """Pearson's X^2 of two binomial splits added, where it can be formed."""
-    k1, all1 = new
-    k0, all0 = old
+def _with(
+    total: tuple[float, int], new: tuple[float, float, float], old: tuple[float, float, float]
+) -> tuple[float, int]:
+    """Pearson's X^2 of two binomial splits added, where it can be formed.
+
+    With the exposures in it, so that a change of the weight is no burst; for equal exposures it is the plain form.
+    """
+    k1, all1, due1 = new
+    k0, all0, due0 = old
     k, both = k1 + k0, all1 + all0
-    if k <= 0.0 or k >= both or all1 <= 0.0 or all0 <= 0.0:
+    if k <= 0.0 or k >= both or due1 <= 0.0 or due0 <= 0.0:
         return total
-    p = k / both
-    return total[0] + (k1 * all0 - k0 * all1) ** 2 / (p * (1.0 - p) * all1 * all0 * both), total[1] + 1
+    return total[0] + (k1 * due0 - k0 * due1) ** 2 / ((1.0 - k / both) * k * due1 * due0), total[1] + 1

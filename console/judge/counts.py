@@ -7,7 +7,7 @@ what speaks of the canary alone goes on. Everything here is immutable.
 from __future__ import annotations
 
 from adapters.contract import Counts, Reading
-from console.judge.absolute import Ceiling, below
+from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
 from console.judge.split import Split
 from console.judge.standing import Standing
@@ -21,14 +21,18 @@ THEN = 1.5
 class CountsTrack(Value):
     """What the counts of one metric have said so far."""
 
-    __slots__ = ("k", "limit", "n", "split", "terms", "then")
+    __slots__ = ("floor", "k", "limit", "n", "split", "terms", "then", "under", "weight")
 
     def __init__(
         self,
         terms: Terms,
         split: Split,
+        *,
         limit: Ceiling | None,
         then: Ceiling | None,
+        floor: Floor | None,
+        under: Floor | None,
+        weight: float,
         k: float = 0.0,
         n: float = 0.0,
     ) -> None:
@@ -36,7 +40,13 @@ class CountsTrack(Value):
         self.split = split
         self.limit = limit
         self.then = then
-        """Against "the canary is as bad as the baseline was before, `THEN` times"; fed where it is alone."""
+        """Against "the canary is at most `THEN` times as bad as the baseline was before"; fed where it is alone."""
+        self.floor = floor
+        """In this stage, against "the canary's share is not negligible"."""
+        self.under = under
+        """In this stage, against "the canary is at its limit or above"; what a pass rests on where it is alone."""
+        self.weight = weight
+        """What the negligible share's evidence weighs beside the ratio's: fixed before the stage, from the history."""
         self.k, self.n = k, n
         """The canary's bad events and events of this stage, paired or alone."""
 
@@ -44,11 +54,16 @@ class CountsTrack(Value):
     def begin(cls, terms: Terms, history: list[Counts]) -> CountsTrack:
         """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
         bad, total = sum(tick.bad for tick in history), sum(tick.total for tick in history)
+        common = total > 0.0 and bad / total >= terms.negligible
+        limited = terms.limit is not None and terms.limit > 0.0
         return cls(
             terms,
             Split.begin(terms.tolerance, terms.worse_by, phi_before([tick.bad for tick in history])),
-            Ceiling(terms.limit) if terms.limit is not None and terms.limit > 0.0 else None,
-            Ceiling(THEN * bad / total) if bad > 0.0 and not terms.falling else None,
+            limit=Ceiling(terms.limit) if terms.limit is not None and limited else None,
+            then=Ceiling(THEN * bad / total) if bad > 0.0 and not terms.falling else None,
+            floor=Floor(terms.negligible) if terms.negligible > 0.0 else None,
+            under=Floor(terms.limit) if terms.limit is not None and limited else None,
+            weight=0.0 if terms.negligible <= 0.0 or common else 0.5,
         )
 
     def next_stage(self) -> CountsTrack:
@@ -56,8 +71,11 @@ class CountsTrack(Value):
         return CountsTrack(
             self.terms,
             self.split.next_stage(),
-            self.limit.next_stage() if self.limit is not None else None,
-            self.then,
+            limit=self.limit.next_stage() if self.limit is not None else None,
+            then=self.then,
+            floor=Floor(self.floor.rate) if self.floor is not None else None,
+            under=Floor(self.under.rate) if self.under is not None else None,
+            weight=self.weight,
         )
 
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
@@ -65,53 +83,60 @@ class CountsTrack(Value):
         canary, baseline = reading.canary, reading.baseline
         if not isinstance(canary, Counts):
             return None
-        if isinstance(baseline, Counts) and not alone:
-            return self.paired(reading.at.timestamp(), canary.bad, canary.total, baseline.bad, baseline.total)
-        return self.single(canary.bad, canary.total) if alone else None
+        if alone:
+            return self._with(self.split, canary, alone=True)
+        if not isinstance(baseline, Counts):
+            return None
+        at, split = reading.at.timestamp(), self.split
+        if self.terms.falling:
+            split = split.after(at, baseline.bad, baseline.total, canary.bad, canary.total)
+        else:
+            split = split.after(at, canary.bad, canary.total, baseline.bad, baseline.total)
+        return self._with(split, canary, alone=False)
 
-    def paired(self, at: float, kc: float, nc: float, kb: float, nb: float) -> CountsTrack:
-        """After a tick of both arms that began `at` (unix seconds)."""
-        split, limit = self.split, self.limit
-        if limit is not None:
-            limit = limit.after(kc, nc, split.discount(nc, nb, kc + kb))
-        split = split.after(at, kb, nb, kc, nc) if self.terms.falling else split.after(at, kc, nc, kb, nb)
-        return CountsTrack(self.terms, split, limit, self.then, self.k + kc, self.n + nc)
-
-    def single(self, k: float, n: float) -> CountsTrack:
-        """After a tick of the canary alone."""
-        phi = self.split.bursts.phi
-        limit = self.limit.after(k, n, phi) if self.limit is not None else None
-        then = self.then.after(k, n, phi) if self.then is not None else None
-        return CountsTrack(self.terms, self.split, limit, then, self.k + k, self.n + n)
+    def _with(self, split: Split, canary: Counts, *, alone: bool) -> CountsTrack:
+        """With a canary tick added to what speaks of the canary alone; phi is what it was before this tick."""
+        k, n, phi = canary.bad, canary.total, self.split.bursts.phi
+        return CountsTrack(
+            self.terms,
+            split,
+            limit=self.limit.after(k, n, phi) if self.limit is not None else None,
+            then=self.then.after(k, n, phi) if self.then is not None and alone else self.then,
+            floor=self.floor.after(k, n, phi) if self.floor is not None else None,
+            under=self.under.after(k, n, phi) if self.under is not None else None,
+            weight=self.weight,
+            k=self.k + k,
+            n=self.n + n,
+        )
 
     def standing(self, *, alone: bool) -> Standing:
         """What stands after the last tick."""
-        split, terms = self.split, self.terms
+        terms = self.terms
         limit = self.limit.evidence if self.limit is not None else 0.0
-        negligible = below(terms.negligible, self.k, self.n) if terms.negligible > 0.0 else 0.0
-        share = self.k / self.n if self.n > 0.0 else None
-        under_limit = share is None or terms.limit is None or share <= terms.limit
+        floor = self.floor.evidence if self.floor is not None else 0.0
+        fits = self.n <= 0.0 or terms.limit is None or self.k / self.n <= terms.limit
         if alone:
-            under = below(terms.limit, self.k, self.n) if terms.limit else 0.0
-            warn = self.then.evidence if self.then is not None else 0.0
+            under = self.under.evidence if self.under is not None else 0.0
             return Standing(
-                worse=warn, limit=limit, ready=max(under, negligible), passes_by="limit" if under >= negligible else
-                "negligible", fits=under_limit, can_fail=False, ratio=None, expected=None,
-            )  # fmt: skip
+                worse=self.then.evidence if self.then is not None else 0.0,
+                limit=limit,
+                ready=max(under, floor),
+                passes_by="limit" if under >= floor else "negligible",
+                fits=fits,
+                can_fail=False,
+                ratio=None,
+                expected=None,
+            )
+        split = self.split
         better = split.better.evidence
-        ready = (better + negligible) / 2.0 if terms.negligible > 0.0 else better
-        best = split.onset.best()
-        excess = None
-        if best is not None and best[3] > 0.0 and best[5] > 0.0:
-            excess = best[2] / best[3] - best[4] / best[5]
         return Standing(
             worse=split.worse.evidence,
             trivial=split.trivial.evidence,
             limit=limit,
-            ready=ready,
-            passes_by="ratio" if better >= negligible else "negligible",
-            fits=under_limit,
+            ready=(1.0 - self.weight) * better + self.weight * floor,
+            passes_by="ratio" if better >= floor or self.weight <= 0.0 else "negligible",
+            fits=fits,
             ratio=split.ratio(),
             expected=split.worse_by * split.kb / split.nb * split.nc if split.nb > 0.0 else 0.0,
-            excess=excess,
+            excess=split.excess.estimate(split.worse),
         )

@@ -1,92 +1,138 @@
 """How long until we would know: the time to find a regression of a given size, and the size that would show by then.
 
-The split yields I(r, r0) = (l_b n_b + l_b r n_c) KL(q(r) || q(r0)) nats a second when the canary errs r times as often
-as the baseline (l_b its share of bad events, n the arms' requests per second). A conviction takes ln(1/a) nats (Wald
-1945) and what is paid for not knowing size and beginning.
+The engine's own mixtures are carried forward over ticks as they would come on average if the canary erred r times as
+often as the baseline, from where they stand, or from nothing for a plan. In simulations of 90 cells the time said was
+within 25 % or two ticks of the median time it took.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable
 
 from console.judge.absolute import BELOW
 from console.judge.bursts import WITHOUT_HISTORY
 from console.judge.latch import CONVICT, NOT_TRIVIAL, READY
-from console.judge.mixture import HALF_LIFE
-from console.judge.split import ARM_NOISE
+from console.judge.mixture import HALF_LIFE, SPENT_AT_ONCE, TICK_CAP, Mixture
+from console.judge.onset import RATIOS
+from console.judge.split import ARM_NOISE, PASS_RATIOS, told
+from console.judge.value import Value
 
-PRICE = 2.0
-"""Nats paid for not knowing the size and the beginning."""
+MEDIAN = 0.35
+"""Nats by which evidence that grows on average is behind evidence that grows by chance, at the median crossing."""
 LARGEST = 1000.0
 """The largest ratio asked about."""
 NEVER_S = 30 * 86400.0
 """Longer than this is never."""
+_LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
+_LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
+_LOG_BIG = 60.0
+_PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
+"""Weights that are asked about; more traffic on the canary finds sooner, up to half of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What flows while a stage bakes."""
+class Flow(Value):
+    """What flows while a stage bakes, and where the evidence stands."""
 
-    canary: float
-    """The canary's events per second."""
-    baseline: float
-    """The baseline's events per second."""
-    bad: float
-    """The baseline's share of bad events, 0..1."""
-    tick_s: float = 10.0
-    phi: float = WITHOUT_HISTORY
-    seen: float = 0.0
-    """Canary events expected so far in this rollout if nothing is wrong."""
+    __slots__ = ("bad", "baseline", "better", "canary", "phi", "tick_s", "trivial", "worse")
+
+    def __init__(
+        self,
+        canary: float,
+        baseline: float,
+        bad: float,
+        tick_s: float = 10.0,
+        phi: float = WITHOUT_HISTORY,
+        *,
+        worse: Mixture | None = None,
+        trivial: Mixture | None = None,
+        better: Mixture | None = None,
+    ) -> None:
+        self.canary, self.baseline = canary, baseline
+        """Events per second of each arm."""
+        self.bad = bad
+        """The baseline's share of bad events, 0..1."""
+        self.tick_s = tick_s
+        self.phi = phi
+        self.worse = worse or Mixture.of(len(RATIOS))
+        self.trivial = trivial or Mixture.of(len(RATIOS))
+        self.better = better or Mixture.of(len(PASS_RATIOS))
 
     @property
     def total(self) -> float:
         """Events per second of both arms."""
         return self.canary + self.baseline
 
+    @property
+    def fresh(self) -> Flow:
+        """The same traffic with no evidence yet."""
+        return Flow(self.canary, self.baseline, self.bad, self.tick_s, self.phi)
+
     def at(self, weight: float) -> Flow:
-        """The same traffic with the canary's part at `weight` (0..1)."""
-        return Flow(self.total * weight, self.total * (1 - weight), self.bad, self.tick_s, self.phi, self.seen)
+        """The same traffic, no evidence yet, with the canary's part at `weight` (0..1)."""
+        return Flow(self.total * weight, self.total * (1.0 - weight), self.bad, self.tick_s, self.phi)
+
+    def tick(self, ratio: float, tolerance: float) -> tuple[float, float, float, float, float]:
+        """(kc, nc, errors, nb, f) of an average tick of a canary that errs `ratio` times as often."""
+        nc, nb = self.canary * self.tick_s, self.baseline * self.tick_s
+        kc = self.bad * ratio * nc
+        errors = kc + self.bad * nb
+        q = nc * tolerance / (nc * tolerance + nb) if nc > 0.0 else 0.0
+        return kc, nc, errors, nb, max(self.phi, 1.0 + 6.0 * errors * q * ARM_NOISE * ARM_NOISE)
 
 
-def _q(flow: Flow, ratio: float) -> float:
-    return flow.canary * ratio / (flow.canary * ratio + flow.baseline)
+def projected(mixture: Mixture, logs: list[float], due: float, ticks: float) -> float:
+    """The evidence of `mixture` after so many ticks that each say `logs` (nats) and have `due` events expected."""
+    due = min(due, 1.0)
+    unspent = mixture.scale * (1.0 - SPENT_AT_ONCE) / (1.0 + (mixture.seen + ticks * due) / HALF_LIFE)
+    weight = (mixture.unspent - unspent) / ticks if ticks > 0.0 else 0.0
+    total = 0.0
+    for part, log in zip(mixture.parts, logs, strict=True):
+        step = min(log, TICK_CAP)
+        grown = math.exp(min(ticks * step, _LOG_BIG))
+        begun = ticks if abs(step) < 1e-9 else (grown - 1.0) / -math.expm1(-step)
+        total += part * grown + weight * begun
+    return total / len(mixture.parts) + unspent
 
 
-def _nats_per_s(flow: Flow, ratio: float, null: float) -> float:
-    if flow.canary <= 0.0 or flow.baseline <= 0.0 or flow.bad <= 0.0:
-        return 0.0
-    q, q0 = _q(flow, ratio), _q(flow, null)
-    events = flow.bad * (flow.baseline + ratio * flow.canary)
-    return events * (q * math.log(q / q0) + (1 - q) * math.log((1 - q) / (1 - q0)))
-
-
-def _discount(flow: Flow, ratio: float, tolerance: float) -> float:
-    events = flow.bad * (flow.baseline + ratio * flow.canary) * flow.tick_s
-    q = _q(flow, tolerance) if flow.canary > 0.0 else 0.0
-    return max(flow.phi, 1.0 + 6.0 * events * q * ARM_NOISE * ARM_NOISE)
+def _crossing_s(tick_s: float, reached: Callable[[float], bool], least: float) -> float:
+    """Seconds until `reached(ticks)`, which must stay true once it is; infinite beyond `NEVER_S`."""
+    high = NEVER_S / tick_s
+    if not reached(high):
+        return math.inf
+    low = 0.0
+    for _ in range(60):
+        middle = (low + high) / 2.0 if low > 0.0 else high / 16.0
+        low, high = (low, middle) if reached(middle) else (middle, high)
+        if high - low < 0.02:
+            break
+    return max(least, math.ceil(high)) * tick_s
 
 
 def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_excess: float = 0.0) -> float:
     """Seconds until a canary that errs `ratio` times as often from now on is called FAIL; infinite if it never is.
 
-    The larger of both keys' times, at least two ticks. An excess below `min_excess` (a share) is never called.
+    When both keys turn, at least two ticks. An excess below `min_excess` (a share) is never called.
     """
     if ratio <= tolerance or flow.bad * (ratio - 1.0) < min_excess or flow.bad * ratio > 1.0:
         return math.inf
-    price = PRICE + 2.0 * math.log1p(flow.seen / HALF_LIFE)
-    f = _discount(flow, ratio, tolerance)
-    slowest = 2.0 * flow.tick_s
-    for needed, null in ((math.log(CONVICT), 1.0), (math.log(NOT_TRIVIAL), tolerance)):
-        speed = _nats_per_s(flow, ratio, null)
-        if speed <= 0.0:
-            return math.inf
-        slowest = max(slowest, (needed + price) * f / speed)
-    return slowest if slowest < NEVER_S else math.inf
+    kc, nc, errors, nb, f = flow.tick(ratio, tolerance)
+    if nc <= 0.0 or nb <= 0.0 or errors <= 0.0:
+        return math.inf
+    keys = [
+        (mixture, *told(RATIOS, _LOG_RATIOS, null, kc, nc, errors, nb, f), math.log(needed) - MEDIAN)
+        for mixture, null, needed in ((flow.worse, 1.0, CONVICT), (flow.trivial, tolerance, NOT_TRIVIAL))
+    ]
+
+    def turned(ticks: float) -> bool:
+        return all(math.log(projected(mixture, logs, due, ticks)) >= wanted for mixture, logs, due, wanted in keys)
+
+    return _crossing_s(flow.tick_s, turned, 2.0)
 
 
 def smallest_found(flow: Flow, within_s: float, *, tolerance: float = 1.25, min_excess: float = 0.0) -> float | None:
-    """The smallest ratio that would have been called FAIL `within_s` seconds; None if not even `LARGEST` would be."""
+    """The smallest ratio that is called FAIL within so many seconds; None if not even `LARGEST` is."""
     high = min(LARGEST, 1.0 / flow.bad if flow.bad > 0.0 else LARGEST)
 
     def found(ratio: float) -> bool:
@@ -95,7 +141,7 @@ def smallest_found(flow: Flow, within_s: float, *, tolerance: float = 1.25, min_
     if not found(high):
         return None
     low = tolerance
-    for _ in range(40):
+    for _ in range(12):
         middle = math.sqrt(low * high)
         low, high = (low, middle) if found(middle) else (middle, high)
     return high
@@ -104,29 +150,35 @@ def smallest_found(flow: Flow, within_s: float, *, tolerance: float = 1.25, min_
 def weight_to_find(
     flow: Flow, ratio: float, within_s: float, *, tolerance: float = 1.25, min_excess: float = 0.0
 ) -> float | None:
-    """The smallest weight (0..0.5) at which a regression is found `within_s` seconds; None if none does."""
+    """The smallest weight (0..0.5) at which a regression is found within so many seconds; None if none does."""
 
-    def found(weight: float) -> bool:
-        there = flow.at(weight)
+    def found(percent: float) -> bool:
+        there = flow.at(percent / 100.0)
         return seconds_to_find(there, ratio, tolerance=tolerance, min_excess=min_excess) <= within_s
 
-    percents: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
-    return next((percent / 100.0 for percent in percents if found(percent / 100.0)), None)
+    if not found(_PERCENTS[-1]):
+        return None
+    place = bisect_left(_PERCENTS, True, key=found)
+    return _PERCENTS[place] / 100.0
 
 
-def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float, have: float = 1.0) -> float:
-    """Seconds until a healthy canary passes, from evidence `have` on; infinite if it does not.
+def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:
+    """Seconds until a healthy canary passes from where the evidence stands; infinite if it does not.
 
     By the ratio, or by the canary's own share where that lies below `negligible`; whichever is sooner.
     """
-    price = PRICE + 2.0 * math.log1p(flow.seen / HALF_LIFE)
-    needed = math.log(READY) + price - math.log(max(have, 0.2))
-    speed = _nats_per_s(flow, 1.0, worse_by)
     times = []
-    if speed > 0.0:
-        times.append(max(needed, 0.0) * _discount(flow, 1.0, worse_by) / speed)
+    kc, nc, errors, nb, f = flow.tick(1.0, 1.25)
+    if nc > 0.0 and nb > 0.0 and errors > 0.0:
+        logs, due = told(PASS_RATIOS, _LOG_PASS, worse_by, kc, nc, errors, nb, f)
+        wanted = math.log(READY) - MEDIAN
+
+        def turned(ticks: float) -> bool:
+            return math.log(projected(flow.better, logs, due, ticks)) >= wanted
+
+        times.append(_crossing_s(flow.tick_s, turned, 1.0))
     if negligible > 0.0 and flow.canary > 0.0:
-        speed = flow.canary * max(flow.bad * math.log(g) + (1.0 - g) * negligible for g in BELOW)
+        speed = flow.canary / flow.phi * max(flow.bad * math.log(g) + (1.0 - g) * negligible for g in BELOW)
         if speed > 0.0:
             times.append(math.log(2.0 * READY * len(BELOW)) / speed)
     soonest = min(times, default=math.inf)

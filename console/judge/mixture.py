@@ -51,6 +51,11 @@ class Mixture(Value):
         """The e-value: how many to one against the null."""
         return sum(self.parts) / len(self.parts) + self.unspent
 
+    def weight(self, expected: float) -> float:
+        """What the tests that begin with a tick of so many expected events weigh."""
+        seen = self.seen + (expected if expected < 1.0 else 1.0)
+        return self.unspent - self.scale * (1.0 - SPENT_AT_ONCE) / (1.0 + seen / HALF_LIFE)
+
     def grown(self, logs: list[float], expected: float, pace: float = 1.0) -> Mixture:
         """After a tick.
 

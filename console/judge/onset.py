@@ -1,11 +1,15 @@
-"""Since when: the beginning that makes the regression most likely. A point estimate for the eye, not evidence.
+"""Since when, and by how much: what a person is told of a regression. Point estimates, not evidence.
 
-Per suspected ratio the running maximum over beginnings of the log likelihood ratio (Page 1954), which starts again
-wherever it would fall below nothing; so what stands is the best beginning, with the sums since then.
+`Onset`: per suspected ratio the running maximum over beginnings of the log likelihood ratio (Page 1954), which starts
+again wherever it would fall below nothing; so what stands is the best beginning.
+
+`Excess`: what both arms have seen since the regression began, averaged over all beginnings and sizes with the weights
+that the evidence gives them. It may keep a FAIL from being called, never cause one.
 """
 
 from __future__ import annotations
 
+from console.judge.mixture import Mixture
 from console.judge.value import Value
 
 RATIOS = (1.3, 1.8, 2.6, 4.0, 7.0, 14.0, 40.0)
@@ -17,27 +21,53 @@ class Onset(Value):
 
     __slots__ = ("runs",)
 
-    def __init__(self, runs: tuple[tuple[float, float, float, float, float, float] | None, ...]) -> None:
+    def __init__(self, runs: tuple[tuple[float, float] | None, ...] = (None,) * len(RATIOS)) -> None:
         self.runs = runs
-        """Per ratio (log likelihood ratio in nats, beginning in unix seconds, kc, nc, kb, nb), or None."""
+        """Per ratio (log likelihood ratio in nats, beginning in unix seconds), or None."""
 
-    @classmethod
-    def none(cls) -> Onset:
-        """Nothing has begun."""
-        return cls((None,) * len(RATIOS))
-
-    def after(self, logs: list[float], at: float, kc: float, nc: float, kb: float, nb: float) -> Onset:
+    def after(self, logs: list[float], at: float) -> Onset:
         """After a tick that began `at`, with its log likelihood ratios against "no worse"."""
-        runs: list[tuple[float, float, float, float, float, float] | None] = []
+        runs: list[tuple[float, float] | None] = []
         for run, log in zip(self.runs, logs, strict=True):
             if run is None:
-                runs.append((log, at, kc, nc, kb, nb) if log > 0.0 else None)
-            elif run[0] + log <= 0.0:
-                runs.append(None)
+                runs.append((log, at) if log > 0.0 else None)
             else:
-                runs.append((run[0] + log, run[1], run[2] + kc, run[3] + nc, run[4] + kb, run[5] + nb))
+                runs.append((run[0] + log, run[1]) if run[0] + log > 0.0 else None)
         return Onset(tuple(runs))
 
-    def best(self) -> tuple[float, float, float, float, float, float] | None:
-        """The most likely beginning with its sums; None while nothing speaks for a regression."""
+    def best(self) -> tuple[float, float] | None:
+        """(log likelihood ratio, beginning) of the most likely beginning; None while nothing speaks for one."""
         return max((run for run in self.runs if run is not None), key=lambda run: run[0], default=None)
+
+
+Sums = tuple[float, float, float, float]
+"""(canary bad, canary total, baseline bad, baseline total)"""
+
+
+class Excess(Value):
+    """Per suspected ratio what was seen since the regression began. Immutable: `after` returns the next one."""
+
+    __slots__ = ("sums",)
+
+    def __init__(self, sums: tuple[Sums, ...] = ((0.0, 0.0, 0.0, 0.0),) * len(RATIOS)) -> None:
+        self.sums = sums
+
+    def after(self, before: Mixture, weight: float, kc: float, nc: float, kb: float, nb: float) -> Excess:
+        """After a tick.
+
+        Args:
+            before: key 1 as it was before this tick.
+            weight: what the beginnings at this very tick weigh.
+        """
+        sums = []
+        for part, (a, b, c, d) in zip(before.parts, self.sums, strict=True):
+            keep = part / (part + weight) if weight > 0.0 else 1.0
+            sums.append((a * keep + kc, b * keep + nc, c * keep + kb, d * keep + nb))
+        return Excess(tuple(sums))
+
+    def estimate(self, now: Mixture) -> float | None:
+        """How much larger the canary's share of bad events is, -1..1; None before both arms said anything."""
+        kc = nc = kb = nb = 0.0
+        for part, (a, b, c, d) in zip(now.parts, self.sums, strict=True):
+            kc, nc, kb, nb = kc + part * a, nc + part * b, kb + part * c, nb + part * d
+        return kc / nc - kb / nb if nc > 0.0 and nb > 0.0 else None

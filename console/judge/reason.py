@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass, weight_to_find
 from console.judge.gauges import GaugeTrack
@@ -38,8 +37,15 @@ def flow_of(track: Track, tick_s: float) -> Flow | None:
         return None
     seconds = split.ticks * tick_s
     return Flow(
-        split.nc / seconds, split.nb / seconds, split.kb / split.nb, tick_s, split.bursts.phi, split.worse.seen
-    )  # fmt: skip
+        split.nc / seconds,
+        split.nb / seconds,
+        split.kb / split.nb,
+        tick_s,
+        split.bursts.phi,
+        worse=split.worse,
+        trivial=split.trivial,
+        better=split.better,
+    )
 
 
 class Reason:
@@ -49,20 +55,25 @@ class Reason:
         self,
         metric: Metric,
         track: Track,
-        here: Circumstances,
         word: Word,
         canary: ArmTotals,
         ratio: float | None,
         ends: tuple[float, float],
+        tick_s: float,
+        min_requests: int,
+        *,
+        over: bool,
     ) -> None:
         self._metric = metric
         self._track = track
-        self._here = here
         self._word = word
         self._canary = canary
         self._ratio = ratio
         self._ends = ends
-        self._flow = flow_of(track, here.tick_s)
+        self._min_requests = min_requests
+        self._over = over
+        """The stage's time is over."""
+        self._flow = flow_of(track, tick_s)
 
     def line(self) -> str:
         """What stands beside the verdict."""
@@ -162,9 +173,9 @@ class Reason:
         return f"{self._seen}, {odds(standing.ready)} that it is below {self._metric.pass_below:g}x"
 
     def _watching(self) -> str:
-        track, here = self._track, self._here
+        track = self._track
         if track.word() is Word.PASS:
-            return f"{self._seen}: {self._canary.n:,.0f} of {here.min_requests:,} requests"
+            return f"{self._seen}: {self._canary.n:,.0f} of {self._min_requests:,} requests"
         if not track.standing.fits:
             return f"{self._level} above the limit of {self._limit}, as seen"
         if track.alone:
@@ -173,16 +184,14 @@ class Reason:
             return f"{self._seen}: {track.ticks} of {PASS_TICKS} ticks"
         if self._flow is None:
             return f"{self._seen}: cannot exclude {self._metric.pass_below:g}x yet"
-        if here.left_s <= 0.0:
+        if self._over:
             return f"{self._seen}: cannot exclude {self._metric.pass_below:g}x; {self._more(self._flow)}"
         return f"{self._seen}, {self._in_sight(self._flow)}"
 
     def _more(self, flow: Flow) -> str:
         """What it would take: time, or traffic."""
         metric = self._metric
-        seconds = seconds_to_pass(
-            flow, worse_by=metric.pass_below, negligible=self._track.terms.negligible, have=self._track.standing.ready
-        )
+        seconds = seconds_to_pass(flow, worse_by=metric.pass_below, negligible=self._track.terms.negligible)
         told = f"needs {wait(seconds)} more" if not math.isinf(seconds) else "time alone will not tell"
         weight = weight_to_find(flow, metric.pass_below, 600.0, tolerance=metric.tolerance)
         now = flow.canary / flow.total

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Generic, TypeVar
 
 from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
@@ -15,6 +17,8 @@ from console.judge.track import Track, Word
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
 
+_T = TypeVar("_T")
+
 
 def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
     """The verdict of one metric; first match wins:
@@ -23,7 +27,10 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     was ever read), no_data and idle (nothing is exposed), unsure (a query error or a partial answer), then what the
     evidence says.
     """
-    said = _said(metric, track, here)
+    if track is None:
+        said = Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+    else:
+        said = _said(_Same(metric), _Same(track), here.tick_s, here.min_requests, here.left_s <= 0.0)
     ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
@@ -76,27 +83,43 @@ def _silence(
     return VerdictState.STALE, f"newest sample {min(known):.0f} s old, limit {here.stale_after_s:.0f} s{fault}"
 
 
-def _said(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
-    """What the evidence says, silence aside."""
-    if track is None:
-        return Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+class _Same(Generic[_T]):
+    """A value that is looked up by being the very same one: tracks and metrics live longer than one look at them."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _T) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=512)
+def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_requests: int, over: bool) -> Verdict:
+    """What the evidence says, silence aside; a screen asks several times a second, the answer changes once a tick."""
+    metric, track = metrics.value, tracks.value
     canary, baseline, (low, high) = _seen(track)
     word = track.word()
     standing = track.standing
-    if word is Word.PASS and canary.n < here.min_requests:
+    if word is Word.PASS and canary.n < min_requests:
         word = Word.WATCHING
     state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
     detail = "" if state is not VerdictState.UNSURE else str(word)
-    if word is Word.WATCHING and here.left_s <= 0.0:
+    if word is Word.WATCHING and over:
         detail = "INCONCLUSIVE"
     best = onset_of(track)
     shown = _shown(metric, standing.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
+    line = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over).line()
     return Verdict(
         metric=metric.name,
         state=state,
-        reason=Reason(metric, track, here, word, canary, shown, (low, high)).line(),
+        reason=line,
         canary=canary,
         baseline=baseline,
         ratio=shown,

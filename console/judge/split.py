@@ -15,7 +15,7 @@ import math
 
 from console.judge.bursts import WITHOUT_HISTORY, Bursts
 from console.judge.mixture import Mixture
-from console.judge.onset import RATIOS, Onset
+from console.judge.onset import RATIOS, Excess, Onset
 from console.judge.value import Value
 
 PASS_RATIOS = (0.15, 0.3, 0.5, 0.65, 0.8)
@@ -34,20 +34,9 @@ class Split(Value):
     """What the splits of a rollout have said so far. Immutable: `after` and `next_stage` return the next one."""
 
     __slots__ = (
-        "better",
-        "bursts",
-        "curve",
-        "kb",
-        "kc",
-        "nb",
-        "nc",
-        "onset",
-        "ticks",
-        "tolerance",
-        "trivial",
-        "worse",
-        "worse_by"
-    )  # fmt: skip
+        *("tolerance", "worse_by", "worse", "trivial", "better", "bursts", "onset", "excess"),
+        *("curve", "ticks", "kc", "nc", "kb", "nb"),
+    )
 
     def __init__(
         self,
@@ -58,6 +47,7 @@ class Split(Value):
         better: Mixture,
         bursts: Bursts,
         onset: Onset,
+        excess: Excess,
         curve: tuple[float, ...] | None = None,
         sums: tuple[int, float, float, float, float] = (0, 0.0, 0.0, 0.0, 0.0),
     ) -> None:
@@ -71,6 +61,7 @@ class Split(Value):
         """In this stage: evidence against "ratio >= worse_by"."""
         self.bursts = bursts
         self.onset = onset
+        self.excess = excess
         self.curve = curve
         """Tempered log likelihood over GRID of this stage; None before its first error."""
         self.ticks, self.kc, self.nc, self.kb, self.nb = sums
@@ -86,7 +77,8 @@ class Split(Value):
             Mixture.of(len(RATIOS)),
             Mixture.of(len(PASS_RATIOS)),
             Bursts(phi),
-            Onset.none(),
+            Onset(),
+            Excess(),
         )
 
     def next_stage(self) -> Split:
@@ -99,6 +91,7 @@ class Split(Value):
             Mixture.of(len(PASS_RATIOS)),
             self.bursts,
             self.onset,
+            self.excess,
         )
 
     def discount(self, nc: float, nb: float, errors: float) -> float:
@@ -114,50 +107,47 @@ class Split(Value):
             at: the tick's start, unix seconds.
             kc, nc: the canary's bad and total events; kb, nb: the baseline's. 0 <= k <= n, finite.
         """
-        errors = kc + kb
+        errors, both = kc + kb, nc + nb
         sums = (self.ticks + 1, self.kc + kc, self.nc + nc, self.kb + kb, self.nb + nb)
-        if errors <= 0.0 or nc + nb <= 0.0:
-            still = self.onset.after([0.0] * len(RATIOS), at, kc, nc, kb, nb)
-            return self._with(
-                self.worse, self.trivial, self.better, self.bursts.after(kc, errors), still, self.curve, sums
+        bursts = self.bursts.after(kc, errors, nc / both if both > 0.0 else 0.0)
+        if errors <= 0.0 or both <= 0.0:
+            excess = self.excess.after(self.worse, 0.0, kc, nc, kb, nb)
+            return Split(
+                *(self.tolerance, self.worse_by, self.worse, self.trivial, self.better),
+                *(bursts, self.onset, excess, self.curve, sums),
             )
         f = self.discount(nc, nb, errors)
-        log = math.log
-        worse_logs, worse_seen = _logs(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
-        trivial_logs, trivial_seen = _logs(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
-        better_logs, better_seen = _logs(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
-        both = nc + nb
+        worse_logs, worse_due = told(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
+        trivial_logs, trivial_due = told(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
+        better_logs, better_due = told(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
+        return Split(
+            self.tolerance,
+            self.worse_by,
+            self.worse.grown(worse_logs, worse_due),
+            self.trivial.grown(trivial_logs, trivial_due),
+            self.better.grown(better_logs, better_due),
+            bursts,
+            self.onset.after(worse_logs, at),
+            self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb),
+            self._curve_after(kc, nc, kb, nb, f),
+            sums,
+        )
+
+    def _curve_after(self, kc: float, nc: float, kb: float, nb: float, f: float) -> tuple[float, ...]:
+        """The likelihood curve with a tick added, tempered so that no tick says more than 20:1."""
+        log, errors, both = math.log, kc + kb, nc + nb
         most = (
             (kc * log(kc / nc * both) if kc > 0.0 and nc > 0.0 else 0.0)
             + (kb * log(kb / nb * both) if kb > 0.0 and nb > 0.0 else 0.0)
             - errors * log(errors)
         )
         temper = max(f, most / _LN20)
-        c, share_c, share_b = kc / temper, nc / both, nb / both
-        scale = errors / temper
-        news = [c * x - scale * log(share_c * r + share_b) for r, x in zip(GRID, _LOG_GRID, strict=True)]
-        curve = tuple(news) if self.curve is None else tuple([a + b for a, b in zip(self.curve, news, strict=True)])
-        return self._with(
-            self.worse.grown(worse_logs, worse_seen),
-            self.trivial.grown(trivial_logs, trivial_seen),
-            self.better.grown(better_logs, better_seen),
-            self.bursts.after(kc, errors),
-            self.onset.after(worse_logs, at, kc, nc, kb, nb),
-            curve,
-            sums,
-        )
-
-    def _with(
-        self,
-        worse: Mixture,
-        trivial: Mixture,
-        better: Mixture,
-        bursts: Bursts,
-        onset: Onset,
-        curve: tuple[float, ...] | None,
-        sums: tuple[int, float, float, float, float],
-    ) -> Split:
-        return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, onset, curve, sums)
+        part, whole = kc / temper, errors / temper
+        share_c, share_b = nc / both, nb / both
+        news = [part * x - whole * log(share_c * r + share_b) for r, x in zip(GRID, _LOG_GRID, strict=True)]
+        if self.curve is None:
+            return tuple(news)
+        return tuple([a + b for a, b in zip(self.curve, news, strict=True)])
 
     def ratio(self) -> float | None:
         """canary/baseline of this stage; infinite when only the canary has errors, None when neither has."""
@@ -180,7 +170,7 @@ class Split(Value):
         return (GRID[low] if low >= 0 else 0.0), (GRID[high] if high < len(GRID) else math.inf)
 
 
-def _logs(
+def told(
     ratios: tuple[float, ...],
     log_ratios: tuple[float, ...],
     r0: float,

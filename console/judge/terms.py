@@ -23,7 +23,7 @@ class Terms(Value):
         tolerance: float = 1.25,
         worse_by: float = 2.0,
         limit: float | None = None,
-        negligible: float = 0.001,
+        negligible: float = 0.0005,
         min_excess: float = 0.0005,
         falling: bool = False,
     ) -> None:

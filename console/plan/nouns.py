@@ -86,7 +86,7 @@ class Metric:
     """The ratio that must be excluded for a `pass`."""
     limit: float | None = None
     """The canary's own ceiling: a share (0..1) for counts, a level for gauges."""
-    negligible: float = 0.001
+    negligible: float = 0.0005
     """A bad share (0..1) so small that no ratio matters: a canary shown to lie below it passes."""
     min_excess: float = 0.0005
     """The least absolute excess that is called a fail: a share (0..1), or a gauge's difference; 0: any."""

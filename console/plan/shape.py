@@ -148,7 +148,7 @@ class MetricEntry(Entry):
     tolerance: Ratio | None = None
     pass_below: Annotated[Ratio, AfterValidator(_above_one)] = 2.0
     limit: AmountGiven | None = None
-    negligible: AmountGiven = Amount(0.1, percent=True)
+    negligible: AmountGiven = Amount(0.05, percent=True)
     min_excess: AmountGiven | None = None
     warmup: Duration = 0.0
     stale_after: Interval | None = None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.contract import Buckets, Counts, Kind, Reading, Shape
+from adapters.contract import Buckets, Counts, Reading, Shape
 from console.judge.circumstances import Circumstances
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
@@ -20,6 +20,7 @@ from console.judge.traffic import mismatch
 from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
 from console.state.checklist import aged
+from console.state.exposure import alone, exposed
 from console.state.judging import no_baseline
 from console.state.samples import bake
 from console.state.targets import confirm_stage
@@ -113,23 +114,3 @@ def stage_ticks(state: State, entry: MetricState) -> tuple[Reading, ...]:
     while first > 0 and ledger[first - 1].at >= since:
         first -= 1
     return ledger[first:]
-
-
-def deploy_share(state: State) -> float | None:
-    """The canary's largest configured share over the deploy targets, or over the flags of a plan without any."""
-    of_kind = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
-    readings = [entry.reading for entry in of_kind or state.targets.values()]
-    shares = [share for reading in readings if reading is not None and (share := reading.exposure) is not None]
-    return max(shares) if shares else None
-
-
-def exposed(state: State) -> bool:
-    """Whether the canary gets traffic according to the readings."""
-    share = deploy_share(state)
-    return share is not None and share > 0
-
-
-def alone(state: State) -> bool:
-    """Whether the canary has all the traffic: nothing to compare it with."""
-    share = deploy_share(state)
-    return share is not None and share >= 100

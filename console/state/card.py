@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from adapters.contract import Setting, Shape
 from console.events.evidence import Card, MetricEvidence, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
-from console.state.assess import deploy_share
 from console.state.checklist import stands
+from console.state.exposure import deploy_share
 from console.state.gates import gates, placed
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State

@@ -8,6 +8,7 @@ from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import people
 from console.state.checklist import reads_back
+from console.state.exposure import deploy_share
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
 from console.state.targets import unread
@@ -212,6 +213,11 @@ def _evidence(state: State) -> list[Gate]:
         found.append(_bake(state))
     if not state.exposing:
         return found
+    together = state.stage_verdict
+    if together is not None and together.mismatch is not None:
+        given = deploy_share(state)
+        why = f"TRAFFIC MISMATCH: {together.mismatch * 100:.2g} % of the requests reach the canary, {given:g} % should"
+        found.append(Gate("traffic", ok=False, why=why, hard=False))
     for name, entry in state.metrics.items():
         verdict = entry.verdict
         if entry.metric.role is Role.INFO:

@@ -28,5 +28,7 @@ class Intent:
     """PLACE: the stage number. ACCEPT: a target or "plan". CONFIRM, SKIP: the step id. OFFER: a user."""
     typed: str = ""
     """The word that `gates.typed_word` asks for, as typed."""
+    automatic: bool = False
+    """Nobody pressed a key: the plan's `on_fail` wants it."""
     text: str = ""
     """A note's text."""

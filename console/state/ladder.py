@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role, Rung
-from console.state.assess import exposed
 from console.state.crew import Called
+from console.state.exposure import exposed
 from console.state.values import State, StepMark
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _begun(state: State) -> datetime:
 
 def _last_act(state: State) -> datetime | None:
     """When a person last decided or noted anything."""
-    decided = next((entry.at for entry in reversed(state.decisions) if entry.who is not None), None)
+    theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
+    decided = next((entry.at for entry in theirs), None)
     noted = next((line.at for line in reversed(state.log) if line.kind == "note" and line.who is not None), None)
     return max((moment for moment in (decided, noted) if moment is not None), default=None)
 

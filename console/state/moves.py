@@ -47,6 +47,7 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
         override=event.override,
         card=event.card,
         subject=event.subject,
+        automatic=event.automatic,
     )
     why = pen.void(state, event) or _overtaken(state, event)
     if why:

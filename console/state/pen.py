@@ -74,7 +74,11 @@ def last_seen(state: State) -> datetime | None:
     holder = state.pen.holder
     if holder is None:
         return None
-    there = [member.seen_at for member in state.crew or () if member.who.person == holder.person]
+    there = [
+        member.seen_at
+        for member in state.crew or ()
+        if member.who.person == holder.person and member.role != "observer"  # a picture on a wall is nobody's presence
+    ]
     return max((moment for moment in (*there, state.pen.seen_at, state.pen.since) if moment is not None), default=None)
 
 

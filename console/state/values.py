@@ -239,6 +239,8 @@ class DecisionState:
     override: str | None
     card: Card
     subject: str | None = None
+    automatic: bool = False
+    """Nobody pressed a key: the plan's `on_fail` wanted it."""
     outcome: str = "recorded"
     """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
     void: str = ""

@@ -8,12 +8,15 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from console.cli.log import by
+from console.events.kinds import Noted
 from console.journal.chain import walk_journal
 from console.journal.contract import Broken, Forbidden, Journal
 from console.journal.place import ServerPlace, place
@@ -21,7 +24,8 @@ from console.journal.postgres import connection as wire
 from console.journal.postgres import recording
 from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
-from tests.journal_rig import ANA, RUN, approval, closing, forward, note, opening, presence, sample
+from tests import stopped_holder
+from tests.journal_rig import ANA, AT, RUN, approval, closing, forward, note, opening, presence, sample
 from tests.live.backends_postgres import PASSWORD, Postgres, postgres
 
 pytestmark = pytest.mark.live
@@ -279,6 +283,18 @@ def test_the_server_stamps_events_and_approvals_with_who_is_logged_in(
             session.execute(forged)
 
 
+def test_an_event_is_by_whom_the_server_says_whatever_it_says_itself(operator: PostgresJournal) -> None:
+    claimed = replace(ANA, user="bob", login="bob")
+    operator.append(RUN, Noted(at=AT, who=claimed, text="it was bob"))
+    for (entry,) in (operator.tail(RUN, 0), operator.history(RUN)):
+        assert entry.event.who is not None
+        assert (entry.event.who.login, entry.event.who.person, by(entry.event.who)) == (
+            "ana",
+            "login:ana",
+            "bob (login ana)",
+        )
+
+
 def test_pruning_is_the_owners(operator: PostgresJournal, journal: PostgresJournal) -> None:
     operator.append(RUN, opening())
     operator.append_samples(RUN, [sample("s")])
@@ -391,3 +407,9 @@ def test_an_edit_by_the_owner_is_found(url: Url, journal: PostgresJournal, edit:
         owner.execute(edit)
     flaw = walk_journal(lambda after: journal.rows(None, after)).flaw
     assert flaw is not None and what in flaw.what
+
+
+def test_a_console_that_was_stopped_and_taken_over_from_gets_nothing_through_when_it_wakes(
+    url: Url, journal: PostgresJournal
+) -> None:
+    stopped_holder.check(url.text, journal)

@@ -50,23 +50,25 @@ def _told(ticks: Ticks, p1: float, p0: float) -> Array:
 
 
 def matters(ticks: Ticks, phi: Array, least: float) -> Mask:
-    """Where the canary's excess since the likeliest beginning is at least `least` (0..1).
+    """Where the canary's excess since the regression began is at least `least` (0..1).
 
-    Per suspected ratio the sums since the beginning that maximises the likelihood (Page 1954), of the ratio that says
-    most. A point estimate beside the two keys: it can only make a FAIL rarer.
+    What both arms have seen since then, averaged over beginnings and sizes by what key 1 gives them. A point estimate
+    beside the two keys: it can only make a FAIL rarer.
     """
     length, stages = ticks.shape
     sizes = np.array(DEFAULT.worse)[:, None]
     k = ticks.kc + ticks.kb
     discount = np.maximum(phi, wobble(k, ticks.nc, ticks.nb, DEFAULT))
-    best, since = np.zeros((len(sizes), stages)), np.zeros((4, len(sizes), stages))
+    mixture = StartMixture(len(sizes), stages)
+    since = np.zeros((4, len(sizes), stages))
     found = np.zeros((length, stages), dtype=bool)
     for t in range(length):
-        told, _ = split_told(ticks.kc[t], k[t], ticks.nc[t], ticks.nb[t], 1.0, sizes)
-        grown = best + told / discount[t]
+        told, due = split_told(ticks.kc[t], k[t], ticks.nc[t], ticks.nb[t], 1.0, sizes)
+        before = mixture.grown.copy()
+        begun = mixture.weight(due)
+        mixture.add(told / discount[t], due)
         counts = np.stack([ticks.kc[t], ticks.nc[t], ticks.kb[t], ticks.nb[t]])[:, None]
-        since = np.where(grown > 0, since + counts, 0.0)
-        best = np.maximum(grown, 0.0)
-        kc, nc, kb, nb = np.take_along_axis(since, best.argmax(axis=0)[None, None], axis=1)[:, 0]
-        found[t] = kc / np.maximum(nc, 1.0) - kb / np.maximum(nb, 1.0) >= least
+        since = since * (before / (before + begun)) + counts
+        kc, nc, kb, nb = (since * mixture.grown).sum(axis=1)
+        found[t] = kc / np.maximum(nc, 1e-300) - kb / np.maximum(nb, 1e-300) >= least
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from console.bench.judge.ticks import Array
@@ -48,27 +46,27 @@ def _roughness(x: Array) -> Array:
     return told
 
 
-def phi_during(kc: Array, k: Array, phi0: Array | float, begins: Sequence[int] = ()) -> Array:
-    """Burstiness as known before each tick: canary errors `kc` and all errors `k`, both (ticks, stages).
+def phi_during(kc: Array, k: Array, exposure: Array, phi0: Array | float) -> Array:
+    """Burstiness as known before each tick, (ticks, stages).
 
     Compares the split of two ticks 12 apart, and of two six-tick blocks 12 ticks apart (blocks side by side, not
-    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count. Nothing is compared across the ticks
-    in `begins`, where a new stage gives the canary another part of the traffic.
+    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count, nor does a change of the weight.
+
+    Args:
+        kc, k: canary errors and all errors, (ticks, stages) each.
+        exposure: the canary's part of the requests, 0..1, (ticks, stages).
+        phi0: from before the stage, one number or one a stage.
     """
     ticks, stages = kc.shape
     start = np.broadcast_to(np.asarray(phi0, dtype=float), (stages,))
-    stage = np.searchsorted(begins, np.arange(ticks), side="right")
+    due = k * exposure
     per_tick = np.tile(start, (ticks, 1))
-    squares = _squares(kc[APART:], k[APART:], kc[:-APART], k[:-APART])
-    squares[stage[APART:] != stage[:-APART]] = -1.0
+    squares = _squares(*(series[APART:] for series in (kc, k, due)), *(series[:-APART] for series in (kc, k, due)))
     pairs = _running(squares, start)
     per_tick[APART + 1 :] = pairs[:-1]
     blocks, step = ticks // BLOCK, APART // BLOCK
-    bc = kc[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1)
-    b = k[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1)
-    squares = _squares(bc[step:], b[step:], bc[:-step], b[:-step])
-    opened, closed = stage[: blocks * BLOCK : BLOCK], stage[BLOCK - 1 : blocks * BLOCK : BLOCK]
-    squares[closed[step:] != opened[:-step]] = -1.0
+    sums = [series[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1) for series in (kc, k, due)]
+    squares = _squares(*(series[step:] for series in sums), *(series[:-step] for series in sums))
     pairs = _running(squares, start)
     per_block = np.tile(start, (ticks, 1))
     known = np.arange(APART + BLOCK, ticks)
@@ -77,13 +75,12 @@ def phi_during(kc: Array, k: Array, phi0: Array | float, begins: Sequence[int] =
     return phi
 
 
-def _squares(k1c: Array, k1: Array, k0c: Array, k0: Array) -> Array:
+def _squares(k1c: Array, k1: Array, due1: Array, k0c: Array, k0: Array, due0: Array) -> Array:
     """X2 of each pair; -1 where neither or both arms had nothing to tell."""
-    both = k1 + k0
-    share = (k1c + k0c) / np.where(both > 0, both, 1.0)
-    spread = share * (1 - share) * k1 * k0 * both
+    both, canary = k1 + k0, k1c + k0c
+    spread = (1 - canary / np.where(both > 0, both, 1.0)) * canary * due1 * due0
     told = spread > 0
-    return np.where(told, (k1c * k0 - k0c * k1) ** 2 / np.where(told, spread, 1.0), -1.0)
+    return np.where(told, (k1c * due0 - k0c * due1) ** 2 / np.where(told, spread, 1.0), -1.0)
 
 
 def _running(squares: Array, phi0: Array | float) -> Array:

@@ -99,7 +99,7 @@ def projected(part: Played, seen: int) -> Array:
 def _state(part: Played, seen: int) -> tuple[list[StartMixture], Array]:
     ticks = part.ticks
     k = ticks.kc + ticks.kb
-    phi = phi_during(ticks.kc, k, part.phi0)
+    phi = phi_during(ticks.kc, k, ticks.exposure, part.phi0)
     discount = np.maximum(phi, wobble(k, ticks.nc, ticks.nb, DEFAULT))
     sizes = np.array(DEFAULT.worse)[:, None]
     mixtures = [StartMixture(len(sizes), k.shape[1]) for _ in KEYS]
@@ -116,7 +116,7 @@ def closed_form(part: Played, seen: int) -> Array:
     nc, nb, k, _ = _flow(part, seen)
     errors = ticks.kc[:seen] + ticks.kb[:seen]
     due = np.minimum(1.0, errors * ticks.nc[:seen] / np.maximum(ticks.nc[:seen] + ticks.nb[:seen], 1.0)).sum(axis=0)
-    phi = phi_during(ticks.kc, ticks.kc + ticks.kb, part.phi0)[seen]
+    phi = phi_during(ticks.kc, ticks.kc + ticks.kb, ticks.exposure, part.phi0)[seen]
     discount = np.maximum(phi, wobble(k, nc, nb, DEFAULT))
     longest = np.full(k.shape, 2 * TICK_S)
     for r0, needed in KEYS:

@@ -73,7 +73,7 @@ def _ceiling(scale: Scale, seed: int) -> Findings:
 def _over(world: World, ceiling: float, stages: int, seed: int) -> Mask:
     rng = seeded(seed, "ceiling", world)
     ticks = simulate(world, stages, rng)
-    phi = phi_during(ticks.kc, ticks.kc + ticks.kb, phi_before(history(world, stages, rng)))
+    phi = phi_during(ticks.kc, ticks.kc + ticks.kb, ticks.exposure, phi_before(history(world, stages, rng)))
     over: Mask = ceiling_evidence(ticks, phi, ceiling) >= 100
     return over
 

@@ -61,6 +61,17 @@ class StartMixture:
         """Start mass not yet placed, per stage."""
         return self._kept / (1 + self._due / self._rule.slow)
 
+    @property
+    def grown(self) -> Array:
+        """Evidence of the beginnings so far, per size, (sizes, stages)."""
+        return self._grown
+
+    def weight(self, due: Array) -> Array:
+        """What the beginnings at a tick that expects `due` weigh, (stages,)."""
+        after = self._kept / (1 + (self._due + np.minimum(1.0, due)) / self._rule.slow)
+        weight: Array = self.unspent() - after
+        return weight
+
     def spend(self, part: float, who: Mask | None = None) -> None:
         """Place a part of the unspent mass at the next tick, because something happened (a new stage)."""
         moved = part * self.unspent() if who is None else np.where(who, part * self.unspent(), 0.0)
@@ -145,7 +156,7 @@ def split_evidence(
     """
     length, stages = ticks.shape
     k = ticks.kc + ticks.kb
-    phi = phi_during(ticks.kc, k, phi0, begins)
+    phi = phi_during(ticks.kc, k, ticks.exposure, phi0)
     discount = np.maximum(phi, wobble(k, ticks.nc, ticks.nb, rule))
     worse, better = np.array(rule.worse)[:, None], np.array(rule.better)[:, None]
     keys = [(1.0, worse), (rule.tolerance, worse)] + ([] if only_fail else [(rule.ni, better)])

@@ -29,6 +29,13 @@ class Ticks:
         ticks, stages = self.kc.shape
         return ticks, stages
 
+    @property
+    def exposure(self) -> Array:
+        """The canary's part of the requests, 0..1; 0 where there were none."""
+        both = self.nc + self.nb
+        exposure: Array = self.nc / np.where(both > 0, both, 1.0)
+        return exposure
+
     def stages(self, part: slice) -> Ticks:
         """Some of the stages."""
         return Ticks(self.kc[:, part], self.nc[:, part], self.kb[:, part], self.nb[:, part])

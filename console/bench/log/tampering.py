@@ -15,6 +15,7 @@ from pathlib import Path
 
 from console.journal import reading
 from console.journal.chain import GENESIS, Row, linked, walk_journal
+from console.journal.recording import insert as insert_row
 
 _COLUMNS = ("id", "rollout", "seq", "event_id", "at", "kind", "v", "who", "move", "body", "prev", "hash", "head")
 _NUMBERS = frozenset({"id", "seq", "v", "move"})
@@ -124,7 +125,9 @@ def insert(connection: sqlite3.Connection, rng: random.Random) -> str:
     row = _one(connection, rng)
     _shift(connection, "id", "id >= ?", [row.position], 1)
     _shift(connection, "seq", "rollout = ? AND seq >= ?", [row.rollout, row.seq], 1)
-    _put(connection, linked(replace(row, event_id=f"{rng.getrandbits(128):032x}", move=None), _head(connection, row)))
+    insert_row(
+        connection, linked(replace(row, event_id=f"{rng.getrandbits(128):032x}", move=None), _head(connection, row))
+    )
     return f"an event put in before {row.position}, the others moved down"
 
 
@@ -134,7 +137,7 @@ def forge(connection: sqlite3.Connection, rng: random.Random) -> str:
     connection.execute("UPDATE events SET who = ? WHERE id = ?", [f"eve{rng.randrange(10**6)}", row.position])
     ends, head = dict[str, str](), GENESIS
     for position in range(1, reading.head(connection)[0] + 1):
-        found = reading.rows(connection, None, position - 1)[0]
+        found = _at(connection, position)
         made = linked(replace(found, prev=ends.get(found.rollout, GENESIS)), head)
         ends[made.rollout], head = made.hash, made.head
         connection.execute(
@@ -157,40 +160,22 @@ EDITS: tuple[Edit, ...] = (
 
 def _one(connection: sqlite3.Connection, rng: random.Random) -> Row:
     last, _ = reading.head(connection)
-    return reading.rows(connection, None, rng.randrange(last))[0]
+    return _at(connection, rng.randint(1, last))
+
+
+def _at(connection: sqlite3.Connection, position: int) -> Row:
+    return reading.rows(connection, None, position - 1, 1)[0]
 
 
 def _head(connection: sqlite3.Connection, row: Row) -> str:
     """The journal's head before a row."""
-    return GENESIS if row.position == 1 else reading.rows(connection, None, row.position - 2)[0].head
+    return GENESIS if row.position == 1 else _at(connection, row.position - 1).head
 
 
 def _shift(connection: sqlite3.Connection, column: str, which: str, values: list[object], by: int) -> None:
     """Move numbers, through negative ones so that no two are the same meanwhile."""
     connection.execute(f"UPDATE events SET {column} = -({column} + {by}) WHERE {which}", values)  # noqa: S608 - constants
     connection.execute(f"UPDATE events SET {column} = -{column} WHERE {column} < 0")  # noqa: S608 - constants
-
-
-def _put(connection: sqlite3.Connection, row: Row) -> None:
-    connection.execute(
-        "INSERT INTO events (id, rollout, seq, event_id, kind, v, at, who, move, body, prev, hash, head) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            row.position,
-            row.rollout,
-            row.seq,
-            row.event_id,
-            row.kind,
-            row.v,
-            row.at,
-            row.who,
-            row.move,
-            row.body,
-            row.prev,
-            row.hash,
-            row.head,
-        ],
-    )
 
 
 def _other_number(before: int | None, rng: random.Random) -> int:

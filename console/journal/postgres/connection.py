@@ -21,7 +21,7 @@ from console.journal.postgres.url import Url
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-CONNECT_S = 3
+CONNECT_S = 2
 """How long connecting to one address of the server may take."""
 CALL_S = 5.0
 """How long the server may take for one short call; longer than its own lock timeout, which says why."""

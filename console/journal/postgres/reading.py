@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from console.events.evidence import Actor
-from console.events.kinds import decode
+from console.events.kinds import Event, decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
 from console.journal.defuse import defused, harmless
@@ -34,11 +35,19 @@ def seq_of(connection: Connection, event_id: str) -> int | None:
 def tail(connection: Connection, rollout: str, after: int) -> list[Entry]:
     rows = _all(
         connection,
-        "SELECT seq, kind, body FROM warroom.events WHERE rollout = %s AND seq > %s ORDER BY seq",
+        "SELECT seq, kind, body, login FROM warroom.events WHERE rollout = %s AND seq > %s ORDER BY seq",
         rollout,
         after,
     )
-    return [Entry(seq, decode(kind, defused(body))) for seq, kind, body in rows]
+    return [Entry(seq, _event(kind, body, login)) for seq, kind, body, login in rows]
+
+
+def _event(kind: str, body: str, login: str | None) -> Event:
+    """A stored event. Whoever it says it is by, the login is the one that the server stamped it with."""
+    event = decode(kind, defused(body))
+    if event.who is None or event.who.login == login:
+        return event
+    return event.model_copy(update={"who": replace(event.who, login=login)})
 
 
 def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry]:
@@ -55,16 +64,17 @@ def history(connection: Connection, rollout: str) -> list[Entry]:
     rows = _all(
         connection,
         """
-        SELECT seq, 0 AS sample, seq AS number, kind, body FROM warroom.events WHERE rollout = %s
+        SELECT seq, 0 AS sample, seq AS number, kind, body, login FROM warroom.events WHERE rollout = %s
         UNION ALL
-        SELECT after_seq, 1, id, 'source_read', body FROM warroom.samples WHERE rollout = %s
+        SELECT after_seq, 1, id, 'source_read', body, NULL FROM warroom.samples WHERE rollout = %s
         ORDER BY 1, 2, 3
         """,
         rollout,
         rollout,
     )
     return [
-        Entry(seq, decode(kind, defused(body)), number if sample else None) for seq, sample, number, kind, body in rows
+        Entry(seq, _event(kind, body, login), number if sample else None)
+        for seq, sample, number, kind, body, login in rows
     ]
 
 

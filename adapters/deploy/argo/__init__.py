@@ -1,0 +1,56 @@
+"""Argo Rollouts as a deploy backend: canary and blue-green, driven without ever skipping a step. Versions 1.0 to 1.9.
+
+Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
+list, watch on rollouts and analysisruns (argoproj.io) and replicasets (apps), patch on rollouts and rollouts/status;
+for a workloadRef get and patch on its deployments.
+
+What the verbs mean here: promote ends the one pause that was on the screen, if it is still there; halt sets
+spec.paused; rollback aborts, or once the rollout is promoted undoes it to the version before it and promotes that in
+full. The backend's own orders (skip, accept, promote-full, retry, abort, undo, restart) are separate, and each is
+guarded by what was seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.contract import Context, Kind
+from adapters.deploy.argo.backend import Argo
+from adapters.kube import KubeOptions, NoAccess, log_in
+from adapters.registry import ConnectError
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["KINDS", "Argo", "Options", "connect", "prepare"]
+
+KINDS = (Kind.DEPLOY,)
+
+
+class Options(KubeOptions):
+    """Keys of a plan's backend with `adapter: argo-rollouts`."""
+
+
+def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Argo:
+    """Make the backend; no network and no login yet. `client` answers instead of the network, in tests.
+
+    Raises:
+        ConnectError: there is no way to the cluster.
+    """
+    try:
+        access = options.access()
+    except NoAccess as error:
+        raise ConnectError(f"{context.source}: {error}") from None
+    return Argo(context, access, options.namespace, client)
+
+
+async def prepare(options: Options, source: str, *, terminal: bool) -> None:
+    """Log in where a plugin has to, while the terminal is still free.
+
+    Raises:
+        ConnectError: the login failed.
+    """
+    try:
+        await log_in(options.access(), terminal=terminal)
+    except NoAccess as error:
+        raise ConnectError(f"{source}: {error}") from None

@@ -1,0 +1,97 @@
+"""AnalysisRuns as lines for a person, and as samples of a gauge; and which of them were cut short by somebody. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from adapters.contract import Gauge
+from adapters.deploy.argo.wire import HASH_LABEL, AnalysisRun, MetricResult, Rollout
+from adapters.foreign import clean
+
+STEP_LABEL, TYPE_LABEL = "step-index", "rollout-type"
+_SHOWN = 4
+"""Lines of one Rollout's analyses at most; the newest first."""
+
+
+def runs_of(rollout: Rollout, runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
+    """The runs of a Rollout's present version, newest last (names end in the revision and step, so by version)."""
+    ours = [
+        run
+        for run in runs
+        if any(owner.uid == rollout.meta.uid for owner in run.meta.owners)
+        and run.meta.labels.get(HASH_LABEL) == rollout.status.hash
+    ]
+    return tuple(sorted(ours, key=lambda run: (len(run.meta.version), run.meta.version)))
+
+
+def lines(runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
+    """One line for each metric of each run: "analysis step 2 success-rate: Running, 3 ok, 1 failed, last 0.97"."""
+    told = [line for run in reversed(runs) for line in _lines(run)]
+    return tuple(told[:_SHOWN])
+
+
+def _lines(run: AnalysisRun) -> list[str]:
+    where = {"Background": "background", "Step": f"step {run.meta.labels.get(STEP_LABEL, '?')}"}.get(
+        run.meta.labels.get(TYPE_LABEL, ""), clean(run.meta.labels.get(TYPE_LABEL, ""), 30)
+    )
+    begun = " ".join(part for part in ("analysis", where) if part)
+    if not run.status.metrics:
+        return [clean(f"{begun}: {run.status.phase or 'not begun'} {run.status.message}", 160)]
+    return [clean(f"{begun} {_result(result)}", 160) for result in run.status.metrics]
+
+
+def _result(result: MetricResult) -> str:
+    counted = [
+        f"{count} {word}"
+        for count, word in (
+            (result.successful, "ok"),
+            (result.failed, "failed"),
+            (result.inconclusive, "inconclusive"),
+            (result.error, "errors"),
+        )
+        if count
+    ]
+    last = result.measurements[-1] if result.measurements else None
+    value = [f"last {last.value}"] if last is not None and last.value else []
+    why = [last.message] if last is not None and last.message and not last.value else []
+    return f"{result.name}: " + ", ".join([result.phase or "not begun", *counted, *value, *why])
+
+
+def cut_short(rollout: Rollout, runs: Sequence[AnalysisRun]) -> str | None:
+    """The step whose analysis was ended early though the rollout went on past it, in words; None if none was.
+
+    The controller ends a run itself when the rollout is aborted or promoted in full; otherwise only because somebody
+    moved the rollout off its step.
+    """
+    status = rollout.status
+    if status.abort or status.promote_full or rollout.promoted:
+        return None
+    for run in runs:
+        step = run.meta.labels.get(STEP_LABEL, "")
+        ended = run.spec.terminate is True and step.isdigit() and run.meta.labels.get(TYPE_LABEL) == "Step"
+        if ended and status.index is not None and status.index > int(step):
+            return f"the analysis of step {step} was cut short: somebody skipped it"
+    return None
+
+
+def samples(runs: Sequence[AnalysisRun], metric: str) -> list[tuple[datetime, Gauge]]:
+    """The measurements of one metric, oldest first; those without a finite number are left out."""
+    found = []
+    for run in runs:
+        for result in run.status.metrics:
+            for one in result.measurements if result.name == metric else ():
+                value = _number(one.value)
+                if value is not None and (at := one.finished or one.started) is not None:
+                    found.append((at, Gauge(value)))
+    return sorted(found, key=lambda sample: sample[0])
+
+
+def _number(text: str) -> float | None:
+    """A measurement is text: "0.97", or a list of one such as Prometheus answers: "[0.97]"."""
+    try:
+        value = float(text.strip().removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,34 @@
+"""The way back from wherever a Rollout stands, as one next move. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from adapters.deploy.argo.wire import Rollout
+
+
+class Move(Enum):
+    """The next call on the way back."""
+
+    NONE = "nothing: it is back already"
+    ABORT = "abort: the stable version gets all the traffic"
+    UNDO = "undo: the earlier version becomes the wanted one"
+    FINISH = "promote in full: the earlier version does not climb its steps"
+
+
+def next_move(rollout: Rollout, version: str | None) -> Move:
+    """What brings `version` (a pod template hash; None: whatever is stable) all the traffic.
+
+    An abort is discarded by the controller while it promotes in full, and there is nothing to abort once it has: the
+    only way back is then the earlier template, which would climb every step and wait at every pause, if it were not
+    promoted in full itself.
+    """
+    status = rollout.status
+    back_to = version or status.stable
+    if rollout.promoted:
+        return Move.NONE if status.hash == back_to else Move.UNDO
+    if status.hash == back_to:
+        return Move.NONE if status.promote_full else Move.FINISH
+    if status.stable == back_to and not status.promote_full:
+        return Move.NONE if status.abort else Move.ABORT
+    return Move.UNDO

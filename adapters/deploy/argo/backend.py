@@ -1,0 +1,299 @@
+"""The verbs of Argo Rollouts: read a Rollout, release a pause, pause, resume, go back, and its own orders.
+
+Here: what is read from where, in which order calls are made, and what their errors mean. What a reading says is in
+`reading`, what is sent in `patches`, which way leads back in `back`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+
+from adapters.contract import (
+    BackendError,
+    Capabilities,
+    Context,
+    HalfDone,
+    Missing,
+    Moved,
+    Order,
+    Permit,
+    Rejected,
+    Setting,
+    TargetReading,
+    TargetRef,
+)
+from adapters.deploy.argo import patches
+from adapters.deploy.argo.back import Move, next_move
+from adapters.deploy.argo.patches import Patch
+from adapters.deploy.argo.phase import observed
+from adapters.deploy.argo.reading import reading_of
+from adapters.deploy.argo.seen import Seen, Unreadable
+from adapters.deploy.argo.store import Store
+from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
+from adapters.foreign import clean
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions
+
+ON_STATUS = Need(ROLLOUTS, "patch", "status")
+ON_SPEC = Need(ROLLOUTS, "patch")
+_NEEDS = {
+    "promote": (ON_STATUS,),
+    "skip": (ON_STATUS,),
+    "accept": (ON_STATUS,),
+    "promote-full": (ON_STATUS,),
+    "abort": (ON_STATUS,),
+    "retry": (ON_STATUS,),
+    "pause": (ON_SPEC,),
+    "resume": (ON_SPEC,),
+    "undo": (ON_SPEC,),
+    "restart": (ON_SPEC,),
+}
+"""Verb -> the permissions it takes."""
+ORDERS = (
+    Order("skip", "leaves the step it stands on, done or not, for the next one"),
+    Order("accept", "goes on although an analysis was inconclusive"),
+    Order("promote-full", "past every step, pause and analysis; after that only an undo goes back"),
+    Order("retry", "begins an aborted rollout again from its first step"),
+    Order("abort", "all traffic back to the stable version; the new one stays wanted until retry or undo", risky=False),
+    Order("undo", "back to the revision named, which climbs every step again", risky=True),
+    Order("restart", "replaces every pod, a few at a time"),
+)
+_AGAIN_S = 0.3
+_MARGIN_S = 0.5
+
+
+class Argo:
+    """The Rollouts of one namespace."""
+
+    def __init__(
+        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
+    ) -> None:
+        """Opens nothing. Raises ConnectError as `Kube` does."""
+        self.source = context.source
+        self._context = context
+        self._kube = Kube(
+            context.source,
+            access,
+            context.clock,
+            namespace=namespace,
+            read_deadline_s=context.read_deadline_s,
+            write_deadline_s=context.write_deadline_s,
+            client=client,
+        )
+        self._store = Store(self._kube, context)
+        self._permissions = Permissions(self._kube, (ON_STATUS, ON_SPEC), context.clock, changed=context.changed)
+
+    async def aclose(self) -> None:
+        await self._store.aclose()
+        await self._permissions.aclose()
+        await self._kube.aclose()
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        """It owns its steps and advances by itself."""
+        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
+        return Capabilities(
+            advances=True,
+            can_pause=True,
+            owns_steps=True,
+            meaning={
+                "promote": f"ends the one pause it stands at, if it still stands there ({where})",
+                "halt": "pauses it by hand (spec.paused): neither its timer nor its analyses move it on",
+                "rollback": "aborts it; once it is promoted, undoes it to the version before and promotes that in full",
+            },
+            orders=ORDERS,
+        )
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        """The Rollout, its analyses and its pods' versions, as they are now.
+
+        Raises:
+            Missing: no such Rollout, or the cluster has no Argo Rollouts.
+            BackendError: any other of a read.
+        """
+        whole = await self._store.whole(target.name)
+        return reading_of(target, whole, self._context.clock.now(), self._lacks())
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        """What `advance` or `withdraw` would send to the Rollout as it was read last."""
+        rollout, where = self._store.known(target.name), f"rollouts/{target.name}"
+        if rollout is None:
+            return (f"PATCH {where} (not read yet)",)
+        if setting.version is None:
+            return (patches.release(Seen.of(rollout)).line(where),)
+        move = next_move(rollout, setting.version)
+        if move is Move.ABORT:
+            return (patches.abort(rollout.status.hash).line(where),)
+        told = [f"PATCH {where}: {move.value}"]
+        return (*told, f"PATCH {where}/status: {Move.FINISH.value}") if move is Move.UNDO else tuple(told)
+
+    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
+        """Not a verb here: Argo owns its weights. Raises Rejected."""
+        raise Rejected(self.source, "set_weight", "not sent: Argo Rollouts sets its weights itself, step by step")
+
+    async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
+        """End the pause that was seen. Raises Moved where it is over; Rejected where none was seen."""
+        shown = self._seen(seen, "promote")
+        if not shown.pauses:
+            raise Rejected(self.source, "promote", "not sent: it stood at no pause when you decided")
+        await self._send(target, patches.release(shown), "promote", permit)
+
+    async def pause(self, target: TargetRef, permit: Permit) -> None:
+        """Pause it by hand. Raises BackendError."""
+        await self._send(target, patches.pause(), "pause", permit)
+
+    async def resume(self, target: TargetRef, permit: Permit) -> None:
+        """Take a pause by hand back. Raises Moved where it is not paused by hand."""
+        await self._send(target, patches.resume(), "resume", permit)
+
+    async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
+        """Go the way back, from a fresh read, to its end or to the first call that fails.
+
+        Raises:
+            HalfDone: the earlier template was set, and the controller has not taken it up in time: repeat to finish.
+            BackendError: any other.
+        """
+        done: list[Move] = []
+        within_s = self._context.write_deadline_s
+        until = asyncio.get_running_loop().time() + within_s - min(_MARGIN_S, within_s / 4)
+        while (move := next_move(rollout := await self._store.fresh(target.name), version)) is not Move.NONE:
+            taken_up = observed(rollout) and move not in done
+            if taken_up:
+                await self._go(target, rollout, move, version, permit, done)
+                done.append(move)
+                if move is Move.ABORT:
+                    return
+            if asyncio.get_running_loop().time() > until:
+                raise HalfDone(self.source, "rollback", "the earlier template is set, but not taken up yet: r finishes")
+            await asyncio.sleep(0 if taken_up else _AGAIN_S)
+
+    async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
+        """One of ORDERS, guarded by what was seen; "undo 4" names its revision.
+
+        Raises:
+            Moved: it is not what was seen any more.
+            Rejected: there is no such order, or what was seen did not allow it.
+            BackendError: any other.
+        """
+        shown, (name, _, subject) = self._seen(seen, order), order.partition(" ")
+        rollout = await self._store.rollout(target.name)
+        match name:
+            case "skip":
+                await self._send(target, patches.skip(shown), name, permit)
+            case "accept":
+                run = rollout.status.canary.step_run
+                at_step = run is not None and run.status == "Inconclusive"
+                await self._send(target, patches.accept(shown, at_step=at_step), name, permit)
+            case "promote-full":
+                await self._send(target, patches.full(shown), name, permit)
+            case "retry":
+                await self._send(target, patches.retry(shown), name, permit)
+            case "abort":
+                await self._send(target, patches.abort(shown.hash), name, permit)
+            case "undo":
+                await self._undo(target, rollout, shown.revision, await self._revision(rollout, subject), name, permit)
+            case "restart":
+                await self._send(target, patches.restart(self._context.clock.now()), name, permit)
+            case _:
+                raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {clean(name, 40)!r}")
+
+    def order_calls(self, target: TargetRef, order: str) -> tuple[str, ...]:
+        """What `order` would send to the Rollout as it was read last."""
+        known, where = self._store.known(target.name), f"rollouts/{target.name}"
+        if known is None:
+            return (f"PATCH {where} (not read yet)",)
+        shown = Seen.of(known)
+        made = {
+            "skip": patches.skip(shown),
+            "accept": patches.accept(shown, at_step=True),
+            "promote-full": patches.full(shown),
+            "retry": patches.retry(shown),
+            "abort": patches.abort(shown.hash),
+            "restart": patches.restart(self._context.clock.now()),
+        }
+        name, _, subject = order.partition(" ")
+        if name == "undo":
+            return (f"PATCH {where}: revision {shown.revision} -> the template of revision {subject or '?'}",)
+        return (made[name].line(where),) if name in made else ()
+
+    def _lacks(self) -> Mapping[str, str]:
+        lacking = {verb: self._permissions.lacks(*needs) for verb, needs in _NEEDS.items()}
+        return {verb: why for verb, why in lacking.items() if why is not None}
+
+    def _seen(self, seen: str, verb: str) -> Seen:
+        try:
+            return Seen.parse(seen)
+        except Unreadable as error:
+            raise Rejected(self.source, verb, f"not sent: {error}") from None
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    async def _send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
+        """One guarded call; what it answers is the newest that is known."""
+        try:
+            found = await self._kube.patch(
+                ROLLOUTS,
+                target.name,
+                patch.operations,
+                permit=permit,
+                verb=verb,
+                subresource="status" if patch.status else None,
+            )
+        except BackendError:
+            self._store.doubt()  # whatever happened there, it is not what we thought
+            raise
+        self._store.put(found)
+
+    async def _go(
+        self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
+    ) -> None:
+        """One move of the way back."""
+        seen = Seen.of(rollout)
+        try:
+            if move is Move.ABORT:
+                await self._send(target, patches.abort(seen.hash), "rollback", permit)
+            elif move is Move.FINISH:
+                await self._send(target, patches.full(seen), "rollback", permit)
+            else:
+                before = await self._of_version(rollout, version or seen.stable)
+                await self._undo(target, rollout, seen.revision, before, "rollback", permit)
+        except BackendError as error:
+            if done and not isinstance(error, HalfDone):
+                raise HalfDone(
+                    self.source, "rollback", clean(f"the earlier template is set; then {error.reason}")
+                ) from error
+            raise
+
+    async def _undo(
+        self, target: TargetRef, rollout: Rollout, revision: str, before: Object, verb: str, permit: Permit
+    ) -> None:
+        """Make an earlier ReplicaSet's template the wanted one, on the Rollout or on the workload it refers to."""
+        template = patches.template_of(before)
+        workload = rollout.spec.workload
+        if workload is None:
+            await self._send(target, patches.undo(revision, template), verb, permit)
+            return
+        resource = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS}.get(workload.kind)
+        if resource is None:
+            raise Rejected(self.source, verb, f"not sent: its template is that of a {clean(workload.kind, 40)}")
+        if Seen.of(await self._store.fresh(target.name)).revision != revision:
+            raise Moved(self.source, verb, f"{target.name} is not at revision {revision} any more; nothing was changed")
+        found = await self._kube.get(resource, workload.name)
+        patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
+        await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
+        self._store.doubt()
+
+    async def _of_version(self, rollout: Rollout, version: str) -> Object:
+        for found in await self._store.replica_sets(rollout):
+            if found["metadata"].get("labels", {}).get(HASH_LABEL) == version:
+                return found
+        raise Missing(self.source, "rollback", f"the version {clean(version, 40)} has no ReplicaSet any more")
+
+    async def _revision(self, rollout: Rollout, number: str) -> Object:
+        listed = await self._store.replica_sets(rollout)
+        there = {found["metadata"].get("annotations", {}).get(REVISION, ""): found for found in listed}
+        if number not in there:
+            known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
+            raise Rejected(self.source, "undo", f"not sent: no revision {clean(number, 20)!r} (there are: {known})")
+        return there[number]

@@ -1,0 +1,96 @@
+"""A Rollout's steps as rungs: what each does in a few words, what exposure it asks for, whether it is a pause."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from adapters.contract import Rung
+from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
+from adapters.foreign import clean
+
+_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
+_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
+PREVIEW = "preview, then pause"
+
+
+def ladder_of(rollout: Rollout) -> tuple[Rung, ...]:
+    """The steps of a canary in order; of a blue-green the one there is: the preview that waits to be made active."""
+    strategy = rollout.spec.strategy
+    if strategy.blue_green is not None:
+        return (_preview(strategy.blue_green),)
+    return () if strategy.canary is None else _canary(strategy.canary)
+
+
+def _preview(said: BlueGreen) -> Rung:
+    auto = said.auto is None or said.auto
+    return Rung(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
+
+
+def _canary(canary: Canary) -> tuple[Rung, ...]:
+    most = (canary.routing.most if canary.routing is not None else None) or 100
+    rungs: list[Rung] = []
+    percent = 0.0
+    for step in canary.steps:
+        weight = step.get("setWeight")
+        if isinstance(weight, int | float) and not isinstance(weight, bool):
+            percent = 100.0 * weight / most
+        rungs.append(_rung(step, percent))
+    return tuple(rungs)
+
+
+def _rung(step: dict[str, Any], percent: float) -> Rung:
+    pause = step.get("pause")
+    if "pause" in step:
+        lasts_s = duration_s(pause.get("duration")) if isinstance(pause, dict) else None
+        return Rung("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
+    return Rung(clean(_words(step, percent), 60), percent)
+
+
+def _words(step: dict[str, Any], percent: float) -> str:
+    """What a step does; one of a kind that is not known says its own name."""
+    kind = next(iter(step), "?")
+    said = step.get(kind)
+    detail = said if isinstance(said, dict) else {}
+    match kind:
+        case "setWeight":
+            return f"set weight {percent:g} %"
+        case "analysis":
+            templates = [
+                str(one.get("templateName", "?")) for one in detail.get("templates") or [] if isinstance(one, dict)
+            ]
+            return f"analysis {', '.join(templates)}".rstrip()
+        case "experiment":
+            return "experiment"
+        case "setCanaryScale":
+            told = ", ".join(f"{key} {value}" for key, value in detail.items())
+            return f"canary scale {told}".rstrip()
+        case "setHeaderRoute":
+            return f"header route {detail.get('name', '')}".rstrip()
+        case "setMirrorRoute":
+            return f"mirror route {detail.get('name', '')}".rstrip()
+        case "plugin":
+            return f"plugin {detail.get('name', '?')}"
+        case _:
+            return f"other step {kind}"
+
+
+def duration_s(value: object) -> float | None:
+    """Seconds of a pause: an integer, or Go's "1h30m"; None without one. What cannot be read counts as endless."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str) or not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    found = _DURATION.fullmatch(value)
+    try:
+        return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
+    except ValueError:
+        return None
+
+
+def _told(seconds: float) -> str:
+    whole = round(seconds)
+    parts = [(whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s")]
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or f"{seconds:g}s"

@@ -1,0 +1,124 @@
+"""What a Rollout is doing, in neutral words: phase, what it waits for, how much traffic the new version has. Pure.
+
+Argo's own `phase` says one word for several things ("Paused" is a timer, a gate, a hand or a doubtful analysis), and
+only for the generation that it has seen: here it is one input among several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from adapters.contract import Phase, Rung, Wait
+from adapters.deploy.argo.wire import HASH_LABEL, WORKLOAD_GENERATION, PauseCondition, ReplicaSet, Rollout
+
+CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a Rollout stands."""
+
+    phase: Phase
+    waits: Wait | None = None
+    until: datetime | None = None
+
+
+def observed(rollout: Rollout) -> bool:
+    """Whether the controller has seen the spec that the object holds now, its own and that of its workload."""
+    meta, status = rollout.meta, rollout.status
+    if status.observed.isdigit() and int(status.observed) < meta.generation:
+        return False
+    wanted = meta.annotations.get(WORKLOAD_GENERATION)
+    return not (rollout.spec.workload is not None and wanted and status.workload_observed not in ("", wanted))
+
+
+def standing(rollout: Rollout, ladder: Sequence[Rung]) -> Standing:
+    """Phase and wait, first match wins, in the controller's own order."""
+    status = rollout.status
+    if not status.phase or not (observed(rollout) or status.hash):
+        return Standing(Phase.PENDING)
+    if status.abort:
+        return Standing(Phase.ABORTED)
+    if not observed(rollout) or (status.controller_pause and not status.pauses and not rollout.spec.paused):
+        return Standing(Phase.PROGRESSING)
+    if status.phase == "Degraded":
+        retried = status.message.startswith("RolloutAborted")  # its abort was taken back, and its phase is the old one
+        return Standing(Phase.PROGRESSING) if retried else Standing(Phase.DEGRADED, *_wait(rollout, ladder))
+    if rollout.spec.paused:
+        return Standing(Phase.PAUSED, Wait.MANUAL)
+    if status.pauses:
+        return Standing(Phase.PAUSED, *_wait(rollout, ladder))
+    if status.phase == "Progressing":
+        return Standing(Phase.PROGRESSING)
+    if status.phase == "Healthy" and rollout.promoted:
+        return Standing(Phase.HEALTHY)
+    return Standing(Phase.UNKNOWN)
+
+
+def _wait(rollout: Rollout, ladder: Sequence[Rung]) -> tuple[Wait | None, datetime | None]:
+    if rollout.spec.paused:
+        return Wait.MANUAL, None
+    if any(pause.reason.startswith("Inconclusive") for pause in rollout.status.pauses):
+        return Wait.JUDGEMENT, None
+    if not rollout.status.pauses:
+        return None, None
+    pause = rollout.status.pauses[0]
+    lasts_s = _lasts_s(rollout, ladder, pause)
+    began = pause.began_at
+    if lasts_s is None or began is None:
+        return Wait.GATE, None
+    return Wait.TIMER, began + timedelta(seconds=lasts_s)
+
+
+def _lasts_s(rollout: Rollout, ladder: Sequence[Rung], pause: PauseCondition) -> float | None:
+    if pause.reason == BLUE_GREEN_PAUSE:
+        return ladder[0].lasts_s if ladder else None
+    index = rollout.status.index
+    return ladder[index].lasts_s if index is not None and 0 <= index < len(ladder) else None
+
+
+def step_of(rollout: Rollout, ladder: Sequence[Rung]) -> int:
+    """The step it stands on; the number of steps when all are done."""
+    if rollout.spec.strategy.blue_green is not None:
+        return 1 if rollout.promoted or rollout.status.blue_green.active == rollout.status.hash else 0
+    if rollout.promoted:
+        return len(ladder)
+    return min(max(rollout.status.index or 0, 0), len(ladder))
+
+
+def desired(rollout: Rollout, ladder: Sequence[Rung]) -> float:
+    """The share asked for the new version, 0..100: the last weight set at or before the step it stands on."""
+    if rollout.promoted:
+        return 100.0
+    if rollout.status.abort:
+        return 0.0
+    if rollout.spec.strategy.blue_green is not None:
+        return 100.0 if step_of(rollout, ladder) else 0.0
+    index = step_of(rollout, ladder)
+    if rollout.status.promote_full or not ladder or index >= len(ladder):
+        return 100.0
+    return ladder[index].percent or 0.0
+
+
+def actual(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:
+    """(share of the wanted version that is really there, how that is known).
+
+    With a traffic router its weight; without one, the version's share of the available pods.
+    """
+    status = rollout.status
+    if rollout.spec.strategy.blue_green is not None:
+        return (100.0 if status.blue_green.active == status.hash else 0.0), ""
+    canary = rollout.spec.strategy.canary
+    if canary is not None and canary.routing is not None:
+        weights = status.canary.weights
+        if rollout.promoted or weights is None:
+            return (100.0 if rollout.promoted else 0.0), ""
+        share = 100.0 * weights.canary.weight / (canary.routing.most or 100)
+        return share, "not confirmed by the router yet" if weights.verified is False else ""
+    ours = [one.status.available for one in replica_sets if one.meta.labels.get(HASH_LABEL) == status.hash]
+    fresh, whole = sum(ours) if ours else status.updated, status.available
+    if whole <= 0:
+        return (100.0 if rollout.promoted else 0.0 if status.abort else None), "no pod is available"
+    return 100.0 * min(fresh, whole) / whole, f"{min(fresh, whole)} of {whole} pods"

@@ -1,0 +1,170 @@
+"""A Rollout and what belongs to it, as one TargetReading. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.contract import Phase, Rung, TargetReading, TargetRef, Wait
+from adapters.deploy.argo.analysis import cut_short, lines
+from adapters.deploy.argo.ladder import ladder_of
+from adapters.deploy.argo.phase import Standing, actual, desired, standing, step_of
+from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.wire import AnalysisRun, Meta, ReplicaSet, Rollout
+from adapters.foreign import clean
+from adapters.kube.client import MANAGER
+
+CONTROLLER = "rollouts-controller"
+_KEEPERS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+"""Annotations and labels by which a GitOps controller knows what it keeps in line with a repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A Rollout with what belongs to it."""
+
+    rollout: Rollout
+    replica_sets: tuple[ReplicaSet, ...] = ()
+    runs: tuple[AnalysisRun, ...] = ()
+
+
+def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
+    """What the target reads. `lacks`: verb -> which permission is missing for it."""
+    rollout = whole.rollout
+    ladder = ladder_of(rollout)
+    stands = standing(rollout, ladder)
+    percent, how = actual(rollout, whole.replica_sets)
+    asked, step = desired(rollout, ladder), step_of(rollout, ladder)
+    seen = Seen.of(rollout)
+    return TargetReading(
+        target=target.target,
+        at=at,
+        percent=percent,
+        phase=stands.phase,
+        detail=clean(_detail(rollout, ladder, step, stands, how if percent is not None else "")),
+        problem=_problem(rollout, how if percent is None else ""),
+        canary_version=seen.hash or None,
+        baseline_version=seen.stable or None,
+        revision=str(seen),
+        changed_by=_hand(rollout.meta),
+        step=step,
+        steps=len(ladder),
+        ladder=ladder,
+        at_rest=rollout.promoted,
+        waits=stands.waits,
+        until=stands.until,
+        desired=asked,
+        cannot={**_cannot(rollout, stands, seen), **lacks},
+        notes=_notes(rollout, whole.runs),
+    )
+
+
+def _problem(rollout: Rollout, how: str) -> str | None:
+    if rollout.meta.deleted is not None:
+        return "it is being deleted"
+    invalid = next((one.message for one in rollout.status.conditions if one.type == "InvalidSpec"), None)
+    if invalid is not None:
+        return clean(f"its spec is invalid: {invalid}", 200)
+    return how or None
+
+
+def _detail(rollout: Rollout, ladder: Sequence[Rung], step: int, stands: Standing, how: str) -> str:
+    status, parts = rollout.status, []
+    if rollout.promoted:
+        parts.append(f"revision {Seen.of(rollout).revision or '?'} has everything")
+    elif step < len(ladder):
+        parts.append(f"step {step} of {len(ladder)}: {ladder[step].text}")
+    if how:
+        parts.append(how)
+    if stands.phase in (Phase.DEGRADED, Phase.ABORTED, Phase.PROGRESSING) and status.message:
+        parts.append(status.message)
+    return "; ".join(parts)
+
+
+def _cannot(rollout: Rollout, stands: Standing, seen: Seen) -> dict[str, str]:
+    """Verb -> why it is not to be had as the Rollout stands. Missing permissions are not known here."""
+    under_way = bool(seen.hash) and seen.hash != seen.stable
+    found: dict[str, str] = {}
+    if (why := _no_advance(rollout, stands, under_way)) is not None:
+        found["promote"] = why
+    if not under_way or seen.aborted:
+        found["pause"] = "it is aborted" if seen.aborted else "nothing is under way"
+    elif seen.by_hand:
+        found["pause"] = "it is paused by hand already"
+    if not seen.by_hand:
+        found["resume"] = "it is not paused by hand"
+    if (why := _no_order(seen, under_way)) is not None:
+        found |= dict.fromkeys(("skip", "promote-full", "abort", "accept"), why)
+    else:
+        found |= _no_special(rollout, stands, seen)
+    if not seen.aborted:
+        found["retry"] = "it is not aborted"
+    return found
+
+
+def _no_order(seen: Seen, under_way: bool) -> str | None:
+    if not under_way:
+        return "nothing is under way"
+    if seen.aborted:
+        return "it is aborted: retry begins again"
+    return "it is being promoted in full: only an undo goes back" if seen.full else None
+
+
+def _no_special(rollout: Rollout, stands: Standing, seen: Seen) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if seen.by_hand:
+        found |= dict.fromkeys(("skip", "promote-full", "accept"), "it is paused by hand: resume it first")
+        return found
+    if rollout.spec.strategy.blue_green is not None or seen.index is None:
+        found["skip"] = "it has no steps"
+    elif seen.pauses:
+        found["skip"] = "it stands at a pause: promote ends it"
+    elif rollout.status.controller_pause:
+        found["skip"] = "its pause was just ended, and it has not gone on yet"
+    if stands.waits is not Wait.JUDGEMENT:
+        found["accept"] = "no analysis is inconclusive"
+    return found
+
+
+def _no_advance(rollout: Rollout, stands: Standing, under_way: bool) -> str | None:
+    """Why there is no pause to end."""
+    match stands.waits:
+        case Wait.GATE | Wait.TIMER:
+            return None
+        case Wait.MANUAL:
+            return "it is paused by hand: resume it first"
+        case Wait.JUDGEMENT:
+            return "its analysis was inconclusive: accept it, or roll back"
+    if rollout.status.abort:
+        return "it is aborted: retry begins again"
+    if not under_way:
+        return "nothing is under way: no new version was set"
+    return "it goes on by itself: there is no pause to end"
+
+
+def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
+    known = {**rollout.meta.labels, **rollout.meta.annotations}
+    keeper = next((who for key, who in _KEEPERS.items() if key in known), None)
+    found = [] if keeper is None else [f"{keeper} keeps it as its repository says: an undo may be put back in seconds"]
+    if rollout.status.promote_full and not rollout.promoted:
+        found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
+    if rollout.spec.workload is not None:
+        found.append(clean(f"its template is that of {rollout.spec.workload.kind} {rollout.spec.workload.name}", 120))
+    if (skipped := cut_short(rollout, runs)) is not None:
+        found.append(skipped)
+    return (*found, *lines(runs))
+
+
+def _hand(meta: Meta) -> str | None:
+    """Who wrote the step it stands on, where that was neither the controller nor us."""
+    for one in meta.managers:
+        written = one.fields.get("f:status")
+        if one.subresource == "status" and isinstance(written, dict) and "f:currentStepIndex" in written:
+            return None if one.manager in (CONTROLLER, MANAGER) else clean(one.manager, 60)
+    return None

@@ -1,0 +1,129 @@
+"""The journal's figures: appends, opening, edits found; as tables with goals, or JSON."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from console.bench.judge.tables import Findings, Goal, Held, Table, goals_table, held
+from console.bench.log import appends, large
+from console.bench.log.tampering import EDITS, tampered
+from console.journal import reading
+from console.journal.sqlite import SqliteJournal
+
+OPENS_WITHIN = 1.2
+"""How much longer a journal of a million events may take to open than one of a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    appends: int
+    others: int
+    """Events of other rollouts in the large journal."""
+    openings: int
+    edits: int
+
+
+FULL = Size(appends=3000, others=999_000, openings=60, edits=1000)
+QUICK = Size(appends=300, others=99_000, openings=20, edits=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run found."""
+
+    findings: Findings
+
+    @property
+    def missed(self) -> list[Goal]:
+        """Goals that were not reached."""
+        return [goal for goal in self.findings.goals if goal.held is Held.MISS]
+
+    def text(self) -> str:
+        """For a terminal: the tables, then the goals."""
+        return "\n\n\n".join(table.text() for table in (*self.findings.tables, goals_table(self.findings.goals)))
+
+    def json(self) -> str:
+        """Every number, one JSON object."""
+        return json.dumps(self.findings.cells)
+
+
+def run(folder: Path | None, seed: int, *, quick: bool, progress: Callable[[str], None]) -> Report:
+    """Measure in a directory of its own under `folder` (default: the system's temporary one), removed at the end."""
+    size = QUICK if quick else FULL
+    with tempfile.TemporaryDirectory(prefix="warroom-bench-", dir=folder) as made:
+        place = Path(made)
+        progress("appends")
+        findings = _appends(place / "appends", size.appends)
+        progress("opening")
+        findings += _opening(place / "opening", size.others, size.openings)
+        progress("tampering")
+        findings += _tampering(place / "tampering", seed, size.edits)
+    return Report(findings)
+
+
+def _appends(folder: Path, rounds: int) -> Findings:
+    folder.mkdir()
+    bare, ours = appends.measured(folder, rounds)
+    ratio = ours.median_us / bare.median_us
+    rows = [
+        (cost.name, f"{cost.median_us:.0f}", f"{cost.p99_us:.0f}", f"{cost.cpu_median_us:.0f}") for cost in (bare, ours)
+    ]
+    table = Table(
+        f"Appends, {rounds} each in turns, WAL, synchronous FULL",
+        ("", "median us", "p99 us", "CPU us"),
+        rows,
+        "An append looks for its id, the race, the chain's two ends, hashes, encodes and inserts under the write lock.",
+    )
+    cells = {cost.name: {"median_us": cost.median_us, "p99_us": cost.p99_us} for cost in (bare, ours)}
+    goal = Goal("append against a bare INSERT, median", "told", f"{ratio:.2f}x", Held.OK)
+    return Findings([table], [goal], {**cells, "append ratio": {"median": ratio}})
+
+
+def _opening(folder: Path, others: int, rounds: int) -> Findings:
+    small, big = large.measured(folder, others, rounds)
+    ratio = big.median_ms / small.median_ms
+    rows = [(f"{found.events:,} events", f"{found.median_ms:.2f}") for found in (small, big)]
+    table = Table(
+        f"Opening a journal and reading the {large.OURS:,} events of its open rollout, {rounds} times each in turns",
+        ("", "median ms"),
+        rows,
+    )
+    goal = Goal(
+        f"opening with {others:,} events of other rollouts",
+        f"<= {OPENS_WITHIN}x",
+        f"{ratio:.2f}x",
+        held(ratio <= OPENS_WITHIN),
+    )
+    cells = {f"open {found.events}": {"median_ms": found.median_ms} for found in (small, big)}
+    return Findings([table], [goal], {**cells, "open ratio": {"median": ratio}})
+
+
+def _tampering(folder: Path, seed: int, edits: int) -> Findings:
+    path = folder / "journal.db"
+    large.filled(path, 60, ours=20, per_rollout=15)
+    journal = SqliteJournal(path)
+    _, pinned = reading.head(journal._db.conn)
+    journal.close()
+    drawn, found, alone = Counter[str](), Counter[str](), Counter[str]()
+    for number in range(edits):
+        with tampered(path, random.Random(f"{seed} {number}")) as one:  # noqa: S311 - a seed, not a secret
+            drawn[one.kind] += 1
+            found[one.kind] += one.found(pinned)
+            alone[one.kind] += one.found(None)
+    kinds = [edit.__name__ for edit in EDITS]
+    rows = [(kind.replace("_", " "), str(drawn[kind]), str(found[kind]), str(alone[kind])) for kind in kinds]
+    table = Table(
+        f"{edits:,} random edits of the file, triggers dropped",
+        ("edit", "made", "found", "found without a pinned head"),
+        rows,
+    )
+    goal = Goal("edits found", "all", f"{found.total()} of {drawn.total()}", held(found == drawn))
+    return Findings([table], [goal], {"tampering": {"edits": drawn.total(), "found": found.total()}})

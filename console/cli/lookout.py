@@ -1,0 +1,284 @@
+"""`watch` and `wait`: the engine without a screen, looking on. They poll when nobody else does, and decide nothing.
+
+`watch` guards: it records verdicts, climbs the escalation ladder, releases the pen of a captain who is gone. A hang-up
+of its terminal does not end it; SIGTERM does, cleanly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from console.cli.exits import Exit
+from console.cli.paths import journal_place, open_to_read
+from console.cli.say import answer, tell
+from console.cli.show import guarded
+from console.engine.clock import SystemClock
+from console.engine.engine import Engine
+from console.engine.opening import resumed
+from console.journal.contract import Journal
+from console.journal.place import Place
+from console.plan.load import load
+from console.plan.nouns import Plan
+from console.state import conditions
+from console.state.values import DecisionState, NoteState, State
+from console.version import version
+
+LOOK_S = 0.2
+"""How often `wait` looks at its State."""
+LINES = 1000
+"""Lines that may wait for a terminal that does not read."""
+LAST_WORDS_S = 1.0
+"""How long the end of a watch waits for its last lines to be read."""
+UNOPENED_S = 30.0
+"""How long a `watch` that waits for a rollout waits for the journal's word before it looks itself."""
+
+
+def watch(options: argparse.Namespace) -> int:
+    """`warroom watch PLAN`."""
+    return guarded(_watch, options)
+
+
+def wait(options: argparse.Namespace) -> int:
+    """`warroom wait PLAN --until WHAT`."""
+    return guarded(_wait, options)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    place = journal_place(options.journal)
+    plan = load(options.plan)
+    return asyncio.run(_guard(plan, place))
+
+
+async def _guard(plan: Plan, place: Place) -> int:
+    """Watch one rollout after the other until told to end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, ended.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    while not ended.is_set():
+        journal = place.open()
+        try:
+            if not await _opened(plan, journal, place, ended):
+                break
+            await _watched(plan, journal, place, ended)
+        finally:
+            journal.close()
+    answer(f"{_clock(datetime.now(UTC))}  watch ends")
+    return Exit.OK
+
+
+async def _opened(plan: Plan, journal: Journal, place: Place, ended: asyncio.Event) -> bool:
+    """Wait until a rollout of the plan is open; False if told to end before."""
+    told = False
+    changes = journal.watch()
+    try:
+        while not ended.is_set():
+            if journal.open_run(plan.rollout) is not None:
+                return True
+            if not told:
+                answer(f"{_clock(datetime.now(UTC))}  no rollout of {plan.rollout} is open in journal {place}: waiting")
+                told = True
+            waiting = asyncio.ensure_future(asyncio.to_thread(changes.wait, UNOPENED_S))
+            ending = asyncio.ensure_future(ended.wait())
+            await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            ending.cancel()
+            if ended.is_set():
+                changes.close()
+            await waiting
+    finally:
+        changes.close()
+        await asyncio.to_thread(changes.wait, 0.0)
+    return False
+
+
+async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Event) -> None:
+    """Poll and tell until the rollout is closed."""
+    printer = Printer()
+    teller = Teller(printer.put)
+    closed = asyncio.Event()
+
+    def show(state: State) -> None:
+        teller.tell(state)
+        if state.closed is not None:
+            closed.set()
+
+    engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), show, observing=True)
+    await engine.open()
+    engine.start()
+    try:
+        tasks = {asyncio.ensure_future(closed.wait()), asyncio.ensure_future(ended.wait())}
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+    finally:
+        await engine.close()
+        printer.end()
+
+
+class Printer:
+    """Prints in a thread of its own: a terminal that reads no more must not keep a guard from polling."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[str | None] = queue.Queue(LINES)
+        self._thread = threading.Thread(target=self._run, name="printer", daemon=True)
+        self._thread.start()
+
+    def put(self, line: str) -> None:
+        """Print a line, or lose it if too many wait."""
+        with suppress(queue.Full):
+            self._lines.put_nowait(line)
+
+    def end(self) -> None:
+        """Print what waits, as far as somebody reads it."""
+        with suppress(queue.Full):
+            self._lines.put_nowait(None)
+        self._thread.join(LAST_WORDS_S)
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            answer(line)
+
+
+class Teller:
+    """Says what is new in each State, one line per change."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._before: State | None = None
+
+    def tell(self, state: State) -> None:
+        before, self._before = self._before, state
+        for at, line in told(before, state):
+            self._say(f"{_clock(at)}  {line}")
+
+
+def told(before: State | None, after: State) -> list[tuple[datetime, str]]:
+    """(when, line) of what is new in `after`, in the order of time; from the beginning on, where it stands now."""
+    now = after.as_of or datetime.now(UTC)
+    if before is None:
+        polled = "" if after.poller is None or after.poller.here else f", polled by {_person(after)}"
+        return [(now, f"{after.rollout}  {_where(after)}{polled}")]
+    known = {entry.id: entry.outcome for entry in before.decisions}
+    found = [(entry.at, _decision(entry)) for entry in after.decisions if entry.id not in known]
+    found += [
+        (now, f"{entry.verb} {entry.outcome}")
+        for entry in after.decisions
+        if entry.id in known and known[entry.id] != entry.outcome
+    ]
+    found += [(line.at, _line(line)) for line in _new_lines(before, after)]
+    if _where(before) != _where(after):
+        found.append((now, _where(after)))
+    if before.journal.broken != after.journal.broken:
+        health = after.journal.broken
+        found.append((now, "the journal can be written again" if health is None else f"UNJOURNALED: {health}"))
+    if before.poller != after.poller and after.poller is not None:
+        found.append((now, "polls" if after.poller.here else f"polled by {_person(after)}"))
+    if before.fault != after.fault and after.fault is not None:
+        found.append((now, f"FAULT of this console: {after.fault}"))
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _new_lines(before: State, after: State) -> list[NoteState]:
+    """Lines of the log that were not there: it only grows at its end, and is cut at its beginning."""
+    last = before.log[-1] if before.log else None
+    found: list[NoteState] = []
+    for line in reversed(after.log):
+        if line is last:
+            break
+        found.append(line)
+    return found[::-1]
+
+
+def _where(state: State) -> str:
+    reached = "?" if state.reached is None else state.reached
+    name = f" {state.current.stage.name}" if state.current is not None else ""
+    return f"{state.mode.value}, stage {reached}/{len(state.stages)}{name}"
+
+
+def _person(state: State) -> str:
+    who = state.poller.who if state.poller is not None else None
+    return f"{who.user}@{who.host} pid {who.pid}" if who is not None else "another console"
+
+
+def _decision(entry: DecisionState) -> str:
+    by = f" by {entry.who.user}" if entry.who is not None else ""
+    to = f" to {entry.card.stage_to}" if entry.card.stage_to != entry.card.stage_from else ""
+    subject = f" {entry.subject}" if entry.subject else ""
+    why = f": {entry.reason}" if entry.reason else ""
+    void = f" (counts for nothing: {entry.void})" if entry.void else ""
+    return f"{entry.verb}{subject}{to}{by}{why}{void}"
+
+
+def _line(line: NoteState) -> str:
+    by = f"{line.who.user}: " if line.who is not None else ""
+    return f"{line.kind}: {by}{line.text}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _wait(options: argparse.Namespace) -> int:
+    place = journal_place(options.journal)
+    plan = load(options.plan)
+    stages = [stage.name for stage in plan.stages]
+    if not conditions.known(stages, options.until):
+        names = ", ".join([*conditions.CONDITIONS, *(f"{conditions.STAGE}{name}" for name in stages)])
+        raise ValueError(f"--until {options.until!r}: wait for one of {names}")
+    if not place.exists():
+        return _unopened(plan, place)
+    journal = open_to_read(place)
+    try:
+        if journal.open_run(plan.rollout) is None:
+            return _over(plan, place, journal, options.until)
+        return asyncio.run(_waited(plan, place, journal, options.until, options.timeout))
+    finally:
+        journal.close()
+
+
+def _unopened(plan: Plan, place: Place) -> int:
+    tell(f"wait refused: no open rollout of {plan.rollout} in journal {place}")
+    return Exit.REFUSED
+
+
+def _over(plan: Plan, place: Place, journal: Journal, condition: str) -> int:
+    """No rollout is open: what the last one came to may be what is waited for."""
+    runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
+    if not runs:
+        return _unopened(plan, place)
+    return _told(resumed(journal, runs[0], plan.path), condition)
+
+
+def _told(state: State, condition: str) -> int:
+    if conditions.holds(state, condition):
+        answer(f"{condition}: {state.rollout} {_where(state)}")
+        return Exit.OK
+    tell(f"{condition} cannot come any more: {conditions.lost(state, condition)}; {state.rollout} {_where(state)}")
+    return Exit.MISSED
+
+
+async def _waited(plan: Plan, place: Place, journal: Journal, condition: str, timeout_s: float | None) -> int:
+    engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, observing=True)
+    await engine.open()
+    engine.start()
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await engine.answered()
+                while True:
+                    state = engine.state()
+                    if conditions.holds(state, condition) or conditions.lost(state, condition) is not None:
+                        return _told(state, condition)
+                    await asyncio.sleep(LOOK_S)
+        tell(f"{condition} not within {timeout_s:g} s: {engine.record.state.rollout} {_where(engine.state())}")
+        return Exit.TIMEOUT
+    finally:
+        await engine.close()

@@ -1,0 +1,26 @@
+"""What is exposed now, by the targets' readings: the canary's share, whether it has any, whether it has all."""
+
+from __future__ import annotations
+
+from adapters.contract import Kind
+from console.state.values import State
+
+
+def deploy_share(state: State) -> float | None:
+    """The canary's largest configured share over the deploy targets, or over the flags of a plan without any."""
+    of_kind = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
+    readings = [entry.reading for entry in of_kind or state.targets.values()]
+    shares = [share for reading in readings if reading is not None and (share := reading.exposure) is not None]
+    return max(shares) if shares else None
+
+
+def exposed(state: State) -> bool:
+    """Whether the canary gets traffic according to the readings."""
+    share = deploy_share(state)
+    return share is not None and share > 0
+
+
+def alone(state: State) -> bool:
+    """Whether the canary has all the traffic: nothing to compare it with."""
+    share = deploy_share(state)
+    return share is not None and share >= 100

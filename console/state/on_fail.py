@@ -1,0 +1,34 @@
+"""What the plan wants done by itself when a stage's verdict is FAIL: at most one decision a stage. Pure."""
+
+from __future__ import annotations
+
+from console.events.evidence import Verb
+from console.judge.verdict import StageWord
+from console.plan.nouns import OnFail
+from console.state.intent import Intent
+from console.state.values import Mode, State
+
+_BEGUN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.COMPLETE})
+
+
+def due(state: State) -> Intent | None:
+    """The decision that is due now, or None.
+
+    Once per stage: whoever resumes after it has seen it, and is not overruled by a machine. Past a one-way stage
+    nothing is rolled back by itself: the rollout is frozen instead.
+    """
+    said, since = state.stage_verdict, state.stage_since
+    if state.plan.on_fail is OnFail.ASK or said is None or said.word is not StageWord.FAIL:
+        return None
+    if state.mode not in _BEGUN or since is None:
+        return None
+    if any(decision.automatic and decision.at >= since for decision in state.decisions):
+        return None
+    verb, reason = Verb.HALT, f"on_fail: {said.reason}"
+    if state.plan.on_fail is OnFail.ROLLBACK:
+        one_way = state.past_one_way
+        if one_way is None:
+            verb = Verb.ROLLBACK
+        else:
+            reason = f"{reason}; past the one-way stage {one_way.name}, so halted and not rolled back"
+    return Intent(verb, reason=reason, automatic=True)
