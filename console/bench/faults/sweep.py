@@ -24,6 +24,7 @@ from pathlib import Path
 
 from adapters.points import watched
 from console.bench.faults.adapter import registered
+from console.bench.faults.children import fork, reap
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console, quick, told, witnessed
 from console.events.evidence import Verb
@@ -246,10 +247,10 @@ Steps = Generator[int, int, Killed | None]
 
 def _killed(case: _Case, fake: Fake) -> Steps:
     """Kill one console and let the next one finish. None: it came to its end before that point."""
-    status = yield _fork(lambda: _run(case, case.number))
+    status = yield fork(lambda: _run(case, case.number))
     if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
         return None if status == 0 else _fault(case, f"ended with {status}: {_words(case)}")
-    status = yield _fork(lambda: _run(case, 0))
+    status = yield fork(lambda: _run(case, 0))
     if status != 0:
         return _fault(case, f"could not be finished: {_words(case)}")
     return Killed(case.task.name, case.number, _point(case), tuple(_checked(case, fake)))
@@ -351,25 +352,10 @@ def _checked(case: _Case, fake: Fake) -> Iterator[str]:
 # -- processes --------------------------------------------------------------------------------------------------
 
 
-def _fork(work: Callable[[], object]) -> int:
-    """A child that does `work` and ends; its pid. This process has to have one thread alone."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        work()
-        code = 0
-    except BaseException:  # the parent reads the file that says why
-        code = 1
-    finally:
-        os._exit(code)
-
-
 def _in_child(work: Callable[[], tuple[int, int]]) -> tuple[int, int]:
     """What `work` returns in a child of its own, so that this process keeps its one thread."""
     reader, writer = os.pipe()
-    pid = _fork(lambda: os.write(writer, json.dumps(work()).encode()))
+    pid = fork(lambda: os.write(writer, json.dumps(work()).encode()))
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         said = pipe.read()
@@ -387,8 +373,7 @@ def _side_by_side(cases: Iterator[Steps], at_once: int) -> Iterator[Killed | Non
         yield from _ends(cases, at_once, waiting)
     finally:  # whoever has seen enough leaves nobody behind
         for pid in waiting:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            reap(pid)
 
 
 def _ends(cases: Iterator[Steps], at_once: int, waiting: dict[int, Steps]) -> Iterator[Killed | None]:
