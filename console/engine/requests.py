@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading
 from adapters.foreign import clean
@@ -19,6 +19,13 @@ from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import Broken
 from console.plan.nouns import Target
 from console.state.values import RequestState
+
+
+class Ended(NamedTuple):
+    """How a call ended, as seen from here. What is recorded may differ: the first settlement stands, whoever it is by."""
+
+    outcome: Outcome
+    reason: str
 
 
 class Requests:
@@ -57,8 +64,8 @@ class Requests:
         strict: bool = False,
         lapsed: Callable[[], str | None] = lambda: None,
         within_s: float | None = None,
-    ) -> Outcome:
-        """Make one request and see it through; returns how it was settled.
+    ) -> Ended:
+        """Make one request and see it through; returns how it ended as seen from here.
 
         `strict`: refuse to send what cannot be journalled first. `lapsed`: why the bytes may not leave any more.
         `within_s`: a deadline for the call that is shorter than the plan's.
@@ -100,7 +107,7 @@ class Requests:
             await self._settle(made.id, outcome, reason)
             raise
         await self._settle(made.id, outcome, reason)
-        return outcome
+        return Ended(outcome, reason)
 
     def _too_late(self, latest: float, within: float) -> str | None:
         if self._clock.monotonic() <= latest:
@@ -115,7 +122,7 @@ class Requests:
         action: str,
         permit: Permit,
         deadline_s: float,
-    ) -> tuple[Outcome, str]:
+    ) -> Ended:
         try:
             permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
             reached("call begins")
@@ -128,12 +135,12 @@ class Requests:
                     await backends.set(target, setting, permit)
             reached("call ended")
         except BackendError as error:
-            return error.outcome, error.reason
+            return Ended(error.outcome, error.reason)
         except TimeoutError:
-            return Outcome.UNKNOWN, f"no answer within {deadline_s:g} s"
+            return Ended(Outcome.UNKNOWN, f"no answer within {deadline_s:g} s")
         except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
-            return Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}"
-        return Outcome.ACCEPTED, ""
+            return Ended(Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}")
+        return Ended(Outcome.ACCEPTED, "")
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
         settled = RequestSettled(at=self._clock.now(), who=self._actor, request=request, outcome=outcome, reason=reason)

@@ -29,6 +29,9 @@ DRIP_S = 0.1
 """Between two bytes of an answer that drips."""
 
 
+SLOW_S = 0.25
+
+
 class Mode(StrEnum):
     """How writes, and with `reads` also reads, are answered."""
 
@@ -45,6 +48,8 @@ class Mode(StrEnum):
     """Done, and the connection is reset instead of an answer."""
     GARBAGE = "garbage"
     """Done, and the answer is not JSON."""
+    SLOW = "slow"
+    """Done, and answered properly after `SLOW_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,9 @@ async def _answer(
             _take_effect(world, target, percent)
     reads = {"percent": world.percent.get(target, 0.0)}
     match mode:
+        case Mode.SLOW:
+            await asyncio.sleep(SLOW_S)
+            return _send(writer, 200, reads)
         case Mode.FINE:
             return _send(writer, 200, reads)
         case Mode.REFUSE:

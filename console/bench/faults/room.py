@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+from adapters.contract import Clock
 from console.engine import crew, engine, rollback
 from console.engine.clock import boottime
 from console.engine.engine import Engine
@@ -98,7 +99,7 @@ class Console:
 
 @asynccontextmanager
 async def console(
-    plan: str, journal: Journal, folder: Path, clock: SharedClock, *, who: Actor | None = None
+    plan: str, journal: Journal, folder: Path, clock: Clock, *, who: Actor | None = None
 ) -> AsyncIterator[Console]:
     """A console on a plan's text, which has asked every source once; closed with the block."""
     running = Engine(parse(plan, "plan.yaml"), journal, clock, folder, "bench", lambda _state: None, who=who)
