@@ -22,7 +22,7 @@ from console.state.values import RequestState
 
 
 class Ended(NamedTuple):
-    """How a call ended, as seen from here. What is recorded may differ: the first settlement stands, whoever it is by."""
+    """How a call ended, as seen from here. What is recorded may differ: the first settlement stands."""
 
     outcome: Outcome
     reason: str
