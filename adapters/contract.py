@@ -96,7 +96,8 @@ class Setting:
         if self.on is False:
             return "off"
         if self.step is not None:
-            return "all steps" if self.step == LAST_STEP else f"step {self.step}"
+            step = "all steps" if self.step == LAST_STEP else f"step {self.step}"
+            return step if self.percent is None else f"{step} ({self.percent} %)"
         return f"{self.percent} %"
 
 
@@ -114,7 +115,7 @@ class Wait(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class OwnStep:
     """One step of a backend that owns its steps."""
 
     text: str
@@ -153,7 +154,7 @@ class TargetReading:
     """For a backend that owns its steps: the step it stands on, 0-based; the number of steps when all are done."""
     steps: int | None = None
     """How many steps there are. None: the backend has no steps of its own."""
-    ladder: tuple[Rung, ...] = ()
+    own_steps: tuple[OwnStep, ...] = ()
     """The steps themselves."""
     at_rest: bool = False
     """Nothing is being rolled out: `canary_version` has everything."""
@@ -163,6 +164,8 @@ class TargetReading:
     """When a timed pause ends, UTC."""
     desired: float | None = None
     """The exposure asked for, 0..100, where `percent` is what is really there and may lag behind."""
+    skipped: str | None = None
+    """A step that was left though it was not done, in words; None where none was, as far as can be told."""
     cannot: Mapping[str, str] = field(default_factory=dict)
     """Verb -> why the backend cannot be asked for it as it stands, one line ("you lack patch on rollouts/status")."""
     notes: tuple[str, ...] = ()
@@ -213,7 +216,7 @@ class TargetReading:
             self.problem,
             self.phase,
             self.step,
-            self.ladder,
+            self.own_steps,
             self.at_rest,
             self.waits,
             self.until,
@@ -221,6 +224,7 @@ class TargetReading:
             self.canary_version,
             self.baseline_version,
             self.revision,
+            self.skipped,
             self.cannot,
             self.notes,
         )
@@ -228,7 +232,11 @@ class TargetReading:
     def __str__(self) -> str:
         if self.on is False:
             return "off"
-        return "?" if self.percent is None else f"{self.percent:g} %"
+        if not self.steps or self.step is None:
+            return "?" if self.percent is None else f"{self.percent:g} %"
+        share = "?" if self.percent is None else f"{self.percent:.3g} %"
+        held = f" ({self.waits})" if self.waits is not None else " (aborted)" if self.phase is Phase.ABORTED else ""
+        return f"{share}, step {self.step}/{self.steps}{held}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,8 +485,11 @@ class SteppedBackend(Protocol):
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
         """One of `Capabilities.orders`, with its subject after a blank where it has one ("undo 4")."""
 
-    def order_calls(self, target: TargetRef, order: str) -> tuple[str, ...]:
-        """What `order` would send, one line each. Sends nothing."""
+    def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
+        """What `advance`, or with a version `withdraw`, would send to what was seen, one line each. Sends nothing."""
+
+    def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
+        """What `order` would send to what was seen, one line each. Sends nothing."""
 
 
 class FlagBackend(Backend, Protocol):

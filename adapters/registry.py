@@ -5,13 +5,18 @@ Listing imports nothing; loading imports exactly the one module a plan names. An
     KINDS: tuple[Kind, ...]                      which Protocols it answers
     Options: type[pydantic.BaseModel]            its keys in the plan beside `adapter`; unknown keys are errors
     connect(options, context) -> Backend         no network yet; raises ConnectError with one plain line
+
+and may have
+
+    OWNS_STEPS: bool                             its targets have steps of their own, which a plan may name
+    prepare(options, source, terminal=...)       a coroutine run before the screen: log in while the terminal is free
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 GROUP = "warroom.adapters"
 
 BUILT_IN = {
+    "argo-rollouts": "adapters.deploy.argo",
     "embedded": "adapters.embedded.backend",
     "haproxy": "adapters.deploy.haproxy",
     "prometheus": "adapters.metrics.prometheus",
@@ -48,6 +54,8 @@ class Adapter:
     kinds: tuple[Kind, ...]
     options: type[BaseModel]
     connect: Callable[[Any, Context], Backend]
+    owns_steps: bool = False
+    prepare: Callable[..., Coroutine[Any, Any, None]] | None = None
 
 
 def names() -> list[str]:
@@ -63,7 +71,8 @@ def load(name: str) -> Adapter:
     """
     module = _module(name)
     try:
-        return Adapter(name, tuple(module.KINDS), module.Options, module.connect)
+        owns_steps, prepare = bool(getattr(module, "OWNS_STEPS", False)), getattr(module, "prepare", None)
+        return Adapter(name, tuple(module.KINDS), module.Options, module.connect, owns_steps, prepare)
     except AttributeError as error:
         raise UnknownAdapter(f"adapter {name!r} is not usable: {error}") from error
 

@@ -54,6 +54,8 @@ PaneType = TypeVar("PaneType", bound=Pane)
 PULL_S = 0.25
 _PANES = 9
 """How many panes `compose` makes; with fewer, the screen does not stand."""
+_TALL = 36
+"""Rows from which every metric's reason is spelled out."""
 _CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
 """Their card opens although a hard gate is closed and says which; a toast would only lie on top of it."""
 
@@ -162,8 +164,11 @@ class WarRoom(App[int]):
             self._place_panes(self.state, event.size.height)
 
     def _place_panes(self, state: State, height: int) -> None:
-        """Give metrics and stages the rows they need where there are enough; the log takes the rest."""
-        metrics = 1 + 2 * len(state.metrics)
+        """Give metrics and stages the rows they need where there are enough; the log takes the rest.
+
+        Two rows a metric and one for the selected one's reason; on a tall screen each has its own.
+        """
+        metrics = 1 + (3 if height >= _TALL else 2) * len(state.metrics) + (height < _TALL)
         middle = 1 + max(len(state.stages), len(state.checklist))
         spare = height - 5 - 3
         self._room(MetricsPane).styles.height = max(min(metrics, spare - min(middle, spare // 2)), 2)

@@ -8,9 +8,11 @@ everything and discards an abort.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from tests.kube_fake import FakeCluster, HandClock, Json
+from adapters.contract import Clock
+from tests.kube_fake import FakeCluster, Json
 
 PAUSE: Json = {"pause": {}}
 
@@ -29,7 +31,7 @@ ANALYSIS: Json = {"analysis": {"templates": [{"templateName": "success-rate"}]}}
 class Controller:
     """The controller of every Rollout in the fake."""
 
-    def __init__(self, cluster: FakeCluster, clock: HandClock) -> None:
+    def __init__(self, cluster: FakeCluster, clock: Clock) -> None:
         self.cluster = cluster
         self.clock = clock
         self.finished: list[str] = []
@@ -103,6 +105,22 @@ class Controller:
         kept = {key: value for key, value in status.items() if value is not None}
         if kept != found.get("status"):
             self.cluster.change("rollouts", name, lambda it: it.update(status=kept))
+        self._scale(name, status, spec["replicas"], steps)
+
+    def _scale(self, name: str, status: Json, replicas: int, steps: list[Json]) -> None:
+        """As many pods of each version as the weight asks for, at once."""
+        share = 100
+        if status["currentPodHash"] != status["stableRS"]:
+            done = steps[: status["currentStepIndex"] + 1]
+            share = 0 if status.get("abort") else next((s["setWeight"] for s in reversed(done) if "setWeight" in s), 0)
+        fresh = math.ceil(replicas * share / 100)
+        for one in tuple(self.cluster.objects["replicasets"].values()):
+            if one["metadata"]["name"].rpartition("-")[0] != name:
+                continue
+            label = one["metadata"]["labels"]["rollouts-pod-template-hash"]
+            ready = {status["stableRS"]: replicas - fresh, status["currentPodHash"]: fresh}.get(label, 0)
+            if one["status"]["availableReplicas"] != ready:
+                self.cluster.put("replicasets", {**one, "status": {"availableReplicas": ready}})
 
     def _step(self, status: Json, spec: Json, steps: list[Json]) -> None:
         if status["currentPodHash"] == status["stableRS"] or status.get("promoteFull"):

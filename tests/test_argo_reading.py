@@ -9,9 +9,9 @@ import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import lines, runs_of, samples
-from adapters.deploy.argo.ladder import duration_s, ladder_of
 from adapters.deploy.argo.reading import Whole, reading_of
 from adapters.deploy.argo.seen import Seen, Unreadable
+from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, ReplicaSet, Rollout
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -102,8 +102,8 @@ def test_every_kind_of_step_has_words_and_one_that_is_not_known_has_its_own_name
         {"teleport": {"where": "mars"}},
         {},
     ]
-    ladder = ladder_of(rollout(UNDER_WAY, spec={"strategy": {"canary": {"steps": steps}}}))
-    assert [rung.text for rung in ladder] == [
+    own = steps_of(rollout(UNDER_WAY, spec={"strategy": {"canary": {"steps": steps}}}))
+    assert [step.text for step in own] == [
         "set weight 20 %",
         "pause",
         "pause 1m30s",
@@ -116,8 +116,8 @@ def test_every_kind_of_step_has_words_and_one_that_is_not_known_has_its_own_name
         "other step teleport",
         "other step ?",
     ]
-    assert [rung.waits for rung in ladder] == [False, True, True, *[False] * 8]
-    assert {rung.percent for rung in ladder} == {20.0}
+    assert [step.waits for step in own] == [False, True, True, *[False] * 8]
+    assert {step.percent for step in own} == {20.0}
 
 
 def test_weights_are_of_what_the_router_can_do_at_most() -> None:
@@ -344,11 +344,11 @@ def test_only_the_runs_of_this_rollouts_present_version_count() -> None:
 def test_an_analysis_that_somebody_cut_short_is_told() -> None:
     passed = rollout({**UNDER_WAY, "currentStepIndex": 5})
     whole = Whole(passed, (), (run("4", terminate=True),))
-    notes = reading_of(TargetRef("api", "web"), whole, NOW, {}).notes
-    assert "the analysis of step 4 was cut short: somebody skipped it" in notes
+    reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
+    assert reading.skipped == "the analysis of step 4 was cut short: somebody skipped it"
 
 
 @pytest.mark.parametrize("change", [{"abort": True}, {"promoteFull": True}, {"currentStepIndex": 4}])
 def test_an_analysis_that_the_controller_itself_ended_is_not(change: dict[str, Any]) -> None:
     whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 5, **change}), (), (run("4", terminate=True),))
-    assert not any("cut short" in note for note in reading_of(TargetRef("api", "web"), whole, NOW, {}).notes)
+    assert reading_of(TargetRef("api", "web"), whole, NOW, {}).skipped is None

@@ -282,7 +282,7 @@ async def test_what_argo_has_not_is_not_sent(site: Site) -> None:
 @pytest.mark.parametrize("order", ["skip", "accept", "promote-full", "retry", "abort", "undo 1", "restart"])
 async def test_the_card_says_what_would_be_sent_and_sends_nothing(site: Site, order: str) -> None:
     (console,) = await at_the_pause(site, 1)
-    (line,) = console.order_calls(WEB, order)
+    (line,) = console.order_calls(WEB, order, (await read(console)).revision)
     assert line.startswith("PATCH rollouts/web")
     assert site.cluster.writes == []
 

@@ -88,7 +88,7 @@ def test_a_pinned_head_is_still_good_after_more_was_recorded(path: Path, capsys:
     journal.close()
     code, out, _ = run(capsys, path, "log", "verify", "--pinned", pinned)
     assert code == Exit.OK
-    assert "all up to there is as it was; 1 events since" in out
+    assert "all up to there is as it was; 1 event since" in out
 
 
 @pytest.mark.parametrize("of", [(), (RUN,)])

@@ -61,7 +61,7 @@ def test_a_metric_that_is_worse_than_before_wants_an_override() -> None:
 
 
 def test_a_difference_that_chance_explains_is_not_told_yet() -> None:
-    assert "too few requests to tell" in close_gate(rolled_back(bad=1, n=400).seen)
+    assert "too few requests to tell" in close_gate(rolled_back(bad=5, n=400).seen)
 
 
 def test_before_three_ticks_nothing_is_told() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.contract import Outcome, Setting
 from console.events.evidence import Actor, Verb
-from console.judge.verdict import VerdictState
+from console.judge.verdict import StageVerdict, StageWord, VerdictState
 from console.plan.nouns import Role
 from console.state.values import StageMark, State, StepMark
 from tests.states import (
@@ -26,6 +26,7 @@ from tests.states import (
     rolling_back,
     stage_states,
     step_states,
+    undecided,
     unjournaled,
     verdict,
     with_metric,
@@ -38,10 +39,18 @@ from widgets.line import text_of
     ("name", "level", "words"),
     [
         ("opening", "calm", ["first time"]),
-        ("healthy", "calm", ["baked 4:10 of 5:00"]),
+        ("healthy", "calm", ["PASS so far", "baked 4:10 of 5:00"]),
         ("watching", "warn", ["p goes to migrate", "ONE-WAY"]),
-        ("failing", "alarm", ["errors FAIL", "10.2x", "r rolls back"]),
-        ("stale", "warn", ["STALE errors, slow", "nothing forward"]),
+        ("failing", "alarm", ["errors FAIL 11x since 03:08Z, 340:1", "r rolls back"]),
+        ("fallen_silent", "alarm", ["errors FAIL 11x since 03:08Z, 340:1, now silent", "r rolls back"]),
+        ("stale", "warn", ["HOLD, STALE errors, slow", "nothing forward"]),
+        ("canary_silent", "warn", ["HOLD, NO DATA errors", "canary silent for 95 s", "h and r work"]),
+        ("mismatched", "warn", ["HOLD, TRAFFIC MISMATCH", "2.1 % of the requests reach the canary, 5 % should"]),
+        ("suspected", "warn", ["WARN errors 2.4x, 14:1 that it is worse, verdict in ~4 min", "h halts"]),
+        ("warming_up", "calm", ["WATCHING errors", "1.2 of ~3 events needed", "baked 4:10 of 5:00"]),
+        ("undecided", "calm", ["WATCHING errors", "a 2x would show in ~7 min", "baked 4:10 of 5:00"]),
+        ("inconclusive", "warn", ["INCONCLUSIVE errors", "needs ~14 min more, or 5 %", "p only by override"]),
+        ("everything_on_the_canary", "calm", ["Complete"]),
         ("source_failed", "alarm", ["prom FAILED for 2:00", "no answer within 4 s"]),
         ("promoting", "warn", ["five requested", "0 of 2"]),
         ("partial", "alarm", ["PARTIAL five", "p finishes", "token may not write production"]),
@@ -73,7 +82,7 @@ def test_an_open_promote_says_where_it_leads() -> None:
 
 
 def test_a_failing_metric_outranks_a_drift() -> None:
-    state = replace(drifted(), metrics=failing().metrics)
+    state = replace(drifted(), metrics=failing().metrics, stage_verdict=failing().stage_verdict)
     assert "errors FAIL" in advice(state)[1]
 
 
@@ -84,9 +93,40 @@ def test_a_failing_metric_that_only_informs_does_not_alarm() -> None:
 
 
 def test_a_failure_by_the_limit_gives_its_reason_and_not_its_ratio() -> None:
-    said = verdict("errors", VerdictState.FAIL, "0.96 % is above the limit of 0.5 %", ratio=(0.96, 0.8, 1.2))
+    said = verdict(
+        "errors",
+        VerdictState.FAIL,
+        "0.96 % is above the limit of 0.5 %, 120:1, since 03:08Z",
+        ratio=(0.96, 0.8, 1.2),
+        brief="above 0.5 % since 03:08Z",
+        evidence=120.0,
+    )
     text = advice(with_metric(failing(), "errors", verdict=said))[1]
-    assert text == "errors FAIL, 0.96 % is above the limit of 0.5 %: r rolls back, h halts"
+    assert text == "errors FAIL above 0.5 % since 03:08Z, 120:1: r rolls back, h halts"
+
+
+def test_a_metric_that_convicts_alone_but_not_with_the_others_is_a_warning() -> None:
+    said = StageVerdict(StageWord.WARN, "errors: 10x (7.4-14), 340:1", 68.0, "errors")
+    level, text = advice(replace(failing(), stage_verdict=said))
+    assert level == "warn"
+    assert text.startswith("WARN errors FAIL alone, 11x since 03:08Z, 340:1; 68:1 with the others, a FAIL takes 100:1")
+
+
+def test_what_failed_is_still_said_when_nothing_is_exposed_any_more() -> None:
+    assert advice(replace(failing(), stage_verdict=None))[1].startswith("errors FAIL 11x")
+
+
+def test_the_metric_that_decided_is_named_first() -> None:
+    state = failing()
+    slow = replace(state.metrics["errors"].verdict or verdict("slow", VerdictState.FAIL, ""), metric="slow")
+    both = with_metric(state, "slow", verdict=slow)
+    decided = replace(both, stage_verdict=StageVerdict(StageWord.FAIL, "slow: worse", 340.0, "slow"))
+    assert advice(decided)[1].startswith("slow FAIL 11x since 03:08Z, 340:1; errors FAIL")
+
+
+def test_a_gate_that_time_does_not_open_is_told_instead_of_the_verdict() -> None:
+    flying = replace(undecided(), requests={"r": request("edge", Setting(5))})
+    assert "is still in flight" in advice(flying)[1]
 
 
 def carried_out_by(who: Actor, seconds: float) -> State:
@@ -119,7 +159,7 @@ def test_a_rollout_closed_in_the_middle_of_a_rollback_says_that_it_is_unfinished
 
 def test_a_failing_metric_while_halted_does_not_offer_to_halt() -> None:
     state = replace(failing(), halted=halted().halted, decisions=halted().decisions)
-    assert advice(state)[1] == "HALTED, errors FAIL 10.2x the baseline: r rolls back"
+    assert advice(state)[1] == "HALTED, errors FAIL 11x since 03:08Z, 340:1: r rolls back"
 
 
 def test_a_call_in_doubt_outranks_a_halt() -> None:

@@ -38,13 +38,16 @@ def test_a_count_is_written_short(value: float, written: str) -> None:
     assert amounts.count(value) == written
 
 
-@pytest.mark.parametrize(("value", "written"), [(10.24, "10.2x"), (1.02, "1.02x"), (math.inf, "∞x"), (None, "-")])
-def test_a_ratio_says_times(value: float | None, written: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(10.24, "10x"), (1.02, "1.0x"), (0.714, "0.71x"), (9.97, "10x"), (0.999, "1.0x"), (math.inf, "∞x"), (None, "-")],
+)
+def test_a_ratio_says_times_with_two_digits(value: float | None, written: str) -> None:
     assert amounts.ratio(value) == written
 
 
 def test_an_open_interval_says_so() -> None:
-    assert amounts.interval(7.4, math.inf) == "(7.40-∞)"
+    assert amounts.interval(7.4, math.inf) == "(7.4-∞)"
 
 
 def test_no_interval_is_written_as_nothing() -> None:

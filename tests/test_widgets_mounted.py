@@ -124,7 +124,7 @@ async def test_a_changed_age_repaints_only_the_left_of_its_rows() -> None:
         older = replace(entry, verdict=replace(entry.verdict, age_s=5.0))
         app.show(replace(state, metrics={**state.metrics, "errors": older}))
         (regions,) = pane.asked
-        assert [(region.y, region.right <= 20) for region in regions] == [(1, True)]
+        assert [(region.y, region.right <= 20) for region in regions] == [(2, True)]
 
 
 async def test_a_changed_metric_is_on_the_screen() -> None:

@@ -18,6 +18,8 @@ from tests.states import (
     drifted,
     halted,
     healthy,
+    inconclusive,
+    mismatched,
     opening,
     partial,
     past_one_way,
@@ -45,14 +47,50 @@ def said(lines: Sequence[Line], width: int) -> list[str]:
     return [text_of(fit(line, width)) for line in lines]
 
 
-def test_the_header_at_80_tells_time_mode_stage_title_risk_versions_and_operator() -> None:
+def test_the_header_at_80_tells_time_mode_stage_verdict_title_and_risk() -> None:
     line = said(header_lines(healthy(), 80, 1), 80)[0]
-    words = ["03:12:00Z", "BAKING", "2/5 five", "Checkout", "risk high", "v42 over v41", "ana"]
+    words = ["03:12:00Z", "BAKING", "2/5 five", "✓ PASS", "Checkout", "risk high"]
     assert [word for word in words if word not in line] == []
 
 
 def test_the_header_at_60_keeps_mode_and_stage() -> None:
     assert "BAKING  2/5 five" in said(header_lines(healthy(), 60, 1), 60)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("failing", "✗ FAIL"),
+        ("fallen_silent", "✗ FAIL"),
+        ("stale", "! HOLD"),
+        ("canary_silent", "! HOLD"),
+        ("mismatched", "! HOLD"),
+        ("suspected", "! WARN"),
+        ("healthy", "✓ PASS"),
+        ("warming_up", "? WATCHING"),
+        ("undecided", "? WATCHING"),
+        ("inconclusive", "? INCONCLUSIVE"),
+        ("everything_on_the_canary", "✓ PASS"),
+    ],
+)
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_verdict_of_the_stage_stands_beside_it_in_the_header(name: str, word: str, width: int) -> None:
+    assert f"  {word} " in said(header_lines(STATES[name](), width, 1), width)[0]
+
+
+@pytest.mark.parametrize("name", ["opening", "ready", "unplaced", "rolling_back", "rolled_back", "closed"])
+def test_no_verdict_stands_in_the_header_where_no_stage_is_judged(name: str) -> None:
+    line = said(header_lines(STATES[name](), 120, 1), 120)[0]
+    assert [word for word in ("PASS", "FAIL", "HOLD") if word in line] == []
+
+
+def test_the_mode_of_a_stage_that_has_baked_is_not_a_verdicts_word() -> None:
+    assert "● BAKED  2/5 five  ? INCONCLUSIVE" in said(header_lines(inconclusive(), 80, 1), 80)[0]
+
+
+def test_requests_that_do_not_reach_the_canary_stand_beside_what_it_was_given() -> None:
+    line = said(now_lines(mismatched(), 80, 1), 80)[0]
+    assert "! TRAFFIC MISMATCH, canary gets 2.1 %  edge 5 %" in line
 
 
 def test_the_header_at_120_adds_the_local_time_and_the_rollouts_id() -> None:

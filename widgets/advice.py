@@ -6,16 +6,15 @@ from collections.abc import Callable, Sequence
 
 from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
-from console.judge.verdict import VerdictState
-from console.plan.nouns import Role
 from console.state.gates import gates
 from console.state.recovery import recoveries
-from console.state.values import Drift, MetricState, Mode, StageMark, State, StepMark
+from console.state.values import Drift, Mode, StageMark, State, StepMark
 from widgets import amounts
 from widgets.line import Line, Look, Piece, fit
 from widgets.marks import Said
 from widgets.pane import Pane
 from widgets.rollback import rolling_back
+from widgets.verdict import failing, held, still_possible, waiting, warned
 
 LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
@@ -62,46 +61,6 @@ def _rolled_back(state: State) -> Said | None:
     if skipped:
         return "warn", f"{lead}; c closes by an override"
     return "calm", f"{lead}: every target reads as it did at the opening{reads}; c closes the rollout"
-
-
-def _failing(state: State) -> Said | None:
-    failed = [entry for entry in _judged(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
-    if not failed:
-        return None
-    by_ratio = [entry for entry in failed[:2] if _worse(entry)]
-    ratios = "; ".join(f"{entry.metric.name} FAIL {_ratio(entry)}" for entry in by_ratio)
-    parts = [f"{ratios} the baseline"] if ratios else []
-    parts += [f"{entry.metric.name} FAIL{_reason(entry)}" for entry in failed[:2] if not _worse(entry)]
-    told = "; ".join(parts)
-    if len(failed) > 2:
-        told = f"{told}; {len(failed) - 2} more"
-    one_way = state.past_one_way
-    if one_way is not None:
-        return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {told}: freeze (h) or go on"
-    if state.halted is not None:
-        by = " BY ITSELF (on_fail)" if _by_itself(state, state.halted) else ""
-        return "alarm", f"HALTED{by}, {told}: r rolls back"
-    return "alarm", f"{told}: r rolls back, h halts"
-
-
-def _by_itself(state: State, decision: str) -> bool:
-    """Whether a decision was the plan's own."""
-    return any(entry.automatic for entry in state.decisions if entry.id == decision)
-
-
-def _worse(entry: MetricState) -> bool:
-    """Whether the ratio is what failed; else it was the limit."""
-    verdict = entry.verdict
-    low = verdict.low if verdict is not None and verdict.ratio is not None else None
-    return low is not None and low > entry.metric.tolerance
-
-
-def _ratio(entry: MetricState) -> str:
-    return amounts.ratio(entry.verdict.ratio) if entry.verdict is not None else ""
-
-
-def _reason(entry: MetricState) -> str:
-    return f", {entry.verdict.reason}" if entry.verdict is not None else ""
 
 
 def _in_doubt(state: State) -> Said | None:
@@ -160,20 +119,7 @@ def _source_failed(state: State) -> Said | None:
     first = failed[0]
     more = f" (+{len(failed) - 1} more)" if len(failed) > 1 else ""
     span = amounts.duration(amounts.since(first.failed_since, state.as_of))
-    return "alarm", f"{first.name} FAILED for {span}{more}: {_still_possible(state)} ({first.reason})"
-
-
-def _stale(state: State) -> Said | None:
-    old = [entry for entry in _judged(state, VerdictState.STALE) if entry.metric.role is Role.CRITICAL]
-    if not old:
-        return None
-    names = ", ".join(entry.metric.name for entry in old)
-    why = old[0].verdict.reason if old[0].verdict is not None else "old data"
-    return "warn", f"STALE {names}: {_still_possible(state)} ({why})"
-
-
-def _still_possible(state: State) -> str:
-    return "halted, r works" if state.halted is not None else "nothing forward until fresh, h and r work"
+    return "alarm", f"{first.name} FAILED for {span}{more}: {still_possible(state)} ({first.reason})"
 
 
 def _unplaced(state: State) -> Said | None:
@@ -243,6 +189,8 @@ def _promotion(state: State) -> Said:
     closed = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok]
     coming = state.next
     if closed:
+        if (said := waiting(state, closed)) is not None:
+            return said
         more = f" (+{len(closed) - 1} more)" if len(closed) > 1 else ""
         how = "p is closed" if any(gate.hard for gate in closed) else "p only by override"
         return "calm", f"{closed[0].why}{more}; {how}"
@@ -257,25 +205,22 @@ def _promotion(state: State) -> Said:
     return "calm", f"p promotes to {coming.stage.name} ({what})"
 
 
-def _judged(state: State, wanted: VerdictState) -> list[MetricState]:
-    return [entry for entry in state.metrics.values() if entry.verdict is not None and entry.verdict.state is wanted]
-
-
 _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _closed,
     rolling_back,
     _rolled_back,
-    _failing,
+    failing,
     _in_doubt,
     _unjournaled,
     _partial,
     _drifted,
     _fault,
     _source_failed,
-    _stale,
+    held,
     _unplaced,
     _halted,
     _edited,
+    warned,
     _promoting,
     _complete,
     _no_return,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from adapters.contract import Shape
+from console.judge.wording import factor, span
 
 NOTHING = "-"
 """There is no such number."""
@@ -54,6 +55,11 @@ def share(value: float | None) -> str:
     return f"{level(value * 100)} %"
 
 
+def percent(value: float) -> str:
+    """A share of the traffic 0..1, two digits: "2.1 %"."""
+    return f"{value * 100:.2g} %" if value < 0.1 else f"{value * 100:.0f} %"
+
+
 def amount(value: float | None, shape: Shape) -> str:
     """A metric's value in the words of its shape."""
     return level(value) if shape is Shape.GAUGE else share(value)
@@ -75,20 +81,15 @@ def count(value: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """canary / baseline: "1.02x", "10.2x", "∞x"."""
-    if value is None:
-        return NOTHING
-    if math.isinf(value) and value > 0:
-        return "∞x"
-    return STRANGE if not math.isfinite(value) else f"{level(value)}x"
+    """canary / baseline: "1.0x", "10x", "∞x"."""
+    return NOTHING if value is None else f"{factor(value)}x"
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """The ratio's interval: "(0.71-1.44)", "(7.4-∞)"; empty when there is none."""
+    """The ratio's interval: "(0.71-1.4)", "(7.4-∞)"; empty when there is none."""
     if low is None and high is None:
         return ""
-    ends = ["∞" if end is not None and math.isinf(end) and end > 0 else level(end) for end in (low, high)]
-    return f"({ends[0]}-{ends[1]})"
+    return f"({span(0.0 if low is None else low, math.inf if high is None else high)})"
 
 
 def age(seconds: float | None) -> str:

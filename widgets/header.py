@@ -12,6 +12,7 @@ from widgets import amounts
 from widgets.line import Line, Look, Piece, cut, length
 from widgets.marks import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
+from widgets.verdict import word_of
 
 LATE_S = 5.0
 """When the newest State is older than this, the header says so: what is shown may be over."""
@@ -75,6 +76,9 @@ def where(state: State) -> str:
 def _doing(state: State) -> Iterable[Piece]:
     yield mode_mark(state).piece
     yield Piece(f"  {cut(where(state), 20)}", Look.STRONG)
+    if (verdict := word_of(state)) is not None:
+        yield _SPACE
+        yield verdict.piece
     if simulated(state):
         yield Piece("  SIMULATED", Look.WARN)
     if state.journal.broken is not None:

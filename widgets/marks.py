@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from console.events.evidence import Verb
-from console.judge.verdict import VerdictState
+from console.judge.verdict import StageWord, VerdictState
 from console.state.values import Mode, StageMark, StepMark
 from widgets.line import Look, Piece
 
@@ -41,6 +41,23 @@ VERDICTS: Mapping[VerdictState, Mark] = {
     VerdictState.NO_DATA: Mark("∅", "no data", Look.WARN),
 }
 
+DETAILS: Mapping[str, Mark] = {
+    "WARN": Mark("!", "WARN", Look.WARN),
+    "WARMING UP": Mark("?", "WARMING UP", Look.MUTED),
+    "WATCHING": Mark("?", "WATCHING", Look.PLAIN),
+    "INCONCLUSIVE": Mark("?", "INCONCLUSIVE", Look.WARN),
+}
+"""Which kind of `unsure`; don't know while there is still time is no alarm."""
+
+STAGE_WORDS: Mapping[StageWord, Mark] = {
+    StageWord.FAIL: Mark("✗", "FAIL", Look.ALARM),
+    StageWord.HOLD: Mark("!", "HOLD", Look.WARN),
+    StageWord.WARN: Mark("!", "WARN", Look.WARN),
+    StageWord.PASS: Mark("✓", "PASS", Look.GOOD),
+    StageWord.WATCHING: Mark("?", "WATCHING", Look.PLAIN),
+    StageWord.INCONCLUSIVE: Mark("?", "INCONCLUSIVE", Look.WARN),
+}
+
 STAGES: Mapping[StageMark, Mark] = {
     StageMark.PLANNED: Mark("·", "planned", Look.MUTED),
     StageMark.REQUESTED: Mark("○", "requested", Look.WARN),
@@ -65,7 +82,7 @@ STEPS: Mapping[StepMark, Mark] = {
 MODES: Mapping[Mode, Mark] = {
     Mode.READY: Mark("○", "READY", Look.STRONG),
     Mode.BAKING: Mark("◐", "BAKING", Look.STRONG),
-    Mode.WATCHING: Mark("●", "WATCHING", Look.STRONG),
+    Mode.WATCHING: Mark("●", "BAKED", Look.STRONG),  # WATCHING is the verdicts' word
     Mode.PROMOTING: Mark("▲", "PROMOTING", Look.WARN),
     Mode.PARTIAL: Mark("◐", "PARTIAL", Look.ALARM),
     Mode.UNPLACED: Mark("?", "UNPLACED", Look.WARN),
@@ -91,6 +108,9 @@ SOURCE_NEVER = Mark("∅", "not read yet", Look.WARN)
 
 CURSOR = "▌"
 """Stands before the selected metric."""
+
+ONSET = "↓"
+"""On the time axis: the likeliest beginning of what the stage's verdict is about."""
 
 HATCH = "░"
 """No data where there should be some by now."""

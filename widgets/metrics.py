@@ -1,4 +1,4 @@
-"""The metrics pane: per metric its verdict, its age, the ratio with interval and evidence, and both arms on one axis.
+"""The metrics pane: per metric its verdict, the ratio with interval and odds on one line, and both arms on one axis.
 
 Two rows a metric, the canary's over the baseline's; one axis for both, written beside each. Above the traces stands a
 row of what happened when. The cursor selects a metric and asks for its details; nothing is decided here.
@@ -11,53 +11,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from adapters.contract import Shape
-from console.judge.verdict import Verdict, VerdictState
-from console.plan.nouns import Role
-from console.state.judging import plotted
-from console.state.values import MetricState, State
+from console.judge.verdict import StageWord
+from console.state.values import State
 from widgets import amounts
-from widgets.line import Line, Look, Piece, cut, fit, left, right, spread
-from widgets.marks import CURSOR, MOMENTS, QUIETER, VERDICTS
+from widgets.line import Line, Look, Piece, cut, fit, spread
+from widgets.marks import MOMENTS, ONSET
+from widgets.metric import Columns, pair, reason, short
 from widgets.pane import Pane
-from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells, grid_for
+from widgets.trace import Grid, grid_for
 
-_WORD = max(cell_len(str(mark)) for mark in VERDICTS.values())
-_AGE = 8
-_VALUE = 8
-_SCALE = 8
-_LEAST_TRACE = 8
 _LEAST_SPAN_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """How a row's cells are shared out; the same for every metric, so that the eye can run down a column."""
-
-    about: int
-    """Verdict, age and name on the canary's row; ratio, interval and evidence on the baseline's."""
-    name: int
-    trace: int
-    """0: no room for a trace."""
-
-    @classmethod
-    def of(cls, width: int) -> Columns:
-        """The columns at `width` cells: half as wide again for words on a wide screen, the rest for history."""
-        name = 11 if width < 100 else 30 if width < 140 else 40
-        about = 1 + _WORD + 1 + _AGE + 1 + name
-        trace = width - about - 1 - len("baseline") - 1 - _VALUE - 1 - 1 - _SCALE
-        return cls(about, name, trace if trace >= _LEAST_TRACE else 0)
 
 
 def metrics_lines(state: State | None, width: int, height: int, selected: str | None = None) -> list[Line]:
     """The title with the time axis' events, then per metric two rows, with the verdict's reason below where it fits.
 
-    Where not even two rows a metric fit, each gets one, of numbers only.
+    Where not even two rows a metric fit, each gets one, without a trace. A row left over gives the selected one's
+    reason.
     """
     if height <= 0 or width <= 0:
         return []
@@ -69,15 +43,17 @@ def metrics_lines(state: State | None, width: int, height: int, selected: str | 
     room = height - 1
     each = next((rows for rows in (4, 3, 2) if len(state.metrics) * rows <= room + (rows == 4)), 1)
     shown = _window(list(state.metrics), selected, room) if each == 1 else list(state.metrics)
-    lines = [_title(state, width, columns, grid, len(state.metrics) - len(shown))]
+    lines = [_title(state, width, columns, grid if each > 1 else None, len(state.metrics) - len(shown))]
     for name in shown:
         entry = state.metrics[name]
         if each == 1:
-            lines.append(_short(entry, width, name == selected))
+            lines.append(short(entry, width, columns, name == selected))
             continue
-        lines += _pair(entry, state, grid, columns, name == selected, inline=each == 2)
+        lines += pair(entry, state, grid, columns, name == selected, spelled=each > 2)
         if each > 2:
-            lines += [_reason(entry, name == selected), ()][: each - 2]
+            lines += [reason(entry, name == selected), ()][: each - 2]
+    if each < 3 and len(lines) < height and selected is not None and selected in state.metrics:
+        lines.append((Piece(f" {selected}: ", Look.STRONG), *reason(state.metrics[selected], chosen=False)[1:]))
     return lines[:height]
 
 
@@ -113,15 +89,21 @@ def _title(state: State, width: int, columns: Columns, grid: Grid | None, hidden
     elif state.stage_since is not None and state.current is not None:
         since = amounts.duration(amounts.since(state.stage_since, state.as_of))
         told.append(Piece(f"  since {cut(state.current.stage.name, 14)} began {since} ago", Look.MUTED))
+    if state.stage_verdict is not None and state.stage_verdict.flagged:
+        told.append(Piece(f"  stands out: {', '.join(state.stage_verdict.flagged)}", Look.MUTED))
     if grid is None or not columns.trace:
         return fit(told, width)
-    start = width - columns.trace - 1 - _SCALE
+    start = width - columns.trace - 1 - columns.scale
     span = Piece(f"last {amounts.duration(grid.span_s)} ", Look.MUTED)
     return (*spread(told, [span], start), Piece(_moments(state, grid), Look.STRONG), Piece(" now", Look.MUTED))
 
 
 def _moments(state: State, grid: Grid) -> str:
-    """What happened when, one letter a cell: keys for decisions, the stage's number where it began, `!` for a drift."""
+    """What happened when, one letter a cell.
+
+    Keys for decisions, the stage's number where it began, `!` for a drift, an arrow where the regression that the
+    stage's verdict is about most likely began.
+    """
     row = [" "] * grid.cells
 
     def put(at: datetime | None, letter: str) -> None:
@@ -129,6 +111,7 @@ def _moments(state: State, grid: Grid) -> str:
         if column is not None:
             row[column] = letter
 
+    put(_began(state), ONSET)
     for note in state.log:
         if note.kind in ("note", "drift"):
             put(note.at, "!" if note.kind == "drift" else "n")
@@ -139,133 +122,13 @@ def _moments(state: State, grid: Grid) -> str:
     return "".join(letter or " " for letter in row)
 
 
-# -- rows ------------------------------------------------------------------------------------------------------------
-
-
-def _verdict(entry: MetricState) -> Verdict:
-    return entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
-
-
-def _pair(
-    entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, inline: bool
-) -> list[Line]:
-    verdict = _verdict(entry)
-    mark = VERDICTS[verdict.state]
-    old = verdict.state in (VerdictState.STALE, VerdictState.NO_DATA) and not verdict.idle
-    bar = Piece(CURSOR if chosen else " ", Look.STRONG)
-    head = [
-        bar,
-        Piece(str(mark), _mark_look(entry, verdict)),
-        Piece(" " * (_WORD - cell_len(str(mark)) + 1)),
-        Piece(left(_age(verdict), _AGE), Look.WARN if old else Look.MUTED),
-        Piece(" "),
-        *_name(entry, columns.name),
-    ]
-    proof = [bar, *_proof(verdict, columns.about - 1, old, inline)]
-    rows: list[Line] = []
-    chart = _chart(entry, grid) if grid is not None and grid.cells else None
-    for arm, words in zip(ARMS, (head, proof), strict=True):
-        rows.append((*fit(words, columns.about), Piece(" "), *_arm(entry, verdict, arm, state, chart, old)))
-    return rows
-
-
-def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
-    """The verdict's look; quieter for a metric that only informs, and while no verdict is expected."""
-    look = Look.MUTED if verdict.idle else VERDICTS[verdict.state].look
-    return QUIETER.get(look, look) if entry.metric.role is Role.INFO else look
-
-
-def _name(entry: MetricState, width: int) -> Line:
-    """The metric's name, with its role where it is not the one that decides."""
-    role = "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
-    room = width - cell_len(role)
-    return fit([Piece(cut(entry.metric.name, room), Look.STRONG), Piece(role, Look.MUTED)], width)
-
-
-def _age(verdict: Verdict) -> str:
-    return "" if verdict.age_s is None else f"{amounts.age(verdict.age_s)} old"
-
-
-def _proof(verdict: Verdict, room: int, old: bool, inline: bool) -> list[Piece]:
-    """Ratio, interval and evidence; the reason instead where there is no ratio, and behind if it goes `inline`."""
-    look = Look.STALE if old else Look.PLAIN
-    evidence = f"n {amounts.count(verdict.canary.n)}"
-    if verdict.ratio is None:
-        return [Piece(" "), Piece(verdict.reason or "no ratio", Look.WARN if old else look)]
-    told = f" {amounts.ratio(verdict.ratio)} {amounts.interval(verdict.low, verdict.high)}".rstrip()
-    pieces = [Piece(told, look if old else Look.STRONG), Piece(f" {evidence}", look)]
-    spare = room - sum(cell_len(piece.text) for piece in pieces)
-    if inline and spare >= 12 and verdict.reason:
-        pieces.append(Piece(cut(f"  {verdict.reason}", spare), Look.MUTED))
-    return pieces
-
-
-def _reason(entry: MetricState, chosen: bool) -> Line:
-    """Why the verdict is what it is, what the source said about its answer, and the canary's own ceiling."""
-    verdict = _verdict(entry)
-    limit = entry.metric.limit
-    told = [
-        verdict.reason if verdict.ratio is not None else "",
-        f"limit {amounts.amount(limit, entry.metric.query.shape)}" if limit is not None else "",
-        f"not read: {entry.problem}" if entry.problem else "",
-        f"not whole: {entry.partial}" if entry.partial else "",
-    ]
-    return (
-        Piece(CURSOR if chosen else " ", Look.STRONG),
-        Piece(f" {'; '.join(part for part in told if part)}", Look.MUTED),
-    )
-
-
-def _chart(entry: MetricState, grid: Grid) -> Chart:
-    """Both arms on one axis; nothing below the share that the plan calls negligible is blown up."""
-    return Chart.of(plotted(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
-
-
-def _arm(entry: MetricState, verdict: Verdict, arm: Arm, state: State, chart: Chart | None, old: bool) -> list[Piece]:
-    totals = verdict.canary if arm == "canary" else verdict.baseline
-    shape = entry.metric.query.shape
-    look = Look.STALE if old else Look.CANARY if arm == "canary" else Look.BASELINE
-    pieces = [
-        Piece(left(arm, len("baseline")), look),
-        Piece(" "),
-        Piece(right(amounts.amount(totals.value, shape), _VALUE), look if old else Look.STRONG),
-        Piece(" "),
-    ]
-    if chart is not None:
-        values = chart.arms[arm]
-        pieces.append(Piece(cells(values, len(values), chart.axis, _overdue(entry, arm, state)), look))
-        pieces += [Piece(" "), Piece(left(_scale(chart.axis, shape), _SCALE), Look.MUTED)]
-    return pieces
-
-
-def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
-    """Whether this arm should have said something by now."""
-    late = amounts.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
-    return late is not None and late > entry.stale_after_s
-
-
-def _scale(axis: Axis, shape: Shape) -> str:
-    """What the lowest and the highest block stand for; the same beside both arms, because it is the same axis."""
-    top = amounts.axis_end(axis.top, shape)
-    return f"0-{top}" if axis.floor == 0 else f"{amounts.axis_end(axis.floor, shape)}..{top}"
-
-
-def _short(entry: MetricState, width: int, chosen: bool) -> Line:
-    """One row of numbers: a trace of one arm without the other would say nothing."""
-    verdict = _verdict(entry)
-    mark = VERDICTS[verdict.state]
-    shape = entry.metric.query.shape
-    values = f"{amounts.amount(verdict.canary.value, shape)} over {amounts.amount(verdict.baseline.value, shape)}"
-    proof = f"{amounts.ratio(verdict.ratio)} {amounts.interval(verdict.low, verdict.high)}"
-    ratio = f"{proof} n {amounts.count(verdict.canary.n)}"
-    start = [
-        Piece(CURSOR if chosen else " ", Look.STRONG),
-        Piece(left(str(mark), _WORD), _mark_look(entry, verdict)),
-        Piece(f" {left(_age(verdict), _AGE)} ", Look.MUTED),
-        Piece(left(entry.metric.name, 14), Look.STRONG),
-        Piece(f" {left(ratio if verdict.ratio is not None else verdict.reason, 26)} "),
-    ]
-    return spread(start, [Piece(values)], width) if width >= 78 else fit([*start, Piece(values)], width)
+def _began(state: State) -> datetime | None:
+    """The likeliest beginning of what the stage fails or warns for."""
+    together = state.stage_verdict
+    if together is None or together.word not in (StageWord.FAIL, StageWord.WARN) or together.metric is None:
+        return None
+    entry = state.metrics.get(together.metric)
+    return entry.verdict.since if entry is not None and entry.verdict is not None else None
 
 
 class MetricsPane(Pane, can_focus=True):

@@ -17,7 +17,7 @@ def now_lines(state: State | None, width: int, height: int) -> list[Line]:
     if state is None or not state.targets:
         return [(title, Piece("  nothing read yet", Look.MUTED))]
     told = [_target(entry, state) for entry in state.targets.values()]
-    partial = _partial(state)
+    partial = (*_mismatch(state), *_partial(state))
     room = width - length(partial) - 5
     shown = [piece for index, line in enumerate(told) for piece in ((Piece(" · "),) * (index > 0) + line)]
     if length(shown) > room:  # what is not as it should be must not be the part that is cut off
@@ -47,6 +47,14 @@ def _partial(state: State) -> Line:
         return ()
     mark = STAGES[coming.mark]
     return (Piece(f"{mark} {coming.stage.name}", mark.look), Piece("  "))
+
+
+def _mismatch(state: State) -> Line:
+    """That the canary does not get what it was given: errors are counted among the wrong requests."""
+    seen = state.stage_verdict.mismatch if state.stage_verdict is not None else None
+    if seen is None:
+        return ()
+    return (Piece(f"! TRAFFIC MISMATCH, canary gets {amounts.percent(seen)}", Look.WARN), Piece("  "))
 
 
 class NowLine(Pane):

@@ -38,6 +38,7 @@ from adapters.contract import (
 from adapters.metrics.counters import LOOKBACK_S, Series, Ticks
 from adapters.metrics.reading import Answer, bucketed, counted, level
 from adapters.transport import HttpOptions, Reply, Transport
+from adapters.urgency import give_way
 
 if TYPE_CHECKING:
     import httpx
@@ -117,6 +118,7 @@ class Prometheus:
 
         async def answered(ask: _Ask) -> Answer | BackendError:
             async with slots:
+                await give_way()
                 try:
                     return await self._ask(ask, now, window)
                 except BackendError as error:

@@ -125,13 +125,15 @@ def zsh(commands: list[Command]) -> str:
     ]
     for command in commands:
         specs = [_zsh_option(option) for option in command.options]
-        specs.append(f'\'*:argument:_alternative "words:word:({" ".join(command.words)})" "files:file:_files"\'')
+        words = f'{{_alternative "words:word:({" ".join(command.words)})" "files:file:_files"}}'
+        specs.append(f"'*:word or file:{words}'" if command.words else "'*:file:_files'")
         lines.append(f"    {command.name}) shift words; (( CURRENT-- )); _arguments {' '.join(specs)};;")
     return "\n".join([*lines, "  esac", "}", '_warroom "$@"'])
 
 
 def _zsh_option(option: Option) -> str:
-    value = "" if not option.takes else f":value:({' '.join(option.words)})" if option.words else ":value:_files"
+    words = " ".join(option.words).replace(":", r"\:")
+    value = "" if not option.takes else f":value:({words})" if option.words else ":value:_files"
     told = _plain(option.help).replace("[", "(").replace("]", ")").replace(":", " -")
     return _quoted(f"{option.name}[{told}]{value}")
 

@@ -20,8 +20,8 @@ COMMANDS = """\
 commands, each with a --help of its own:
   run                   open the war room for a plan
   demo                  a war room on a simulated world; needs nothing
-  check, status         the plan alone; where a rollout stands, read now
-  log                   who decided what and why; verify, export, prune
+  check, backtest       the plan alone; its judge over recorded samples
+  status, log           where it stands, read now; who decided what and why
   promote               go to the next stage, if its gates hold
   halt, resume          nobody moves forward until resume
   rollback              carry out the rollback checklist, or go on with it
@@ -67,6 +67,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import check
 
         return check.check(options)
+    if command == "backtest":
+        from console.cli import backtest
+
+        return backtest.backtest(options)
     if command in ("status", "log"):
         from console.cli import log, show
 
@@ -164,6 +168,17 @@ def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
 def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")  # type: ignore[attr-defined]
     check.add_argument("plan", metavar="PLAN", type=Path)
+    backtest = commands.add_parser("backtest", help="the judge over recorded samples as if live")  # type: ignore[attr-defined]
+    backtest.add_argument("plan", metavar="PLAN", type=Path)
+    backtest.add_argument(
+        "--series",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="CSV or JSON Lines: at, metric, arm, total, bad (or value), stage; - is standard input",
+    )
+    backtest.add_argument("--lenient", action="store_true", help="leave bad rows out, and count them")
+    backtest.add_argument("--json", action="store_true", help="as JSON Lines, the last one a summary")
     status = commands.add_parser("status", help="where a rollout stands, read now; sends nothing")  # type: ignore[attr-defined]
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")

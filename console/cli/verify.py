@@ -44,8 +44,8 @@ def _say(found: Verified, what: str, pinned: str | None) -> int:
         if found.last is not None:
             _complain(f"the {found.events} events before it fit, up to {_moment(found.last)}, head {found.head}")
         return Exit.TAMPERED
-    rollouts = f" of {found.rollouts} rollouts" if what.startswith("journal ") else ""
-    print(f"{what}: {found.events} events{rollouts}, every one follows the one before it")
+    rollouts = f" of {_counted(found.rollouts, 'rollout')}" if what.startswith("journal ") else ""
+    print(f"{what}: {_counted(found.events, 'event')}{rollouts}, every one follows the one before it")
     if found.last is not None:
         print(f"head {found.head}  after {_moment(found.last)}")
     if pinned is None:
@@ -55,8 +55,12 @@ def _say(found: Verified, what: str, pinned: str | None) -> int:
         _complain("CHAIN BROKEN: the pinned head is not in it: events were removed, or all of it was written anew")
         return Exit.TAMPERED
     since = found.events - (0 if found.pinned is None else _count(found.pinned, what))
-    print(f"pinned {pinned}: all up to there is as it was; {since} events since")
+    print(f"pinned {pinned}: all up to there is as it was; {_counted(since, 'event')} since")
     return Exit.OK
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _count(row: Row, what: str) -> int:

@@ -22,6 +22,7 @@ from console.state import pen
 from console.state.approvals import bond
 from console.state.assess import assess
 from console.state.card import card_for, wanted
+from console.state.climb import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.intent import Intent
@@ -213,6 +214,7 @@ class Actions:
                     setting,
                     decision=decision.id,
                     trace=decision.trace,
+                    seen=decision.card.seen(name),
                     strict=True,
                     lapsed=lapsed,
                 )
@@ -233,7 +235,7 @@ class Actions:
         backends = self._backends()
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not powers.advances:
+            if not powers.advances or stands_still(self._record.state.targets[target.name].reading):
                 continue
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
@@ -297,7 +299,7 @@ class Actions:
         lines = []
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not (powers.advances and powers.can_pause):
+            if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
                 continue
             ended = await self._requests.send(
                 backends,
@@ -327,12 +329,22 @@ def _moved_again(state: State, intent: Intent) -> str | None:
 
 def _outdated(state: State, intent: Intent) -> bool:
     """Whether somebody has moved the rollout since the intent's author looked."""
-    return intent.move not in (None, state.move) or intent.stage not in (None, state.reached)
+    if intent.move not in (None, state.move) or intent.stage not in (None, state.reached):
+        return True
+    return any(_stepped_on(state, name, intent.card) for name in wanted(state, Verb.PROMOTE))
+
+
+def _stepped_on(state: State, name: str, card: Card | None) -> bool:
+    """Whether a target whose backend owns its steps stands elsewhere than on the card that was looked at."""
+    reading = state.targets[name].reading
+    if card is None or reading is None or reading.steps is None:
+        return False
+    return card.seen(name) != reading.revision
 
 
 def _sets(card: Card) -> tuple[str, list[tuple[str, str, str | None]], list[str]]:
     """What an approver reads off a card and is bound to: the stage, what its targets read and become, what fails."""
-    targets = [(target.target, target.reads, target.becomes) for target in card.targets]
+    targets = [(target.target, target.seen or target.reads, target.becomes) for target in card.targets]
     return card.stage_to, targets, [metric.metric for metric in card.metrics if metric.verdict == "fail"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +19,9 @@ from adapters.contract import (
     MetricReply,
     MetricsBackend,
     Permit,
+    Rejected,
     Setting,
+    SteppedBackend,
     TargetReading,
     Unreachable,
     Window,
@@ -35,10 +37,13 @@ class Backends:
         ConnectError, UnknownAdapter (adapters.registry): an option or a secret cannot be used. One plain line.
     """
 
-    def __init__(self, plan: Plan, clock: Clock, state_dir: Path) -> None:
+    def __init__(
+        self, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
+    ) -> None:
+        """`changed` is called with the source whose backend was told of a change."""
         self.plan = plan
         self._by_name: Mapping[str, Backend] = {
-            name: _connect(spec, plan, clock, state_dir) for name, spec in plan.backends.items()
+            name: _connect(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
         }
 
     def targets_of(self, source: str) -> list[Target]:
@@ -59,14 +64,32 @@ class Backends:
         async with asyncio.timeout(self.plan.timing.read_deadline_s):
             return await backend.read_metrics([metric.query for metric in metrics], window)
 
-    async def set(self, target: Target, setting: Setting, permit: Permit) -> None:
-        """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError."""
+    async def set(self, target: Target, setting: Setting, seen: str | None, permit: Permit) -> None:
+        """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError.
+
+        `seen`: what a backend that owns its steps guards a forward move by.
+        """
         backend = self._of(target)
         async with asyncio.timeout(self.plan.timing.write_deadline_s):
             if target.kind is Kind.FLAGS:
                 await cast(FlagBackend, backend).set_flag(target.ref, setting, permit)
-            else:
+            elif not self._owns_steps(target):
                 await cast(DeployBackend, backend).set_weight(target.ref, setting.percent or 0, permit)
+            elif setting.version is not None:
+                await cast(SteppedBackend, backend).withdraw(target.ref, setting.version, permit)
+            else:
+                await cast(SteppedBackend, backend).advance(target.ref, setting, seen or "", permit)
+
+    async def order(self, target: Target, order: str, seen: str | None, permit: Permit) -> None:
+        """One of a backend's own verbs, within the write deadline. Raises BackendError, TimeoutError."""
+        backend = self._of(target)
+        if not self._owns_steps(target):
+            raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
+        async with asyncio.timeout(self.plan.timing.write_deadline_s):
+            await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
+
+    def _owns_steps(self, target: Target) -> bool:
+        return self.capabilities(target).owns_steps
 
     async def pause(self, target: Target, permit: Permit) -> None:
         """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
@@ -85,10 +108,17 @@ class Backends:
         except Exception:  # an adapter's bug must not keep a halt, or the screen, from what the others can do
             return Capabilities()
 
-    def calls(self, target: Target, setting: Setting) -> tuple[str, ...]:
-        """What setting a target would send, one line each. Sends nothing."""
+    def calls(self, target: Target, setting: Setting, action: str = "set", seen: str | None = None) -> tuple[str, ...]:
+        """What a request for a target would send, one line each. Sends nothing."""
+        if action in ("pause", "resume"):
+            return (f"{action} {target.name}",)
         try:
-            return cast("DeployBackend | FlagBackend", self._of(target)).calls(target.ref, setting)
+            if not self._owns_steps(target):
+                return cast("DeployBackend | FlagBackend", self._of(target)).calls(target.ref, setting)
+            stepped = cast(SteppedBackend, self._of(target))
+            if action == "set":
+                return stepped.step_calls(target.ref, setting, seen)
+            return stepped.order_calls(target.ref, action, seen)
         except Exception as error:  # an adapter's bug must not keep a rollback from being sent
             return (f"{target.name} -> {setting} ({type(error).__name__}: {clean(error)})",)
 
@@ -102,7 +132,7 @@ class Backends:
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)
 
 
-def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path) -> Backend:
+def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None]) -> Backend:
     adapter = registry.load(spec.adapter)
     context = Context(
         source=spec.name,
@@ -111,5 +141,6 @@ def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path) -> Ba
         read_deadline_s=plan.timing.read_deadline_s,
         write_deadline_s=plan.timing.write_deadline_s,
         state_dir=state_dir,
+        changed=lambda: changed(spec.name),
     )
     return adapter.connect(adapter.options.model_validate(dict(spec.options)), context)

@@ -18,11 +18,13 @@ from typing import Any
 from adapters.contract import Clock
 from adapters.foreign import clean
 from adapters.registry import ConnectError, UnknownAdapter
+from adapters.urgency import urgent
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
 from console.engine.crew import Crew
 from console.engine.identity import actor, groups_of
+from console.engine.nudges import Nudges
 from console.engine.opening import begin, opened, resumed
 from console.engine.planfile import PlanFile
 from console.engine.pollers import Pollers
@@ -78,6 +80,9 @@ class Engine:
         self._changed = True
         self._acted_on_fail: datetime | None = None
         """Since when the stage is stood on in which `on_fail` was already acted upon here."""
+        self._nudges = Nudges(self._hurry)
+        self._ready = False
+        """The pollers are there."""
         self.began = False
         """No run was open: this console began one."""
 
@@ -124,6 +129,7 @@ class Engine:
             connect=self._connect,
         )
         self._plan_file = PlanFile(self.record, self.plan)
+        self._ready = True
 
     def _identified(self) -> Actor:
         """The operator, by the name that the journal's database knows, if it has logins of its own."""
@@ -131,7 +137,11 @@ class Engine:
         return replace(self._actor, login=identity.removeprefix("login:") if identity.startswith("login:") else None)
 
     def _connect(self, plan: Plan) -> Backends:
-        return Backends(plan, self._clock, self._state_dir)
+        return Backends(plan, self._clock, self._state_dir, self._nudges)
+
+    def _hurry(self, source: str) -> None:
+        if self._ready:
+            self._pollers.hurry(source)
 
     def _on_change(self) -> None:
         self._changed = True
@@ -189,7 +199,8 @@ class Engine:
         task = asyncio.create_task(self._actions.act(intent), name=f"act {intent.verb}")
         self._intents.add(task)
         task.add_done_callback(self._intents.discard)
-        await asyncio.wait({task})
+        with urgent():
+            await asyncio.wait({task})
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task

@@ -16,7 +16,9 @@ from console.plan.load import parse
 from console.plan.nouns import Plan, Target
 from console.plan.problems import PlanError
 from console.state.fold import blank, fold
+from console.state.taken import with_stages
 from console.state.values import State
+from console.state.versions import as_exposure
 
 
 def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None, tuple[int, ...]]:
@@ -24,10 +26,10 @@ def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None
 
     Everything at nothing is stage 0. Otherwise stage k fits when every target touched up to k reads as last set there
     and every target first touched later reads as nothing; a manual stage is invisible, so it fits wherever the stage
-    before it does.
+    before it does. A backend that owns its steps stands at the last stage that it has reached and before the next.
     """
     touched = {name for stage in plan.stages for name in stage.sets}
-    if any(name not in readings for name in touched):
+    if not plan.stages or any(name not in readings for name in touched):
         return None, ()
     if all(readings[name].exposure == 0 for name in touched):
         return 0, (0,)
@@ -38,7 +40,12 @@ def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None
 def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, TargetReading]) -> bool:
     expected = {name: setting for stage in plan.stages[:number] for name, setting in stage.sets.items()}
     for name in touched:
-        if name in expected:
+        if readings[name].steps is not None:
+            later = [stage.sets[name] for stage in plan.stages[number:] if name in stage.sets]
+            there = name not in expected or readings[name].satisfies(expected[name])
+            if not there or any(readings[name].satisfies(setting) for setting in later[:1]):
+                return False
+        elif name in expected:
             if not readings[name].satisfies(expected[name]):
                 return False
         elif readings[name].exposure != 0:
@@ -53,7 +60,7 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
 
     async def read(target: Target) -> None:
         try:
-            readings[target.name] = await backends.read_target(target)
+            readings[target.name] = as_exposure(await backends.read_target(target), None)
         except BackendError as error:
             unread[target.name] = str(error)
         except TimeoutError:
@@ -66,7 +73,7 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
 async def opened(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
     """The event that begins a rollout of `plan` now. Reads every target; sends nothing."""
     readings, unread = await snapshot(backends)
-    reached, candidates = infer(plan, readings)
+    reached, candidates = infer(with_stages(plan, readings), readings)
     return RolloutOpened(
         at=clock.now(),
         who=actor,

@@ -21,6 +21,7 @@ from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.plan.nouns import TICK_S, Metric, Target
 from console.state.values import State
+from console.state.versions import as_exposure
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -32,6 +33,8 @@ SLOWEST = 4
 """A failing source is asked at most this many times more rarely."""
 LONGEST_RETRY_S = 60.0
 """What a backend may ask us to wait at most."""
+METRICS_AT_ONCE = 8
+"""Metrics that are recorded and judged without letting anything else run."""
 STANDBY_S = 5.0
 """How often a task that stands by looks whether it is its turn, unless it is woken."""
 _STEADY = 0.95
@@ -125,9 +128,7 @@ class Pollers:
             return poll_s
         names = tuple(name for name in read if name is not None)
         if names or replies is not None:
-            self._record.sample(
-                SourceRead(at=self._clock.now(), source=source, targets=names, replies=self._news(replies or ()))
-            )
+            await self._take(source, names, replies or ())
         if faults:
             reason, retry_after_s = faults[0]
             await self._failed(source, reason)
@@ -138,6 +139,14 @@ class Pollers:
         if self._record.state.sources[source].failed_since is not None:
             await self._record.observed(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
+
+    async def _take(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
+        """Record what a round brought, some metrics at a time: judging hundreds of them at once would stop the loop."""
+        for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
+            some = self._news(replies[first : first + METRICS_AT_ONCE])
+            targets = names if first == 0 else ()
+            self._record.sample(SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some))
+            await asyncio.sleep(0)
 
     async def _failed(self, source: str, reason: str) -> None:
         known = self._record.state.sources.get(source)
@@ -170,6 +179,7 @@ class Pollers:
             return
         self._newest[target.name] = number
         known = self._record.state.targets.get(target.name)
+        reading = as_exposure(reading, known.opening if known is not None else None)
         if known is not None and (known.reading is None or not known.reading.same_as(reading)):
             record = self._record.observed if polling else self._record.now
             await record(TargetObserved(at=self._clock.now(), reading=reading))

@@ -6,9 +6,9 @@ import asyncio
 import math
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading
+from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading, Wait
 from adapters.foreign import clean
 from adapters.points import reached
 from console.engine.backends import Backends
@@ -60,14 +60,17 @@ class Requests:
         decision: str,
         trace: str,
         step: str | None = None,
-        action: Literal["set", "pause", "resume"] = "set",
+        action: str = "set",
+        seen: str | None = None,
         strict: bool = False,
         lapsed: Callable[[], str | None] = lambda: None,
         within_s: float | None = None,
     ) -> Ended:
         """Make one request and see it through; returns how it ended as seen from here.
 
-        `strict`: refuse to send what cannot be journalled first. `lapsed`: why the bytes may not leave any more.
+        `action`: set, pause, resume, or one of the backend's own orders. `seen`: the version token of the reading that
+        it was decided on, for a backend that owns its steps. `strict`: refuse to send what cannot be journalled first.
+        `lapsed`: why the bytes may not leave any more.
         `within_s`: a deadline for the call that is shorter than the plan's.
 
         Raises:
@@ -77,6 +80,7 @@ class Requests:
         within = state.plan.timing.send_within_s
         deadline_s = min(state.plan.timing.write_deadline_s, within_s or math.inf)
         made = RequestMade(
+            v=1 if action in ("set", "pause", "resume") else 2,
             at=self._clock.now(),
             who=self._actor,
             decision=decision,
@@ -87,7 +91,8 @@ class Requests:
             step=step,
             send_by=self._clock.now() + timedelta(seconds=within),
             deadline_s=deadline_s,
-            calls=backends.calls(target, setting) if action == "set" else (f"{action} {target.name}",),
+            calls=backends.calls(target, setting, action, seen),
+            seen=seen,
         )
         latest = self._clock.monotonic() + within
         self._mine.add(made.id)
@@ -96,7 +101,7 @@ class Requests:
         try:
             await (self.record.strict(made) if strict else self.record.now(made))
             outcome = Outcome.UNKNOWN
-            outcome, reason = await self._call(backends, target, setting, action, permit, deadline_s)
+            outcome, reason = await self._call(backends, target, setting, action, seen, permit, deadline_s)
         except Broken:
             self._mine.discard(made.id)
             raise
@@ -120,6 +125,7 @@ class Requests:
         target: Target,
         setting: Setting,
         action: str,
+        seen: str | None,
         permit: Permit,
         deadline_s: float,
     ) -> Ended:
@@ -131,8 +137,10 @@ class Requests:
                     await backends.pause(target, permit)
                 elif action == "resume":
                     await backends.resume(target, permit)
+                elif action == "set":
+                    await backends.set(target, setting, seen, permit)
                 else:
-                    await backends.set(target, setting, permit)
+                    await backends.order(target, action, seen, permit)
             reached("call ended")
         except BackendError as error:
             return Ended(error.outcome, error.reason)
@@ -186,6 +194,9 @@ class Requests:
 
 def _shows(reading: TargetReading, request: RequestState) -> bool:
     """Whether a reading is what a request asked for."""
-    if request.action == "set":
-        return reading.satisfies(request.setting)
-    return (reading.phase is Phase.PAUSED) is (request.action == "pause")
+    if request.action in ("pause", "resume"):
+        paused = reading.waits is Wait.MANUAL if reading.steps is not None else reading.phase is Phase.PAUSED
+        return paused is (request.action == "pause")
+    if request.seen is not None and reading.steps is not None and request.setting.version is None:
+        return reading.revision != request.seen  # it stands elsewhere than where it was to be moved from
+    return reading.satisfies(request.setting)

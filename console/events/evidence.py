@@ -107,6 +107,8 @@ class TargetEvidence:
     """What the decision asks for; None when it leaves this target alone."""
     age_s: float | None
     team: str | None = None
+    seen: str | None = None
+    """The backend's version token of what it reads: the guard of what is decided on this card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,10 @@ class Card:
     skipped: tuple[str, ...] = ()
     """What will not be done, and why, one line each."""
     warnings: tuple[str, ...] = ()
+
+    def seen(self, target: str) -> str | None:
+        """The version token of what a target read on this card."""
+        return next((entry.seen for entry in self.targets if entry.target == target), None)
 
     @property
     def open(self) -> bool:

@@ -40,7 +40,7 @@ class _Shape(BaseModel):
 
 NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP})
 """Verbs that came later: a decision with one of them is of shape 2, which an older version keeps unread."""
-SHAPES = {"decision_taken": 2}
+SHAPES = {"decision_taken": 2, "request_made": 2}
 """Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
 
 
@@ -151,11 +151,14 @@ class RequestMade(_Event):
     backend: str
     target: str
     setting: Setting
-    action: Literal["set", "pause", "resume"] = "set"
+    action: str = "set"
+    """set, pause or resume; with v 2 also one of the backend's own orders."""
     step: str | None = None
     send_by: datetime
     deadline_s: float
     calls: tuple[str, ...] = ()
+    seen: str | None = None
+    """The version token of the reading that it was decided on, where the backend guards by it."""
 
 
 class RequestSettled(_Event):

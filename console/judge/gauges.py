@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 
 from adapters.contract import Gauge, Reading
 from console.judge.mixture import Mixture
@@ -77,6 +76,13 @@ def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
     return Spread()
 
 
+def median(values: Sequence[float]) -> float:
+    """The middle of some values, at least one. (The standard library's would bring decimals and fractions along.)"""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
+
+
 def _difference(canary: float, baseline: float, *, plain: bool) -> float | None:
     if plain:
         return canary - baseline
@@ -98,7 +104,7 @@ def _log_t4(z: float) -> float:
 class GaugeTrack(Value):
     """What the blocks of one gauge have said so far. Immutable."""
 
-    __slots__ = ("above", "better", "block", "medians", "spread", "stage_ticks", "sums", "terms", "worse")
+    __slots__ = ("above", "better", "block", "medians", "spread", "sums", "terms", "worse")
 
     def __init__(
         self,

@@ -65,9 +65,14 @@ class Excess(Value):
             sums.append((a * keep + kc, b * keep + nc, c * keep + kb, d * keep + nb))
         return Excess(tuple(sums))
 
-    def estimate(self, now: Mixture) -> float | None:
-        """How much larger the canary's share of bad events is, -1..1; None before both arms said anything."""
+    def rates(self, now: Mixture) -> tuple[float, float] | None:
+        """Both arms' shares of bad events since then, 0..1; None before both said anything."""
         kc = nc = kb = nb = 0.0
         for part, (a, b, c, d) in zip(now.parts, self.sums, strict=True):
             kc, nc, kb, nb = kc + part * a, nc + part * b, kb + part * c, nb + part * d
-        return kc / nc - kb / nb if nc > 0.0 and nb > 0.0 else None
+        return (kc / nc, kb / nb) if nc > 0.0 and nb > 0.0 else None
+
+    def estimate(self, now: Mixture) -> float | None:
+        """How much larger the canary's share of bad events is, -1..1; None before both arms said anything."""
+        rates = self.rates(now)
+        return None if rates is None else rates[0] - rates[1]

@@ -14,22 +14,25 @@ from console.judge.wording import clock, odds, per_second, share, span, times, w
 from console.plan.nouns import Metric
 
 
-def onset_of(track: Track) -> float | None:
-    """The likeliest beginning of a regression, unix seconds; None while nothing speaks for one."""
+def telling(track: Track) -> CountsTrack | LatencyTrack | GaugeTrack:
+    """What a track's numbers come from: of a histogram's engines the one whose edge says most."""
     shaped = track.shaped
     if isinstance(shaped, LatencyTrack):
-        telling = shaped.telling
-        shaped = telling[1] if telling is not None else shaped
+        most = shaped.telling
+        return shaped if most is None else most[1]
+    return shaped
+
+
+def onset_of(track: Track) -> float | None:
+    """The likeliest beginning of a regression, unix seconds; None while nothing speaks for one."""
+    shaped = telling(track)
     best = shaped.split.onset.best() if isinstance(shaped, CountsTrack) else None
     return None if best is None else best[1]
 
 
 def flow_of(track: Track, tick_s: float) -> Flow | None:
     """What has flowed in this stage so far, for forecasts; None for a gauge, alone, or before anything flowed."""
-    shaped = track.shaped
-    if isinstance(shaped, LatencyTrack):
-        telling = shaped.telling
-        shaped = telling[1] if telling is not None else shaped
+    shaped = telling(track)
     if not isinstance(shaped, CountsTrack) or not track.ticks or track.alone:
         return None
     split = shaped.split
@@ -75,8 +78,8 @@ class Reason:
         """The stage's time is over."""
         self._flow = flow_of(track, tick_s)
 
-    def line(self) -> str:
-        """What stands beside the verdict."""
+    def told(self) -> tuple[str, str]:
+        """(what stands beside the verdict, the same without what has a column of its own)."""
         match self._word:
             case Word.FAIL:
                 return self._fail()
@@ -88,6 +91,25 @@ class Reason:
                 return self._pass()
             case Word.WATCHING:
                 return self._watching()
+
+    @property
+    def lately(self) -> float | None:
+        """The ratio since the regression's likeliest beginning, in the direction that is worse; None without one."""
+        shaped = telling(self._track)
+        if not isinstance(shaped, CountsTrack) or self._begun is None:
+            return None
+        rates = shaped.split.excess.rates(shaped.split.worse)
+        if rates is None or rates[0] <= 0.0:
+            return None
+        return rates[0] / rates[1] if rates[1] > 0.0 else math.inf
+
+    @property
+    def excluded(self) -> str:
+        """What a pass has excluded: "<2x", "<0.05 %"."""
+        standing = self._track.standing
+        if standing.passes_by == "negligible":
+            return f"<{share(self._metric.negligible)}"
+        return f"<{self._limit}" if standing.passes_by == "limit" else f"<{self._metric.pass_below:g}x"
 
     @property
     def _seen(self) -> str:
@@ -104,11 +126,26 @@ class Reason:
     def _has_interval(self) -> bool:
         return not isinstance(self._track.shaped, GaugeTrack)
 
-    def _fail(self) -> str:
+    def _fail(self) -> tuple[str, str]:
         latch = self._track.latch
         if latch.by == "limit":
-            return f"{self._level} above the limit of {self._limit}, {odds(latch.peak)}, since {self._when}"
-        return f"{self._seen}, {odds(latch.peak)}, since {self._when}"
+            since = clock(latch.failed_at or 0.0)
+            above = f"above the limit of {self._limit}"
+            return f"{self._level} {above}, {odds(latch.peak)}, since {since}", f"above {self._limit} since {since}"
+        since = clock(self._begun if self._begun is not None else latch.failed_at or 0.0)
+        lately = "" if self.lately is None else f"{times(self._shown_lately)} "
+        return f"{self._seen}, {odds(latch.peak)}, since {since}", f"{lately}since {since}"
+
+    @property
+    def _begun(self) -> float | None:
+        return onset_of(self._track)
+
+    @property
+    def _shown_lately(self) -> float | None:
+        lately = self.lately
+        if lately is None or not self._metric.falling:
+            return lately
+        return 1.0 / lately
 
     @property
     def _level(self) -> str:
@@ -122,77 +159,84 @@ class Reason:
         limit = self._metric.limit or 0.0
         return f"{limit:g}" if isinstance(self._track.shaped, GaugeTrack) else share(limit)
 
-    @property
-    def _when(self) -> str:
-        begun = onset_of(self._track) if self._track.latch.by == "worse" else None
-        return clock(begun if begun is not None else self._track.latch.failed_at or 0.0)
-
-    def _warn(self) -> str:
+    def _warn(self) -> tuple[str, str]:
         standing = self._track.standing
         if not standing.can_fail and standing.worse >= standing.limit:
-            return f"{self._seen}: {odds(standing.worse)} that it is 1.5x what the baseline was before"
+            then = "1.5x what the baseline was before"
+            return f"{self._seen}: {odds(standing.worse)} that it is {then}", f"above {then}"
         if standing.limit > standing.worse:
-            return f"{self._level} maybe above the limit of {self._limit}, {odds(standing.limit)}"
+            above = f"maybe above the limit of {self._limit}"
+            return f"{self._level} {above}, {odds(standing.limit)}", f"maybe above {self._limit}"
         told = f"{self._seen}, {odds(standing.worse)} that it is worse"
         if standing.worse >= 100.0 and not clearly(standing, self._track.terms):
-            return f"{told}, by less than {share(self._metric.min_excess)}"
-        ratio = standing.ratio
+            less = f"by less than {share(self._metric.min_excess)}"
+            return f"{told}, {less}", less
+        ratio = self.lately or standing.ratio
         if self._flow is not None and ratio is not None and not math.isinf(ratio):
             left_s = seconds_to_find(
                 self._flow, ratio, tolerance=self._metric.tolerance, min_excess=self._metric.min_excess
             )
             if not math.isinf(left_s):
-                return f"{told}; verdict in {wait(left_s)} if it holds"
-        return told
+                return f"{told}; verdict in {wait(left_s)} if it holds", f"verdict in {wait(left_s)}"
+        return told, ""
 
-    def _warming(self) -> str:
+    def _warming(self) -> tuple[str, str]:
         track = self._track
         if track.ticks < WARM_TICKS:
             told = f"{track.ticks} of {WARM_TICKS} ticks"
         else:
             told = f"{track.standing.expected or 0.0:.1f} of ~{WARM_EVENTS:.0f} events needed"
         if self._flow is None:
-            return told
-        return f"{told}; {self._in_sight(self._flow)} at {per_second(self._flow.canary)}"
+            return told, told
+        line, brief = self._in_sight(self._flow)
+        return f"{told}; {line} at {per_second(self._flow.canary)}", brief
 
-    def _in_sight(self, flow: Flow) -> str:
+    def _in_sight(self, flow: Flow) -> tuple[str, str]:
         asked = self._metric.pass_below
         seconds = seconds_to_find(flow, asked, tolerance=self._metric.tolerance, min_excess=self._metric.min_excess)
         if math.isinf(seconds) and flow.bad <= 0.0:
-            return "no errors to compare yet"
+            told = "no errors to compare yet"
+            return told, told
         if math.isinf(seconds) and flow.bad * (asked - 1) < self._metric.min_excess:
-            return f"a {asked:g}x would be less than {share(self._metric.min_excess)} more"
-        return f"a {asked:g}x would show in {wait(seconds)}"
+            least = share(self._metric.min_excess)
+            return f"a {asked:g}x would be less than {least} more", f"{asked:g}x is under {least}"
+        return f"a {asked:g}x would show in {wait(seconds)}", f"{asked:g}x shows in {wait(seconds)}"
 
-    def _pass(self) -> str:
+    def _pass(self) -> tuple[str, str]:
         standing = self._track.standing
         if standing.passes_by == "negligible":
-            return f"{self._seen}: {odds(standing.ready)} that it is below {share(self._metric.negligible)}"
+            return f"{self._seen}: {odds(standing.ready)} that it is below {share(self._metric.negligible)}", ""
         if standing.passes_by == "limit":
-            return f"{self._seen}: below the limit of {self._limit}; no baseline to compare with"
-        return f"{self._seen}, {odds(standing.ready)} that it is below {self._metric.pass_below:g}x"
+            return f"{self._seen}: below the limit of {self._limit}; no baseline to compare with", "no baseline"
+        return f"{self._seen}, {odds(standing.ready)} that it is below {self._metric.pass_below:g}x", ""
 
-    def _watching(self) -> str:
+    def _watching(self) -> tuple[str, str]:
         track = self._track
+        asked = f"{self._metric.pass_below:g}x"
         if track.word() is Word.PASS:
-            return f"{self._seen}: {self._canary.n:,.0f} of {self._min_requests:,} requests"
+            wanted = f"{self._canary.n:,.0f} of {self._min_requests:,} requests"
+            return f"{self._seen}: {wanted}", wanted
         if not track.standing.fits:
-            return f"{self._level} above the limit of {self._limit}, as seen"
+            return f"{self._level} above the limit of {self._limit}, as seen", f"above {self._limit}"
         if track.alone:
-            return f"{self._seen}: no baseline to compare with"
+            return f"{self._seen}: no baseline to compare with", "no baseline"
         if track.ticks < PASS_TICKS and track.standing.ready >= 20.0:
-            return f"{self._seen}: {track.ticks} of {PASS_TICKS} ticks"
+            ticks = f"{track.ticks} of {PASS_TICKS} ticks"
+            return f"{self._seen}: {ticks}", ticks
         if self._flow is None:
-            return f"{self._seen}: cannot exclude {self._metric.pass_below:g}x yet"
+            return f"{self._seen}: cannot exclude {asked} yet", f"{asked} not excluded"
         if self._over:
-            return f"{self._seen}: cannot exclude {self._metric.pass_below:g}x; {self._more(self._flow)}"
-        return f"{self._seen}, {self._in_sight(self._flow)}"
+            line, brief = self._more(self._flow)
+            return f"{self._seen}: cannot exclude {asked}; {line}", brief
+        line, brief = self._in_sight(self._flow)
+        return f"{self._seen}, {line}", brief
 
-    def _more(self, flow: Flow) -> str:
+    def _more(self, flow: Flow) -> tuple[str, str]:
         """What it would take: time, or traffic."""
         metric = self._metric
         seconds = seconds_to_pass(flow, worse_by=metric.pass_below, negligible=self._track.terms.negligible)
-        told = f"needs {wait(seconds)} more" if not math.isinf(seconds) else "time alone will not tell"
+        brief = f"needs {wait(seconds)} more" if not math.isinf(seconds) else "time will not tell"
+        told = brief if not math.isinf(seconds) else "time alone will not tell"
         weight = weight_to_find(flow, metric.pass_below, 600.0, tolerance=metric.tolerance)
         now = flow.canary / flow.total
-        return f"{told}, or {weight * 100:.2g} %" if weight is not None and weight > 1.5 * now else told
+        return (f"{told}, or {weight * 100:.2g} %" if weight is not None and weight > 1.5 * now else told), brief

@@ -11,10 +11,11 @@ from typing import Generic, TypeVar
 
 from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
+from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
 from console.judge.reason import Reason, onset_of
 from console.judge.track import Track, Word
-from console.judge.verdict import ArmTotals, Verdict, VerdictState
+from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
 
 _T = TypeVar("_T")
@@ -37,20 +38,25 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     said = replace(said, age_s=max(known) if known else None)
     silence = _silence(here, ages, watched)
     if said.state is VerdictState.FAIL:
-        return replace(said, reason=f"{said.reason}, now silent") if silence is not None and here.exposed else said
+        if silence is None or not here.exposed:
+            return said
+        return replace(said, reason=f"{said.reason}, now silent", detail=SILENT)
     if silence is not None:
-        return replace(said, state=silence[0], reason=silence[1], detail="")
+        return _instead(said, silence[0], silence[1])
     if not here.exposed:
         if not said.canary.n:
             said = replace(said, baseline=here.level)
-        return replace(
-            said, state=VerdictState.NO_DATA, reason="the canary has no traffic", detail="", idle=True
-        )  # fmt: skip
+        return replace(_instead(said, VerdictState.NO_DATA, "the canary has no traffic"), idle=True)
     if here.problem is not None:
-        return replace(said, state=VerdictState.UNSURE, reason=f"query failed: {here.problem}", detail="")
+        return _instead(said, VerdictState.UNSURE, f"query failed: {here.problem}")
     if here.partial is not None and said.state is VerdictState.PASS:
-        return replace(said, state=VerdictState.UNSURE, reason=f"partial data: {here.partial}", detail="")
+        return _instead(said, VerdictState.UNSURE, f"partial data: {here.partial}")
     return said
+
+
+def _instead(said: Verdict, state: VerdictState, reason: str) -> Verdict:
+    """`said` with another state, for another reason than the evidence."""
+    return replace(said, state=state, reason=reason, brief="", detail="")
 
 
 def _age(at: datetime | None, now: datetime) -> float | None:
@@ -108,29 +114,42 @@ def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_reque
     if word is Word.PASS and canary.n < min_requests:
         word = Word.WATCHING
     state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
-    detail = "" if state is not VerdictState.UNSURE else str(word)
-    if word is Word.WATCHING and over:
-        detail = "INCONCLUSIVE"
     best = onset_of(track)
     shown = _shown(metric, standing.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
-    line = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over).line()
+    reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
+    line, brief = reason.told()
+    bounded = shown is not None and not isinstance(track.shaped, GaugeTrack)
     return Verdict(
         metric=metric.name,
         state=state,
         reason=line,
+        brief=brief,
         canary=canary,
         baseline=baseline,
         ratio=shown,
-        low=low if shown is not None else None,
-        high=high if shown is not None else None,
-        detail=detail,
+        low=low if bounded else None,
+        high=high if bounded else None,
+        detail=_detail(word, reason, over=over),
         evidence=max(standing.worse, track.latch.peak) if standing.can_fail or track.latch.peak else None,
         ready=standing.ready,
         trivial=standing.trivial if standing.can_fail else None,
         since=None if best is None else datetime.fromtimestamp(best, UTC),
+        lately=_shown(metric, reason.lately),
     )
+
+
+def _detail(word: Word, reason: Reason, *, over: bool) -> str:
+    match word:
+        case Word.FAIL:
+            return ""
+        case Word.PASS:
+            return reason.excluded
+        case Word.WATCHING if over:
+            return "INCONCLUSIVE"
+        case _:
+            return str(word)
 
 
 def _shown(metric: Metric, ratio: float | None) -> float | None:

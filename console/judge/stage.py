@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from console.judge.latch import CONVICT
 from console.judge.track import Track, Word
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
+from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 
 _FDR = 0.1
@@ -46,8 +47,12 @@ def stage_verdict(
     if mismatch is not None:
         return say(StageWord.HOLD, f"TRAFFIC MISMATCH: the canary gets {mismatch * 100:.2g} % of the requests")
     for metric in critical:
-        if verdicts[metric.name].detail == Word.WARN:
-            return say(StageWord.WARN, f"{metric.name}: {verdicts[metric.name].reason}", metric.name)
+        said = verdicts[metric.name]
+        if said.state is VerdictState.FAIL:  # it convicts on its own; averaged with the others it does not yet
+            many = f"{odds(mean)} of {CONVICT:.0f}:1 over {len(critical)} metrics"
+            return say(StageWord.WARN, f"{metric.name}: {said.reason}; {many}", metric.name)
+        if said.detail == Word.WARN:
+            return say(StageWord.WARN, f"{metric.name}: {said.reason}", metric.name)
     open_ = [metric.name for metric in critical if verdicts[metric.name].state is not VerdictState.PASS]
     if critical and not open_:
         return say(StageWord.PASS, "every critical metric passes")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+SILENT = "silent"
+"""The detail of a FAIL whose data has stopped."""
+
 
 class VerdictState(StrEnum):
     """The five states. Don't know is a first-class answer, and only `pass` is a pass."""
@@ -43,8 +46,11 @@ class Verdict:
     low: float | None = None
     high: float | None = None
     """95 % interval of the ratio, valid however often it is looked at; high may be infinite."""
+    brief: str = ""
+    """What of the reason is not said by state, ratio and odds, in few words: since when, how long to go."""
     detail: str = ""
-    """For `unsure`, which kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE."""
+    """For `unsure`, which kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE; for a pass what it excludes ("<2x"); for a
+    FAIL whose data has stopped `SILENT`."""
     evidence: float | None = None
     """So many to one against "no worse than the baseline"; None before anything was judged."""
     ready: float | None = None
@@ -53,6 +59,8 @@ class Verdict:
     """So many to one against "no worse than the tolerance"."""
     since: datetime | None = None
     """The likeliest beginning of a regression; a point estimate, None while nothing speaks for one."""
+    lately: float | None = None
+    """canary / baseline since then; `ratio` is of the whole stage."""
     idle: bool = False
     """Nothing is exposed, so that no verdict is expected: no_data without alarm."""
     age_s: float | None = None

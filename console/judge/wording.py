@@ -6,23 +6,37 @@ import math
 from datetime import UTC, datetime
 
 
+def factor(ratio: float) -> str:
+    """A ratio's number with two digits: `0.71`, `3.1`, `14`, `1.2k`, `∞`."""
+    if math.isnan(ratio):
+        return "?"
+    if math.isinf(ratio):
+        return "∞"
+    if ratio >= 1e6:
+        return ">1M"
+    if ratio >= 9.95:
+        return f"{ratio:.0f}" if ratio < 999.5 else f"{ratio / 1000:.{int(ratio < 9950)}f}k"
+    return f"{ratio:.1f}" if ratio >= 0.995 else f"{ratio:.2f}" if ratio > 0.0 else "0"
+
+
 def times(ratio: float | None) -> str:
     """A ratio: `3.1x`."""
     if ratio is None:
         return "?"
-    return "only the canary" if math.isinf(ratio) else f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
+    return "only the canary" if math.isinf(ratio) else f"{factor(ratio)}x"
 
 
 def span(low: float, high: float) -> str:
     """An interval: `2.2-4.5`."""
-    ends = [f"{end:.0f}" if end >= 10 else f"{end:.2g}" for end in (low, high) if not math.isinf(end)]
-    return "-".join([*ends, "inf"][:2])
+    return f"{factor(low)}-{factor(high)}"
 
 
 def odds(evidence: float) -> str:
-    """Evidence: `340:1`; beyond a million the number says nothing more."""
+    """Evidence: `340:1`, `52k:1`; beyond a million the number says nothing more."""
     if evidence >= 1e6:
         return ">1e6:1"
+    if evidence >= 1e4:
+        return f"{evidence / 1000:.0f}k:1"
     return f"{evidence:.0f}:1" if evidence >= 10 else f"{evidence:.1f}:1"
 
 

@@ -40,10 +40,10 @@ class Parts:
     """By target name: DEPLOY or FLAGS."""
 
 
-def check(root: Node, findings: Findings) -> Parts:
-    """Note everything in the plan that does not fit together."""
+def check(root: Node, findings: Findings, *, queried: bool = True) -> Parts:
+    """Note everything in the plan that does not fit together; without `queried`, metrics may lack queries and arms."""
     adapters = check_backends(root, findings)
-    checker = _Checker(root, findings, adapters)
+    checker = _Checker(root, findings, adapters, queried)
     kinds = checker.targets()
     checker.metrics()
     checker.stages(kinds)
@@ -58,6 +58,7 @@ class _Checker:
     root: Node
     findings: Findings
     adapters: dict[str, Adapter]
+    queried: bool
 
     def targets(self) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
@@ -103,7 +104,8 @@ class _Checker:
             shape = self._shape(entry)
             self._falling(entry, path, shape)
             if shape is not None:
-                self._queries(entry, path, shape, needed=adapter is not None and adapter.name != EMBEDDED)
+                needed = self.queried and adapter is not None and adapter.name != EMBEDDED
+                self._queries(entry, path, shape, needed=needed)
                 self._shares(entry, path, shape)
             self._pair(entry.entries.get("arms"), (*path, "arms"))
 
@@ -169,6 +171,17 @@ class _Checker:
         self._unique(entries, "name", "stage")
         for path, entry in entries:
             self._acts(entry, path, kinds)
+        taken = self.root.at(("stages", "from"))
+        if taken is not None and self._known(taken, ("stages", "from"), "target", self._names("targets")):
+            self._owns_steps(taken, ("stages", "from"), taken.text or "")
+
+    def _owns_steps(self, node: Node, path: Path, target: str) -> None:
+        """Note a step of a target whose backend has none."""
+        backend = self.root.at(("targets", target, "backend"))
+        adapter = self.adapters.get(backend.text or "") if backend is not None else None
+        if adapter is not None and not adapter.owns_steps:
+            message = f"{target} ({adapter.name}) has no steps of its own"
+            self.findings.add(node.line, path, message, found=node.shown, hint="write a percentage")
 
     def rollback(self, kinds: dict[str, Kind]) -> None:
         entries = self._list("rollback")
@@ -220,6 +233,8 @@ class _Checker:
 
     def _exposure(self, node: Node, place: Path, kind: Kind | None) -> None:
         word = (node.text or "").strip().lower()
+        if word.startswith("step ") or word == "all steps":
+            self._owns_steps(node, place, str(place[-1]))
         if kind is Kind.DEPLOY and word in ("on", "off"):
             number = 100 if word == "on" else 0
             message = "a deploy target is a percentage; only a flag can be on or off"

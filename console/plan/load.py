@@ -29,6 +29,7 @@ from console.plan.nouns import (
     Role,
     Rung,
     Stage,
+    StagesFrom,
     Step,
     Target,
     Team,
@@ -38,12 +39,14 @@ from console.plan.nouns import (
     Window,
 )
 from console.plan.problems import Findings, PlanError, Problem, suggestion
-from console.plan.quantities import Amount, Exposure, level, share
+from console.plan.quantities import Amount, AtStep, Exposure, level, share
 from console.plan.shape import (
     AuthorityEntry,
     MetricEntry,
     PlanFile,
     StageAuthorityEntry,
+    StageEntry,
+    StagesFromEntry,
     TargetEntry,
     TimingEntry,
     WindowEntry,
@@ -57,8 +60,11 @@ FORMAT = 1
 """The plan format this console reads, the value of the key `warroom`."""
 
 
-def load(path: Path) -> Plan:
+def load(path: Path, *, queried: bool = True) -> Plan:
     """Read the plan file at `path`.
+
+    Args:
+        queried: the metrics will be asked for, so their queries and arms must be there; False where samples are given.
 
     Raises:
         PlanError: with every problem there is, in the order of the file.
@@ -71,12 +77,12 @@ def load(path: Path) -> Plan:
         line = data.count(b"\n", 0, error.start) + 1
         findings.add(line, (), f"is not UTF-8 text (byte {error.start})", hint="save the file as UTF-8")
         raise PlanError(findings.problems) from None
-    return _plan(text, data, findings)
+    return _plan(text, data, findings, queried=queried)
 
 
-def parse(text: str, file: str) -> Plan:
+def parse(text: str, file: str, *, queried: bool = True) -> Plan:
     """Read a plan from its text; `file` is what the problems call it. Raises PlanError as `load` does."""
-    return _plan(text, text.encode("utf-8", "surrogatepass"), Findings(file))
+    return _plan(text, text.encode("utf-8", "surrogatepass"), Findings(file), queried=queried)
 
 
 def _bytes(path: Path, findings: Findings) -> bytes:
@@ -103,12 +109,12 @@ def _neighbour(path: Path) -> str | None:
     return suggestion(path.name, near)
 
 
-def _plan(text: str, data: bytes, findings: Findings) -> Plan:
+def _plan(text: str, data: bytes, findings: Findings, *, queried: bool) -> Plan:
     root = read(text, findings)
     _check_format(root, findings)
     file = _validated(root, findings)
     _check_empty(root, (), text.splitlines(), findings)
-    parts = check(root, findings)
+    parts = check(root, findings, queried=queried)
     findings.raise_if_any()
     if file is None:
         raise AssertionError("a plan that did not validate left no problem")
@@ -180,8 +186,9 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
                 stage.approvals,
                 _authority(stage.authority),
             )
-            for stage in file.stages
+            for stage in (file.stages if isinstance(file.stages, list) else ())
         ),
+        stages_from=_taken(file.stages),
         rollback=None
         if file.rollback is None
         else tuple(
@@ -207,6 +214,12 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
         on_fail=OnFail(file.on_fail),
         text=text,
     )
+
+
+def _taken(given: list[StageEntry] | StagesFromEntry) -> StagesFrom | None:
+    if isinstance(given, list):
+        return None
+    return StagesFrom(given.target, given.bake, given.min_requests, given.approvals, given.team)
 
 
 def _timing(entry: TimingEntry) -> Timing:
@@ -268,5 +281,7 @@ def _settings(given: dict[str, Exposure] | None, kinds: dict[str, Kind]) -> dict
 def _setting(exposure: Exposure, kind: Kind) -> Setting:
     if exposure == "off":
         return Setting(percent=None, on=False)
+    if isinstance(exposure, AtStep):
+        return Setting(None, step=exposure.step)
     percent = 100 if exposure == "on" else int(exposure)
     return Setting(percent, on=True if kind is Kind.FLAGS else None)

@@ -187,6 +187,17 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class StagesFrom:
+    """`stages: {from: TARGET}`: a stage for every pause among that target's own steps, and one for all of them done."""
+
+    target: str
+    bake_s: float = 0.0
+    min_requests: int = 0
+    approvals: int = 0
+    team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One entry of `rollback`, or one derived from the stages."""
 
@@ -229,6 +240,7 @@ class Plan:
     targets: Mapping[str, Target]
     metrics: Mapping[str, Metric]
     stages: tuple[Stage, ...]
+    """Empty until its target was read, where they are taken from one (`stages_from`)."""
     rollback: tuple[Step, ...] | None
     """None: the checklist is derived from the opening snapshot (design: one step per target)."""
     timing: Timing
@@ -244,6 +256,7 @@ class Plan:
     freeze: tuple[Window, ...] = ()
     """No forward moves within any of these."""
     escalation: tuple[Rung, ...] = ()
+    stages_from: StagesFrom | None = None
     text: str = field(default="", repr=False, compare=False)
     """The file's text, kept with the opening so that a later edit can be shown as a difference."""
     one_by_one: bool = False

@@ -6,7 +6,16 @@ import math
 import re
 from typing import Literal, NamedTuple
 
-Exposure = int | Literal["on", "off"]
+from adapters.contract import LAST_STEP
+
+
+class AtStep(NamedTuple):
+    """A step of a backend that owns its steps, 0-based; LAST_STEP: all of them done."""
+
+    step: int
+
+
+Exposure = int | Literal["on", "off"] | AtStep
 
 _UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(
@@ -14,6 +23,7 @@ _DURATION = re.compile(
 )
 _CLOCK = re.compile(r"([0-9]{1,3}):([0-9]{2})(?::([0-9]{2}))?")
 _WORDY = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|milli|d|h|m|s)[a-z]*\.?", re.IGNORECASE)
+_STEP = re.compile(r"all steps|step ([0-9]{1,3})")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _LONGEST = 40
 """No quantity needs more characters; longer text is not parsed at all."""
@@ -145,7 +155,7 @@ def rate(value: object) -> float:
 
 
 def exposure(value: object) -> Exposure:
-    """What a stage sets a target to: a whole percentage 0..100, or a flag's `on` and `off`.
+    """What a stage sets a target to: a whole percentage 0..100, a flag's `on` and `off`, or `step 3` and `all steps`.
 
     Raises:
         QuantityError: anything else.
@@ -155,6 +165,8 @@ def exposure(value: object) -> Exposure:
     text = _text(value)
     if text.lower() in ("on", "off"):
         return "on" if text.lower() == "on" else "off"
+    if (step := _STEP.fullmatch(text.lower())) is not None:
+        return AtStep(LAST_STEP if step[1] is None else int(step[1]))
     number = _number(text[:-1].rstrip() if text.endswith("%") else value)
     if number is None:
         raise QuantityError("must be a whole percentage from 0 to 100, on or off", "write 25, 25%, on or off")

@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+)
 
 from console.plan.calendar import Edge, days, edge, zone
 from console.plan.quantities import Amount, Exposure, QuantityError, amount, duration, exposure, rate, ratio
@@ -211,6 +220,23 @@ class StageEntry(Entry):
     authority: StageAuthorityEntry | None = None
 
 
+class StagesFromEntry(Entry):
+    """`stages` as a mapping: taken from a target whose backend owns its steps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    target: str = Field(alias="from")
+    bake: Duration = 0.0
+    min_requests: Annotated[int, Field(ge=0, le=10**12)] = 0
+    team: str | None = None
+    approvals: Annotated[int, Field(ge=0, le=9)] = 0
+
+
+def _listed_or_taken(given: object) -> str:
+    taken = isinstance(given, StagesFromEntry) or (isinstance(given, dict) and "from" in given)
+    return "taken" if taken else "listed"
+
+
 class StepEntry(Entry):
     id: Name
     set: Annotated[dict[str, ExposureGiven], Field(min_length=1)] | None = None
@@ -234,7 +260,10 @@ class PlanFile(Entry):
     backends: Annotated[dict[Name, BackendEntry], Field(min_length=1)]
     targets: Annotated[dict[Name, TargetEntry], Field(min_length=1)]
     metrics: dict[Name, MetricEntry] = {}
-    stages: Annotated[list[StageEntry], Field(min_length=1)]
+    stages: Annotated[
+        Annotated[list[StageEntry], Field(min_length=1), Tag("listed")] | Annotated[StagesFromEntry, Tag("taken")],
+        Discriminator(_listed_or_taken),
+    ]
     rollback: list[StepEntry] | None = None
     rollback_order: Literal["needs", "listed"] | None = None
     authority: AuthorityEntry | None = None

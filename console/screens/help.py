@@ -8,7 +8,7 @@ from console.screens.page import Page
 from console.state.values import State
 from widgets.keys import KEYS, impossible
 from widgets.line import Line, Look, Piece, left, length
-from widgets.marks import DRIFTED, ONE_WAY, STAGES, STEPS, UNDONE, VERDICTS, Mark
+from widgets.marks import DETAILS, DRIFTED, ONE_WAY, ONSET, STAGE_WORDS, STAGES, STEPS, UNDONE, VERDICTS, Mark
 from widgets.sheet import rows_of
 
 _CAP = 7
@@ -28,9 +28,11 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
             reasons = rows_of(f"not now: {why}", room)
             lines += [(Piece(" " * (_CAP + _LABEL)), Piece(row, Look.WARN)) for row in reasons]
     lines.append((Piece("MARKS", Look.TITLE),))
-    lines += _marks("verdicts", VERDICTS.values(), width)
+    lines += _marks("verdicts", (*VERDICTS.values(), *DETAILS.values()), width)
+    lines += _marks("of a stage", STAGE_WORDS.values(), width)
     lines += _marks("stages", (*STAGES.values(), UNDONE, ONE_WAY, DRIFTED), width)
     lines += _marks("steps", STEPS.values(), width)
+    lines += _marks("time axis", (Mark(ONSET, "likeliest beginning of a regression", Look.STRONG),), width)
     dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 
+from adapters.contract import TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.authority import permitted
@@ -29,7 +30,7 @@ def bond(state: State) -> str | None:
         "stage": coming.stage.name,
         "manual": coming.stage.manual,
         "targets": {
-            name: [str(state.targets[name].reading), str(setting)] for name, setting in coming.stage.sets.items()
+            name: [_reads(state.targets[name].reading), str(setting)] for name, setting in coming.stage.sets.items()
         },
         "failing": sorted(
             name
@@ -40,6 +41,11 @@ def bond(state: State) -> str | None:
         ),
     }
     return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
+
+
+def _reads(reading: TargetReading | None) -> str:
+    """What a target reads, as far as an approval depends on it: where it stands, not how many of its pods are ready."""
+    return str(reading) if reading is None or reading.steps is None else str(reading.revision)
 
 
 def standing(state: State) -> list[Approval]:

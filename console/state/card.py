@@ -82,7 +82,8 @@ def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
         if entry.reading is not None and entry.reading.problem:
             reads = f"{reads} ({entry.reading.problem})"
         setting = becomes.get(name)
-        found.append(TargetEvidence(name, reads, str(setting) if setting else None, age, entry.target.team))
+        seen = entry.reading.revision if entry.reading is not None else None
+        found.append(TargetEvidence(name, reads, str(setting) if setting else None, age, entry.target.team, seen))
     return found
 
 
@@ -104,6 +105,23 @@ def _metric(entry: MetricState) -> MetricEvidence:
         evidence=verdict.evidence,
         detail=verdict.detail,
     )
+
+
+def _notes(state: State, verb: Verb) -> list[str]:
+    """What the backends say that somebody has to know before this verb."""
+    if verb not in (Verb.PROMOTE, Verb.ROLLBACK):
+        return []
+    touched = wanted(state, verb)
+    lacking = "promote" if verb is Verb.PROMOTE else "abort"
+    found = []
+    for name in touched:
+        reading = state.targets[name].reading
+        if reading is None or reading.steps is None:
+            continue
+        found += [f"{name}: {note}" for note in reading.notes]
+        if verb is Verb.ROLLBACK and reading.cannot.get(lacking, "").startswith("you lack"):
+            found.append(f"{name}: {reading.cannot[lacking]}")
+    return found
 
 
 def _finite(value: float | None) -> float | None:
@@ -161,6 +179,7 @@ def _warnings(state: State, verb: Verb) -> list[str]:
             for entry in state.checklist
             if entry.step.manual is not None and not entry.over
         )
+    found.extend(_notes(state, verb))
     for request in (*state.in_flight, *state.in_doubt):
         found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
     if state.journal.broken is not None:

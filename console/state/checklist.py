@@ -9,12 +9,22 @@ from datetime import datetime
 from adapters.contract import Kind, Outcome, Setting, TargetReading
 from console.plan.nouns import Plan, Step
 from console.state.values import State, StepMark, StepState, TargetState
+from console.state.versions import old_version
 
 
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
     """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
-    steps = plan.rollback if plan.rollback is not None else _derived(plan, targets)
+    steps = (
+        _derived(plan, targets) if plan.rollback is None else tuple(_to_old(step, targets) for step in plan.rollback)
+    )
     return tuple(StepState(step) for step in steps)
+
+
+def _to_old(step: Step, targets: Mapping[str, TargetState]) -> Step:
+    """The step with the version to go back to, for targets whose backend owns the steps: it takes no percentage."""
+    back = {name: version for name in step.sets if (version := old_version(targets[name].opening)) is not None}
+    sets = {name: Setting(0, version=back[name]) if name in back else setting for name, setting in step.sets.items()}
+    return replace(step, sets=sets) if back else step
 
 
 def _derived(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[Step, ...]:
@@ -37,6 +47,8 @@ def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
         return None
     if opening.on is False:
         return Setting(None, on=False)
+    if (version := old_version(opening)) is not None:
+        return Setting(0, version=version)
     if opening.percent is None or opening.problem is not None:
         return None
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)

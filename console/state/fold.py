@@ -36,7 +36,8 @@ from console.state.judging import standing_from
 from console.state.moves import decision_taken, request_made, request_reconciled, request_settled, stood_at
 from console.state.samples import bake, source_read
 from console.state.steps import step_done
-from console.state.targets import confirm_stage, target_observed
+from console.state.taken import planned, with_stages
+from console.state.targets import confirm_stage, follow, target_observed
 from console.state.values import (
     MetricState,
     NoteState,
@@ -67,7 +68,7 @@ def fold(state: State, event: Event, seq: int | None = None) -> State:
     """The state after `event`. `seq` is its number in the journal, None for a sample or an event held in memory."""
     after = _branch(bake(state, event.at), event, seq)
     if not isinstance(event, SourceRead):
-        after = confirm_stage(after, event.at)
+        after = follow(confirm_stage(after, event.at), event.at)
     return after if seq is None else replace(after, last_seq=max(seq, after.last_seq))
 
 
@@ -124,6 +125,7 @@ def _logged(state: State, result: tuple[State, NoteState | None]) -> State:
 
 
 def _opened(state: State, event: RolloutOpened) -> State:
+    state = planned(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
     targets = dict(state.targets)
     for reading in event.readings:
         if reading.target in targets:

@@ -11,7 +11,7 @@ from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
-from console.state.targets import unread
+from console.state.targets import unread, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
@@ -189,6 +189,10 @@ def _forward(state: State) -> list[Gate]:
             reading = state.targets[name].reading
             if reading is not None and reading.problem is not None:
                 found.append(Gate("target", ok=False, why=f"{name}: {reading.problem}"))
+        for name in unset_targets(state, coming.number):
+            reading = state.targets[name].reading
+            if reading is not None and reading.steps is not None and "promote" in reading.cannot:
+                found.append(Gate("target", ok=False, why=f"{name}: {reading.cannot['promote']}"))
     return found
 
 

@@ -12,6 +12,7 @@ from console.state import pen
 from console.state.checklist import checklist_of
 from console.state.judging import overridden, standing_from
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
+from console.state.taken import with_stages
 from console.state.targets import settled_target
 from console.state.values import (
     DecisionState,
@@ -127,7 +128,7 @@ def _accepted(state: State, event: DecisionTaken) -> State:
     entry = state.targets.get(event.subject or "")
     if entry is None:
         return state
-    entry = replace(entry, confirmed=entry.reading, drift=None)
+    entry = replace(entry, confirmed=entry.reading, drift=None, step_since=event.at)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 
@@ -140,6 +141,8 @@ def _replanned(state: State, event: DecisionTaken) -> State:
     plan = state.plans.get(event.plan_digest or "")
     if plan is None or state.rollback is not None:
         return state
+    readings = {name: entry.reading for name, entry in state.targets.items() if entry.reading is not None}
+    plan = with_stages(plan, readings)
     was = {entry.stage.name: entry for entry in state.stages}
     stages = tuple(
         replace(was[stage.name], number=number, stage=stage) if stage.name in was else StageState(number, stage)
@@ -213,6 +216,7 @@ def request_made(state: State, event: RequestMade) -> State:
         send_by=event.send_by,
         deadline_s=event.deadline_s,
         calls=event.calls,
+        seen=event.seen,
     )
     state = replace(state, requests={**state.requests, event.id: request})
     state = _reckon_decision(state, event.decision)

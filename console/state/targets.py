@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
+from console.state import climb
 from console.state.checklist import checklist_of, reads_back, turned
 from console.state.judging import standing_from
+from console.state.taken import planned, with_stages
 from console.state.values import (
     Drift,
     NoteState,
@@ -63,6 +65,7 @@ def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteSta
     if first and before.opening is None and request is None and state.rollback is None:
         entry = replace(entry, opening=reading, confirmed=reading)
         state = replace(state, targets={**state.targets, reading.target: entry})
+        state = planned(state, with_stages(state.plan, {reading.target: reading}))
         return replace(state, checklist=checklist_of(state.plan, state.targets)), None
     entry, line = _judge_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
@@ -88,6 +91,8 @@ def _judge_move(state: State, entry: TargetState, at: datetime) -> tuple[TargetS
     reading, confirmed = entry.reading, entry.confirmed
     if reading is None:
         return entry, None
+    if reading.steps is not None:
+        return climb.judged(state, entry, at)
     request = latest_request(state, reading.target)
     if request is not None and request.took_effect is not False and reading.satisfies(request.setting):
         return replace(entry, confirmed=reading, drift=None), None
@@ -156,22 +161,34 @@ def confirm_stage(state: State, at: datetime) -> State:
         mark, trouble = _mark_of(state, missing, at)
         entry = replace(state.stages[index], mark=mark, trouble=trouble)
         return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
-    entry = replace(state.stages[index], mark=StageMark.CONFIRMED, confirmed_at=at, trouble="")
     targets = dict(state.targets)
-    for name in entry.stage.sets:
+    for name in state.stages[index].stage.sets:
         targets[name] = replace(targets[name], confirmed=targets[name].reading, drift=None)
     decisions = tuple(
         replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
         for decision in state.decisions
     )
+    return _stands(replace(state, targets=targets, decisions=decisions, promoting=None), index, at)
+
+
+def follow(state: State, at: datetime) -> State:
+    """The state moved on to the stages that controllers which own their steps have reached by themselves."""
+    for _ in range(climb.reached_alone(state)):
+        index = state.reached or 0
+        text = f"stage {state.stages[index].stage.name} reached without a promote"
+        state = _stands(state, index, at)
+        state = replace(state, log=(*state.log, NoteState(at=at, who=None, kind="step", text=text)))
+    return state
+
+
+def _stands(state: State, index: int, at: datetime) -> State:
+    """The state of a rollout that has come to stand at the stage `index`, 0-based."""
+    entry = replace(state.stages[index], mark=StageMark.CONFIRMED, confirmed_at=at, trouble="")
     state = replace(
         state,
         stages=(*state.stages[:index], entry, *state.stages[index + 1 :]),
-        targets=targets,
         metrics={name: replace(metric, said=None) for name, metric in state.metrics.items()},
-        decisions=decisions,
         reached=index + 1,
-        promoting=None,
         baked_s=0.0,
         clocked_at=at,
     )
@@ -203,7 +220,8 @@ def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[Stag
         elif request.in_flight:
             waiting = True
         elif request.outcome is Outcome.ACCEPTED:
-            waiting = waiting or _still_to_be_read(request, state.targets[name].read_at, hold)
+            unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
+            waiting = waiting or unseen or climb.on_its_way(state.targets[name].reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

@@ -110,6 +110,8 @@ class TargetState:
     drift: Drift | None = None
     held_since: datetime | None = None
     """Since when its reading has not changed."""
+    step_since: datetime | None = None
+    """For a backend that owns its steps: since when it stands at its step; None: since the opening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ class RequestState:
     settled_at: datetime | None = None
     took_effect: bool | None = None
     """For an unknown outcome: what a read told later."""
+    seen: str | None = None
+    """The version token of the reading that it was decided on."""
 
     @property
     def asks(self) -> str:

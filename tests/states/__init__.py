@@ -14,7 +14,7 @@ from adapters.contract import (
     Setting,
 )
 from console.events.evidence import Verb
-from console.judge.verdict import VerdictState
+from console.judge.verdict import StageVerdict, StageWord, VerdictState
 from console.state.values import (
     Drift,
     JournalHealth,
@@ -58,6 +58,16 @@ from tests.states.plan import (
     TICK_S,
     ago,
 )
+from tests.states.verdicts import (
+    canary_silent,
+    everything_on_the_canary,
+    fallen_silent,
+    inconclusive,
+    mismatched,
+    suspected,
+    undecided,
+    warming_up,
+)
 
 __all__ = [
     "ANA",
@@ -76,6 +86,7 @@ __all__ = [
     "STEPS",
     "TICK_S",
     "ago",
+    "canary_silent",
     "card",
     "closed",
     "complete",
@@ -83,11 +94,15 @@ __all__ = [
     "decision",
     "drifted",
     "edited",
+    "everything_on_the_canary",
     "failing",
+    "fallen_silent",
     "gauge_ledger",
     "halted",
     "healthy",
+    "inconclusive",
     "metric_state",
+    "mismatched",
     "opening",
     "partial",
     "past_one_way",
@@ -102,10 +117,13 @@ __all__ = [
     "stage_states",
     "stale",
     "step_states",
+    "suspected",
     "target_states",
+    "undecided",
     "unjournaled",
     "unplaced",
     "verdict",
+    "warming_up",
     "watching",
     "with_metric",
 ]
@@ -139,6 +157,7 @@ def ready() -> State:
         decisions=(),
         log=(),
         stage_since=None,
+        stage_verdict=None,
         baked_s=0.0,
     )
 
@@ -173,6 +192,7 @@ def healthy() -> State:
         previews={"promote": Preview(notes=()), "rollback": Preview(notes=())},
         operator=ANA,
         last_seq=20,
+        stage_verdict=StageVerdict(StageWord.PASS, "every critical metric passes", 0.8),
     )
 
 
@@ -189,9 +209,24 @@ def with_metric(state: State, name: str, **changes: object) -> State:
 
 def failing() -> State:
     """The canary's errors are ten times the baseline's since the promote."""
-    said = verdict("errors", VerdictState.FAIL, "10x worse than baseline", (0.041, 0.004), (10.2, 7.4, 14.1))
+    said = verdict(
+        "errors",
+        VerdictState.FAIL,
+        "10x (7.4-14), 340:1, since 03:08Z",
+        (0.041, 0.004),
+        (10.2, 7.4, 14.1),
+        brief="11x since 03:08Z",
+        evidence=340.0,
+        ready=0.01,
+        since=ago(240),
+        lately=11.0,
+    )
     state = with_metric(healthy(), "errors", ledger=counts_ledger(canary=0.041, step_at=15), verdict=said, said="fail")
-    return replace(state, log=(*state.log, NoteState(ago(30), None, "verdict", "errors: pass -> fail")))
+    return replace(
+        state,
+        log=(*state.log, NoteState(ago(30), None, "verdict", "errors: pass -> fail")),
+        stage_verdict=StageVerdict(StageWord.FAIL, f"errors: {said.reason}", 170.4, "errors"),
+    )
 
 
 def stale() -> State:
@@ -202,10 +237,11 @@ def stale() -> State:
         assert old.verdict is not None
         said = replace(old.verdict, state=VerdictState.STALE, reason="newest sample 95 s old, limit 30 s", age_s=95.0)
         ledger = tuple(tick for tick in old.ledger if tick.at < ago(95))
+        said = replace(said, brief="", detail="")
         state = with_metric(
             state, name, ledger=ledger, verdict=said, said="stale", canary_at=ago(95), baseline_at=ago(95)
         )
-    return state
+    return replace(state, stage_verdict=StageVerdict(StageWord.HOLD, "errors: newest sample 95 s old", 0.8, "errors"))
 
 
 def source_failed() -> State:
@@ -330,7 +366,15 @@ def unjournaled() -> State:
 
 def unplaced() -> State:
     """Attached to a rollout under way whose readings fit two stages."""
-    return replace(healthy(), reached=None, candidates=(1, 2), stages=stage_states(0), stage_since=None, baked_s=0.0)
+    return replace(
+        healthy(),
+        reached=None,
+        candidates=(1, 2),
+        stages=stage_states(0),
+        stage_since=None,
+        stage_verdict=None,
+        baked_s=0.0,
+    )
 
 
 def complete() -> State:
@@ -370,6 +414,14 @@ STATES: Mapping[str, Callable[[], State]] = {
         complete,
         closed,
         edited,
+        warming_up,
+        undecided,
+        suspected,
+        inconclusive,
+        mismatched,
+        canary_silent,
+        fallen_silent,
+        everything_on_the_canary,
     )
 }
 """Every sample by name. A pane is also tested with None: no state yet."""

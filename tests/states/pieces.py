@@ -64,10 +64,11 @@ def verdict(
     ratio: tuple[float | None, float | None, float | None] = (1.02, 0.71, 1.44),
     n: tuple[float, float] = (4310, 81900),
     age_s: float | None = 4.0,
+    **more: object,
 ) -> Verdict:
     """A verdict from (canary, baseline) pairs and (ratio, low, high)."""
     arms = [ArmTotals(count, count * (share or 0), share) for count, share in zip(n, shares, strict=True)]
-    return Verdict(metric, state, reason, arms[0], arms[1], *ratio, age_s=age_s)
+    return replace(Verdict(metric, state, reason, arms[0], arms[1], *ratio, age_s=age_s), **more)  # type: ignore[arg-type]
 
 
 def metric_state(metric: Metric, ledger: tuple[Reading, ...], said: Verdict | None, age_s: float = 4.0) -> MetricState:
@@ -170,7 +171,18 @@ def source_states(**failed: str) -> dict[str, SourceState]:
 
 
 HEALTHY_VERDICTS = (
-    verdict("errors", VerdictState.PASS, "no worse than baseline"),
-    verdict("slow", VerdictState.PASS, "no worse than baseline", (0.021, 0.020), (1.05, 0.83, 1.31)),
+    verdict(
+        "errors", VerdictState.PASS, "1.0x (0.71-1.4), 26:1 that it is below 2x", detail="<2x", evidence=0.8, ready=26.0
+    ),
+    verdict(
+        "slow",
+        VerdictState.PASS,
+        "1.1x (0.83-1.3), 41:1 that it is below 2x",
+        (0.021, 0.020),
+        (1.05, 0.83, 1.31),
+        detail="<2x",
+        evidence=0.9,
+        ready=41.0,
+    ),
     verdict("cpu", VerdictState.UNSURE, "one instance", (0.64, 0.61), (1.05, None, None), n=(40, 40)),
 )

@@ -22,9 +22,10 @@ from adapters.registry import ConnectError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "Argo", "Options", "connect", "prepare"]
+__all__ = ["KINDS", "OWNS_STEPS", "Argo", "Options", "connect", "prepare"]
 
 KINDS = (Kind.DEPLOY,)
+OWNS_STEPS = True
 
 
 class Options(KubeOptions):

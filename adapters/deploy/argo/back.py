@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from adapters.deploy.argo.wire import Rollout
+from adapters.deploy.argo.seen import Seen
 
 
 class Move(Enum):
@@ -16,19 +16,18 @@ class Move(Enum):
     FINISH = "promote in full: the earlier version does not climb its steps"
 
 
-def next_move(rollout: Rollout, version: str | None) -> Move:
+def next_move(seen: Seen, version: str | None) -> Move:
     """What brings `version` (a pod template hash; None: whatever is stable) all the traffic.
 
     An abort is discarded by the controller while it promotes in full, and there is nothing to abort once it has: the
     only way back is then the earlier template, which would climb every step and wait at every pause, if it were not
     promoted in full itself.
     """
-    status = rollout.status
-    back_to = version or status.stable
-    if rollout.promoted:
-        return Move.NONE if status.hash == back_to else Move.UNDO
-    if status.hash == back_to:
-        return Move.NONE if status.promote_full else Move.FINISH
-    if status.stable == back_to and not status.promote_full:
-        return Move.NONE if status.abort else Move.ABORT
+    back_to = version or seen.stable
+    if seen.hash == seen.stable:
+        return Move.NONE if seen.hash == back_to else Move.UNDO
+    if seen.hash == back_to:
+        return Move.NONE if seen.full else Move.FINISH
+    if seen.stable == back_to and not seen.full:
+        return Move.NONE if seen.aborted else Move.ABORT
     return Move.UNDO

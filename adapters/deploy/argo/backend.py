@@ -116,17 +116,27 @@ class Argo:
         return reading_of(target, whole, self._context.clock.now(), self._lacks())
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """What `advance` or `withdraw` would send to the Rollout as it was read last."""
-        rollout, where = self._store.known(target.name), f"rollouts/{target.name}"
-        if rollout is None:
+        """Nothing: what is sent depends on what was seen (`step_calls`)."""
+        return ()
+
+    def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
+        """What `advance` or `withdraw` would send to the Rollout that was seen."""
+        where = f"rollouts/{target.name}"
+        try:
+            shown = Seen.parse(seen or "")
+        except Unreadable:
             return (f"PATCH {where} (not read yet)",)
         if setting.version is None:
-            return (patches.release(Seen.of(rollout)).line(where),)
-        move = next_move(rollout, setting.version)
+            return (patches.release(shown).line(where),) if shown.pauses else ()
+        move = next_move(shown, setting.version)
         if move is Move.ABORT:
-            return (patches.abort(rollout.status.hash).line(where),)
-        told = [f"PATCH {where}: {move.value}"]
-        return (*told, f"PATCH {where}/status: {Move.FINISH.value}") if move is Move.UNDO else tuple(told)
+            return (patches.abort(shown.hash).line(where),)
+        if move is Move.FINISH:
+            return (patches.full(shown).line(where),)
+        if move is Move.UNDO:
+            first = f"PATCH {where}: the template of version {setting.version}, if it is still at {shown.revision}"
+            return first, f"PATCH {where}/status: then {Move.FINISH.value}"
+        return ()
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
         """Not a verb here: Argo owns its weights. Raises Rejected."""
@@ -157,7 +167,7 @@ class Argo:
         done: list[Move] = []
         within_s = self._context.write_deadline_s
         until = asyncio.get_running_loop().time() + within_s - min(_MARGIN_S, within_s / 4)
-        while (move := next_move(rollout := await self._store.fresh(target.name), version)) is not Move.NONE:
+        while (move := next_move(Seen.of(rollout := await self._store.fresh(target.name)), version)) is not Move.NONE:
             taken_up = observed(rollout) and move not in done
             if taken_up:
                 await self._go(target, rollout, move, version, permit, done)
@@ -178,44 +188,45 @@ class Argo:
         """
         shown, (name, _, subject) = self._seen(seen, order), order.partition(" ")
         rollout = await self._store.rollout(target.name)
+        if name == "undo":
+            before = await self._revision(rollout, subject)
+            await self._undo(target, rollout, shown.revision, before, name, permit)
+            return
+        run = rollout.status.canary.step_run
+        made = self._made(name, shown, at_step=run is not None and run.status == "Inconclusive")
+        if made is None:
+            raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {clean(name, 40)!r}")
+        await self._send(target, made, name, permit)
+
+    def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
+        """What `order` would send to the Rollout that was seen."""
+        where, (name, _, subject) = f"rollouts/{target.name}", order.partition(" ")
+        try:
+            shown = Seen.parse(seen or "")
+        except Unreadable:
+            return (f"PATCH {where} (not read yet)",)
+        if name == "undo":
+            return (f"PATCH {where}: the template of revision {subject or '?'}, if it is still at {shown.revision}",)
+        made = self._made(name, shown)
+        return () if made is None else (made.line(where),)
+
+    def _made(self, name: str, shown: Seen, *, at_step: bool = True) -> Patch | None:
+        """The patch of an order that is one; None for any other."""
         match name:
             case "skip":
-                await self._send(target, patches.skip(shown), name, permit)
+                return patches.skip(shown)
             case "accept":
-                run = rollout.status.canary.step_run
-                at_step = run is not None and run.status == "Inconclusive"
-                await self._send(target, patches.accept(shown, at_step=at_step), name, permit)
+                return patches.accept(shown, at_step=at_step)
             case "promote-full":
-                await self._send(target, patches.full(shown), name, permit)
+                return patches.full(shown)
             case "retry":
-                await self._send(target, patches.retry(shown), name, permit)
+                return patches.retry(shown)
             case "abort":
-                await self._send(target, patches.abort(shown.hash), name, permit)
-            case "undo":
-                await self._undo(target, rollout, shown.revision, await self._revision(rollout, subject), name, permit)
+                return patches.abort(shown.hash)
             case "restart":
-                await self._send(target, patches.restart(self._context.clock.now()), name, permit)
+                return patches.restart(self._context.clock.now())
             case _:
-                raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {clean(name, 40)!r}")
-
-    def order_calls(self, target: TargetRef, order: str) -> tuple[str, ...]:
-        """What `order` would send to the Rollout as it was read last."""
-        known, where = self._store.known(target.name), f"rollouts/{target.name}"
-        if known is None:
-            return (f"PATCH {where} (not read yet)",)
-        shown = Seen.of(known)
-        made = {
-            "skip": patches.skip(shown),
-            "accept": patches.accept(shown, at_step=True),
-            "promote-full": patches.full(shown),
-            "retry": patches.retry(shown),
-            "abort": patches.abort(shown.hash),
-            "restart": patches.restart(self._context.clock.now()),
-        }
-        name, _, subject = order.partition(" ")
-        if name == "undo":
-            return (f"PATCH {where}: revision {shown.revision} -> the template of revision {subject or '?'}",)
-        return (made[name].line(where),) if name in made else ()
+                return None
 
     def _lacks(self) -> Mapping[str, str]:
         lacking = {verb: self._permissions.lacks(*needs) for verb, needs in _NEEDS.items()}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.contract import Phase, Rung, Wait
+from adapters.contract import OwnStep, Phase, Wait
 from adapters.deploy.argo.wire import HASH_LABEL, WORKLOAD_GENERATION, PauseCondition, ReplicaSet, Rollout
 
 CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
@@ -34,7 +34,7 @@ def observed(rollout: Rollout) -> bool:
     return not (rollout.spec.workload is not None and wanted and status.workload_observed not in ("", wanted))
 
 
-def standing(rollout: Rollout, ladder: Sequence[Rung]) -> Standing:
+def standing(rollout: Rollout, steps: Sequence[OwnStep]) -> Standing:
     """Phase and wait, first match wins, in the controller's own order."""
     status = rollout.status
     if not status.phase or not (observed(rollout) or status.hash):
@@ -45,11 +45,11 @@ def standing(rollout: Rollout, ladder: Sequence[Rung]) -> Standing:
         return Standing(Phase.PROGRESSING)
     if status.phase == "Degraded":
         retried = status.message.startswith("RolloutAborted")  # its abort was taken back, and its phase is the old one
-        return Standing(Phase.PROGRESSING) if retried else Standing(Phase.DEGRADED, *_wait(rollout, ladder))
+        return Standing(Phase.PROGRESSING) if retried else Standing(Phase.DEGRADED, *_wait(rollout, steps))
     if rollout.spec.paused:
         return Standing(Phase.PAUSED, Wait.MANUAL)
     if status.pauses:
-        return Standing(Phase.PAUSED, *_wait(rollout, ladder))
+        return Standing(Phase.PAUSED, *_wait(rollout, steps))
     if status.phase == "Progressing":
         return Standing(Phase.PROGRESSING)
     if status.phase == "Healthy" and rollout.promoted:
@@ -57,7 +57,7 @@ def standing(rollout: Rollout, ladder: Sequence[Rung]) -> Standing:
     return Standing(Phase.UNKNOWN)
 
 
-def _wait(rollout: Rollout, ladder: Sequence[Rung]) -> tuple[Wait | None, datetime | None]:
+def _wait(rollout: Rollout, steps: Sequence[OwnStep]) -> tuple[Wait | None, datetime | None]:
     if rollout.spec.paused:
         return Wait.MANUAL, None
     if any(pause.reason.startswith("Inconclusive") for pause in rollout.status.pauses):
@@ -65,41 +65,41 @@ def _wait(rollout: Rollout, ladder: Sequence[Rung]) -> tuple[Wait | None, dateti
     if not rollout.status.pauses:
         return None, None
     pause = rollout.status.pauses[0]
-    lasts_s = _lasts_s(rollout, ladder, pause)
+    lasts_s = _lasts_s(rollout, steps, pause)
     began = pause.began_at
     if lasts_s is None or began is None:
         return Wait.GATE, None
     return Wait.TIMER, began + timedelta(seconds=lasts_s)
 
 
-def _lasts_s(rollout: Rollout, ladder: Sequence[Rung], pause: PauseCondition) -> float | None:
+def _lasts_s(rollout: Rollout, steps: Sequence[OwnStep], pause: PauseCondition) -> float | None:
     if pause.reason == BLUE_GREEN_PAUSE:
-        return ladder[0].lasts_s if ladder else None
+        return steps[0].lasts_s if steps else None
     index = rollout.status.index
-    return ladder[index].lasts_s if index is not None and 0 <= index < len(ladder) else None
+    return steps[index].lasts_s if index is not None and 0 <= index < len(steps) else None
 
 
-def step_of(rollout: Rollout, ladder: Sequence[Rung]) -> int:
+def step_of(rollout: Rollout, steps: Sequence[OwnStep]) -> int:
     """The step it stands on; the number of steps when all are done."""
     if rollout.spec.strategy.blue_green is not None:
         return 1 if rollout.promoted or rollout.status.blue_green.active == rollout.status.hash else 0
     if rollout.promoted:
-        return len(ladder)
-    return min(max(rollout.status.index or 0, 0), len(ladder))
+        return len(steps)
+    return min(max(rollout.status.index or 0, 0), len(steps))
 
 
-def desired(rollout: Rollout, ladder: Sequence[Rung]) -> float:
+def desired(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
     """The share asked for the new version, 0..100: the last weight set at or before the step it stands on."""
     if rollout.promoted:
         return 100.0
     if rollout.status.abort:
         return 0.0
     if rollout.spec.strategy.blue_green is not None:
-        return 100.0 if step_of(rollout, ladder) else 0.0
-    index = step_of(rollout, ladder)
-    if rollout.status.promote_full or not ladder or index >= len(ladder):
+        return 100.0 if step_of(rollout, steps) else 0.0
+    index = step_of(rollout, steps)
+    if rollout.status.promote_full or not steps or index >= len(steps):
         return 100.0
-    return ladder[index].percent or 0.0
+    return steps[index].percent or 0.0
 
 
 def actual(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.contract import Phase, Rung, TargetReading, TargetRef, Wait
+from adapters.contract import OwnStep, Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
-from adapters.deploy.argo.ladder import ladder_of
 from adapters.deploy.argo.phase import Standing, actual, desired, standing, step_of
 from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Meta, ReplicaSet, Rollout
 from adapters.foreign import clean
 from adapters.kube.client import MANAGER
@@ -37,29 +37,30 @@ class Whole:
 def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
     """What the target reads. `lacks`: verb -> which permission is missing for it."""
     rollout = whole.rollout
-    ladder = ladder_of(rollout)
-    stands = standing(rollout, ladder)
+    steps = steps_of(rollout)
+    stands = standing(rollout, steps)
     percent, how = actual(rollout, whole.replica_sets)
-    asked, step = desired(rollout, ladder), step_of(rollout, ladder)
+    asked, step = desired(rollout, steps), step_of(rollout, steps)
     seen = Seen.of(rollout)
     return TargetReading(
         target=target.target,
         at=at,
         percent=percent,
         phase=stands.phase,
-        detail=clean(_detail(rollout, ladder, step, stands, how if percent is not None else "")),
+        detail=clean(_detail(rollout, steps, step, stands, how if percent is not None else "")),
         problem=_problem(rollout, how if percent is None else ""),
         canary_version=seen.hash or None,
         baseline_version=seen.stable or None,
         revision=str(seen),
         changed_by=_hand(rollout.meta),
         step=step,
-        steps=len(ladder),
-        ladder=ladder,
+        steps=len(steps),
+        own_steps=steps,
         at_rest=rollout.promoted,
         waits=stands.waits,
         until=stands.until,
         desired=asked,
+        skipped=cut_short(rollout, whole.runs),
         cannot={**_cannot(rollout, stands, seen), **lacks},
         notes=_notes(rollout, whole.runs),
     )
@@ -74,12 +75,12 @@ def _problem(rollout: Rollout, how: str) -> str | None:
     return how or None
 
 
-def _detail(rollout: Rollout, ladder: Sequence[Rung], step: int, stands: Standing, how: str) -> str:
+def _detail(rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: Standing, how: str) -> str:
     status, parts = rollout.status, []
     if rollout.promoted:
         parts.append(f"revision {Seen.of(rollout).revision or '?'} has everything")
-    elif step < len(ladder):
-        parts.append(f"step {step} of {len(ladder)}: {ladder[step].text}")
+    elif step < len(steps):
+        parts.append(f"step {step} of {len(steps)}: {steps[step].text}")
     if how:
         parts.append(how)
     if stands.phase in (Phase.DEGRADED, Phase.ABORTED, Phase.PROGRESSING) and status.message:
@@ -156,8 +157,6 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
     if rollout.spec.workload is not None:
         found.append(clean(f"its template is that of {rollout.spec.workload.kind} {rollout.spec.workload.name}", 120))
-    if (skipped := cut_short(rollout, runs)) is not None:
-        found.append(skipped)
     return (*found, *lines(runs))
 
 

@@ -57,10 +57,6 @@ class Store:
         """Every ReplicaSet of a Rollout, templates and all. Raises BackendError."""
         return await self._owned_sets.of(rollout.meta.uid)
 
-    def known(self, name: str) -> Rollout | None:
-        """As it was read last; None before."""
-        return self._parsed_rollouts.known(name)
-
     async def fresh(self, name: str) -> Rollout:
         """As it is at this moment, by the cluster's own word. Raises Missing, BadReply, BackendError."""
         found = await self._kube.get(ROLLOUTS, name)
@@ -98,10 +94,6 @@ class _Parsed(Generic[W]):
             raise BadReply(self._source, "read", what) from None
         self._kept[name] = (version, parsed)
         return parsed
-
-    def known(self, name: str) -> W | None:
-        kept = self._kept.get(name)
-        return None if kept is None else kept[1]
 
 
 class _ByOwner:

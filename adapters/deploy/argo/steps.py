@@ -1,11 +1,11 @@
-"""A Rollout's steps as rungs: what each does in a few words, what exposure it asks for, whether it is a pause."""
+"""A Rollout's steps as found: what each does in a few words, what exposure it asks for, whether it is a pause."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from adapters.contract import Rung
+from adapters.contract import OwnStep
 from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
 from adapters.foreign import clean
 
@@ -14,7 +14,7 @@ _UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 PREVIEW = "preview, then pause"
 
 
-def ladder_of(rollout: Rollout) -> tuple[Rung, ...]:
+def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
     """The steps of a canary in order; of a blue-green the one there is: the preview that waits to be made active."""
     strategy = rollout.spec.strategy
     if strategy.blue_green is not None:
@@ -22,29 +22,29 @@ def ladder_of(rollout: Rollout) -> tuple[Rung, ...]:
     return () if strategy.canary is None else _canary(strategy.canary)
 
 
-def _preview(said: BlueGreen) -> Rung:
+def _preview(said: BlueGreen) -> OwnStep:
     auto = said.auto is None or said.auto
-    return Rung(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
+    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
 
 
-def _canary(canary: Canary) -> tuple[Rung, ...]:
+def _canary(canary: Canary) -> tuple[OwnStep, ...]:
     most = (canary.routing.most if canary.routing is not None else None) or 100
-    rungs: list[Rung] = []
+    found: list[OwnStep] = []
     percent = 0.0
     for step in canary.steps:
         weight = step.get("setWeight")
         if isinstance(weight, int | float) and not isinstance(weight, bool):
             percent = 100.0 * weight / most
-        rungs.append(_rung(step, percent))
-    return tuple(rungs)
+        found.append(_own(step, percent))
+    return tuple(found)
 
 
-def _rung(step: dict[str, Any], percent: float) -> Rung:
+def _own(step: dict[str, Any], percent: float) -> OwnStep:
     pause = step.get("pause")
     if "pause" in step:
         lasts_s = duration_s(pause.get("duration")) if isinstance(pause, dict) else None
-        return Rung("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
-    return Rung(clean(_words(step, percent), 60), percent)
+        return OwnStep("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
+    return OwnStep(clean(_words(step, percent), 60), percent)
 
 
 def _words(step: dict[str, Any], percent: float) -> str:

@@ -1,0 +1,124 @@
+"""A replay in print: a table a metric and stage for people, or JSON Lines. At most 80 columns, as names allow."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from console.backtest.moments import iso, utc
+from console.backtest.replay import Change
+from console.judge.verdict import VerdictState
+from console.judge.wording import odds, span, times
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of one metric. Times are starts of ticks, unix seconds."""
+
+    first_fail_at: float | None = None
+    first_pass_at: float | None = None
+    ticks: int = 0
+    """Ticks that counted."""
+    dirty: int = 0
+    """Samples that could not be counted."""
+
+
+# -- JSON Lines --------------------------------------------------------------------------------------------------------
+
+
+def change_json(change: Change) -> str:
+    """One change as one line. What is not finite, or not there, is null."""
+    said = change.verdict
+    fields = {
+        "at": iso(change.at),
+        "metric": change.metric,
+        "stage": change.stage,
+        "state": said.state.value,
+        "detail": said.detail if said.state is VerdictState.UNSURE else None,
+        "evidence": _finite(said.evidence),
+        "trivial": _finite(said.trivial),
+        "ready": _finite(said.ready),
+        "ratio": _finite(said.ratio),
+        "low": _finite(said.low),
+        "high": _finite(said.high),
+        "since": None if said.since is None else iso(said.since.timestamp()),
+        "reason": said.reason,
+    }
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False)
+
+
+def summary_json(summaries: Mapping[str, Summary]) -> str:
+    """The last line."""
+    told = {
+        name: {
+            "first_fail_at": None if one.first_fail_at is None else iso(one.first_fail_at),
+            "first_pass_at": None if one.first_pass_at is None else iso(one.first_pass_at),
+            "ticks": one.ticks,
+            "dirty": one.dirty,
+        }
+        for name, one in summaries.items()
+    }
+    return json.dumps({"summary": told}, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+# -- a table -----------------------------------------------------------------------------------------------------------
+
+_HEAD = f"  {'tick (UTC)':<20} {'state':<19} {'evidence':>8} {'for pass':>8} {'ratio':>7}  95 %"
+
+
+def change_lines(changes: Iterable[Change]) -> Iterator[str]:
+    """The changes of one metric, a table a stage. "worse" and "pass" are evidence: so many to one."""
+    stage: str | None = None
+    first = True
+    for change in changes:
+        if first or change.stage != stage:
+            yield f"{change.metric}, {f'stage {change.stage}' if change.stage is not None else 'not exposed'}"
+            yield _HEAD
+            first, stage = False, change.stage
+        yield _row(change)
+        if (why := _why(change)) is not None:
+            yield f"    {why}"
+    if not first:
+        yield ""
+
+
+def _row(change: Change) -> str:
+    said = change.verdict
+    known = said.state not in (VerdictState.NO_DATA, VerdictState.STALE)
+    evidence = [odds(value) if value is not None and known else "-" for value in (said.evidence, said.ready)]
+    ratio = "-" if said.ratio is None or not known else "inf" if math.isinf(said.ratio) else times(said.ratio)
+    interval = "-" if said.low is None or said.high is None or not known else _interval(said.low, said.high)
+    state = f"{said.state.value} {said.detail}" if said.state is VerdictState.UNSURE else said.state.value
+    state += f" ({said.detail})" if said.state is VerdictState.PASS and said.detail else ""
+    return f"  {_clock(change.at):<20} {state:<19} {evidence[0]:>8} {evidence[1]:>8} {ratio:>7}  {interval}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "-" if low == 0.0 and math.isinf(high) else span(low, high)
+
+
+def _why(change: Change) -> str | None:
+    """The reason, where the numbers do not tell it: silence, a limit, nothing to compare with."""
+    said = change.verdict
+    silent = said.state in (VerdictState.NO_DATA, VerdictState.STALE)
+    return said.reason if silent or said.evidence is None or " limit of " in said.reason else None
+
+
+def summary_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:
+    """One line a metric."""
+    yield f"{'first fail (UTC)':<20} {'first pass (UTC)':<20} {'ticks':>7} {'dirty':>6}  metric"
+    for name, one in summaries.items():
+        moments = ["-" if at is None else _clock(at) for at in (one.first_fail_at, one.first_pass_at)]
+        yield f"{moments[0]:<20} {moments[1]:<20} {one.ticks:>7} {one.dirty:>6}  {name}"
+
+
+def _clock(at: float) -> str:
+    """`2026-03-02 12:00:00`; a tick may be shorter than a second."""
+    when = utc(at)
+    return f"{when:%Y-%m-%d %H:%M:%S}{f'.{when.microsecond // 1000:03d}' if when.microsecond else ''}"

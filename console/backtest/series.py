@@ -1,0 +1,204 @@
+"""Samples in any order, sorted into ticks: what a live console's ledger would have held.
+
+Rows are kept as plain numbers, 24 bytes each, because only the last one tells that a file was in order. The tick of a
+sample is aligned to the epoch; a tick counts for the stage that its first row names.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import floor, nan
+from statistics import median
+from typing import NamedTuple
+
+from adapters.contract import Counts, Gauge, Sample, Shape
+from console.judge.terms import clean
+from console.plan.nouns import Metric
+
+ARMS = ("canary", "baseline")
+_SPACINGS = 5000
+"""Gaps between samples that are looked at to tell how far apart they come."""
+
+
+class Tick(NamedTuple):
+    """One tick of one metric, both arms."""
+
+    at: float
+    """Its start, unix seconds."""
+    stage: int
+    """1-based; 0: before the rollout, or after it."""
+    canary: Sample | None
+    baseline: Sample | None
+    canary_at: float | None
+    """Time of the newest sample that can be counted, where there is one."""
+    baseline_at: float | None
+
+
+class _ArmTick(NamedTuple):
+    number: int
+    """How many ticks after the epoch."""
+    stage: int
+    sample: Sample
+    at: float | None
+
+
+class Column:
+    """All samples of one arm of one metric, as they stood in the file."""
+
+    __slots__ = ("at", "dirty", "first", "gauge", "metric", "second", "sorted", "stages")
+
+    def __init__(self, metric: str, *, gauge: bool) -> None:
+        self.metric = metric
+        self.gauge = gauge
+        self.at = array("d")
+        self.first = array("d")
+        """Totals, or a gauge's values."""
+        self.second = array("d")
+        """Bad events; empty for a gauge."""
+        self.stages = array("H")
+        self.sorted = True
+        self.dirty = 0
+        """Samples found unfit while the ticks were made."""
+
+    def rows(self) -> Iterator[int]:
+        """The places of the rows by time, of several with the same time only the last."""
+        at = self.at
+        order: Sequence[int] = range(len(at)) if self.sorted else sorted(range(len(at)), key=at.__getitem__)
+        for place, later in pairwise(order):
+            if at[place] != at[later]:
+                yield place
+        if order:
+            yield order[-1]
+
+    def ticks(self, tick_s: float) -> Iterator[_ArmTick]:
+        """The samples put together per tick, by time."""
+        at = self.at
+        index, rows = 0, list[int]()
+        for place in self.rows():
+            here = floor(at[place] / tick_s)
+            if rows and here != index:
+                yield self._tick(index, rows)
+                rows = []
+            index = here
+            rows.append(place)
+        if rows:
+            yield self._tick(index, rows)
+
+    def _tick(self, index: int, rows: list[int]) -> _ArmTick:
+        """Counts add up, of a gauge the last counts; a part that is unfit spoils the sum of the tick."""
+        fit: list[int] = []
+        samples: list[Sample] = []
+        for place in rows:
+            value = self.first[place]
+            sample = Gauge(value) if self.gauge else Counts(value, self.second[place])
+            if clean(sample):
+                fit.append(place)
+                samples.append(sample)
+        self.dirty += len(rows) - len(fit)
+        whole = bool(fit) if self.gauge else len(fit) == len(rows)
+        newest = self.at[fit[-1]] if whole else None
+        stage = self.stages[rows[0]]
+        if not whole:
+            return _ArmTick(index, stage, Gauge(nan) if self.gauge else Counts(nan, nan), None)
+        if self.gauge or len(samples) == 1:
+            return _ArmTick(index, stage, samples[-1], newest)
+        return _ArmTick(
+            index,
+            stage,
+            Counts(sum(self.first[place] for place in rows), sum(self.second[place] for place in rows)),
+            newest,
+        )
+
+
+class Series:
+    """Every sample of a file, by metric and arm."""
+
+    def __init__(self, metrics: Mapping[str, Metric], stages: Sequence[str], tick_s: float) -> None:
+        self.tick_s = tick_s
+        self.columns: dict[str, dict[str, Column]] = {
+            name: {arm: Column(name, gauge=metric.query.shape is Shape.GAUGE) for arm in ARMS}
+            for name, metric in metrics.items()
+        }
+        self.numbers = {name: number for number, name in enumerate(stages, 1)}
+        """Stage name -> 1-based number."""
+        self.starts: dict[int, float] = {}
+        """Stage number -> when it is first named."""
+        self.rows = 0
+        self.ended = float("-inf")
+        """Newest sample of all."""
+
+    def add(self, column: Column, at: float, stage: int, first: float, second: float | None = None) -> None:
+        """One row. `stage` is 0 where the row names none."""
+        if column.at and at < column.at[-1]:
+            column.sorted = False
+        column.at.append(at)
+        column.first.append(first)
+        if second is not None:
+            column.second.append(second)
+        column.stages.append(stage)
+        if stage and at < self.starts.get(stage, float("inf")):
+            self.starts[stage] = at
+        if at > self.ended:
+            self.ended = at
+        self.rows += 1
+
+    def one_stage(self) -> None:
+        """The file has no stages: all of it is the plan's first."""
+        for arms in self.columns.values():
+            for column in arms.values():
+                column.stages = array("H", [1]) * len(column.at)
+        began = [min(column.at) for arms in self.columns.values() for column in arms.values() if column.at]
+        if began:
+            self.starts = {1: min(began)}
+
+    @property
+    def began(self) -> float | None:
+        """Start of the first tick of the rollout; None where no row names a stage."""
+        return self.start(min(self.starts, key=self.starts.__getitem__)) if self.starts else None
+
+    def start(self, stage: int) -> float:
+        """Start of the tick in which a stage is first named."""
+        return floor(self.starts[stage] / self.tick_s) * self.tick_s
+
+    @property
+    def last(self) -> float:
+        """Start of the newest tick of all."""
+        return floor(self.ended / self.tick_s) * self.tick_s
+
+    def mentions(self, metric: str) -> bool:
+        """Whether there is any row of a metric."""
+        return any(column.at for column in self.columns[metric].values())
+
+    def dirty(self, metric: str) -> int:
+        """Samples of a metric that could not be counted; known once its ticks were made."""
+        return sum(column.dirty for column in self.columns[metric].values())
+
+    def spacing_s(self, metric: str) -> float | None:
+        """Median seconds between neighbouring samples of an arm, from its first ones; None where no arm has two."""
+        gaps: list[float] = []
+        for column in self.columns[metric].values():
+            rows = column.rows()
+            times = [column.at[place] for place, _ in zip(rows, range(_SPACINGS), strict=False)]
+            gaps += [later - earlier for earlier, later in pairwise(times)]
+        return median(gaps) if gaps else None
+
+    def ticks(self, metric: str) -> Iterator[Tick]:
+        """The ticks of a metric by time, without the empty ones."""
+        canary, baseline = (self.columns[metric][arm].ticks(self.tick_s) for arm in ARMS)
+        left, right = next(canary, None), next(baseline, None)
+        while left is not None or right is not None:
+            index = min(one.number for one in (left, right) if one is not None)
+            c = left if left is not None and left.number == index else None
+            b = right if right is not None and right.number == index else None
+            yield Tick(
+                index * self.tick_s,
+                (c.stage if c is not None else 0) or (b.stage if b is not None else 0),
+                c.sample if c is not None else None,
+                b.sample if b is not None else None,
+                c.at if c is not None else None,
+                b.at if b is not None else None,
+            )
+            left = next(canary, None) if c is not None else left
+            right = next(baseline, None) if b is not None else right

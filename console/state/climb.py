@@ -1,0 +1,151 @@
+"""Targets whose backend owns the steps: what its controller does by itself, and what somebody else did. Pure.
+
+A controller climbs: that is not drift, and the stage that is reached follows it. It never ends a pause without an end,
+never goes back but for an abort, and never sets another version: whoever did, and it was not us, is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.contract import Outcome, Phase, TargetReading, Wait
+from console.state.values import Drift, NoteState, RequestState, State, TargetState
+
+_FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
+_BACK = frozenset({"abort", "undo"})
+
+
+def judged(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
+    """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
+    now, was = entry.reading, entry.confirmed
+    if now is None or was is None:
+        return replace(entry, confirmed=now), None
+    if _place(now) == _place(was):
+        entry = replace(entry, confirmed=now, drift=None)
+        return entry, _by_hand(state, was, now, at)
+    why = None if _going_back(state, now) else _foreign(was, now, _ours(state, entry))
+    name = entry.target.name
+    if why is None:
+        moved = replace(entry, confirmed=now, drift=None, step_since=at)
+        return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_news(was, now)}")
+    drift = Drift(was=was, now=now, since=entry.drift.since if entry.drift is not None else at)
+    by = f" by {now.changed_by}" if now.changed_by else ""
+    return replace(entry, drift=drift), NoteState(
+        at=at, who=None, kind="drift", text=f"{name} moved outside warroom{by}: {why}"
+    )
+
+
+def _place(reading: TargetReading) -> tuple[object, ...]:
+    """Where it stands, whatever the pods and the clock say."""
+    return (reading.canary_version, reading.step, reading.phase is Phase.ABORTED, reading.at_rest, reading.skipped)
+
+
+def _ours(state: State, entry: TargetState) -> list[RequestState]:
+    """Our own requests that may explain where it stands: those since it came to the step it was confirmed at."""
+    since = entry.step_since or state.opened_at
+    return [
+        request
+        for request in state.requests.values()
+        if request.target == entry.target.name
+        and request.known_outcome is not Outcome.REFUSED
+        and (since is None or request.at >= since)
+    ]
+
+
+def _going_back(state: State, now: TargetReading) -> bool:
+    """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
+    return any(
+        request.target == now.target
+        and request.setting.version == now.canary_version
+        and request.known_outcome is not Outcome.REFUSED
+        for request in state.requests.values()
+    )
+
+
+def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
+    """What somebody else did, in words; None where it was the controller, or us."""
+    back = any(request.action.split()[0] in _BACK for request in ours)
+    if now.canary_version != was.canary_version:
+        begun = was.at_rest and not was.percent
+        return None if back or begun else f"version {now.canary_version} was set instead of {was.canary_version}"
+    if now.phase is Phase.ABORTED:
+        return None
+    if was.phase is Phase.ABORTED:
+        return None if any(request.action == "retry" for request in ours) else "its abort was taken back"
+    if now.skipped is not None and now.skipped != was.skipped and not any(r.action == "skip" for r in ours):
+        return now.skipped
+    if (now.step or 0) < (was.step or 0):
+        return None if back else f"step {was.step} -> {now.step}"
+    return _ended(was, now, [request for request in ours if request.action in _FORWARD])
+
+
+def _ended(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
+    """Which pause was ended that never ends by itself; each of our requests ends one."""
+    if any(request.action == "promote-full" for request in ours):
+        return None
+    if now.changed_by is not None and not ours:
+        return f"step {was.step} -> {now.step}"
+    held = was.waits in (Wait.MANUAL, Wait.JUDGEMENT)
+    passed = range(was.step or 0, now.step or 0)
+    endless = [step for step in passed if was.own_steps[step].waits and was.own_steps[step].lasts_s is None]
+    ended = len(endless) or int(held and bool(passed))
+    if ended <= len(ours):
+        return None
+    return f"step {was.step} -> {now.step}, past the pause at step {endless[-1] if endless else was.step}"
+
+
+def _by_hand(state: State, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:
+    """A line for a pause by hand that somebody else set or took back."""
+    if (now.waits is Wait.MANUAL) is (was.waits is Wait.MANUAL):
+        return None
+    verb = "pause" if now.waits is Wait.MANUAL else "resume"
+    if any(request.target == now.target and request.action == verb for request in state.requests.values()):
+        return None
+    return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb}d by hand outside warroom")
+
+
+def _news(was: TargetReading, now: TargetReading) -> str:
+    if now.canary_version != was.canary_version:
+        return f"version {now.canary_version} is wanted"
+    if now.phase is Phase.ABORTED:
+        return f"aborted: {now.detail}"
+    if now.at_rest:
+        return f"version {now.canary_version} has everything"
+    there = now.own_steps[now.step].text if now.step is not None and now.step < len(now.own_steps) else "the last step"
+    return f"step {was.step} -> {now.step} of {now.steps}: {there}"
+
+
+def on_its_way(reading: TargetReading | None) -> bool:
+    """Whether a target that owns its steps goes on without anybody."""
+    if reading is None or reading.steps is None or reading.at_rest:
+        return False
+    return reading.phase is Phase.PROGRESSING or reading.waits is Wait.TIMER
+
+
+def stands_still(reading: TargetReading | None) -> bool:
+    """Whether a target would go nowhere even without a pause by hand: finished, aborted, or paused by hand already."""
+    if reading is None or reading.steps is None:
+        return False
+    finished = reading.at_rest and bool(reading.percent)
+    return finished or reading.phase is Phase.ABORTED or reading.waits is Wait.MANUAL
+
+
+def held(reading: TargetReading | None) -> bool:
+    """Whether there is a pause to take back, as far as it can be told."""
+    return reading is None or reading.steps is None or reading.waits is Wait.MANUAL
+
+
+def reached_alone(state: State) -> int:
+    """How many further stages the controllers reached by themselves: their targets read as set, and nobody promoted."""
+    if state.promoting is not None or state.reached is None or state.rollback is not None or state.closed is not None:
+        return 0
+    found = 0
+    for stage in state.stages[state.reached :]:
+        entries = [(state.targets[name], setting) for name, setting in stage.stage.sets.items()]
+        owned = any(entry.reading is not None and entry.reading.steps is not None for entry, _ in entries)
+        there = all(entry.reading is not None and entry.reading.satisfies(setting) for entry, setting in entries)
+        if not (owned and there) or any(entry.drift is not None for entry, _ in entries):
+            break
+        found += 1
+    return found

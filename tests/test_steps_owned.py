@@ -1,0 +1,298 @@
+"""A rollout whose steps belong to its backend: its own climb is followed, what others do is shown, nothing is skipped.
+
+Real engines and the real Argo adapter, over a FAKE cluster and a FAKE controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters import registry
+from adapters.contract import Phase, TargetReading, Wait
+from console.engine import nudges
+from console.events.evidence import Verb
+from console.state.card import card_for
+from console.state.gates import why_not
+from console.state.values import Mode, State
+from tests import argo_adapter
+from tests.argo_adapter import Site
+from tests.argo_fake import ANALYSIS, PAUSE, pause, weight
+from tests.engine_rig import TIMING, Console, Room, war_room
+from tests.kube_fake import Json
+
+LISTED = f"""\
+warroom: 1
+rollout: one
+{TIMING}
+backends: {{cluster: {{adapter: argo}}}}
+targets: {{api: {{backend: cluster, name: web}}}}
+stages:
+  - {{name: twenty, set: {{api: step 1}}}}
+  - {{name: sixty, set: {{api: step 3}}}}
+  - {{name: full, set: {{api: all steps}}}}
+"""
+TAKEN = LISTED.partition("stages:")[0] + "stages: {from: api, bake: 0s}\n"
+STEPS = (weight(20), PAUSE, weight(60), PAUSE)
+
+
+@asynccontextmanager
+async def room_with(folder: Path, plan: str, *steps: Json) -> AsyncIterator[tuple[Room, Site]]:
+    """A room on a Rollout of these steps whose new version was just set."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(registry.BUILT_IN, "argo", "tests.argo_adapter")
+        monkeypatch.setattr(nudges, "REST_S", 0.01)
+        site = argo_adapter.sites.setdefault(folder, Site())
+        site.controller.rollout("web", *steps)
+        try:
+            async with war_room(folder, plan) as room:
+                yield room, site
+        finally:
+            argo_adapter.sites.pop(folder, None)
+
+
+@asynccontextmanager
+async def reconciling(site: Site) -> AsyncIterator[None]:
+    """The controller looks every now and then, as it does."""
+
+    async def run() -> None:
+        while True:
+            site.controller.settle()
+            await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(run())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def at_stage(console: Console, number: int) -> None:
+    """Wait until a stage is reached and the target stands at its pause."""
+    await console.until(lambda state: state.reached == number and reads(state).waits is Wait.GATE)
+
+
+def reads(state: State) -> TargetReading:
+    """What the target reads."""
+    reading = state.targets["api"].reading
+    assert reading is not None
+    return reading
+
+
+def told(console: Console, kind: str) -> list[str]:
+    """The log's lines of one kind."""
+    return [line.text for line in console.state.log if line.kind == kind]
+
+
+async def test_the_stage_that_is_reached_follows_the_controllers_own_climb(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site):
+        console = await room.console()
+        assert console.state.reached == 0
+        site.controller.settle()
+        await at_stage(console, 1)
+        assert console.state.targets["api"].drift is None
+        assert "stage twenty reached without a promote" in told(console, "step")
+        assert site.cluster.writes == []
+
+
+async def test_a_promote_ends_one_pause_and_the_next_stage_is_confirmed_when_it_is_read(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
+        console = await room.console()
+        await at_stage(console, 1)
+        answer = await console.act(Verb.PROMOTE)
+        assert answer.result == "accepted", answer.line
+        await at_stage(console, 2)
+        assert len(site.cluster.writes) == 1
+        assert console.state.decisions[-1].outcome == "confirmed"
+        await console.act(Verb.PROMOTE)
+        state = await console.until(lambda state: state.mode is Mode.COMPLETE)
+        assert reads(state).phase is Phase.HEALTHY
+        assert site.controller.finished == ["setWeight 0", "pause 1", "setWeight 2", "pause 3"]
+        assert told(console, "drift") == []
+
+
+async def test_stages_are_taken_from_the_rollouts_own_steps(tmp_path: Path) -> None:
+    async with room_with(tmp_path, TAKEN, weight(20), PAUSE, weight(60), PAUSE, ANALYSIS, PAUSE) as (room, site):
+        site.controller.settle()
+        console = await room.console()
+        stages = [(entry.stage.name, str(entry.stage.sets["api"])) for entry in console.state.stages]
+        assert stages == [
+            ("20pct", "step 1 (20 %)"),
+            ("60pct", "step 3 (60 %)"),
+            ("step-5", "step 5 (60 %)"),
+            ("full", "all steps (100 %)"),
+        ]
+        assert console.state.reached == 1
+
+
+async def test_a_console_that_joins_takes_the_same_stages_from_the_journal(tmp_path: Path) -> None:
+    async with room_with(tmp_path, TAKEN, *STEPS) as (room, site), reconciling(site):
+        first = await room.console()
+        await at_stage(first, 1)
+        await first.act(Verb.PROMOTE)
+        await at_stage(first, 2)
+        second = await room.console()
+        assert [entry.stage.name for entry in second.state.stages] == ["20pct", "60pct", "full"]
+        assert second.state.reached == 2
+
+
+@pytest.mark.parametrize(("looks", "reached"), [(False, 0), (True, 1)])
+async def test_a_rollout_under_way_is_joined_where_it_stands(tmp_path: Path, looks: bool, reached: int) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site):
+        if looks:
+            site.controller.settle()
+        console = await room.console()
+        assert console.state.reached == reached
+
+
+async def test_nothing_has_begun_while_no_new_version_was_set(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
+        site.cluster.change("rollouts", "web", _image("web:1"))
+        await asyncio.sleep(0.1)
+        console = await room.console()
+        assert (console.state.reached, str(reads(console.state))) == (0, "0 %, step 0/4")
+        assert "nothing is under way: no new version was set" in (why_not(console.state, Verb.PROMOTE) or "")
+        site.cluster.change("rollouts", "web", _image("web:3"))
+        await at_stage(console, 1)
+        assert told(console, "drift") == []
+        assert "api: version h3 is wanted" in told(console, "step")
+
+
+def _image(name: str):  # type: ignore[no-untyped-def]
+    return lambda found: found["spec"]["template"]["spec"]["containers"][0].update(image=name)
+
+
+async def test_a_vendors_promote_is_noticed_shown_and_has_to_be_accepted(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
+        console = await room.console()
+        await at_stage(console, 1)
+        site.controller.vendor_promote()
+        state = await console.until(lambda state: state.targets["api"].drift is not None)
+        assert re.search(
+            r"api moved outside warroom: step 1 -> \d, past the pause at step 1", told(console, "drift")[0]
+        )
+        await console.until(lambda state: reads(state).step == 3)
+        assert console.state.reached == 1
+        assert "accept it (a) or undo it" in (why_not(console.state, Verb.PROMOTE) or "")
+        await console.act(Verb.ACCEPT, subject="api")
+        state = await console.until(lambda state: state.reached == 2)
+        assert state.targets["api"].drift is None
+
+
+@pytest.mark.parametrize("consoles", [2, 10])
+async def test_consoles_that_promote_at_once_end_one_pause(tmp_path: Path, consoles: int) -> None:
+    async with room_with(tmp_path, LISTED, weight(20), PAUSE, PAUSE, PAUSE) as (room, site):
+        site.controller.settle()
+        opened = [await room.console() for _ in range(consoles)]
+        for console in opened:
+            await at_stage(console, 1)
+        intents = [console.intent(Verb.PROMOTE) for console in opened]
+        answers = await asyncio.gather(
+            *(console.engine.act(intent) for console, intent in zip(opened, intents, strict=True))
+        )
+        results = sorted(str(answer.result) for answer in answers)
+        assert results == ["accepted", *["moved"] * (consoles - 1)]
+        assert len(site.cluster.writes) == 1
+        site.controller.settle()
+        assert (site.controller.index(), site.controller.finished) == (2, ["setWeight 0", "pause 1"])
+
+
+async def test_a_card_that_showed_another_step_is_outdated_whoever_moved_it(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, weight(20), pause(1), weight(60), PAUSE) as (room, site):
+        site.controller.settle()
+        console = await room.console()
+        await console.until(lambda state: reads(state).waits is Wait.TIMER)
+        intent = console.intent(Verb.PROMOTE)
+        await asyncio.sleep(2.1)
+        site.controller.settle()
+        await console.until(lambda state: reads(state).step == 3)
+        answer = await console.engine.act(intent)
+        assert answer.result == "moved", answer.line
+        assert "look again" in answer.line
+        assert site.cluster.writes == []
+
+
+async def test_a_halt_pauses_it_by_hand_and_a_resume_takes_exactly_that_back(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, weight(20), ANALYSIS, weight(60), PAUSE) as (room, site), reconciling(site):
+        console = await room.console()
+        await console.until(lambda state: reads(state).step == 1)
+        await console.act(Verb.HALT)
+        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
+        site.controller.ends_analysis = True
+        await asyncio.sleep(0.1)
+        assert site.controller.index() == 1
+        await console.act(Verb.RESUME)
+        await console.until(lambda state: reads(state).step == 3)
+        assert site.controller.finished == ["setWeight 0", "analysis 1", "setWeight 2"]
+        assert told(console, "drift") == []
+
+
+async def test_a_rollback_aborts_and_is_done_when_it_reads_as_aborted(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
+        console = await room.console()
+        await at_stage(console, 1)
+        card = card_for(console.state, Verb.ROLLBACK)
+        assert [call.text for call in card.calls] == [
+            "PATCH rollouts/web/status: test /status/currentPodHash h2; add /status/abort true"
+        ]
+        await console.act(Verb.ROLLBACK)
+        state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        assert reads(state).phase is Phase.ABORTED
+        assert len(site.cluster.writes) == 1
+
+
+async def test_a_rollback_of_a_promoted_version_goes_to_the_one_before_past_its_steps(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED.replace("400ms", "3s"), *STEPS) as (room, site), reconciling(site):
+        console = await room.console()
+        for number in (1, 2):
+            await at_stage(console, number)
+            await console.act(Verb.PROMOTE)
+        await console.until(lambda state: state.mode is Mode.COMPLETE)
+        await console.act(Verb.ROLLBACK)
+        state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        assert (reads(state).canary_version, str(state.targets["api"].reading)) == (
+            "h1",
+            "0 %, step 0/4",
+        )
+        assert told(console, "drift") == []
+
+
+async def test_an_analysis_that_failed_is_the_controllers_abort_and_shown_as_such(tmp_path: Path) -> None:
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
+        console = await room.console()
+        await at_stage(console, 1)
+        site.cluster.change("rollouts", "web", lambda found: found["status"].update(abort=True))
+        await console.until(lambda state: reads(state).phase is Phase.ABORTED)
+        assert console.state.targets["api"].drift is None
+        assert any(line.startswith("api: aborted: ") for line in told(console, "step"))
+        assert "it is aborted: retry begins again" in (why_not(console.state, Verb.PROMOTE) or "")
+
+
+async def test_a_call_in_doubt_is_told_by_where_the_rollout_stands_then(tmp_path: Path) -> None:
+    import httpx
+
+    from tests.kube_fake import Sent
+
+    async with room_with(tmp_path, LISTED, *STEPS) as (room, site):
+        site.controller.settle()
+        console = await room.console()
+        await at_stage(console, 1)
+
+        def lose(sent: Sent) -> httpx.Response | None:
+            if sent.method == "PATCH":
+                raise httpx.ReadError("gone")
+            return None
+
+        site.cluster.after = lose
+        answer = await console.act(Verb.PROMOTE)
+        assert answer.result == "unknown", answer.line
+        site.cluster.after = lambda _sent: None
+        async with reconciling(site):
+            await at_stage(console, 2)
+        await console.until(lambda state: [one.took_effect for one in state.requests.values()] == [True])
+        assert len(site.cluster.writes) == 1

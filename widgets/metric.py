@@ -1,0 +1,204 @@
+"""One metric of the metrics pane as rows: verdict, name, ratio and odds on one line, both arms on one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from adapters.contract import Shape
+from console.judge.verdict import Verdict, VerdictState
+from console.plan.nouns import Role
+from console.state.judging import plotted
+from console.state.values import MetricState, State
+from widgets import amounts
+from widgets.evidence import follows, is_old, levels_of, mark_of, odds_of, ratio_of
+from widgets.line import Line, Look, Piece, cut, fit, left, right
+from widgets.marks import CURSOR, QUIETER
+from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells
+
+_WORD = 12
+"""Cells of most marks ("✓ pass (<2x)"); a longer one takes them from the name."""
+_RATIO = 16
+_ODDS = 7
+_LEAST_TRACE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How a row's cells are shared out; the same for every metric, so that the eye can run down a column."""
+
+    name: int
+    claim: int
+    """That the odds are for worse; 0 where there is no room to say it. A pass says itself what it excludes."""
+    value: int
+    """An arm's level beside its trace; 0: both levels stand in words on the second row."""
+    scale: int
+    width: int
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns at `width` cells: half as wide again for words on a wide screen, the rest for history."""
+        if width < 100:
+            return cls(11, 0, 0, 8, width)
+        return cls(14 if width < 140 else 24, 6, 8, 8, width)
+
+    @property
+    def about(self) -> int:
+        """Cursor, verdict, name, ratio and odds on the canary's row; age and what follows on the baseline's."""
+        return 1 + _WORD + 1 + self.name + 1 + _RATIO + 1 + _ODDS + self.claim
+
+    @property
+    def trace(self) -> int:
+        """0: no room for a trace."""
+        left = self.width - self.about - 1 - len("canary") - 1 - (self.value + 1 if self.value else 0) - 1 - self.scale
+        return left if left >= _LEAST_TRACE else 0
+
+
+def said_of(entry: MetricState) -> Verdict:
+    return entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
+
+
+def pair(
+    entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, spelled: bool
+) -> list[Line]:
+    """`spelled`: the reason stands in full below."""
+    verdict = said_of(entry)
+    bar = Piece(CURSOR if chosen else " ", Look.STRONG)
+    head = [bar, *_said(entry, verdict, columns)]
+    proof = [bar, *_proof(entry, verdict, columns, spelled)]
+    rows: list[Line] = []
+    chart = _chart(entry, grid) if grid is not None and grid.cells else None
+    for arm, words in zip(ARMS, (head, proof), strict=True):
+        rows.append((*fit(words, columns.about), Piece(" "), *_arm(entry, verdict, arm, state, chart, columns)))
+    return rows
+
+
+def _said(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]:
+    """Verdict, name, ratio with interval, odds: all that a decision needs, on one line and without colour."""
+    mark = mark_of(verdict.state, verdict.detail)
+    gap = max(_WORD + 1 - cell_len(str(mark)), 1)
+    room = _WORD + 1 + columns.name - cell_len(str(mark)) - gap
+    named = [Piece(str(mark), _mark_look(entry, verdict)), Piece(" " * gap), *_name(entry, room)]
+    told = odds_of(verdict.state, verdict.evidence, verdict.ready)
+    proof = Look.STALE if is_old(verdict) else Look.STRONG
+    claim = " worse" if told and verdict.state is not VerdictState.PASS else ""
+    return [
+        *named,
+        Piece(" "),
+        Piece(left(ratio_of(verdict), _RATIO), proof),
+        Piece(" "),
+        Piece(right(told, _ODDS), proof),
+        Piece(left(claim, columns.claim), Look.MUTED),
+    ]
+
+
+def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
+    """The verdict's look; quieter for a metric that only informs, and while no verdict is expected."""
+    look = Look.MUTED if verdict.idle else mark_of(verdict.state, verdict.detail).look
+    return QUIETER.get(look, look) if entry.metric.role is Role.INFO else look
+
+
+def _name(entry: MetricState, width: int) -> Line:
+    """The metric's name, with its role where it is not the one that decides."""
+    role = "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
+    room = width - cell_len(role)
+    return fit([Piece(cut(entry.metric.name, room), Look.STRONG), Piece(role, Look.MUTED)], width)
+
+
+def _age(verdict: Verdict) -> str:
+    return "" if verdict.age_s is None else f"{amounts.age(verdict.age_s)} old"
+
+
+def _proof(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
+    """How old it is, both levels where they do not stand beside the traces, what follows, and how many events."""
+    old = is_old(verdict)
+    parts = [Piece(_age(verdict), Look.WARN if old else Look.MUTED)]
+    if not columns.value and not old and verdict.canary.value is not None:
+        parts.append(Piece(levels_of(verdict, entry.metric.query.shape)))
+    if not spelled or verdict.brief:
+        parts.append(Piece(follows(verdict), Look.WARN if old else Look.PLAIN))
+    if verdict.canary.n:
+        parts.append(Piece(f"n {amounts.count(verdict.canary.n)}", Look.MUTED))
+    return _in_a_row(parts, columns.about - 1)
+
+
+def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
+    """The parts that say something, two cells apart; after the second, one that would be cut is left out."""
+    row: list[Piece] = []
+    told = [part for part in parts if part.text]
+    for index, part in enumerate(told):
+        gap = "  " if index else " "
+        if index > 1 and cell_len(part.text) + len(gap) > room:
+            continue
+        row += [Piece(gap), part]
+        room -= cell_len(part.text) + len(gap)
+    return row
+
+
+def reason(entry: MetricState, chosen: bool) -> Line:
+    """Why the verdict is what it is, what the source said about its answer, and the canary's own ceiling."""
+    verdict = said_of(entry)
+    limit = entry.metric.limit
+    told = [
+        f"not read: {entry.problem}" if entry.problem else "",
+        f"not whole: {entry.partial}" if entry.partial else "",
+        verdict.reason,
+        f"limit {amounts.amount(limit, entry.metric.query.shape)}" if limit is not None else "",
+    ]
+    return (
+        Piece(CURSOR if chosen else " ", Look.STRONG),
+        Piece(f" {'; '.join(part for part in told if part)}", Look.MUTED),
+    )
+
+
+def _chart(entry: MetricState, grid: Grid) -> Chart:
+    """Both arms on one axis; nothing below the share that the plan calls negligible is blown up."""
+    return Chart.of(plotted(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
+
+
+def _arm(
+    entry: MetricState, verdict: Verdict, arm: Arm, state: State, chart: Chart | None, columns: Columns
+) -> list[Piece]:
+    if chart is None and not columns.value:
+        return []
+    totals = verdict.canary if arm == "canary" else verdict.baseline
+    shape = entry.metric.query.shape
+    old = is_old(verdict)
+    look = Look.STALE if old else Look.CANARY if arm == "canary" else Look.BASELINE
+    pieces = [Piece(left("canary" if arm == "canary" else "base", len("canary")), look), Piece(" ")]
+    if columns.value:
+        level = right(amounts.amount(totals.value, shape), columns.value)
+        pieces += [Piece(level, look if old else Look.STRONG), Piece(" ")]
+    if chart is not None:
+        values = chart.arms[arm]
+        pieces.append(Piece(cells(values, len(values), chart.axis, _overdue(entry, arm, state)), look))
+        pieces += [Piece(" "), Piece(left(_scale(chart.axis, shape), columns.scale), Look.MUTED)]
+    return pieces
+
+
+def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
+    """Whether this arm should have said something by now."""
+    late = amounts.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
+    return late is not None and late > entry.stale_after_s
+
+
+def _scale(axis: Axis, shape: Shape) -> str:
+    """What the lowest and the highest block stand for; the same beside both arms, because it is the same axis."""
+    top = amounts.axis_end(axis.top, shape)
+    return f"0-{top}" if axis.floor == 0 else f"{amounts.axis_end(axis.floor, shape)}..{top}"
+
+
+def short(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
+    """One row: a trace of one arm without the other would say nothing."""
+    verdict = said_of(entry)
+    old = is_old(verdict)
+    start = [Piece(CURSOR if chosen else " ", Look.STRONG), *_said(entry, verdict, columns), Piece(" ")]
+    parts = [
+        Piece(_age(verdict).removesuffix(" old"), Look.WARN if old else Look.MUTED),
+        Piece(follows(verdict), Look.WARN if old else Look.PLAIN),
+        Piece(levels_of(verdict, entry.metric.query.shape) if verdict.canary.value is not None and not old else ""),
+        Piece(f"n {amounts.count(verdict.canary.n)}" if verdict.canary.n else "", Look.MUTED),
+    ]
+    return fit([*start, *_in_a_row(parts, width - columns.about - 1)], width)
