@@ -26,11 +26,13 @@ def connect(options: Options, context: Context) -> CountingBackend:
 @contextlib.contextmanager
 def registered() -> Iterator[None]:
     """Within the block a plan may name the adapter."""
+    before = dict(registry.BUILT_IN)
     registry.BUILT_IN["counting"] = __name__
     try:
         yield
     finally:
-        del registry.BUILT_IN["counting"]
+        registry.BUILT_IN.clear()
+        registry.BUILT_IN.update(before)
 
 
 class CountingBackend:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 from console.bench.faults.fake import Mode
 from console.bench.faults.ground import Ground, Row, quiet, screen
 from console.events.evidence import Verb
 
-Case = Callable[[Ground], Awaitable[Row]]
+Case = Callable[[Ground], Coroutine[Any, Any, Row]]
 
 
 async def _refused(ground: Ground) -> Row:
@@ -46,8 +47,9 @@ async def _unknown(ground: Ground, mode: Mode, name: str, *, done: bool) -> Row:
     return Row(name, f"{answer.line} | {doubt}", tuple(lost))
 
 
-async def _nowhere(ground: Ground) -> Row:
+async def nowhere(ground: Ground) -> Row:
     """The name cannot be resolved: nothing is read, nothing forward is offered, a rollback leaves it to a person."""
+    ground.elsewhere("http://nowhere.invalid/x")
     async with ground.console() as room:
         seen = screen(room)
         forward = await room.engine.act(room.intent(Verb.PROMOTE))
@@ -66,4 +68,3 @@ CASES: Mapping[str, Case] = {
     "reset": partial(_unknown, mode=Mode.RESET, name="reset after send", done=True),
     "wrong JSON": partial(_unknown, mode=Mode.GARBAGE, name="wrong JSON", done=True),
 }
-NOWHERE = _nowhere

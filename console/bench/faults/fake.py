@@ -30,6 +30,7 @@ DRIP_S = 0.1
 
 
 SLOW_S = 0.25
+_FOR_EVER_S = 3600.0
 
 
 class Mode(StrEnum):
@@ -176,7 +177,7 @@ async def _answer(
             writer.transport.abort()
             return False
         case Mode.HANG:
-            await asyncio.Event().wait()
+            await asyncio.sleep(_FOR_EVER_S)
         case Mode.DRIP:
             for byte in _answer_bytes(200, json.dumps(reads).encode()):
                 writer.write(bytes([byte]))

@@ -52,18 +52,22 @@ class Row:
 class Ground:
     """One rollout of one plan, with its journal and its world at the fake backend."""
 
-    def __init__(self, fake: Fake, folder: Path, place: Place | None = None, url: str | None = None) -> None:
+    def __init__(self, fake: Fake, folder: Path, place: Place | None = None) -> None:
         self.world = f"fault-{os.getpid()}-{next(_numbers)}"
         self.folder = folder / self.world
         self.folder.mkdir()
         self.fake = fake
         self.file = self.folder / "journal.db"
         self.place: Place = place or FilePlace(self.file)
-        self.plan = PLAN.replace("NAME", self.world).replace("URL", url or f"{fake.url}/{self.world}")
+        self.plan = PLAN.replace("NAME", self.world).replace("URL", f"{fake.url}/{self.world}")
         self.zero = Zero()
 
     def clock(self) -> SharedClock:
         return SharedClock(self.zero, SPEED)
+
+    def elsewhere(self, url: str) -> None:
+        """The plan's backend is at another URL."""
+        self.plan = self.plan.replace(f"{self.fake.url}/{self.world}", url)
 
     def misbehave(self, mode: Mode, *, reads: bool = False) -> None:
         """Let the backend answer like that from now on."""

@@ -8,11 +8,12 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.points import watched
+from console.bench.faults.backend import Case
 from console.bench.faults.children import fork, reap
 from console.bench.faults.fake import Mode
 from console.bench.faults.ground import Ground, Row, locked, quiet, screen
@@ -23,7 +24,6 @@ from console.journal.absent import open_or_absent
 from console.state.values import Mode as Stands
 from console.state.values import StepMark
 
-Case = Callable[[Ground], Awaitable[Row]]
 _NOBODY = 65534
 _BOTH = (Verb.PROMOTE, Verb.ROLLBACK)
 
