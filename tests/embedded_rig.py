@@ -28,6 +28,7 @@ FLAG = TargetRef("new-flow", "new-flow")
 PERMIT = Permit("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 ERRORS = MetricQuery("errors", Shape.COUNTS)
 LATENCY = MetricQuery("latency", Shape.GOOD_TOTAL)
+DURATION = MetricQuery("duration", Shape.HISTOGRAM)
 CPU = MetricQuery("cpu", Shape.GAUGE)
 
 

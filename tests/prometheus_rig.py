@@ -22,6 +22,7 @@ ERRORS = MetricQuery(
     "errors", Shape.COUNTS, ARMS, total='http_requests_total{app="x"}', bad='http_requests_total{code="500"}'
 )
 LATENCY = MetricQuery("latency", Shape.GOOD_TOTAL, ARMS, total="d_count", good='d_bucket{le="0.25"}')
+SLOW = MetricQuery("slow", Shape.HISTOGRAM, ARMS, buckets="d_bucket")
 LOAD = MetricQuery("load", Shape.GAUGE, ARMS, value="cpu")
 QUANTILE = MetricQuery(
     "p99", Shape.GAUGE, ARMS, value="histogram_quantile(0.99, sum by (version, le) (rate(d_bucket[30s])))"

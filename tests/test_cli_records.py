@@ -203,3 +203,22 @@ def test_prune_removes_samples_of_closed_rollouts_alone_and_says_how_many(path: 
 def test_prune_of_an_open_rollout_is_refused(path: Path, capsys: Capture) -> None:
     code, _, err = run(capsys, path, "log", "prune", "search/1")
     assert (code, err) == (Exit.REFUSED, "warroom: search/1 is open: only samples of closed rollouts are pruned\n")
+
+
+@pytest.mark.parametrize("column", ["id", "seq", "rollout", "hash", "body"])
+def test_a_table_made_anew_without_its_types_is_found_and_no_traceback(
+    path: Path, capsys: Capture, column: str
+) -> None:
+    with closing(sqlite3.connect(path)) as attacker:
+        attacker.executescript(
+            f"""
+            DROP VIEW decisions;
+            CREATE TABLE other AS SELECT * FROM events;
+            DROP TABLE events;
+            ALTER TABLE other RENAME TO events;
+            UPDATE events SET {column} = NULL WHERE id = 2;
+            """  # noqa: S608 - a test's own columns
+        )
+    code, _, err = run(capsys, path, "log", "verify")
+    assert code == Exit.TAMPERED
+    assert err.startswith("warroom: CHAIN BROKEN")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.contract import Counts, MetricQuery, Shape, Window
+from adapters.contract import Counts, Gauge, MetricQuery, Shape, Window
 from adapters.metrics.counters import Origin, Series, cleaned, count, levels, spacing_s
 from adapters.metrics.reading import Answer, counted
 
@@ -90,7 +90,7 @@ def test_a_level_is_the_mean_of_each_series_last_finite_value() -> None:
     a = Series({}, [(START + 1, 5.0), (START + 9, 7.0), (START + 11, math.nan)])
     b = Series({}, [(START + 5, 9.0), (START + 12, 1.0)])
     base = int(START / TICK_S)
-    assert levels([a, b], window(2)) == {base: 8.0, base + 1: 1.0}
+    assert levels([a, b], window(2)) == {base: Gauge(8.0), base + 1: Gauge(1.0)}
 
 
 def test_spacing_is_the_median_gap() -> None:

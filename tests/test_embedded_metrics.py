@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
 from adapters.contract import (
+    Buckets,
     Counts,
     Gauge,
     MetricQuery,
     Phase,
+    Reading,
     Setting,
     Shape,
     TimedOut,
@@ -20,9 +23,23 @@ from adapters.contract import (
     Window,
 )
 from adapters.embedded.changes import Change
-from adapters.embedded.traffic import binomial, poisson
+from adapters.embedded.traffic import EDGES, INSTANCES, binomial, poisson
 from adapters.embedded.world import Settings, World
-from tests.embedded_rig import CART, CHECKOUT, CPU, ERRORS, FLAG, LATENCY, NOON, PERMIT, Rig, counts, embedded_rig, rate
+from tests.embedded_rig import (
+    CART,
+    CHECKOUT,
+    CPU,
+    DURATION,
+    ERRORS,
+    FLAG,
+    LATENCY,
+    NOON,
+    PERMIT,
+    Rig,
+    counts,
+    embedded_rig,
+    rate,
+)
 
 
 @pytest.fixture
@@ -186,6 +203,72 @@ def test_binomial_counts_have_their_mean_and_variance(trials: int, share: float)
     assert average == pytest.approx(trials * share, rel=0.02)
     variance = sum((number - average) ** 2 for number in numbers) / 4000
     assert variance == pytest.approx(trials * share * (1 - share), rel=0.05, abs=1e-9)
+
+
+# -- histograms and instances ------------------------------------------------------------------------------------------
+
+
+def slow_shares(readings: Sequence[Reading], arm: str) -> list[float]:
+    """Share of one arm's requests slower than each edge, over all ticks."""
+    said = [sample for reading in readings if isinstance(sample := getattr(reading, arm), Buckets)]
+    total = sum(sample.total for sample in said)
+    return [1 - sum(sample.within[place][1] for sample in said) / total for place in range(len(EDGES))]
+
+
+async def test_a_histogram_has_fixed_edges_and_counts_that_only_grow_towards_the_whole(rig: Rig) -> None:
+    for reading in (await rig.last(rig.connect(), DURATION, 120)).readings:
+        assert isinstance(reading.baseline, Buckets)
+        counted = [count for _, count in reading.baseline.within]
+        assert ([edge for edge, _ in reading.baseline.within], counted) == (list(EDGES), sorted(counted))
+        assert counted[-1] <= reading.baseline.total
+
+
+async def test_a_histogram_counts_the_same_requests_as_the_other_metrics(rig: Rig) -> None:
+    backend = rig.connect()
+    told = [sample for reading in (await rig.last(backend, DURATION, 120)).readings if (sample := reading.baseline)]
+    counted = [sample.total for sample in told if isinstance(sample, Buckets)]
+    errors = [sample for reading in (await rig.last(backend, ERRORS, 120)).readings if (sample := reading.baseline)]
+    assert counted == [sample.total for sample in errors if isinstance(sample, Counts)]
+
+
+async def test_of_a_healthy_canary_as_many_requests_are_slow_as_of_the_baseline(rig: Rig) -> None:
+    backend = rig.connect(rps=4000)
+    await backend.set_weight(CHECKOUT, 50, PERMIT)
+    rig.clock.step(600)
+    readings = (await rig.last(backend, DURATION, 600)).readings
+    assert slow_shares(readings, "canary") == pytest.approx(slow_shares(readings, "baseline"), rel=0.1, abs=2e-4)
+    assert slow_shares(readings, "baseline")[1] == pytest.approx(0.1, rel=0.2)
+
+
+async def test_slow_burn_makes_the_canarys_requests_slower_at_every_edge(rig: Rig) -> None:
+    backend = rig.connect(scenario="slow_burn", rps=4000)
+    await backend.set_weight(CHECKOUT, 50, PERMIT)
+    rig.clock.step(1500)
+    readings = (await rig.last(backend, DURATION, 300)).readings
+    canary, baseline = slow_shares(readings, "canary"), slow_shares(readings, "baseline")
+    assert [own / other for own, other in zip(canary[1:4], baseline[1:4], strict=True)] == pytest.approx(
+        [3] * 3, rel=0.2
+    )
+
+
+async def test_a_gauge_tells_the_baselines_instances_apart(rig: Rig) -> None:
+    backend = rig.connect()
+    await backend.set_weight(CHECKOUT, 5, PERMIT)
+    rig.clock.step(300)
+    readings = (await rig.last(backend, CPU, 300)).readings
+    assert all(isinstance(reading.canary, Gauge) and reading.canary.instances == () for reading in readings)
+    told = [reading.baseline for reading in readings if isinstance(reading.baseline, Gauge)]
+    assert {len(gauge.instances) for gauge in told} == {INSTANCES}
+    assert [gauge.value for gauge in told] == pytest.approx([sum(g.instances) / INSTANCES for g in told])
+
+
+async def test_an_instance_lies_aside_of_the_others_for_as_long_as_it_lives(rig: Rig) -> None:
+    told = [reading.baseline for reading in (await rig.last(rig.connect(), CPU, 1200)).readings]
+    means = [fmean(gauge.instances[place] for gauge in told if isinstance(gauge, Gauge)) for place in range(INSTANCES)]
+    assert 0.002 < max(means) / min(means) - 1 < 0.05
+
+
+# -- scenarios ---------------------------------------------------------------------------------------------------------
 
 
 async def test_healthy_keeps_the_canary_like_the_baseline(rig: Rig) -> None:

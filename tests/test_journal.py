@@ -344,3 +344,32 @@ def test_the_events_of_eight_processes_have_every_number_once(pool: Pool, path: 
     journal = SqliteJournal(path)
     assert [entry.seq for entry in journal.tail(RUN, 0)] == list(range(1, 5 * PROCESSES + 1))
     journal.close()
+
+
+def test_nothing_that_a_console_does_reads_the_events_of_other_rollouts(journal: SqliteJournal) -> None:
+    """Every statement goes along an index: a journal of a million events opens like one of a thousand."""
+    decided(journal)
+    statements: list[str] = []
+    journal._db.conn.set_trace_callback(statements.append)
+    fence = journal.lease(RUN, "a", 60.0).fence
+    journal.append(RUN, note("x"), fence=fence)
+    journal.append(RUN, forward(2))
+    journal.append_samples(RUN, [SourceRead(at=AT, source="s")], fence=fence)
+    assert journal.open_run("checkout") == RUN
+    journal.next_run("checkout")
+    journal.tail(RUN, 3)
+    journal.tail_samples(RUN, 0)
+    journal.history(RUN)
+    journal.decisions(RUN)
+    journal.rows(RUN, None)
+    journal.present(RUN, 60.0)
+    journal._db.conn.set_trace_callback(None)
+    asked = {text for text in statements if text.lstrip().startswith(("SELECT", "INSERT INTO events"))}
+    plans = {text: [row[3] for row in journal._db.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()] for text in asked}
+    assert len(plans) > 10
+    scans = {
+        text: plan
+        for text, plan in plans.items()
+        if any("SCAN events" in line or "SCAN samples" in line for line in plan)
+    }
+    assert set(scans) == {text for text in asked if "ORDER BY id DESC LIMIT 1" in text}, scans

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from adapters.contract import Context, Counts, Gauge, Kind, MetricReply, MetricsBackend, Reading
+from adapters.contract import Buckets, Context, Counts, Gauge, Kind, MetricReply, MetricsBackend, Reading
 from adapters.metrics import prometheus
 from adapters.metrics.prometheus import Options, Prometheus
 from adapters.registry import ConnectError, load
@@ -16,10 +17,12 @@ from tests.prometheus_rig import (
     LATENCY,
     LOAD,
     QUANTILE,
+    SLOW,
     START,
     TRAFFIC,
     WINDOW,
     Form,
+    Wire,
     at,
     canary,
     connected,
@@ -120,12 +123,94 @@ async def test_an_old_pod_that_comes_back_makes_the_answer_partial() -> None:
 # -- gauges ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_gauge_is_the_mean_of_the_pods_last_values() -> None:
+async def test_a_gauge_is_the_mean_of_the_pods_last_values_with_each_pods_own() -> None:
     value = matrix(
-        series([1, 2, "NaN"], first=0, version="v42", pod="a"), series([3, 4], first=0, version="v42", pod="b")
+        series([3, 4], first=0, version="v42", pod="b"), series([1, 2, "NaN"], first=0, version="v42", pod="a")
     )
     reply = await read_one(LOAD, value=value)
-    assert canary(reply) == [Gauge(2.0), Gauge(3.0)]
+    assert canary(reply) == [Gauge(2.0, (1.0, 3.0)), Gauge(3.0, (2.0, 4.0))]
+
+
+async def test_a_single_pod_is_not_told_apart_from_itself() -> None:
+    reply = await read_one(LOAD, value=matrix(series([1, 2], first=0, version="v42", pod="a")))
+    assert canary(reply) == [Gauge(1.0), Gauge(2.0)]
+
+
+async def test_a_pod_that_was_not_there_throughout_is_in_the_mean_only() -> None:
+    pods = [series([value] * 3, first=0, version="v42", pod=pod) for pod, value in (("a", 1), ("c", 3))]
+    born = series([5], first=2, version="v42", pod="b")
+    reply = await read_one(LOAD, value=matrix(*pods, born))
+    assert canary(reply) == [Gauge(2.0, (1.0, 3.0)), Gauge(2.0, (1.0, 3.0)), Gauge(3.0, (1.0, 3.0))]
+
+
+async def test_of_many_pods_ten_are_told_apart() -> None:
+    pods = [series([n], first=0, version="v42", pod=f"{n:02}") for n in range(40)]
+    assert canary(await read_one(LOAD, value=matrix(*pods))) == [Gauge(19.5, tuple(float(n) for n in range(10)))]
+
+
+# -- histograms ------------------------------------------------------------------------------------------------------
+
+
+def buckets(*values: tuple[str, Sequence[float | str]], first: int = -1, **labels: str) -> list[Wire]:
+    """The series of one cumulative histogram: (edge, counter values) pairs."""
+    return [series(counts, first=first, le=edge, **labels) for edge, counts in values]
+
+
+async def test_a_histogram_counts_the_requests_of_each_cumulative_bucket() -> None:
+    told = buckets(
+        ("0.1", [50, 58, 66, 74]), ("0.5", [90, 99, 108, 117]), ("+Inf", [100, 110, 120, 130]), version="v42"
+    )
+    reply = await read_one(SLOW, buckets=matrix(*told))
+    assert canary(reply) == [Buckets(10, ((0.1, 8), (0.5, 9)))] * 3
+    assert (reply.spacing_s, reply.canary_at, reply.baseline_at) == (10.0, at(25.123), None)
+
+
+async def test_the_buckets_of_all_pods_of_an_arm_are_added() -> None:
+    pods = [
+        one for pod in "ab" for one in buckets(("0.5", [0, 4, 8, 12]), ("+Inf", [0, 5, 10, 15]), version="v41", pod=pod)
+    ]
+    reply = await read_one(SLOW, buckets=matrix(*pods))
+    assert [reading.baseline for reading in reply.readings] == [Buckets(10, ((0.5, 8),))] * 3
+
+
+async def test_a_restarted_pod_counts_from_zero_in_every_bucket() -> None:
+    told = buckets(("0.5", [90, 99, 4, 8]), ("+Inf", [100, 110, 5, 10]), version="v42")
+    reply = await read_one(SLOW, buckets=matrix(*told))
+    assert canary(reply) == [Buckets(10, ((0.5, 9),)), Buckets(5, ((0.5, 4),)), Buckets(5, ((0.5, 4),))]
+
+
+async def test_an_arm_has_only_the_edges_that_it_has_series_for() -> None:
+    told = [
+        *buckets(("0.5", [0, 4]), ("1", [0, 5]), ("+Inf", [0, 5]), version="v42"),
+        *buckets(("0.5", [0, 4]), ("+Inf", [0, 5]), version="v41"),
+    ]
+    [reading] = (await read_one(SLOW, buckets=matrix(*told))).readings
+    assert (reading.canary, reading.baseline) == (Buckets(5, ((0.5, 4), (1.0, 5))), Buckets(5, ((0.5, 4),)))
+
+
+async def test_buckets_without_the_whole_are_a_problem() -> None:
+    told = buckets(("0.1", [1, 2]), ("0.5", [1, 2]), version="v42")
+    reply = await read_one(SLOW, buckets=matrix(*told))
+    assert reply.problem == 'the buckets have no le="+Inf"; without it nothing is whole'
+
+
+async def test_series_that_are_no_buckets_are_ignored() -> None:
+    told = buckets(("0.5", [0, 4]), ("+Inf", [0, 5]), version="v42")
+    strange = [series([0, 9], version="v42"), series([0, 9], version="v42", le="fast"), series([0, 9], le="NaN")]
+    reply = await read_one(SLOW, buckets=matrix(*told, *strange))
+    assert canary(reply) == [Buckets(5, ((0.5, 4),))]
+
+
+async def test_a_scrape_with_a_bucket_that_is_not_a_number_counts_for_none_of_them() -> None:
+    told = buckets(("0.5", [0, 4, 8]), ("+Inf", [0, "NaN", 10]), version="v42")
+    reply = await read_one(SLOW, buckets=matrix(*told))
+    assert canary(reply) == [Buckets(10, ((0.5, 8),))]
+    assert reply.partial == "1 dirty sample dropped"
+
+
+async def test_a_bucket_query_that_is_no_selector_is_a_problem() -> None:
+    reply = await read_one(replace(SLOW, buckets="rate(d_bucket[5m])"))
+    assert reply.problem is not None and reply.problem.startswith("the buckets query is not a plain selector")
 
 
 async def test_an_expression_is_evaluated_once_per_tick_at_its_end() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
 
-from adapters.contract import BadReply, Gauge, Missing
+from adapters.contract import BadReply, Counts, Gauge, Missing
 from tests.prometheus_rig import (
     ERRORS,
     LOAD,
@@ -17,6 +19,7 @@ from tests.prometheus_rig import (
     START,
     WINDOW,
     Form,
+    HandClock,
     Wire,
     canary,
     connected,
@@ -40,6 +43,65 @@ async def test_the_text_is_sent_as_typed_with_window_and_lookback_appended() -> 
         "partial_response": "false",
         "max_source_resolution": "0s",
     }
+
+
+HOUR = replace(WINDOW, start=WINDOW.start - timedelta(hours=1))
+
+
+async def test_a_long_window_is_asked_for_in_pieces_the_newest_first() -> None:
+    forms: list[Form] = []
+    await connected(scripted({}, forms)).read_metrics([LOAD], HOUR)
+    asked = [(form["query"].partition("[")[2], float(form["time"]) - NOW.timestamp()) for form in forms]
+    assert asked == [("1200s]", 0.0), ("1200s]", -1200.0), ("1200s]", -2400.0), ("340s]", -3600.0)]
+
+
+def long_ago(parts: Mapping[str, Sequence[float]], broken: str = "") -> httpx.MockTransport:
+    """Counters a minute apart over an hour, of which a text named by `broken` has no answer beyond the newest piece."""
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
+        text, _, span = form["query"].partition("[")
+        end = float(form["time"])
+        if text == broken and end < NOW.timestamp():
+            return httpx.Response(
+                422, json={"status": "error", "error": "query processing would load too many samples"}
+            )
+        first = end - float(span.rstrip("s]"))
+        every = [(START - 3600 + 60 * n, value) for n, value in enumerate(parts[text.partition("{")[0]])]
+        inside = [[at, str(value)] for at, value in every if first <= at <= end]  # both ends, as servers did before 3.0
+        labels = {"version": "v42", "of": text}
+        return matrix(*([{"metric": labels, "values": inside}] if inside else []))
+
+    return httpx.MockTransport(handle)
+
+
+PER_MINUTE = replace(HOUR, tick_s=60.0)
+GROWING = {"t_total": [10.0 * n for n in range(61)], "e_total": [100.0 + n for n in range(61)]}
+PAIR = replace(ERRORS, total="t_total", bad="e_total")
+
+
+async def test_pieces_are_put_together_without_counting_their_borders_twice() -> None:
+    [reply] = await connected(long_ago(GROWING)).read_metrics([PAIR], PER_MINUTE)
+    assert len(reply.readings) == 60
+    assert {reading.canary for reading in reply.readings} == {Counts(10, 1)}
+
+
+@pytest.mark.parametrize("broken", ["t_total", "e_total"])
+async def test_history_that_one_part_lacks_is_left_out_for_all_of_them_and_the_newest_is_read(broken: str) -> None:
+    """Else errors whose series seem to begin later would be counted as if all had just happened."""
+    [reply] = await connected(long_ago(GROWING, broken)).read_metrics([PAIR], PER_MINUTE)
+    assert 15 <= len(reply.readings) <= 20
+    assert {reading.canary for reading in reply.readings} == {Counts(10, 1)}
+    assert reply.problem is None
+
+
+async def test_no_older_piece_is_asked_for_when_half_of_the_time_is_gone() -> None:
+    forms: list[Form] = []
+    backend = connected(scripted({}, forms))
+    times = iter([0.0, 1.9, 2.1])
+    backend._clock = type("Late", (HandClock,), {"monotonic": lambda self: next(times)})()
+    await backend.read_metrics([LOAD], HOUR)
+    assert len(forms) == 2
 
 
 async def test_a_text_shared_by_metrics_is_asked_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.screens.ask import choice_lines
 from console.screens.card import prompt
-from console.screens.drilldown import drill_lines
+from console.screens.drilldown import Drilldown, drill_lines
 from console.screens.help import help_lines
 from console.screens.leave import leave_lines
 from console.screens.modal import Field
@@ -19,9 +20,11 @@ from console.screens.particulars import difference, particulars
 from console.screens.place import places
 from console.screens.terms import Opened, Terms, changes, terms, worsened
 from console.state.card import card_for
+from console.state.course import Course
 from console.state.values import MetricState, State
 from tests import states
 from tests.desk_fake import war_room
+from tests.rollout_rig import Story
 from widgets.card import plain
 from widgets.keys import KEYS
 from widgets.line import Line, length, text_of
@@ -217,6 +220,58 @@ def test_the_drilldown_shows_queries_interval_source_and_ticks() -> None:
     text = words(drill_lines(states.healthy(), "errors", 76))
     for part in ("✓ pass", "bad: http_5xx", "total: http_total", "1.0x (0.71-1.4)", "prom (prometheus)", "03:11:50Z"):
         assert part in text
+
+
+def told_story(*bad: float) -> State:
+    """A stage of which each minute has this many bad events of the canary among 100,000 a tick; the baseline 100."""
+    story = Story().open()
+    story.flow(120)
+    story.promote()
+    for events in bad:
+        story.flow(60, bad=events)
+    return story.seen
+
+
+def test_the_drilldown_shows_both_keys_the_pass_the_forecast_and_what_would_change_the_verdict() -> None:
+    text = words(drill_lines(told_story(100, 100, 100), "errors", 96))
+    for part in (
+        "✓ pass (<2x)",
+        "worse than the baseline",
+        "of 100:1 key 1 of a FAIL",
+        "of 5:1 key 2, at the same tick",
+        "✓ below 2x",
+        "of 20:1 pass",
+        "next WARN at 10:1",
+        "forecast FAIL would come after: 2x ~",
+        "would already have caught >= 1.",
+        "rule equal up to 1.25x",
+        "burst factor",
+        "judged in this stage",
+    ):
+        assert part in text
+
+
+def test_the_drilldown_of_a_failed_metric_says_since_when_by_how_much_and_that_it_stays() -> None:
+    text = words(drill_lines(told_story(100, 1000), "errors", 96))
+    assert "✗ FAIL" in text
+    assert re.search(r"canary/baseline \S+x \(\S+\) \(95 % interval\) in this stage; \S+x since 12:0\d:\d\dZ", text)
+    assert "next stays FAIL whatever comes" in text
+
+
+def test_the_drilldown_draws_the_evidence_over_time_once_it_was_followed() -> None:
+    state = told_story(100, 1000)
+    course = Course().followed(state.boundaries, state.metrics["errors"], 1000)
+    assert "over time worse ▁" in words(drill_lines(state, "errors", 96, course))
+
+
+async def test_the_evidence_over_time_is_followed_when_the_page_is_opened() -> None:
+    state = told_story(100, 1000)
+    async with war_room(state, size=(100, 40)) as table:
+        await table.press("enter")
+        page = table.app.screen
+        assert isinstance(page, Drilldown)
+        await table.pilot.pause()
+        assert page.course.whole and page.course.marks
 
 
 def test_the_drilldown_shows_a_gap_as_a_gap() -> None:

@@ -76,6 +76,10 @@ class Exposure:
         """The canary's share of the traffic during the second that begins at `second`, 0..100."""
         return self._percent[bisect_right(self._since, second) - 1]
 
+    def constant(self, seconds: range) -> bool:
+        """Whether the canary's share is the same throughout `seconds`."""
+        return bisect_right(self._since, seconds[0]) == bisect_right(self._since, seconds[-1])
+
     def first_reached(self, percent: float) -> float:
         """When the canary first got at least `percent` of the traffic, in seconds since the epoch; inf for never."""
         dates = (

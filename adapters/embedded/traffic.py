@@ -7,6 +7,7 @@ says the same. The load follows a day's wave and a slower drift of the rates; bo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -16,6 +17,15 @@ from adapters.contract import Shape
 
 SLOW_RATE = 0.02
 """Share of requests slower than their limit."""
+EDGES = (0.1, 0.25, 0.5, 1.0, 2.5)
+"""Upper edges of a latency histogram's buckets, seconds."""
+_SLOWER = (0.4, 0.1, 0.03, 0.01, 0.001)
+"""Share of the baseline's requests slower than each edge."""
+_SLOWEST = 0.95
+INSTANCES = 4
+"""Of the baseline; the canary has one."""
+_APART = 0.02
+"""How far a healthy instance's level lies from the others' at most, for as long as it lives."""
 _NORMAL = NormalDist()
 _EXACT_BELOW = 30.0
 _LEVELS = (("cpu", 0.45), ("mem", 0.6), ("_ms", 180.0), ("latency", 0.18), ("slow", 0.18), ("p99", 0.18))
@@ -34,7 +44,7 @@ class Family(StrEnum):
     def of(cls, metric: str, shape: Shape) -> Family:
         """The family of any metric: its name decides first, then its shape (good of total is read as latency)."""
         name = metric.lower()
-        if any(word in name for word in _LATENCY):
+        if shape is Shape.HISTOGRAM or any(word in name for word in _LATENCY):
             return cls.LATENCY
         if shape is Shape.COUNTS or any(word in name for word in _ERRORS):
             return cls.ERRORS
@@ -67,16 +77,33 @@ class Traffic:
         for_canary, for_baseline = _uniforms(self.seed, metric, second)
         return binomial(requests[0], rate * factor, for_canary), binomial(requests[1], rate, for_baseline)
 
-    def level(self, metric: str, family: Family, second: int, factor: float) -> tuple[float, float]:
-        """A gauge's value per arm at `second`, noise of 3 % around a level its name makes plausible."""
+    def slower(
+        self, metric: str, second: int, requests: tuple[int, int], factor: float
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """How many of `requests` were slower than each of `EDGES`, per arm; the canary's shares times `factor`."""
+        wave = 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
+        drawn = _draws(self.seed, metric, second, 2 * len(EDGES))
+        canary = _chain(requests[0], [min(_SLOWEST, part * wave * factor) for part in _SLOWER], drawn[: len(EDGES)])
+        return canary, _chain(requests[1], [part * wave for part in _SLOWER], drawn[len(EDGES) :])
+
+    def level(self, metric: str, family: Family, second: int, factor: float) -> tuple[float, tuple[float, ...]]:
+        """A gauge's value of the canary and of each of the baseline's instances at `second`.
+
+        Noise of 3 % around a level its name makes plausible, which lies a little aside for each instance.
+        """
         name = metric.lower()
         if family is Family.ERRORS:
             level = self.error_rate
         else:
             level = next((level for word, level in _LEVELS if word in name), 0.5)
         level *= 1 + 0.3 * (self._load(second) - 1)
-        canary, baseline = _uniforms(self.seed, metric, second)
-        return level * factor * (0.97 + 0.06 * canary), level * (0.97 + 0.06 * baseline)
+        canary, *others = _draws(self.seed, metric, second, 1 + INSTANCES)
+        aside = _draws(self.seed, metric, -1, INSTANCES)
+        baseline = tuple(
+            level * (1 + _APART * (2 * place - 1)) * (0.97 + 0.06 * noise)
+            for place, noise in zip(aside, others, strict=True)
+        )
+        return level * factor * (0.97 + 0.06 * canary), baseline
 
     def _load(self, second: int) -> float:
         day = math.sin(math.tau * second / 86_400 + self.seed)
@@ -116,6 +143,22 @@ def binomial(trials: int, share: float, uniform: float) -> int:
         term *= odds * (trials - count + 1) / count
         reached += term
     return count
+
+
+def _chain(requests: int, shares: list[float], uniforms: Sequence[float]) -> tuple[int, ...]:
+    """Of `requests` how many lie beyond each of several edges; `shares` fall, and so do the counts."""
+    found, left, before = [], requests, 1.0
+    for share, uniform in zip(shares, uniforms, strict=True):
+        left = binomial(left, share / before, uniform)
+        before = share
+        found.append(left)
+    return tuple(found)
+
+
+def _draws(seed: int, name: str, second: int, count: int) -> list[float]:
+    """`count` (10 at most) independent numbers in (0, 1), the same for the same inputs on every machine."""
+    digest = blake2b(f"{seed}/{name}/{second}".encode(), digest_size=6 * count).digest()
+    return [(int.from_bytes(digest[at : at + 6]) + 0.5) / 2**48 for at in range(0, 6 * count, 6)]
 
 
 def _uniforms(seed: int, name: str, second: int) -> tuple[float, float]:

@@ -123,7 +123,9 @@ class World:
             exposure = self.exposure()
             over = math.floor(now.timestamp())
             family = Family.of(query.metric, query.shape)
-            tick = self._seconds.last if query.shape is Shape.GAUGE else self._seconds.summed
+            tick = {Shape.GAUGE: self._seconds.last, Shape.HISTOGRAM: self._seconds.bucketed}.get(
+                query.shape, self._seconds.summed
+            )
             readings: list[Reading] = []
             index, end = math.floor(window.start.timestamp() / window.tick_s), window.end.timestamp()
             while (begin := index * window.tick_s) < end and begin < over:

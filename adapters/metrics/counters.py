@@ -27,11 +27,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, median
 
-from adapters.contract import Window
+from adapters.contract import Gauge, Window
 
 LOOKBACK_S = 300.0
 """How far before the window anchors are looked for."""
 _JOIN_LIMIT = 20.0
+_STEADY = 0.9
+"""A series that has a value in this part of the ticks is an instance that was there throughout."""
+_TOLD_APART = 10
+"""Instances whose levels are kept: enough to see how far they differ, and few enough to keep for days."""
 _BATCH = 0.9
 """The first batch spans this much of a scrape interval: each target has its own moment in it, but what appears one
 whole interval after its own target's first scrape is new."""
@@ -106,19 +110,32 @@ def count(series: Iterable[Series], origin: Origin, window: Window) -> Counted:
     return counted
 
 
-def levels(series: Iterable[Series], window: Window) -> dict[int, float]:
-    """Mean over `series` of each one's last finite value, per tick of `window`; a tick without one is absent."""
+def levels(series: Iterable[Series], window: Window) -> dict[int, Gauge]:
+    """Per tick of `window` the mean over `series` of each one's last finite value; a tick without one is absent.
+
+    Where several series have a value in nearly every tick, those are told apart, in the order of their labels: in the
+    ticks in which all of them have one, so that each place always stands for the same series.
+    """
+    lasts = [_lasts(one, window) for one in sorted(series, key=lambda one: sorted(one.labels.items()))]
+    ticks = sorted({index for last in lasts for index in last})
+    steady = [last for last in lasts if len(last) >= _STEADY * len(ticks)][:_TOLD_APART]
+    found: dict[int, Gauge] = {}
+    for index in ticks:
+        apart = tuple(last[index] for last in steady if index in last)
+        whole = len(steady) >= 2 and len(apart) == len(steady)
+        found[index] = Gauge(fmean(last[index] for last in lasts if index in last), apart if whole else ())
+    return found
+
+
+def _lasts(series: Series, window: Window) -> dict[int, float]:
+    """A series' last finite value in each tick."""
     ticks = Ticks(window)
-    by_tick: dict[int, list[float]] = {}
-    for one in series:
-        last: dict[int, float] = {}
-        for at, value in one.samples:
-            index = ticks.index(at)
-            if index is not None and math.isfinite(value):
-                last[index] = value
-        for index, value in last.items():
-            by_tick.setdefault(index, []).append(value)
-    return {index: fmean(values) for index, values in by_tick.items()}
+    last: dict[int, float] = {}
+    for at, value in series.samples:
+        index = ticks.index(at)
+        if index is not None and math.isfinite(value):
+            last[index] = value
+    return last
 
 
 def cleaned(series: Iterable[Series], window: Window) -> tuple[list[Series], int]:

@@ -35,7 +35,8 @@ from adapters.contract import (
     Shape,
     Window,
 )
-from adapters.metrics.counters import LOOKBACK_S, Series, Ticks
+from adapters.metrics.counters import Series, Ticks
+from adapters.metrics.pieces import Pieces, joined, pieces_of
 from adapters.metrics.reading import Answer, bucketed, counted, level
 from adapters.transport import HttpOptions, Reply, Transport
 from adapters.urgency import give_way
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 KINDS = (Kind.METRICS,)
 
 _AT_ONCE = 6
+_FOR_HISTORY = 0.5
+"""The part of the read's deadline after which no older piece is asked for any more."""
 _SKEW_S = 2.0
 """A server clock further off than this is followed."""
 _WHOLE = {"nocache": "1", "partial_response": "false", "max_source_resolution": "0s"}
@@ -96,6 +99,7 @@ class Prometheus:
         self.skew_s = 0.0
         """How far the server's clock is ahead of ours, where that is more than two seconds, else 0."""
         self._clock = context.clock
+        self._deadline_s = context.read_deadline_s
         self._timeout = f"{context.read_deadline_s * 900:.0f}ms"  # the server gives up before we do
         self._transport = transport
 
@@ -107,7 +111,7 @@ class Prometheus:
         """One reply per query, in order, all as of one moment of the server's clock.
 
         A text used by several metrics is asked once. A text the server refuses, or whose answer cannot be counted, is
-        that metric's problem.
+        that metric's problem. Of a long window the older pieces are left out where they cannot be had in time.
 
         Raises:
             BackendError: no text got an answer, and not because of the texts.
@@ -115,14 +119,23 @@ class Prometheus:
         now = self._clock.now() + timedelta(seconds=self.skew_s)
         asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
         slots = asyncio.Semaphore(_AT_ONCE)
+        enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
 
-        async def answered(ask: _Ask) -> Answer | BackendError:
-            async with slots:
-                await give_way()
-                try:
-                    return await self._ask(ask, now, window)
-                except BackendError as error:
+        async def answered(ask: _Ask) -> Pieces | BackendError:
+            found: list[Answer] = []
+            try:
+                for piece in pieces_of(now, window) if ask.raw else [None]:
+                    async with slots:
+                        await give_way()
+                        if found and self._clock.monotonic() > enough:
+                            break
+                        found.append(
+                            await (self._raw(ask, piece) if piece is not None else self._range(ask, now, window))
+                        )
+            except BackendError as error:
+                if not found:
                     return error
+            return tuple(found)
 
         answers = dict(zip(asks, await asyncio.gather(*map(answered, asks)), strict=True))
         errors = [answer for answer in answers.values() if isinstance(answer, BackendError)]
@@ -131,12 +144,13 @@ class Prometheus:
             raise fatal[0]
         return tuple(_reply(query, answers, window) for query in queries)
 
-    async def _ask(self, ask: _Ask, now: datetime, window: Window) -> Answer:
-        if ask.raw:
-            span_s = math.ceil(max(0.0, (now - window.start).total_seconds()) + LOOKBACK_S)
-            form = {"query": f"{ask.text.strip()}[{span_s}s]", "time": f"{now.timestamp():.3f}"}
-            reply = await self._read("/api/v1/query", form)
-            return self._answer(reply)
+    async def _raw(self, ask: _Ask, piece: tuple[float, float]) -> Answer:
+        """The raw samples of one piece: (its end in unix seconds, its length in seconds)."""
+        form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{piece[0]:.3f}"}
+        return self._answer(await self._read("/api/v1/query", form))
+
+    async def _range(self, ask: _Ask, now: datetime, window: Window) -> Answer:
+        """An expression at the end of every tick."""
         ticks = Ticks(window)
         first = (ticks.first + 1) * ticks.tick_s
         last = max(first, min(ticks.end * ticks.tick_s, now.timestamp()))
@@ -218,17 +232,20 @@ def _is_selector(text: str) -> bool:
     return bool(text.strip()) and _SELECTOR.fullmatch(text) is not None
 
 
-def _reply(query: MetricQuery, answers: Mapping[_Ask, Answer | BackendError], window: Window) -> MetricReply:
+def _reply(query: MetricQuery, answers: Mapping[_Ask, Pieces | BackendError], window: Window) -> MetricReply:
     problem = _cannot_ask(query)
-    found: dict[str, Answer] = {}
+    pieces: dict[str, Pieces] = {}
     for part, ask in _asks(query).items():
         answer = answers[ask]
         if isinstance(answer, BackendError):
             problem = problem or f"{part}: {answer.reason}"
         else:
-            found[part] = answer
+            pieces[part] = answer
     if problem is not None:
         return MetricReply(query.metric, problem=problem)
+    # All parts of a metric reach equally far back: one whose series begin later would count as newborn.
+    reach = min(len(one) for one in pieces.values())
+    found = {part: joined(one[:reach]) for part, one in pieces.items()}
     if query.shape is Shape.GAUGE:
         return level(query, found["value"], window)
     return (

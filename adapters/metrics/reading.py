@@ -11,7 +11,6 @@ from adapters.contract import (
     ArmLabels,
     Buckets,
     Counts,
-    Gauge,
     MetricQuery,
     MetricReply,
     Reading,
@@ -67,23 +66,25 @@ def bucketed(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
     """The reply for a histogram: per tick the requests of each cumulative bucket, by the label `le`.
 
     A tick of an arm has buckets where its `+Inf` bucket has a sample; a bucket without one there counted nothing new.
+    An arm has the edges that it has series for. A scrape of which one bucket is dirty counts for none of them: the
+    others' requests would be in this tick and the dirty one's in the next.
     """
-    series, dirty = cleaned(answer.series, window)
+    series, dirty = cleaned(_whole_scrapes(answer.series), window)
     edged = [(edge, one) for one in series if (edge := _edge(one)) is not None]
     whole = [one for edge, one in edged if math.isinf(edge)]
     if edged and not whole:
         return MetricReply(query.metric, problem='the buckets have no le="+Inf"; without it nothing is whole')
     origin = Origin.of(whole, [one for edge, one in edged if not math.isinf(edge)])
-    edges = sorted({edge for edge, _ in edged if not math.isinf(edge)})
     samples: list[dict[int, Sample]] = []
     came_back = 0
     for arm in (0, 1):
         total = count(_of_arm(whole, query.arms, arm), origin, window)
         came_back += total.came_back
-        counted_edges = [
-            (edge, count(_of_arm([one for at, one in edged if at == edge], query.arms, arm), origin, window).by_tick)
-            for edge in edges
-        ]
+        by_edge: dict[float, list[Series]] = {}
+        for edge, one in edged:
+            if not math.isinf(edge) and _of_arm([one], query.arms, arm):
+                by_edge.setdefault(edge, []).append(one)
+        counted_edges = [(edge, count(by_edge[edge], origin, window).by_tick) for edge in sorted(by_edge)]
         samples.append(
             {
                 index: Buckets(
@@ -97,6 +98,26 @@ def bucketed(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
     return _reply(query, samples, whole, odd, window)
 
 
+def _whole_scrapes(series: Iterable[Series]) -> list[Series]:
+    """The buckets of each histogram without what is beside a sample that no counter has, at the same moment."""
+    groups: dict[tuple[tuple[str, str], ...], list[Series]] = {}
+    for one in series:
+        named = tuple(sorted((name, value) for name, value in one.labels.items() if name != "le"))
+        groups.setdefault(named, []).append(one)
+    kept: list[Series] = []
+    for group in groups.values():
+        dirty = {at for one in group for at, value in one.samples if not 0.0 <= value < math.inf}
+        kept += [
+            Series(
+                one.labels, [(at, value) for at, value in one.samples if at not in dirty or not 0.0 <= value < math.inf]
+            )
+            if dirty
+            else one
+            for one in group
+        ]
+    return kept
+
+
 def _edge(series: Series) -> float | None:
     """A bucket's upper edge, infinite for the last; None for a series that is no bucket."""
     try:
@@ -108,7 +129,7 @@ def _edge(series: Series) -> float | None:
 
 def level(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
     """The reply for a gauge: the mean over an arm's series of each one's last value in the tick; NaN is a gap."""
-    found = [_gauges(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
+    found: list[dict[int, Sample]] = [dict(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
     return _reply(query, found, answer.series, [answer.partial], window)
 
 
@@ -119,10 +140,6 @@ def _counts(traffic: Counted, events: Counted, *, good: bool) -> dict[int, Sampl
         if part <= total:
             found[index] = Counts(total=total, bad=total - part if good else part)
     return found
-
-
-def _gauges(values: Mapping[int, float]) -> dict[int, Sample]:
-    return {index: Gauge(value) for index, value in values.items()}
 
 
 def _reply(

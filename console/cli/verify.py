@@ -24,6 +24,9 @@ def verify(options: argparse.Namespace) -> int:
     journal = open_to_read(place)
     try:
         found = _walked(journal, options.rollout, pinned)
+    except TypeError:  # a table made anew without its types
+        _complain("CHAIN BROKEN: the table of events holds values that no warroom writes")
+        return Exit.TAMPERED
     finally:
         journal.close()
     if options.rollout is not None and pinned is None and found.events == 0 and found.flaw is None:

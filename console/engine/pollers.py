@@ -7,7 +7,6 @@ console wants to know what its targets read, and go on from the ledger where the
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,9 +18,9 @@ from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
-from console.plan.nouns import TICK_S, Metric, Target
+from console.plan.nouns import Metric, Target
 from console.state.values import State
-from console.state.versions import as_exposure
+from console.state.versions import as_exposure, with_versions
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -37,8 +36,6 @@ METRICS_AT_ONCE = 8
 """Metrics that are recorded and judged without letting anything else run."""
 STANDBY_S = 5.0
 """How often a task that stands by looks whether it is its turn, unless it is woken."""
-_STEADY = 0.95
-"""Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
 
 
 class Pollers:
@@ -188,9 +185,9 @@ class Pollers:
         metrics = self._backends.metrics_of(source)
         if not metrics:
             return None
-        replies: list[MetricReply] = []
+        able, replies = self._told_apart(metrics)
         try:
-            for tick_s, group in self._by_tick(metrics).items():
+            for tick_s, group in self._by_tick(able).items():
                 if not self._turn():
                     return None
                 replies += await self._read_ticks(source, group, tick_s)
@@ -198,6 +195,17 @@ class Pollers:
             faults.append(self._words(error))
             return None
         return tuple(replies)
+
+    def _told_apart(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
+        """The metrics whose arms are known, with those that are a target's versions put in; a reply for the others."""
+        able, replies = [], []
+        for metric in metrics:
+            query = with_versions(metric.query, self._record.state.targets)
+            if query is None and metric.query.arms is not None:
+                replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
+            elif query is not None:
+                able.append(metric if query is metric.query else replace(metric, query=query))
+        return able, replies
 
     def _by_tick(self, metrics: Sequence[Metric]) -> dict[float, list[Metric]]:
         """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
@@ -210,9 +218,7 @@ class Pollers:
         return groups
 
     def _tick_s(self, spacing_s: float | None) -> float:
-        """The plan's tick, or the smallest multiple of ten seconds that is not below the scrape interval."""
-        wanted = self._backends.plan.timing.tick_s
-        return wanted if wanted is not None else TICK_S * max(1, math.ceil(_STEADY * (spacing_s or 0.0) / TICK_S))
+        return self._backends.plan.timing.tick_for(spacing_s)
 
     async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
         """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""

@@ -1,32 +1,54 @@
-"""One metric in full: verdict and interval, the query texts as typed, the values tick by tick, source and links."""
+"""One metric in full: the verdict with what it rests on and what would change it, its query, its ticks, its source."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adapters.contract import Buckets, Counts, Gauge, Sample, Shape
-from console.plan.nouns import Metric
+from adapters.contract import Buckets, Counts, Gauge, Sample
+from console.judge.explain import Key, explain
+from console.judge.wording import odds
+from console.plan.nouns import Metric, Role
 from console.screens.page import Page
+from console.state.assess import is_over
+from console.state.course import Course
 from console.state.values import MetricState, SourceState, State
-from widgets.amounts import age, amount, count, interval, level, ratio, share, since
+from widgets.amounts import age, amount, clock, count, interval, level, ratio, share, since
+from widgets.course import course_lines
+from widgets.evidence import mark_of
 from widgets.line import Line, Look, Piece, left, right
-from widgets.marks import VERDICTS
 from widgets.rollback import owner
-from widgets.sheet import rows_of
+from widgets.sheet import Sheet, rows_of
 
 GUTTER = 10
+_ROLES = {
+    Role.CRITICAL: "decides",
+    Role.GUARD: "its FAIL fails the stage, its pass is not waited for",
+    Role.INFO: "never acts",
+}
+_STEP = 200
+"""Ticks of which the evidence is followed at once: a few milliseconds."""
+_PAUSE_S = 0.02
 
 
-def drill_lines(state: State, name: str, width: int) -> list[Line]:
-    """Everything known of metric `name`, newest tick first, in `width` cells."""
+def drill_lines(state: State, name: str, width: int, course: Course | None = None) -> list[Line]:
+    """Everything known of metric `name`, newest tick first, in `width` cells.
+
+    Args:
+        course: the evidence over time, as far as it was followed; None leaves it out.
+    """
     entry = state.metrics.get(name)
     if entry is None:
         return [(Piece(f"{name} is not a metric of this plan any more", Look.WARN),)]
     room = max(width - GUTTER, 10)
     source = state.sources.get(entry.metric.backend)
-    lines: list[Line] = [(Piece(name, Look.TITLE), Piece(f"  {entry.metric.role.value}{_team(state, entry.metric)}"))]
+    lines: list[Line] = [
+        (
+            Piece(name, Look.TITLE),
+            Piece(f"  {entry.metric.role.value}: {_ROLES[entry.metric.role]}{_team(state, entry.metric)}"),
+        )
+    ]
     lines += _verdict(entry, room)
-    lines += _block("rule", [_rule(entry)], room)
+    lines += _explained(state, entry, room, course)
     lines += _block("source", _source(state, entry, source), room)
     lines += _block("query", [f"{part}: {text}" for part, text in entry.metric.query.texts()], room)
     lines += _block("links", [f"{label}: {url}" for label, url in entry.metric.links.items()], room)
@@ -46,7 +68,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     said = entry.verdict
     if said is None:
         return _block("verdict", ["not assessed yet"], room)
-    mark = VERDICTS[said.state]
+    mark = mark_of(said.state, said.detail)
     shape = entry.metric.query.shape
     ends = interval(said.low, said.high)
     arms = (
@@ -58,19 +80,39 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     ]
     found += _block("", [said.reason, arms], room)
     if said.ratio is not None:
-        found += _block("ratio", [f"canary/baseline {ratio(said.ratio)} {ends} (95 % interval)"], room)
+        bounds = f" {ends} (95 % interval)" if ends else ""
+        lately = f"; {ratio(said.lately)} since {clock(said.since)}" if said.lately is not None and said.since else ""
+        found += _block("ratio", [f"canary/baseline {ratio(said.ratio)}{bounds} in this stage{lately}"], room)
     return found
 
 
-def _rule(entry: MetricState) -> str:
-    """What it is judged by, in the plan's own numbers."""
-    metric = entry.metric
-    parts = [f"fails above {metric.tolerance:g}x", f"passes when {metric.pass_below:g}x is excluded"]
-    if metric.limit is not None:
-        parts.append(f"limit {amount(metric.limit, metric.query.shape)}")
-    if metric.query.shape is not Shape.GAUGE:
-        parts.append(f"below {share(metric.negligible)} nothing matters")
-    return "; ".join([*parts, f"stale after {entry.stale_after_s:g} s"])
+def _explained(state: State, entry: MetricState, room: int, course: Course | None) -> list[Line]:
+    """What the verdict rests on, how that came about and what would change it."""
+    track = entry.track
+    limits = f"stale after {entry.stale_after_s:g} s"
+    if track is None:
+        return _block("rule", [limits, "nothing was judged yet"], room)
+    told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state))
+    lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
+    if course is not None:
+        rows = course_lines(course, room, entry.tick_s)
+        lines += [(Piece(left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
+    lines += _block("next", [told.follows], room)
+    lines += _block("forecast", list(told.forecast), room)
+    lines += _block("rule", [*told.inputs, limits], room)
+    return lines + _block("ticks", [told.ticks], room)
+
+
+def _key(key: Key, name: str) -> Line:
+    """ "worse than the baseline      340:1 of 100:1  key 1 of a FAIL"."""
+    mark = Piece("✓ ", Look.STRONG) if key.turned else Piece("  ")
+    return (
+        Piece(left(name, GUTTER), Look.MUTED),
+        mark,
+        Piece(left(key.what, 30)),
+        Piece(f" {right(odds(key.evidence), 7)}", Look.STRONG),
+        Piece(f" of {left(f'{key.needed:g}:1', 6)} {key.turns}", Look.MUTED),
+    )
 
 
 def _source(state: State, entry: MetricState, source: SourceState | None) -> list[str]:
@@ -107,18 +149,42 @@ def _sample(sample: Sample | None) -> str:
         case Counts(total, bad):
             part = share(bad / total) if total else "-"
             return f"{level(bad)} of {count(total)} = {part}"
-        case Buckets(total, _):
-            return f"{count(total)} requests"
-        case Gauge(value):
-            return level(value)
+        case Buckets(total, within):
+            return f"{count(total)}, {_slowest(total, within)}"
+        case Gauge(value, instances):
+            return f"{level(value)} ({len(instances)} apart)" if instances else level(value)
+
+
+def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
+    """ "0.9 % over 1": the share beyond the last edge that anything lies beyond."""
+    beyond = [(edge, (total - inside) / total) for edge, inside in within if total > 0 and inside < total]
+    return f"{share(beyond[-1][1])} over {beyond[-1][0]:g}" if beyond else "none beyond the edges"
 
 
 class Drilldown(Page):
-    """One metric, live."""
+    """One metric, live. How the evidence came about is followed in steps, so that no long rollout holds up a key."""
 
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)
         self.metric = metric
+        self.course = Course()
+
+    def begin(self) -> None:
+        self._follow()
+
+    def _follow(self) -> None:
+        entry = self.state.metrics.get(self.metric) if self.state is not None else None
+        if entry is None or self.state is None or not self.whole("#sheet"):
+            return
+        self.course = self.course.followed(self.state.boundaries, entry, _STEP)
+        self.query_one("#sheet", Sheet).redraw()
+        if not self.course.whole:
+            self.set_timer(_PAUSE_S, self._follow)
+
+    def watch_state(self) -> None:
+        if self.course.whole:  # else the next step is due anyway
+            self._follow()
+        super().watch_state()
 
     def write(self, width: int, _height: int) -> list[Line]:
-        return drill_lines(self.state, self.metric, width) if self.state is not None else []
+        return drill_lines(self.state, self.metric, width, self.course) if self.state is not None else []

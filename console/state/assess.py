@@ -78,6 +78,11 @@ def _level(readings: Sequence[Reading]) -> ArmTotals:
     return ArmTotals(total, bad, bad / total if total > 0 and any(isinstance(s, Counts) for s in counts) else None)
 
 
+def is_over(state: State) -> bool:
+    """Whether the stage has had its time."""
+    return _left_s(state) <= 0.0
+
+
 def _stage_verdict(state: State) -> StageVerdict | None:
     if not state.reached or not exposed(state):
         return None
@@ -86,7 +91,7 @@ def _stage_verdict(state: State) -> StageVerdict | None:
         {name: entry.verdict for name, entry in state.metrics.items() if entry.verdict is not None},
         {name: entry.track for name, entry in state.metrics.items()},
         mismatch=_mismatch(state),
-        over=_left_s(state) <= 0.0,
+        over=is_over(state),
     )
 
 

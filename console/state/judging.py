@@ -68,17 +68,23 @@ def judged(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
         reading = ledger[place]
         if reading.at.timestamp() > last:
             break
-        boundary = _boundary(boundaries, reading.at)
-        if boundary is None or not boundary.exposing:
-            continue
-        if (reading.at - boundary.at).total_seconds() < entry.metric.warmup_s:
-            continue
-        if track is None:
-            before = [tick for tick in ledger[:place] if tick.at < boundary.at]
-            track = Track.begin(Terms.of(entry.metric), before, boundary.reached)
-        lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
-        track = track.after(reading, boundary.reached, alone=lonely)
+        track = ticked(boundaries, entry, place, track)
     return entry if track is entry.track else replace(entry, track=track)
+
+
+def ticked(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, track: Track | None) -> Track | None:
+    """`track` after the tick at `place` of the ledger; the same where it is none to be judged."""
+    reading = entry.ledger[place]
+    boundary = _boundary(boundaries, reading.at)
+    if boundary is None or not boundary.exposing:
+        return track
+    if (reading.at - boundary.at).total_seconds() < entry.metric.warmup_s:
+        return track
+    if track is None:
+        before = [tick for tick in entry.ledger[:place] if tick.at < boundary.at]
+        track = Track.begin(Terms.of(entry.metric), before, boundary.reached)
+    lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
+    return track.after(reading, boundary.reached, alone=lonely)
 
 
 def plotted(entry: MetricState) -> Sequence[Reading]:
@@ -112,6 +118,5 @@ def overridden(state: State, event: DecisionTaken) -> State:
         entry = metrics.get(shown.metric)
         if entry is None or entry.track is None or shown.verdict != VerdictState.FAIL:
             continue
-        evidence = shown.evidence if shown.evidence is not None else entry.track.standing.worse
-        metrics[shown.metric] = replace(entry, track=entry.track.overridden(evidence))
+        metrics[shown.metric] = replace(entry, track=entry.track.overridden())
     return replace(state, metrics=metrics)

@@ -100,7 +100,7 @@ async def finishes_the_rollback(running: Site, room: Terminal) -> None:
 
 async def confirms_the_manual_step_and_closes(running: Site, room: Terminal) -> None:
     before = len(running.writes)
-    await decide(room, "r", "y says it is done", "y")
+    await decide(room, "r", "enter says it is done", "enter", typed="tell")
     await room.until("ROLLED BACK", "c closes the rollout")
     await decide(room, "c", "y closes the rollout", "y")
     await room.until("CLOSED")
@@ -128,11 +128,14 @@ def tells_the_whole_story(running: Site) -> None:
     assert running.events()[-1]["kind"] == "rollout_closed"
 
 
-async def decide(room: Terminal, key: str, prompt: str, confirm: str, reason: str = "") -> None:
+async def decide(room: Terminal, key: str, prompt: str, confirm: str, reason: str = "", typed: str = "") -> None:
     """Open a card, read it, give a reason, confirm: at a person's pace, because a card drops what came before it."""
     await room.press(key)
     await room.until(CARD)
     await asyncio.sleep(READING_S)
+    if typed:
+        await room.press(*typed)
+        await room.until(f"type {typed}: {typed}")
     if reason:
         await room.press("n", *reason)
         await room.until(f"reason (optional): {reason}")

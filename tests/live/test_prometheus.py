@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contract import ArmLabels, Counts, Gauge, MetricQuery, MetricReply, Reading, Shape, Window
+from adapters.contract import ArmLabels, Buckets, Counts, Gauge, MetricQuery, MetricReply, Reading, Shape, Window
 from adapters.metrics import prometheus as adapter
 from tests.adapters_contract import context
 from tests.live import servers
@@ -25,6 +25,7 @@ TICKS = 12
 ARMS = ArmLabels("version", canary="v42", baseline="v41")
 ERRORS = MetricQuery("errors", Shape.COUNTS, ARMS, total="http_requests_total", bad='http_requests_total{code=~"5.."}')
 FAST = MetricQuery("fast", Shape.GOOD_TOTAL, ARMS, total="http_requests_total", good='http_requests_total{code="200"}')
+SLOW = MetricQuery("slow", Shape.HISTOGRAM, ARMS, buckets="d_bucket")
 LOAD = MetricQuery("load", Shape.GAUGE, ARMS, value="load")
 HALF_LOAD = MetricQuery("half", Shape.GAUGE, ARMS, value="avg by (version) (load) / 2")
 NOWHERE = MetricQuery("nowhere", Shape.COUNTS, ARMS, total="nowhere_total", bad='nowhere_total{code="500"}')
@@ -43,6 +44,12 @@ def history(begin: float) -> Samples:
         canary = 500 + 7 * (index + 30) if index < 6 else 7 * (index - 5)  # restarted just after tick 5
         told.append(('http_requests_total{version="v42",code="200"}', at, canary))
         told.append(('load{version="v42"}', at, index + 40))
+        told += [(f'load{{version="v41",pod="{pod}"}}', at, index + 30 + pod) for pod in (0, 2)]
+        for edge, slow in (("0.1", 3), ("0.5", 1), ("+Inf", 0)):
+            told.append((f'd_bucket{{version="v41",le="{edge}"}}', at, (10 - slow) * (100 + index)))
+            told.append(
+                (f'd_bucket{{version="v42",le="{edge}"}}', at, (10 - slow) * (index + 31 if index < 6 else index - 5))
+            )
         if index >= 3:
             told.append(('http_requests_total{version="v42",code="500"}', at, 1))
         if index >= 8:
@@ -64,11 +71,12 @@ def expected(begin: float) -> tuple[Reading, ...]:
 
 @contextmanager
 def backfilled_prometheus(tmp: Path, told: Samples) -> Iterator[str]:
-    families = {"http_requests": "counter", "load": "gauge"}
+    families = {"http_requests": "counter", "load": "gauge", "d": "unknown"}
     lines = []
     for family, kind in families.items():
-        lines.append(f"# TYPE {family} {kind}")
-        own = sorted(sample for sample in told if sample[0].startswith((f"{family}{{", f"{family}_total{{")))
+        lines.append(f"# TYPE {family if family != 'd' else 'd_bucket'} {kind}")
+        parts = (f"{family}{{", f"{family}_total{{", f"{family}_bucket{{")
+        own = sorted(sample for sample in told if sample[0].startswith(parts))
         lines += [f"{text} {value} {at:.3f}" for text, at, value in own]
     servers.backfill(tmp, "\n".join([*lines, "# EOF", ""]))
     with servers.prometheus(tmp) as url:
@@ -134,6 +142,39 @@ async def test_gauges_are_read_raw_and_as_expressions(server: Server, tmp_path: 
         load, half = await read(url, window_from(begin), LOAD, HALF_LOAD)
     assert [reading.canary for reading in load.readings] == [Gauge(40.0 + index) for index in range(TICKS)]
     assert [reading.canary for reading in half.readings] == [Gauge((40.0 + index) / 2) for index in range(TICKS)]
+
+
+@both
+async def test_the_instances_of_an_arm_are_told_apart(server: Server, tmp_path: Path) -> None:
+    begin = _minutes_ago(4)
+    with server(tmp_path, history(begin)) as url:
+        [load] = await read(url, window_from(begin), LOAD)
+    pods = [Gauge(31.0 + index, (30.0 + index, 32.0 + index)) for index in range(TICKS)]
+    assert [reading.baseline for reading in load.readings] == pods
+
+
+@both
+async def test_a_histogram_is_counted_bucket_by_bucket_over_a_restart(server: Server, tmp_path: Path) -> None:
+    begin = _minutes_ago(4)
+    with server(tmp_path, history(begin)) as url:
+        [slow] = await read(url, window_from(begin), SLOW)
+    told = [Buckets(10, ((0.1, 7), (0.5, 9)))] * TICKS
+    assert ([reading.canary for reading in slow.readings], [reading.baseline for reading in slow.readings]) == (
+        told,
+        told,
+    )
+    assert slow.partial is None
+
+
+@both
+async def test_an_hour_is_put_together_from_pieces(server: Server, tmp_path: Path) -> None:
+    begin = time.time() // TICK_S * TICK_S - 3600 - TICK_S
+    told = [
+        ('http_requests_total{version="v42",code="200"}', begin + n * TICK_S + 5, 7.0 * (n + 3)) for n in range(-3, 361)
+    ]
+    with server(tmp_path, told) as url:
+        [reply] = await read(url, window_from(begin, 361), ERRORS)
+    assert [reading.canary for reading in reply.readings] == [Counts(7, 0)] * 361
 
 
 @both

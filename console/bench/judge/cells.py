@@ -28,7 +28,7 @@ class Scale:
     """Kayenta's test is a thousand times as slow as the rest."""
 
 
-FULL = Scale(nulls=4000, peer_nulls=1000, regressions=400, kayentas=200)
+FULL = Scale(nulls=6000, peer_nulls=1500, regressions=600, kayentas=200)
 QUICK = Scale(nulls=800, peer_nulls=200, regressions=100, kayentas=20)
 
 

@@ -28,11 +28,11 @@ CELLS = (
         (500, 0.02, 5),
     ),
 )
-HURRY = 0.35
-"""Nats off the thresholds: half of all paths are there before the expected path is."""
 PRICE = 2.0
 """Of the closed form: nats for not knowing size and start."""
-KEYS = ((1.0, DEFAULT.fail_at), (DEFAULT.tolerance, DEFAULT.trivial_at))
+KEYS = ((1.0, DEFAULT.fail_at, 0.2), (DEFAULT.tolerance, DEFAULT.trivial_at, 0.7))
+"""Per key its null, its threshold, and nats off that: half of all paths are there before the expected path is, the more
+so the lower the threshold."""
 
 
 def run(scale: Scale, seed: int) -> Findings:
@@ -84,12 +84,12 @@ def projected(part: Played, seen: int) -> Array:
     discount = np.maximum(phi, wobble(k, nc, nb, DEFAULT))
     sizes = np.array(DEFAULT.worse)[:, None]
     longest = np.full(k.shape, 2.0)
-    for mixture, (r0, needed) in zip(mixtures, KEYS, strict=True):
+    for mixture, (r0, needed, hurry) in zip(mixtures, KEYS, strict=True):
         told, due = split_told(kc, k, nc, nb, r0, sizes)
         low, high = np.zeros(k.shape), np.full(k.shape, 1e5)
         for _ in range(40):
             middle = (low + high) / 2
-            there = mixture.projected(told / discount, due, middle) >= np.log(needed) - HURRY
+            there = mixture.projected(told / discount, due, middle) >= np.log(needed) - hurry
             low, high = np.where(there, low, middle), np.where(there, middle, high)
         longest = np.maximum(longest, np.ceil(high))
     seconds: Array = longest * TICK_S
@@ -104,7 +104,7 @@ def _state(part: Played, seen: int) -> tuple[list[StartMixture], Array]:
     sizes = np.array(DEFAULT.worse)[:, None]
     mixtures = [StartMixture(len(sizes), k.shape[1]) for _ in KEYS]
     for t in range(seen):
-        for mixture, (r0, _) in zip(mixtures, KEYS, strict=True):
+        for mixture, (r0, *_) in zip(mixtures, KEYS, strict=True):
             told, due = split_told(ticks.kc[t], k[t], ticks.nc[t], ticks.nb[t], r0, sizes)
             mixture.add(told / discount[t], due)
     return mixtures, phi[seen]
@@ -119,7 +119,7 @@ def closed_form(part: Played, seen: int) -> Array:
     phi = phi_during(ticks.kc, ticks.kc + ticks.kb, ticks.exposure, part.phi0)[seen]
     discount = np.maximum(phi, wobble(k, nc, nb, DEFAULT))
     longest = np.full(k.shape, 2 * TICK_S)
-    for r0, needed in KEYS:
+    for r0, needed, _ in KEYS:
         q, q0 = (nc * r / np.maximum(nc * r + nb, 1e-12) for r in (part.world.ratio, r0))
         nats = k * (q * np.log(q / q0) + (1 - q) * np.log((1 - q) / (1 - q0))) / TICK_S
         with np.errstate(divide="ignore"):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.bench.judge import kayenta
-from console.bench.judge.alt import delay_numbers
 from console.bench.judge.cells import Scale
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import delay_numbers
 from console.bench.judge.shares import Delays, seeded, share
 from console.bench.judge.split import Rule, StartMixture
 from console.bench.judge.tables import Findings, Number, Table

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from console.bench.judge.alt import delay_numbers
 from console.bench.judge.bursts import phi_before
 from console.bench.judge.cells import CHUNK, Scale
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import delay_numbers
 from console.bench.judge.shares import Delays, seeded, share
 from console.bench.judge.split import split_evidence
 from console.bench.judge.tables import Findings, Number, Table

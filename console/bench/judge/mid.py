@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from console.bench.judge.alt import Cell, cell_numbers, cell_of, delay_numbers, peer_word
 from console.bench.judge.bursts import phi_before
 from console.bench.judge.cells import CHUNK, Scale
 from console.bench.judge.limits import floor_s
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import Cell, cell_numbers, cell_of, delay_numbers, peer_word
 from console.bench.judge.shares import Delays, Share, seeded, share, span
 from console.bench.judge.split import split_evidence
 from console.bench.judge.tables import Findings, Goal, Number, Table, held
@@ -78,7 +78,7 @@ def _goals(cells: list[Cell], total: list[Cell]) -> list[Goal]:
     worst = max(cell.ours.median for cell in total)
     return [
         Goal(
-            "5x and more at minute 30, against the best peer with <= 1 % false halts",
+            "5x and more at minute 30, against the best peer that halts <= 1 % of plainly healthy canaries",
             ">= 1.7x faster",
             words,
             held(not missed),
@@ -139,5 +139,5 @@ def _stages(halts: dict[str, Share], delays: list[tuple[str, Delays, Delays]]) -
         "Rollouts: evidence is carried over stages of half an hour",
         ["total traffic, base rate", "half of the unspent start mass spent at each new stage", ""],
         rows,
-        "Healthy rollouts: all three stages together. Burstiness is not compared across stages.",
+        "Healthy rollouts: all three stages together. Burstiness takes each tick by its own exposure.",
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.bench.judge.absolute import below_evidence, ready_evidence
-from console.bench.judge.alt import delay_numbers
 from console.bench.judge.cells import Played, Scale, play
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import delay_numbers
 from console.bench.judge.shares import Delays, Share, share
 from console.bench.judge.split import DEFAULT
 from console.bench.judge.tables import Findings, Goal, Number, Table, at_most

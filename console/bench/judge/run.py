@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from console.bench.judge import alt, mid, null
+from console.bench.judge import (
+    alt,
+    cost,
+    dirty,
+    forecast,
+    gauge,
+    interval,
+    latency,
+    mid,
+    null,
+    own,
+    ready,
+    real,
+    traffic,
+)
 from console.bench.judge.cells import FULL, QUICK, Scale
 from console.bench.judge.tables import Findings, Goal, Held, goals_table
 
 Part = Callable[[Scale, int], Findings]
-PARTS: Mapping[str, Part] = {
-    "null": null.run,
-    "alt": alt.run,
-    "mid": mid.run,
+PARTS: Mapping[str, Sequence[Part]] = {
+    "null": [null.run],
+    "alt": [alt.run, latency.run, own.run],
+    "mid": [mid.run],
+    "ready": [ready.run, forecast.run, interval.run],
+    "gauge": [gauge.run],
+    "dirty": [dirty.run, traffic.run],
+    "real": [real.run],
+    "cost": [cost.run],
 }
 
 
@@ -72,11 +91,12 @@ def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], N
     """Run every part, or the one named `only`; `progress` is told each part's name and time."""
     scale = QUICK if quick else FULL
     findings, took = Findings(), {}
-    for name, part in PARTS.items():
+    for name, parts in PARTS.items():
         if only is not None and name != only:
             continue
         began = time.perf_counter()
-        findings += part(scale, seed)
+        for part in parts:
+            findings += part(scale, seed)
         took[name] = round(time.perf_counter() - began, 1)
         progress(f"{name}: {took[name]:.0f} s")
     return Report(seed, quick, findings, took)

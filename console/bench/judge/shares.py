@@ -85,6 +85,11 @@ class Delays:
         """How many were found at all."""
         return share(np.isfinite(self.seconds))
 
+    @property
+    def median_error(self) -> float:
+        """Standard error of the median, seconds; inf where the median is not far from never."""
+        return standard_error(self.seconds)
+
     def quantile(self, q: float) -> float:
         """The smallest delay within which a part `q` of all stages was found, seconds."""
         ordered = np.sort(self.seconds)
@@ -93,6 +98,16 @@ class Delays:
     def __str__(self) -> str:
         words = f"{span(self.median)} / {span(self.quantile(0.9))}"
         return words if self.found.part >= 0.995 else f"{words} ({percent(self.found.part)} %)"
+
+
+def standard_error(values: Array) -> float:
+    """Of the median of these values: a quarter of its distribution-free 95 % interval (order statistics)."""
+    ordered, n = np.sort(values), len(values)
+    if n < 8:
+        return math.inf
+    half = 0.5 * Z95 * math.sqrt(n)
+    low, high = max(0, math.floor(n / 2 - half)), min(n - 1, math.ceil(n / 2 + half))
+    return float(ordered[high] - ordered[low]) / (2 * Z95)
 
 
 def span(seconds: float) -> str:

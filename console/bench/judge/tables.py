@@ -63,6 +63,11 @@ def held(ok: bool) -> Held:
     return Held.OK if ok else Held.MISS
 
 
+def near(value: float, error: float, most: float) -> Held:
+    """Of a figure with this standard error that should be at most `most`."""
+    return Held.OK if value <= most else Held.MISS if value - 1.96 * error > most else Held.OPEN
+
+
 def at_most(found: Share, most: float) -> Held:
     """Of a share that should be at most `most` (0..1)."""
     return Held.OK if found.part <= most else Held.MISS if found.bounds[0] > most else Held.OPEN
@@ -87,5 +92,5 @@ def goals_table(goals: Sequence[Goal]) -> Table:
         "Goals",
         ("goal", "asked", "measured", ""),
         [(goal.name, goal.asked, goal.measured, goal.held.value) for goal in goals],
-        "not settled: the figure is on the wrong side, but its 95 % interval (Wilson) still holds the goal.",
+        "not settled: the figure is on the wrong side, but its 95 % interval still holds the goal. +-: standard error.",
     )

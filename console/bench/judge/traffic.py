@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from console.bench.judge.alt import delay_numbers
 from console.bench.judge.cells import Scale
 from console.bench.judge.null import numbers
+from console.bench.judge.regressions import delay_numbers
 from console.bench.judge.shares import Delays, seeded, share
 from console.bench.judge.tables import Findings, Goal, Number, Table, at_most
 from console.bench.judge.ticks import TICK_S, Array, Mask

@@ -1,0 +1,46 @@
+"""A long range of raw samples in pieces, the newest first: an hour of many series is more than one answer may hold.
+
+What is older is history: worth having, never worth losing the newest for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from adapters.contract import Window
+from adapters.metrics.counters import LOOKBACK_S, Series
+from adapters.metrics.reading import Answer
+
+PIECE_S = 1200.0
+"""The length of a piece at most; a poll that goes on from the last one fits in one."""
+Pieces = tuple[Answer, ...]
+"""What one text was answered with, the newest piece first; at least one."""
+
+
+def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
+    """(end, length) of the pieces from before the window's anchors until now, the newest first.
+
+    A window that is long over is asked for as of its end, or the answer would hold everything since then.
+    """
+    until = window.end if (now - window.end).total_seconds() > LOOKBACK_S else now
+    left_s = max(0.0, (until - window.start).total_seconds()) + LOOKBACK_S
+    end, found = until.timestamp(), []
+    while left_s > 0.0:
+        length = min(left_s, PIECE_S)
+        found.append((end, length))
+        end, left_s = end - length, left_s - length
+    return found
+
+
+def joined(pieces: Sequence[Answer]) -> Answer:
+    """One answer from pieces, the newest first. A sample on the border of two may be in both."""
+    if len(pieces) == 1:
+        return pieces[0]
+    samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
+    for piece in reversed(pieces):
+        for one in piece.series:
+            own = samples.setdefault(tuple(sorted(one.labels.items())), [])
+            own += [sample for sample in one.samples if not own or sample[0] > own[-1][0]]
+    partial = next((piece.partial for piece in pieces if piece.partial is not None), None)
+    return Answer(tuple(Series(dict(labels), own) for labels, own in samples.items()), partial)

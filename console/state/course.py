@@ -1,0 +1,59 @@
+"""How the evidence of a metric came about, tick by tick: reckoned again from its ledger, for whoever looks. Pure.
+
+The state keeps only where the evidence stands. A long rollout is thousands of ticks, so a course is followed in steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from console.judge.track import Track
+from console.state.judging import ticked
+from console.state.values import Boundary, MetricState
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The evidence after one judged tick."""
+
+    at: float
+    """The tick's start, unix seconds."""
+    worse: float
+    """Key 1, so many to one."""
+    ready: float
+    """For a pass, so many to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The evidence of the stage's ticks so far."""
+
+    marks: tuple[Mark, ...] = ()
+    """Of the stage of the last tick, oldest first."""
+    whole: bool = False
+    """It has reached what is judged; False while steps are left."""
+    track: Track | None = None
+    to: float = 0.0
+    """Start of the last tick followed, unix seconds."""
+
+    def followed(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> Course:
+        """The course `at_most` ticks further, or up to the newest judged one."""
+        if entry.track is None:
+            return replace(self, whole=True)
+        ledger = entry.ledger
+        first = len(ledger)
+        while first > 0 and ledger[first - 1].at.timestamp() > self.to:
+            first -= 1
+        track, marks, to = self.track, list(self.marks), self.to
+        for place in range(first, min(first + at_most, len(ledger))):
+            at = ledger[place].at.timestamp()
+            if at > entry.track.judged_to:
+                break
+            before, track, to = track, ticked(boundaries, entry, place, track), at
+            if track is None or track is before:
+                continue
+            if before is not None and before.stage != track.stage:
+                marks.clear()
+            if before is None or before.total != track.total:
+                marks.append(Mark(at, track.standing.worse, track.standing.ready))
+        return Course(tuple(marks), to >= entry.track.judged_to or first + at_most >= len(ledger), track, to)
