@@ -209,7 +209,7 @@ class Actions:
             if (fence := lapsed()) is not None:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {fence}")
             try:
-                outcome = await self._requests.send(
+                ended = await self._requests.send(
                     backends,
                     targets[name],
                     setting,
@@ -222,17 +222,12 @@ class Actions:
             except Broken as error:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
             self._hurry(targets[name].backend)
-            if outcome is not Outcome.ACCEPTED:
-                return self._trouble("promote", decision.id, outcome)
+            if ended.outcome is not Outcome.ACCEPTED:
+                said = f"promote: {name} -> {setting} {ended.outcome}: {ended.reason}"
+                if ended.outcome is Outcome.REFUSED:
+                    return Answer(Result.REFUSED, said)
+                return Answer(Result.UNKNOWN, f"{said}; reading {targets[name].backend} to find out")
         return Answer(Result.ACCEPTED, f"promote to {decision.card.stage_to} accepted")
-
-    def _trouble(self, verb: str, decision: str, outcome: Outcome) -> Answer:
-        requests = [entry for entry in self._record.state.requests.values() if entry.decision == decision]
-        last = requests[-1]
-        said = f"{verb}: {last.asks} {outcome}: {last.reason}"
-        if outcome is Outcome.REFUSED:
-            return Answer(Result.REFUSED, said)
-        return Answer(Result.UNKNOWN, f"{said}; reading {last.backend} to find out")
 
     async def _halted(self, decision: DecisionTaken) -> Answer:
         self._forwards.fence(Verb.HALT)
@@ -246,12 +241,12 @@ class Actions:
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
                 continue
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 backends, target, Setting(None), decision=decision.id, trace=decision.trace, action="pause"
             )
             self._hurry(target.backend)
-            if outcome is not Outcome.ACCEPTED:
-                lines.append(f"pausing {target.name}: {outcome}")
+            if ended.outcome is not Outcome.ACCEPTED:
+                lines.append(f"pausing {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["halted", *lines]))
 
     async def _rolled_back(self, decision: DecisionTaken) -> Answer:
@@ -332,7 +327,7 @@ class Actions:
             powers = backends.capabilities(target)
             if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
                 continue
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 backends,
                 target,
                 Setting(None),
@@ -342,8 +337,8 @@ class Actions:
                 lapsed=lambda: overtaken(self._record.state, decision.id),
             )
             self._hurry(target.backend)
-            if outcome is not Outcome.ACCEPTED:
-                lines.append(f"resuming {target.name}: {outcome}")
+            if ended.outcome is not Outcome.ACCEPTED:
+                lines.append(f"resuming {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["resumed", *lines]))
 
 
