@@ -302,7 +302,7 @@ class Actions:
         name, _, order = (decision.subject or "").partition(" ")
         target = self._record.state.plan.targets[name]
         try:
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 self._backends(),
                 target,
                 Setting(None),
@@ -316,9 +316,12 @@ class Actions:
         except Broken as error:
             return Answer(Result.REFUSED, f"order refused: {error}")
         self._hurry(target.backend)
-        if outcome is not Outcome.ACCEPTED:
-            return self._trouble("order", decision.id, outcome)
-        return Answer(Result.ACCEPTED, f"{decision.subject}: accepted")
+        if ended.outcome is Outcome.ACCEPTED:
+            return Answer(Result.ACCEPTED, f"{decision.subject}: accepted")
+        said = f"order: {decision.subject} {ended.outcome}: {ended.reason}"
+        if ended.outcome is Outcome.REFUSED:
+            return Answer(Result.REFUSED, said)
+        return Answer(Result.UNKNOWN, f"{said}; reading {target.backend} to find out")
 
     async def _resumed(self, decision: DecisionTaken) -> Answer:
         backends = self._backends()
