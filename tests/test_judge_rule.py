@@ -216,3 +216,11 @@ def test_a_sample_dated_ahead_does_not_keep_old_data_fresh() -> None:
     told.tell(SourceRead(at=told.at, source="prom", replies=replies, targets=tuple(told.state.targets)))
     assert told.seen.metrics["errors"].verdict is not None
     assert told.seen.metrics["errors"].verdict.state is STALE
+
+
+def test_the_interval_never_leaves_out_the_ratio_it_stands_beside() -> None:
+    """Evidence of a sudden regression is capped tick by tick, so that the interval lags behind the estimate."""
+    sudden = readings([*stream(1, 40, bad=0.01), *stream(2, 3, bad=0.01, ratio=20.0)])
+    said = verdict(ERRORS, tracked(sudden), FLOWING)
+    assert said.ratio is not None and said.high is not None
+    assert said.high >= said.ratio
