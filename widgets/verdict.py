@@ -73,7 +73,7 @@ def held(state: State) -> Said | None:
         if old and not (together is None and wanted is VerdictState.NO_DATA):
             names = ", ".join(entry.metric.name for entry in old)
             why = old[0].verdict.reason if old[0].verdict is not None else "old data"
-            return "warn", f"{lead}{word} {names}: {still_possible(state)} ({why})"
+            return "warn", f"{lead}{word} {names}: {why}; {still_possible(state)}"
     if together is None or together.mismatch is None:
         return None
     return "warn", f"HOLD, TRAFFIC MISMATCH: {mismatch_words(state, together.mismatch)}; {still_possible(state)}"
@@ -111,7 +111,7 @@ def _suspicion(said: Verdict) -> str:
     if said.ratio is None or said.evidence is None:
         return said.reason
     then = f", {said.brief}" if said.brief else ""
-    return f"{amounts.ratio(said.ratio)}, {odds(said.evidence)} that it is worse{then}"
+    return f"{amounts.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
 
 
 def waiting(state: State, closed: list[Gate]) -> Said | None:
