@@ -1,4 +1,6 @@
-"""What rings the bell: a metric that newly fails or goes stale, a request newly in doubt, what on_fail did. Pure."""
+"""What rings the bell: a metric that newly fails or goes stale, a request newly in doubt, what on_fail did; and of the
+people in the room: somebody is called, the pen is offered, somebody else has taken it. Pure.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,11 @@ def standing(state: State) -> frozenset[str]:
         if metric.verdict is not None and metric.verdict.state in _RINGING and metric.metric.role is not Role.INFO
     }
     ringing |= {f"{decision.verb} by on_fail: {decision.id}" for decision in state.decisions if decision.automatic}
+    ringing |= {f"called {called.call} for {called.trouble} since {called.since}" for called in state.called}
+    if state.operator is not None and state.pen.offered_to(state.operator):
+        ringing.add(f"the pen is offered, change {state.pen.number}")
+    if state.pen.holder is not None and not state.pen.held_by(state.operator):
+        ringing.add(f"the pen is with {state.pen.holder.user}, change {state.pen.number}")
     return frozenset(ringing | {f"request {request.id} is in doubt" for request in state.in_doubt})
 
 

@@ -35,6 +35,7 @@ from console.state.values import State
 from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
 from widgets.checklist import Checklist
+from widgets.crew import others
 from widgets.header import HeaderLine, where
 from widgets.keys import KEYS, Key, KeyLine, impossible
 from widgets.log import DecisionLog
@@ -137,6 +138,8 @@ class WarRoom(App[int]):
             self.state = newest
         for line in self.desk.refusals():
             self.say(line, wrong=True)
+        for line in self.desk.losses():
+            self._lost(line)
         self._tell_time()
 
     def _tell_time(self) -> None:
@@ -181,6 +184,17 @@ class WarRoom(App[int]):
         self.notify(line, severity="warning" if wrong else "information", markup=False)
         self._room(AnswerLine).said = line
 
+    def _lost(self, line: str) -> None:
+        """A wish that lost a race: a page of its own, unless the operator is in the middle of something else."""
+        self._room(AnswerLine).said = line
+        if self._covered():
+            self.notify(line, severity="warning", markup=False)
+            return
+        from console.screens.lost import Lost
+
+        self.bell()
+        self.push_screen(Lost(self.state, line))
+
     def hand_over(self, intent: Intent | None) -> None:
         """Give a wish to the engine; None is a card that was closed."""
         if intent is not None and not self.desk.ask(intent):
@@ -219,6 +233,8 @@ class WarRoom(App[int]):
             case Verb.SKIP:
                 left = [entry.step.id for entry in state.checklist if not entry.over]
                 self._choose(verb, "Go on without which step?", [(step, step) for step in left])
+            case Verb.OFFER:
+                self._offer(state)
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
             case _:
@@ -230,6 +246,20 @@ class WarRoom(App[int]):
         if state.edited is not None:
             options.append(("plan", "the edited plan file"))
         self._choose(Verb.ACCEPT, "Accept which change?", options)
+
+    def _offer(self, state: State) -> None:
+        """To whom, or to nobody in particular."""
+        from console.screens.ask import ChoiceScreen
+
+        there = dict.fromkeys(member.who.login or member.who.user for member in others(state))
+        options = [(user, f"{user}: keeps it yours until it is taken") for user in there]
+        options.append(("", "nobody in particular: lay it down with a note"))
+
+        def then(chosen: str | None) -> None:
+            if chosen is not None:
+                self._card(Verb.OFFER if chosen else Verb.HANDOFF, chosen or None)
+
+        self._open(ChoiceScreen(state, "Offer the pen to whom?", options), then)
 
     def _choose(self, verb: Verb, question: str, options: list[tuple[str, str]]) -> None:
         """Ask which of (id, words) is meant; one alone needs no question."""
@@ -252,6 +282,13 @@ class WarRoom(App[int]):
             from console.screens.ask import NoteScreen
 
             self._open(NoteScreen(self.state), self.hand_over)
+
+    def action_who(self) -> None:
+        """Open the page of the people."""
+        if not self._covered():
+            from console.screens.who import Who
+
+            self.push_screen(Who(self.state))
 
     def action_details(self) -> None:
         """Open the selected metric."""

@@ -23,6 +23,9 @@ class Desk(Protocol):
     def refusals(self) -> list[str]:
         """One-line answers to this console's wishes since the last call."""
 
+    def losses(self) -> list[str]:
+        """The same for wishes that lost a race: somebody else moved the rollout first."""
+
     def ended(self) -> str | None:
         """Why the engine cannot go on, one line; None while it does."""
 

@@ -35,4 +35,6 @@ class Site:
 def connect(options: Options, context: Context) -> Argo:
     """A backend on the site of its state folder."""
     site = sites.setdefault(context.state_dir, Site())
-    return Argo(context, Access("prod", "https://kube.test", "default", token="t0ken"), None, site.cluster)
+    backend = Argo(context, Access("prod", "https://kube.test", "default", token="t0ken"), None, site.cluster)
+    backend.settle_s = 0.0
+    return backend

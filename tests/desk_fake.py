@@ -25,6 +25,7 @@ class FakeDesk:
         self.state = state
         self.asked: list[Intent] = []
         self.answers: list[str] = []
+        self.lost: list[str] = []
         self.end: str | None = None
         self.flying: str | None = None
         self.full = False
@@ -44,6 +45,10 @@ class FakeDesk:
 
     def refusals(self) -> list[str]:
         said, self.answers = self.answers, []
+        return said
+
+    def losses(self) -> list[str]:
+        said, self.lost = self.lost, []
         return said
 
     def ended(self) -> str | None:

@@ -52,6 +52,8 @@ class World:
         self.on: dict[str, bool] = {}
         self.phase: dict[str, Phase] = {}
         self.advances: set[str] = set()
+        self.versions: dict[str, tuple[str, str]] = {}
+        """Target -> (canary, baseline) for targets that name their versions."""
         self.writes: list[str] = []
         """What arrived, in order: "api 5 %", "flag off", "pause api"."""
         self.reads: list[str] = []
@@ -101,7 +103,10 @@ class ScriptedBackend:
         percent, on, phase = self._standing(target)
         self.world.reads.append(name)
         await self.world.before_read(name)  # an answer that is slow tells what was, not what is
-        return TargetReading(name, datetime.now(UTC), percent, on=on, phase=phase)
+        canary, baseline = self.world.versions.get(name, (None, None))
+        return TargetReading(
+            name, datetime.now(UTC), percent, on=on, phase=phase, canary_version=canary, baseline_version=baseline
+        )
 
     def _standing(self, target: TargetRef) -> tuple[float, bool | None, Phase]:
         name = target.target

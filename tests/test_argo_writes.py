@@ -177,6 +177,21 @@ async def test_a_promote_whose_permit_has_lapsed_is_not_sent(site: Site) -> None
     assert site.cluster.writes == []
 
 
+async def test_a_rollout_that_has_just_changed_is_left_to_its_controller_for_a_moment(site: Site) -> None:
+    (console,) = await at_the_pause(site, 1)
+    seen = await read(console)
+    site.cluster.bookmark()
+    site.cluster.change("rollouts", "web", lambda found: found["status"].update(availableReplicas=4))
+    await settle()
+    console.settle_s = 1.0
+    task = asyncio.create_task(promote(console, seen))
+    await settle()
+    assert site.cluster.writes == []
+    await site.clock.step(1.0)
+    await task
+    assert len(site.cluster.writes) == 1
+
+
 # -- orders ----------------------------------------------------------------------------------------------------------
 
 

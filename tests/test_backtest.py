@@ -112,6 +112,23 @@ def test_at_100_percent_the_canary_is_alone_and_only_its_limit_can_fail(bench: B
     assert "limit of 2 %" in failed["reason"]
 
 
+def test_a_metric_without_arms_by_plan_is_judged_by_its_limit_alone(bench: Bench) -> None:
+    lone = PLAN.replace("min_excess: 0}", "min_excess: 0, arms: none, limit: 2%}", 1)
+    lines = only(rows([(50.0, 500.0, 0.0, 0.0)] * 60), "canary")
+    bench.plan(lone)
+    assert bench.run(text(lines)).summary()["first_fail_at"] is not None
+    bench.plan(lone.replace("arms: none, ", ""))
+    said = bench.run(text(lines))
+    assert (said.summary()["first_fail_at"], said.summary()["ticks"]) == (None, 0)
+
+
+def test_stages_that_are_a_backends_own_are_one_stage_here(bench: Bench) -> None:
+    plan = PLAN.replace("edge: {adapter: embedded}", "edge: {adapter: argo-rollouts, namespace: shop}")
+    plan = plan.replace(", kind: deploy", "").split("stages:")[0]
+    bench.plan(f"{plan}stages: {{from: api, bake: 5m}}\n")
+    assert {change["stage"] for change in bench.run(text(rows(counts(60)))).changes} == {"steps"}
+
+
 def test_a_canary_that_is_not_exposed_any_more_is_said_to_be(bench: Bench) -> None:
     lines = [*rows(counts(30), stage="smoke"), *only(rows(counts(10), first=30, stage=""), "baseline")]
     last = bench.run(text(lines, STAGED)).changes[-1]

@@ -16,9 +16,9 @@ from adapters.contract import Counts, Gauge, MetricQuery, Reading, Sample, Shape
 from console.backtest.replay import Change, Replay, Span
 from console.backtest.rows import Reader
 from console.backtest.series import Series
-from console.backtest.stages import exposures
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
+from console.plan.exposures import exposures
 from console.plan.load import parse
 from console.plan.nouns import Metric, Plan
 from console.state.judging import judged

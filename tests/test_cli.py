@@ -89,7 +89,9 @@ def test_no_command_prints_the_help_and_exits_two(capsys: Capture) -> None:
     assert "COMMAND" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["", "run", "demo", "check", "status", "log", "promote", "place", "confirm"])
+@pytest.mark.parametrize(
+    "command", ["", "run", "demo", "init", "check", "status", "log", "promote", "place", "confirm"]
+)
 def test_help_fits_a_screen_of_80_by_24(command: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):

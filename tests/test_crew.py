@@ -240,7 +240,7 @@ async def test_the_pen_is_taken_with_a_reason_and_not_without(tmp_path: Path) ->
         await one.promoted(1)
         await two.until(lambda state: state.pen.holder)
         assert (await two.act(Verb.TAKE)).line == (
-            "take refused: the pen is with ana (here now) and does not offer it: give a reason"
+            "take refused: the pen is with ana (here now), who does not offer it: give a reason"
         )
         assert (await two.act(Verb.TAKE, reason="ana is in a meeting")).result is Result.ACCEPTED
         await two.promoted(2)

@@ -62,7 +62,7 @@ def test_a_rung_is_recorded_once_whoever_else_records_it() -> None:
     for _ in range(2):
         story.tell(Escalated(at=story.at, rung=number, call=rung.call, trouble=wrong.what, since=wrong.since))
     assert len(story.state.called) == 1
-    assert [line.text for line in story.state.log if line.kind == "escalation"] == [
+    assert [line.text for line in story.state.log if line.kind == "called"] == [
         "ESCALATED to payments on call: nobody acted on errors FAIL"
     ]
 

@@ -235,7 +235,7 @@ def test_taking_from_somebody_who_is_there_takes_a_reason() -> None:
     seen = at_keyboard(story.seen, BEN, there=((ANA, 3),))
     assert reason_due(seen, Verb.TAKE)
     assert [gate.why for gate in gates(seen, Verb.TAKE) if not gate.ok] == [
-        "the pen is with ana (here now) and does not offer it"
+        "the pen is with ana (here now), who does not offer it"
     ]
 
 

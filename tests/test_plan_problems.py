@@ -7,8 +7,10 @@ import re
 import pytest
 
 from adapters import registry
+from adapters.contract import ArmLabels
 from console.plan.load import PlanError, parse
-from tests.plan_rig import CHECKOUT, edited, line_of, problems, said, table
+from console.plan.nouns import Role
+from tests.plan_rig import CHECKOUT, edited, line_of, plan, problems, said, table
 
 
 def test_every_fault_is_told_at_once_in_the_order_of_the_file() -> None:
@@ -60,6 +62,46 @@ def test_one_fault_is_one_problem_at_its_line(old: str, new: str, message: str) 
 def test_a_missing_query_is_told_with_its_shape() -> None:
     lines = said(("    value: '", "    # value: '"))
     assert lines == ["metrics.memory.value: required key 'value' is missing: shape gauge needs it"]
+
+
+ARMS = "    arms: {label: version, canary: canary, baseline: stable}\n"
+
+
+def test_a_metric_with_a_limit_can_say_that_it_has_no_baseline() -> None:
+    assert plan((ARMS, "    arms: none\n")).metrics["errors"].query.arms is None
+
+
+def test_without_a_baseline_and_without_a_limit_nothing_can_be_judged() -> None:
+    assert said((ARMS, "    arms: none\n"), ("    limit: 5%\n", "")) == [
+        "metrics.errors.arms: without a baseline only a limit can be judged, found 'none'; "
+        "give a limit, or name the arms"
+    ]
+
+
+def test_a_metric_that_is_only_shown_needs_neither() -> None:
+    shown = plan((ARMS, "    arms: none\n"), ("    limit: 5%\n", ""), ("    role: critical\n", "    role: info\n"))
+    assert shown.metrics["errors"].role is Role.INFO
+
+
+def test_arms_can_be_the_versions_of_a_target() -> None:
+    errors = plan((ARMS, "    arms: {label: hash, of: api}\n")).metrics["errors"]
+    assert errors.query.arms == ArmLabels("hash", "", "", of="api")
+
+
+@pytest.mark.parametrize(
+    ("arms", "line"),
+    [
+        ("{label: hash, of: apo}", "arms.of: unknown target 'apo'; did you mean 'api'?"),
+        (
+            "{label: hash, of: api, canary: v2}",
+            "arms.canary: the versions of api are the values: canary is not given beside of; remove it",
+        ),
+        ("{label: hash, canary: v2}", "arms.baseline: required key 'baseline' is missing"),
+        ("nothing", "arms: must be a mapping of keys to values, found 'nothing'"),
+    ],
+)
+def test_arms_that_do_not_fit_are_named(arms: str, line: str) -> None:
+    assert said((ARMS, f"    arms: {arms}\n")) == [f"metrics.errors.{line}"]
 
 
 def test_arms_are_needed_to_tell_two_series_apart() -> None:

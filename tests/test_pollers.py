@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from adapters.contract import BackendError, ServerFailed, Throttled, Unreachable
+from adapters.contract import (
+    ArmLabels,
+    BackendError,
+    MetricQuery,
+    Reading,
+    ServerFailed,
+    Throttled,
+    Unreachable,
+    Window,
+)
 from console.engine import pollers as pollers_module
 from console.engine.clock import SystemClock
 from console.events.evidence import Verb
@@ -23,6 +32,8 @@ metrics:
   load: {{backend: numbers, shape: gauge, value: load, arms: {{label: version, canary: v2, baseline: v1}}}}
 stages: [{{name: five, set: {{api: 5}}}}]
 """
+
+OF_VERSIONS = METRICS.replace("canary: v2, baseline: v1", "of: api")
 
 PAIR = f"""\
 warroom: 1
@@ -234,3 +245,25 @@ async def test_a_bug_in_the_pollers_is_shown_and_they_are_started_again(tmp_path
         state = await console.until(lambda state: state.fault)
         assert state.fault == "pollers: RuntimeError: a bug of ours; restarted"
         await polled(console, room)
+
+
+async def test_arms_that_are_a_targets_versions_are_asked_for_as_it_reads(tmp_path: Path) -> None:
+    async with war_room(tmp_path, OF_VERSIONS) as room:
+        asked: list[ArmLabels | None] = []
+
+        def ticks(query: MetricQuery, _window: Window) -> tuple[Reading, ...]:
+            asked.append(query.arms)
+            return ()
+
+        room.world.versions["api"] = ("v42", "v41")
+        room.world.ticks = ticks
+        console = await room.console()
+        await console.until(lambda _state: bool(asked))
+        assert asked[-1] == ArmLabels("version", "v42", "v41", of="api")
+
+
+async def test_a_metric_whose_target_names_no_versions_says_so(tmp_path: Path) -> None:
+    async with war_room(tmp_path, OF_VERSIONS) as room:
+        console = await room.console()
+        state = await console.until(lambda state: state.metrics["load"].problem)
+        assert state.metrics["load"].problem == "api names no versions"

@@ -13,9 +13,12 @@ from widgets import amounts
 from widgets.line import Line, Look, Piece, fit
 from widgets.marks import Said
 from widgets.pane import Pane
+from widgets.people import asked, called, handed, offered
 from widgets.rollback import rolling_back
 from widgets.verdict import failing, held, still_possible, waiting, warned
 
+_PERSONAL = ("pen", "authority")
+"""Gates that are about who sits here."""
 LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
@@ -48,6 +51,8 @@ def _rolled_back(state: State) -> Said | None:
         return None
     skipped = [entry.step.id for entry in state.checklist if entry.mark is StepMark.SKIPPED]
     lead = f"Rolled back without {', '.join(skipped)}" if skipped else "Rolled back"
+    if state.journal.broken is not None:
+        return "alarm", f"{lead}, UNJOURNALED, {state.journal.held} held in memory ({state.journal.broken})"
     looks = recoveries(state)
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
         return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"
@@ -185,6 +190,7 @@ def _complete(state: State) -> Said | None:
 def _promotion(state: State) -> Said:
     """Why p is closed, or where it leads."""
     closed = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok]
+    closed.sort(key=lambda gate: gate.name in _PERSONAL)  # what is so for everybody comes first
     coming = state.next
     if closed:
         if (said := waiting(state, closed)) is not None:
@@ -205,6 +211,7 @@ def _promotion(state: State) -> Said:
 
 _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _closed,
+    called,
     rolling_back,
     _rolled_back,
     failing,
@@ -216,11 +223,14 @@ _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     _source_failed,
     held,
     _unplaced,
+    offered,
+    handed,
     _halted,
     _edited,
     warned,
     _promoting,
     _complete,
+    asked,
     _no_return,
 )
 

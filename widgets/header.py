@@ -8,7 +8,7 @@ from datetime import datetime
 from textual.reactive import reactive
 
 from console.state.values import Mode, State
-from widgets import amounts
+from widgets import amounts, crew
 from widgets.line import Line, Look, Piece, cut, length
 from widgets.marks import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
@@ -33,10 +33,11 @@ def header_lines(state: State | None, width: int, height: int, now: datetime | N
     fixed = [*_time(state, now), *_doing(state)]
     extra = _extras(state, now if now is not None else state.as_of, width)
     title_room = width - length(fixed) - 2
-    while extra and title_room - sum(length(part) + 2 for part in extra) < min(18, len(state.plan.title)):
+    kept = 1 if crew.several(state) else 0  # whose the pen is comes before the title
+    while len(extra) > kept and title_room - sum(length(part) + 2 for part in extra) < min(18, len(state.plan.title)):
         extra.pop()
-    title = cut(state.plan.title, title_room - sum(length(part) + 2 for part in extra))
-    line = [*fixed, _SPACE, Piece(title, Look.STRONG)]
+    room = title_room - sum(length(part) + 2 for part in extra)
+    line = [*fixed, *((_SPACE, Piece(cut(state.plan.title, room), Look.STRONG)) if room > 3 else ())]
     for part in extra:
         line += [_SPACE, *part]
     return [tuple(line)]
@@ -84,6 +85,9 @@ def _doing(state: State) -> Iterable[Piece]:
     if state.journal.broken is not None:
         yield _SPACE
         yield Piece("UNJOURNALED", Look.ALARM)
+    for badge in crew.badges(state):
+        yield _SPACE
+        yield badge
     one_way = state.past_one_way
     if one_way is not None and state.mode not in (Mode.COMPLETE, Mode.CLOSED):
         yield Piece("  ⊘ no return", Look.WARN)
@@ -101,13 +105,13 @@ def versions(state: State) -> str:
 
 def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
     """What follows the title, most important first; the last ones go when there is no room."""
-    found = []
+    found = [people] if (people := crew.words(state)) else []
     risky = state.plan.risk.lower() in ("high", "critical")
     if state.plan.risk:
         found.append([Piece(f"risk {cut(state.plan.risk, 10)}", Look.WARN if risky else Look.MUTED)])
     if versions(state):
         found.append([Piece(versions(state), Look.MUTED)])
-    if state.operator is not None:
+    if state.operator is not None and not people:
         found.append([Piece(cut(state.operator.user, 12), Look.MUTED)])
     if width >= 100:
         found.append([Piece(amounts.local_clock(at), Look.MUTED)])

@@ -10,8 +10,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from console.events.evidence import SAFER, Verb
+from console.state import approvals
 from console.state.gates import waiting_step, why_not
 from console.state.values import State
+from widgets.crew import several
 from widgets.line import Line, Look, Piece, length
 from widgets.pane import Pane
 
@@ -98,8 +100,37 @@ KEYS: tuple[Key, ...] = (
         "decide('place')",
         Verb.PLACE,
     ),
+    Key(
+        "take",
+        "t",
+        "t",
+        "take",
+        "Take the pen: who holds it moves the rollout forward. Opens the card; y confirms. From somebody who is there: "
+        "give a reason.",
+        "decide('take')",
+        Verb.TAKE,
+    ),
+    Key(
+        "offer",
+        "o",
+        "o",
+        "offer",
+        "Offer the pen to somebody who is there, or lay it down with a note for whoever comes next.",
+        "decide('offer')",
+        Verb.OFFER,
+    ),
+    Key(
+        "approve",
+        "v",
+        "v",
+        "approve",
+        "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms.",
+        "decide('approve')",
+        Verb.APPROVE,
+    ),
     Key("close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE),
     Key("details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"),
+    Key("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
     Key("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
     Key("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
     Key("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
@@ -126,13 +157,25 @@ def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
     )
 
 
-def key_line(blocked: Set[str], width: int) -> Line:
+def idle_keys(state: State | None) -> frozenset[str]:
+    """Ids of keys that mean nothing now: what is between people, while one person is alone with the rollout."""
+    if state is None:
+        return frozenset({"take", "offer", "approve"})
+    idle = set() if several(state) else {"take", "offer"}
+    if approvals.needed(state) == 0 or state.pen.held_by(state.operator):
+        idle.add("approve")
+    return frozenset(idle)
+
+
+def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Line:
     """The keys in at most `width` cells: those in `blocked` are muted and joined by a dot instead of a space.
+
+    Those in `idle` are left out; the others keep their order.
 
     A narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
     cuts every label short; a verb itself is never dropped.
     """
-    shown = [key for key in KEYS if key.on_line]
+    shown = [key for key in KEYS if key.on_line and key.id not in idle]
     verbs = [key for key in shown if key.id != "details"]
     bare = {"quit", "help"}
     forms = (
@@ -144,6 +187,7 @@ def key_line(blocked: Set[str], width: int) -> Line:
         _join(verbs, blocked, " ", dict.fromkeys(bare, 0)),
         _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 4 for key in verbs}),
         _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 3 for key in verbs}),
+        _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 2 for key in verbs}),
     )
     return next((form for form in forms if length(form) <= width), forms[-1])
 
@@ -173,4 +217,4 @@ class KeyLine(Pane):
         self.observe = observe
 
     def draw(self, width: int, height: int) -> list[Line]:
-        return [key_line(blocked_keys(self.state, self.observe), width)]
+        return [key_line(blocked_keys(self.state, self.observe), width, idle_keys(self.state))]

@@ -73,6 +73,7 @@ def _line(entry: DecisionState | NoteState) -> Line:
         Piece(entry.outcome, OUTCOMES.get(entry.outcome, Look.PLAIN)),
         Piece(f"  {_where(entry)}"),
         Piece(f"  OVERRODE {entry.override}" if entry.override else "", Look.WARN),
+        Piece(f"  counts for nothing: {entry.void}" if entry.void else "", Look.WARN),
         Piece(f"  {entry.reason}" if entry.reason else "", Look.MUTED),
     )
 

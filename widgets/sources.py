@@ -23,6 +23,9 @@ def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
         return [(Piece("SOURCES", Look.TITLE), Piece("  none yet", Look.MUTED))]
     ordered = sorted(state.sources.values(), key=lambda source: source.failed_since is None)
     whole = [Piece("SOURCES", Look.TITLE), *(piece for source in ordered for piece in (_GAP, *_words(source, state)))]
+    by = _polled_by(state)
+    if by is not None and length((*whole, _GAP, by)) <= width:
+        whole += [_GAP, by]
     if length(whole) <= width:
         return [tuple(whole)]
     if height == 1:
@@ -39,6 +42,14 @@ def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
             lines.append([])
         lines[-1] += words
     return [tuple(line) for line in lines]
+
+
+def _polled_by(state: State) -> Piece | None:
+    """Who asks the sources, where that is another console; None: this one, or nobody knows."""
+    if state.poller is None or state.poller.here:
+        return None
+    who = state.poller.who
+    return Piece(f"polled by {who.user if who is not None else 'another console'}", Look.MUTED)
 
 
 def _narrow(ordered: Sequence[SourceState], state: State, width: int) -> Line:

@@ -48,6 +48,8 @@ class Mirror:
         self._listed_at = float("-inf")
         self._relisted_at = float("-inf")
         self._asked: set[str] = set()
+        self._put_at: dict[str, float] = {}
+        """When each object was last seen to change."""
         self._task: asyncio.Task[None] | None = None
         self._relisting: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
@@ -66,7 +68,7 @@ class Mirror:
         """
         self._asked.add(name)
         await self._begun()
-        if not self._believed():
+        if not self._believed() or name not in self._objects:  # it may have been made a moment ago
             await self._ask(name)
         found = self._objects.get(name)
         if found is None:
@@ -87,7 +89,12 @@ class Mirror:
         name, known = name_of(found), self._objects.get(name_of(found))
         if known is None or newer(version_of(found), version_of(known)):
             self._objects[name] = found
+            self._put_at[name] = self._clock.monotonic()
             self._changed()
+
+    def quiet_s(self, name: str) -> float:
+        """For how long an object has not been seen to change; infinite if it never was."""
+        return self._clock.monotonic() - self._put_at.get(name, float("-inf"))
 
     def doubt(self) -> None:
         """Believe nothing that was heard up to now: the next read goes to the cluster."""

@@ -19,9 +19,13 @@ Pieces = tuple[Answer, ...]
 
 
 def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
-    """(end, length) of the pieces from before the window's anchors until now, the newest first."""
-    left_s = max(0.0, (now - window.start).total_seconds()) + LOOKBACK_S
-    end, found = now.timestamp(), []
+    """(end, length) of the pieces from before the window's anchors until now, the newest first.
+
+    A window that is long over is asked for as of its end, or the answer would hold everything since then.
+    """
+    until = window.end if (now - window.end).total_seconds() > LOOKBACK_S else now
+    left_s = max(0.0, (until - window.start).total_seconds()) + LOOKBACK_S
+    end, found = until.timestamp(), []
     while left_s > 0.0:
         length = min(left_s, PIECE_S)
         found.append((end, length))

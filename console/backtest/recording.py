@@ -13,16 +13,24 @@ from adapters.foreign import clean
 from console.backtest.replay import Span
 from console.backtest.rows import Reader, SeriesError
 from console.backtest.series import Series, Tick
-from console.backtest.stages import exposures
-from console.plan.nouns import TICK_S, Metric, Plan
+from console.plan.exposures import exposures
+from console.plan.nouns import TICK_S, Metric, Plan, Stage
+
+
+def staged(plan: Plan) -> Plan:
+    """The plan with a stage to judge in: one named `steps` where the stages are a backend's own, and not known here."""
+    if plan.stages:
+        return plan
+    taken = plan.stages_from
+    bake_s, min_requests = (taken.bake_s, taken.min_requests) if taken is not None else (0.0, 0)
+    return replace(plan, stages=(Stage("steps", bake_s=bake_s, min_requests=min_requests),))
 
 
 class Recording(Protocol):
     """Recorded samples of a plan's metrics."""
 
-    @property
-    def span(self) -> Span:
-        """What of time it is about."""
+    def span(self, name: str) -> Span:
+        """What of time it is about, in a metric's own ticks."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -78,9 +86,8 @@ class FileRecording:
         notes += [f"{name}: not in the file" for name in plan.metrics if not series.mentions(name)]
         return cls(series, tuple(notes))
 
-    @property
-    def span(self) -> Span:
-        """What of time the file is about."""
+    def span(self, name: str) -> Span:
+        """What of time the file is about, the same for every metric."""
         series = self._series
         began = series.began
         if began is None:

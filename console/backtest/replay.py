@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from adapters.contract import Reading
 from console.backtest.moments import utc
 from console.backtest.series import Tick
-from console.backtest.stages import Exposure
 from console.judge.circumstances import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
@@ -23,6 +22,7 @@ from console.judge.rule import verdict
 from console.judge.terms import Terms
 from console.judge.track import Track, Word
 from console.judge.verdict import Verdict, VerdictState
+from console.plan.exposures import Exposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
 from console.state.samples import LEDGER_TICKS
 
@@ -126,8 +126,9 @@ class Replay:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
                 self._history.clear()
-            lonely = self._stages[self._stage - 1].given
-            self.track = self.track.after(_reading(tick), self._stage, alone=lonely is not None and lonely >= 100.0)
+            given = self._stages[self._stage - 1].given
+            lonely = self.metric.lone or (given is not None and given >= 100.0)
+            self.track = self.track.after(_reading(tick), self._stage, alone=lonely)
         gone_s = self._span.tick_s if self._at is None else tick.at - self._at
         self._baked_s += min(gone_s, self.stale_after_s)
         self._at = tick.at
@@ -225,7 +226,7 @@ class Replay:
 
     @property
     def _alone(self) -> bool:
-        return self._stage > 0 and self._stages[self._stage - 1].largest >= 100.0
+        return self._stage > 0 and (self.metric.lone or self._stages[self._stage - 1].largest >= 100.0)
 
     @property
     def _min_requests(self) -> int:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.foreign import clean
 from console.cli.exits import Exit
 from console.cli.say import tell
 
@@ -14,31 +19,65 @@ if TYPE_CHECKING:
 
 
 def backtest(options: argparse.Namespace) -> int:
-    """`warroom backtest PLAN --series FILE`."""
-    from console.backtest.recording import FileRecording
-    from console.backtest.rows import SeriesError
-    from console.plan.load import load
+    """`warroom backtest PLAN --series FILE | --from T [--to T]`. A backend that cannot be read is exit 3."""
+    from adapters.registry import ConnectError, UnknownAdapter
     from console.plan.problems import PlanError
 
     try:
-        plan = load(options.plan, queried=False)
-        recording = FileRecording.read(plan, options.series, lenient=options.lenient)
+        recording, plan, faults = _from_file(options) if options.series is not None else _from_backends(options)
     except PlanError as error:
         tell(str(error))
         return Exit.USAGE
-    except SeriesError as error:
+    except (ConnectError, UnknownAdapter, ValueError) as error:
         tell(f"warroom: {error}")
         return Exit.USAGE
+    for source, reason in faults.items():
+        tell(f"warroom: {source}: {reason}")
     _print(plan, recording, as_json=options.json)
-    return Exit.OK
+    return Exit.REFUSED if faults else Exit.OK
+
+
+def _from_file(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
+    from console.backtest.recording import FileRecording, staged
+    from console.plan.load import load
+
+    if options.end is not None:
+        raise ValueError("--to goes with --from; a file is judged whole")
+    plan = staged(load(options.plan, queried=False))
+    return FileRecording.read(plan, options.series, lenient=options.lenient), plan, {}
+
+
+def _from_backends(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
+    from console.backtest.asked import asked
+    from console.backtest.recording import staged
+    from console.plan.load import load
+
+    begin = _moment("--from", options.begin)
+    end = None if options.end is None else _moment("--to", options.end)
+    plan = staged(load(options.plan))
+    with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
+        recording, faults = asyncio.run(asked(plan, begin, end, Path(folder)))
+    return recording, plan, faults
+
+
+def _moment(option: str, given: str) -> float:
+    from console.backtest.moments import moment
+
+    try:
+        return moment(given)
+    except (ValueError, OverflowError):
+        shown = clean(given, 40)
+        raise ValueError(
+            f"{option}: '{shown}' is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"
+        ) from None
 
 
 def _print(plan: Plan, recording: Recording, *, as_json: bool) -> None:
     from console.backtest import report
     from console.backtest.replay import Replay
-    from console.backtest.stages import exposures
+    from console.plan.exposures import exposures
 
-    stages, span = exposures(plan), recording.span
+    stages = exposures(plan)
     for note in recording.notes:
         tell(f"warroom: {note}")
     summaries: dict[str, report.Summary] = {}
@@ -47,7 +86,7 @@ def _print(plan: Plan, recording: Recording, *, as_json: bool) -> None:
         if metric is None:
             summaries[name] = report.Summary()
             continue
-        replay = Replay(metric, stages, span, recording.spacing_s(name))
+        replay = Replay(metric, stages, recording.span(name), recording.spacing_s(name))
         changes = replay.changes(recording.ticks(name))
         for line in map(report.change_json, changes) if as_json else report.change_lines(changes):
             print(line)

@@ -1,26 +1,70 @@
-"""`check`: the plan alone. Exit 0, or 2 with every error, each with its line."""
+"""`check`: the plan alone, or with the last hour of its backends. Exit 0, or 2 with every error, each with its line."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
+from console.cli.say import tell
+
+if TYPE_CHECKING:
+    from console.check.hour import Hour
+    from console.plan.nouns import Plan
 
 
 def check(options: argparse.Namespace) -> int:
-    """`warroom check PLAN`."""
-    from console.plan.lint import warnings
+    """`warroom check PLAN [--live]`. With --live, a backend that cannot be read is exit 3; one line each."""
+    from adapters.registry import ConnectError, UnknownAdapter
     from console.plan.load import load
     from console.plan.problems import PlanError
 
     try:
         plan = load(options.plan)
+        hour = _asked(plan) if options.live else None
     except PlanError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
-    for line in warnings(plan):
+    except (ConnectError, UnknownAdapter) as error:
+        tell(f"warroom: {error}")
+        return Exit.USAGE
+    _print(plan, hour)
+    if hour is None or not hour.faults:
+        return Exit.OK
+    for source, reason in hour.faults.items():
+        tell(f"warroom: {source}: {reason}")
+    return Exit.REFUSED
+
+
+def _asked(plan: Plan) -> Hour:
+    from console.check.hour import ask
+
+    with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
+        return asyncio.run(ask(plan, Path(folder)))
+
+
+def _print(plan: Plan, hour: Hour | None) -> None:
+    from console.check import hour as last_hour
+    from console.check import reach
+    from console.check.flow import planned
+    from console.plan.lint import warnings
+
+    metrics = plan.metrics.values()
+    told = list(warnings(plan))
+    facts: dict[str, list[str]] = {}
+    if hour is None:
+        streams = {metric.name: planned(metric, plan.timing) for metric in metrics}
+    else:
+        streams = {metric.name: last_hour.streams(metric, hour) for metric in metrics}
+        facts = {metric.name: list(last_hour.facts(metric, hour)) for metric in metrics}
+        told += [line for metric in metrics for line in last_hour.warnings(plan, metric, hour)]
+    for line in (*told, *reach.warnings(plan, streams)):
         print(f"warning: {line}")
+    for line in reach.lines(plan, streams, facts):
+        print(line)
     counted = f"{len(plan.stages)} stages, {len(plan.targets)} targets, {len(plan.metrics)} metrics"
-    print(f"{options.plan}: ok ({plan.rollout}: {counted})")
-    return Exit.OK
+    print(f"{plan.path}: ok ({plan.rollout}: {counted})")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.cli import lookouts, records
+from console.cli import lookouts, newplan, records
 from console.cli.exits import Exit
 from console.cli.say import drop, tell
 
@@ -20,6 +20,7 @@ COMMANDS = """\
 commands, each with a --help of its own:
   run                   open the war room for a plan
   demo                  a war room on a simulated world; needs nothing
+  init                  a plan to start with, or one from your manifests
   check, backtest       the plan alone; its judge over recorded samples
   status, log           where it stands, read now; who decided what and why
   promote               go to the next stage, if its gates hold
@@ -63,6 +64,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import watch
 
         return watch.run(options) if command == "run" else watch.demo(options)
+    if command == "init":
+        return newplan.init(options)
     if command == "check":
         from console.cli import check
 
@@ -106,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     _add_screens(commands)
+    newplan.add(commands)
     _add_readers(commands)
     _add_verbs(commands)
     _add_benches(commands)
@@ -168,15 +172,18 @@ def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
 def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")  # type: ignore[attr-defined]
     check.add_argument("plan", metavar="PLAN", type=Path)
+    check.add_argument("--live", action="store_true", help="ask the metrics backends what flowed in the last hour")
     backtest = commands.add_parser("backtest", help="the judge over recorded samples as if live")  # type: ignore[attr-defined]
     backtest.add_argument("plan", metavar="PLAN", type=Path)
-    backtest.add_argument(
+    source = backtest.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--series",
         metavar="FILE",
         type=Path,
-        required=True,
         help="CSV or JSON Lines: at, metric, arm, total, bad (or value), stage; - is standard input",
     )
+    source.add_argument("--from", dest="begin", metavar="TIME", help="ask the metrics backends instead, from then on")
+    backtest.add_argument("--to", dest="end", metavar="TIME", help="with --from: until then (default: now)")
     backtest.add_argument("--lenient", action="store_true", help="leave bad rows out, and count them")
     backtest.add_argument("--json", action="store_true", help="as JSON Lines, the last one a summary")
     status = commands.add_parser("status", help="where a rollout stands, read now; sends nothing")  # type: ignore[attr-defined]
@@ -225,6 +232,13 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     # Without a help of its own it is not listed: it is for developers, and the page has to fit 24 lines.
     bench = commands.add_parser("bench", description="Measure warroom itself.")  # type: ignore[attr-defined]
     whats = bench.add_subparsers(prog="warroom bench", dest="what", metavar="WHAT ...", required=True)
+    faults = whats.add_parser("faults", help="crashes, races and faults: that nothing is lost, doubled or forged")
+    faults.add_argument("--quick", action="store_true", help="60 kills a journal and 20 rounds: minutes")
+    faults.add_argument("--seed", type=int, default=1, metavar="N", help="which kills (default: 1)")
+    faults.add_argument("--only", action="append", choices=FAULTS_PARTS, help="a part; may be given again")
+    faults.add_argument("--journal", dest="journals", action="append", choices=("sqlite", "postgresql"))
+    faults.add_argument("--json", action="store_true", help="everything, as one JSON object")
+    faults.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
     judge = whats.add_parser("judge", help="the verdicts: false halts, delays, peers' rules, goals; needs numpy")
     judge.add_argument("--quick", action="store_true", help="fewer stages: a minute instead of six")
     judge.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same figures (default: 1)")
@@ -238,6 +252,7 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
 
 
+FAULTS_PARTS = ("sweep", "race", "table", "speed")
 JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")

@@ -29,6 +29,7 @@ from console.journal.place import Place
 from console.plan.load import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
+from console.state.approvals import bond
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import StageMark, State, StepMark
@@ -147,6 +148,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         stage=state.reached if stage is None else stage,
         move=state.move,
         seen=state.last_seq if stage is None else None,
+        bound=bond(state) if verb is Verb.APPROVE else None,
         reason=options.reason,
         override=options.override,
         subject=subject,

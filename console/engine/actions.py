@@ -105,7 +105,7 @@ class Actions:
     async def _approve(self, state: State, intent: Intent) -> Answer | None:
         """Have the journal vouch for an approval of what the card showed; the answer if it did not, None if it did."""
         bound = bond(state)
-        if bound is None or (intent.card is not None and _sets(intent.card) != _sets(card_for(state, Verb.APPROVE))):
+        if bound is None or intent.bound not in (None, bound):
             return Answer(Result.MOVED, lost(state, Verb.APPROVE, intent))
         given = Approval(state.move + 1, bound, self._clock.now(), clean(intent.reason, 500))
         try:
@@ -208,7 +208,7 @@ class Actions:
             if (fence := lapsed()) is not None:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {fence}")
             try:
-                outcome = await self._requests.send(
+                ended = await self._requests.send(
                     backends,
                     targets[name],
                     setting,
@@ -221,17 +221,12 @@ class Actions:
             except Broken as error:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
             self._hurry(targets[name].backend)
-            if outcome is not Outcome.ACCEPTED:
-                return self._trouble("promote", decision.id, outcome)
+            if ended.outcome is not Outcome.ACCEPTED:
+                said = f"promote: {name} -> {setting} {ended.outcome}: {ended.reason}"
+                if ended.outcome is Outcome.REFUSED:
+                    return Answer(Result.REFUSED, said)
+                return Answer(Result.UNKNOWN, f"{said}; reading {targets[name].backend} to find out")
         return Answer(Result.ACCEPTED, f"promote to {decision.card.stage_to} accepted")
-
-    def _trouble(self, verb: str, decision: str, outcome: Outcome) -> Answer:
-        requests = [entry for entry in self._record.state.requests.values() if entry.decision == decision]
-        last = requests[-1]
-        said = f"{verb}: {last.asks} {outcome}: {last.reason}"
-        if outcome is Outcome.REFUSED:
-            return Answer(Result.REFUSED, said)
-        return Answer(Result.UNKNOWN, f"{said}; reading {last.backend} to find out")
 
     async def _halted(self, decision: DecisionTaken) -> Answer:
         self._forwards.fence(Verb.HALT)
@@ -245,12 +240,12 @@ class Actions:
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
                 continue
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 backends, target, Setting(None), decision=decision.id, trace=decision.trace, action="pause"
             )
             self._hurry(target.backend)
-            if outcome is not Outcome.ACCEPTED:
-                lines.append(f"pausing {target.name}: {outcome}")
+            if ended.outcome is not Outcome.ACCEPTED:
+                lines.append(f"pausing {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["halted", *lines]))
 
     async def _rolled_back(self, decision: DecisionTaken) -> Answer:
@@ -306,7 +301,7 @@ class Actions:
             powers = backends.capabilities(target)
             if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
                 continue
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 backends,
                 target,
                 Setting(None),
@@ -316,8 +311,8 @@ class Actions:
                 lapsed=lambda: overtaken(self._record.state, decision.id),
             )
             self._hurry(target.backend)
-            if outcome is not Outcome.ACCEPTED:
-                lines.append(f"resuming {target.name}: {outcome}")
+            if ended.outcome is not Outcome.ACCEPTED:
+                lines.append(f"resuming {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["resumed", *lines]))
 
 
@@ -345,12 +340,6 @@ def _stepped_on(state: State, name: str, card: Card | None) -> bool:
     if card is None or reading is None or reading.steps is None:
         return False
     return card.seen(name) != reading.revision
-
-
-def _sets(card: Card) -> tuple[str, list[tuple[str, str, str | None]], list[str]]:
-    """What an approver reads off a card and is bound to: the stage, what its targets read and become, what fails."""
-    targets = [(target.target, target.seen or target.reads, target.becomes) for target in card.targets]
-    return card.stage_to, targets, [metric.metric for metric in card.metrics if metric.verdict == "fail"]
 
 
 def _said(verb: Verb, intent: Intent, state: State) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from adapters.contract import Clock
 from adapters.foreign import clean
 from adapters.registry import ConnectError, UnknownAdapter
+from adapters.urgency import urgent
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
@@ -198,7 +199,8 @@ class Engine:
         task = asyncio.create_task(self._actions.act(intent), name=f"act {intent.verb}")
         self._intents.add(task)
         task.add_done_callback(self._intents.discard)
-        await asyncio.wait({task})
+        with urgent():
+            await asyncio.wait({task})
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task

@@ -7,7 +7,6 @@ console wants to know what its targets read, and go on from the ledger where the
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,9 +18,9 @@ from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.record import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
-from console.plan.nouns import TICK_S, Metric, Target
+from console.plan.nouns import Metric, Target
 from console.state.values import State
-from console.state.versions import as_exposure
+from console.state.versions import as_exposure, with_versions
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -33,10 +32,10 @@ SLOWEST = 4
 """A failing source is asked at most this many times more rarely."""
 LONGEST_RETRY_S = 60.0
 """What a backend may ask us to wait at most."""
+METRICS_AT_ONCE = 8
+"""Metrics that are recorded and judged without letting anything else run."""
 STANDBY_S = 5.0
 """How often a task that stands by looks whether it is its turn, unless it is woken."""
-_STEADY = 0.95
-"""Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
 
 
 class Pollers:
@@ -77,9 +76,10 @@ class Pollers:
         while True:
             try:
                 if not self._turn():
-                    if asked:
+                    if asked or self._awaited():
                         await self.glance(source)
-                    asked = await self._rest(source, STANDBY_S)
+                    within_s = self._backends.plan.timing.poll_s if self._awaited() else STANDBY_S
+                    asked = await self._rest(source, within_s)
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
@@ -87,6 +87,13 @@ class Pollers:
                 wait_s = self._backends.plan.timing.poll_s * SLOWEST
             self._first[source].set()
             asked = await self._rest(source, wait_s)
+
+    def _awaited(self) -> bool:
+        """Whether a stage that this console promoted to is not read as set yet, so that it looks for itself."""
+        state = self._record.state
+        decision = next((entry for entry in reversed(state.decisions) if entry.id == state.promoting), None)
+        mine, who = state.operator, decision.who if decision is not None else None
+        return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
     async def glance(self, source: str | None = None) -> None:
         """Read the targets of a source (or all) once, for an action of this console; not its metrics."""
@@ -118,9 +125,7 @@ class Pollers:
             return poll_s
         names = tuple(name for name in read if name is not None)
         if names or replies is not None:
-            self._record.sample(
-                SourceRead(at=self._clock.now(), source=source, targets=names, replies=self._news(replies or ()))
-            )
+            await self._take(source, names, replies or ())
         if faults:
             reason, retry_after_s = faults[0]
             await self._failed(source, reason)
@@ -131,6 +136,14 @@ class Pollers:
         if self._record.state.sources[source].failed_since is not None:
             await self._record.observed(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
+
+    async def _take(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
+        """Record what a round brought, some metrics at a time: judging hundreds of them at once would stop the loop."""
+        for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
+            some = self._news(replies[first : first + METRICS_AT_ONCE])
+            targets = names if first == 0 else ()
+            self._record.sample(SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some))
+            await asyncio.sleep(0)
 
     async def _failed(self, source: str, reason: str) -> None:
         known = self._record.state.sources.get(source)
@@ -172,9 +185,9 @@ class Pollers:
         metrics = self._backends.metrics_of(source)
         if not metrics:
             return None
-        replies: list[MetricReply] = []
+        able, replies = self._told_apart(metrics)
         try:
-            for tick_s, group in self._by_tick(metrics).items():
+            for tick_s, group in self._by_tick(able).items():
                 if not self._turn():
                     return None
                 replies += await self._read_ticks(source, group, tick_s)
@@ -182,6 +195,17 @@ class Pollers:
             faults.append(self._words(error))
             return None
         return tuple(replies)
+
+    def _told_apart(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
+        """The metrics whose arms are known, with those that are a target's versions put in; a reply for the others."""
+        able, replies = [], []
+        for metric in metrics:
+            query = with_versions(metric.query, self._record.state.targets)
+            if query is None and metric.query.arms is not None:
+                replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
+            elif query is not None:
+                able.append(metric if query is metric.query else replace(metric, query=query))
+        return able, replies
 
     def _by_tick(self, metrics: Sequence[Metric]) -> dict[float, list[Metric]]:
         """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
@@ -194,9 +218,7 @@ class Pollers:
         return groups
 
     def _tick_s(self, spacing_s: float | None) -> float:
-        """The plan's tick, or the smallest multiple of ten seconds that is not below the scrape interval."""
-        wanted = self._backends.plan.timing.tick_s
-        return wanted if wanted is not None else TICK_S * max(1, math.ceil(_STEADY * (spacing_s or 0.0) / TICK_S))
+        return self._backends.plan.timing.tick_for(spacing_s)
 
     async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
         """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""

@@ -49,6 +49,7 @@ class EngineThread:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._mailbox: State | None = None
         self._answers: deque[str] = deque(maxlen=64)
+        self._losses: deque[str] = deque(maxlen=64)
         self._ended: str | None = None
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,10 +67,10 @@ class EngineThread:
         return self._put(intent)
 
     def refusals(self) -> list[str]:
-        found = []
-        while self._answers:
-            found.append(self._answers.popleft())
-        return found
+        return _emptied(self._answers)
+
+    def losses(self) -> list[str]:
+        return _emptied(self._losses)
 
     def ended(self) -> str | None:
         return self._ended
@@ -160,5 +161,15 @@ class EngineThread:
         from console.engine.answer import Result
 
         answer = await engine.act(intent)
-        if answer.result is not Result.ACCEPTED:
+        if answer.result is Result.MOVED:
+            self._losses.append(answer.line)
+        elif answer.result is not Result.ACCEPTED:
             self._answers.append(answer.line)
+
+
+def _emptied(lines: deque[str]) -> list[str]:
+    """Everything in `lines`, which are none any more."""
+    found = []
+    while lines:
+        found.append(lines.popleft())
+    return found

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from adapters.contract import Kind
 from adapters.registry import Adapter
+from console.plan.arms import check_arms
 from console.plan.backends import EMBEDDED, check_backends, target_kind
 from console.plan.calendar import check_windows
 from console.plan.document import QUERY_KEYS, Node
@@ -107,7 +108,7 @@ class _Checker:
                 needed = self.queried and adapter is not None and adapter.name != EMBEDDED
                 self._queries(entry, path, shape, needed=needed)
                 self._shares(entry, path, shape)
-            self._pair(entry.entries.get("arms"), (*path, "arms"))
+            check_arms(entry, path, shape, self._names("targets"), self.findings)
 
     def _falling(self, entry: Node, path: Path, shape: str | None) -> None:
         """What cannot be said of a metric that is worse when lower."""

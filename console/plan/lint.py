@@ -18,6 +18,10 @@ from console.plan.problems import spell
 
 _SWALLOWED = re.compile(r"""^[^'"#]*\b(manual|title|owner|name): +[^\s'"#|>&][^'"#]*\s#\S""")
 
+_APART = 2.0
+"""How many times `tolerance` a `pass_below` may be: 1.6 by default. Beyond a doubling, a regression that a pass should
+exclude can run through a whole stage without either word."""
+
 
 def warnings(plan: Plan) -> tuple[str, ...]:
     """One line per thing worth a second look, the gravest first. Reads the environment, calls no backend."""
@@ -85,6 +89,11 @@ def _metrics(plan: Plan) -> Iterator[str]:
             yield (
                 f"metric {metric.name}: pass_below {metric.pass_below:g}x is below tolerance {metric.tolerance:g}x: "
                 "a pass asks more of the canary than a fail forbids"
+            )
+        if metric.role is not Role.INFO and metric.pass_below > _APART * metric.tolerance:
+            yield (
+                f"metric {metric.name}: between tolerance {metric.tolerance:g}x and pass_below {metric.pass_below:g}x "
+                "a canary is neither failed nor passed, and that is more than a doubling wide: bring them closer"
             )
         if metric.stale_after_s is not None and metric.stale_after_s <= plan.timing.poll_s:
             yield (

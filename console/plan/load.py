@@ -41,6 +41,7 @@ from console.plan.nouns import (
 from console.plan.problems import Findings, PlanError, Problem, suggestion
 from console.plan.quantities import Amount, AtStep, Exposure, level, share
 from console.plan.shape import (
+    ArmsEntry,
     AuthorityEntry,
     MetricEntry,
     PlanFile,
@@ -247,7 +248,7 @@ def _target(name: str, entry: TargetEntry, kind: Kind) -> Target:
 def _metric(name: str, entry: MetricEntry) -> Metric:
     shape = Shape(entry.shape)
     gauge = shape is Shape.GAUGE
-    arms = None if entry.arms is None else ArmLabels(entry.arms.label, entry.arms.canary, entry.arms.baseline)
+    arms = _arms(entry.arms) if isinstance(entry.arms, ArmsEntry) else None
     return Metric(
         query=MetricQuery(
             name, shape, arms, entry.total, entry.events or entry.bad, entry.good, entry.value, entry.buckets
@@ -262,10 +263,15 @@ def _metric(name: str, entry: MetricEntry) -> Metric:
         falling=entry.worse == "lower",
         warmup_s=entry.warmup,
         stale_after_s=entry.stale_after,
+        lone=entry.arms == "none",
         traffic=None if entry.traffic is None else Traffic(entry.traffic.rate, share(entry.traffic.bad)),
         links=dict(entry.links),
         team=entry.team,
     )
+
+
+def _arms(entry: ArmsEntry) -> ArmLabels:
+    return ArmLabels(entry.label, entry.canary or "", entry.baseline or "", entry.of)
 
 
 def _min_excess(given: Amount | None, *, gauge: bool) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,8 @@ from adapters.contract import Kind, MetricQuery, Setting, TargetRef
 
 TICK_S = 10.0
 """The shortest tick that is chosen by itself."""
+_STEADY = 0.95
+"""Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
 LEAST_STALE_S = 30.0
 """Data younger than this is never called stale unless the plan says so."""
 TOLERANCE = 1.25
@@ -98,6 +101,8 @@ class Metric:
     """None: three scrapes, at least `LEAST_STALE_S`."""
     traffic: Traffic | None = None
     """What the plan's author expects of it."""
+    lone: bool = False
+    """`arms: none`: it has no baseline by plan; only the canary's own limit can speak."""
     links: Mapping[str, str] = field(default_factory=dict)
     team: str | None = None
 
@@ -226,6 +231,12 @@ class Timing:
     """A request's bytes may leave this long after it was committed, never later (send_by)."""
     gone_s: float = 120.0
     """A captain who was not seen for this long has let go of the pen."""
+
+    def tick_for(self, spacing_s: float | None) -> float:
+        """The tick of a metric that is scraped every `spacing_s` seconds, as far as that is known."""
+        if self.tick_s is not None:
+            return self.tick_s
+        return TICK_S * max(1, math.ceil(_STEADY * (spacing_s or 0.0) / TICK_S))
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,13 @@ class TargetEntry(Entry):
 
 class ArmsEntry(Entry):
     label: Words
-    canary: Words
-    baseline: Words
+    canary: Words | None = None
+    baseline: Words | None = None
+    of: str | None = None
+
+
+def _named_or_none(given: object) -> str:
+    return "none" if given == "none" else "named"
 
 
 class TrafficEntry(Entry):
@@ -151,7 +156,13 @@ class MetricEntry(Entry):
     total: Query | None = None
     value: Query | None = None
     buckets: Query | None = None
-    arms: ArmsEntry | None = None
+    arms: (
+        Annotated[
+            Annotated[ArmsEntry, Tag("named")] | Annotated[Literal["none"], Tag("none")],
+            Discriminator(_named_or_none),
+        ]
+        | None
+    ) = None
     role: Literal["critical", "guard", "info"] | None = None
     worse: Literal["higher", "lower"] = "higher"
     tolerance: Ratio | None = None

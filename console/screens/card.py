@@ -11,6 +11,7 @@ from console.events.evidence import Verb
 from console.screens.modal import Field, Modal
 from console.screens.particulars import particulars
 from console.screens.terms import Opened, Terms, changes, terms
+from console.state.approvals import bond
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import State
@@ -28,6 +29,10 @@ _DOES = {
     Verb.CONFIRM: "says it is done",
     Verb.SKIP: "goes on without it",
     Verb.CLOSE: "closes the rollout",
+    Verb.APPROVE: "approves exactly this",
+    Verb.TAKE: "takes the pen",
+    Verb.OFFER: "offers the pen",
+    Verb.HANDOFF: "lays the pen down with this note",
 }
 _OWN = {
     Verb.PROMOTE: "p",
@@ -37,6 +42,10 @@ _OWN = {
     Verb.CONFIRM: "r",
     Verb.SKIP: "x",
     Verb.CLOSE: "c",
+    Verb.APPROVE: "v",
+    Verb.TAKE: "t",
+    Verb.OFFER: "o",
+    Verb.HANDOFF: "o",
 }
 """The key that opens a card does nothing while it is open: a key that repeats must not shut or confirm it."""
 _WORD = "#word"
@@ -69,7 +78,7 @@ def prompt(does: str, asked: Terms, word: str, reason: str, width: int, in_field
             key, does = "enter", f"leaves the field, then {key} {does}"
         rows = rows_of(does, width - len(key) - 1)
         lines = [(Piece(key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows]
-    fields = Piece(" next field") if asked.word is not None else Piece(" reason, if you like")
+    fields = Piece(" next field" if asked.word is not None else " reason" if asked.reason else " reason, if you like")
     step = Piece("tab" if asked.word is not None else "n", Look.TITLE)
     closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
     return [*lines, (step, fields, Piece("   "), *closes)]
@@ -110,8 +119,13 @@ class DecisionCard(Modal[Intent | None]):
         self._arrange()
 
     def begin(self) -> None:
-        if self.terms.word is not None and self.terms.refused is None:
+        if self.terms.refused is not None:
+            return
+        if self.terms.word is not None:
             self.set_focus(self.query_one(_WORD, Field))
+            self._arrange()
+        elif self.terms.reason:
+            self.set_focus(self.query_one(_REASON, Field))
             self._arrange()
 
     def watch_state(self, state: State | None) -> None:
@@ -245,6 +259,8 @@ class DecisionCard(Modal[Intent | None]):
             self.card,
             stage=state.reached if state is not None else None,
             move=state.move if state is not None else None,
+            seen=state.last_seq if state is not None else None,
+            bound=bond(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
             override=self.terms.override,
             subject=self.subject,

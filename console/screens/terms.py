@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from console.events.evidence import SAFER, Card, Gate, Verb
+from console.events.evidence import PEN, SAFER, Card, Gate, Verb
 from console.state.gates import reason_due, typed_word
 from console.state.values import State
 
@@ -57,7 +57,7 @@ def terms(state: State, card: Card, opened: Opened, subject: str | None = None) 
     if card.verb in SAFER:
         return _safer(state, card.verb)
     at_first = _forward(state, opened.card, subject)
-    if (state.reached, state.move) != (opened.reached, opened.move):
+    if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {moved(state, opened)}")
     worse = worsened(opened.card, card)
     if worse:
@@ -75,6 +75,8 @@ def _forward(state: State, card: Card, subject: str | None) -> Terms:
     """A verb that goes riskier, judged by the card as it was opened."""
     if card.blocked is not None:
         return Terms(refused="it was closed when this card was opened")
+    if card.verb in PEN and reason_due(state, card.verb):
+        return Terms(reason=True)
     if card.override is not None:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Terms(word=word, reason=True, override=True)

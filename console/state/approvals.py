@@ -7,9 +7,6 @@ it changes back it counts again. Who gave it is what the journal vouches for; no
 
 from __future__ import annotations
 
-import json
-from hashlib import sha256
-
 from adapters.contract import TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
@@ -20,6 +17,9 @@ from console.state.values import State
 
 def bond(state: State) -> str | None:
     """Digest (SHA-256, hex) of the forward move that would be made now; None where none can be."""
+    import json  # here, because most plans ask for no approval and the first frame does not wait for it
+    from hashlib import sha256
+
     coming = state.next
     if coming is None:
         return None

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 from adapters.contract import Setting, Shape
-from console.events.evidence import Card, MetricEvidence, TargetEvidence, Verb
+from console.events.evidence import PEN, Card, MetricEvidence, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import stands
 from console.state.exposure import deploy_share
@@ -28,8 +28,8 @@ def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
         move=state.move,
         as_of=state.as_of or datetime.fromtimestamp(0, UTC),
         gates=gates(state, verb),
-        metrics=tuple(_metric(entry) for entry in state.metrics.values()),
-        targets=tuple(_targets(state, verb)),
+        metrics=() if verb in PEN else tuple(_metric(entry) for entry in state.metrics.values()),
+        targets=() if verb in PEN else tuple(_targets(state, verb)),
         calls=preview.calls if preview is not None else (),
         skipped=tuple(_skipped(state, verb)),
         warnings=tuple(_warnings(state, verb)) + (preview.notes if preview is not None else ()),

@@ -98,7 +98,7 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
         case Escalated():
             after = ladder.escalated(state, event)
             told = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
-            return state if after is None else _noted(after, event, "escalation", told)
+            return state if after is None else _noted(after, event, "called", told)
         case SourceFailed():
             return _source_failed(state, event)
         case SourceRecovered():

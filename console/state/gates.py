@@ -11,7 +11,7 @@ from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
-from console.state.targets import unset_targets
+from console.state.targets import unread, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
@@ -179,6 +179,9 @@ def _forward(state: State) -> list[Gate]:
     coming = state.next
     if state.promoting is not None and coming is not None and coming.mark is StageMark.REQUESTED:
         found.append(Gate("confirmed", ok=False, why=f"{coming.stage.name} is requested and not read as set yet"))
+    elif state.promoting is not None and coming is not None and (open_ := unread(state, coming.number)):
+        why = f"{', '.join(open_)} accepted and not read since: a read will tell what is left to send"
+        found.append(Gate("confirmed", ok=False, why=why))
     for change in changes(state):
         found.append(Gate("change", ok=False, why=f"{change}: accept it (a) or undo it"))
     if coming is not None:

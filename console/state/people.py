@@ -71,7 +71,7 @@ def approve_gates(state: State) -> list[Gate]:
     return [
         Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
         Gate("rollback", state.rollback is None, "a rollback was begun" if state.rollback else "no rollback"),
-        Gate("asked", asked > 0, f"{stage} needs {asked} approvals" if asked else f"{stage} needs no approval"),
+        Gate("asked", asked > 0, f"{stage} asks for {_approvals(asked)}" if asked else f"{stage} needs no approval"),
         Gate(
             "second person",
             not state.pen.held_by(me),
@@ -80,6 +80,10 @@ def approve_gates(state: State) -> list[Gate]:
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),
     ]
+
+
+def _approvals(number: int) -> str:
+    return "one approval" if number == 1 else f"{number} approvals"
 
 
 def take_gates(state: State) -> list[Gate]:
@@ -91,9 +95,9 @@ def take_gates(state: State) -> list[Gate]:
     told = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
     return [
         Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
-        Gate("yours", not held.held_by(me), words),
+        Gate("yours", not held.held_by(me), words if held.held_by(me) else "not yours yet"),
         *authority_gate(state, "take"),
-        Gate("holder", ok=free, why=told if free else f"{words} and does not offer it", hard=False),
+        Gate("holder", ok=free, why=told if free else f"{words}, who does not offer it", hard=False),
     ]
 
 

@@ -258,7 +258,7 @@ class NoteState:
     at: datetime
     who: Actor | None
     kind: str
-    """note, verdict, source, drift, step, request, pen, escalation, unrecognised"""
+    """note, verdict, source, drift, step, request, pen, called, unrecognised"""
     text: str
 
 

@@ -1,4 +1,4 @@
-"""Which version a target goes back to, and its readings told as exposure to what this rollout brings. Pure.
+"""Which version a target goes back to, which one this rollout brings, and how far that one is exposed. Pure.
 
 A backend that owns its steps speaks of the version that is wanted now. Before a new one is set that is the old one,
 with everything; after an undo it is the old one again, on its way up. Neither is exposure to the new version.
@@ -6,9 +6,11 @@ with everything; after an undo it is the old one again, on its way up. Neither i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.contract import TargetReading
+from adapters.contract import MetricQuery, TargetReading
+from console.state.values import TargetState
 
 
 def old_version(opening: TargetReading | None) -> str | None:
@@ -16,6 +18,25 @@ def old_version(opening: TargetReading | None) -> str | None:
     if opening is None or opening.steps is None:
         return None
     return opening.canary_version if opening.at_rest else opening.baseline_version
+
+
+def arm_versions(reading: TargetReading, opening: TargetReading | None) -> tuple[str, str] | None:
+    """(the version this rollout brings, "" while there is none; the one before it). None: no versions are named."""
+    old = old_version(opening or reading) or reading.baseline_version
+    if old is None:
+        return None
+    named = (reading.canary_version, reading.baseline_version)
+    return next((version for version in named if version and version != old), ""), old
+
+
+def with_versions(query: MetricQuery, targets: Mapping[str, TargetState]) -> MetricQuery | None:
+    """`query` with its arms' values, where they are a target's versions; None while that target names none."""
+    arms = query.arms
+    if arms is None or arms.of is None:
+        return query
+    entry = targets.get(arms.of)
+    found = None if entry is None or entry.reading is None else arm_versions(entry.reading, entry.opening)
+    return None if found is None else replace(query, arms=replace(arms, canary=found[0], baseline=found[1]))
 
 
 def as_exposure(reading: TargetReading, opening: TargetReading | None) -> TargetReading:

@@ -1,4 +1,4 @@
-"""Servers that live tests share: started once a session, when the first test asks."""
+"""What several live tests share: one cluster for all of them, because it takes seconds to start."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.backends_postgres import Postgres, postgres
+from tests.live.kube.cluster import Cluster, cluster
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One PostgreSQL for every test that makes a database of its own in it; nobody may stop it."""
-    with postgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
+def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with the controllers of Deployments and of Argo Rollouts."""
+    with cluster(tmp_path_factory.mktemp("kube")) as running:
+        yield running

@@ -27,6 +27,7 @@ from console.state.values import (
     StepMark,
     TargetState,
 )
+from tests.states import people
 from tests.states.pieces import (
     HEALTHY_VERDICTS,
     card,
@@ -392,6 +393,46 @@ def edited() -> State:
     return replace(watching(), edited="- bake: 5m\n+ bake: 1m")
 
 
+def pen_elsewhere() -> State:
+    """Somebody else is the captain."""
+    return people.crowded(watching())
+
+
+def observing() -> State:
+    """This console only looks on."""
+    return replace(people.crowded(healthy(), me=people.CARL), observing=True)
+
+
+def approval_asked() -> State:
+    """The next stage waits for a second person, who may be the one who looks."""
+    return people.asking(people.crowded(watching()))
+
+
+def approval_given() -> State:
+    """The captain sees that ben has approved."""
+    return people.asking(people.crowded(watching(), me=ANA), given=True)
+
+
+def frozen() -> State:
+    """A freeze is in force."""
+    return people.frozen(people.crowded(watching(), me=ANA))
+
+
+def pen_offered() -> State:
+    """The captain offers the pen to the one who looks."""
+    return people.offered(people.crowded(healthy()))
+
+
+def pen_left() -> State:
+    """The captain went and left a note."""
+    return people.handed(people.crowded(healthy(), captain=None))
+
+
+def called_up() -> State:
+    """Nobody has acted on a fail for six minutes."""
+    return people.called(people.crowded(failing(), seen=400))
+
+
 STATES: Mapping[str, Callable[[], State]] = {
     made.__name__: made
     for made in (
@@ -414,6 +455,14 @@ STATES: Mapping[str, Callable[[], State]] = {
         complete,
         closed,
         edited,
+        pen_elsewhere,
+        observing,
+        approval_asked,
+        approval_given,
+        frozen,
+        pen_offered,
+        pen_left,
+        called_up,
         warming_up,
         undecided,
         suspected,

@@ -72,7 +72,8 @@ class Cluster:
             "contexts": [{"name": "live", "context": {"cluster": "live", "user": "live", "namespace": "default"}}],
             "current-context": "live",
         }
-        path.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+        if not path.exists():  # a controller may be reading it right now
+            path.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
         return path
 
     def ask(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.contract import Kind
+from adapters.contract import LAST_STEP, Kind
 from console.plan.nouns import Plan, Stage
 
 
@@ -14,9 +14,9 @@ class Exposure:
     """One stage with the shares that stand in it, those of earlier stages carried forward."""
 
     stage: Stage
-    deploys: Mapping[str, float]
-    """Deploy target -> the canary's share, 0..100."""
-    flags: Mapping[str, float]
+    deploys: Mapping[str, float | None]
+    """Deploy target -> the canary's share, 0..100; None at a step whose share only the backend knows."""
+    flags: Mapping[str, float | None]
     """Flag target -> the share that gets it, 0..100."""
 
     @property
@@ -26,19 +26,29 @@ class Exposure:
         return shares.pop() if len(shares) == 1 else None
 
     @property
+    def known(self) -> tuple[float, ...]:
+        """The shares above nothing of the deploy targets, or of the flags of a plan without any, rising."""
+        return tuple(sorted(share for share in (self.deploys or self.flags).values() if share))
+
+    @property
     def largest(self) -> float:
-        """The canary's largest share over the deploy targets, or over the flags of a plan without any."""
-        return max((self.deploys or self.flags).values(), default=0.0)
+        """The canary's largest share."""
+        return max(self.known, default=0.0)
 
     @property
     def smallest(self) -> float:
         """The smallest share of those that have any."""
-        return min((share for share in (self.deploys or self.flags).values() if share > 0.0), default=0.0)
+        return min(self.known, default=0.0)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Deploy targets that stand at a step of their backend's own."""
+        return tuple(name for name, share in self.deploys.items() if share is None)
 
 
 def exposures(plan: Plan) -> tuple[Exposure, ...]:
     """One entry per stage."""
-    shares = dict.fromkeys(plan.targets, 0.0)
+    shares: dict[str, float | None] = dict.fromkeys(plan.targets, 0.0)
     found = []
     for stage in plan.stages:
         for target, setting in stage.sets.items():
@@ -46,6 +56,8 @@ def exposures(plan: Plan) -> tuple[Exposure, ...]:
                 shares[target] = 0.0
             elif setting.percent is not None:
                 shares[target] = float(setting.percent)
+            elif setting.step is not None:
+                shares[target] = 100.0 if setting.step == LAST_STEP else None
         of_kind = [
             {name: share for name, share in shares.items() if plan.targets[name].kind is kind}
             for kind in (Kind.DEPLOY, Kind.FLAGS)

@@ -1,0 +1,84 @@
+"""What flows of one metric, from the plan's own figures or from an hour of ticks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.contract import Buckets, Counts, MetricReply, Shape
+from console.judge.bursts import WITHOUT_HISTORY, phi_before
+from console.judge.latency import QUANTILES, edges, slower
+from console.judge.terms import clean
+from console.judge.wording import per_second, share
+from console.plan.nouns import TICK_S, Metric, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Events of which some are bad, both arms together."""
+
+    metric: Metric
+    rate: float
+    """Events per second of both arms."""
+    bad: float
+    """The baseline's share of bad ones, 0..1; where lower is worse, of the events that are counted."""
+    tick_s: float = TICK_S
+    phi: float = WITHOUT_HISTORY
+    slower_than: str = ""
+    """For a histogram: what makes a request bad here."""
+
+    def __str__(self) -> str:
+        what = f" slower than {self.slower_than}" if self.slower_than else " bad" if not self.metric.falling else ""
+        return f"{per_second(self.rate)}, {share(self.bad)}{what}"
+
+
+def planned(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
+    """What the plan says flows; () where it says nothing, or of a gauge. A histogram stands by its p90 and p99."""
+    traffic = metric.traffic
+    if traffic is None or metric.query.shape is Shape.GAUGE:
+        return ()
+    tick_s = timing.tick_for(None)
+    if metric.query.shape is Shape.HISTOGRAM:
+        return tuple(
+            Stream(metric, traffic.rate, 1.0 - quantile, tick_s, slower_than=f"its p{quantile * 100:g}")
+            for quantile in QUANTILES
+        )
+    return (Stream(metric, traffic.rate, traffic.bad, tick_s),)
+
+
+def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
+    """What flowed in an hour; () where nothing did, or of a gauge.
+
+    The share and the bursts are the baseline's; the canary's where there is no baseline.
+    """
+    arms = [
+        [sample for reading in reply.readings if (sample := getattr(reading, arm)) is not None and clean(sample)]
+        for arm in ("canary", "baseline")
+    ]
+    base = arms[1] or arms[0]
+    span_s = _span_s(reply)
+    total = sum(sample.total for arm in arms for sample in arm if isinstance(sample, Counts | Buckets))
+    if not base or span_s <= 0.0 or total <= 0.0 or metric.query.shape is Shape.GAUGE:
+        return ()
+    rate = total / span_s
+    if metric.query.shape is not Shape.HISTOGRAM:
+        return (_counted(metric, rate, [sample for sample in base if isinstance(sample, Counts)], reply.tick_s),)
+    buckets = [sample for sample in base if isinstance(sample, Buckets)]
+    found = []
+    for edge in edges(buckets):
+        counts = [count for sample in buckets if (count := slower(sample, edge)) is not None]
+        found.append(_counted(metric, rate, counts, reply.tick_s, f"{edge:g}"))
+    return tuple(found)
+
+
+def _counted(metric: Metric, rate: float, counts: Sequence[Counts], tick_s: float, slower_than: str = "") -> Stream:
+    total, bad = sum(count.total for count in counts), sum(count.bad for count in counts)
+    phi = phi_before([count.bad for count in counts])
+    return Stream(metric, rate, bad / total if total > 0.0 else 0.0, tick_s, phi, slower_than)
+
+
+def _span_s(reply: MetricReply) -> float:
+    """How long the readings reach, gaps included: a quiet minute is traffic too."""
+    if not reply.readings:
+        return 0.0
+    return (reply.readings[-1].at - reply.readings[0].at).total_seconds() + reply.tick_s

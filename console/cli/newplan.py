@@ -1,0 +1,101 @@
+"""`init`: a plan to start with, or one made from the manifests that are there. Nothing that exists is overwritten."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from adapters.foreign import clean
+from console.cli.exits import Exit
+from console.cli.say import answer, tell
+
+DEFAULT = "plan.yaml"
+STDOUT = "-"
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add(commands: _Commands) -> None:  # type: ignore[valid-type]
+    """The command's arguments."""
+    parser = commands.add_parser(  # type: ignore[attr-defined]
+        "init",
+        help="a plan to start with, or one from your manifests",
+        description="Write a plan to start with; or the plan of an Argo Rollout from its manifests.",
+    )
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        metavar="FILE",
+        nargs="+",
+        help="manifests, YAML or JSON: files, folders, - for standard input",
+    )
+    parser.add_argument("--only", metavar="NAME", help="which object, where there are several: web, or rollout/web")
+    parser.add_argument("--namespace", metavar="NS", help="where it lives, when its manifest does not say")
+    parser.add_argument(
+        "-o", "--output", metavar="PLAN", default=DEFAULT, help=f"the file to write, - for standard output ({DEFAULT})"
+    )
+
+
+def init(options: argparse.Namespace) -> int:
+    """`warroom init [--from FILE..] [-o PLAN]`."""
+    if options.sources is None:
+        if options.only is not None or options.namespace is not None:
+            tell("warroom: --only and --namespace are for init --from FILE")
+            return Exit.USAGE
+        from importlib.resources import files
+
+        text = files("console").joinpath("starter.yaml").read_text(encoding="utf-8")
+        return _put(text.replace("PLAN", options.output), options.output, f"warroom run {options.output}")
+    return _from_manifests(options)
+
+
+def _from_manifests(options: argparse.Namespace) -> int:
+    from console.manifests.choice import NoChoice, drafted
+    from console.manifests.origin import manifests
+    from console.manifests.writer import summary, written
+    from console.plan.lint import warnings
+    from console.plan.load import parse
+    from console.plan.problems import PlanError
+
+    try:
+        draft = drafted(manifests(options.sources, sys.stdin.buffer), options.only, options.namespace)
+    except PlanError as error:
+        tell(str(error))
+        return Exit.USAGE
+    except NoChoice as error:
+        tell(f"warroom: {error}")
+        return Exit.USAGE
+    text = written(draft, options.sources)
+    try:
+        plan = parse(text, options.output)
+    except PlanError as error:
+        tell(f"warroom: a fault of init: the plan that it made does not check, and is not written\n{error}")
+        return Exit.FAULT
+    code = _put(text, options.output, None)
+    if code != Exit.OK:
+        return code
+    say = tell if options.output == STDOUT else answer
+    for line in warnings(plan):
+        say(f"warning: {line}")
+    say(f"{clean(options.output)}: {summary(draft)}")
+    return code
+
+
+def _put(text: str, output: str, then: str | None) -> int:
+    """Write the plan; `then`: what to do with it."""
+    if output == STDOUT:
+        answer(text.rstrip("\n"))
+        return Exit.OK
+    try:
+        with Path(output).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        tell(f"warroom: {clean(output)} is there already, and is left as it is: give another name with -o")
+        return Exit.USAGE
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        tell(f"warroom: {clean(output)} cannot be written: {why}")
+        return Exit.USAGE
+    if then is not None:
+        answer(f"{clean(output)}: written; {clean(then)} opens it")
+    return Exit.OK

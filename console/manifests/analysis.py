@@ -1,0 +1,245 @@
+"""Argo's analyses as checks: templates found by name, their arguments put in, their conditions read as bounds.
+
+Source: argoproj.io/v1alpha1 AnalysisTemplate, ClusterAnalysisTemplate, Argo Rollouts 1.0 to 1.10.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapters.foreign import clean
+from console.manifests.arguments import Arguments, Missing, NotKnown, filled
+from console.manifests.bound import Bound, Condition, NotBounded, failure, success
+from console.manifests.draft import Check, Unmapped
+from console.manifests.origin import Manifest
+from console.manifests.tree import Tree
+
+ARGO = "argoproj.io"
+LATEST, STABLE = "warroom.latest.hash", "warroom.stable.hash"
+"""What stands for the two pod template hashes until a cluster tells them."""
+_DEEPEST = 8
+_FIELD = re.compile(r"[A-Za-z0-9]+|\['([^']+)'\]|\[([0-9]+)\]")
+
+
+@dataclass(slots=True)
+class Found:
+    """What a Rollout's analyses come to."""
+
+    checks: list[Check] = field(default_factory=list)
+    unmapped: list[Unmapped] = field(default_factory=list)
+
+    def add(self, check: Check) -> None:
+        """One more check; the same one twice is one, and decides if one of them does."""
+        for place, other in enumerate(self.checks):
+            if (other.name, other.query, other.bound, other.address) == (
+                check.name,
+                check.query,
+                check.bound,
+                check.address,
+            ) and (other.unmapped is None) == (check.unmapped is None):
+                self.checks[place] = other if other.decides or not check.decides else check
+                return
+        self.checks.append(check)
+
+
+class Analyses:
+    """The analysis templates of some manifests, by name."""
+
+    def __init__(self, manifests: Sequence[Manifest]) -> None:
+        self._templates = {
+            (one.kind == "ClusterAnalysisTemplate", one.name): one
+            for one in manifests
+            if one.group == ARGO and one.kind in ("AnalysisTemplate", "ClusterAnalysisTemplate")
+        }
+        self.used: set[tuple[str, str]] = set()
+        """(kind, name) of the templates that were asked for."""
+
+    def read(self, said: Tree, rollout: Manifest, where: str, found: Found, *, namespace: str | None) -> None:
+        """Add to `found` what one analysis of a Rollout looks at.
+
+        Args:
+            said: `analysis` of a step or of the strategy: its templates, args, dryRun.
+            where: "step 2", "background".
+        """
+        given = _arguments(said.at("args"), rollout, namespace)
+        dry = [one.text_at("metricName") for one in said.at("dryRun").items]
+        self._templates_of(said, rollout, where, given, dry, found, 0)
+
+    def unused(self) -> Iterator[Unmapped]:
+        """The templates in the files that no analysis names."""
+        for (_, name), template in self._templates.items():
+            if (template.kind, name) not in self.used:
+                what = f"{template.kind} {name}"
+                yield Unmapped(what, "no analysis of this Rollout names it", template.where())
+
+    def _templates_of(
+        self,
+        said: Tree,
+        rollout: Manifest,
+        where: str,
+        given: Arguments,
+        dry: Sequence[str],
+        found: Found,
+        depth: int,
+    ) -> None:
+        for ref in said.at("templates").items:
+            cluster, name = bool(ref.at("clusterScope").truth), clean(ref.text_at("templateName"), 253)
+            kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
+            self.used.add((kind, name))
+            template = self._templates.get((cluster, name))
+            origin = f"{kind} {name or '?'}, {where}, {rollout.where(ref)}"
+            if template is None:
+                why = "the template is not in the files: name its file too"
+                found.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
+                continue
+            if depth >= _DEEPEST:
+                found.unmapped.append(Unmapped(f"analysis {name}", "its templates name each other", origin, True))
+                continue
+            own = _with_defaults(given, template.spec.at("args"))
+            quiet = [*dry, *(one.text_at("metricName") for one in template.spec.at("dryRun").items)]
+            for metric in template.spec.at("metrics").items:
+                found.add(_check(metric, template, where, own, quiet))
+            self._templates_of(template.spec, template, where, own, quiet, found, depth + 1)
+
+
+def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | Missing]:
+    return {f"args.{one.text_at('name')}": _value(one, rollout, namespace) for one in args.items if one.text_at("name")}
+
+
+def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing:
+    if not arg.at("value").absent:
+        return arg.text_at("value")
+    source = arg.at("valueFrom")
+    hashed = source.text_at("podTemplateHashValue")
+    if hashed in ("Latest", "Stable"):
+        return LATEST if hashed == "Latest" else STABLE
+    if source.at("secretKeyRef").entries:
+        return Missing("is a secret, and a plan never holds one")
+    path = source.text_at("fieldRef", "fieldPath")
+    if path == "metadata.namespace" and namespace:
+        return namespace
+    if path:
+        found = rollout.tree.at(*_path(path)).text
+        hint = " (give --namespace)" if path == "metadata.namespace" else ""
+        return found if found else Missing(f"is the Rollout's {clean(path, 80)}, which the files do not hold{hint}")
+    return Missing("has no value in the files")
+
+
+def _path(text: str) -> list[str | int]:
+    """`metadata.labels['app.kubernetes.io/name']` as keys."""
+    return [
+        found[1] if found[1] is not None else int(found[2]) if found[2] is not None else found[0]
+        for found in _FIELD.finditer(text)
+    ]
+
+
+def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | Missing]:
+    """A template's arguments: what it is given, else its own values; one that is not declared is not given."""
+    own: dict[str, str | Missing] = {}
+    for one in args.items:
+        name = f"args.{one.text_at('name')}"
+        if name in given:
+            own[name] = given[name]
+        elif one.at("valueFrom", "secretKeyRef").entries:
+            own[name] = Missing("is a secret, and a plan never holds one")
+        else:
+            own[name] = Missing("has no value in the files") if one.at("value").absent else one.text_at("value")
+    return own
+
+
+def _check(metric: Tree, template: Manifest, where: str, arguments: Arguments, dry: Sequence[str]) -> Check:
+    name = clean(metric.text_at("name"), 100) or "unnamed"
+    origin = f"{template.kind} {template.name}, {where}, {template.where(metric)}"
+    decides = not any(_matches(pattern, name) for pattern in dry)
+    provider = metric.at("provider")
+    kind = next(iter(provider.entries), "")
+    if kind != "prometheus":
+        return Check(name, origin, decides=decides, unmapped=_other(kind))
+    asked = provider.at("prometheus")
+    try:
+        query = filled(asked.text_at("query"), arguments).strip()
+        address = filled(asked.text_at("address"), arguments).strip() or None
+    except NotKnown as error:
+        return Check(name, origin, asked.text_at("query"), decides=decides, unmapped=str(error))
+    try:
+        bound, notes = _bound(metric, arguments)
+    except NotBounded as error:
+        return Check(name, origin, query, decides=decides, unmapped=str(error), address=address)
+    return Check(
+        name=name,
+        origin=origin,
+        query=query or None,
+        bound=bound,
+        decides=decides,
+        notes=(*notes, *_left_out(metric, asked), *(() if decides else ("a dry run there: it stops nothing",))),
+        unmapped=None if query else "it has no query",
+        address=address,
+        org=_org(asked, arguments),
+        warmup=_plain_duration(metric.text_at("initialDelay")),
+    )
+
+
+def _other(kind: str) -> str:
+    if kind == "job":
+        return "a Kubernetes Job, whose exit code is all it says"
+    return f"it asks {clean(kind, 40)}, and warroom reads Prometheus" if kind else "it names no provider"
+
+
+def _bound(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str, ...]]:
+    """Raises NotBounded."""
+    read: dict[str, Condition] = {}
+    for key, reader in (("successCondition", success), ("failureCondition", failure)):
+        text = metric.text_at(key).strip()
+        if not text:
+            continue
+        try:
+            read[key] = reader(filled(text, arguments))
+        except (NotBounded, NotKnown) as error:
+            raise NotBounded(f"its {key} ({clean(text, 120)}) is no limit: {error}") from None
+    if not read:
+        return None, ("it has no condition: it never fails there",)
+    notes = [note for condition in read.values() for note in condition.notes]
+    asked = read.get("successCondition") or read["failureCondition"]
+    beyond = read.get("failureCondition")
+    if beyond is not None and beyond is not asked and beyond.bound != asked.bound:
+        notes.append(f"there it fails only where it is not {beyond.bound}; between the two it is inconclusive")
+    return asked.bound, tuple(dict.fromkeys(notes))
+
+
+def _left_out(metric: Tree, asked: Tree) -> Iterator[str]:
+    allowed = metric.at("failureLimit").number
+    if allowed:
+        yield f"there {allowed:g} measurements may fail; here evidence decides, not a count"
+    if asked.at("rangeQuery").entries:
+        yield "a range query there: its own range and step are not used here"
+    if asked.at("authentication").entries:
+        yield "its authentication is not carried over: give the backend a token or basic"
+    if asked.at("insecure").truth:
+        yield "it does not verify TLS there; here it always is: give the backend a ca"
+    headers = [clean(one.text_at("key"), 40) for one in asked.at("headers").items]
+    if others := [name for name in headers if name.lower() != "x-scope-orgid"]:
+        yield f"its headers {', '.join(others)} are not sent"
+
+
+def _org(asked: Tree, arguments: Mapping[str, str | Missing]) -> str | None:
+    for header in asked.at("headers").items:
+        if header.text_at("key").lower() == "x-scope-orgid":
+            try:
+                return filled(header.text_at("value"), arguments) or None
+            except NotKnown:
+                return None
+    return None
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a dry run's metricName, a name or a pattern, is about a metric. A pattern that is none is a name."""
+    if pattern == name or pattern in (".*", ".+"):
+        return True
+    wild = re.fullmatch(r"([\w -]*)\.\*([\w -]*)", pattern)
+    return wild is not None and name.startswith(wild[1]) and name.endswith(wild[2])
+
+
+def _plain_duration(text: str) -> str | None:
+    return text if re.fullmatch(r"(?:[0-9]+(?:ms|[hms]))+", text) else None

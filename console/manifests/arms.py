@@ -1,0 +1,144 @@
+"""Which label of a query tells the canary from the version it is compared with, and the same query asked of both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from console.manifests.promql import (
+    Aggregation,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    Number,
+    Range,
+    Selector,
+    selectors,
+)
+
+_WORD = re.compile(r"[\w.\-/:]+")
+_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
+_KEEPS_LABELS = re.compile(
+    r"i?rate|increase|i?delta|deriv|resets|changes|abs|ceil|floor|round|clamp(_min|_max)?|ln|log2|log10|exp|sqrt|sgn"
+    r"|(avg|min|max|sum|count|quantile|last|stddev)_over_time|sort(_desc)?|histogram_quantile"
+)
+_GROUPS = frozenset({"sum", "avg", "min", "max", "count", "stddev", "stdvar", "group", "quantile"})
+
+
+class NotSplit(ValueError):
+    """A query that cannot be asked of both versions at once. One plain line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """One label and its two values."""
+
+    label: str
+    canary: str
+    baseline: str
+    of: str | None = None
+    """Instead of the two values: the target whose versions are the values, other ones in every rollout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """What a manifest calls the canary, and what it calls the version beside it."""
+
+    of: Mapping[str, str]
+    """Canary's value -> baseline's value: service names, workload names."""
+    versions: tuple[str, str] | None = None
+    """What stands for the versions (the pod template hashes) of canary and baseline, which no manifest knows."""
+    target: str = ""
+    """The plan's target that knows them."""
+
+    def baseline(self, value: str) -> str | None:
+        """What the baseline is called where the canary is called `value`: also `web-canary.shop.svc.cluster.local`."""
+        if self.versions is not None and value == self.versions[0]:
+            return self.versions[1]
+        host, dot, rest = value.partition(".")
+        if value in self.of:
+            return self.of[value]
+        return self.of[host] + dot + rest if host in self.of and dot else None
+
+    def is_baseline(self, value: str) -> bool:
+        if self.versions is not None and value == self.versions[1]:
+            return True
+        return value.partition(".")[0] in self.of.values()
+
+    def arms(self, label: str, canary: str) -> Arms:
+        """The arms of a label whose canary's value is `canary`, which has a baseline."""
+        known = self.versions is not None and canary == self.versions[0]
+        return Arms(label, canary, str(self.baseline(canary)), self.target if known else None)
+
+
+def arms_of(expr: Expr, pairs: Pairs) -> Arms | None:
+    """The label by which every selector of a query is about the canary; None where there is no such label.
+
+    Raises:
+        NotSplit: a selector is about the other version.
+    """
+    found: dict[str, set[str]] = {}
+    count = 0
+    for selector in selectors(expr):
+        count += 1
+        for label, value in _said(selector).items():
+            if pairs.is_baseline(value) and pairs.baseline(value) is None:
+                raise NotSplit(f"it is about the other version ({label} {value}), or compares the two itself")
+            if pairs.baseline(value) is not None:
+                found.setdefault(label, set()).add(value)
+    for label, values in found.items():
+        everywhere = sum(1 for selector in selectors(expr) if label in _said(selector))
+        if len(values) == 1 and everywhere == count:
+            return pairs.arms(label, values.pop())
+    return None
+
+
+def both(selector: Selector, arms: Arms | None) -> Selector:
+    """A selector of the canary's series, widened to the baseline's."""
+    if arms is None:
+        return selector
+    if arms.of is not None:
+        return replace(selector, matchers=tuple(one for one in selector.matchers if one.label != arms.label))
+    wide = Matcher(arms.label, "=~", "|".join(_SPECIAL.sub(r"\\\1", value) for value in (arms.canary, arms.baseline)))
+    return replace(
+        selector, matchers=tuple(wide if one.label == arms.label else one for one in selector.matchers)
+    )  # fmt: skip
+
+
+def split(expr: Expr, arms: Arms) -> Expr:
+    """The query with one result for each arm, told apart by the label.
+
+    Raises:
+        NotSplit: the label is lost on the way, or a part of the query has none.
+    """
+    match expr:
+        case Number():
+            return expr
+        case Selector():
+            return both(expr, arms)
+        case Range():
+            return replace(expr, selector=both(expr.selector, arms))
+        case Call(name=name, args=args) if _KEEPS_LABELS.fullmatch(name):
+            return replace(expr, args=tuple(split(arg, arms) for arg in args))
+        case Aggregation(name=name, args=args) if name in _GROUPS:
+            if expr.without and arms.label in expr.labels:
+                raise NotSplit(f"its {name} drops {arms.label}")
+            labels = expr.labels if expr.without or arms.label in expr.labels else (*expr.labels, arms.label)
+            return replace(expr, args=tuple(split(arg, arms) for arg in args), labels=labels, grouped=True)
+        case Binary() if not expr.matching:
+            left, right = split(expr.left, arms), split(expr.right, arms)
+            return replace(expr, left=left, right=right)
+        case _:
+            raise NotSplit("a part of it has no labels to tell the versions apart by")
+
+
+def _said(selector: Selector) -> dict[str, str]:
+    """Label -> the one value that a selector asks for; `=~` with a plain word is such a one too."""
+    found: dict[str, str] = {}
+    for one in selector.matchers:
+        value = one.value.replace("\\.", ".").removeprefix("^").removesuffix("$") if one.sign == "=~" else one.value
+        if one.sign in ("=", "=~") and _WORD.fullmatch(value):
+            found[one.label] = value
+    return found

@@ -1,0 +1,173 @@
+"""YAML or JSON text to one tree per document: nothing executed, nothing expanded beyond its size.
+
+The YAML library is used up to its events only. Tags are not followed, an alias is the very tree that its anchor named
+(and counts as much as that tree against the limit), a template is not rendered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from console.manifests.tree import NOTHING, Tree
+from console.plan.problems import Findings, PlanError
+from console.plan.syntax import syntax_problem
+
+LARGEST_BYTES = 4 * 1024 * 1024
+"""A larger file is not read."""
+_MOST_VALUES = 200_000
+_DEEPEST = 64
+_TEMPLATE = re.compile(r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|include\b|template\b|if\b|with\b|range\b|end\b|toYaml\b)")
+_MERGE = "<<"
+
+
+def read(text: str, file: str) -> list[Tree]:
+    """The documents of `text` in order; empty ones are left out.
+
+    Raises:
+        PlanError: with one problem, the first: it is no YAML or JSON, is too large or too deep, or holds itself.
+    """
+    findings = Findings(file)
+    if len(text) > LARGEST_BYTES:
+        findings.add(1, (), f"is larger than {LARGEST_BYTES // 1024 // 1024} MiB", hint="split it")
+        findings.raise_if_any()
+    if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        text = text.replace("\t", " ")  # JSON may be indented with tabs, and never holds a bare one within a string
+    try:
+        return list(_Reader(text, findings).documents())
+    except YAMLError as error:
+        line, message, hint = syntax_problem(error, text)
+    except RecursionError:
+        line, message, hint = 1, f"is nested deeper than {_DEEPEST} levels", None
+    if (place := _template(text)) is not None:
+        line, message, hint = place, "is a template, not a manifest", "render it first: helm template, kustomize build"
+    findings.add(line, (), message, hint=hint)
+    raise PlanError(findings.problems)
+
+
+def _template(text: str) -> int | None:
+    """The line on which a template of Helm's kind shows, or None."""
+    found = _TEMPLATE.search(text)
+    return None if found is None else text.count("\n", 0, found.start()) + 1
+
+
+@dataclass
+class _Reader:
+    source: str
+    findings: Findings
+    values: int = 0
+    anchors: dict[str, tuple[Tree, int]] = field(default_factory=dict)
+    """Anchor -> what it named, and how many values that is."""
+    open: set[str] = field(default_factory=set)
+    """Anchors whose value is still being read."""
+    events: Iterator[Event] = field(init=False)
+
+    def documents(self) -> Iterator[Tree]:
+        self.events = self._library()
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                self.anchors.clear()
+                self.values = 0
+            elif isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent | AliasEvent):
+                root = self._value(event, 0)
+                if not root.absent:
+                    yield root
+            elif not isinstance(event, DocumentEndEvent):
+                continue
+
+    def _library(self) -> Iterator[Event]:
+        line = 1
+        events = YAML(typ="safe", pure=True).parse(self.source)
+        while True:
+            try:
+                event = next(events, None)
+            except (YAMLError, RecursionError):
+                raise
+            except Exception:  # the library lets Python's own errors out: chr() fails at "\UFFFFFFFF"
+                self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
+            if event is None:
+                return
+            line = int(event.end_mark.line) + 1
+            yield event
+
+    def _stop(self, line: int, message: str, hint: str | None = None) -> NoReturn:
+        self.findings.add(line, (), message, hint=hint)
+        raise PlanError(self.findings.problems)
+
+    def _value(self, event: Any, depth: int) -> Tree:
+        line = int(event.start_mark.line) + 1
+        before = self.values
+        self._count(1, line)
+        if depth > _DEEPEST:
+            self._stop(line, f"is nested deeper than {_DEEPEST} levels")
+        if isinstance(event, AliasEvent):
+            return self._alias(str(event.anchor), line)
+        anchor = None if event.anchor is None else str(event.anchor)
+        if anchor is not None:
+            self.open.add(anchor)
+        if isinstance(event, MappingStartEvent):
+            tree = Tree(line, self._mapping(depth + 1))
+        elif isinstance(event, SequenceStartEvent):
+            tree = Tree(line, tuple(self._list(depth + 1)))
+        else:
+            tree = Tree(line, _whole(event.value), quoted=not event.implicit[0])
+        if anchor is not None:
+            self.open.discard(anchor)
+            self.anchors[anchor] = (tree, self.values - before)
+        return tree
+
+    def _alias(self, name: str, line: int) -> Tree:
+        if name in self.open:
+            self._stop(line, f"*{name} stands within itself")
+        if name not in self.anchors:
+            self._stop(line, f"*{name} refers to nothing above it")
+        tree, size = self.anchors[name]
+        self._count(size, line)
+        return tree
+
+    def _count(self, values: int, line: int) -> None:
+        self.values += values
+        if self.values > _MOST_VALUES:
+            self._stop(line, f"holds more than {_MOST_VALUES} values, aliases written out", "split it")
+
+    def _mapping(self, depth: int) -> dict[str, Tree]:
+        entries: dict[str, Tree] = {}
+        merged: dict[str, Tree] = {}
+        while not isinstance(event := next(self.events), MappingEndEvent):
+            key = self._value(event, depth)
+            value = self._value(next(self.events), depth)
+            if key.value == _MERGE and not key.quoted:
+                for source in (value, *value.items):
+                    self._count(len(source.entries), key.line)
+                    merged = {**source.entries, **merged}
+            elif isinstance(key.value, str):
+                entries[key.value] = value  # of two alike the last one stands, as for the API server
+        return {**merged, **entries}
+
+    def _list(self, depth: int) -> Iterator[Tree]:
+        while not isinstance(event := next(self.events), SequenceEndEvent):
+            yield self._value(event, depth)
+
+
+def _whole(text: str) -> str:
+    """JSON escapes a character beyond U+FFFF as two halves, which YAML reads as two characters that are none."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+__all__ = ["LARGEST_BYTES", "NOTHING", "read"]

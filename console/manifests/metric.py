@@ -1,0 +1,178 @@
+"""A manifest's check as metrics of a plan: the shape the query has, the arms it tells apart, the limit it asks for.
+
+A share of events becomes counts, whose raw samples are counted here; a quantile of a histogram becomes the histogram
+itself; anything else is asked as it is written, as a gauge. What a check asks of its number becomes the metric's limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, both, split
+from console.manifests.bound import Bound
+from console.manifests.draft import Check, DraftMetric, named, plain, quoted
+from console.manifests.promql import Beyond, Expr, NotRead, parsed
+from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share
+
+
+class NotMapped(ValueError):
+    """A check that can be no metric. One plain line."""
+
+
+def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
+    """The metrics that a check becomes: one, or two where it asks for a floor and a ceiling.
+
+    Raises:
+        NotMapped: it can be none.
+    """
+    if check.unmapped is not None or check.query is None:
+        raise NotMapped(check.unmapped or "it has no query")
+    writer = _Writer(check, backend, list(taken))
+    try:
+        expr = parsed(check.query)
+    except Beyond as error:
+        return writer.gauges(check.query, None, (f"{error}, so the query is asked as it stands",))
+    except NotRead as error:
+        raise NotMapped(str(error)) from None
+    try:
+        arms = arms_of(expr, pairs)
+    except NotSplit as error:
+        raise NotMapped(str(error)) from None
+    return writer.made(expr, arms)
+
+
+class _Writer:
+    """Writes the metrics of one check."""
+
+    def __init__(self, check: Check, backend: str, taken: list[str]) -> None:
+        self._check = check
+        self._backend = backend
+        self._taken = taken
+
+    def made(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
+        inner = scaled(expr)
+        bound = inner.bound(self._check.bound or Bound())
+        if (found := share(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
+            return made
+        if (latency := quantile(inner.core)) is not None and arms is not None:
+            return self._histogram(latency, inner, expr, arms)
+        return self._gauges(expr, arms)
+
+    # -- shares ------------------------------------------------------------------------------------------------------
+
+    def _counts(self, found: Share, bound: Bound, arms: Arms | None) -> tuple[DraftMetric, ...] | None:
+        good = is_good(found, bound)
+        if good is None:
+            return None
+        limit = (
+            None if good and bound.low is None else 1.0 - bound.low if good and bound.low is not None else bound.high
+        )
+        if limit is not None and not 0.0 < limit <= 1.0:
+            return None
+        if limit is None and arms is None:
+            return None
+        notes = list(self._check.notes)
+        lost = [label for label in found.split_by if arms is None or label != arms.label]
+        if lost:
+            notes.append(f"there per {', '.join(lost)}; here all together")
+        part, whole = both(found.part, arms), both(found.whole, arms)
+        options = [
+            ("shape", "good_total" if good else "counts"),
+            ("good" if good else "bad", quoted(str(part))),
+            ("total", quoted(str(whole))),
+        ]
+        notes += self._compared(arms)
+        options += [*self._arms(arms), *self._role("critical", limited=limit is not None)]
+        if limit is not None:
+            options.append(("limit", f"{100 * limit:.6g}%"))
+        return (self._metric("", [*options, *self._warmup()], notes),)
+
+    # -- latency -----------------------------------------------------------------------------------------------------
+
+    def _histogram(self, found: Quantile, inner: Scaled, expr: Expr, arms: Arms) -> tuple[DraftMetric, ...]:
+        """The histogram, compared with the baseline's; and the quantile's own ceiling, where one is asked for."""
+        notes = [*self._check.notes, *self._compared(arms)]
+        options = [
+            ("shape", "histogram"),
+            ("buckets", quoted(str(both(found.buckets, arms)))),
+            *self._arms(arms),
+            *self._role("critical", limited=True),
+        ]
+        compared = self._metric("", [*options, *self._warmup()], notes)
+        if self._check.bound in (None, Bound()):
+            return (compared,)
+        about = f"the p{100 * found.q:g} itself: a histogram has no limit for it"
+        return compared, *self._gauges(expr, arms, suffix="limit", role="guard", notes=(about,))
+
+    # -- numbers -----------------------------------------------------------------------------------------------------
+
+    def _gauges(
+        self,
+        expr: Expr,
+        arms: Arms | None,
+        *,
+        suffix: str = "",
+        role: str = "critical",
+        notes: tuple[str, ...] = (),
+    ) -> tuple[DraftMetric, ...]:
+        """A number. One with a limit is the canary's own, unless only the two versions together can be asked for."""
+        limited = self._check.bound not in (None, Bound())
+        if arms is None:
+            return self.gauges(str(expr), None, (*notes, *self._compared(None)), suffix=suffix, role=role)
+        if limited and arms.of is None:
+            return self.gauges(str(expr), None, notes, suffix=suffix, role=role)
+        try:
+            return self.gauges(str(split(expr, arms)), arms, notes, suffix=suffix, role=role)
+        except NotSplit as error:
+            if arms.of is not None:
+                raise NotMapped(f"its {arms.label} is another one in every rollout, and {error}") from None
+            return self.gauges(str(expr), None, (*notes, f"no baseline: {error}"), suffix=suffix, role=role)
+
+    def gauges(
+        self, text: str, arms: Arms | None, notes: tuple[str, ...], *, suffix: str = "", role: str = "critical"
+    ) -> tuple[DraftMetric, ...]:
+        """The query as it stands: once for each end of what is asked of it."""
+        bound = self._check.bound or Bound()
+        ends = (("max", bound.high, "higher"), ("min", bound.low, "lower"))
+        asked = [end for end in ends if end[1] is not None]
+        made: list[DraftMetric] = []
+        for end, limit, worse in asked or [("", None, "higher")]:
+            options = [("shape", "gauge"), ("value", quoted(text)), *self._arms(arms)]
+            options += self._role(role, limited=limit is not None)
+            if limit is not None and arms is not None:
+                options.append(("tolerance", "2x"))
+            if limit is not None:
+                options.append(("limit", f"{limit:.10g}"))
+            if worse == "lower":
+                options.append(("worse", "lower"))
+            name = "-".join(part for part in (suffix, end if len(asked) > 1 else "") if part)
+            made.append(self._metric(name, [*options, *self._warmup()], [*self._check.notes, *notes]))
+        return tuple(made)
+
+    # -- what they have in common ------------------------------------------------------------------------------------
+
+    def _metric(self, suffix: str, options: list[tuple[str, str]], notes: Sequence[str]) -> DraftMetric:
+        name = named(f"{self._check.name}-{suffix}" if suffix else self._check.name, self._taken, "metric")
+        self._taken.append(name)
+        asked = () if self._check.bound is None else (f"it has to be {self._check.bound}",)
+        return DraftMetric(
+            name, self._backend, self._check.origin, tuple(options), tuple(dict.fromkeys((*asked, *notes)))
+        )  # fmt: skip
+
+    def _compared(self, arms: Arms | None) -> list[str]:
+        """Why there is no baseline, where there is none: all the others are compared with it."""
+        return [] if arms is not None else ["no baseline: no label in the query tells the two versions apart"]
+
+    def _arms(self, arms: Arms | None) -> list[tuple[str, str]]:
+        if arms is None:
+            return [("arms", "none")]
+        if arms.of is not None:
+            return [("arms", f"{{label: {plain(arms.label)}, of: {plain(arms.of)}}}")]
+        values = f"canary: {plain(arms.canary)}, baseline: {plain(arms.baseline)}"
+        return [("arms", f"{{label: {plain(arms.label)}, {values}}}")]
+
+    def _role(self, role: str, *, limited: bool) -> list[tuple[str, str]]:
+        return [("role", role if self._check.decides and limited else "info")]
+
+    def _warmup(self) -> list[tuple[str, str]]:
+        return [("warmup", self._check.warmup)] if self._check.warmup else []

@@ -1,0 +1,157 @@
+"""Where manifests come from: files, folders, standard input; and what objects stand in them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from adapters.foreign import clean
+from console.manifests.document import LARGEST_BYTES, read
+from console.manifests.tree import Tree
+from console.plan.problems import PlanError, Problem
+
+STDIN = "-"
+MOST_FILES = 500
+_ENDINGS = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One Kubernetes object as a file holds it."""
+
+    file: str
+    """The file's name, with its folder only where another file is called the same."""
+    tree: Tree
+
+    @property
+    def group(self) -> str:
+        """The API group: "argoproj.io", "" for the core group."""
+        group, slash, _ = self.tree.text_at("apiVersion").partition("/")
+        return group if slash else ""
+
+    @property
+    def kind(self) -> str:
+        return self.tree.text_at("kind")
+
+    @property
+    def name(self) -> str:
+        return clean(self.tree.text_at("metadata", "name"), 253)
+
+    @property
+    def namespace(self) -> str | None:
+        """None: wherever it is applied."""
+        return clean(self.tree.text_at("metadata", "namespace"), 63) or None
+
+    @property
+    def spec(self) -> Tree:
+        return self.tree.at("spec")
+
+    def is_a(self, group: str, kind: str) -> bool:
+        return self.kind == kind and self.group == group
+
+    def where(self, tree: Tree | None = None) -> str:
+        """ "rollout.yaml:12": this object, or a value within it."""
+        line = self.tree.line if tree is None or not tree.line else tree.line
+        return f"{self.file}:{line}"
+
+
+def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
+    """Every object in the files of `paths`, in order: a folder stands for the .yaml, .yml and .json files in it.
+
+    What is no Kubernetes object is passed over in a folder, and a problem in a file that was named.
+
+    Raises:
+        PlanError: with the first problem of every file that cannot be used.
+    """
+    problems: list[Problem] = []
+    names = list(dict.fromkeys(name for path in paths for name in _files(path, problems)))
+    bases = Counter(Path(name).name for name in names)
+    found: list[Manifest] = []
+    for name in names:
+        short = Path(name).name if bases[Path(name).name] == 1 else name
+        try:
+            trees = _objects(_text(name, stdin), clean("stdin" if name == STDIN else name), named=name in paths)
+        except PlanError as error:
+            problems += error.problems[:1]
+        else:
+            found += [Manifest(clean("stdin" if name == STDIN else short), tree) for tree in trees]
+    if problems:
+        raise Unreadable(problems)
+    return found
+
+
+class Unreadable(PlanError):
+    """Files that cannot be used, each with its first problem, in the order they were named."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        super().__init__(())
+        self.problems = tuple(problems)
+
+
+def _files(path: str, problems: list[Problem]) -> list[str]:
+    if path == STDIN or not Path(path).is_dir():
+        return [path]
+    try:
+        names = sorted(entry.path for entry in os.scandir(path) if entry.name.endswith(_ENDINGS) and entry.is_file())
+    except OSError as error:
+        problems.append(_problem(path, f"cannot be read: {error.strerror}"))
+        return []
+    if not names:
+        problems.append(_problem(path, f"holds no {', '.join(_ENDINGS)} file"))
+    if len(names) > MOST_FILES:
+        problems.append(_problem(path, f"holds more than {MOST_FILES} manifests", "name those that belong together"))
+        return []
+    return names
+
+
+def _problem(file: str, message: str, hint: str | None = None, line: int = 1) -> Problem:
+    return Problem(clean(file), line, "", "", message, hint)
+
+
+def _text(name: str, stdin: BinaryIO) -> str:
+    """Raises PlanError."""
+    try:
+        if name == STDIN:
+            data = stdin.read(LARGEST_BYTES + 1)
+        else:
+            path = Path(name)
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device could keep us waiting for ever
+                raise PlanError([_problem(name, "is not a regular file")])
+            with path.open("rb") as file:
+                data = file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        raise PlanError([_problem(name, f"cannot be read: {why}")]) from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise PlanError([_problem(name, f"is not UTF-8 text (byte {error.start})", line=line)]) from None
+
+
+def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
+    """Raises PlanError."""
+    found = [tree for document in read(text, file) for tree in _unlisted(document)]
+    if not named:
+        return [tree for tree in found if tree.text_at("kind") and tree.text_at("apiVersion")]
+    for tree in found:
+        if not (tree.text_at("kind") and tree.text_at("apiVersion")):
+            raise PlanError(
+                [_problem(file, "is not a Kubernetes object: it has no apiVersion and kind", line=tree.line)]
+            )
+    return found
+
+
+def _unlisted(document: Tree) -> Iterator[Tree]:
+    """`kubectl get` answers several objects as one List; a JSON file may be a plain list of them."""
+    if document.items:
+        yield from document.items
+    elif document.text_at("kind").endswith("List") and document.at("items").items:
+        yield from document.at("items").items
+    else:
+        yield document

@@ -1,0 +1,388 @@
+"""The part of PromQL that checks are written in, as a tree: selectors, ranges, functions, aggregations, arithmetic.
+
+Only the shape of a query is of interest here; nothing is evaluated. Source: Prometheus 3, "Querying basics" and
+"Operators". What is not read (subqueries, `@`, string functions) is said to be so, never guessed at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+LONGEST = 10_000
+_DEEPEST = 40
+_AGGREGATIONS = frozenset(
+    {"sum", "avg", "min", "max", "count", "stddev", "stdvar", "group", "topk", "bottomk", "quantile"}
+    | {"count_values", "limitk", "limit_ratio"}
+)
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|\#[^\n]*)
+      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![0-9a-zA-Z_:]) | 0[xX][0-9a-fA-F]+)
+      | (?P<duration>(?:[0-9]+(?:ms|[smhdwy]))+(?![0-9a-zA-Z_]))
+      | (?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)
+      | (?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`[^`]*`)
+      | (?P<sign>=~|!~|!=|==|<=|>=|[-+*/%^(){}\[\],=<>@:])
+    """,
+    re.VERBOSE,
+)
+_LEVELS = (("or",), ("and", "unless"), ("==", "!=", "<=", "<", ">=", ">"), ("+", "-"), ("*", "/", "%", "atan2"))
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
+
+
+class NotRead(ValueError):
+    """A query that is not PromQL. One plain line."""
+
+
+class Beyond(NotRead):
+    """PromQL, as far as it goes, with a part that is not read here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One label matcher."""
+
+    label: str
+    sign: str
+    """=, !=, =~ or !~"""
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.label}{self.sign}{quoted(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """`name{matchers}`, with the offset it is read at."""
+
+    name: str
+    matchers: tuple[Matcher, ...] = ()
+    offset: str = ""
+
+    def __str__(self) -> str:
+        inner = ",".join(map(str, self.matchers))
+        braces = f"{{{inner}}}" if inner or not self.name else ""
+        return f"{self.name}{braces}{f' offset {self.offset}' if self.offset else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`selector[5m]`."""
+
+    selector: Selector
+    window: str
+
+    def __str__(self) -> str:
+        bare = replace(self.selector, offset="")
+        return f"{bare}[{self.window}]{f' offset {self.selector.offset}' if self.selector.offset else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.15g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    value: str
+
+    def __str__(self) -> str:
+        return quoted(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function."""
+
+    name: str
+    args: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.args))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """`sum by (le) (..)`."""
+
+    name: str
+    args: tuple[Expr, ...]
+    labels: tuple[str, ...] = ()
+    without: bool = False
+    grouped: bool = False
+    """It has a by or without clause, be it an empty one."""
+
+    def __str__(self) -> str:
+        clause = f" {'without' if self.without else 'by'} ({', '.join(self.labels)}) " if self.grouped else ""
+        return f"{self.name}{clause}({', '.join(map(str, self.args))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`left op right`."""
+
+    op: str
+    left: Expr
+    right: Expr
+    matching: str = ""
+    """`on (version) group_left`, as it is written, or nothing."""
+
+    def __str__(self) -> str:
+        return f"{_inner(self.left)} {self.op}{f' {self.matching}' if self.matching else ''} {_inner(self.right)}"
+
+
+Expr = Selector | Range | Number | Text | Call | Aggregation | Binary
+
+
+def _inner(expr: Expr) -> str:
+    return f"({expr})" if isinstance(expr, Binary) else str(expr)
+
+
+def quoted(value: str) -> str:
+    """A PromQL string."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def parsed(text: str) -> Expr:
+    """The query as a tree.
+
+    Raises:
+        NotRead: it is not PromQL, or uses what is not read here.
+    """
+    if len(text) > LONGEST:
+        raise NotRead(f"the query is longer than {LONGEST} characters")
+    reader = _Reader(list(_tokens(text)))
+    expr = reader.binary(0, 0)
+    if reader.kind != "end":
+        raise NotRead(f"not read as PromQL from {reader.shown} on")
+    return expr
+
+
+def selectors(expr: Expr) -> Iterator[Selector]:
+    """Every selector in the query, in its order."""
+    match expr:
+        case Selector():
+            yield expr
+        case Range():
+            yield expr.selector
+        case Call() | Aggregation():
+            for arg in expr.args:
+                yield from selectors(arg)
+        case Binary():
+            yield from selectors(expr.left)
+            yield from selectors(expr.right)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    place = 0
+    while place < len(text):
+        found = _TOKEN.match(text, place)
+        if found is None:
+            raise NotRead(f"not read as PromQL from {text[place : place + 12]!r} on")
+        place = found.end()
+        kind = str(found.lastgroup)
+        if kind != "space":
+            yield kind, found.group()
+
+
+@dataclass
+class _Reader:
+    tokens: list[tuple[str, str]]
+    place: int = 0
+
+    @property
+    def kind(self) -> str:
+        return self.tokens[self.place][0] if self.place < len(self.tokens) else "end"
+
+    @property
+    def word(self) -> str:
+        return self.tokens[self.place][1] if self.place < len(self.tokens) else ""
+
+    @property
+    def ahead(self) -> str:
+        """The word after this one."""
+        return self.tokens[self.place + 1][1] if self.place + 1 < len(self.tokens) else ""
+
+    @property
+    def shown(self) -> str:
+        return repr(self.word) if self.word else "its end"
+
+    def take(self, word: str) -> bool:
+        if self.word == word and self.kind != "string":
+            self.place += 1
+            return True
+        return False
+
+    def need(self, word: str) -> None:
+        if not self.take(word):
+            raise NotRead(f"not read as PromQL: {word!r} expected, found {self.shown}")
+
+    def of(self, kind: str, what: str) -> str:
+        if self.kind != kind:
+            raise NotRead(f"not read as PromQL: {what} expected, found {self.shown}")
+        word = self.word
+        self.place += 1
+        return word
+
+    def binary(self, level: int, depth: int) -> Expr:
+        """Operators of `level` and those that bind more."""
+        if depth > _DEEPEST:
+            raise NotRead("the query is nested too deeply")
+        if level == len(_LEVELS):
+            return self.power(depth)
+        left = self.binary(level + 1, depth)
+        while self.kind in ("sign", "name") and self.word.lower() in _LEVELS[level]:
+            op = self.word.lower()
+            self.place += 1
+            matching = self.matching()
+            left = Binary(op, left, self.binary(level + 1, depth), matching)
+        return left
+
+    def matching(self) -> str:
+        parts: list[str] = []
+        if self.take("bool"):
+            parts.append("bool")
+        if self.word in ("on", "ignoring"):
+            word = self.of("name", "on")
+            parts.append(f"{word} ({', '.join(self.labels())})")
+        if self.word in ("group_left", "group_right"):
+            word = self.of("name", "group_left")
+            parts.append(f"{word} ({', '.join(self.labels())})" if self.word == "(" else word)
+        return " ".join(parts)
+
+    def labels(self) -> tuple[str, ...]:
+        found: list[str] = []
+        self.need("(")
+        while not self.take(")"):
+            found.append(self.of("name", "a label"))
+            if not self.take(","):
+                self.need(")")
+                break
+        return tuple(found)
+
+    def power(self, depth: int) -> Expr:
+        left = self.unary(depth)
+        if self.take("^"):
+            return Binary("^", left, self.power(depth + 1))
+        return left
+
+    def unary(self, depth: int) -> Expr:
+        if self.take("-"):
+            inner = self.power(depth + 1)
+            return Number(-inner.value) if isinstance(inner, Number) else Binary("*", Number(-1.0), inner)
+        if self.take("+"):
+            return self.power(depth + 1)
+        return self.ranged(self.atom(depth))
+
+    def ranged(self, expr: Expr) -> Expr:
+        while True:
+            if self.word == "[" and self.kind == "sign":
+                expr = self.window(expr)
+            elif self.take("offset"):
+                sign = "-" if self.take("-") else ""
+                expr = _moved(expr, sign + self.of("duration", "a duration"))
+            elif self.word == "@" and self.kind == "sign":
+                raise Beyond("its @ modifier is not read here")
+            else:
+                return expr
+
+    def window(self, expr: Expr) -> Expr:
+        self.need("[")
+        window = self.of("duration", "a duration")
+        if self.word.startswith(":"):
+            raise Beyond("its subquery is not read here")
+        self.need("]")
+        if not isinstance(expr, Selector):
+            raise NotRead("not read as PromQL: a range stands behind something that is no selector")
+        return Range(expr, window)
+
+    def atom(self, depth: int) -> Expr:
+        if self.take("("):
+            expr = self.binary(0, depth + 1)
+            self.need(")")
+            return expr
+        if self.kind == "number":
+            word = self.of("number", "a number")
+            return Number(float(int(word, 16)) if word[:2] in ("0x", "0X") else float(word))
+        if self.kind == "string":
+            return Text(_unquoted(self.of("string", "text")))
+        if self.word == "{" and self.kind == "sign":
+            return Selector("", self.matchers())
+        name = self.of("name", "a metric or a function")
+        if name.lower() in _AGGREGATIONS and self.word in ("(", "by", "without"):
+            return self.aggregation(name.lower(), depth)
+        if name.lower() in ("inf", "nan") and self.word not in ("(", "{"):
+            return Number(float(name))
+        if self.take("("):
+            return Call(name, self.args(depth))
+        return Selector(name, self.matchers() if self.word == "{" and self.kind == "sign" else ())
+
+    def aggregation(self, name: str, depth: int) -> Expr:
+        clause = self.clause()
+        self.need("(")
+        args = self.args(depth)
+        clause = clause or self.clause()
+        if clause is None:
+            return Aggregation(name, args)
+        return Aggregation(name, args, clause[1], without=clause[0] == "without", grouped=True)
+
+    def clause(self) -> tuple[str, tuple[str, ...]] | None:
+        if self.word not in ("by", "without") or self.kind != "name":
+            return None
+        word = self.of("name", "by")
+        return word, self.labels()
+
+    def args(self, depth: int) -> tuple[Expr, ...]:
+        found: list[Expr] = []
+        while not self.take(")"):
+            found.append(self.binary(0, depth + 1))
+            if not self.take(","):
+                self.need(")")
+                break
+        return tuple(found)
+
+    def matchers(self) -> tuple[Matcher, ...]:
+        found: list[Matcher] = []
+        self.need("{")
+        while not self.take("}"):
+            if self.kind == "string" and self.ahead in (",", "}"):
+                found.append(Matcher("__name__", "=", _unquoted(self.of("string", "a metric"))))
+                self.take(",")
+                continue
+            label = self.of("name", "a label")
+            if self.word not in ("=", "!=", "=~", "!~"):
+                raise NotRead(f"not read as PromQL: =, !=, =~ or !~ expected, found {self.shown}")
+            sign = self.of("sign", "=")
+            found.append(Matcher(label, sign, _unquoted(self.of("string", "text in quotes"))))
+            if not self.take(","):
+                self.need("}")
+                break
+        return tuple(found)
+
+
+def _moved(expr: Expr, offset: str) -> Expr:
+    if isinstance(expr, Selector):
+        return replace(expr, offset=offset)
+    if isinstance(expr, Range):
+        return replace(expr, selector=replace(expr.selector, offset=offset))
+    raise NotRead("not read as PromQL: an offset stands behind something that is no selector")
+
+
+def _unquoted(word: str) -> str:
+    body = word[1:-1]
+    return body if word[0] == "`" else _ESCAPE.sub(_escape, body)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = found[1]
+    if code[0] in "xuU" and len(code) > 1:
+        value = int(code[1:], 16)
+        return chr(value) if value < 0x110000 else "\ufffd"
+    if len(code) == 3 and code.isdigit():
+        return chr(int(code, 8))
+    return _ESCAPES.get(code, code)

@@ -1,0 +1,233 @@
+"""An Argo Rollout as a plan: a stage for every pause of its own steps, its analyses as metrics.
+
+Source: argoproj.io/v1alpha1 Rollout, Argo Rollouts 1.0 to 1.10. The controller goes on running its own steps and
+analyses; the plan looks at the same numbers and says when a pause may end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from adapters.foreign import clean
+from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, Found
+from console.manifests.arms import Pairs
+from console.manifests.draft import Draft, DraftBackend, DraftStage, DraftTarget, Unmapped, named, plain
+from console.manifests.origin import Manifest
+from console.manifests.sources import add_metrics
+from console.manifests.tree import Tree
+
+ADAPTER = "argo-rollouts"
+ENDLESS_BAKE = "5m"
+"""How long a stage bakes whose pause waits for a person: the manifest does not say, and the plan says so."""
+_STAGES = (
+    "A stage ends at each pause of the Rollout. Where the pause ends by itself bake is its length: promote ends it "
+    "sooner, halt holds it. `stages: {from: TARGET}` takes the stages from the Rollout as it is when you open it."
+)
+_NO_STEPS = "This Rollout has no steps: it replaces its pods like a Deployment, and never waits for anybody."
+_PROMOTES_ITSELF = (
+    "autoPromotionEnabled is not false: Argo makes the new version active as soon as it is ready, and there is nothing "
+    "to promote."
+)
+_TOLD_ALWAYS = (
+    "Argo Rollouts keeps running its own steps and analyses, and aborts by itself. warroom looks at the same numbers, "
+    "compares the two versions where it can tell them apart, and ends a pause when you promote."
+)
+
+
+def drafted(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
+    """The plan of one Rollout, with the templates that its analyses name.
+
+    Args:
+        namespace: where it is to be looked for when the manifest names none.
+    """
+    space = rollout.namespace or namespace
+    name = named(rollout.name, (), "rollout")
+    draft = Draft(name, f"{rollout.name or name} (Argo Rollout)", rollout.where(), about=[_TOLD_ALWAYS])
+    options = [("namespace", plain(space))] if space else []
+    notes = [] if space else ["namespace: the one of your kubeconfig's context, unless it is put here"]
+    draft.backends.append(DraftBackend("cluster", ADAPTER, tuple(options), tuple(notes)))
+    target_options = [("name", plain(rollout.name))] if rollout.name != name else []
+    draft.targets.append(DraftTarget(name, "cluster", tuple(target_options)))
+    found = Found()
+    strategy = rollout.spec.at("strategy")
+    read = _Reader(draft, rollout, Analyses(manifests), found, space)
+    if strategy.at("blueGreen").entries or "blueGreen" in strategy.entries:
+        pairs = read.blue_green(strategy.at("blueGreen"))
+    else:
+        pairs = read.canary(strategy.at("canary"))
+    draft.unmapped += found.unmapped
+    if sum(is_rollout(one) for one in manifests) == 1:  # else they may be another one's
+        draft.unmapped += read.analyses.unused()
+    add_metrics(draft, found.checks, pairs)
+    return draft
+
+
+def _steps(first: int, last: int, told: Sequence[str]) -> str:
+    """ "steps 0-1: set weight 20 %, pause 5m"."""
+    return f"step{'' if first == last else 's'} {first}{'' if first == last else f'-{last}'}: {', '.join(told)}"
+
+
+@dataclass(slots=True)
+class _Reader:
+    draft: Draft
+    rollout: Manifest
+    analyses: Analyses
+    found: Found
+    namespace: str | None
+    waiting: list[str] = field(default_factory=list)
+    """What the steps since the last pause do."""
+
+    def canary(self, said: Tree) -> Pairs:
+        steps = said.at("steps").items
+        self._background(said.at("analysis"))
+        most = said.at("trafficRouting", "maxTrafficWeight").number or 100
+        percent = 0.0
+        for number, step in enumerate(steps):
+            weight = step.at("setWeight").number
+            percent = percent if weight is None else 100.0 * weight / most
+            if "pause" in step.entries:
+                self._pause(number, step.at("pause"), percent)
+            else:
+                self.waiting.append(self._does(number, step, percent))
+        if steps:
+            self.draft.about_stages = _STAGES
+        else:
+            self.draft.about.append(_NO_STEPS)
+        self._last(len(steps))
+        return self._pairs(said.text_at("canaryService"), said.text_at("stableService"))
+
+    def blue_green(self, said: Tree) -> Pairs:
+        auto = said.at("autoPromotionEnabled").truth is not False
+        seconds = said.at("autoPromotionSeconds").number
+        self._analysis(said.at("prePromotionAnalysis"), "before the promotion")
+        self.waiting.append("the new version runs behind the preview service, without traffic")
+        if not auto or seconds:
+            self.draft.about_stages = _STAGES
+            self._stage("preview", "step 0", _told(seconds or 0) if auto else None, 0)
+        else:
+            self.draft.about.append(_PROMOTES_ITSELF)
+        self._analysis(said.at("postPromotionAnalysis"), "after the promotion")
+        self._last(1)
+        return self._pairs(said.text_at("previewService"), said.text_at("activeService"))
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def _pause(self, number: int, pause: Tree, percent: float) -> None:
+        lasts = _duration(pause.at("duration"))
+        self.waiting.append("pause until somebody promotes" if lasts is None else f"pause {lasts}")
+        taken = {stage.name for stage in self.draft.stages}
+        name = f"{percent:.0f}pct" if percent else f"step-{number}"
+        self._stage(name if name not in taken else f"step-{number}", f"step {number}", lasts, number)
+
+    def _last(self, steps: int) -> None:
+        """All steps done: the new version has everything."""
+        name = named("full", [stage.name for stage in self.draft.stages])
+        setting = f"{{{self.draft.targets[0].name}: {'all steps' if steps else '100'}}}"
+        notes = (_steps(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
+        self.draft.stages.append(DraftStage(name, (("set", setting),), notes))
+
+    def _stage(self, name: str, setting: str, bake: str | None, number: int) -> None:
+        """A stage that ends at the pause that step `number` is; `bake` None: it lasts until somebody promotes."""
+        options = (("set", f"{{{self.draft.targets[0].name}: {setting}}}"), ("bake", bake or ENDLESS_BAKE))
+        note = _steps(number - len(self.waiting) + 1, number, self.waiting)
+        self.draft.stages.append(DraftStage(name, options, (note,), "" if bake else "bake is yours to choose"))
+        self.waiting.clear()
+
+    def _does(self, number: int, step: Tree, percent: float) -> str:
+        """What a step does, in words; what of it is no part of a plan is noted as such."""
+        told = []
+        for kind, detail in step.entries.items():
+            told.append(self._step(number, kind, detail, percent))
+        return ", ".join(told) or "nothing"
+
+    def _step(self, number: int, kind: str, detail: Tree, percent: float) -> str:
+        where = f"step {number}"
+        match kind:
+            case "setWeight":
+                return f"set weight {percent:g} %"
+            case "analysis":
+                self._analysis(detail, where)
+                return f"analysis {', '.join(_templates(detail))}"
+            case "experiment":
+                self._experiment(detail, where)
+                return "an experiment"
+            case "setCanaryScale":
+                said = ", ".join(
+                    f"{clean(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
+                )
+                return f"canary scale {said}"
+            case "setHeaderRoute" | "setMirrorRoute":
+                what = "header" if kind == "setHeaderRoute" else "mirror"
+                self._unmapped(f"{what} route", "what it sends to the canary is beside the weight", where, detail)
+                return f"{what} route {clean(detail.text_at('name'), 60)}"
+            case "plugin":
+                self._unmapped(f"plugin {clean(detail.text_at('name'), 60)}", "what it does is its own", where, detail)
+                return f"plugin {clean(detail.text_at('name'), 60)}"
+            case _:
+                self._unmapped(f"step {clean(kind, 40)}", "a kind of step that is not known here", where, detail)
+                return clean(kind, 40)
+
+    def _experiment(self, detail: Tree, where: str) -> None:
+        self._unmapped("experiment", "it runs pods of its own beside the rollout", where, detail)
+        for one in detail.at("analyses").items:
+            name = clean(one.text_at("templateName"), 80) or "?"
+            self._unmapped(f"analysis {name}", "it looks at an experiment's pods", where, one, decides=True)
+
+    # -- analyses ----------------------------------------------------------------------------------------------------
+
+    def _background(self, said: Tree) -> None:
+        start = said.at("startingStep").number
+        self._analysis(said, "in the background" if not start else f"in the background from step {start:g}")
+
+    def _analysis(self, said: Tree, where: str) -> None:
+        if said.entries:
+            self.analyses.read(said, self.rollout, where, self.found, namespace=self.namespace)
+
+    def _pairs(self, canary: str, stable: str) -> Pairs:
+        of = {canary: stable} if canary and stable and canary != stable else {}
+        return Pairs(of | _labels(self.rollout), versions=(LATEST, STABLE), target=self.draft.targets[0].name)
+
+    def _unmapped(self, what: str, why: str, where: str, tree: Tree, *, decides: bool = False) -> None:
+        self.draft.unmapped.append(Unmapped(what, why, f"{where}, {self.rollout.where(tree)}", decides))
+
+
+def _labels(rollout: Manifest) -> dict[str, str]:
+    """Labels that canary pods have other values of than stable ones: value -> value."""
+    found: dict[str, str] = {}
+    for strategy, ours, theirs in (
+        ("canary", "canaryMetadata", "stableMetadata"),
+        ("blueGreen", "previewMetadata", "activeMetadata"),
+    ):
+        said = rollout.spec.at("strategy", strategy)
+        stable = said.at(theirs, "labels").entries
+        for key, value in said.at(ours, "labels").entries.items():
+            other = stable[key].text if key in stable else None
+            if value.text and other and value.text != other:
+                found[value.text] = other
+    return found
+
+
+def _templates(analysis: Tree) -> Iterator[str]:
+    for one in analysis.at("templates").items:
+        yield clean(one.text_at("templateName"), 80) or "?"
+
+
+def _duration(said: Tree) -> str | None:
+    """A pause's length as a plan writes it; None where it has no end."""
+    text = said.text
+    if text is None:
+        return None
+    if (seconds := said.number) is not None:
+        return _told(seconds)
+    return text
+
+
+def _told(seconds: float) -> str:
+    whole = round(seconds)
+    parts = [(whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s")]
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
+def is_rollout(manifest: Manifest) -> bool:
+    return manifest.is_a(ARGO, "Rollout")

@@ -1,0 +1,49 @@
+"""The Prometheus servers that checks ask, as backends; and every check that can be a metric, put into the draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from adapters.foreign import clean
+from console.manifests.arms import Pairs
+from console.manifests.draft import NOWHERE, Check, Draft, DraftBackend, Unmapped, named, quoted
+from console.manifests.metric import NotMapped, drafted
+
+_URL = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
+_INSIDE = re.compile(
+    r"https?://(?:[a-z0-9-]+(?::[0-9]+)?|[a-z0-9.-]+\.svc(?:\.[a-z0-9.-]+)?(?::[0-9]+)?|[a-z0-9-]+\.[a-z0-9-]+:[0-9]+)(?:/.*)?"
+)
+"""A bare name, one that ends in svc.cluster.local, or SERVICE.NAMESPACE with a port: known within the cluster only."""
+
+
+def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
+    """Put every check into `draft`: as metrics with their backends, or as unmapped."""
+    backends: dict[tuple[str | None, str | None], DraftBackend] = {}
+    for check in checks:
+        source = (check.address, check.org)
+        backend = backends.get(source) or _backend(check, [one.name for one in (*draft.backends, *backends.values())])
+        try:
+            made = drafted(check, pairs, backend.name, [metric.name for metric in draft.metrics])
+        except NotMapped as error:
+            text = tuple(line.strip() for line in (check.query or "").splitlines() if line.strip())
+            draft.unmapped.append(Unmapped(f"metric {check.name}", str(error), check.origin, check.decides, text))
+            continue
+        backends[source] = backend
+        draft.metrics += made
+    draft.backends += backends.values()
+
+
+def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
+    name, notes, url = named("prom", taken), [], check.address
+    if url is None:
+        notes.append("the manifests do not say where this Prometheus is: put its address here")
+    elif not _URL.fullmatch(url):
+        notes.append(f"{clean(url, 80)} is no address that can be asked: put the right one here")
+        url = None
+    elif _INSIDE.fullmatch(url):
+        notes.append("an address within the cluster: from elsewhere take its ingress, or a port-forward")
+    options = [("url", quoted(url or NOWHERE))]
+    if check.org is not None:
+        options.append(("org", quoted(check.org)))
+    return DraftBackend(name, "prometheus", tuple(options), tuple(notes))

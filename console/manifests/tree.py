@@ -1,0 +1,80 @@
+"""A manifest as a tree of text: every value knows its line, and only whoever wants a number or a truth makes one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,2})?")
+_TRUE = frozenset({"true", "yes", "on", "y"})
+_FALSE = frozenset({"false", "no", "off", "n"})
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+
+Key = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One value of a manifest."""
+
+    line: int
+    """1-based."""
+    value: str | Mapping[str, Tree] | Sequence[Tree]
+    quoted: bool = False
+    """Text in quotes or in a block: `"null"` is a word, `null` is nothing."""
+
+    @property
+    def entries(self) -> Mapping[str, Tree]:
+        """A mapping's entries in file order; nothing for any other value."""
+        return self.value if isinstance(self.value, Mapping) else {}
+
+    @property
+    def items(self) -> Sequence[Tree]:
+        """A list's items; nothing for any other value."""
+        return self.value if isinstance(self.value, Sequence) and not isinstance(self.value, str) else ()
+
+    @property
+    def absent(self) -> bool:
+        """Nothing, or an explicit null: Kubernetes does not tell them apart."""
+        return isinstance(self.value, str) and not self.quoted and self.value in _NULL
+
+    @property
+    def text(self) -> str | None:
+        """What a scalar says, a number as it was typed; None for a null, a mapping, a list."""
+        return self.value if isinstance(self.value, str) and not self.absent else None
+
+    @property
+    def number(self) -> float | None:
+        """A number, also where it stands in quotes; None for anything else."""
+        return number(self.text or "")
+
+    @property
+    def truth(self) -> bool | None:
+        """true or false in any spelling that Kubernetes' own reader takes; None for anything else."""
+        word = "" if self.quoted else (self.text or "").lower()
+        return True if word in _TRUE else False if word in _FALSE else None
+
+    def at(self, *path: Key) -> Tree:
+        """The value at `path` below this one; NOTHING where there is none."""
+        found = self
+        for part in path:
+            if isinstance(part, int):
+                items = found.items
+                found = items[part] if 0 <= part < len(items) else NOTHING
+            else:
+                found = found.entries.get(part, NOTHING)
+        return found
+
+    def text_at(self, *path: Key) -> str:
+        """The text at `path`, "" where there is none."""
+        return self.at(*path).text or ""
+
+
+NOTHING = Tree(0, "")
+"""What stands where nothing stands."""
+
+
+def number(text: str) -> float | None:
+    """A plain decimal number, or None."""
+    return float(text) if len(text) <= 40 and _NUMBER.fullmatch(text) else None

@@ -1,0 +1,117 @@
+"""A draft as the text of a plan: in the order of docs/plan.md, with comments that teach, made to be read and edited."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from adapters.foreign import clean
+from console.manifests.draft import Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
+
+_WIDTH = 110
+_METRICS = (
+    "bad, good and total are plain selectors: warroom counts their raw samples itself, since the stage began. "
+    "limit is the canary's own ceiling (for a gauge with worse: lower its floor). With arms a metric is compared with "
+    "the baseline too: fail above tolerance (1.25x), pass once pass_below (2x) is excluded."
+)
+
+
+def written(draft: Draft, asked: Sequence[str]) -> str:
+    """The plan's text.
+
+    Args:
+        asked: the files it was made from, as they were named.
+    """
+    return "\n".join(_lines(draft, asked)) + "\n"
+
+
+def _lines(draft: Draft, asked: Sequence[str]) -> Iterator[str]:
+    yield from _comment(f"Written by `warroom init --from {' '.join(clean(name, 200) for name in asked)}`.")
+    for paragraph in draft.about:
+        yield "#"
+        yield from _comment(paragraph)
+    yield from _not_mapped(draft.unmapped)
+    yield "warroom: 1"
+    yield f"rollout: {plain(draft.name)}"
+    yield f"title: {quoted(draft.title)}"
+    yield ""
+    yield "backends:"
+    for backend in draft.backends:
+        yield from _comment(*backend.notes, indent=2)
+        yield f"  {backend.name}: {_flow((('adapter', backend.adapter), *backend.options))}"
+    yield ""
+    yield "targets:"
+    for target in draft.targets:
+        yield from _comment(*target.notes, indent=2)
+        yield f"  {target.name}: {_flow((('backend', target.backend), *target.options))}"
+    if draft.metrics:
+        yield ""
+        yield from _comment(_METRICS)
+        yield "metrics:"
+        for metric in draft.metrics:
+            yield from _metric(metric)
+    yield ""
+    yield from _comment(draft.about_stages)
+    yield "stages:"
+    for stage in draft.stages:
+        yield from _stage(stage)
+
+
+def _metric(metric: DraftMetric) -> Iterator[str]:
+    yield from _comment(metric.origin, *metric.notes, indent=2)
+    yield f"  {metric.name}:"
+    yield f"    backend: {metric.backend}"
+    for key, value in metric.options:
+        yield f"    {key}: {value}"
+
+
+def _stage(stage: DraftStage) -> Iterator[str]:
+    yield from _comment(*stage.notes, indent=2)
+    aside = f"  # {clean(stage.aside)}" if stage.aside else ""
+    yield f"  - {_flow((('name', plain(stage.name)), *stage.options))}{aside}"
+
+
+def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
+    if not unmapped:
+        yield ""
+        return
+    deciding = sum(one.decides for one in unmapped)
+    yield "#"
+    decide = "" if not deciding else f", {deciding} of which can stop the rollout there"
+    yield from _comment(f"NOT IN THIS PLAN: {_count(unmapped, 'thing')}{decide}:")
+    for one in sorted(unmapped, key=lambda each: not each.decides):
+        yield from _comment(f"- {one.what}: {one.why} ({one.origin})", hang=2)
+        for line in one.text:
+            yield from _comment(line, indent=0, pad=4)
+    yield ""
+
+
+def _flow(options: Sequence[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in options) + "}"
+
+
+def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Iterator[str]:
+    lead = " " * indent + "# " + " " * pad
+    for text in texts:
+        yield from textwrap.wrap(
+            clean(text, 4000),
+            _WIDTH,
+            initial_indent=lead,
+            subsequent_indent=lead + " " * hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def summary(draft: Draft) -> str:
+    """ "checkout: 4 stages, 3 metrics; not in it: 2 things, 1 of which can stop the rollout there"."""
+    said = f"{draft.name}: {_count(draft.stages, 'stage')}, {_count(draft.metrics, 'metric')}"
+    if not draft.unmapped:
+        return said
+    deciding = sum(one.decides for one in draft.unmapped)
+    decide = f", {deciding} of which can stop the rollout there" if deciding else ""
+    return f"{said}; not in it, and named at its top: {_count(draft.unmapped, 'thing')}{decide}"
+
+
+def _count(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"

@@ -1,0 +1,141 @@
+"""The people in the room: a few words for the header, and the whole page of who is there, who may, who is asked."""
+
+from __future__ import annotations
+
+from console.state import approvals, ladder, pen, windows
+from console.state.crew import Member
+from console.state.values import State
+from widgets import amounts
+from widgets.line import Line, Look, Piece, cut
+from widgets.sheet import rows_of
+
+UNSEEN_S = 15.0
+"""A console says that it is there every few seconds; one that has not for this long may be gone."""
+
+
+def others(state: State) -> list[Member]:
+    """Consoles of other people than this one's operator."""
+    me = state.operator
+    return [member for member in state.crew or () if me is None or member.who.person != me.person]
+
+
+def several(state: State) -> bool:
+    """Whether more than one person matters here: somebody else is present, or has the pen, or left it with a note."""
+    held = state.pen.holder is not None and not state.pen.held_by(state.operator)
+    return bool(others(state)) or held or state.handoff is not None
+
+
+def badges(state: State) -> list[Piece]:
+    """What the header says loudly: that this console only looks on, that a freeze is in force."""
+    found = []
+    if state.observing:
+        found.append(Piece("OBSERVING", Look.WARN))
+    if state.as_of is not None and windows.freeze_in_force(state.plan.freeze, state.as_of) is not None:
+        found.append(Piece("FREEZE", Look.WARN))
+    return found
+
+
+def words(state: State) -> list[Piece]:
+    """ "pen ana, 3 here", "pen ana unseen 5m, 3 here"; nothing while one person is alone with it."""
+    if not several(state):
+        return []
+    people = len({member.who.person for member in state.crew or ()})
+    here = f", {people} here" if people > 1 else ""
+    holder = state.pen.holder
+    if holder is None:
+        return [Piece("pen free", Look.WARN if state.handoff is not None else Look.STRONG), Piece(here, Look.MUTED)]
+    if state.pen.held_by(state.operator):
+        return [Piece("pen yours", Look.STRONG), Piece(here, Look.MUTED)]
+    ago = amounts.since(pen.last_seen(state), state.as_of) or 0.0
+    away = f" unseen {amounts.age(ago)}" if ago > UNSEEN_S else ""
+    return [Piece(f"pen {cut(holder.user, 12)}{away}", Look.WARN if away else Look.STRONG), Piece(here, Look.MUTED)]
+
+
+def crew_lines(state: State | None, width: int) -> list[Line]:
+    """Who is there, whose the pen is, what was approved, what the calendar says, who is called."""
+    if state is None:
+        return [(Piece("WHO IS HERE", Look.TITLE), Piece("  nothing read yet", Look.MUTED))]
+    lines: list[Line] = [(Piece("WHO IS HERE", Look.TITLE),)]
+    lines += _present(state, width)
+    lines.append((Piece("PEN", Look.TITLE),))
+    lines += _pen(state, width)
+    for name, told in (("APPROVAL", _approvals(state)), ("CALENDAR", _calendar(state)), ("LADDER", _ladder(state))):
+        if told:
+            lines.append((Piece(name, Look.TITLE),))
+            lines += [row for look, text in told for row in _rows(text, width, look)]
+    return lines
+
+
+def _rows(text: str, width: int, look: Look = Look.PLAIN) -> list[Line]:
+    rows = rows_of(text, max(width - 2, 10))
+    return [(Piece("  "), Piece(row, look)) for row in rows]
+
+
+def _present(state: State, width: int) -> list[Line]:
+    if state.crew is None:
+        return _rows("nobody can tell: the journal was not asked yet", width, Look.MUTED)
+    lines: list[Line] = []
+    for member in state.crew:
+        mine = member.who == state.operator
+        ago = amounts.since(member.seen_at, state.as_of) or 0.0
+        seen = "here now" if ago <= UNSEEN_S else f"last seen {amounts.age(ago)} ago"
+        polls = state.poller is not None and state.poller.who == member.who
+        tail = f"{member.who.user}@{member.who.host} pid {member.who.pid}, {member.role}, {seen}"
+        tail += ", this console" if mine else ""
+        tail += ", polls" if polls else ""
+        lines += _rows(tail, width, Look.PLAIN if ago <= UNSEEN_S else Look.MUTED)
+    return lines or _rows("nobody", width, Look.MUTED)
+
+
+def _pen(state: State, width: int) -> list[Line]:
+    lines = _rows(pen.whose(state), width, Look.STRONG)
+    if state.pen.offered is not None:
+        note = f": {state.pen.note}" if state.pen.note else ""
+        lines += _rows(f"offered to {state.pen.offered}{note}", width, Look.WARN)
+    if state.handoff is not None:
+        lines += _rows(handed(state), width, Look.WARN)
+    return lines
+
+
+def handed(state: State) -> str:
+    """ "ana left the pen 12m ago: errors are noise until six"."""
+    handoff = state.handoff
+    if handoff is None:
+        return ""
+    who = handoff.who.user if handoff.who is not None else "somebody"
+    return f"{who} left the pen {amounts.age(amounts.since(handoff.at, state.as_of))} ago: {handoff.text}"
+
+
+def _approvals(state: State) -> list[tuple[Look, str]]:
+    needed = approvals.needed(state)
+    if needed == 0 or state.next is None:
+        return []
+    given = approvals.standing(state)
+    look = Look.GOOD if len(given) >= needed else Look.WARN
+    told = [(look, f"{state.next.stage.name} needs {needed}, has {len(given)}")]
+    return told + [
+        (Look.PLAIN, f"{approval.user} {amounts.clock(approval.at)}{f': {approval.text}' if approval.text else ''}")
+        for approval in given
+    ]
+
+
+def _calendar(state: State) -> list[tuple[Look, str]]:
+    if state.as_of is None or not (state.plan.freeze or state.plan.launch):
+        return []
+    freeze = windows.freeze_in_force(state.plan.freeze, state.as_of)
+    outside = windows.outside_launch(state.plan.launch, state.as_of)
+    told = [(Look.WARN, text) for text in (freeze, outside) if text is not None]
+    return told or [(Look.GOOD, "nothing keeps this from going forward now")]
+
+
+def _ladder(state: State) -> list[tuple[Look, str]]:
+    wrong, reached = ladder.trouble(state), ladder.standing(state)
+    told = []
+    for number, rung in enumerate(state.plan.escalation, start=1):
+        up = reached is not None and number <= reached.rung
+        line = f"after {amounts.duration(rung.after_s)}: {rung.call}{', CALLED' if up else ''}"
+        told.append((Look.ALARM if up else Look.MUTED, line))
+    if told and wrong is not None:
+        span = amounts.duration(amounts.since(wrong.since, state.as_of))
+        told.append((Look.WARN, f"nobody has acted on {wrong.what} for {span}"))
+    return told

@@ -1,0 +1,44 @@
+"""What waits for a person, one sentence each: somebody is to be called, the pen is offered or was left, an approval."""
+
+from __future__ import annotations
+
+from console.events.evidence import Verb
+from console.state import approvals, ladder
+from console.state.gates import gates, why_not
+from console.state.values import State
+from widgets import amounts, crew
+from widgets.marks import Said
+
+
+def called(state: State) -> Said | None:
+    """Nobody has acted for so long that somebody else is to be called."""
+    reached, wrong = ladder.standing(state), ladder.trouble(state)
+    if reached is None or wrong is None:
+        return None
+    span = amounts.duration(amounts.since(wrong.since, state.as_of))
+    return "alarm", f"CALL {reached.call}: nobody acted on {wrong.what} for {span}: r rolls back, h halts"
+
+
+def offered(state: State) -> Said | None:
+    """The captain offers the pen to whoever sits here."""
+    me, held = state.operator, state.pen
+    if me is None or held.holder is None or not held.offered_to(me):
+        return None
+    return "warn", f"{held.holder.user} OFFERS YOU THE PEN: t takes it{f' ({held.note})' if held.note else ''}"
+
+
+def handed(state: State) -> Said | None:
+    """The last captain left a note, and nobody has taken the pen since."""
+    return None if state.handoff is None else ("warn", f"{crew.handed(state)}; t takes the pen")
+
+
+def asked(state: State) -> Said | None:
+    """Everything is ready but for a second person, and whoever sits here may be it."""
+    needed = approvals.needed(state)
+    if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
+        return None
+    given = len(approvals.standing(state))
+    waits = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok and gate.name not in ("pen", "approval")]
+    if given >= needed or waits:
+        return None
+    return "warn", f"{state.next.stage.name} WAITS FOR APPROVAL ({given} of {needed}): v shows what it is and approves"
