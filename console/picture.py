@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from console.app import WarRoom
 from console.engine.thread import EngineThread
 from console.events.evidence import Verb
-from console.judge.verdict import VerdictState
+from console.judge.verdict import StageWord, VerdictState
 from console.state.gates import gates
 from console.state.values import Mode, State, StepMark
 
@@ -83,7 +83,7 @@ class Sitting:
         await self.until(open_gate)
         await self.promote()
         await self.until(lambda state: state.reached == 2)
-        await self.until(lambda state: any_is(state, VerdictState.FAIL))
+        await self.until(lambda state: state.stage_verdict is not None and state.stage_verdict.word is StageWord.FAIL)
         if moment == "failing":
             return
         await self._pilot.press("r")

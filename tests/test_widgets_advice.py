@@ -109,7 +109,7 @@ def test_a_metric_that_convicts_alone_but_not_with_the_others_is_a_warning() -> 
     said = StageVerdict(StageWord.WARN, "errors: 10x (7.4-14), 340:1", 68.0, "errors")
     level, text = advice(replace(failing(), stage_verdict=said))
     assert level == "warn"
-    assert text.startswith("WARN errors FAIL alone, 11x since 03:08Z, 340:1; 68:1 with the others, a FAIL takes 100:1")
+    assert text.startswith("WARN errors FAIL alone 11x since 03:08Z, 340:1 (stage 68:1 of 100:1): h halts")
 
 
 def test_what_failed_is_still_said_when_nothing_is_exposed_any_more() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.events.evidence import Gate
+from console.judge.latch import CONVICT
 from console.judge.verdict import SILENT, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
 from console.plan.nouns import Role
@@ -102,8 +103,8 @@ def warned(state: State) -> Said | None:
         return None
     does = "r rolls back" if state.halted is not None else "h halts, r rolls back"
     if said.state is VerdictState.FAIL:
-        others = f"{odds(together.evidence)} with the others, a FAIL takes 100:1"
-        return "warn", f"WARN {entry.metric.name} FAIL alone, {_how(entry)}; {others}: {does}"
+        average = f"stage {odds(together.evidence)} of {CONVICT:g}:1"
+        return "warn", f"WARN {entry.metric.name} FAIL alone {_how(entry)} ({average}): {does}"
     return "warn", f"WARN {entry.metric.name} {_suspicion(said)}: {does}"
 
 
