@@ -229,7 +229,7 @@ def test_the_interval_never_leaves_out_the_ratio_it_stands_beside() -> None:
 def test_a_fail_says_how_much_worse_it_has_been_since_it_began() -> None:
     sudden = readings([*[(10, 1000, 90, 9000)] * 40, *[(60, 1000, 90, 9000)] * 4])
     said = verdict(ERRORS, tracked(sudden), FLOWING)
-    assert (said.state, said.lately) == (FAIL, pytest.approx(6.0))
+    assert said.state is FAIL and said.lately == pytest.approx(6.0)
     assert said.since == NOON + timedelta(seconds=400)
     assert said.brief == f"6.0x since {said.since:%H:%MZ}"
     assert said.ratio == pytest.approx(1.45, rel=0.05)
