@@ -145,24 +145,35 @@ class Crew:
             await self._round()
 
     def _show(self, room: _Room) -> None:
-        state, now = self._record.state, self._clock.now()
-        crew = tuple(_member(presence, now) for presence in room.present)
+        state = self._record.state
+        crew, approvals = _people(room, self._clock.now())
         poller = state.poller
         if self._holder is not None:
             who = next((member.who for member in crew if member.session == self._holder), None)
             poller = Poller(here=self._holder == self.session, who=who)
-        approvals = tuple(_approval(approved) for approved in room.approved)
         if (crew, poller, approvals) != (state.crew, state.poller, state.approvals):
             self._record.replace(crew=crew, poller=poller, approvals=approvals)
 
     async def leave(self) -> None:
-        """Give the lease back and say that this console is gone."""
+        """Give the lease back and say that this console is gone; a journal that is broken is not waited for."""
+        if self._record.state.journal.broken is not None:
+            return
         try:
             await self._record.write(partial(_gone, rollout=self._record.state.rollout, session=self.session))
         except Broken:  # the others find out by themselves
             return
         finally:
             self._record.fence = None
+
+
+def people(journal: Journal, rollout: str, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
+    """Who is there and what was approved, for whoever only looks. Raises Broken."""
+    return _people(_looked(journal, rollout=rollout), now)
+
+
+def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
+    crew = tuple(_member(presence, now) for presence in room.present)
+    return crew, tuple(_approval(approved) for approved in room.approved)
 
 
 def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float | None) -> _Room:

@@ -73,7 +73,7 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
             return step_confirmed(state, event)
         case Verb.SKIP:
             return step_skipped(state, event)
-        case Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
+        case Verb.ORDER | Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return state
 
 
