@@ -16,6 +16,7 @@ from adapters.contract import Buckets, Counts, Reading, Shape
 from console.judge.circumstances import Circumstances
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
+from console.judge.track import Track
 from console.judge.traffic import mismatch
 from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
@@ -42,7 +43,7 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
     critical = entry.metric.role is Role.CRITICAL
     return verdict(
         entry.metric,
-        entry.track,
+        _track(state, entry),
         Circumstances(
             now=now,
             exposed=exposed(state),
@@ -60,6 +61,14 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
             level=_level(stage_ticks(state, entry)) if entry.track is None else ArmTotals(),
         ),
     )
+
+
+def _track(state: State, entry: MetricState) -> Track | None:
+    """What was judged, as far as it speaks of the stage we stand on: a pass is the stage's own, a FAIL is not."""
+    track = entry.track
+    if track is None or state.reached is None or track.stage == state.reached or track.latch.failed_at is not None:
+        return track
+    return None
 
 
 def _left_s(state: State, entry: MetricState) -> float:
