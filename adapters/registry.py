@@ -32,6 +32,7 @@ GROUP = "warroom.adapters"
 BUILT_IN = {
     "argo-rollouts": "adapters.deploy.argo",
     "embedded": "adapters.embedded.backend",
+    "flagger": "adapters.deploy.flagger",
     "haproxy": "adapters.deploy.haproxy",
     "prometheus": "adapters.metrics.prometheus",
     "unleash": "adapters.flags.unleash",
