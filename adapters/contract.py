@@ -196,9 +196,11 @@ class TargetReading:
         """Whether the steps up to the one asked for are done. Nothing begun, or undone, is no step."""
         if self.phase in (Phase.ABORTED, Phase.ROLLED_BACK) or (self.at_rest and not self.percent):
             return False
-        if self.at_rest or setting.step is None:
-            wanted = self.percent if self.at_rest or self.desired is None else self.desired
-            return setting.step is not None or (wanted is not None and abs(wanted - (setting.percent or 0)) < 0.5)
+        if self.at_rest:
+            return setting.step is not None or setting.percent == 100
+        if setting.step is None:
+            wanted = self.percent if self.desired is None else self.desired
+            return wanted is not None and setting.percent != 100 and abs(wanted - (setting.percent or 0)) < 0.5
         return setting.step != LAST_STEP and self.step is not None and self.step >= setting.step
 
     def _gone_back(self, version: str) -> bool:

@@ -31,6 +31,7 @@ GROUP = "warroom.adapters"
 
 BUILT_IN = {
     "argo-rollouts": "adapters.deploy.argo",
+    "deployment": "adapters.deploy.deployment",
     "embedded": "adapters.embedded.backend",
     "flagger": "adapters.deploy.flagger",
     "haproxy": "adapters.deploy.haproxy",

@@ -12,7 +12,8 @@ from adapters.deploy.argo.analysis import lines, runs_of, samples
 from adapters.deploy.argo.reading import Whole, reading_of
 from adapters.deploy.argo.seen import Seen, Unreadable
 from adapters.deploy.argo.steps import duration_s, steps_of
-from adapters.deploy.argo.wire import AnalysisRun, ReplicaSet, Rollout
+from adapters.deploy.argo.wire import AnalysisRun, Rollout
+from adapters.kube.wire import ReplicaSet
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 STEPS = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {"duration": "5m"}}, {"analysis": {}}]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from console.bench.judge import absolute, bursts
+from console.bench.judge import absolute, bursts, forecast, mid
+from console.bench.judge.cells import play
 from console.bench.judge.split import Rule, split_evidence
 from console.bench.judge.ticks import Ticks
 from console.bench.judge.worlds import Regime, Weather, World, history, simulate
+from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
+from console.judge.forecast import Flow, seconds_to_find
 from console.judge.split import Split
 
 STREAMS = [
@@ -79,3 +82,40 @@ def test_the_least_excess_is_held_against_the_same_estimate() -> None:
         excess = np.array([-1.0 if estimate is None else estimate for estimate in estimates])
         for least in (0.0002, 0.0005):
             assert np.array_equal(excess >= least, absolute.matters(ticks, phi, least)[:, stage])
+
+
+def test_a_rollout_of_three_stages_agrees_too() -> None:
+    ticks, begins = mid.rollout(2000.0, 0.001, (1.0, 1.0, 3.0), Weather.BURSTS, 2, 15), (180, 360)
+    found = split_evidence(ticks, phi0=1.3, begins=begins)
+    for stage in range(2):
+        after = streamed(ticks, stage, 1.3, begins)
+        assert agree([split.worse.evidence for split in after], found.chance[:, stage])
+        assert agree([split.trivial.evidence for split in after], found.trivial[:, stage])
+        assert agree([split.better.evidence for split in after], found.ok[:, stage])
+
+
+def test_the_canarys_own_rate_is_judged_alike() -> None:
+    ticks = simulate(World(Regime(20, 0.002)), 1, np.random.default_rng(16))
+    phi = np.random.default_rng(17).uniform(1, 3, (360, 1))
+    ceiling, floor = Ceiling(0.001), Floor(0.003)
+    over, under = [], []
+    for t in range(360):
+        seen = float(ticks.kc[t, 0]), float(ticks.nc[t, 0]), float(phi[t, 0])
+        ceiling, floor = ceiling.after(*seen), floor.after(*seen)
+        over.append(ceiling.evidence)
+        under.append(floor.evidence)
+    assert agree(over, absolute.ceiling_evidence(ticks, phi, 0.001)[:, 0])
+    assert agree(under, absolute.below_evidence(ticks, phi, 0.003)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("rps", "base", "ratio"), [(20, 0.001, 5.0), (2, 0.005, 2.0), (100, 0.02, 2.0), (20, 0.001, 20.0)]
+)
+def test_the_forecast_says_the_same(rps: float, base: float, ratio: float) -> None:
+    (part,) = play(World(Regime(rps, base), ratio=ratio, from_tick=60), 3, 1, "agreement")
+    said = forecast.projected(part, 60)
+    for stage in range(3):
+        split = streamed(part.ticks.stages(slice(stage, stage + 1)), 0, float(part.phi0[stage]))[59]
+        nc, kb, nb = (float(a[:60, stage].sum()) for a in (part.ticks.nc, part.ticks.kb, part.ticks.nb))
+        flow = Flow(nc / 600, nb / 600, kb / nb, phi=split.bursts.phi, worse=split.worse, trivial=split.trivial)
+        assert seconds_to_find(flow, ratio) == pytest.approx(said[stage], abs=10)

@@ -63,9 +63,9 @@ def test_a_fail_stays_and_says_what_it_takes_after_an_override() -> None:
 
 
 def test_after_an_override_the_keys_take_twice_what_stood() -> None:
-    track = tracked(WORSE, Terms.of(ERRORS)).overridden(340.0)
+    track = tracked(WORSE, Terms.of(ERRORS)).overridden()
     told = explain(ERRORS, track, tick_s=10.0, late=0, over=False)
-    assert keys(told)["worse than the baseline"].needed == 680.0
+    assert keys(told)["worse than the baseline"].needed == 2.0 * track.standing.worse
 
 
 def test_a_warning_says_when_it_would_be_a_fail() -> None:

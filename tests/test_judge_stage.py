@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from adapters.contract import Counts, MetricQuery, Reading, Shape
+from console.judge.latch import Latch
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
+from console.judge.standing import Standing
 from console.judge.terms import Terms
 from console.judge.track import Track
 from console.judge.traffic import mismatch
@@ -61,6 +63,28 @@ def test_evidence_of_one_among_many_has_to_be_so_much_larger() -> None:
     assert alone.word is StageWord.FAIL
     assert (among.word, among.metric) == (StageWord.WARN, "a")
     assert among.reason.endswith("of 100:1 over 5 metrics")
+
+
+def stood(worse: float, peak: float = 0.0) -> Track:
+    """A track whose evidence stands at `worse`; latched with a `peak` if it has one."""
+    latch = Latch(0.0, "worse", peak) if peak else Latch()
+    standing = Standing(worse=worse, trivial=50.0, ready=1.0, ratio=3.0, expected=10.0)
+    return Track(Terms(), tracked(HEALTHY).shaped, 1, latch=latch, standing=standing, ticks=60)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "word"),
+    [
+        (stood(1, peak=150), stood(60), StageWord.WARN),
+        (stood(1, peak=250), stood(1), StageWord.FAIL),
+        (stood(150, peak=150), stood(60), StageWord.FAIL),
+    ],
+)
+def test_peaks_of_different_moments_are_not_averaged(a: Track, b: Track, word: StageWord) -> None:
+    tracks: dict[str, Track | None] = {"a": a, "b": b}
+    metrics = [metric("a"), metric("b")]
+    verdicts = {one.name: verdict(one, tracks[one.name], FLOWING) for one in metrics}
+    assert stage_verdict(metrics, verdicts, tracks, mismatch=None, over=False).word is word
 
 
 def test_a_guard_fails_the_stage_and_an_info_metric_never_does() -> None:

@@ -14,6 +14,7 @@ from adapters.contract import Counts, Gauge, Reading, Sample, Shape
 from console.judge.absolute import Ceiling, Floor
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack, spread_before
+from console.judge.mixture import PLENTY
 from console.judge.terms import Terms
 from console.judge.track import Track, Word
 from tests.judge_rig import NOON, reading, readings, stream, tracked
@@ -64,10 +65,56 @@ def test_an_override_lets_a_fail_go_until_the_evidence_has_doubled() -> None:
         if track.word() is Word.FAIL:
             fails += 1
             stood = track.standing.worse
-            track = track.overridden(stood)
+            track = track.overridden()
             assert track.word() is not Word.FAIL
-            assert track.latch.acknowledged >= stood
-    assert 2 <= fails < 40
+            assert track.latch.acknowledged >= 0.999 * min(stood, PLENTY)
+    assert fails >= 2
+
+
+DEAD = readings([(100, 100, 5, 900)] * 60)
+"""Nothing works any more: the evidence is at its clamp after a few ticks."""
+
+
+def test_a_fail_beyond_all_measure_comes_back_after_an_override_while_it_lasts() -> None:
+    track = tracked(DEAD[:40])
+    assert track.standing.worse > 1e14
+    track = track.overridden()
+    assert track.word() is Word.WARN
+    for tick in DEAD[40:43]:
+        track = track.after(tick, 1)
+    assert track.word() is Word.FAIL
+
+
+def test_a_fail_beyond_all_measure_comes_back_in_the_next_stage_while_it_lasts() -> None:
+    track = tracked(DEAD[:40])
+    for tick in DEAD[40:43]:
+        track = track.after(tick, 2)
+    assert track.word() is Word.FAIL
+
+
+def test_an_override_of_worse_than_the_baseline_is_none_of_the_limit() -> None:
+    track = tracked(WORSE, Terms(limit=0.5))
+    assert track.latch.by == "worse" and track.standing.worse > 1e4
+    track = track.overridden()
+    for tick in readings([(100, 100, 9, 900)] * 200)[-6:]:
+        track = track.after(tick, 1)
+    assert track.latch.by == "limit"
+
+
+def test_a_fail_against_the_baseline_becomes_one_of_the_limit_once_that_is_broken() -> None:
+    ticks = readings([(20, 100, 90, 900)] * 30 + [(60, 100, 90, 900)] * 30)
+    worse, broken = tracked(ticks[:30], Terms(limit=0.3)), tracked(ticks, Terms(limit=0.3))
+    assert (worse.latch.by, broken.latch.by) == ("worse", "limit")
+    assert broken.latch.failed_at == worse.latch.failed_at and broken.latch.peak == broken.standing.limit
+
+
+def test_a_gauge_above_its_limit_fails_again_after_an_override_while_it_lasts() -> None:
+    hot = [reading(number, Gauge(90.0), Gauge(90.0)) for number in range(10)]
+    track = tracked(hot[:5], Terms(Shape.GAUGE, limit=80.0)).overridden()
+    assert track.word() is Word.WARN
+    for tick in hot[5:8]:
+        track = track.after(tick, 1)
+    assert track.word() is Word.FAIL
 
 
 def test_a_new_stage_lets_a_fail_go_in_the_same_way() -> None:

@@ -68,7 +68,7 @@ async def test_a_deleted_object_is_missing(cluster: FakeCluster, kept: Kept) -> 
     await settle()
     cluster.delete("rollouts", "web")
     await settle()
-    with pytest.raises(Missing, match="no Rollout web in default"):
+    with pytest.raises(Missing, match='rollouts "web" not found'):
         await kept.weight()
 
 

@@ -1,14 +1,16 @@
 """A small Kubernetes client: one namespace of one cluster, read, watched and patched through the one HTTP transport.
 
 Here: how a cluster is reached (`access`, `kubeconfig`, `incluster`, `options`), who we are there (`login`, `plugin`),
-what is asked and changed (`client`, `resource`, `jsonpatch`, `status`), a collection that is kept (`mirror`), what we
-may do (`permissions`). What a Rollout or a Deployment means is the business of the adapters in `deploy`.
+what is asked and changed (`client`, `resource`, `jsonpatch`, `status`), a collection that is kept (`mirror`), its
+objects (`objects`, `wire`), what we may do (`permissions`). What a Rollout or a Deployment means is the business of the
+adapters in `deploy`.
 """
 
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.client import Kube, Object, name_of, version_of
 from adapters.kube.login import log_in
 from adapters.kube.mirror import Mirror
+from adapters.kube.objects import ByOwner, Parsed, template_of
 from adapters.kube.options import CONTEXT, KubeOptions
 from adapters.kube.permissions import Need, Permissions
 from adapters.kube.resource import DEPLOYMENTS, REPLICA_SETS, Resource
@@ -18,15 +20,18 @@ __all__ = [
     "DEPLOYMENTS",
     "REPLICA_SETS",
     "Access",
+    "ByOwner",
     "Kube",
     "KubeOptions",
     "Mirror",
     "Need",
     "NoAccess",
     "Object",
+    "Parsed",
     "Permissions",
     "Resource",
     "log_in",
     "name_of",
+    "template_of",
     "version_of",
 ]

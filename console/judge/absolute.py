@@ -40,6 +40,10 @@ class Ceiling(Value):
         """At a new stage: the evidence goes on."""
         return Ceiling(self.rate, self.mixture.restarted())
 
+    def eased(self) -> Ceiling:
+        """After an override: see `Mixture.eased`."""
+        return Ceiling(self.rate, self.mixture.eased())
+
     @property
     def evidence(self) -> float:
         """The e-value."""

@@ -78,6 +78,20 @@ class CountsTrack(Value):
             weight=self.weight,
         )
 
+    def eased(self) -> CountsTrack:
+        """After an override: see `Mixture.eased`."""
+        return CountsTrack(
+            self.terms,
+            self.split.eased(),
+            limit=self.limit.eased() if self.limit is not None else None,
+            then=self.then,
+            floor=self.floor,
+            under=self.under,
+            weight=self.weight,
+            k=self.k,
+            n=self.n,
+        )
+
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
         """After a tick; None where it does not count (an arm is missing)."""
         canary, baseline = reading.canary, reading.baseline

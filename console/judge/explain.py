@@ -14,6 +14,7 @@ from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass, small
 from console.judge.gauges import GaugeTrack
 from console.judge.latch import CALM, CONVICT, NOT_TRIVIAL, READY, WARN
 from console.judge.latency import LatencyTrack
+from console.judge.mixture import PLENTY
 from console.judge.reason import flow_of, onset_of, telling
 from console.judge.track import PASS_TICKS, WARM_EVENTS, WARM_TICKS, Track, Word
 from console.judge.wording import clock, factor, odds, per_second, share, wait
@@ -75,25 +76,20 @@ def explain(metric: Metric, track: Track, *, tick_s: float, late: int, over: boo
 
 
 def _keys(metric: Metric, track: Track) -> list[Key]:
-    standing = track.standing
+    standing, latch = track.standing, track.latch
     found = []
     if track.alone:
         if isinstance(track.shaped, CountsTrack) and track.shaped.then is not None:
             found.append(Key("above 1.5x what the baseline was before", standing.worse, WARN, "WARN, never FAIL"))
     elif isinstance(track.shaped, GaugeTrack):
-        found.append(Key(f"worse than {_allowed(metric)}", standing.worse, _needed(track), "FAIL"))
+        found.append(Key(f"worse than {_allowed(metric)}", standing.worse, latch.needed_worse, "FAIL"))
     else:
-        found.append(Key("worse than the baseline", standing.worse, _needed(track), "key 1 of a FAIL"))
+        found.append(Key("worse than the baseline", standing.worse, latch.needed_worse, "key 1 of a FAIL"))
         found.append(Key(f"worse than {metric.tolerance:g}x", standing.trivial, NOT_TRIVIAL, "key 2, at the same tick"))
     if metric.limit is not None:
-        found.append(Key(f"above the limit of {_limit(metric, track)}", standing.limit, _needed(track), "FAIL"))
+        found.append(Key(f"above the limit of {_limit(metric, track)}", standing.limit, latch.needed_limit, "FAIL"))
     found.append(Key(_passing(metric, track), standing.ready, READY, "pass"))
     return found
-
-
-def _needed(track: Track) -> float:
-    """What a FAIL takes: more after an override."""
-    return max(CONVICT, 2.0 * track.latch.acknowledged)
 
 
 def _allowed(metric: Metric) -> str:
@@ -131,7 +127,8 @@ def _follows(metric: Metric, track: Track, flow: Flow | None, *, over: bool) -> 
     asked = f"{metric.pass_below:g}x"
     match track.word():
         case Word.FAIL:
-            again = max(CONVICT, 2.0 * max(standing.worse, standing.limit, track.latch.peak))
+            stands = standing.limit if track.latch.by == "limit" else standing.worse
+            again = 2.0 * min(max(stands, CONVICT / 2.0), PLENTY)
             stays = "stays FAIL whatever comes, also through silence, until the next stage or a recorded override"
             return f"{stays}; after one it takes {odds(again)} to fail again"
         case Word.WARN:

@@ -139,6 +139,12 @@ class GaugeTrack(Value):
         """At a new stage."""
         return GaugeTrack(self.terms, self.spread, self.worse.restarted(), medians=self.medians)
 
+    def eased(self) -> GaugeTrack:
+        """After an override: see `Mixture.eased`; and the limit has to be broken three times anew."""
+        return GaugeTrack(
+            *(self.terms, self.spread, self.worse.eased(), self.better, self.block, self.medians, self.sums)
+        )
+
     def after(self, reading: Reading, *, alone: bool) -> GaugeTrack | None:
         """After a tick; None where it does not count."""
         canary, baseline = reading.canary, reading.baseline

@@ -69,6 +69,10 @@ class LatencyTrack(Value):
         """At a new stage; the edges stay."""
         return LatencyTrack(self.terms, self.edges, tuple(track.next_stage() for track in self.tracks), self.seen)
 
+    def eased(self) -> LatencyTrack:
+        """After an override: see `Mixture.eased`."""
+        return LatencyTrack(self.terms, self.edges, tuple(track.eased() for track in self.tracks), self.seen)
+
     def after(self, reading: Reading, *, alone: bool) -> LatencyTrack | None:
         """After a tick; None where it does not count."""
         if not self.edges:

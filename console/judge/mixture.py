@@ -19,6 +19,9 @@ HALF_LIFE = 60.0
 """Expected events after which half of the remaining weight is spent."""
 MOST = 1e15
 """Evidence is clamped here: more says nothing more, and products must stay finite."""
+PLENTY = 1e6
+"""Nobody is told more than this. What was overridden is carried on at most at this height: at the clamp it could not
+double any more, and a FAIL would never come back."""
 TICK_CAP = math.log(20.0)
 """No single tick may say more than 20:1: one burst alone never convicts."""
 
@@ -77,3 +80,10 @@ class Mixture(Value):
         """At a new stage: half of the unspent weight goes on a change that begins with it."""
         half = self.unspent / 2.0
         return Mixture(tuple(part + half for part in self.parts), self.seen, self.scale / 2.0)
+
+    def eased(self) -> Mixture:
+        """At most `PLENTY`, the suspicions as they stand to each other. Less evidence is as valid."""
+        total = sum(self.parts) / len(self.parts)
+        if total <= PLENTY:
+            return self
+        return Mixture(tuple(part * (PLENTY / total) for part in self.parts), self.seen, self.scale)

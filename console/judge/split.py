@@ -94,6 +94,13 @@ class Split(Value):
             self.excess,
         )
 
+    def eased(self) -> Split:
+        """After an override: see `Mixture.eased`. The ratio and its interval stay."""
+        return Split(
+            *(self.tolerance, self.worse_by, self.worse.eased(), self.trivial, self.better, self.bursts),
+            *(self.onset, self.excess, self.curve, (self.ticks, self.kc, self.nc, self.kb, self.nb)),
+        )
+
     def discount(self, nc: float, nb: float, errors: float) -> float:
         """What the evidence of a tick with this many errors in all is divided by."""
         q = nc * self.tolerance / (nc * self.tolerance + nb) if nc > 0.0 else 0.0

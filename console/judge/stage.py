@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from console.judge.latch import CONVICT
+from console.judge.latch import CONVICT, NOT_TRIVIAL
 from console.judge.track import Track, Word
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
@@ -32,8 +32,7 @@ def stage_verdict(
         over: the stage's time is over.
     """
     critical = [metric for metric in metrics if metric.role is Role.CRITICAL]
-    evidence = [_evidence(tracks.get(metric.name)) for metric in critical]
-    mean = sum(evidence) / len(evidence) if evidence else 1.0
+    mean = _mean(critical, tracks)
     flagged = _flagged([metric for metric in metrics if metric.role is Role.INFO], tracks)
 
     def say(word: StageWord, reason: str, metric: str | None = None) -> StageVerdict:
@@ -62,26 +61,45 @@ def stage_verdict(
     return say(StageWord.INCONCLUSIVE if over else StageWord.WATCHING, reason, open_[0])
 
 
+def _mean(critical: Sequence[Metric], tracks: Mapping[str, Track | None]) -> float:
+    evidence = [_evidence(tracks.get(metric.name)) for metric in critical]
+    return sum(evidence) / len(evidence) if evidence else 1.0
+
+
 def _evidence(track: Track | None) -> float:
-    if track is None or not track.standing.can_fail:
-        return 1.0
-    return max(track.standing.worse, track.latch.peak if track.latch.by == "worse" else 0.0)
+    """Key 1 as it stands. Peaks of different moments have no average that bounds anything."""
+    return track.standing.worse if track is not None and track.standing.can_fail else 1.0
 
 
 def _failed(
     metrics: Sequence[Metric], verdicts: Mapping[str, Verdict], tracks: Mapping[str, Track | None], mean: float
 ) -> str | None:
-    """The metric that fails the stage: a ceiling, a guard, or the top critical one when the average convicts."""
+    """The metric that fails the stage: a ceiling, a guard, or the critical one on which the average convicts.
+
+    One whose own evidence has once been as many times larger as there are critical metrics has convicted the average by
+    itself, and stays: whatever the others said at that moment, the average was large enough.
+    """
     failing = [metric for metric in metrics if verdicts[metric.name].state is VerdictState.FAIL]
     for metric in failing:
         track = tracks.get(metric.name)
         by_limit = track is not None and track.latch.by == "limit"
         if metric.role is not Role.INFO and (by_limit or metric.role is Role.GUARD):
             return metric.name
-    critical = [metric.name for metric in failing if metric.role is Role.CRITICAL]
-    if not critical or mean < CONVICT:
+    critical = sum(metric.role is Role.CRITICAL for metric in metrics)
+    suspects = [(track, metric.name) for metric in failing if (track := _convicted(metric, tracks)) is not None]
+    alone = [(track.latch.peak, name) for track, name in suspects if track.latch.peak >= CONVICT * critical]
+    if alone:
+        return max(alone)[1]
+    if not suspects or mean < CONVICT:
         return None
-    return max(critical, key=lambda name: _evidence(tracks.get(name)))
+    top, name = max(suspects, key=lambda suspect: _evidence(suspect[0]))
+    return name if top.standing.trivial >= NOT_TRIVIAL else None
+
+
+def _convicted(metric: Metric, tracks: Mapping[str, Track | None]) -> Track | None:
+    """The track of a critical metric that both keys have convicted; None for any other."""
+    track = tracks.get(metric.name)
+    return track if metric.role is Role.CRITICAL and track is not None and track.latch.by == "worse" else None
 
 
 def _flagged(info: Sequence[Metric], tracks: Mapping[str, Track | None]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from adapters.contract import Buckets, Counts, Gauge, Reading, Shape
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
-from console.judge.latch import READY, Latch
+from console.judge.latch import READY, WARN, Latch
 from console.judge.latency import LatencyTrack
 from console.judge.standing import Standing
 from console.judge.terms import Terms, clean
@@ -111,8 +111,8 @@ class Track(Value):
         at = reading.at.timestamp()
         shaped, latch, ticks, standing = self.shaped, self.latch, self.ticks, self.standing
         if stage != self.stage:
-            shaped = shaped.next_stage()
-            latch, ticks = latch.let_go(max(standing.worse, standing.limit)), 0
+            shaped, latch = self._let_go()
+            shaped, ticks = shaped.next_stage(), 0
             standing = shaped.standing(alone=alone)
         dirty = self.dirty + (not clean(reading.canary)) + (not clean(reading.baseline))
         counted = shaped.after(reading, alone=alone) if dirty == self.dirty else None
@@ -129,7 +129,7 @@ class Track(Value):
                 above=standing.ratio is not None and standing.ratio >= self.terms.tolerance,
             )
             if not standing.can_fail:
-                latch = Latch(latch.failed_at, latch.by, latch.peak, latch.acknowledged, _warned(latch, standing))
+                latch = latch.warning(standing.worse >= WARN or latch.warned)
         return Track(
             self.terms,
             shaped,
@@ -144,14 +144,23 @@ class Track(Value):
             alone=alone,
         )
 
-    def overridden(self, evidence: float) -> Track:
-        """After a recorded override of this metric, at which this much evidence stood on the card."""
+    def _let_go(self) -> tuple[Shaped, Latch]:
+        """Shape and latch after what stood was overridden, or left behind with its stage."""
+        if self.latch.failed_at is None:
+            return self.shaped, self.latch
+        shaped = self.shaped.eased()
+        stands = shaped.standing(alone=self.alone)
+        return shaped, self.latch.let_go(worse=stands.worse if stands.can_fail else 0.0, limit=stands.limit)
+
+    def overridden(self) -> Track:
+        """After a recorded override of this metric."""
+        shaped, latch = self._let_go()
         return Track(
             self.terms,
-            self.shaped,
+            shaped,
             self.stage,
-            latch=self.latch.let_go(evidence),
-            standing=self.standing,
+            latch=latch,
+            standing=shaped.standing(alone=self.alone),
             ticks=self.ticks,
             total=self.total,
             dirty=self.dirty,
@@ -182,7 +191,3 @@ def clearly(standing: Standing, terms: Terms) -> bool:
     already; a third piece of evidence would delay real finds near the border without protecting anybody.
     """
     return terms.min_excess <= 0.0 or standing.excess is None or standing.excess >= terms.min_excess
-
-
-def _warned(latch: Latch, standing: Standing) -> bool:
-    return standing.worse >= 10.0 or latch.warned

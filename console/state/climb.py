@@ -13,7 +13,7 @@ from adapters.contract import Outcome, Phase, TargetReading, Wait
 from console.state.values import Drift, NoteState, RequestState, State, TargetState
 
 _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
-_BACK = frozenset({"abort", "undo"})
+_BACK = frozenset({"abort", "undo", "restart"})
 
 
 def judged(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:

@@ -118,6 +118,5 @@ def overridden(state: State, event: DecisionTaken) -> State:
         entry = metrics.get(shown.metric)
         if entry is None or entry.track is None or shown.verdict != VerdictState.FAIL:
             continue
-        evidence = shown.evidence if shown.evidence is not None else entry.track.standing.worse
-        metrics[shown.metric] = replace(entry, track=entry.track.overridden(evidence))
+        metrics[shown.metric] = replace(entry, track=entry.track.overridden())
     return replace(state, metrics=metrics)

@@ -34,7 +34,7 @@ from adapters.deploy.argo.seen import Seen, Unreadable
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
 from adapters.foreign import clean
-from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
 ON_SPEC = Need(ROLLOUTS, "patch")
@@ -59,6 +59,8 @@ ORDERS = (
     Order("abort", "all traffic back to the stable version; the new one stays wanted until retry or undo", risky=False),
     Order("undo", "back to the revision named, which climbs every step again", risky=True),
     Order("restart", "replaces every pod, a few at a time"),
+    Order("pause", "pauses it by hand: neither its timer nor its analyses move it on", risky=False),
+    Order("resume", "takes a pause by hand back, and nothing else"),
 )
 _AGAIN_S = 0.3
 _MARGIN_S = 0.5
@@ -230,6 +232,10 @@ class Argo:
                 return patches.abort(shown.hash)
             case "restart":
                 return patches.restart(self._context.clock.now())
+            case "pause":
+                return patches.pause()
+            case "resume":
+                return patches.resume()
             case _:
                 return None
 
@@ -287,7 +293,7 @@ class Argo:
         self, target: TargetRef, rollout: Rollout, revision: str, before: Object, verb: str, permit: Permit
     ) -> None:
         """Make an earlier ReplicaSet's template the wanted one, on the Rollout or on the workload it refers to."""
-        template = patches.template_of(before)
+        template = template_of(before, HASH_LABEL)
         workload = rollout.spec.workload
         if workload is None:
             await self._send(target, patches.undo(revision, template), verb, permit)

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.deploy.argo.seen import Seen
-from adapters.deploy.argo.wire import HASH_LABEL, REVISION
-from adapters.kube import Object
+from adapters.deploy.argo.wire import REVISION
 from adapters.kube.jsonpatch import Operation, add, check, remove, replace
 
 
@@ -115,14 +114,6 @@ def undo_workload(generation: int, template: Any) -> Patch:
     return Patch(
         (check("metadata", "generation", value=generation), replace("spec", "template", value=template)), status=False
     )
-
-
-def template_of(replica_set: Object, label: str = HASH_LABEL) -> Any:
-    """A ReplicaSet's pod template without the label that its controller put on it."""
-    template = dict(replica_set["spec"]["template"])
-    meta = dict(template.get("metadata") or {})
-    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != label}
-    return {**template, "metadata": {**meta, "labels": labels}}
 
 
 def _place(seen: Seen) -> tuple[Operation, ...]:

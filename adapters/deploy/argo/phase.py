@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.contract import OwnStep, Phase, Wait
-from adapters.deploy.argo.wire import HASH_LABEL, WORKLOAD_GENERATION, PauseCondition, ReplicaSet, Rollout
+from adapters.deploy.argo.wire import HASH_LABEL, WORKLOAD_GENERATION, PauseCondition, Rollout
+from adapters.kube.wire import ReplicaSet
 
 CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
 

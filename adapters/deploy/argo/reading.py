@@ -11,18 +11,12 @@ from adapters.deploy.argo.analysis import cut_short, lines
 from adapters.deploy.argo.phase import Standing, actual, desired, standing, step_of
 from adapters.deploy.argo.seen import Seen
 from adapters.deploy.argo.steps import steps_of
-from adapters.deploy.argo.wire import AnalysisRun, Meta, ReplicaSet, Rollout
+from adapters.deploy.argo.wire import AnalysisRun, Rollout
 from adapters.foreign import clean
 from adapters.kube.client import MANAGER
+from adapters.kube.wire import Meta, ReplicaSet
 
 CONTROLLER = "rollouts-controller"
-_KEEPERS = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
-"""Annotations and labels by which a GitOps controller knows what it keeps in line with a repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +144,7 @@ def _no_advance(rollout: Rollout, stands: Standing, under_way: bool) -> str | No
 
 
 def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
-    known = {**rollout.meta.labels, **rollout.meta.annotations}
-    keeper = next((who for key, who in _KEEPERS.items() if key in known), None)
-    found = [] if keeper is None else [f"{keeper} keeps it as its repository says: an undo may be put back in seconds"]
+    found = [] if rollout.meta.kept is None else [rollout.meta.kept]
     if rollout.status.promote_full and not rollout.promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
     if rollout.spec.workload is not None:

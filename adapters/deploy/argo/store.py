@@ -5,19 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Generic, TypeVar
-
-from pydantic import BaseModel, ValidationError
-
-from adapters.contract import BackendError, BadReply, Context
+from adapters.contract import BackendError, Context
 from adapters.deploy.argo.analysis import runs_of
 from adapters.deploy.argo.reading import Whole
-from adapters.deploy.argo.wire import ANALYSIS_RUNS, ROLLOUTS, AnalysisRun, ReplicaSet, Rollout
-from adapters.foreign import clean
-from adapters.kube import REPLICA_SETS, Kube, Mirror, Object, name_of, version_of
-
-W = TypeVar("W", bound=BaseModel)
+from adapters.deploy.argo.wire import ANALYSIS_RUNS, ROLLOUTS, AnalysisRun, Rollout
+from adapters.kube import REPLICA_SETS, ByOwner, Kube, Mirror, Object, Parsed
+from adapters.kube.wire import ReplicaSet
 
 
 class Store:
@@ -29,10 +22,10 @@ class Store:
             Mirror(kube, resource, context.clock, changed=context.changed)
             for resource in (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS)
         )
-        self._parsed_rollouts = _Parsed(kube.source, Rollout)
-        self._parsed_runs = _Parsed(kube.source, AnalysisRun)
-        self._parsed_sets = _Parsed(kube.source, ReplicaSet)
-        self._owned_runs, self._owned_sets = _ByOwner(self._runs), _ByOwner(self._sets)
+        self._parsed_rollouts = Parsed(kube.source, Rollout)
+        self._parsed_runs = Parsed(kube.source, AnalysisRun)
+        self._parsed_sets = Parsed(kube.source, ReplicaSet)
+        self._owned_runs, self._owned_sets = ByOwner(self._runs), ByOwner(self._sets)
 
     async def aclose(self) -> None:
         for mirror in (self._rollouts, self._runs, self._sets):
@@ -76,57 +69,9 @@ class Store:
         self._rollouts.doubt()
 
 
-class _Parsed(Generic[W]):
-    """Objects of one kind, each parsed once for every version of it."""
-
-    def __init__(self, source: str, model: type[W]) -> None:
-        self._source = source
-        self._model = model
-        self._kept: dict[str, tuple[str, W]] = {}
-
-    def of(self, found: Object) -> W:
-        name, version = name_of(found), version_of(found)
-        known = self._kept.get(name)
-        if known is not None and version and known[0] == version:
-            return known[1]
-        try:
-            parsed = self._model.model_validate(found)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = clean(".".join(str(part) for part in first["loc"]), 80)
-            what = f"not what Argo Rollouts keeps: {where}: {clean(first['msg'], 80)}"
-            raise BadReply(self._source, "read", what) from None
-        self._kept[name] = (version, parsed)
-        return parsed
-
-
-class _ByOwner:
-    """A collection by the uid of what its objects belong to."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
-        self._changes = -1
-        self._index: Mapping[str, list[Object]] = {}
-
-    async def of(self, uid: str) -> list[Object]:
-        found = await self._mirror.all()
-        if self._changes != self._mirror.changes:
-            index: dict[str, list[Object]] = {}
-            for one in found.values():
-                index.setdefault(_owner(one), []).append(one)
-            self._index, self._changes = index, self._mirror.changes
-        return self._index.get(uid, [])
-
-
-async def _or_none(owned: _ByOwner, uid: str) -> list[Object]:
+async def _or_none(owned: ByOwner, uid: str) -> list[Object]:
     """What belongs to `uid`; nothing where it may not be read: a Rollout's own numbers then have to do."""
     try:
         return await owned.of(uid)
     except BackendError:
         return []
-
-
-def _owner(found: Object) -> str:
-    """The uid of the controller that an object belongs to, "" where it belongs to none."""
-    owners = found["metadata"].get("ownerReferences") or []
-    return next((str(one.get("uid", "")) for one in owners if one.get("controller")), "")

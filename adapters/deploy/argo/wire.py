@@ -5,12 +5,13 @@ Source: argoproj.io/v1alpha1, Argo Rollouts 1.0 to 1.9. Unknown fields are ignor
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from adapters.kube import Resource
+from adapters.kube.wire import Condition, Meta, Moment, Wire, none_is_empty, none_is_no_item, utc
 
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
@@ -20,59 +21,12 @@ REVISION = "rollout.argoproj.io/revision"
 WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _none_is_empty(value: object) -> object:
-    return {} if value is None else value
-
-
-def _none_is_no_item(value: object) -> object:
-    return [] if value is None else value
-
-
-Moment = Annotated[datetime, AfterValidator(_utc)]
-
-
-class Wire(BaseModel):
-    """What every model here has: a field that is null is as one that is not there."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
-
-
-class Manager(Wire):
-    """One entry of managedFields."""
-
-    manager: str = ""
-    subresource: str = ""
-    time: Moment | None = None
-    fields: Annotated[dict[str, Any], BeforeValidator(_none_is_empty)] = Field(default={}, alias="fieldsV1")
-
-
-class Owner(Wire):
-    uid: str = ""
-    kind: str = ""
-
-
-class Meta(Wire):
-    name: str
-    uid: str = ""
-    generation: int = 0
-    version: str = Field("", alias="resourceVersion")
-    labels: Annotated[dict[str, str], BeforeValidator(_none_is_empty)] = {}
-    annotations: Annotated[dict[str, str], BeforeValidator(_none_is_empty)] = {}
-    owners: Annotated[list[Owner], BeforeValidator(_none_is_no_item)] = Field(default=[], alias="ownerReferences")
-    managers: Annotated[list[Manager], BeforeValidator(_none_is_no_item)] = Field(default=[], alias="managedFields")
-    deleted: Moment | None = Field(None, alias="deletionTimestamp")
-
-
 class TrafficRouting(Wire):
     most: int | None = Field(None, alias="maxTrafficWeight")
 
 
 class Canary(Wire):
-    steps: Annotated[list[dict[str, Any]], BeforeValidator(_none_is_no_item)] = []
+    steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field([])
     routing: TrafficRouting | None = Field(None, alias="trafficRouting")
 
 
@@ -99,7 +53,7 @@ class RollbackWindow(Wire):
 class Spec(Wire):
     replicas: int | None = None
     paused: bool | None = None
-    strategy: Annotated[Strategy, BeforeValidator(_none_is_empty)] = Strategy()
+    strategy: Annotated[Strategy, BeforeValidator(none_is_empty)] = Strategy()
     workload: WorkloadRef | None = Field(None, alias="workloadRef")
     window: RollbackWindow | None = Field(None, alias="rollbackWindow")
 
@@ -112,7 +66,7 @@ class PauseCondition(Wire):
     @property
     def began_at(self) -> datetime | None:
         try:
-            return _utc(datetime.fromisoformat(self.began.replace("Z", "+00:00")))
+            return utc(datetime.fromisoformat(self.began.replace("Z", "+00:00")))
         except ValueError:
             return None
 
@@ -122,7 +76,7 @@ class Weight(Wire):
 
 
 class Weights(Wire):
-    canary: Annotated[Weight, BeforeValidator(_none_is_empty)] = Weight()
+    canary: Annotated[Weight, BeforeValidator(none_is_empty)] = Weight()
     verified: bool | None = None
 
 
@@ -146,13 +100,6 @@ class BlueGreenStatus(Wire):
     after: RunStatus | None = Field(None, alias="postPromotionAnalysisRunStatus")
 
 
-class Condition(Wire):
-    type: str = ""
-    status: str = ""
-    reason: str = ""
-    message: str = ""
-
-
 class Status(Wire):
     phase: str = ""
     message: str = ""
@@ -162,26 +109,24 @@ class Status(Wire):
     step_hash: str = Field("", alias="currentStepHash")
     hash: str = Field("", alias="currentPodHash")
     stable: str = Field("", alias="stableRS")
-    pauses: Annotated[list[PauseCondition], BeforeValidator(_none_is_no_item)] = Field([], alias="pauseConditions")
+    pauses: Annotated[list[PauseCondition], BeforeValidator(none_is_no_item)] = Field([], alias="pauseConditions")
     controller_pause: bool | None = Field(None, alias="controllerPause")
     abort: bool | None = None
     promote_full: bool | None = Field(None, alias="promoteFull")
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[Condition], BeforeValidator(_none_is_no_item)] = []
-    canary: Annotated[CanaryStatus, BeforeValidator(_none_is_empty)] = CanaryStatus()
-    blue_green: Annotated[BlueGreenStatus, BeforeValidator(_none_is_empty)] = Field(
-        BlueGreenStatus(), alias="blueGreen"
-    )
+    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field([])
+    canary: Annotated[CanaryStatus, BeforeValidator(none_is_empty)] = CanaryStatus()
+    blue_green: Annotated[BlueGreenStatus, BeforeValidator(none_is_empty)] = Field(BlueGreenStatus(), alias="blueGreen")
 
 
 class Rollout(Wire):
     """One Rollout."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(_none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(_none_is_empty)] = Status()
+    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
+    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
 
     @property
     def promoted(self) -> bool:
@@ -206,7 +151,7 @@ class MetricResult(Wire):
     failed: int = 0
     inconclusive: int = 0
     error: int = 0
-    measurements: Annotated[list[Measurement], BeforeValidator(_none_is_no_item)] = []
+    measurements: Annotated[list[Measurement], BeforeValidator(none_is_no_item)] = Field([])
 
 
 class RunSpec(Wire):
@@ -216,23 +161,12 @@ class RunSpec(Wire):
 class RunResult(Wire):
     phase: str = ""
     message: str = ""
-    metrics: Annotated[list[MetricResult], BeforeValidator(_none_is_no_item)] = Field([], alias="metricResults")
+    metrics: Annotated[list[MetricResult], BeforeValidator(none_is_no_item)] = Field([], alias="metricResults")
 
 
 class AnalysisRun(Wire):
     """One AnalysisRun; it has no status subresource."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[RunSpec, BeforeValidator(_none_is_empty)] = RunSpec()
-    status: Annotated[RunResult, BeforeValidator(_none_is_empty)] = RunResult()
-
-
-class ReplicaSetStatus(Wire):
-    available: int = Field(0, alias="availableReplicas")
-
-
-class ReplicaSet(Wire):
-    """A ReplicaSet, without its pod template, which only an undo wants."""
-
-    meta: Meta = Field(alias="metadata")
-    status: Annotated[ReplicaSetStatus, BeforeValidator(_none_is_empty)] = ReplicaSetStatus()
+    spec: Annotated[RunSpec, BeforeValidator(none_is_empty)] = RunSpec()
+    status: Annotated[RunResult, BeforeValidator(none_is_empty)] = RunResult()

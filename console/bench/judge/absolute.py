@@ -15,6 +15,8 @@ BELOW = (1 / 16, 1 / 4, 1 / 2)
 """Suspected rates as parts of the negligible one."""
 ABOVE = (1.5, 2.0, 4.0, 10.0)
 """Suspected rates as multiples of the ceiling."""
+LEAST = 0.0005
+"""The least excess that is called a FAIL by default, 0..1."""
 
 
 def below_evidence(ticks: Ticks, phi: Array, rate: float) -> Array:

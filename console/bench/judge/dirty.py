@@ -68,8 +68,8 @@ def resets(scrapes: Scrapes, rng: np.random.Generator) -> None:
         phase = rng.integers(0, RESET_TICKS, stages)
         for t in range(1, ticks):
             hit = (t + phase) % RESET_TICKS == 0
+            lost = rng.random(stages)  # of this tick's increase, the part before the restart is never scraped
             for counter in (2 * arm, 2 * arm + 1):
-                lost = rng.random(stages)  # of this tick's increase, the part before the restart is never scraped
                 before, now = scrapes.values[counter, t - 1].copy(), scrapes.values[counter, t]
                 offset = before + np.floor(lost * (now - before))
                 scrapes.values[counter, t:] -= np.where(hit, offset, 0.0)

@@ -78,7 +78,7 @@ def _goals(cells: list[Cell], total: list[Cell]) -> list[Goal]:
     worst = max(cell.ours.median for cell in total)
     return [
         Goal(
-            "5x and more at minute 30, against the best peer with <= 1 % false halts",
+            "5x and more at minute 30, against the best peer that halts <= 1 % of plainly healthy canaries",
             ">= 1.7x faster",
             words,
             held(not missed),
@@ -139,5 +139,5 @@ def _stages(halts: dict[str, Share], delays: list[tuple[str, Delays, Delays]]) -
         "Rollouts: evidence is carried over stages of half an hour",
         ["total traffic, base rate", "half of the unspent start mass spent at each new stage", ""],
         rows,
-        "Healthy rollouts: all three stages together. Burstiness is not compared across stages.",
+        "Healthy rollouts: all three stages together. Burstiness takes each tick by its own exposure.",
     )

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from console.bench.judge.absolute import ceiling_evidence, matters
+from console.bench.judge.absolute import LEAST, ceiling_evidence, matters
 from console.bench.judge.bursts import phi_before, phi_during
 from console.bench.judge.cells import Scale, play
 from console.bench.judge.null import numbers
@@ -19,8 +19,6 @@ from console.bench.judge.worlds import Regime, Weather, World, history, simulate
 CEILINGS = ((2.0, 0.001), (5.0, 0.005), (20.0, 0.01), (100.0, 0.001), (500.0, 0.0005))
 """Canary requests per second, and the ceiling."""
 WEATHERS = (Weather.PLAIN, Weather.BURSTS, Weather.HEAVY_BURSTS)
-LEAST = 0.0005
-"""The least excess that is called a FAIL, 0..1."""
 EXCESSES = (0.04, 0.2, 0.5, 0.8, 1.5, 2.0, 4.0)
 """True excesses in multiples of LEAST."""
 BASES = ((100.0, 0.00001), (500.0, 0.0001), (20.0, 0.001))
@@ -101,7 +99,7 @@ def _least(scale: Scale, seed: int) -> Findings:
         ["canary, base rate -> canary's rate", "excess in multiples of it", "FAIL without the rule", "with it"],
         rows,
         "Median / 90th percentile (share found). The edge is soft: the least excess is held against"
-        " the estimate since the regression's likeliest beginning.",
+        " an estimate of what was seen since the regression began.",
     )
     goal = Goal("0.001 % -> 0.003 % and alike must not wake anyone", "<= 1 %", f"{small} %", at_most(small, 0.01))
     cells: dict[str, dict[str, Number]] = found

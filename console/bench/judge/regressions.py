@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from console.bench.judge import kayenta, peers
+from console.bench.judge.absolute import LEAST, matters
 from console.bench.judge.cells import Scale, play
 from console.bench.judge.limits import excess_limit, limit_s, oracle
 from console.bench.judge.shares import Delays, percent, span, standard_error
@@ -34,6 +35,9 @@ class Cell:
     limit: float
     """Seconds, Wald's."""
     ours: Delays
+    """Of both keys."""
+    called: Delays
+    """With the least excess that is called by default."""
     oracle: Delays
     excess: float
     """Median of the bad requests beyond the normal ones that were served before our halt."""
@@ -45,6 +49,11 @@ class Cell:
     def name(self) -> str:
         """For people."""
         return f"{self.world.regime} {self.world.ratio:g}x"
+
+    @property
+    def harmful(self) -> bool:
+        """Whether the excess is clearly one that matters."""
+        return self.world.regime.base * (self.world.ratio - 1) >= 1.5 * LEAST
 
     @property
     def limited(self) -> bool:
@@ -60,7 +69,9 @@ def cell_of(world: World, scale: Scale, seed: int, *, also: bool) -> Cell:
     ours = Delays.after(fails, world.from_tick)
     told = Delays.after(oracle(ticks, world), world.from_tick)
     others = _peers(ticks, world, scale) if also else {"count mixture": _mixture(ticks, world)}
-    return Cell(world, limit_s(world.regime, world.ratio), ours, told, *_excess(ticks, fails, world), others)
+    matter = np.concatenate([matters(part.ticks, part.evidence.phi, LEAST) for part in parts], axis=1)
+    called = Delays.after(fails & matter, world.from_tick)
+    return Cell(world, limit_s(world.regime, world.ratio), ours, called, told, *_excess(ticks, fails, world), others)
 
 
 def joined(parts: list[Ticks]) -> Ticks:

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.contract import Context, Permit, TargetReading, TargetRef
 from adapters.deploy import argo
 from adapters.deploy.argo.backend import Argo
+from adapters.deploy.deployment.backend import Deployments
 from tests.adapters_contract import WallClock
 from tests.live.kube.cluster import ADMIN, Cluster
 from tests.live.kube.objects import ROLLOUTS, canary, rollout
@@ -41,7 +42,7 @@ async def until(read: Callable[[], Awaitable[Any]], seen: Callable[[Any], object
     return found
 
 
-async def reading(backend: Argo, name: str, seen: Callable[[TargetReading], object]) -> TargetReading:
+async def reading(backend: Argo | Deployments, name: str, seen: Callable[[TargetReading], object]) -> TargetReading:
     """The target's reading once it is as wanted."""
     try:
         found: TargetReading = await until(lambda: backend.read_target(target(name)), seen)

@@ -1,0 +1,55 @@
+"""A plain Kubernetes Deployment as a deploy backend: paused, resumed, taken back. No steps, no weight.
+
+Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
+list, watch on deployments and replicasets (apps), patch on deployments.
+
+What the verbs mean here: there is nothing to promote, a Deployment goes on by itself as soon as its template is set;
+halt pauses it, which leaves a mixed fleet; rollback sets the template of the version that was there before, by its
+ReplicaSet, and never "the previous one". Its share is that of its pods: an estimate of the traffic, and shown as one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.contract import Context, Kind
+from adapters.deploy.deployment.backend import Deployments
+from adapters.kube import KubeOptions, NoAccess, log_in
+from adapters.registry import ConnectError
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["KINDS", "OWNS_STEPS", "Deployments", "Options", "connect", "prepare"]
+
+KINDS = (Kind.DEPLOY,)
+OWNS_STEPS = True
+
+
+class Options(KubeOptions):
+    """Keys of a plan's backend with `adapter: deployment`."""
+
+
+def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Deployments:
+    """Make the backend; no network and no login yet. `client` answers instead of the network, in tests.
+
+    Raises:
+        ConnectError: there is no way to the cluster.
+    """
+    try:
+        access = options.access()
+    except NoAccess as error:
+        raise ConnectError(f"{context.source}: {error}") from None
+    return Deployments(context, access, options.namespace, client)
+
+
+async def prepare(options: Options, source: str, *, terminal: bool) -> None:
+    """Log in where a plugin has to, while the terminal is still free.
+
+    Raises:
+        ConnectError: the login failed.
+    """
+    try:
+        await log_in(options.access(), terminal=terminal)
+    except NoAccess as error:
+        raise ConnectError(f"{source}: {error}") from None

@@ -1,0 +1,243 @@
+"""The verbs of a plain Deployment: read it, pause, resume, go back to an explicit revision, restart.
+
+"The previous revision" is never asked for: an undo makes a new, higher revision, so that two people who press it at the
+same time would end on the bad version again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from adapters.contract import (
+    BackendError,
+    Capabilities,
+    Context,
+    Missing,
+    Order,
+    Permit,
+    Rejected,
+    Setting,
+    TargetReading,
+    TargetRef,
+)
+from adapters.deploy.deployment.reading import reading_of
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen, Unreadable
+from adapters.foreign import clean
+from adapters.kube import (
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    Access,
+    ByOwner,
+    Kube,
+    Mirror,
+    Need,
+    Object,
+    Parsed,
+    Permissions,
+    template_of,
+)
+from adapters.kube.jsonpatch import Operation, add, check, replace
+from adapters.kube.wire import ReplicaSet
+
+MAY_PATCH = Need(DEPLOYMENTS, "patch")
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+ORDERS = (
+    Order("undo", "back to the revision named, as fast as its surge allows; makes a new revision"),
+    Order("restart", "replaces every pod, a few at a time; makes a new revision"),
+    Order("pause", "no more pods are replaced: a mixed fleet stays mixed", risky=False),
+    Order("resume", "pods are replaced again"),
+)
+
+
+class Deployments:
+    """The Deployments of one namespace."""
+
+    def __init__(
+        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
+    ) -> None:
+        """Opens nothing. Raises ConnectError as `Kube` does."""
+        self.source = context.source
+        self._context = context
+        self._kube = Kube(
+            context.source,
+            access,
+            context.clock,
+            namespace=namespace,
+            read_deadline_s=context.read_deadline_s,
+            write_deadline_s=context.write_deadline_s,
+            client=client,
+        )
+        self._mirror, sets = (
+            Mirror(self._kube, resource, context.clock, changed=context.changed)
+            for resource in (DEPLOYMENTS, REPLICA_SETS)
+        )
+        self._sets_mirror = sets
+        self._owned = ByOwner(sets)
+        self._parsed, self._parsed_sets = Parsed(self.source, Deployment), Parsed(self.source, ReplicaSet)
+        self._permissions = Permissions(self._kube, (MAY_PATCH,), context.clock, changed=context.changed)
+
+    async def aclose(self) -> None:
+        await self._mirror.aclose()
+        await self._sets_mirror.aclose()
+        await self._permissions.aclose()
+        await self._kube.aclose()
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        """It advances by itself, without steps; it can be paused, and taken back."""
+        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
+        return Capabilities(
+            advances=True,
+            can_pause=True,
+            repeatable=True,
+            owns_steps=True,
+            meaning={
+                "promote": f"nothing: a Deployment goes on by itself ({where})",
+                "halt": "pauses it: a mixed fleet stays mixed, and nothing steers the traffic",
+                "rollback": "sets the template of the revision that was there before, and resumes it if it is paused",
+            },
+            orders=ORDERS,
+        )
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        """The Deployment and its pods' versions as they are now. Raises Missing, BackendError."""
+        deployment = self._parsed.of(await self._mirror.get(target.name))
+        try:
+            sets = [self._parsed_sets.of(found) for found in await self._owned.of(deployment.meta.uid)]
+        except BackendError:  # without its ReplicaSets no version can be told, and so no way back
+            sets = []
+        return reading_of(target, deployment, sets, self._context.clock.now(), self._lacks())
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        """Nothing: what is sent depends on what was seen (`step_calls`)."""
+        return ()
+
+    def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
+        """What `withdraw` would send to the Deployment that was seen."""
+        if setting.version is None:
+            return ()
+        return (f"PATCH deployments/{target.name}: the template of version {setting.version}",)
+
+    def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
+        """What `order` would send to the Deployment that was seen."""
+        where, (name, _, subject) = f"PATCH deployments/{target.name}", order.partition(" ")
+        match name:
+            case "undo":
+                return (f"{where}: the template of revision {subject or '?'}",)
+            case "restart":
+                return (f"{where}: {RESTARTED} on its template",)
+            case "pause" | "resume":
+                return (f"{where}: spec.paused {'true' if name == 'pause' else 'false'}",)
+            case _:
+                return ()
+
+    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
+        """Not a verb here. Raises Rejected."""
+        raise Rejected(self.source, "set_weight", "not sent: a Deployment has no weight")
+
+    async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
+        """Not a verb here. Raises Rejected."""
+        raise Rejected(self.source, "promote", "not sent: a Deployment goes on by itself")
+
+    async def pause(self, target: TargetRef, permit: Permit) -> None:
+        """Let no more pods be replaced. Harmless when repeated. Raises BackendError."""
+        await self._send(target, (add("spec", "paused", value=True),), "pause", permit)
+
+    async def resume(self, target: TargetRef, permit: Permit) -> None:
+        """Take a pause back. Raises Moved where it is not paused."""
+        operations = (check("spec", "paused", value=True), replace("spec", "paused", value=False))
+        await self._send(target, operations, "resume", permit)
+
+    async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
+        """Make `version` the wanted one again, from a fresh read; a paused one is resumed with it.
+
+        Raises:
+            Moved: another template was set in between; repeat it.
+            Missing: that version has no ReplicaSet any more.
+            BackendError: any other.
+        """
+        found = await self._kube.get(DEPLOYMENTS, target.name)
+        self._mirror.put(found)
+        deployment = self._parsed.of(found)
+        by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}
+        if version is None or version not in by_hash:
+            raise Missing(self.source, "rollback", f"version {clean(version or '?', 40)} has no ReplicaSet any more")
+        before = by_hash[version]
+        operations: tuple[Operation, ...] = ()
+        if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
+            operations = _undo(deployment.revision, before)
+        if deployment.spec.paused:
+            operations = (*operations, replace("spec", "paused", value=False))
+        if operations:
+            await self._send(target, operations, "rollback", permit)
+
+    async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
+        """One of ORDERS, guarded by the revision that was seen.
+
+        Raises:
+            Moved: it is at another revision by now.
+            Rejected: there is no such order or revision, or it is paused.
+            BackendError: any other.
+        """
+        name, _, subject = order.partition(" ")
+        try:
+            shown = Seen.parse(seen)
+        except Unreadable as error:
+            raise Rejected(self.source, name, f"not sent: {error}") from None
+        match name:
+            case "undo":
+                await self._send(target, await self._to_revision(target, shown, subject), name, permit)
+            case "restart":
+                await self._send(target, await self._restarted(target, shown), name, permit)
+            case "pause":
+                await self.pause(target, permit)
+            case "resume":
+                await self.resume(target, permit)
+            case _:
+                raise Rejected(self.source, name, f"not sent: a Deployment has no {clean(name, 40)!r}")
+
+    async def _to_revision(self, target: TargetRef, shown: Seen, number: str) -> tuple[Operation, ...]:
+        deployment = self._parsed.of(await self._mirror.get(target.name))
+        there = {one["metadata"].get("annotations", {}).get(REVISION, ""): one for one in await self._sets(deployment)}
+        if number not in there:
+            known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
+            raise Rejected(self.source, "undo", f"not sent: no revision {clean(number, 20)!r} (there are: {known})")
+        if shown.paused:
+            raise Rejected(self.source, "undo", "not sent: it is paused: resume it first")
+        return _undo(shown.revision, there[number])
+
+    async def _restarted(self, target: TargetRef, shown: Seen) -> tuple[Operation, ...]:
+        if shown.paused:
+            raise Rejected(self.source, "restart", "not sent: it is paused: resume it first")
+        found = await self._mirror.get(target.name)
+        at = self._context.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        guard = check("metadata", "annotations", REVISION, value=shown.revision)
+        meta = found["spec"]["template"].get("metadata") or {}
+        if meta.get("annotations"):
+            return guard, add("spec", "template", "metadata", "annotations", RESTARTED, value=at)
+        return guard, add("spec", "template", "metadata", "annotations", value={RESTARTED: at})
+
+    async def _sets(self, deployment: Deployment) -> list[Object]:
+        return await self._owned.of(deployment.meta.uid)
+
+    def _lacks(self) -> Mapping[str, str]:
+        why = self._permissions.lacks(MAY_PATCH)
+        verbs = ("pause", "resume", "abort", *(order.name for order in ORDERS))
+        return {} if why is None else dict.fromkeys(verbs, why)
+
+    async def _send(self, target: TargetRef, operations: tuple[Operation, ...], verb: str, permit: Permit) -> None:
+        try:
+            found = await self._kube.patch(DEPLOYMENTS, target.name, operations, permit=permit, verb=verb)
+        except BackendError:
+            self._mirror.doubt()  # whatever happened there, it is not what we thought
+            raise
+        self._mirror.put(found)
+
+
+def _undo(shown_revision: str, before: Object) -> tuple[Operation, ...]:
+    """Back to the template of `before`, if the revision is still the one that was shown."""
+    return (
+        check("metadata", "annotations", REVISION, value=shown_revision),
+        replace("spec", "template", value=template_of(before, HASH_LABEL)),
+    )

@@ -1,0 +1,138 @@
+"""A Deployment and its ReplicaSets as one TargetReading. Pure.
+
+It has no steps and no traffic control: the share is that of the pods, and an estimate. "Complete" is what
+`kubectl rollout status` calls so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from adapters.contract import Phase, TargetReading, TargetRef, Wait
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen
+from adapters.foreign import clean
+from adapters.kube.wire import ReplicaSet
+
+
+def reading_of(
+    target: TargetRef, deployment: Deployment, sets: Sequence[ReplicaSet], at: datetime, lacks: Mapping[str, str]
+) -> TargetReading:
+    """What the target reads. `lacks`: verb -> which permission is missing for it."""
+    spec, status = deployment.spec, deployment.status
+    whole = max(status.replicas, spec.replicas if status.replicas == 0 else 0)
+    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if complete(deployment) else None
+    version, before = versions(deployment, sets)
+    seen = Seen(deployment.revision, version or "", bool(spec.paused))
+    return TargetReading(
+        target=target.target,
+        at=at,
+        percent=percent,
+        phase=phase_of(deployment),
+        detail=clean(_detail(deployment)),
+        problem="it is being deleted" if deployment.meta.deleted is not None else _trouble(deployment),
+        canary_version=version,
+        baseline_version=before,
+        revision=str(seen),
+        step=0,
+        steps=0,
+        at_rest=complete(deployment),
+        waits=Wait.MANUAL if spec.paused else None,
+        cannot={**_cannot(deployment), **lacks},
+        notes=_notes(deployment),
+    )
+
+
+def complete(deployment: Deployment) -> bool:
+    """Whether nothing is under way: every pod is of the wanted template, and available."""
+    spec, status = deployment.spec, deployment.status
+    return (
+        status.observed >= deployment.meta.generation
+        and status.updated == spec.replicas
+        and status.replicas == status.updated
+        and status.available == status.updated
+    )
+
+
+def phase_of(deployment: Deployment) -> Phase:
+    """First match wins."""
+    if not deployment.status.observed:
+        return Phase.PENDING
+    if complete(deployment):
+        return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
+    if deployment.spec.paused:
+        return Phase.PAUSED
+    if deployment.status.observed >= deployment.meta.generation and _failed(deployment) is not None:
+        return Phase.DEGRADED
+    return Phase.PROGRESSING
+
+
+def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | None, str | None]:
+    """(hash of the wanted template, hash of the one before it), as the ReplicaSets' revisions tell."""
+    ranked = sorted((rank, one) for one in sets if (rank := _rank(one)) is not None) if sets else []
+    wanted = next((one for _, one in ranked if one.meta.annotations.get(REVISION) == deployment.revision), None)
+    if wanted is None:
+        return None, None
+    older = [one for rank, one in ranked if rank < (_rank(wanted) or 0)]
+    serving = [one for one in older if one.status.available]
+    before = serving[-1] if serving else older[-1] if older else None
+    return _hash(wanted), None if before is None else _hash(before)
+
+
+def _rank(one: ReplicaSet) -> int | None:
+    text = one.meta.annotations.get(REVISION, "")
+    return int(text) if text.isdigit() else None
+
+
+def _hash(one: ReplicaSet) -> str | None:
+    return one.meta.labels.get(HASH_LABEL)
+
+
+def _failed(deployment: Deployment) -> str | None:
+    for one in deployment.status.conditions:
+        if one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded":
+            return one.message or one.reason
+    return None
+
+
+def _trouble(deployment: Deployment) -> str | None:
+    """Pods that may not be made at all: a quota, an admission refusal."""
+    for one in deployment.status.conditions:
+        if one.type == "ReplicaFailure" and one.status == "True":
+            return clean(f"its pods are refused: {one.message or one.reason}", 200)
+    return None
+
+
+def _mixed(deployment: Deployment) -> bool:
+    """Whether pods of several versions serve at once."""
+    status = deployment.status
+    return 0 < status.updated < status.replicas
+
+
+def _detail(deployment: Deployment) -> str:
+    status = deployment.status
+    parts = [f"revision {deployment.revision or '?'}"]
+    if not complete(deployment):
+        parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
+    if (failed := _failed(deployment)) is not None:
+        parts.append(failed)
+    return "; ".join(parts)
+
+
+def _notes(deployment: Deployment) -> tuple[str, ...]:
+    status, found = deployment.status, []
+    if deployment.meta.kept is not None:
+        found.append(deployment.meta.kept)
+    if deployment.spec.paused and _mixed(deployment):
+        told = f"{status.updated} of {status.replicas} pods are new"
+        found.append(f"mixed fleet: {told}, and stay so while it is paused; nothing steers the traffic")
+    return tuple(found)
+
+
+def _cannot(deployment: Deployment) -> dict[str, str]:
+    found = {"promote": "a Deployment goes on by itself: there is no step to promote"}
+    if deployment.spec.paused:
+        found |= {"pause": "it is paused already", "restart": "it is paused: resume it first"}
+    else:
+        found["resume"] = "it is not paused"
+    return found

@@ -1,0 +1,66 @@
+"""What Kubernetes keeps of a Deployment (apps/v1), as far as we read it, and what somebody saw of one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from adapters.kube.wire import Condition, Meta, Wire, none_is_empty, none_is_no_item
+
+REVISION = "deployment.kubernetes.io/revision"
+HASH_LABEL = "pod-template-hash"
+
+
+class Spec(Wire):
+    replicas: int = 1
+    paused: bool | None = None
+
+
+class Status(Wire):
+    observed: int = Field(0, alias="observedGeneration")
+    replicas: int = 0
+    updated: int = Field(0, alias="updatedReplicas")
+    available: int = Field(0, alias="availableReplicas")
+    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field([])
+
+
+class Deployment(Wire):
+    """One Deployment, without its pod template, which only an undo wants."""
+
+    meta: Meta = Field(alias="metadata")
+    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
+    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
+
+    @property
+    def revision(self) -> str:
+        return self.meta.annotations.get(REVISION, "")
+
+
+class Unreadable(ValueError):
+    """A text that is not what `str(Seen)` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A Deployment at the moment somebody looked; travels as the `revision` of a reading."""
+
+    revision: str
+    """Its revision annotation: which template it is."""
+    version: str
+    """The hash of that template."""
+    paused: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Seen:
+        """The reverse of str(). Raises Unreadable."""
+        try:
+            revision, version, paused = json.loads(text)
+        except (ValueError, TypeError):
+            raise Unreadable("what was seen cannot be read") from None
+        return cls(str(revision), str(version), bool(paused))
+
+    def __str__(self) -> str:
+        return json.dumps([self.revision, self.version, self.paused], separators=(",", ":"))

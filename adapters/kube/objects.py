@@ -1,0 +1,71 @@
+"""Objects of a mirror as an adapter wants them: parsed once for every version, and found by what they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from adapters.contract import BadReply
+from adapters.foreign import clean
+from adapters.kube.client import Object, name_of, version_of
+from adapters.kube.mirror import Mirror
+
+W = TypeVar("W", bound=BaseModel)
+
+
+class Parsed(Generic[W]):
+    """Objects of one kind, each parsed once for every version of it."""
+
+    def __init__(self, source: str, model: type[W]) -> None:
+        self._source = source
+        self._model = model
+        self._kept: dict[str, tuple[str, W]] = {}
+
+    def of(self, found: Object) -> W:
+        name, version = name_of(found), version_of(found)
+        known = self._kept.get(name)
+        if known is not None and version and known[0] == version:
+            return known[1]
+        try:
+            parsed = self._model.model_validate(found)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = clean(".".join(str(part) for part in first["loc"]), 80)
+            what = f"not what Kubernetes keeps: {where}: {clean(first['msg'], 80)}"
+            raise BadReply(self._source, "read", what) from None
+        self._kept[name] = (version, parsed)
+        return parsed
+
+
+class ByOwner:
+    """A collection by the uid of what its objects belong to."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._changes = -1
+        self._index: Mapping[str, list[Object]] = {}
+
+    async def of(self, uid: str) -> list[Object]:
+        found = await self._mirror.all()
+        if self._changes != self._mirror.changes:
+            index: dict[str, list[Object]] = {}
+            for one in found.values():
+                index.setdefault(_owner(one), []).append(one)
+            self._index, self._changes = index, self._mirror.changes
+        return self._index.get(uid, [])
+
+
+def template_of(replica_set: Object, label: str) -> Any:
+    """A ReplicaSet's pod template without the label that its controller put on it."""
+    template = dict(replica_set["spec"]["template"])
+    meta = dict(template.get("metadata") or {})
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != label}
+    return {**template, "metadata": {**meta, "labels": labels}}
+
+
+def _owner(found: Object) -> str:
+    """The uid of the controller that an object belongs to, "" where it belongs to none."""
+    owners = found["metadata"].get("ownerReferences") or []
+    return next((str(one.get("uid", "")) for one in owners if one.get("controller")), "")

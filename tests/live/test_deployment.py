@@ -1,0 +1,87 @@
+"""Plain Deployments: the adapter against a real API server and the real deployment controller."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.contract import Phase, TargetReading, Wait
+from adapters.deploy import deployment as adapter
+from adapters.deploy.deployment.backend import Deployments
+from tests.live.kube.cluster import Cluster
+from tests.live.kube.objects import DEPLOYMENTS, deployment
+from tests.live.kube.rig import LEAVE, lent, reading, target
+
+pytestmark = pytest.mark.live
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"plain{next(_numbers)}"
+
+
+@pytest.fixture
+async def consoles(kube: Cluster) -> AsyncIterator[list[Deployments]]:
+    opened = [adapter.connect(adapter.Options(kubeconfig=kube.kubeconfig()), lent()) for _ in range(4)]
+    yield opened
+    await asyncio.gather(*(backend.aclose() for backend in opened))
+
+
+def healthy(found: TargetReading) -> bool:
+    return found.phase is Phase.HEALTHY
+
+
+async def two_versions(kube: Cluster, console: Deployments, name: str, second: str) -> tuple[TargetReading, str]:
+    """Version 1 was there, `second` was just set. Returns what version 1 read as, and its hash."""
+    await asyncio.to_thread(kube.apply, DEPLOYMENTS, deployment(name, f"{name}:1"))
+    first = await reading(console, name, healthy)
+    await asyncio.to_thread(kube.apply, DEPLOYMENTS, deployment(name, f"{name}:{second}"))
+    return first, str(first.canary_version)
+
+
+async def test_a_new_version_replaces_the_old_one(kube: Cluster, consoles: list[Deployments], name: str) -> None:
+    _, old = await two_versions(kube, consoles[0], name, "2")
+    done = await reading(consoles[0], name, lambda found: healthy(found) and found.canary_version != old)
+    assert (done.percent, done.at_rest, done.baseline_version) == (100, True, old)
+
+
+async def test_a_pause_leaves_a_mixed_fleet_and_the_way_back_resumes_it(
+    kube: Cluster, consoles: list[Deployments], name: str
+) -> None:
+    console = consoles[0]
+    _, old = await two_versions(kube, console, name, "broken")
+    await reading(console, name, lambda found: found.canary_version not in (None, old))
+    await console.pause(target(name), LEAVE)
+    mixed = await reading(console, name, lambda found: found.waits is Wait.MANUAL and bool(found.notes))
+    assert mixed.notes[0].startswith("mixed fleet: 1 of 4 pods are new")
+    await console.withdraw(target(name), old, LEAVE)
+    back = await reading(console, name, lambda found: healthy(found) and found.canary_version == old)
+    assert back.waits is None
+
+
+async def test_four_who_go_back_at_once_end_on_the_version_before(
+    kube: Cluster, consoles: list[Deployments], name: str
+) -> None:
+    _, old = await two_versions(kube, consoles[0], name, "2")
+    await reading(consoles[0], name, lambda found: healthy(found) and found.canary_version != old)
+    calls = (backend.withdraw(target(name), old, LEAVE) for backend in consoles)
+    await asyncio.gather(*calls, return_exceptions=True)
+    await reading(consoles[0], name, lambda found: healthy(found) and found.canary_version == old)
+    await asyncio.gather(*(backend.withdraw(target(name), old, LEAVE) for backend in consoles))
+    after = await reading(consoles[0], name, healthy)
+    assert after.canary_version == old
+
+
+async def test_an_undo_and_a_restart(kube: Cluster, consoles: list[Deployments], name: str) -> None:
+    console = consoles[0]
+    _, old = await two_versions(kube, console, name, "2")
+    seen = await reading(console, name, lambda found: healthy(found) and found.canary_version != old)
+    await console.order(target(name), "undo 1", str(seen.revision), LEAVE)
+    back = await reading(console, name, lambda found: healthy(found) and found.canary_version == old)
+    await console.order(target(name), "restart", str(back.revision), LEAVE)
+    restarted = await reading(console, name, lambda found: healthy(found) and found.canary_version != old)
+    assert restarted.detail.startswith("revision 4")
