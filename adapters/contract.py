@@ -168,6 +168,8 @@ class TargetReading:
     """A step that was left though it was not done, in words; None where none was, as far as can be told."""
     cannot: Mapping[str, str] = field(default_factory=dict)
     """Verb -> why the backend cannot be asked for it as it stands, one line ("you lack patch on rollouts/status")."""
+    revisions: tuple[str, ...] = ()
+    """Earlier versions that an undo can name, newest first."""
     notes: tuple[str, ...] = ()
     """What somebody has to know before doing anything to it, one line each."""
     asks_s: float | None = None
@@ -230,6 +232,7 @@ class TargetReading:
             self.revision,
             self.skipped,
             self.cannot,
+            self.revisions,
             self.notes,
             self.asks_s,
         )

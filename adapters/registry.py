@@ -39,6 +39,9 @@ BUILT_IN = {
     "unleash": "adapters.flags.unleash",
 }
 
+LOGS_IN = ("argo-rollouts", "deployment")
+"""Adapters that may have to log in before the screen (`prepare`), by name: known without importing any."""
+
 
 class ConnectError(Exception):
     """A backend's options cannot be used (a secret is missing, a file is not there). One plain line."""

@@ -51,6 +51,8 @@ def _rolled_back(state: State) -> Said | None:
         return None
     skipped = [entry.step.id for entry in state.checklist if entry.mark is StepMark.SKIPPED]
     lead = f"Rolled back without {', '.join(skipped)}" if skipped else "Rolled back"
+    if state.journal.broken is not None:
+        return "alarm", f"{lead}, UNJOURNALED, {state.journal.held} held in memory ({state.journal.broken})"
     looks = recoveries(state)
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
         return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"

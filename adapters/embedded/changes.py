@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from adapters.foreign import clean
+from adapters.points import reached
 
 
 class Verb(StrEnum):
@@ -131,6 +132,8 @@ class ChangeLog:
                 size = os.fstat(file).st_size
                 # A process that was killed while writing leaves half a line; ours must not become part of it.
                 torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+                reached("world changes")
                 os.write(file, (b"\n" if torn else b"") + change.line())
+                reached("world changed")
         finally:
             os.close(file)

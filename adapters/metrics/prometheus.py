@@ -39,6 +39,7 @@ from adapters.metrics.counters import Series, Ticks
 from adapters.metrics.pieces import Pieces, joined, pieces_of
 from adapters.metrics.reading import Answer, bucketed, counted, level
 from adapters.transport import HttpOptions, Reply, Transport
+from adapters.urgency import give_way
 
 if TYPE_CHECKING:
     import httpx
@@ -125,6 +126,7 @@ class Prometheus:
             try:
                 for piece in pieces_of(now, window) if ask.raw else [None]:
                     async with slots:
+                        await give_way()
                         if found and self._clock.monotonic() > enough:
                             break
                         found.append(

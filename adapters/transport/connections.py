@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from types import ModuleType
+from typing import cast
+
 import httpx
 
 from adapters.transport.identity import Credentials
@@ -9,6 +14,10 @@ from adapters.transport.options import HttpOptions
 from adapters.transport.tls import CannotUse, Tls, tls_context
 
 _CONNECTIONS = 8
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore looks for it in vain at every request, in every folder of the path: a sixth of a poll's time.
+    sys.modules.setdefault("sniffio", cast(ModuleType, None))
 
 
 class CannotOpen(Exception):

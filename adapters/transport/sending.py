@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract import BackendError, ServerFailed, Throttled
+from adapters.points import reached
 from adapters.transport.identity import NOBODY, Credentials
 
 ATTEMPTS = 4
@@ -32,7 +33,12 @@ class Sending:
         if event.endswith("send_request_headers.started"):
             if self.check is not None:
                 self.check()
+                reached("request leaves")
             self.sent = True
+        elif self.check is not None and event.endswith("send_request_body.complete"):
+            reached("request left")
+        elif self.check is not None and event.endswith("receive_response_headers.complete"):
+            reached("answer begins")
 
 
 @dataclass(frozen=True)

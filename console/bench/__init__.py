@@ -1,1 +1,1 @@
-"""Benchmarks of the product, one folder each. Needs numpy; nothing of the product imports this room."""
+"""Benchmarks of the product, one folder each; `judge` needs numpy. Nothing of the product imports this room."""

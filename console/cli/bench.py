@@ -1,4 +1,4 @@
-"""`bench WHAT`: benchmarks of the product, one function each. They need numpy, which the product does not."""
+"""`bench WHAT`: benchmarks of the product, one function each. `judge` needs numpy, which the product does not."""
 
 from __future__ import annotations
 
@@ -44,9 +44,28 @@ def log(options: argparse.Namespace) -> int:
     return Exit.FAULT if report.missed else Exit.OK
 
 
+def faults(options: argparse.Namespace) -> int:
+    """`warroom bench faults`: crashes, races, faults, and a key press under load; exit 1 when something was lost."""
+    from console.bench.faults.run import JOURNALS, PARTS, run
+
+    report = run(
+        options.seed,
+        small=options.quick,
+        only=options.only or PARTS,
+        journals=options.journals or JOURNALS,
+        progress=_progress,
+    )
+    if options.write is not None:
+        options.write.write_text(report.markdown(), encoding="utf-8")
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
         tell(line)
 
 
-BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"judge": judge, "log": log}
+BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"faults": faults, "judge": judge, "log": log}

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
+from console.cli.login import log_in_file, may_need
 from console.cli.paths import journal_place, open_anyhow
 from console.journal.place import FilePlace
 
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
         return Exit.USAGE
     plan: Path = options.plan
     observe: bool = options.observe or os.environ.get("WARROOM_OBSERVE", "") not in ("", "0")
+    if may_need(plan):
+        log_in_file(plan)
 
     def prepare() -> Set:
         from console.engine.clock import SystemClock

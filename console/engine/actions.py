@@ -26,6 +26,7 @@ from console.state.climb import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.intent import Intent
+from console.state.orders import SAFE
 from console.state.values import Mode, State
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Actions:
             if (fence := lapsed()) is not None:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {fence}")
             try:
-                outcome = await self._requests.send(
+                ended = await self._requests.send(
                     backends,
                     targets[name],
                     setting,
@@ -221,17 +222,12 @@ class Actions:
             except Broken as error:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
             self._hurry(targets[name].backend)
-            if outcome is not Outcome.ACCEPTED:
-                return self._trouble("promote", decision.id, outcome)
+            if ended.outcome is not Outcome.ACCEPTED:
+                said = f"promote: {name} -> {setting} {ended.outcome}: {ended.reason}"
+                if ended.outcome is Outcome.REFUSED:
+                    return Answer(Result.REFUSED, said)
+                return Answer(Result.UNKNOWN, f"{said}; reading {targets[name].backend} to find out")
         return Answer(Result.ACCEPTED, f"promote to {decision.card.stage_to} accepted")
-
-    def _trouble(self, verb: str, decision: str, outcome: Outcome) -> Answer:
-        requests = [entry for entry in self._record.state.requests.values() if entry.decision == decision]
-        last = requests[-1]
-        said = f"{verb}: {last.asks} {outcome}: {last.reason}"
-        if outcome is Outcome.REFUSED:
-            return Answer(Result.REFUSED, said)
-        return Answer(Result.UNKNOWN, f"{said}; reading {last.backend} to find out")
 
     async def _halted(self, decision: DecisionTaken) -> Answer:
         self._forwards.fence(Verb.HALT)
@@ -245,12 +241,12 @@ class Actions:
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
                 continue
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 backends, target, Setting(None), decision=decision.id, trace=decision.trace, action="pause"
             )
             self._hurry(target.backend)
-            if outcome is not Outcome.ACCEPTED:
-                lines.append(f"pausing {target.name}: {outcome}")
+            if ended.outcome is not Outcome.ACCEPTED:
+                lines.append(f"pausing {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["halted", *lines]))
 
     async def _rolled_back(self, decision: DecisionTaken) -> Answer:
@@ -292,12 +288,40 @@ class Actions:
             return overtaken
         if verb is Verb.RESUME:
             return await self._resumed(decision)
+        if verb is Verb.ORDER:
+            return await self._ordered(decision)
         if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
             )
         return Answer(Result.ACCEPTED, _said(verb, intent, state))
+
+    async def _ordered(self, decision: DecisionTaken) -> Answer:
+        """One of a backend's own verbs, guarded by what the card showed."""
+        name, _, order = (decision.subject or "").partition(" ")
+        target = self._record.state.plan.targets[name]
+        try:
+            ended = await self._requests.send(
+                self._backends(),
+                target,
+                Setting(None),
+                decision=decision.id,
+                trace=decision.trace,
+                action=order,
+                seen=decision.card.seen(name),
+                strict=True,
+                lapsed=lambda: None if order in SAFE else overtaken(self._record.state, decision.id),
+            )
+        except Broken as error:
+            return Answer(Result.REFUSED, f"order refused: {error}")
+        self._hurry(target.backend)
+        if ended.outcome is Outcome.ACCEPTED:
+            return Answer(Result.ACCEPTED, f"{decision.subject}: accepted")
+        said = f"order: {decision.subject} {ended.outcome}: {ended.reason}"
+        if ended.outcome is Outcome.REFUSED:
+            return Answer(Result.REFUSED, said)
+        return Answer(Result.UNKNOWN, f"{said}; reading {target.backend} to find out")
 
     async def _resumed(self, decision: DecisionTaken) -> Answer:
         backends = self._backends()
@@ -306,7 +330,7 @@ class Actions:
             powers = backends.capabilities(target)
             if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
                 continue
-            outcome = await self._requests.send(
+            ended = await self._requests.send(
                 backends,
                 target,
                 Setting(None),
@@ -316,8 +340,8 @@ class Actions:
                 lapsed=lambda: overtaken(self._record.state, decision.id),
             )
             self._hurry(target.backend)
-            if outcome is not Outcome.ACCEPTED:
-                lines.append(f"resuming {target.name}: {outcome}")
+            if ended.outcome is not Outcome.ACCEPTED:
+                lines.append(f"resuming {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["resumed", *lines]))
 
 

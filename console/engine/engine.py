@@ -18,6 +18,7 @@ from typing import Any
 from adapters.contract import Clock
 from adapters.foreign import clean
 from adapters.registry import ConnectError, UnknownAdapter
+from adapters.urgency import urgent
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
@@ -183,10 +184,12 @@ class Engine:
     async def answered(self) -> None:
         """Returns once every source has been asked once, here or, of late, by the console that polls."""
         await self.crew.met()
-        if self.crew.turn():
-            await self._pollers.answered()
-        else:
-            await self._pollers.glance()
+        polled = asyncio.ensure_future(self._pollers.answered())
+        while self.crew.turn() and not polled.done():  # the turn may be lost meanwhile, and then nobody here polls
+            await asyncio.wait({polled}, timeout=BEAT_S)
+        if not polled.cancel():
+            return
+        await self._pollers.glance()
 
     def state(self) -> State:
         """The newest State, assessed now."""
@@ -198,7 +201,8 @@ class Engine:
         task = asyncio.create_task(self._actions.act(intent), name=f"act {intent.verb}")
         self._intents.add(task)
         task.add_done_callback(self._intents.discard)
-        await asyncio.wait({task})
+        with urgent():
+            await asyncio.wait({task})
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task

@@ -32,6 +32,8 @@ SLOWEST = 4
 """A failing source is asked at most this many times more rarely."""
 LONGEST_RETRY_S = 60.0
 """What a backend may ask us to wait at most."""
+METRICS_AT_ONCE = 8
+"""Metrics that are recorded and judged without letting anything else run."""
 STANDBY_S = 5.0
 """How often a task that stands by looks whether it is its turn, unless it is woken."""
 
@@ -74,9 +76,10 @@ class Pollers:
         while True:
             try:
                 if not self._turn():
-                    if asked:
+                    if asked or self._awaited():
                         await self.glance(source)
-                    asked = await self._rest(source, STANDBY_S)
+                    within_s = self._backends.plan.timing.poll_s if self._awaited() else STANDBY_S
+                    asked = await self._rest(source, within_s)
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
@@ -84,6 +87,13 @@ class Pollers:
                 wait_s = self._backends.plan.timing.poll_s * SLOWEST
             self._first[source].set()
             asked = await self._rest(source, wait_s)
+
+    def _awaited(self) -> bool:
+        """Whether a stage that this console promoted to is not read as set yet, so that it looks for itself."""
+        state = self._record.state
+        decision = next((entry for entry in reversed(state.decisions) if entry.id == state.promoting), None)
+        mine, who = state.operator, decision.who if decision is not None else None
+        return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
     async def glance(self, source: str | None = None) -> None:
         """Read the targets of a source (or all) once, for an action of this console; not its metrics."""
@@ -115,9 +125,7 @@ class Pollers:
             return poll_s
         names = tuple(name for name in read if name is not None)
         if names or replies is not None:
-            self._record.sample(
-                SourceRead(at=self._clock.now(), source=source, targets=names, replies=self._news(replies or ()))
-            )
+            await self._take(source, names, replies or ())
         if faults:
             reason, retry_after_s = faults[0]
             await self._failed(source, reason)
@@ -128,6 +136,14 @@ class Pollers:
         if self._record.state.sources[source].failed_since is not None:
             await self._record.observed(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
+
+    async def _take(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
+        """Record what a round brought, some metrics at a time: judging hundreds of them at once would stop the loop."""
+        for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
+            some = self._news(replies[first : first + METRICS_AT_ONCE])
+            targets = names if first == 0 else ()
+            self._record.sample(SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some))
+            await asyncio.sleep(0)
 
     async def _failed(self, source: str, reason: str) -> None:
         known = self._record.state.sources.get(source)

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NamedTuple
 
 from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading, Wait
 from adapters.foreign import clean
@@ -18,6 +19,13 @@ from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import Broken
 from console.plan.nouns import Target
 from console.state.values import RequestState
+
+
+class Ended(NamedTuple):
+    """How a call ended, as seen from here. What is recorded may differ: the first settlement stands."""
+
+    outcome: Outcome
+    reason: str
 
 
 class Requests:
@@ -57,8 +65,8 @@ class Requests:
         strict: bool = False,
         lapsed: Callable[[], str | None] = lambda: None,
         within_s: float | None = None,
-    ) -> Outcome:
-        """Make one request and see it through; returns how it was settled.
+    ) -> Ended:
+        """Make one request and see it through; returns how it ended as seen from here.
 
         `action`: set, pause, resume, or one of the backend's own orders. `seen`: the version token of the reading that
         it was decided on, for a backend that owns its steps. `strict`: refuse to send what cannot be journalled first.
@@ -104,7 +112,7 @@ class Requests:
             await self._settle(made.id, outcome, reason)
             raise
         await self._settle(made.id, outcome, reason)
-        return outcome
+        return Ended(outcome, reason)
 
     def _too_late(self, latest: float, within: float) -> str | None:
         if self._clock.monotonic() <= latest:
@@ -120,7 +128,7 @@ class Requests:
         seen: str | None,
         permit: Permit,
         deadline_s: float,
-    ) -> tuple[Outcome, str]:
+    ) -> Ended:
         try:
             permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
             reached("call begins")
@@ -135,12 +143,12 @@ class Requests:
                     await backends.order(target, action, seen, permit)
             reached("call ended")
         except BackendError as error:
-            return error.outcome, error.reason
+            return Ended(error.outcome, error.reason)
         except TimeoutError:
-            return Outcome.UNKNOWN, f"no answer within {deadline_s:g} s"
+            return Ended(Outcome.UNKNOWN, f"no answer within {deadline_s:g} s")
         except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
-            return Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}"
-        return Outcome.ACCEPTED, ""
+            return Ended(Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}")
+        return Ended(Outcome.ACCEPTED, "")
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
         settled = RequestSettled(at=self._clock.now(), who=self._actor, request=request, outcome=outcome, reason=reason)

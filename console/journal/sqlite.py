@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlite_utils import Database
 
 from adapters.foreign import clean
+from adapters.points import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, lease, reading, recording
@@ -128,8 +129,12 @@ class SqliteJournal:
         connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
+    def _writing(self, what: str, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its beginning: whoever looks in it decides in it.
+
+        Args:
+            what: is written, for the points at which a crash can be provoked.
+            synchronous: as SQLite's pragma of that name.
 
         Raises:
             Broken: what is at the path is not what is open: SQLite would go on writing where nobody looks.
@@ -140,9 +145,12 @@ class SqliteJournal:
         if synchronous != "FULL":
             connection.execute(f"PRAGMA synchronous = {synchronous}")
         try:
+            reached(f"{what} begins")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            reached(f"{what} written")
             connection.execute("COMMIT")
+            reached(f"{what} committed")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -156,12 +164,12 @@ class SqliteJournal:
 
     @_plain
     def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
-        with self._writing() as connection:
+        with self._writing("event") as connection:
             return recording.event(connection, rollout, event, fence)
 
     @_plain
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
-        with self._writing("NORMAL") as connection:  # samples may be lost in a power cut; events may not
+        with self._writing("samples", "NORMAL") as connection:  # samples may be lost in a power cut; events may not
             recording.samples(connection, rollout, samples, fence)
 
     @_plain
@@ -198,22 +206,22 @@ class SqliteJournal:
 
     @_plain
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
-        with self._writing("NORMAL") as connection:
+        with self._writing("lease", "NORMAL") as connection:
             return lease.take(connection, self._clock(), rollout, holder, ttl_s)
 
     @_plain
     def release(self, rollout: str, holder: str) -> None:
-        with self._writing("NORMAL") as connection:
+        with self._writing("lease", "NORMAL") as connection:
             lease.release(connection, self._clock(), rollout, holder)
 
     @_plain
     def seen(self, rollout: str, presence: Presence) -> None:
-        with self._writing("NORMAL") as connection:
+        with self._writing("lease", "NORMAL") as connection:
             people.seen(connection, self._clock(), rollout, presence)
 
     @_plain
     def left(self, rollout: str, session: str) -> None:
-        with self._writing("NORMAL") as connection:
+        with self._writing("lease", "NORMAL") as connection:
             people.left(connection, rollout, session)
 
     @_plain
@@ -239,7 +247,7 @@ class SqliteJournal:
 
     @_plain
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
-        with self._writing() as connection:
+        with self._writing("prune") as connection:
             if not reading.closed(connection, rollout):
                 raise Forbidden(
                     f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"

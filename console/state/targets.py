@@ -139,6 +139,18 @@ def unset_targets(state: State, number: int) -> tuple[str, ...]:
     return tuple(found)
 
 
+def unread(state: State, number: int) -> tuple[str, ...]:
+    """The targets of stage `number` whose call was accepted and which were not read since: are they set or not?"""
+    hold = timedelta(seconds=state.plan.hold_s)
+    found = []
+    for name in unset_targets(state, number):
+        request = latest_request(state, name)
+        accepted = request is not None and request.outcome is Outcome.ACCEPTED
+        if accepted and _still_to_be_read(request, state.targets[name].read_at, hold):
+            found.append(name)
+    return tuple(found)
+
+
 def confirm_stage(state: State, at: datetime) -> State:
     """Confirm the stage being promoted to once every target of it reads as set; else say how far it is."""
     if state.promoting is None or state.reached is None or state.reached >= len(state.stages):
@@ -183,6 +195,15 @@ def _stands(state: State, index: int, at: datetime) -> State:
     return standing_from(state, at)
 
 
+def _still_to_be_read(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:
+    """Whether no read was taken yet that would have to show an accepted call: what is not read is not missing."""
+    return (
+        request is not None
+        and request.settled_at is not None
+        and (read_at is None or read_at - request.settled_at <= hold)
+    )
+
+
 def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
     requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
@@ -199,8 +220,8 @@ def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[Stag
         elif request.in_flight:
             waiting = True
         elif request.outcome is Outcome.ACCEPTED:
-            fresh = request.settled_at is not None and at - request.settled_at <= hold
-            waiting = waiting or fresh or climb.on_its_way(state.targets[name].reading)
+            unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
+            waiting = waiting or unseen or climb.on_its_way(state.targets[name].reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from adapters.contract import BackendError, BadReply, Cut, Forbidden, Missing, Permit, Rejected, TimedOut, Unreachable
 from adapters.foreign import clean
+from adapters.points import reached
 
 MAX_ANSWER = 1 << 20
 _UNIX_PATH_MAX = 107
@@ -120,8 +121,12 @@ class Node:
             async with asyncio.timeout_at(until):
                 if permit is not None:
                     permit.check(self._source, verb)
+                    reached("command leaves")
                 writer.write(line.encode("ascii") + b"\n")
-                return await self._read_to_end(reader, verb)
+                answer = await self._read_to_end(reader, verb)
+                if permit is not None:
+                    reached("command answered")
+                return answer
         except TimeoutError as error:
             raise TimedOut(self._source, verb, f"{self.prefix}no whole answer within the deadline") from error
         except OSError as error:

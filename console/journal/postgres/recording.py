@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.points import reached
 from console.events.kinds import DecisionTaken, Event, SourceRead, encode
 from console.journal.chain import GENESIS, chained
 from console.journal.contract import Fenced, Lease, Raced
@@ -22,6 +23,7 @@ def event(connection: Connection, rollout: str, event: Event, fence: int | None,
         Raced, Fenced: as there.
         psycopg.errors.UniqueViolation: somebody wrote without the lock; to be tried again.
     """
+    reached("event begins")
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCK])
         if (known := reading.seq_of(connection, event.id)) is not None:
@@ -53,11 +55,14 @@ def event(connection: Connection, rollout: str, event: Event, fence: int | None,
                 row.head,
             ],
         )
+        reached("event written")
+    reached("event committed")
     return row.seq
 
 
 def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
     """Record samples, as `Journal.append_samples` says. Under the rollout's lock, so that their numbers rise."""
+    reached("samples begins")
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = off")  # may be lost in a power cut; events may not
         _lock_rollout(connection, rollout)
@@ -78,11 +83,15 @@ def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], f
                     for sample in batch
                 ],
             )
+        reached("samples written")
+    reached("samples committed")
 
 
 def lease(connection: Connection, rollout: str, holder: str, ttl_s: float) -> Lease:
     """Take, renew or only tell the lease of a rollout, as `Journal.lease` says: one statement, judged by the server."""
+    reached("lease begins")
     row = connection.execute("SELECT * FROM warroom.lease(%s, %s, %s)", [rollout, holder, ttl_s]).fetchone()
+    reached("lease committed")
     if row is None:
         raise ValueError("the server gave no lease")
     held_by, fence, for_s = row

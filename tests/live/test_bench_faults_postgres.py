@@ -1,0 +1,30 @@
+"""Crash sweep, race and restart on a PostgreSQL journal, at the size that CI can afford."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.live.backends_postgres import Postgres
+from tests.test_bench_faults import ran
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+def installed(database_server: Postgres) -> None:
+    """The bench starts a server of its own: this one only tells whether it can."""
+
+
+def test_sixty_kills_lose_nothing_and_double_nothing() -> None:
+    cell = ran("--only", "sweep", "--journal", "postgresql")["cells"]["sweep postgresql"]
+    assert (cell["kills"], cell["bad"]) == (60, 0), cell["words"]
+
+
+def test_of_sixteen_consoles_exactly_one_makes_its_call() -> None:
+    cell = ran("--only", "race", "--journal", "postgresql")["cells"]["race postgresql"]
+    assert (cell["consoles"], cell["rounds"], cell["one call"]) == (16, 20, 20)
+
+
+def test_a_server_restarted_in_mid_decision_loses_nothing() -> None:
+    cell = ran("--only", "table", "--journal", "postgresql")["cells"]["fault PostgreSQL restarted mid-decision"]
+    assert (cell["lost"], cell["skipped"]) == ("", "")
