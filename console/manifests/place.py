@@ -37,7 +37,8 @@ def begun(manifest: Manifest, what: str, namespace: str | None, adapter: str, *o
     name = named(manifest.name, (), manifest.kind.lower())
     draft = Draft(name, f"{manifest.name} ({what})", manifest.where())
     found = [("namespace", plain(space))] if space else []
-    notes = () if space else ("namespace: the one of your kubeconfig's context, unless it is put here",)
+    lacking = "put `context: NAME` here" if space else "put `context: NAME` and `namespace: NAME` here"
+    notes = (f"{lacking}, or it is the current one of whoever opens the plan",)
     draft.backends.append(DraftBackend("cluster", adapter, (*found, *options), notes))
     target = [("name", plain(manifest.name))] if manifest.name != name else []
     draft.targets.append(DraftTarget(name, "cluster", tuple(target)))
