@@ -324,3 +324,18 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line
         assert room.world.writes == []
+
+
+async def test_of_two_consoles_that_resume_at_once_one_calls_the_backend(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        room.world.advances.add("api")
+        one, two = await room.console(who=ANA), await room.console(who=ANA)
+        await one.act(Verb.HALT)
+        await two.until(lambda state: state.halted)
+        wishes = [console.intent(Verb.RESUME) for console in (one, two)]
+        answers = await asyncio.gather(one.engine.act(wishes[0]), two.engine.act(wishes[1]))
+        assert sorted(answer.result for answer in answers) in (
+            [Result.ACCEPTED, Result.MOVED],
+            [Result.ACCEPTED, Result.REFUSED],  # the second has seen the first's before it began
+        )
+        assert room.world.writes.count("resume api") == 1

@@ -216,3 +216,26 @@ def test_a_sample_dated_ahead_does_not_keep_old_data_fresh() -> None:
     told.tell(SourceRead(at=told.at, source="prom", replies=replies, targets=tuple(told.state.targets)))
     assert told.seen.metrics["errors"].verdict is not None
     assert told.seen.metrics["errors"].verdict.state is STALE
+
+
+def test_the_interval_never_leaves_out_the_ratio_it_stands_beside() -> None:
+    """Evidence of a sudden regression is capped tick by tick, so that the interval lags behind the estimate."""
+    sudden = readings([*stream(1, 40, bad=0.01), *stream(2, 3, bad=0.01, ratio=20.0)])
+    said = verdict(ERRORS, tracked(sudden), FLOWING)
+    assert said.ratio is not None and said.high is not None
+    assert said.high >= said.ratio
+
+
+def test_a_fail_says_how_much_worse_it_has_been_since_it_began() -> None:
+    sudden = readings([*[(10, 1000, 90, 9000)] * 40, *[(60, 1000, 90, 9000)] * 4])
+    said = verdict(ERRORS, tracked(sudden), FLOWING)
+    assert said.state is FAIL and said.lately == pytest.approx(6.0)
+    assert said.since == NOON + timedelta(seconds=400)
+    assert said.brief == f"6.0x since {said.since:%H:%MZ}"
+    assert said.ratio == pytest.approx(1.45, rel=0.05)
+
+
+def test_quiet_ticks_since_a_regression_began_count_as_such() -> None:
+    """They lower the rate of both arms, not the ratio."""
+    sudden = readings([*[(10, 1000, 90, 9000)] * 40, *[(60, 1000, 90, 9000), (0, 1000, 0, 9000)] * 4])
+    assert verdict(ERRORS, tracked(sudden), FLOWING).lately == pytest.approx(6.0)

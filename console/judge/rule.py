@@ -116,6 +116,8 @@ def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_reque
     state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
     best = onset_of(track)
     shown = _shown(metric, standing.ratio)
+    if standing.ratio is not None:  # evidence is tempered, the estimate is not: it may be ahead of its own interval
+        low, high = min(low, standing.ratio), max(high, standing.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
     reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
