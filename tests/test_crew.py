@@ -353,3 +353,18 @@ async def test_two_consoles_that_roll_back_at_once_send_a_step_that_is_not_repea
         for console in (one, two):
             await console.until(lambda state: all(entry.mark is StepMark.DONE for entry in state.checklist))
         assert room.world.writes == ["api 0 %"]
+
+
+async def test_of_two_consoles_that_resume_at_once_one_calls_the_backend(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        room.world.advances.add("api")
+        one, two = await room.console(who=ANA), await room.console(who=ANA)
+        await one.act(Verb.HALT)
+        await two.until(lambda state: state.halted)
+        wishes = [console.intent(Verb.RESUME) for console in (one, two)]
+        answers = await asyncio.gather(one.engine.act(wishes[0]), two.engine.act(wishes[1]))
+        assert sorted(answer.result for answer in answers) in (
+            [Result.ACCEPTED, Result.MOVED],
+            [Result.ACCEPTED, Result.REFUSED],  # the second has seen the first's before it began
+        )
+        assert room.world.writes.count("resume api") == 1
