@@ -178,6 +178,14 @@ def test_a_metric_that_only_informs_is_labelled() -> None:
     assert "cpu info" in said(metrics_lines(healthy(), 80, 7))[5]
 
 
+def test_a_role_gives_way_to_a_long_name() -> None:
+    state = healthy()
+    cpu = state.metrics["cpu"]
+    named = replace(cpu, metric=replace(cpu.metric, query=replace(cpu.metric.query, metric="saturation")))
+    rows = said(metrics_lines(replace(state, metrics={**state.metrics, "cpu": named}), 80, 7))
+    assert " saturati… i 1.1x" in rows[5]
+
+
 def test_more_rows_give_the_reason_in_full() -> None:
     rows = said(metrics_lines(failing(), 80, 12))
     assert "10x (7.4-14), 340:1, since 03:08Z; limit 5.00 %" in rows[3]
