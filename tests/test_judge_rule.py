@@ -50,6 +50,40 @@ def test_what_the_ages_of_both_arms_make_of_a_healthy_metric(
     assert reason in said.reason
 
 
+HEALTHY_TICKS = stream(1, 120, bad=0.01)
+
+
+@pytest.mark.parametrize(
+    ("idle", "ticks", "state"),
+    [((0, 0, 9, 900), 2, PASS), ((0, 0, 9, 900), 3, NO_DATA), ((0, 0, 0, 1), 30, PASS), ((1, 100, 0, 0), 3, NO_DATA)],
+)
+def test_an_arm_that_gets_none_of_its_requests_is_no_pass_any_more(
+    idle: tuple[float, float, float, float], ticks: int, state: VerdictState
+) -> None:
+    said = verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[idle] * ticks])), FLOWING)
+    assert said.state is state
+    back = verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[idle] * ticks, (1, 100, 9, 900)])), FLOWING)
+    assert back.state is PASS
+
+
+def test_who_gets_no_requests_is_said() -> None:
+    said = verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[(0, 0, 9, 900)] * 4])), FLOWING)
+    assert said.reason == "no request to the canary in 40 s, where its share was 395"
+
+
+def test_no_traffic_at_all_is_nobodys_silence() -> None:
+    assert verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[(0, 0, 0, 0)] * 60])), FLOWING).state is PASS
+
+
+def test_arms_that_never_meet_in_a_tick_are_no_pass_any_more() -> None:
+    apart = [reading(120 + n, Counts(100, 1) if n % 2 else None, None if n % 2 else Counts(900, 9)) for n in range(5)]
+    ticks = readings(HEALTHY_TICKS)
+    assert verdict(ERRORS, tracked([*ticks, *apart[:3]]), FLOWING).state is PASS
+    said = verdict(ERRORS, tracked([*ticks, *apart]), FLOWING)
+    assert (said.state, said.reason) == (NO_DATA, "no tick in 50 s in which the arms could be compared")
+    assert verdict(ERRORS, tracked([*ticks, *apart]), replace(FLOWING, stale_after_s=60)).state is PASS
+
+
 @pytest.mark.parametrize(
     ("canary", "stage_began", "state"), [(None, 10, UNSURE), (500, 30, UNSURE), (None, 31, NO_DATA), (31, 40, NO_DATA)]
 )
