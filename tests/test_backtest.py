@@ -207,7 +207,17 @@ def test_samples_once_a_minute_in_ten_second_ticks_are_not_called_silent(bench: 
 
 
 @pytest.mark.parametrize(
-    "total, bad", [("NaN", "0"), ("50", "nan"), ("inf", "1"), ("-5", "0"), ("50", "-1"), ("5", "6")]
+    "total, bad",
+    [
+        ("NaN", "0"),
+        ("50", "nan"),
+        ("inf", "1"),
+        ("-5", "0"),
+        ("50", "-1"),
+        ("5", "6"),
+        ("50", "5e-324"),
+        ("1e300", "0"),
+    ],
 )
 def test_what_cannot_be_counted_is_dirty_and_not_a_bad_row(bench: Bench, total: str, bad: str) -> None:
     lines = rows(counts(30))
