@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -149,6 +151,26 @@ async def test_another_takes_over_from_a_console_that_died_and_no_tick_is_missin
         await two.until(lambda _state: len(sampled(room)) > known + 2)
         assert whole(sampled(room))
         assert max(Counter(reading.at for reading in sampled(room)).values()) == 1
+
+
+async def test_a_process_of_this_host_that_is_gone_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = await asyncio.create_subprocess_exec("true")
+    await ended.wait()
+    ghost = Actor(uid=1001, user="ana", host=socket.gethostname(), pid=ended.pid)
+    async with war_room(tmp_path, ONE) as room:
+        monkeypatch.setattr("console.engine.crew.LEASE_S", 600.0)
+        one = await room.console(who=ghost)
+        await one.die()
+        assert polls(await room.console(who=BEN))
+
+
+async def test_a_process_that_is_there_is_not_taken_for_gone(tmp_path: Path) -> None:
+    here = Actor(uid=1001, user="ana", host=socket.gethostname(), pid=os.getpid())
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=here), await room.console(who=BEN)
+        assert (polls(one), polls(two)) == (True, False)
 
 
 async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_more(

@@ -16,7 +16,7 @@ from functools import partial
 
 from adapters.contract import Clock
 from console.engine.clock import boottime
-from console.engine.identity import groups_of
+from console.engine.identity import died, groups_of
 from console.engine.record import Record
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
@@ -177,8 +177,11 @@ def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Appro
 
 def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Room, Lease]:
     journal.seen(rollout, presence)
-    lease = journal.lease(rollout, presence.session, ttl_s)
-    return _looked(journal, rollout=rollout), lease
+    lease, room = journal.lease(rollout, presence.session, ttl_s), _looked(journal, rollout=rollout)
+    if any(other.session == lease.holder and died(other.actor) for other in room.present):
+        journal.release(rollout, lease.holder)  # whoever starts again after a kill need not wait for its own ghost
+        lease = journal.lease(rollout, presence.session, ttl_s)
+    return room, lease
 
 
 def _looked(journal: Journal, *, rollout: str) -> _Room:
