@@ -33,10 +33,14 @@ BUILT_IN = {
     "argo-rollouts": "adapters.deploy.argo",
     "deployment": "adapters.deploy.deployment",
     "embedded": "adapters.embedded.backend",
+    "flagger": "adapters.deploy.flagger",
     "haproxy": "adapters.deploy.haproxy",
     "prometheus": "adapters.metrics.prometheus",
     "unleash": "adapters.flags.unleash",
 }
+
+LOGS_IN = ("argo-rollouts", "deployment")
+"""Adapters that may have to log in before the screen (`prepare`), by name: known without importing any."""
 
 
 class ConnectError(Exception):

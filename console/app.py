@@ -31,6 +31,7 @@ from console.events.evidence import Verb
 from console.palette import Keys
 from console.state.gates import waiting_step
 from console.state.intent import Intent
+from console.state.orders import offered
 from console.state.values import State
 from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
@@ -235,6 +236,8 @@ class WarRoom(App[int]):
                 self._choose(verb, "Go on without which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
+            case Verb.ORDER:
+                self._order(state)
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
             case _:
@@ -246,6 +249,14 @@ class WarRoom(App[int]):
         if state.edited is not None:
             options.append(("plan", "the edited plan file"))
         self._choose(Verb.ACCEPT, "Accept which change?", options)
+
+    def _order(self, state: State) -> None:
+        """Which of the backends' own orders."""
+        options = offered(state)
+        if options:
+            self._choose(Verb.ORDER, "Which order?", options)
+        else:
+            self.say("no order can be given now", wrong=True)
 
     def _offer(self, state: State) -> None:
         """To whom, or to nobody in particular."""
@@ -271,7 +282,9 @@ class WarRoom(App[int]):
         self._open(ChoiceScreen(self.state, question, options), partial(self._card, verb))
 
     def _card(self, verb: Verb, subject: str | None) -> None:
-        if self.state is not None and (subject is not None or verb not in (Verb.PLACE, Verb.ACCEPT, Verb.SKIP)):
+        if self.state is not None and (
+            subject is not None or verb not in (Verb.PLACE, Verb.ACCEPT, Verb.SKIP, Verb.ORDER)
+        ):
             from console.screens.card import DecisionCard
 
             self._open(DecisionCard(self.state, verb, subject), self.hand_over)

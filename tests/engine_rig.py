@@ -216,7 +216,7 @@ async def war_room(folder: Path, plan: str) -> AsyncIterator[Room]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
         monkeypatch.setattr(engine_module, "BEAT_S", 0.02)
-        monkeypatch.setattr(crew_module, "LEASE_S", 1.0)
+        monkeypatch.setattr(crew_module, "LEASE_S", 3.0)
         monkeypatch.setattr(crew_module, "ROUND_S", 0.2)
         monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
         room = Room(folder, plan, monkeypatch)

@@ -90,7 +90,7 @@ async def test_a_halt_whose_pause_was_refused_can_be_tried_again(tmp_path: Path)
         room.world.before_write = at_once
         second = await console.act(Verb.HALT)
         third = await console.act(Verb.HALT)
-        assert first.line == "halted; pausing api: refused"
+        assert first.line == "halted; pausing api: refused: not now"
         assert (second.line, third.line) == ("halted", "halt refused: already halted")
         assert room.world.writes == ["pause api"]
 
@@ -101,7 +101,7 @@ async def test_a_pause_that_did_not_answer_is_told_by_a_reading(tmp_path: Path) 
         room.world.advances = {"api"}
         room.world.after_write = Latch("api")
         answer = await console.act(Verb.HALT)
-        assert answer.line == "halted; pausing api: unknown"
+        assert answer.line == "halted; pausing api: unknown: no answer within 0.4 s"
         state = await console.until(lambda state: not state.in_doubt)
         assert [request.took_effect for request in state.requests.values()] == [True]
 

@@ -58,7 +58,7 @@ def gate(state: State, name: str, verb: Verb = Verb.PROMOTE) -> str | None:
 
 
 def test_a_stage_that_asks_for_approval_is_not_entered_without() -> None:
-    assert gate(sat(story(planned()).seen, ANA), "approval") == "approved: 0 of 1: another person approves with v"
+    assert gate(sat(story(planned()).seen, ANA), "approval") == "approved: 0 of 1: another person has to approve (v)"
 
 
 def test_one_approval_by_another_person_suffices_where_one_is_asked_for() -> None:
@@ -69,12 +69,12 @@ def test_one_approval_by_another_person_suffices_where_one_is_asked_for() -> Non
 def test_nobody_approves_their_own_promote() -> None:
     state = approved(sat(story(planned()).seen, ANA), ANA)
     told = gate(state, "approval")
-    assert told == "approved: 0 of 1; your own does not count for you: another person approves with v"
+    assert told == "approved: 0 of 1; your own does not count for you: another person has to approve (v)"
 
 
 def test_two_approvals_of_one_person_are_one() -> None:
     state = approved(sat(story(planned(approvals=2)).seen, ANA), BEN, BEN)
-    assert gate(state, "approval") == "approved by ben: 1 of 2: another person approves with v"
+    assert gate(state, "approval") == "approved by ben: 1 of 2: another person has to approve (v)"
     assert gate(approved(state, CARL), "approval") is None
 
 

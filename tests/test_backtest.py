@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,17 @@ def test_samples_once_a_minute_in_ten_second_ticks_are_not_called_silent(bench: 
 
 
 @pytest.mark.parametrize(
-    "total, bad", [("NaN", "0"), ("50", "nan"), ("inf", "1"), ("-5", "0"), ("50", "-1"), ("5", "6")]
+    "total, bad",
+    [
+        ("NaN", "0"),
+        ("50", "nan"),
+        ("inf", "1"),
+        ("-5", "0"),
+        ("50", "-1"),
+        ("5", "6"),
+        ("50", "5e-324"),
+        ("1e300", "0"),
+    ],
 )
 def test_what_cannot_be_counted_is_dirty_and_not_a_bad_row(bench: Bench, total: str, bad: str) -> None:
     lines = rows(counts(30))
@@ -348,3 +359,22 @@ def test_a_plan_with_errors_is_refused_with_its_lines(bench: Bench) -> None:
 def test_a_first_stage_with_all_the_traffic_says_that_nothing_is_compared(bench: Bench) -> None:
     bench.plan(PLAN.replace("set: {api: 5}", "set: {api: 100}"))
     assert "stage smoke gives the canary all the traffic" in bench.run(text(rows(counts(30)))).err
+
+
+# -- as its page says --------------------------------------------------------------------------------------------------
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "backtest.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_file_is_read(bench: Bench) -> None:
+    said = bench.run(PAGE.split("```csv\n")[1].split("```")[0])
+    assert (said.code, said.summary()["ticks"]) == (0, 1)
+
+
+def test_the_page_names_every_key_of_a_change_and_of_the_summary(bench: Bench) -> None:
+    said = bench.run(text(rows(counts(30))))
+    keys = PAGE.split("prints one object per change (")[1].split(";")[0]
+    assert [key.strip("` \n") for key in keys.split(",")] == list(said.changes[0])
+    shown = next(line.strip() for line in PAGE.splitlines() if line.strip().startswith('{"summary"'))
+    assert list(json.loads(shown)["summary"]["errors"]) == list(said.summary())

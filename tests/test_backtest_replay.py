@@ -163,7 +163,9 @@ def test_a_sample_superseded_by_a_later_row_was_never_there(
         assert replayed(PLANNED, [header, *wrong, *lines], name)[1] == replayed(PLANNED, [header, *lines], name)[1]
 
 
-CELL = st.sampled_from(["", "0", "1", "50", "-1", "nan", "inf", "1e400", "x", "1772452800", "2026-03-02T12:00:00Z"])
+NUMBERS = ["", "0", "1", "50", "-1", "nan", "inf", "1e400", "1e300", "5e-324", "x"]
+TIMES = ["1772452800", "2026-03-02T12:00:00Z", "-62135596800", "253402300799", "1e12"]
+CELL = st.sampled_from([*NUMBERS, *TIMES])
 
 
 @settings(max_examples=150, deadline=None)

@@ -44,11 +44,25 @@ def test_a_bad_row_is_an_error_with_its_line(bench: Bench, row: str, told: str) 
     assert said.err == f"warroom: series.csv:11: {told}\n"
 
 
-@pytest.mark.parametrize(("row", "told"), BAD_ROWS[:-1], ids=[told for _, told in BAD_ROWS[:-1]])
+@pytest.mark.parametrize(("row", "told"), BAD_ROWS, ids=[told for _, told in BAD_ROWS])
 def test_a_lenient_reading_leaves_it_out_and_says_so(bench: Bench, row: str, told: str) -> None:
     said = bench.run(text([*GOOD[:9], row, *GOOD[9:]]), "--lenient")
-    assert (said.code, said.out) == (0, bench.run(text(GOOD)).out)
+    assert (said.code, said.changes) == (0, bench.run(text(GOOD)).changes)
     assert f"warroom: 1 bad row was left out, the first: series.csv:11: {told}\n" in said.err
+
+
+@pytest.mark.parametrize("row", [f"{at(30)},errors,canary,many,1\n", f"{at(30)},errors,blue,1,1\n", "1,errors\n"])
+def test_a_bad_row_of_a_known_metric_is_a_sample_that_could_not_be_counted(bench: Bench, row: str) -> None:
+    said = bench.run(text([*GOOD, row]), "--lenient")
+    assert (said.summary()["ticks"], said.summary()["dirty"]) == (30, 1)
+    assert bench.run(text([*GOOD, row.replace("errors", "load")]), "--lenient").summary("load")["dirty"] == 1
+
+
+def test_a_quote_that_is_never_closed_takes_no_good_rows_with_it(bench: Bench) -> None:
+    many = rows(counts(3000))
+    said = bench.run(text([*many[:9], f'{at(5)},"errors,canary,50,1\n', *many[9:]]), "--lenient")
+    assert said.summary()["ticks"] == 3000
+    assert "1 bad row was left out" in said.err
 
 
 def test_several_bad_rows_are_counted_and_the_first_is_told(bench: Bench) -> None:
@@ -81,7 +95,7 @@ def test_a_bad_object_is_an_error_with_its_line(bench: Bench, row: str, told: st
     said = bench.run("".join([*good[:4], row]), name="series.jsonl")
     assert (said.code, said.out, said.err) == (2, "", f"warroom: series.jsonl:5: {told}\n")
     lenient = bench.run("".join([*good[:4], row, *good[4:]]), "--lenient", name="series.jsonl")
-    assert lenient.out == bench.run(text(GOOD)).out
+    assert lenient.changes == bench.run(text(GOOD)).changes
 
 
 def test_null_and_nan_in_json_are_dirty(bench: Bench) -> None:
@@ -154,3 +168,16 @@ def test_a_file_that_cannot_be_read_is_one_line(bench: Bench, capsys: Capture, p
 
 def test_blank_lines_are_no_rows(bench: Bench) -> None:
     assert bench.run(text(f"{line}\n" for line in GOOD)).out == bench.run(text(GOOD)).out
+
+
+def test_a_file_called_json_lines_is_read_as_such_whatever_its_first_line(bench: Bench) -> None:
+    good = list(as_json_lines(GOOD))
+    said = bench.run("".join(["garbage\n", *good]), "--lenient", name="series.jsonl")
+    assert said.changes == bench.run(text(GOOD)).changes
+    assert "series.jsonl:1: is not JSON" in said.err
+
+
+def test_a_file_in_another_encoding_is_refused_even_leniently(bench: Bench) -> None:
+    said = bench.run(text(GOOD).encode("utf-16"), "--lenient")
+    assert said.code == 2
+    assert said.err.count("\n") == 1

@@ -81,6 +81,12 @@ def test_each_stage_says_what_its_bake_finds_and_what_not(desk: Desk) -> None:
     assert re.fullmatch(said, checked.stage("smoke")), checked.stage("smoke")
 
 
+def test_the_page_shows_what_is_said(desk: Desk) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "plan.md").read_text(encoding="utf-8")
+    shown = next(line for line in page.splitlines() if "stage smoke: 5 min" in line)
+    assert re.sub(r"\d+", "N", shown.strip()) == re.sub(r"\d+", "N", desk.check().stage("smoke").strip())
+
+
 def test_the_advice_holds_where_it_is_followed(desk: Desk) -> None:
     first = desk.check().stage("smoke")
     time, weight = re.findall(r"2x needs (\d+) min or (\d+) %", first)[0]

@@ -162,7 +162,7 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
             await held.wait()
 
         monkeypatch.setattr(one.engine.crew, "_attend", stopped)  # it renews no more, as if it were stopped
-        await asyncio.sleep(1.1)
+        await one.until(lambda _state: not polls(one))
         made = calls_of(one, monkeypatch)
         assert not polls(one)
         two = await room.console()
@@ -188,6 +188,36 @@ async def test_a_console_that_follows_reads_for_its_own_promote(tmp_path: Path) 
         assert polls(one)
         await two.promoted(1)
         await one.until(lambda state: state.reached == 1)
+
+
+async def test_a_console_that_follows_reads_for_its_own_rollback(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE.replace("poll: 50ms", "poll: 10s")) as room:
+        one, two = await room.console(), await room.console()
+        await one.promoted(1)
+        await two.until(lambda state: state.reached == 1)
+        assert (await two.act(Verb.ROLLBACK)).result is Result.ACCEPTED
+        await two.until(lambda state: state.checklist[0].mark == "holding")
+        assert not polls(two)
+        assert room.world.writes == ["api 5 %", "api 0 %"]
+
+
+async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        held = asyncio.Event()
+
+        async def slow(_target: str) -> None:
+            await held.wait()
+
+        room.world.before_read = slow
+        opening = asyncio.ensure_future(room.console(answered=False))
+        held.set()
+        console = await opening
+        held.clear()
+        waiting = asyncio.ensure_future(console.engine.answered())
+        await console.until(lambda _state: polls(console))
+        console.engine.record.fence = None
+        held.set()
+        await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_itself(tmp_path: Path) -> None:
@@ -294,3 +324,18 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line
         assert room.world.writes == []
+
+
+async def test_of_two_consoles_that_resume_at_once_one_calls_the_backend(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        room.world.advances.add("api")
+        one, two = await room.console(who=ANA), await room.console(who=ANA)
+        await one.act(Verb.HALT)
+        await two.until(lambda state: state.halted)
+        wishes = [console.intent(Verb.RESUME) for console in (one, two)]
+        answers = await asyncio.gather(one.engine.act(wishes[0]), two.engine.act(wishes[1]))
+        assert sorted(answer.result for answer in answers) in (
+            [Result.ACCEPTED, Result.MOVED],
+            [Result.ACCEPTED, Result.REFUSED],  # the second has seen the first's before it began
+        )
+        assert room.world.writes.count("resume api") == 1

@@ -99,6 +99,23 @@ def test_only_a_pass_of_a_critical_metric_lets_a_stage_be_left(verdict: VerdictS
     assert soft(told(verdict)) == ["verdict"]
 
 
+def test_a_pass_of_the_stage_before_is_none_of_this_one() -> None:
+    story = Story().open().promote()
+    story.flow(400)
+    assert story.seen.metrics["errors"].verdict.state is VerdictState.PASS  # type: ignore[union-attr]
+    story.promote()
+    verdict = story.wait(1).seen.metrics["errors"].verdict
+    assert verdict is not None
+    assert (verdict.state, verdict.detail) == (VerdictState.UNSURE, "WARMING UP")
+
+
+def test_a_fail_of_the_stage_before_stands_until_this_one_is_judged() -> None:
+    story = Story().open().promote()
+    story.flow(400, bad=1000)
+    story.promote()
+    assert story.wait(1).seen.metrics["errors"].verdict.state is VerdictState.FAIL  # type: ignore[union-attr]
+
+
 def test_stale_data_close_the_gate_until_an_override() -> None:
     story = watching()
     story.wait(60)

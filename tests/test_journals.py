@@ -124,3 +124,50 @@ def kept(was: object, now: object) -> bool:
     if isinstance(was, list) and isinstance(now, list):
         return len(was) == len(now) and all(kept(*pair) for pair in zip(was, now, strict=True))
     return was == now
+
+
+# -- two people, format 2 ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shared() -> list[Line]:
+    return lines("rollout_v2.jsonl")
+
+
+def told(shared: list[Line]) -> Iterator[State]:
+    opened = shared[0][1]
+    assert isinstance(opened, RolloutOpened)
+    state = blank(parse(opened.plan_text, "plan.yaml"), "shared/1")
+    for seq, event in shared:
+        state = fold(state, event, None if isinstance(event, SourceRead) else seq)
+        yield state
+
+
+def test_a_shared_rollout_ends_as_it_ended(shared: list[Line]) -> None:
+    *_, last = told(shared)
+    assert (last.closed, last.reached, last.move, last.pen.number) == ("rolled_back", 2, 2, 6)
+    assert last.pen.holder is not None and last.pen.holder.user == "ben"
+    assert [entry.void for entry in last.decisions] == [""] * 11
+
+
+def test_the_pen_of_a_shared_rollout_went_from_hand_to_hand(shared: list[Line]) -> None:
+    hands = [state.pen.holder.user if state.pen.holder else None for state in told(shared)]
+    changes = [hand for hand, before in zip(hands[1:], hands, strict=False) if hand != before]
+    assert changes == ["ana", "ben", None, "ana", "ben"]
+
+
+def test_the_newer_verbs_of_a_shared_rollout_are_of_shape_two_and_nothing_else_is(shared: list[Line]) -> None:
+    shapes = {event.verb: event.v for _, event in shared if event.kind == "decision_taken"}
+    assert {verb for verb, shape in shapes.items() if shape == 2} == {
+        Verb.APPROVE,
+        Verb.OFFER,
+        Verb.TAKE,
+        Verb.HANDOFF,
+    }
+
+
+def test_a_rung_of_a_shared_rollout_was_reached_once(shared: list[Line]) -> None:
+    *_, last = told(shared)
+    assert [(called.rung, called.call, called.trouble) for called in last.called] == [
+        (1, "payments on call", "the halt")
+    ]

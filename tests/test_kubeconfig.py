@@ -88,6 +88,12 @@ def test_proxy_server_name_and_insecure_are_taken(tmp_path: Path) -> None:
     assert (access.proxy, access.tls.server_name, access.tls.insecure) == ("http://proxy.test:3128", "kube.test", True)
 
 
+def test_a_key_without_a_value_is_as_one_that_is_not_there(tmp_path: Path) -> None:
+    cluster = {"certificate-authority": None, "insecure-skip-tls-verify": None, "proxy-url": None}
+    access = kubeconfig.access([write(tmp_path / "c", entry("prod", cluster=cluster))], None)
+    assert (access.ca, access.insecure, access.proxy) == (None, False, None)
+
+
 def test_impersonation_becomes_headers(tmp_path: Path) -> None:
     user = {"token": SECRET, "as": "ops", "as-groups": ["a", "b"]}
     access = kubeconfig.access([write(tmp_path / "c", entry("prod", user=user))], None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from console.events.evidence import PENNED, SAFER, Actor, Verb
-from console.events.kinds import Noted, PenReleased
+from console.events.kinds import Noted, PenReleased, RolloutClosed
 from console.state.crew import Member
 from console.state.gates import gates, reason_due, unfit, why_not
 from console.state.pen import gone, whose
@@ -266,3 +266,33 @@ def test_a_note_does_not_touch_the_pen() -> None:
     story = opened()
     story.tell(Noted(at=story.at, who=BEN, text="hello"))
     assert story.state.pen.number == 0
+
+
+def test_of_two_who_resume_at_once_the_second_counts_for_nothing() -> None:
+    story = opened()
+    story.decide(Verb.HALT)
+    story.decide(Verb.RESUME, pen=0)
+    story.decide(Verb.RESUME, pen=1)
+    assert [entry.void for entry in story.state.decisions] == ["", "", "it was resumed already"]
+
+
+def test_of_two_who_place_it_at_once_the_second_counts_for_nothing() -> None:
+    story = Story().open(reached=None)
+    story.decide(Verb.PLACE, "1", pen=0)
+    story.decide(Verb.PLACE, "2", pen=1)
+    assert (story.state.reached, last(story.state).void) == (1, "it was placed already")
+
+
+@pytest.mark.parametrize("verb", sorted(PENNED))
+def test_nothing_goes_forward_after_the_rollout_was_closed(verb: Verb) -> None:
+    story = opened()
+    story.tell(RolloutClosed(at=story.at, how="decision"))
+    story.decide(verb, card=empty_card(verb), pen=0)
+    assert last(story.state).void == "the rollout was closed"
+
+
+def test_of_two_who_close_it_at_once_the_first_word_stands() -> None:
+    story = opened()
+    for how in ("complete", "decision"):
+        story.tell(RolloutClosed(at=story.at, how=how))
+    assert story.state.closed == "complete"

@@ -167,3 +167,11 @@ def test_a_handoff_leaves_a_note_and_a_free_pen(host: Bastion) -> None:
     assert host.does(BOB, "halt") == Exit.OK
     assert host.does(BOB, "resume") == Exit.OK
     assert host.does(ANA, "close", "--override", "--reason", "x") == Exit.REFUSED
+
+
+def test_status_tells_whose_the_pen_is_and_what_was_approved(host: Bastion) -> None:
+    host.does(ANA, "promote")
+    host.does(BOB, "approve")
+    assert host.does(BOB, "status") == Exit.OK
+    assert host.said == f"  approval         half needs 1, approved by uid {BOB}"
+    assert host.does(BOB, "status", "--json") == Exit.OK

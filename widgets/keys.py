@@ -81,6 +81,17 @@ KEYS: tuple[Key, ...] = (
         Verb.SKIP,
         on_line=False,
     ),
+    Key(
+        "order",
+        "d",
+        "d",
+        "order",
+        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Asks which, "
+        "opens the card; type the order's word.",
+        "decide('order')",
+        Verb.ORDER,
+        on_line=False,
+    ),
     Key("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
     Key(
         "accept",

@@ -42,7 +42,7 @@ class Columns:
         """The columns at `width` cells: half as wide again for words on a wide screen, the rest for history."""
         if width < 100:
             return cls(11, 0, 0, 8, width)
-        return cls(14 if width < 140 else 24, 6, 8, 8, width)
+        return cls(17 if width < 140 else 24, 6 if width >= 120 else 0, 8, 8, width)
 
     @property
     def about(self) -> int:

@@ -6,6 +6,7 @@ from console.state.values import StageMark, State, StepMark, TargetState
 from widgets import amounts
 from widgets.line import Line, Look, Piece, length
 from widgets.marks import DRIFTED, STAGES, STEPS
+from widgets.owned import owned
 from widgets.pane import Pane
 
 
@@ -31,6 +32,8 @@ def _target(entry: TargetState, state: State) -> Line:
     if entry.reading is None:
         return (Piece(f"{name} not read", Look.WARN),)
     line: Line = (Piece(f"{name} {entry.reading}", Look.STRONG),)
+    if entry.reading.steps is not None:
+        line = owned(name, entry.reading, state.as_of)
     if entry.drift is not None:
         line = (Piece(f"{DRIFTED} {name} {entry.reading}, was {entry.drift.was}", DRIFTED.look),)
     source = state.sources.get(entry.target.backend)

@@ -12,6 +12,7 @@ from widgets import amounts
 from widgets.advice import drift_words
 from widgets.line import Line, Look, Piece, left, length, wrap
 from widgets.marks import DRIFTED, ONE_WAY, STAGES, UNDONE
+from widgets.owned import notes
 from widgets.pane import Pane
 
 _LEAST_WORDS = 6
@@ -41,6 +42,10 @@ def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
             rows = wrap(told, width - 4, min(spare, 2))
             spare -= len(rows)
             lines += [(Piece("    "), Piece(row, Look.ALARM)) for row in rows]
+    for note in notes(state) if state.rollback is None else ():
+        rows = wrap(note, width - 4, min(spare, 2)) if spare > 0 else []
+        spare -= len(rows)
+        lines += [(Piece("    "), Piece(row, Look.MUTED)) for row in rows]
     return lines[:height]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -22,12 +22,20 @@ from adapters.foreign import clean
 from adapters.kube.access import Access, NoAccess, Plugin, Variable
 
 _LARGEST = 4 * 1024 * 1024
-_UNUSED = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
 
 
-class _Cluster(BaseModel):
-    model_config = _UNUSED
+class _Entry(BaseModel):
+    """What every entry has: unknown keys are ignored, and one without a value is as one that is not there."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, given: object) -> object:
+        return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+class _Cluster(_Entry):
     server: str = ""
     ca_file: str = Field("", alias="certificate-authority")
     ca_data: str = Field("", alias="certificate-authority-data")
@@ -36,9 +44,7 @@ class _Cluster(BaseModel):
     proxy: str = Field("", alias="proxy-url")
 
 
-class _Exec(BaseModel):
-    model_config = _UNUSED
-
+class _Exec(_Entry):
     version: str = Field("", alias="apiVersion")
     command: str = ""
     args: list[str] | None = None
@@ -48,9 +54,7 @@ class _Exec(BaseModel):
     interactive: str = Field("", alias="interactiveMode")
 
 
-class _User(BaseModel):
-    model_config = _UNUSED
-
+class _User(_Entry):
     token: str = ""
     token_file: str = Field("", alias="tokenFile")
     certificate_file: str = Field("", alias="client-certificate")
@@ -66,38 +70,28 @@ class _User(BaseModel):
     impersonate_groups: list[str] | None = Field(None, alias="as-groups")
 
 
-class _Context(BaseModel):
-    model_config = _UNUSED
-
+class _Context(_Entry):
     cluster: str = ""
     user: str = ""
     namespace: str = ""
 
 
-class _NamedCluster(BaseModel):
-    model_config = _UNUSED
-
+class _NamedCluster(_Entry):
     name: str
     cluster: _Cluster = _Cluster()
 
 
-class _NamedUser(BaseModel):
-    model_config = _UNUSED
-
+class _NamedUser(_Entry):
     name: str
     user: _User = _User()
 
 
-class _NamedContext(BaseModel):
-    model_config = _UNUSED
-
+class _NamedContext(_Entry):
     name: str
     context: _Context = _Context()
 
 
-class _File(BaseModel):
-    model_config = _UNUSED
-
+class _File(_Entry):
     clusters: list[_NamedCluster] | None = None
     users: list[_NamedUser] | None = None
     contexts: list[_NamedContext] | None = None

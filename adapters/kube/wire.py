@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -88,3 +89,10 @@ class ReplicaSet(Wire):
 
     meta: Meta = Field(alias="metadata")
     status: Annotated[ReplicaSetStatus, BeforeValidator(none_is_empty)] = ReplicaSetStatus()
+
+
+def earlier(sets: Sequence[ReplicaSet], annotation: str, than: str) -> tuple[str, ...]:
+    """The revisions that ReplicaSets still hold below revision `than`, newest first, at most five."""
+    numbers = {int(text) for one in sets if (text := one.meta.annotations.get(annotation, "")).isdigit()}
+    below = [number for number in numbers if not than.isdigit() or number < int(than)]
+    return tuple(str(number) for number in sorted(below, reverse=True)[:5])

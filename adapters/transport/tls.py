@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import certifi
 
@@ -88,10 +87,15 @@ class _Context(ssl.SSLContext):
 
     server_name: str | None = None
 
-    def wrap_bio(self, *args: Any, **more: Any) -> ssl.SSLObject:
-        if self.server_name is not None:
-            more["server_hostname"] = self.server_name
-        return super().wrap_bio(*args, **more)
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
 
 
 @contextmanager

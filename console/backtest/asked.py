@@ -54,6 +54,8 @@ class AskedRecording:
 
     def dirty(self, name: str) -> int:
         """Samples that reached us and could not be counted; what the adapter dropped is told in the notes."""
+        if name not in self._replies:
+            return 0
         samples = [sample for reading in self._replies[name].readings for sample in (reading.canary, reading.baseline)]
         return sum(not fit(sample) for sample in samples)
 

@@ -162,9 +162,11 @@ class Replay:
 
     @property
     def _current(self) -> Track | None:
-        """The track, if it already speaks of this stage."""
+        """The track, as far as it speaks of this stage: as `console.state.assess` has it."""
         track = self.track
-        return track if track is not None and (track.stage == self._stage or not self._stage) else None
+        if track is None or track.stage == self._stage or track.latch.failed_at is not None:
+            return track
+        return None
 
     def state(self, at: float) -> tuple[VerdictState, str]:
         """State, and detail if unsure, at the end of the tick that began `at`: as `rule.verdict`, without the words."""
@@ -180,6 +182,8 @@ class Replay:
                 return VerdictState.UNSURE, Word.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
+        if track is not None and track.mute(self._span.tick_s, self.stale_after_s) is not None:
+            return VerdictState.NO_DATA, ""
         if word is Word.PASS and track is not None:
             if _events(track) >= self._min_requests:
                 return VerdictState.PASS, ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import BinaryIO
@@ -32,6 +33,34 @@ class _BadRow(Exception):
     """What is wrong with one row."""
 
 
+class _Lines:
+    """Lines of text with their numbers; those given since `begin` can be taken back."""
+
+    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
+        self._lines = lines
+        self._again: deque[tuple[int, str]] = deque()
+        self.given: list[tuple[int, str]] = []
+        self.number = 0
+        """Of the line given last."""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.given.append(line)
+        self.number = line[0]
+        return line[1]
+
+    def begin(self) -> None:
+        """A row begins with the next line."""
+        self.given = []
+
+    def back(self) -> None:
+        """Give all lines since `begin` again but the first."""
+        self._again.extendleft(reversed(self.given[1:]))
+
+
 class Reader:
     """Puts the rows of one file into a `Series`."""
 
@@ -39,7 +68,6 @@ class Reader:
         self._name = clean(name)
         self._series = series
         self._lenient = lenient
-        self._line = 0
         self._times: dict[object, float] = {}
         self._staged = False
         self.skipped = 0
@@ -53,16 +81,17 @@ class Reader:
         Raises:
             SeriesError: a bad row, unless lenient; a file in which no row can be judged.
         """
-        lines = self._text(file)
-        head = next((line for line in lines if line.strip()), None)
-        if head is None:
-            raise SeriesError(f"{self._name}: is empty")
-        if head.lstrip().startswith("["):
-            raise SeriesError(f"{self._name}:{self._line}: is a JSON array; write one object a line")
-        if head.lstrip().startswith("{"):
-            self._json_lines(chain([head], lines))
+        texts = ((number, text) for number, text in self._text(file) if text.strip())
+        first = next(texts, None)
+        if first is None:
+            raise SeriesError(f"{self._name}: is empty{self._more}")
+        lines = chain([first], texts)
+        if first[1].lstrip().startswith("["):
+            raise SeriesError(f"{self._name}:{first[0]}: is a JSON array; write one object a line")
+        if first[1].lstrip().startswith("{") or self._name.endswith((".jsonl", ".ndjson")):
+            self._json_lines(lines)
         else:
-            self._csv(chain([head], lines))
+            self._csv(_Lines(lines))
         self._check_whole()
 
     @property
@@ -71,74 +100,81 @@ class Reader:
         rows = "1 bad row was" if self.skipped == 1 else f"{self.skipped} bad rows were"
         return f"{rows} left out, the first: {self.first}"
 
+    @property
+    def _more(self) -> str:
+        return f"; {self.left_out}" if self.skipped else ""
+
     def _check_whole(self) -> None:
-        more = f"; {self.left_out}" if self.skipped else ""
         if not self._series.rows:
-            raise SeriesError(f"{self._name}: has no rows to judge{more}")
+            raise SeriesError(f"{self._name}: has no rows to judge{self._more}")
         if not self._staged:
             self._series.one_stage()
         elif self._series.began is None:
-            raise SeriesError(f"{self._name}: no row has a stage, so all of it is history and nothing is judged{more}")
+            told = "no row has a stage, so all of it is history and nothing is judged"
+            raise SeriesError(f"{self._name}: {told}{self._more}")
 
-    def _text(self, file: BinaryIO) -> Iterator[str]:
+    def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, data in enumerate(file, 1):
-            self._line = number
             try:
                 text = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 self._bad(number, f"is not UTF-8 text (byte {error.start + 1} of the line)")
                 continue
-            yield text
+            yield number, text
 
-    def _bad(self, line: int, what: str) -> None:
+    def _bad(self, line: int, what: str, row: Row | None = None) -> None:
+        """A bad row: an error, or left out; then it is a sample that could not be counted, if its metric is known."""
         told = f"{self._name}:{line}: {what}"
         if not self._lenient:
             raise SeriesError(told) from None
         self.skipped += 1
         self.first = self.first or told
+        self._series.left_out(row.get("metric") if row is not None else None)
 
-    def _json_lines(self, lines: Iterator[str]) -> None:
-        for text in lines:
-            if text.isspace():
-                continue
+    def _json_lines(self, lines: Iterator[tuple[int, str]]) -> None:
+        for number, text in lines:
+            row: Row | None = None
             try:
                 row = _object(text)
                 self._staged = self._staged or "stage" in row
                 self._take(row)
             except _BadRow as bad:
-                self._bad(self._line, str(bad))
+                self._bad(number, str(bad), row)
 
-    def _csv(self, lines: Iterator[str]) -> None:
-        rows = csv.reader(lines)
-        names = self._header(next(rows))
+    def _csv(self, lines: _Lines) -> None:
+        names = self._header(next(csv.reader(lines)), lines.number)
         self._staged = "stage" in names
-        ended = self._line
+        rows = csv.reader(lines)
         while True:
-            begun = ended + 1  # a quoted cell may hold line breaks: a row is told by the line on which it begins
+            lines.begin()
+            row: Row | None = None
+            whole = False
             try:
-                row = next(rows)
-                if row:
-                    if len(row) != len(names):
-                        raise _BadRow(f"has {len(row)} columns where the header has {len(names)}")
-                    self._take(dict(zip(names, row, strict=True)))
+                cells = next(rows)
+                row = dict(zip(names, cells, strict=False))
+                whole = len(cells) == len(names)
+                if not whole:
+                    raise _BadRow(f"has {len(cells)} columns where the header has {len(names)}")
+                self._take(row)
             except StopIteration:
                 return
-            except csv.Error as error:
-                self._bad(begun, f"is not CSV: {clean(error)}")
-            except _BadRow as bad:
-                self._bad(begun, str(bad))
-            ended = self._line
+            except (csv.Error, _BadRow) as bad:
+                what = f"is not CSV: {clean(bad)}" if isinstance(bad, csv.Error) else str(bad)
+                self._bad(lines.given[0][0], what, row)
+                if not whole and len(lines.given) > 1:  # a quote that is never closed must not take good rows with it
+                    lines.back()
+                    rows = csv.reader(lines)
 
-    def _header(self, given: list[str]) -> list[str]:
+    def _header(self, given: list[str], line: int) -> list[str]:
         names = [name.strip().lower() for name in given]
         twice = next((name for name in COLUMNS if names.count(name) > 1), None)
         if twice is not None:
-            raise SeriesError(f"{self._name}:{self._line}: column {twice!r} is there twice")
+            raise SeriesError(f"{self._name}:{line}: column {twice!r} is there twice")
         wanted = ["at", "metric", "arm", *(["total", "bad"] if "value" not in names else [])]
         missing = next((name for name in wanted if name not in names), None)
         if missing is not None:
             hint = "" if len(names) > 1 else "; the first line names the columns, with commas between them"
-            raise SeriesError(f"{self._name}:{self._line}: required column {missing!r} is missing{hint}")
+            raise SeriesError(f"{self._name}:{line}: required column {missing!r} is missing{hint}")
         return names
 
     # -- one row -------------------------------------------------------------------------------------------------------

@@ -126,6 +126,7 @@ class Series:
         self.starts: dict[int, float] = {}
         """Stage number -> when it is first named."""
         self.rows = 0
+        self._left_out = dict.fromkeys(metrics, 0)
         self.ended = float("-inf")
         """Newest sample of all."""
 
@@ -143,6 +144,12 @@ class Series:
         if at > self.ended:
             self.ended = at
         self.rows += 1
+
+    def left_out(self, metric: object) -> None:
+        """A row of a metric, where it is one of ours, was no sample at all."""
+        name = metric.strip() if isinstance(metric, str) else ""
+        if name in self._left_out:
+            self._left_out[name] += 1
 
     def one_stage(self) -> None:
         """The file has no stages: all of it is the plan's first."""
@@ -173,7 +180,7 @@ class Series:
 
     def dirty(self, metric: str) -> int:
         """Samples of a metric that could not be counted; known once its ticks were made."""
-        return sum(column.dirty for column in self.columns[metric].values())
+        return self._left_out[metric] + sum(column.dirty for column in self.columns[metric].values())
 
     def spacing_s(self, metric: str) -> float | None:
         """Median seconds between neighbouring samples of an arm, from its first ones; None where no arm has two."""

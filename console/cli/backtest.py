@@ -84,7 +84,7 @@ def _print(plan: Plan, recording: Recording, *, as_json: bool) -> None:
     for name, planned in plan.metrics.items():
         metric = recording.metric(planned)
         if metric is None:
-            summaries[name] = report.Summary()
+            summaries[name] = report.Summary(dirty=recording.dirty(name))
             continue
         replay = Replay(metric, stages, recording.span(name), recording.spacing_s(name))
         changes = replay.changes(recording.ticks(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace) -> int:
     command: str = options.command
+    if getattr(options, "context", None):
+        os.environ["WARROOM_KUBE_CONTEXT"] = options.context
     if command in ("run", "demo"):
         from console.cli import watch
 
@@ -142,10 +145,17 @@ def _journal(
     )
 
 
+def _context(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--context", metavar="NAME", help="kubeconfig context of Kubernetes backends whose plan names none"
+    )
+
+
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
     run = commands.add_parser("run", help="open the war room for a plan")  # type: ignore[attr-defined]
     run.add_argument("plan", metavar="PLAN", type=Path)
     run.add_argument("--observe", action="store_true", help="only look on; so does WARROOM_OBSERVE=1")
+    _context(run)
     _journal(run)
     demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")  # type: ignore[attr-defined]
     demo.add_argument(
@@ -189,6 +199,7 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     status = commands.add_parser("status", help="where a rollout stands, read now; sends nothing")  # type: ignore[attr-defined]
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")
+    _context(status)
     _journal(status)
     log = commands.add_parser(  # type: ignore[attr-defined]
         "log",
@@ -212,6 +223,8 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         parser.add_argument("plan", metavar="PLAN", type=Path)
         if verb == "skip":
             parser.add_argument("subject", metavar="STEP", help="the step's id")
+        if verb == "order":
+            parser.add_argument("subject", metavar=("TARGET", "ORDER"), nargs="+", help='"api retry", "api undo 4"')
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
@@ -225,6 +238,7 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
             parser.add_argument(name, dest="subject", metavar="WHAT", help=SUBJECTS[verb])
         if verb == "rollback":
             parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
+        _context(parser)
         _journal(parser)
 
 
@@ -266,6 +280,7 @@ VERBS = {
     "accept": "accept a drifted target or an edited plan",
     "confirm": "confirm a manual rollback step as done",
     "skip": "go on without a rollback step, for a reason",
+    "order": "give a backend one of its own orders: skip, retry, undo 4, ..",
     "close": "close the rollout",
     "approve": "vouch, as a second person, for exactly the next move",
     "take": "take the pen: one that is free or offered; from somebody with --reason",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.registry import ConnectError, UnknownAdapter
+from console.cli import people
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.events.evidence import Actor
@@ -80,7 +81,7 @@ def _status_lines(state: State) -> list[str]:
     for name, source in state.sources.items():
         if source.failed_since is not None:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
-    return lines
+    return lines + people.lines(state)
 
 
 def _halt(state: State) -> DecisionState | None:
@@ -152,6 +153,7 @@ def as_json(state: State) -> dict[str, Any]:
             for name, source in state.sources.items()
         },
         "in_doubt": [request.asks for request in state.in_doubt],
+        **people.as_json(state),
     }
 
 

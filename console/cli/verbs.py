@@ -15,6 +15,7 @@ from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.ending import Notice, Told, outlive_the_terminal
 from console.cli.exits import Exit
+from console.cli.login import HURRIED_S, log_in
 from console.cli.paths import journal_place, open_anyhow, stand_in
 from console.cli.say import answer as say
 from console.cli.say import tell
@@ -32,6 +33,7 @@ from console.plan.problems import PlanError
 from console.state.approvals import bond
 from console.state.card import card_for
 from console.state.intent import Intent
+from console.state.orders import word_of
 from console.state.values import StageMark, State, StepMark
 from console.version import version
 
@@ -53,6 +55,7 @@ def act(options: argparse.Namespace) -> int:
     try:
         place = journal_place(options.journal)
         plan = load(options.plan)
+        log_in(plan, HURRIED_S if verb in SAFER else None)
         answer = _acted(options, verb, plan, place)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
         tell(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
@@ -156,7 +159,8 @@ async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engin
 
 
 def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
-    subject: str | None = getattr(options, "subject", None)
+    given: str | list[str] | None = getattr(options, "subject", None)
+    subject = " ".join(given) if isinstance(given, list) else given
     stage: int | None = options.expect_stage
     return Intent(
         verb,
@@ -168,8 +172,15 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
-        typed=subject or "" if verb in (Verb.CONFIRM, Verb.SKIP) else options.confirm,  # naming it is typing it
+        typed=_typed(verb, subject) or options.confirm,
     )
+
+
+def _typed(verb: Verb, subject: str | None) -> str | None:
+    """What naming a thing types by the way: whoever names it has typed it."""
+    if verb is Verb.ORDER:
+        return word_of(subject)
+    return subject if verb in (Verb.CONFIRM, Verb.SKIP) else None
 
 
 async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) -> Answer:

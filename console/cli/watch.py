@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from console.cli.ending import end_with_the_terminal
 from console.cli.exits import Exit
+from console.cli.login import log_in_file, may_need
 from console.cli.paths import journal_place, open_anyhow
 from console.cli.say import tell
 from console.journal.place import FilePlace
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
         return Exit.USAGE
     plan: Path = options.plan
     observe: bool = options.observe or os.environ.get("WARROOM_OBSERVE", "") not in ("", "0")
+    if may_need(plan):
+        log_in_file(plan)
 
     def prepare() -> Set:
         from console.engine.clock import SystemClock

@@ -26,6 +26,7 @@ from console.state.climb import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.intent import Intent
+from console.state.orders import SAFE
 from console.state.values import Mode, State
 
 if TYPE_CHECKING:
@@ -287,12 +288,40 @@ class Actions:
             return overtaken
         if verb is Verb.RESUME:
             return await self._resumed(decision)
+        if verb is Verb.ORDER:
+            return await self._ordered(decision)
         if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
             await self._record.now(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
             )
         return Answer(Result.ACCEPTED, _said(verb, intent, state))
+
+    async def _ordered(self, decision: DecisionTaken) -> Answer:
+        """One of a backend's own verbs, guarded by what the card showed."""
+        name, _, order = (decision.subject or "").partition(" ")
+        target = self._record.state.plan.targets[name]
+        try:
+            ended = await self._requests.send(
+                self._backends(),
+                target,
+                Setting(None),
+                decision=decision.id,
+                trace=decision.trace,
+                action=order,
+                seen=decision.card.seen(name),
+                strict=True,
+                lapsed=lambda: None if order in SAFE else overtaken(self._record.state, decision.id),
+            )
+        except Broken as error:
+            return Answer(Result.REFUSED, f"order refused: {error}")
+        self._hurry(target.backend)
+        if ended.outcome is Outcome.ACCEPTED:
+            return Answer(Result.ACCEPTED, f"{decision.subject}: accepted")
+        said = f"order: {decision.subject} {ended.outcome}: {ended.reason}"
+        if ended.outcome is Outcome.REFUSED:
+            return Answer(Result.REFUSED, said)
+        return Answer(Result.UNKNOWN, f"{said}; reading {target.backend} to find out")
 
     async def _resumed(self, decision: DecisionTaken) -> Answer:
         backends = self._backends()

@@ -38,20 +38,16 @@ class _Room:
 
     present: list[Presence]
     approved: list[Approved]
-    lease: Lease | None = None
-    """None: not asked for."""
 
 
 class Crew:
     """Keeps `State.crew`, `State.poller` and `State.approvals`, and this console's place in them."""
 
-    def __init__(self, record: Record, clock: Clock, actor: Actor, *, observing: bool, polls: bool = True) -> None:
+    def __init__(self, record: Record, clock: Clock, actor: Actor, *, observing: bool) -> None:
         self._record = record
         self._clock = clock
         self._actor = actor
         self._observing = observing
-        self._polls = polls
-        """Whether this console may poll at all."""
         self.session = uuid.uuid4().hex
         """This console's name in the journal, never used again."""
         self._since = clock.now()
@@ -66,8 +62,6 @@ class Crew:
 
     def turn(self) -> bool:
         """Whether this console asks the backends now."""
-        if not self._polls:
-            return False
         return self._record.alone or (self._record.fence is not None and boottime() < self._until)
 
     async def met(self) -> None:
@@ -91,19 +85,18 @@ class Crew:
             _attended,
             rollout=self._record.state.rollout,
             presence=Presence(self.session, self._actor, self._role(), self._since),
-            ttl_s=LEASE_S if self._polls else None,
+            ttl_s=LEASE_S,
         )
         try:
-            room = await self._record.write(work)
+            room, lease = await self._record.write(work)
         except Broken as error:
             self._record.told(str(error))
             self._left_alone()
             return
         self._record.told(None)
         self._record.alone = False
-        if room.lease is not None:
-            self._holder = room.lease.holder
-            await self._polling(room.lease, asked_at)
+        self._holder = lease.holder
+        await self._polling(lease, asked_at)
         self._show(room)
         await self._record.retry()
 
@@ -114,7 +107,7 @@ class Crew:
 
     def _left_alone(self) -> None:
         """The journal cannot be asked: go on under the lease as long as it lasts, then for oneself."""
-        if not self._polls or boottime() < self._until or self._record.alone:
+        if boottime() < self._until or self._record.alone:
             return
         self._record.alone = True
         self._record.replace(poller=Poller(here=True, who=self._actor))
@@ -145,18 +138,19 @@ class Crew:
             await self._round()
 
     def _show(self, room: _Room) -> None:
-        state, now = self._record.state, self._clock.now()
-        crew = tuple(_member(presence, now) for presence in room.present)
+        state = self._record.state
+        crew, approvals = _people(room, self._clock.now())
         poller = state.poller
         if self._holder is not None:
             who = next((member.who for member in crew if member.session == self._holder), None)
             poller = Poller(here=self._holder == self.session, who=who)
-        approvals = tuple(_approval(approved) for approved in room.approved)
         if (crew, poller, approvals) != (state.crew, state.poller, state.approvals):
             self._record.replace(crew=crew, poller=poller, approvals=approvals)
 
     async def leave(self) -> None:
-        """Give the lease back and say that this console is gone."""
+        """Give the lease back and say that this console is gone; a journal that is broken is not waited for."""
+        if self._record.state.journal.broken is not None:
+            return
         try:
             await self._record.write(partial(_gone, rollout=self._record.state.rollout, session=self.session))
         except Broken:  # the others find out by themselves
@@ -165,10 +159,20 @@ class Crew:
             self._record.fence = None
 
 
-def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float | None) -> _Room:
+def people(journal: Journal, rollout: str, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
+    """Who is there and what was approved, for whoever only looks. Raises Broken."""
+    return _people(_looked(journal, rollout=rollout), now)
+
+
+def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
+    crew = tuple(_member(presence, now) for presence in room.present)
+    return crew, tuple(_approval(approved) for approved in room.approved)
+
+
+def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Room, Lease]:
     journal.seen(rollout, presence)
-    lease = journal.lease(rollout, presence.session, ttl_s) if ttl_s is not None else None
-    return replace(_looked(journal, rollout=rollout), lease=lease)
+    lease = journal.lease(rollout, presence.session, ttl_s)
+    return _looked(journal, rollout=rollout), lease
 
 
 def _looked(journal: Journal, *, rollout: str) -> _Room:

@@ -184,10 +184,12 @@ class Engine:
     async def answered(self) -> None:
         """Returns once every source has been asked once, here or, of late, by the console that polls."""
         await self.crew.met()
-        if self.crew.turn():
-            await self._pollers.answered()
-        else:
-            await self._pollers.glance()
+        polled = asyncio.ensure_future(self._pollers.answered())
+        while self.crew.turn() and not polled.done():  # the turn may be lost meanwhile, and then nobody here polls
+            await asyncio.wait({polled}, timeout=BEAT_S)
+        if not polled.cancel():
+            return
+        await self._pollers.glance()
 
     def state(self) -> State:
         """The newest State, assessed now."""

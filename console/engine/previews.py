@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
 from console.state.card import wanted
-from console.state.climb import stands_still
+from console.state.climb import held, stands_still
+from console.state.orders import preview_key
 from console.state.values import Preview, State
 
 
@@ -15,6 +17,8 @@ def previews(state: State, backends: Backends) -> dict[str, Preview]:
         Verb.PROMOTE.value: _preview(state, backends, Verb.PROMOTE),
         Verb.ROLLBACK.value: _preview(state, backends, Verb.ROLLBACK),
         Verb.HALT.value: _halt(state, backends),
+        Verb.RESUME.value: _resume(state, backends),
+        **_orders(state, backends),
     }
 
 
@@ -29,6 +33,31 @@ def _preview(state: State, backends: Backends, verb: Verb) -> Preview:
         for text in backends.calls(target, setting, "set", _seen(state, name))
     ]
     return Preview(calls=tuple(calls))
+
+
+def _resume(state: State, backends: Backends) -> Preview:
+    calls = [
+        PlannedCall(target.backend, name, "resumed", f"resume {target.ref.name}")
+        for name, target in state.plan.targets.items()
+        if (powers := backends.capabilities(target)).advances and powers.can_pause and held(state.targets[name].reading)
+    ]
+    return Preview(tuple(calls))
+
+
+def _orders(state: State, backends: Backends) -> dict[str, Preview]:
+    """What each order that can be had would send, under its key."""
+    found = {}
+    for name, target in state.plan.targets.items():
+        reading = state.targets[name].reading
+        if reading is None or reading.steps is None:
+            continue
+        for order in backends.capabilities(target).orders:
+            about = [f"undo {revision}" for revision in reading.revisions] if order.name == "undo" else [order.name]
+            for words in about if order.name not in reading.cannot else ():
+                texts = backends.calls(target, Setting(None), words, reading.revision)
+                calls = tuple(PlannedCall(target.backend, name, words, text) for text in texts)
+                found[preview_key(f"{name} {words}")] = Preview(calls, (order.meaning,))
+    return found
 
 
 def _seen(state: State, name: str) -> str | None:

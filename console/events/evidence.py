@@ -27,6 +27,8 @@ class Verb(StrEnum):
     """Confirm a manual rollback step as done."""
     SKIP = "skip"
     """Go on without a rollback step, for a reason."""
+    ORDER = "order"
+    """Give a backend one of its own orders: skip a step, retry, go back to a revision by name."""
     CLOSE = "close"
     APPROVE = "approve"
     """Vouch, as a second person, for exactly the forward move that the card shows."""
@@ -41,7 +43,7 @@ class Verb(StrEnum):
 FORWARD = frozenset({Verb.PROMOTE})
 """Verbs that take on risk: they carry a `move` number and lose a race."""
 
-PENNED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
+PENNED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.ORDER, Verb.CLOSE})
 """Verbs that need the pen. Going safer never does, nor does what belongs to a rollback; a free pen is taken by them."""
 
 PEN = frozenset({Verb.TAKE, Verb.OFFER, Verb.HANDOFF})
@@ -94,7 +96,11 @@ class MetricEvidence:
     evidence: float | None = None
     """So many to one against "no worse than the baseline"; None where nothing was judged yet."""
     detail: str = ""
-    """For `unsure`: WARN, WARMING UP, WATCHING, INCONCLUSIVE."""
+    """As `console.judge.verdict.Verdict.detail`: which kind of `unsure`, what a pass excludes, a FAIL now silent."""
+    ready: float | None = None
+    """So many to one for a pass."""
+    brief: str = ""
+    """Of the reason what is not said by verdict, ratio and odds."""
 
 
 @dataclass(frozen=True, slots=True)

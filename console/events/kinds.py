@@ -38,7 +38,7 @@ class _Shape(BaseModel):
     v: int = 1
 
 
-NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP})
+NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP, Verb.ORDER})
 """Verbs that came later: a decision with one of them is of shape 2, which an older version keeps unread."""
 SHAPES = {"decision_taken": 2, "request_made": 2}
 """Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""

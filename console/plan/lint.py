@@ -11,7 +11,7 @@ from itertools import groupby
 from pydantic import ValidationError
 
 from adapters.contract import Kind, Setting, Shape, TargetRef
-from adapters.registry import UnknownAdapter, load
+from adapters.registry import LOGS_IN, UnknownAdapter, load
 from console.plan.backends import VARIABLE, secrets
 from console.plan.nouns import Plan, Role, Stage
 from console.plan.problems import spell
@@ -36,6 +36,8 @@ def _gates(plan: Plan) -> Iterator[str]:
 
 def _secrets(plan: Plan) -> Iterator[str]:
     for spec in plan.backends.values():
+        if spec.adapter in LOGS_IN and "context" not in spec.options and not os.environ.get("KUBERNETES_SERVICE_HOST"):
+            yield f"backends.{spec.name}: names no context: the current one of whoever opens it decides on the cluster"
         try:
             options = load(spec.adapter).options.model_validate(dict(spec.options))
         except (UnknownAdapter, ImportError, ValidationError):  # told when the backend is connected
@@ -128,6 +130,8 @@ def _group_exists(name: str) -> bool:
 
 def _leftovers(plan: Plan) -> Iterator[str]:
     set_somewhere = {target for stage in plan.stages for target in stage.sets}
+    if plan.stages_from is not None:
+        set_somewhere.add(plan.stages_from.target)
     for name, target in plan.targets.items():
         if name not in set_somewhere:
             yield f"target {name}: no stage sets it"

@@ -92,7 +92,7 @@ def _explained(state: State, entry: MetricState, room: int, course: Course | Non
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
         return _block("rule", [limits, "nothing was judged yet"], room)
-    told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state))
+    told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
     lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
     if course is not None:
         rows = course_lines(course, room, entry.tick_s)

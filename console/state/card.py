@@ -11,6 +11,7 @@ from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import stands
 from console.state.exposure import deploy_share
 from console.state.gates import gates, placed
+from console.state.orders import preview_key
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
 
@@ -20,7 +21,8 @@ _PERSONAL = ("pen", "authority", "approval", "override")
 
 def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
     """The card of `verb`; `subject` as in Intent."""
-    preview = state.previews.get(_shown(verb).value)
+    key = preview_key(subject or "") if verb is Verb.ORDER else _shown(verb).value
+    preview = state.previews.get(key)
     return Card(
         verb=verb,
         stage_from=_stage_name(state, state.reached),
@@ -32,7 +34,7 @@ def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
         targets=() if verb in PEN else tuple(_targets(state, verb)),
         calls=preview.calls if preview is not None else (),
         skipped=tuple(_skipped(state, verb)),
-        warnings=tuple(_warnings(state, verb)) + (preview.notes if preview is not None else ()),
+        warnings=tuple(_warnings(state, verb, subject)) + (preview.notes if preview is not None else ()),
     )
 
 
@@ -52,6 +54,8 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
         return state.next.stage.name if state.next is not None else _stage_name(state, state.reached)
     if verb is Verb.ROLLBACK:
         return "rolled back"
+    if verb is Verb.ORDER and subject:
+        return subject
     if verb is Verb.PLACE and (number := placed(state, subject)) is not None:
         return _stage_name(state, number)
     return _stage_name(state, state.reached)
@@ -102,16 +106,19 @@ def _metric(entry: MetricState) -> MetricEvidence:
         ratio=_finite(verdict.ratio),
         low=_finite(verdict.low),
         high=_finite(verdict.high),
-        evidence=verdict.evidence,
+        evidence=_finite(verdict.evidence),
         detail=verdict.detail,
+        ready=_finite(verdict.ready),
+        brief=verdict.brief,
     )
 
 
-def _notes(state: State, verb: Verb) -> list[str]:
+def _notes(state: State, verb: Verb, subject: str | None) -> list[str]:
     """What the backends say that somebody has to know before this verb."""
-    if verb not in (Verb.PROMOTE, Verb.ROLLBACK):
+    if verb not in (Verb.PROMOTE, Verb.ROLLBACK, Verb.ORDER):
         return []
-    touched = wanted(state, verb)
+    named = (subject or "").partition(" ")[0]
+    touched = [name for name in state.targets if name == named] if verb is Verb.ORDER else list(wanted(state, verb))
     lacking = "promote" if verb is Verb.PROMOTE else "abort"
     found = []
     for name in touched:
@@ -155,7 +162,7 @@ def _skipped(state: State, verb: Verb) -> list[str]:
     return []
 
 
-def _warnings(state: State, verb: Verb) -> list[str]:
+def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
     found = []
     one_way = state.past_one_way
     if verb is Verb.ROLLBACK and one_way is not None:
@@ -179,7 +186,7 @@ def _warnings(state: State, verb: Verb) -> list[str]:
             for entry in state.checklist
             if entry.step.manual is not None and not entry.over
         )
-    found.extend(_notes(state, verb))
+    found.extend(_notes(state, verb, subject))
     for request in (*state.in_flight, *state.in_doubt):
         found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
     if state.journal.broken is not None:

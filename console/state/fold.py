@@ -91,6 +91,8 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
         case RolloutOpened():
             return _opened(state, event)
         case RolloutClosed():
+            if state.closed is not None:  # of two who closed it at once the first word stands
+                return state
             return _noted(replace(state, closed=event.how), event, "note", f"rollout closed: {event.how}")
         case PenReleased():
             after = pen.released(state, event)

@@ -6,7 +6,7 @@ from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state import people
+from console.state import orders, people
 from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.recovery import recoveries
@@ -58,6 +58,8 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
             left = [entry.step.id for entry in state.checklist if not entry.over]
             begun = state.rollback is not None and bool(left)
             return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
+        case Verb.ORDER:
+            return (*orders.order_gates(state), *people.authority_gate(state, Verb.PROMOTE.value))
         case Verb.CLOSE:
             return _close(state)
         case Verb.APPROVE:
@@ -77,10 +79,12 @@ def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | No
     """The word that has to be typed for `verb`, because it cannot be taken back or only a person can vouch for it.
 
     A manual stage: its name. A rollback past a one-way stage: "rollback". A rollback step that is confirmed by hand or
-    skipped: its id, which is `subject`.
+    skipped: its id, which is `subject`. An order: its word.
     """
     if verb in (Verb.CONFIRM, Verb.SKIP):
         return subject
+    if verb is Verb.ORDER:
+        return orders.word_of(subject)
     if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
         return state.next.stage.name
     if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
@@ -114,6 +118,8 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     if verb is Verb.SKIP:
         left = [entry.step.id for entry in state.checklist if not entry.over]
         return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
+    if verb is Verb.ORDER:
+        return orders.unfit(state, subject)
     if verb is Verb.OFFER:
         mine = state.operator is not None and subject in (state.operator.user, state.operator.login)
         return "say to whom: a user" if not subject else "you hold the pen already" if mine else None

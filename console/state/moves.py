@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
-from console.events.evidence import Verb
+from console.events.evidence import PENNED, Verb
 from console.plan.nouns import Metric, Target
 from console.state import pen
 from console.state.checklist import checklist_of
@@ -73,12 +73,18 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
             return step_confirmed(state, event)
         case Verb.SKIP:
             return step_skipped(state, event)
-        case Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
+        case Verb.ORDER | Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return state
 
 
 def _overtaken(state: State, event: DecisionTaken) -> str:
-    """Why a promote counts for nothing: what was recorded before it, unseen by its console; empty if it counts."""
+    """Why a decision counts for nothing: what was recorded before it, unseen by its console; empty if it counts."""
+    if state.closed is not None and event.verb in PENNED:
+        return "the rollout was closed"
+    if event.verb is Verb.RESUME and state.halted is None:
+        return "it was resumed already"
+    if event.verb is Verb.PLACE and state.reached is not None:
+        return "it was placed already"
     if event.verb is not Verb.PROMOTE:
         return ""
     if state.rollback is not None:

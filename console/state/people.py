@@ -37,7 +37,7 @@ def approval_gate(state: State) -> list[Gate]:
         return [Gate("approval", ok=True, why=tally)]
     mine = len(approvals.standing(state)) > len(given)
     own = "; your own does not count for you" if mine else ""
-    return [Gate("approval", ok=False, why=f"{tally}{own}: another person approves with v")]
+    return [Gate("approval", ok=False, why=f"{tally}{own}: another person has to approve (v)")]
 
 
 def window_gates(state: State) -> list[Gate]:

@@ -11,10 +11,10 @@ from adapters.deploy.argo.analysis import cut_short, lines
 from adapters.deploy.argo.phase import Standing, actual, desired, standing, step_of
 from adapters.deploy.argo.seen import Seen
 from adapters.deploy.argo.steps import steps_of
-from adapters.deploy.argo.wire import AnalysisRun, Rollout
+from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.foreign import clean
 from adapters.kube.client import MANAGER
-from adapters.kube.wire import Meta, ReplicaSet
+from adapters.kube.wire import Meta, ReplicaSet, earlier
 
 CONTROLLER = "rollouts-controller"
 
@@ -56,6 +56,7 @@ def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str
         desired=asked,
         skipped=cut_short(rollout, whole.runs),
         cannot={**_cannot(rollout, stands, seen), **lacks},
+        revisions=earlier(whole.replica_sets, REVISION, seen.revision),
         notes=_notes(rollout, whole.runs),
     )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from adapters.contract import Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen
 from adapters.foreign import clean
-from adapters.kube.wire import ReplicaSet
+from adapters.kube.wire import ReplicaSet, earlier
 
 
 def reading_of(
@@ -39,6 +39,7 @@ def reading_of(
         at_rest=complete(deployment),
         waits=Wait.MANUAL if spec.paused else None,
         cannot={**_cannot(deployment), **lacks},
+        revisions=earlier(sets, REVISION, deployment.revision),
         notes=_notes(deployment),
     )
 

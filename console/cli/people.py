@@ -1,0 +1,62 @@
+"""What `status` tells of the people: whose the pen is, who is here, what was approved, what the calendar says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.events.evidence import Actor
+from console.state import approvals, ladder, pen, windows
+from console.state.values import State
+
+
+def lines(state: State) -> list[str]:
+    """(name, text) pairs as `status` prints them; nothing of what nobody uses."""
+    told = []
+    if state.pen.holder is not None or state.handoff is not None or len(state.crew or ()) > 1:
+        offered = f", offered to {state.pen.offered}" if state.pen.offered is not None else ""
+        told.append(("pen", f"{pen.whose(state)}{offered}"))
+    if state.handoff is not None:
+        who = state.handoff.who.user if state.handoff.who is not None else "somebody"
+        told.append(("note", f"{who} left: {state.handoff.text}"))
+    told += [("here", f"{_person(member.who)}, {member.role}") for member in state.crew or ()]
+    if (needed := approvals.needed(state)) and state.next is not None:
+        given = ", ".join(approval.user for approval in approvals.standing(state)) or "nobody"
+        told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
+    told += [("calendar", text) for text in _calendar(state)]
+    if (called := ladder.standing(state)) is not None:
+        told.append(("CALL", f"{called.call}: nobody acted on {called.trouble}"))
+    return [f"  {name:<16} {text}" for name, text in told]
+
+
+def as_json(state: State) -> dict[str, Any]:
+    """The same as plain JSON values."""
+    seen = pen.last_seen(state)
+    return {
+        "pen": {
+            "holder": _person(state.pen.holder) if state.pen.holder is not None else None,
+            "seen_at": seen.isoformat() if seen is not None else None,
+            "offered_to": state.pen.offered,
+            "note": state.handoff.text if state.handoff is not None else None,
+        },
+        "here": [
+            {"who": _person(member.who), "role": member.role, "seen_at": member.seen_at.isoformat()}
+            for member in state.crew or ()
+        ],
+        "approvals": {
+            "needed": approvals.needed(state),
+            "given": [approval.user for approval in approvals.standing(state)],
+        },
+        "calendar": _calendar(state),
+    }
+
+
+def _calendar(state: State) -> list[str]:
+    if state.as_of is None:
+        return []
+    freeze = windows.freeze_in_force(state.plan.freeze, state.as_of)
+    outside = windows.outside_launch(state.plan.launch, state.as_of)
+    return [text for text in (freeze, outside) if text is not None]
+
+
+def _person(who: Actor) -> str:
+    return f"{who.user}@{who.host}"

@@ -1,0 +1,119 @@
+"""Records a rollout that two people share as `rollout_v2.jsonl`: run it only when the format changes, under a new name.
+
+    python -m tests.journals.record_people tests/journals/rollout_v3.jsonl
+
+Ana promotes with ben's approval, offers him the pen, he lays it down with a note; she takes it, he takes it from her,
+she halts and rolls back without it; a rung of the ladder is reached. A fake vouches for the approval: there is one user
+here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from console.engine.clock import FastClock
+from console.engine.engine import Engine
+from console.events.evidence import Actor, Verb
+from console.events.kinds import encode
+from console.journal.contract import Approval, Approved
+from console.journal.sqlite import SqliteJournal
+from console.plan.load import load
+from console.state.intent import Intent
+from console.state.values import Mode, State
+from tests.journals.record import PLAN, SPEED
+
+TOGETHER = (
+    PLAN.replace("rollout: recorded", "rollout: shared").replace("bake: 20s}", "bake: 0s, approvals: 1}")
+    + "escalation: [{after: 20s, call: payments on call}]\n"
+)
+ANA = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
+BEN = Actor(uid=1002, user="ben", host="bastion-1", pid=4343)
+PATIENCE_S = 60.0
+
+
+class Vouching(SqliteJournal):
+    """A fake in one point: it vouches for ben whoever approves."""
+
+    given: list[Approved] = []  # noqa: RUF012 - what is approved is shared by both consoles
+
+    def approve(self, rollout: str, approval: Approval) -> Approved:
+        self.given.append(Approved(approval, "uid:1002", "ben"))
+        return self.given[-1]
+
+    def approvals(self, rollout: str) -> list[Approved]:
+        return list(self.given)
+
+
+async def _act(engine: Engine, verb: Verb, **said: object) -> None:
+    state = engine.state()
+    wish = {"stage": state.reached, "move": state.move, "seen": state.last_seq, **said}
+    answer = await engine.act(Intent(verb, **wish))  # type: ignore[arg-type]
+    assert answer.result.value == "accepted", answer.line
+
+
+async def _until(engine: Engine, seen: object) -> State:
+    async with asyncio.timeout(PATIENCE_S):
+        while not seen(state := engine.state()):  # type: ignore[operator] # noqa: ASYNC110 - a script
+            await asyncio.sleep(0.02)
+    return state
+
+
+async def _sitting(ana: Engine, ben: Engine) -> None:
+    await ana.answered()
+    await _until(ben, lambda state: state.crew is not None and len(state.crew) == 2)
+    await _act(ana, Verb.PROMOTE, override=True, reason="nothing is exposed yet")
+    await _until(ben, lambda state: state.reached == 1)
+    await _act(ben, Verb.APPROVE, reason="graphs look right")
+    await _until(ana, lambda state: state.approvals)
+    await _act(ana, Verb.PROMOTE, override=True, reason="the window closes")
+    await _until(ben, lambda state: state.reached == 2)
+    await _act(ana, Verb.OFFER, subject="ben", reason="lunch")
+    await _until(ben, lambda state: state.pen.offered == "ben")
+    await _act(ben, Verb.TAKE)
+    await _act(ben, Verb.HANDOFF, reason="errors on /cart are a bot")
+    await _until(ana, lambda state: state.handoff is not None)
+    await _act(ana, Verb.TAKE)
+    await _until(ben, lambda state: state.pen.held_by(ANA))
+    await _act(ben, Verb.TAKE, reason="ana is on the phone")
+    await _until(ana, lambda state: state.pen.held_by(BEN))
+    await _act(ana, Verb.HALT, reason="pages")
+    await _until(ana, lambda state: state.called)
+    await _act(ana, Verb.ROLLBACK, reason="errors rise")
+    await _until(ben, lambda state: state.mode is Mode.ROLLED_BACK)
+    await _act(ben, Verb.CLOSE, override=True, reason="enough")
+
+
+async def record(folder: Path) -> list[str]:
+    """The lines of one recorded rollout; `folder` is where the world and the journal live meanwhile."""
+    (folder / "plan.yaml").write_text(TOGETHER, encoding="utf-8")
+    plan, clock = load(folder / "plan.yaml"), FastClock(SPEED)
+    journals = [Vouching(folder / "journal.db") for _ in (ANA, BEN)]
+    engines = [
+        Engine(plan, journal, clock, folder, "0.2.0", lambda _state: None, who=who)
+        for journal, who in zip(journals, (ANA, BEN), strict=True)
+    ]
+    for engine in engines:
+        await engine.open()
+        engine.start()
+    try:
+        await _sitting(*engines)
+    finally:
+        for engine in engines:
+            await engine.close()
+    lines = [
+        json.dumps({"seq": entry.seq, "kind": entry.event.kind, "body": encode(entry.event)}, ensure_ascii=False)
+        for entry in journals[0].history("shared/1")
+    ]
+    for journal in journals:
+        journal.close()
+    return lines
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        recorded = asyncio.run(record(Path(made)))
+    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")

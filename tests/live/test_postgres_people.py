@@ -1,0 +1,63 @@
+"""Two logins at one PostgreSQL journal: pen and approval go by the server's word, whatever the user on the bastion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.engine.answer import Result
+from console.events.evidence import Verb
+from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.url import Url
+from tests.engine_rig import ONE, war_room
+from tests.live.backends_postgres import Postgres, postgres
+
+pytestmark = pytest.mark.live
+
+ASKING = ONE.replace("{name: half, set: {api: 50}}", "{name: half, set: {api: 50}, approvals: 1}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+        for login in ("ana", "ben"):
+            running.execute(f"CREATE ROLE {login} LOGIN")
+        yield running
+
+
+@pytest.fixture
+def database(server: Postgres) -> str:
+    url = Url(server.database("people"))
+    for login in ("ana", "ben"):
+        make(url, login)
+    return "people"
+
+
+async def test_pen_and_approval_are_the_logins(server: Postgres, database: str, tmp_path: Path) -> None:
+    async with war_room(tmp_path, ASKING) as room:
+        ana = await room.console(journal=PostgresJournal(Url(server.url(database, "ana"))))
+        ben = await room.console(journal=PostgresJournal(Url(server.url(database, "ben"))))
+        await ana.promoted(1)
+        state = await ben.until(lambda state: state.reached == 1 and state.pen.holder)
+        assert state.pen.holder is not None and state.pen.holder.login == "ana"
+        assert "the pen is with" in (await ben.act(Verb.PROMOTE)).line
+        assert "approved: 0 of 1" in (await ana.act(Verb.PROMOTE)).line
+        assert (await ana.act(Verb.APPROVE)).line == "approve refused: you hold the pen: another person has to approve"
+        assert (await ben.act(Verb.APPROVE, reason="graphs look right")).result is Result.ACCEPTED
+        await ana.until(lambda state: state.approvals)
+        await ana.promoted(2)
+        assert [approval.person for approval in ana.state.approvals] == ["login:ben"]
+
+
+async def test_the_offer_is_to_the_login(server: Postgres, database: str, tmp_path: Path) -> None:
+    async with war_room(tmp_path, ASKING) as room:
+        ana = await room.console(journal=PostgresJournal(Url(server.url(database, "ana"))))
+        ben = await room.console(journal=PostgresJournal(Url(server.url(database, "ben"))))
+        await ana.promoted(1)
+        assert (await ana.act(Verb.OFFER, subject="ben")).result is Result.ACCEPTED
+        await ben.until(lambda state: state.pen.offered)
+        assert (await ben.act(Verb.TAKE)).result is Result.ACCEPTED
+        state = await ana.until(lambda state: not state.pen.held_by(ana.state.operator))
+        assert state.pen.holder is not None and state.pen.holder.login == "ben"
