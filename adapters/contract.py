@@ -172,6 +172,8 @@ class TargetReading:
     """Earlier versions that an undo can name, newest first."""
     notes: tuple[str, ...] = ()
     """What somebody has to know before doing anything to it, one line each."""
+    asks_s: float | None = None
+    """For a backend that is not called but asks us whether it may go on: how often it asks."""
 
     @property
     def exposure(self) -> float | None:
@@ -232,6 +234,7 @@ class TargetReading:
             self.cannot,
             self.revisions,
             self.notes,
+            self.asks_s,
         )
 
     def __str__(self) -> str:
@@ -497,6 +500,26 @@ class SteppedBackend(Protocol):
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """What `order` would send to what was seen, one line each. Sends nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question of a backend that asks whether it may go on."""
+
+    target: str
+    """The plan's name of the target it is about."""
+    gate: str
+    """Which of its gates asks, in the backend's own word."""
+    back: bool = False
+    """It asks whether to go back, not on."""
+
+
+@runtime_checkable
+class AskingBackend(Protocol):
+    """What a backend has besides that asks at gates instead of being called."""
+
+    def asked(self, target: TargetRef, gate: str, body: bytes) -> Ask | None:
+        """What it asks in `body` at `gate`; None where it is not about `target`. Raises BadReply."""
 
 
 class FlagBackend(Backend, Protocol):

@@ -33,6 +33,7 @@ BUILT_IN = {
     "argo-rollouts": "adapters.deploy.argo",
     "deployment": "adapters.deploy.deployment",
     "embedded": "adapters.embedded.backend",
+    "flagger": "adapters.deploy.flagger",
     "haproxy": "adapters.deploy.haproxy",
     "prometheus": "adapters.metrics.prometheus",
     "unleash": "adapters.flags.unleash",

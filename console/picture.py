@@ -15,12 +15,15 @@ from textual.pilot import Pilot
 from console.app import WarRoom
 from console.engine.thread import EngineThread
 from console.events.evidence import Verb
-from console.judge.verdict import VerdictState
+from console.judge.verdict import StageWord, VerdictState
 from console.state.gates import gates
 from console.state.values import Mode, State, StepMark
 
 PATIENCE_S = 90.0
 """How long a moment may take to come about, in real seconds."""
+
+SEEN_S = 25.0
+"""How long a regression has lasted in the picture of it."""
 
 Until = Callable[[State], bool]
 
@@ -83,7 +86,7 @@ class Sitting:
         await self.until(open_gate)
         await self.promote()
         await self.until(lambda state: state.reached == 2)
-        await self.until(lambda state: any_is(state, VerdictState.FAIL))
+        await self.until(fails)
         if moment == "failing":
             return
         await self._pilot.press("r")
@@ -93,6 +96,16 @@ class Sitting:
         await self._pilot.press("enter")
         await self.until(lambda state: any(entry.mark is StepMark.HOLDING for entry in state.checklist))
         await self.until(lambda state: state.mode is not Mode.PROMOTING)
+
+
+def fails(state: State) -> bool:
+    """Whether the stage fails, and a critical metric has done so for long enough to be seen in its trace."""
+    together, now = state.stage_verdict, state.as_of
+    if together is None or together.word is not StageWord.FAIL or now is None:
+        return False
+    said = [state.metrics[metric.name].verdict for metric in state.plan.critical]
+    begun = [one.since for one in said if one is not None and one.state is VerdictState.FAIL and one.since is not None]
+    return any((now - since).total_seconds() >= SEEN_S for since in begun)
 
 
 def any_is(state: State, wanted: VerdictState) -> bool:

@@ -21,7 +21,7 @@ import httpx
 
 Json = dict[str, Any]
 GENERIC = "the server rejected our request due to an error in our request"
-HAS_STATUS = {"rollouts", "deployments", "replicasets"}
+HAS_STATUS = {"rollouts", "deployments", "replicasets", "canaries"}
 SENT_ALONE = ("status",)
 
 
@@ -111,7 +111,16 @@ class FakeCluster(httpx.AsyncBaseTransport):
         """Called once a request has taken effect: raising there loses the answer, not the change."""
         self.mute = False
         """Watches stay open and say nothing, as behind a proxy that forgot them."""
-        self.known = {"rollouts", "analysisruns", "experiments", "replicasets", "deployments", "canaries", "pods"}
+        self.known = {
+            "rollouts",
+            "analysisruns",
+            "experiments",
+            "replicasets",
+            "deployments",
+            "canaries",
+            "pods",
+            "events",
+        }
         self.token: str | None = None
         """What the Authorization header has to hold."""
         self._watchers: set[_Watcher] = set()
@@ -222,7 +231,12 @@ class FakeCluster(httpx.AsyncBaseTransport):
         return found
 
     def _list(self, plural: str, sent: Sent) -> httpx.Response:
-        names = sorted(self.objects.get(plural, {}))
+        wanted = dict(part.split("=", 1) for part in sent.query.get("fieldSelector", "").split(",") if part)
+        names = sorted(
+            name
+            for name, found in self.objects.get(plural, {}).items()
+            if all(_field(found, path) == value for path, value in wanted.items())
+        )
         start = 0
         if (token := sent.query.get("continue")) is not None:
             version, _, after = token.partition(":")
@@ -326,6 +340,13 @@ class _Watcher(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._cluster.forget(self)
+
+
+def _field(found: Any, path: str) -> Any:
+    """The value at a field selector's path."""
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 def _merged(found: Any, patch: Any) -> Any:

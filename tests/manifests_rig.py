@@ -6,7 +6,7 @@ import re
 from io import BytesIO
 from pathlib import Path
 
-from console.manifests.choice import drafted
+from console.manifests.choice import Hints, drafted
 from console.manifests.document import read
 from console.manifests.draft import Draft
 from console.manifests.origin import Manifest, manifests
@@ -26,9 +26,11 @@ def objects(*texts: str) -> list[Manifest]:
     ]
 
 
-def drafted_from(*texts: str, only: str | None = None, namespace: str | None = None) -> Draft:
+def drafted_from(
+    *texts: str, only: str | None = None, namespace: str | None = None, provider: str | None = None
+) -> Draft:
     """The draft of the one thing in some texts that rolls out."""
-    return drafted(objects(*texts), only, namespace)
+    return drafted(objects(*texts), Hints(only, namespace, provider))
 
 
 def planned(draft: Draft) -> Plan:
@@ -38,7 +40,7 @@ def planned(draft: Draft) -> Plan:
 
 def from_files(*names: str) -> Draft:
     """The draft of files in tests/manifests."""
-    return drafted(manifests([str(MANIFESTS / name) for name in names], BytesIO()), None, None)
+    return drafted(manifests([str(MANIFESTS / name) for name in names], BytesIO()), Hints())
 
 
 def rollout(strategy: str, name: str = "web", more: str = "") -> str:

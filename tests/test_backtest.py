@@ -86,6 +86,13 @@ def test_rows_without_a_stage_are_history_and_not_judged(bench: Bench) -> None:
     assert said.changes[0]["at"] == "2026-03-02T12:10:00Z"
 
 
+def test_a_stage_that_exposes_nothing_yet_is_history_too(bench: Bench) -> None:
+    bench.plan(PLAN.replace("stages:\n", 'stages:\n  - {name: prepare, manual: "run it"}\n'))
+    lines = [*rows(counts(60, seed=7), stage="prepare"), *rows(counts(60), first=60, stage="smoke")]
+    blank = [*rows(counts(60, seed=7), stage=""), *rows(counts(60), first=60, stage="smoke")]
+    assert bench.run(text(lines, STAGED)).out == bench.run(text(blank, STAGED)).out
+
+
 def test_bursts_in_the_history_make_the_judge_more_careful(bench: Bench) -> None:
     burst = [(0.0, 50.0, 40.0 if n % 10 == 0 else 0.0, 450.0) for n in range(60)]
     calm = [(0.0, 50.0, 4.0, 450.0) for n in range(60)]
@@ -207,7 +214,17 @@ def test_samples_once_a_minute_in_ten_second_ticks_are_not_called_silent(bench: 
 
 
 @pytest.mark.parametrize(
-    "total, bad", [("NaN", "0"), ("50", "nan"), ("inf", "1"), ("-5", "0"), ("50", "-1"), ("5", "6")]
+    "total, bad",
+    [
+        ("NaN", "0"),
+        ("50", "nan"),
+        ("inf", "1"),
+        ("-5", "0"),
+        ("50", "-1"),
+        ("5", "6"),
+        ("50", "5e-324"),
+        ("1e300", "0"),
+    ],
 )
 def test_what_cannot_be_counted_is_dirty_and_not_a_bad_row(bench: Bench, total: str, bad: str) -> None:
     lines = rows(counts(30))

@@ -160,3 +160,22 @@ def test_the_clock_waits_for_the_first_samples_of_the_canary_and_says_so() -> No
     told.promote()
     assert told.state.reached == 1
     assert stale_part(told.seen, told.at) == "waiting: no samples of errors in this stage yet"
+
+
+def test_a_stage_is_inconclusive_only_once_the_ticks_of_its_bake_were_judged() -> None:
+    """They become final some seconds after the bake clock is through."""
+    story = Story().open()
+    story.flow(60)
+    story.promote()
+    stage = story.state.stages[0].stage
+    while story.seen.baked_s < stage.bake_s:
+        story.flow(5, bad=0.2, n=200)
+
+    def said() -> tuple[str, str]:
+        verdict, together = story.seen.metrics["errors"].verdict, story.seen.stage_verdict
+        assert verdict is not None and together is not None
+        return verdict.detail, together.word.value
+
+    assert said() == ("WATCHING", "WATCHING")
+    story.flow(20, bad=0.2, n=200)
+    assert said() == ("INCONCLUSIVE", "INCONCLUSIVE")

@@ -29,10 +29,37 @@ def test_a_halt_goes_nowhere() -> None:
     assert "HALT  at five" in text_of(heading(card_for(states.healthy(), Verb.HALT)))
 
 
-def test_a_metric_shows_verdict_value_ratio_n_and_age() -> None:
+def test_a_metric_shows_verdict_levels_with_n_ratio_odds_and_age() -> None:
     text = told(card_for(states.healthy(), Verb.PROMOTE), 130)
-    for part in ("✓ pass errors", "0.41 % of 4,310 vs 0.4 % of 81,900", "1.0x (0.71-1.4)", "n 4.31k", "4s old"):
-        assert part in text
+    assert "✓ pass (<2x) errors 0.41 % of 4,310 vs 0.4 % of 81,900 1.0x (0.71-1.4) 26:1 4s old" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("failing", "✗ FAIL errors 4.1 % of 4,310 vs 0.4 % of 81,900 10x (7.4-14) 340:1 worse 4s old 11x since 03:08Z"),
+        ("fallen_silent", "✗ FAIL silent errors 4.1 % of 4,310 vs 0.4 % of 81,900 10x (7.4-14) 340:1 worse 95s old"),
+        (
+            "suspected",
+            "! WARN errors 0.48 % of 512 vs 0.4 % of 9,800 2.4x (0.60-2.3) 14:1 worse 4s old verdict in ~4 min",
+        ),
+        ("warming_up", "? WARMING UP errors 0.48 % of 512 vs 0.4 % of 9,800 1.0:1 worse 4s old 2x shows in ~32 min"),
+        ("undecided", "? WATCHING errors 0.48 % of 512 vs 0.4 % of 9,800 1.2x (0.60-2.3) 1.3:1 worse 4s old 2x shows"),
+        (
+            "inconclusive",
+            "? INCONCLUSIVE errors 0.48 % of 512 vs 0.4 % of 9,800 1.2x (0.60-2.3) 1.3:1 worse 4s old needs",
+        ),
+    ],
+)
+def test_each_kind_of_verdict_is_told_with_its_evidence(name: str, line: str) -> None:
+    assert line in told(card_for(states.STATES[name](), Verb.ROLLBACK), 130)
+
+
+def test_a_card_of_before_evidence_was_kept_is_drawn_as_it_was() -> None:
+    old = MetricEvidence("errors", "critical", "unsure", "too few", "1 % of 90", "1 % of 900", 90, 4.0, 1.0, 0.1, 9.0)
+    assert "? unsure errors 1 % of 90 vs 1 % of 900 1.0x (0.10-9.0) 4s old too few" in told(
+        replace(states.card(), metrics=(old,)), 130
+    )
 
 
 def test_a_verdict_that_is_no_pass_gives_its_reason() -> None:

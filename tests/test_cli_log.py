@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from console.cli.log import card_text
 from console.cli.paths import open_to_read
+from console.events.evidence import Verb
 from console.journal import sqlite
 from console.journal.contract import Broken
 from console.journal.place import FilePlace
+from console.state.card import card_for
+from tests import states
 from tests.cli_rig import MANUAL, PLAN, Shell, shell
 
 Capture = pytest.CaptureFixture[str]
@@ -97,3 +101,11 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: py
     journal = open_to_read(FilePlace(path))
     assert journal.runs() == []
     journal.close()
+
+
+def test_a_stored_card_tells_each_metrics_kind_odds_and_number_of_events() -> None:
+    lines = card_text(card_for(states.fallen_silent(), Verb.ROLLBACK))
+    assert (
+        "saw   errors fail (silent): 10x (7.4-14), 340:1, since 03:08Z, now silent; 340:1 that it is worse; "
+        "0.0:1 for a pass; canary 4.1 % of 4,310, baseline 0.4 % of 81,900, n 4,310, 95 s old"
+    ) in lines

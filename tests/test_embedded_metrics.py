@@ -116,6 +116,15 @@ async def test_ticks_are_aligned_to_the_epoch_and_none_is_in_the_future(rig: Rig
     assert reply.baseline_at == NOON + timedelta(seconds=4)
 
 
+@pytest.mark.parametrize("offset_s", [0.0, 3.5])
+async def test_hours_are_read_in_parts_that_neither_miss_nor_repeat_a_tick(rig: Rig, offset_s: float) -> None:
+    backend, end = rig.connect(), NOON - timedelta(seconds=offset_s)
+    [reply] = await backend.read_metrics([ERRORS], Window(end - timedelta(hours=1), end, 10))
+    whole = backend.world.metric(ERRORS, Window(end - timedelta(hours=1), end, 10), NOON)
+    assert reply == whole
+    assert len({reading.at for reading in reply.readings}) == len(reply.readings) >= 360
+
+
 async def test_a_tick_of_which_no_second_is_over_is_left_out(rig: Rig) -> None:
     backend = rig.connect()
     rig.clock.step(0.9)

@@ -50,6 +50,40 @@ def test_what_the_ages_of_both_arms_make_of_a_healthy_metric(
     assert reason in said.reason
 
 
+HEALTHY_TICKS = stream(1, 120, bad=0.01)
+
+
+@pytest.mark.parametrize(
+    ("idle", "ticks", "state"),
+    [((0, 0, 9, 900), 2, PASS), ((0, 0, 9, 900), 3, NO_DATA), ((0, 0, 0, 1), 30, PASS), ((1, 100, 0, 0), 3, NO_DATA)],
+)
+def test_an_arm_that_gets_none_of_its_requests_is_no_pass_any_more(
+    idle: tuple[float, float, float, float], ticks: int, state: VerdictState
+) -> None:
+    said = verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[idle] * ticks])), FLOWING)
+    assert said.state is state
+    back = verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[idle] * ticks, (1, 100, 9, 900)])), FLOWING)
+    assert back.state is PASS
+
+
+def test_who_gets_no_requests_is_said() -> None:
+    said = verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[(0, 0, 9, 900)] * 4])), FLOWING)
+    assert said.reason == "no request to the canary in 40 s, where its share was 395"
+
+
+def test_no_traffic_at_all_is_nobodys_silence() -> None:
+    assert verdict(ERRORS, tracked(readings([*HEALTHY_TICKS, *[(0, 0, 0, 0)] * 60])), FLOWING).state is PASS
+
+
+def test_arms_that_never_meet_in_a_tick_are_no_pass_any_more() -> None:
+    apart = [reading(120 + n, Counts(100, 1) if n % 2 else None, None if n % 2 else Counts(900, 9)) for n in range(5)]
+    ticks = readings(HEALTHY_TICKS)
+    assert verdict(ERRORS, tracked([*ticks, *apart[:3]]), FLOWING).state is PASS
+    said = verdict(ERRORS, tracked([*ticks, *apart]), FLOWING)
+    assert (said.state, said.reason) == (NO_DATA, "no tick in 50 s in which the arms could be compared")
+    assert verdict(ERRORS, tracked([*ticks, *apart]), replace(FLOWING, stale_after_s=60)).state is PASS
+
+
 @pytest.mark.parametrize(
     ("canary", "stage_began", "state"), [(None, 10, UNSURE), (500, 30, UNSURE), (None, 31, NO_DATA), (31, 40, NO_DATA)]
 )
@@ -216,3 +250,26 @@ def test_a_sample_dated_ahead_does_not_keep_old_data_fresh() -> None:
     told.tell(SourceRead(at=told.at, source="prom", replies=replies, targets=tuple(told.state.targets)))
     assert told.seen.metrics["errors"].verdict is not None
     assert told.seen.metrics["errors"].verdict.state is STALE
+
+
+def test_the_interval_never_leaves_out_the_ratio_it_stands_beside() -> None:
+    """Evidence of a sudden regression is capped tick by tick, so that the interval lags behind the estimate."""
+    sudden = readings([*stream(1, 40, bad=0.01), *stream(2, 3, bad=0.01, ratio=20.0)])
+    said = verdict(ERRORS, tracked(sudden), FLOWING)
+    assert said.ratio is not None and said.high is not None
+    assert said.high >= said.ratio
+
+
+def test_a_fail_says_how_much_worse_it_has_been_since_it_began() -> None:
+    sudden = readings([*[(10, 1000, 90, 9000)] * 40, *[(60, 1000, 90, 9000)] * 4])
+    said = verdict(ERRORS, tracked(sudden), FLOWING)
+    assert said.state is FAIL and said.lately == pytest.approx(6.0)
+    assert said.since == NOON + timedelta(seconds=400)
+    assert said.brief == f"6.0x since {said.since:%H:%MZ}"
+    assert said.ratio == pytest.approx(1.45, rel=0.05)
+
+
+def test_quiet_ticks_since_a_regression_began_count_as_such() -> None:
+    """They lower the rate of both arms, not the ratio."""
+    sudden = readings([*[(10, 1000, 90, 9000)] * 40, *[(60, 1000, 90, 9000), (0, 1000, 0, 9000)] * 4])
+    assert verdict(ERRORS, tracked(sudden), FLOWING).lately == pytest.approx(6.0)

@@ -9,7 +9,7 @@ import pytest
 from adapters.contract import LAST_STEP
 from console.manifests.choice import NoChoice
 from console.manifests.writer import summary, written
-from tests.manifests_rig import MANIFESTS, drafted_from, from_files, objects, planned, rollout
+from tests.manifests_rig import MANIFESTS, analysed, drafted_from, from_files, objects, planned, rollout
 
 GOLDEN = MANIFESTS / "rollout.plan.yaml"
 """What `warroom init --from tests/manifests/rollout.yaml tests/manifests/templates.yaml -o -` writes: read it."""
@@ -165,12 +165,35 @@ def test_names_that_a_plan_does_not_take_are_made_fit() -> None:
 
 
 def test_text_of_a_manifest_never_acts_on_a_terminal_or_on_the_plan() -> None:
-    evil = '"web\\e]52;c;aGk=\\a"'
-    draft = drafted_from(rollout('{canary: {steps: [{plugin: {name: "a\\n  b: c\\u202e"}}, {pause: {}}]}}', name=evil))
+    steps = '[{plugin: {name: "a\\n  b: c\\u202e"}}, {"x\\e]52;c;aGk=\\a": {}}, {pause: {}}]'
+    draft = drafted_from(rollout(f"{{canary: {{steps: {steps}}}}}"))
     text = written(draft, ["a.yaml\n\x1b[2J"])
     assert "\x1b" not in text
     assert "\u202e" not in text
     planned(draft)
+
+
+@pytest.mark.parametrize("name", ['""', "Web", '"a b"', '"web\\e]52;c;aGk=\\a"', "https://u:p@x"])
+def test_a_name_that_kubernetes_does_not_take_is_refused(name: str) -> None:
+    with pytest.raises(NoChoice, match=r"a\.yaml:1: .*(is not the name of a Rollout|without metadata.name)"):
+        drafted_from(rollout("{canary: {}}", name=name))
+
+
+def test_a_namespace_that_is_none_is_refused() -> None:
+    with pytest.raises(NoChoice, match="'Not One' is not the name of a namespace"):
+        drafted_from(rollout("{canary: {}}").replace("namespace: shop", "namespace: Not One"))
+
+
+@pytest.mark.parametrize(("duration", "bake"), [("2160h", 604_800.0), ("soon", 300.0), ("0", 300.0)])
+def test_a_pause_that_a_plan_cannot_say_is_the_longest_or_without_an_end(duration: str, bake: float) -> None:
+    steps = f"[{{setWeight: 5}}, {{pause: {{duration: {duration}}}}}]"
+    assert planned(drafted_from(rollout(f"{{canary: {{steps: {steps}}}}}"))).stages[0].bake_s == bake
+
+
+def test_a_password_in_a_url_is_neither_a_value_nor_a_comment() -> None:
+    draft = drafted_from(*analysed('up{url="https://ann:secret@x"}', "failureCondition: result > 1"))
+    assert "holds a URL with a password" in draft.unmapped[0].why
+    assert "secret" not in written(draft, ["a.yaml"]).replace("holds a secret", "")
 
 
 def test_without_a_rollout_it_says_what_there_is() -> None:

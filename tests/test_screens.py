@@ -238,7 +238,7 @@ def test_the_drilldown_shows_both_keys_the_pass_the_forecast_and_what_would_chan
         "✓ pass (<2x)",
         "worse than the baseline",
         "of 100:1 key 1 of a FAIL",
-        "of 5:1 key 2, at the same tick",
+        "of 5:1 key 2 of a FAIL",
         "✓ below 2x",
         "of 20:1 pass",
         "next WARN at 10:1",

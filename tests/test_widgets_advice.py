@@ -44,9 +44,9 @@ from widgets.line import text_of
         ("failing", "alarm", ["errors FAIL 11x since 03:08Z, 340:1", "r rolls back"]),
         ("fallen_silent", "alarm", ["errors FAIL 11x since 03:08Z, 340:1, now silent", "r rolls back"]),
         ("stale", "warn", ["HOLD, STALE errors, slow", "nothing forward"]),
-        ("canary_silent", "warn", ["HOLD, NO DATA errors", "canary silent for 95 s", "h and r work"]),
+        ("canary_silent", "warn", ["HOLD, NO DATA errors: canary silent for 95 s", "h and r work"]),
         ("mismatched", "warn", ["HOLD, TRAFFIC MISMATCH", "2.1 % of the requests reach the canary, 5 % should"]),
-        ("suspected", "warn", ["WARN errors 2.4x, 14:1 that it is worse, verdict in ~4 min", "h halts"]),
+        ("suspected", "warn", ["WARN errors 2.4x, 14:1 worse, verdict in ~4 min: h halts, r rolls back"]),
         ("warming_up", "calm", ["WATCHING errors", "1.2 of ~3 events needed", "baked 4:10 of 5:00"]),
         ("undecided", "calm", ["WATCHING errors", "a 2x would show in ~7 min", "baked 4:10 of 5:00"]),
         ("inconclusive", "warn", ["INCONCLUSIVE errors", "needs ~14 min more, or 5 %", "p only by override"]),
@@ -109,7 +109,7 @@ def test_a_metric_that_convicts_alone_but_not_with_the_others_is_a_warning() -> 
     said = StageVerdict(StageWord.WARN, "errors: 10x (7.4-14), 340:1", 68.0, "errors")
     level, text = advice(replace(failing(), stage_verdict=said))
     assert level == "warn"
-    assert text.startswith("WARN errors FAIL alone, 11x since 03:08Z, 340:1; 68:1 with the others, a FAIL takes 100:1")
+    assert text.startswith("WARN errors FAIL alone 11x since 03:08Z, 340:1 (stage 68:1 of 100:1): h halts")
 
 
 def test_what_failed_is_still_said_when_nothing_is_exposed_any_more() -> None:

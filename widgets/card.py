@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
 from console.events.evidence import SAFER, Card, Gate, MetricEvidence, TargetEvidence
 from console.judge.verdict import VerdictState
-from widgets.amounts import age, count, interval, ratio
+from widgets.amounts import age, interval, ratio
+from widgets.evidence import mark_of, odds_of
 from widgets.line import Line, Look, Piece, left, length, text_of
-from widgets.marks import VERDICTS, Mark
 from widgets.sheet import rows_of
 
 GUTTER = 9
@@ -89,46 +90,51 @@ def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
     return rows + _hung(good, held, Look.PLAIN, room)
 
 
-def _verdict(word: str) -> Mark:
-    """The mark of a verdict; one that a newer version wrote is shown as it is."""
-    try:
-        return VERDICTS[VerdictState(word)]
-    except ValueError:
-        return Mark("?", word, Look.WARN)
-
-
 def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
     """A row a metric in aligned columns; two rows each where that is too wide."""
     cells = [_cells(metric) for metric in metrics]
-    wide = [max((cell_len(row[column]) for row in cells), default=0) for column in range(5)]
-    one_row = 11 + sum(size + 2 for size in wide) <= room
+    marks = [mark_of(metric.verdict, metric.detail) for metric in metrics]
+    lead = max((length((mark.piece,)) for mark in marks), default=0) + 2
+    wide = [max((cell_len(row[column]) for row in cells), default=0) for column in range(len(_Cells._fields))]
+    one_row = lead + 1 + sum(size + 2 for size in wide) <= room
     rows: list[Line] = []
-    for metric, (name, arms, ratios, n, old) in zip(metrics, cells, strict=True):
-        mark = _verdict(metric.verdict)
-        pad = Piece(" " * (10 - length((mark.piece,))))
-        head = (mark.piece, pad, Piece(left(name, wide[0] + 2), Look.STRONG))
-        reason = "" if mark is VERDICTS[VerdictState.PASS] else metric.reason
+    for metric, mark, row in zip(metrics, marks, cells, strict=True):
+        pad = Piece(" " * (lead - length((mark.piece,))))
+        head = (mark.piece, pad, Piece(left(row.name, wide[0] + 2), Look.STRONG))
+        reason = "" if metric.verdict == VerdictState.PASS else metric.brief or metric.reason
         if one_row:
-            rest = "  ".join((left(arms, wide[1]), left(ratios, wide[2]), left(n, wide[3]), old))
-            rows.append((*head, Piece(rest)))
+            rest = [left(cell, size) for cell, size in zip(row[1:], wide[1:], strict=True)]
+            rows.append((*head, Piece("  ".join(rest).rstrip())))
             if reason:
-                rows += _hung(Piece(" " * (12 + wide[0])), reason, Look.PLAIN, room)
+                rows += _hung(Piece(" " * (lead + 2 + wide[0])), reason, Look.PLAIN, room)
         else:
-            hang = Piece(" " * 10)
-            first, *more = rows_of(arms, max(room - 12 - wide[0], 10))
+            hang = Piece(" " * lead)
+            first, *more = rows_of(row.arms, max(room - lead - 2 - wide[0], 10))
             rows.append((*head, Piece(first)))
-            rows += [(hang, Piece(row)) for row in more]
-            said = " · ".join(part for part in (ratios, n, old, reason) if part)
+            rows += [(hang, Piece(part)) for part in more]
+            said = " · ".join(part for part in (*row[2:], reason) if part)
             rows += _hung(hang, said, Look.PLAIN, room)
     return rows
 
 
-def _cells(metric: MetricEvidence) -> tuple[str, str, str, str, str]:
-    """(name, both arms, ratio with its interval, n, age), as written."""
+class _Cells(NamedTuple):
+    """A metric's columns, as written; how many events there were stands with each arm."""
+
+    name: str
+    arms: str
+    ratio: str
+    odds: str
+    age: str
+
+
+def _cells(metric: MetricEvidence) -> _Cells:
     name = metric.metric if metric.role == "critical" else f"{metric.metric} ({metric.role})"
     ratios = "" if metric.ratio is None else f"{ratio(metric.ratio)} {interval(metric.low, metric.high)}".strip()
+    told = odds_of(metric.verdict, metric.evidence, metric.ready)
+    worse = " worse" if told and metric.verdict != VerdictState.PASS else ""
     old = "no sample" if metric.age_s is None else f"{age(metric.age_s)} old"
-    return name, f"{metric.canary} vs {metric.baseline}", ratios, f"n {count(metric.n)}", old
+    arms = f"{metric.canary} vs {metric.baseline}"
+    return _Cells(name, arms, ratios, f"{told}{worse}", old)
 
 
 def _targets(targets: Sequence[TargetEvidence], room: int) -> list[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.events.evidence import Gate
+from console.judge.latch import CONVICT
 from console.judge.verdict import SILENT, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
 from console.plan.nouns import Role
@@ -73,7 +74,7 @@ def held(state: State) -> Said | None:
         if old and not (together is None and wanted is VerdictState.NO_DATA):
             names = ", ".join(entry.metric.name for entry in old)
             why = old[0].verdict.reason if old[0].verdict is not None else "old data"
-            return "warn", f"{lead}{word} {names}: {still_possible(state)} ({why})"
+            return "warn", f"{lead}{word} {names}: {why}; {still_possible(state)}"
     if together is None or together.mismatch is None:
         return None
     return "warn", f"HOLD, TRAFFIC MISMATCH: {mismatch_words(state, together.mismatch)}; {still_possible(state)}"
@@ -102,8 +103,8 @@ def warned(state: State) -> Said | None:
         return None
     does = "r rolls back" if state.halted is not None else "h halts, r rolls back"
     if said.state is VerdictState.FAIL:
-        others = f"{odds(together.evidence)} with the others, a FAIL takes 100:1"
-        return "warn", f"WARN {entry.metric.name} FAIL alone, {_how(entry)}; {others}: {does}"
+        average = f"stage {odds(together.evidence)} of {CONVICT:g}:1"
+        return "warn", f"WARN {entry.metric.name} FAIL alone {_how(entry)} ({average}): {does}"
     return "warn", f"WARN {entry.metric.name} {_suspicion(said)}: {does}"
 
 
@@ -111,7 +112,7 @@ def _suspicion(said: Verdict) -> str:
     if said.ratio is None or said.evidence is None:
         return said.reason
     then = f", {said.brief}" if said.brief else ""
-    return f"{amounts.ratio(said.ratio)}, {odds(said.evidence)} that it is worse{then}"
+    return f"{amounts.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
 
 
 def waiting(state: State, closed: list[Gate]) -> Said | None:

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
 
 from adapters.contract import (
     Capabilities,
@@ -46,6 +49,9 @@ CANARY_VERSION = "v42"
 BASELINE_VERSION = "v41"
 WRITER = "warroom"
 """Who this adapter says changed a target."""
+
+_AT_ONCE = 60
+"""Ticks of a metric that are drawn without letting others run."""
 
 Decide = Callable[[float, Standing | None], Change]
 """(moment of the write, where the target stands) -> what to write."""
@@ -182,8 +188,11 @@ class EmbeddedBackend:
                     raise Unreachable(self.source, "read_metrics", "connection refused (simulated outage)")
                 raise TimedOut(self.source, "read_metrics", "no answer within the deadline (simulated outage)")
             for query in queries:
-                replies.append(self.world.metric(query, window, now))
-                await asyncio.sleep(0)  # a long window is drawn for the first time in one go: let others run between
+                parts = []
+                for part in _parts(window):
+                    parts.append(self.world.metric(query, part, now))
+                    await asyncio.sleep(0)  # hours that are drawn for the first time take a while: let others run
+                replies.append(replace(parts[-1], readings=tuple(chain(*(part.readings for part in parts)))))
         except OSError as error:
             raise ServerFailed(self.source, "read_metrics", _log_failed(error)) from error
         return tuple(replies)
@@ -225,6 +234,16 @@ class EmbeddedBackend:
             self.world.change(change)
         except OSError as error:
             raise ServerFailed(self.source, verb, _log_failed(error)) from error
+
+
+def _parts(window: Window) -> list[Window]:
+    """The window in parts of at most `_AT_ONCE` whole ticks; at least one."""
+    step = timedelta(seconds=_AT_ONCE * window.tick_s)
+    aligned = window.start - timedelta(seconds=window.start.timestamp() % window.tick_s)
+    starts = [window.start]
+    while (aligned := aligned + step) < window.end:
+        starts.append(aligned)
+    return [Window(start, end, window.tick_s) for start, end in zip(starts, [*starts[1:], window.end], strict=True)]
 
 
 def _phase(standing: Standing) -> Phase:

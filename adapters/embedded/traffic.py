@@ -7,7 +7,6 @@ says the same. The load follows a day's wave and a slower drift of the rates; bo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -82,9 +81,10 @@ class Traffic:
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """How many of `requests` were slower than each of `EDGES`, per arm; the canary's shares times `factor`."""
         wave = 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
-        drawn = _draws(self.seed, metric, second, 2 * len(EDGES))
-        canary = _chain(requests[0], [min(_SLOWEST, part * wave * factor) for part in _SLOWER], drawn[: len(EDGES)])
-        return canary, _chain(requests[1], [part * wave for part in _SLOWER], drawn[len(EDGES) :])
+        for_canary, for_baseline = _uniforms(self.seed, metric, second)
+        shares = [part * wave for part in _SLOWER]
+        canary = _beyond(requests[0], [min(_SLOWEST, share * factor) for share in shares], for_canary)
+        return canary, _beyond(requests[1], shares, for_baseline)
 
     def level(self, metric: str, family: Family, second: int, factor: float) -> tuple[float, tuple[float, ...]]:
         """A gauge's value of the canary and of each of the baseline's instances at `second`.
@@ -145,14 +145,12 @@ def binomial(trials: int, share: float, uniform: float) -> int:
     return count
 
 
-def _chain(requests: int, shares: list[float], uniforms: Sequence[float]) -> tuple[int, ...]:
-    """Of `requests` how many lie beyond each of several edges; `shares` fall, and so do the counts."""
-    found, left, before = [], requests, 1.0
-    for share, uniform in zip(shares, uniforms, strict=True):
-        left = binomial(left, share / before, uniform)
-        before = share
-        found.append(left)
-    return tuple(found)
+def _beyond(requests: int, shares: list[float], uniform: float) -> tuple[int, ...]:
+    """Of `requests` how many lie beyond each of several edges, `shares` of them on average, the largest share first.
+
+    All at the same quantile: a bad second is bad at every edge, and no more lie beyond a farther one.
+    """
+    return tuple([binomial(requests, share, uniform) for share in shares])
 
 
 def _draws(seed: int, name: str, second: int, count: int) -> list[float]:

@@ -118,9 +118,15 @@ class Kube:
         return self._object(await self._transport.read("GET", resource.path(self.namespace, name, subresource)))
 
     async def page(
-        self, resource: Resource, *, more: str | None = None, labels: str | None = None, limit: int = PAGE
+        self,
+        resource: Resource,
+        *,
+        more: str | None = None,
+        labels: str | None = None,
+        fields: str | None = None,
+        limit: int = PAGE,
     ) -> Page:
-        """One page of a list, from the start or from where `more` says.
+        """One page of a list, from the start or from where `more` says. `labels`, `fields`: selectors.
 
         Raises:
             Rejected with status 410: `more` is too old; begin again.
@@ -130,6 +136,8 @@ class Kube:
         params = {"limit": str(limit)}
         if labels is not None:
             params["labelSelector"] = labels
+        if fields is not None:
+            params["fieldSelector"] = fields
         if more is not None:
             params["continue"] = more
         try:

@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -50,7 +50,8 @@ _AT_ONCE = 6
 _FOR_HISTORY = 0.5
 """The part of the read's deadline after which no older piece is asked for any more."""
 _SKEW_S = 2.0
-"""A server clock further off than this is followed."""
+"""A server clock further off than this is followed: samples are dated by our clock, as everything else is. Otherwise an
+hour of one clock would be judged as another hour of the other, and old samples as those of a new stage."""
 _WHOLE = {"nocache": "1", "partial_response": "false", "max_source_resolution": "0s"}
 """No cached, no incomplete, no downsampled answer: the first is VictoriaMetrics' word, the others are Thanos'. Servers
 ignore what they do not know."""
@@ -116,7 +117,7 @@ class Prometheus:
         Raises:
             BackendError: no text got an answer, and not because of the texts.
         """
-        now = self._clock.now() + timedelta(seconds=self.skew_s)
+        now = self._clock.now()
         asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
         slots = asyncio.Semaphore(_AT_ONCE)
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
@@ -146,7 +147,8 @@ class Prometheus:
 
     async def _raw(self, ask: _Ask, piece: tuple[float, float]) -> Answer:
         """The raw samples of one piece: (its end in unix seconds, its length in seconds)."""
-        form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{piece[0]:.3f}"}
+        time = piece[0] + self.skew_s
+        form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{time:.3f}"}
         return self._answer(await self._read("/api/v1/query", form))
 
     async def _range(self, ask: _Ask, now: datetime, window: Window) -> Answer:
@@ -154,17 +156,28 @@ class Prometheus:
         ticks = Ticks(window)
         first = (ticks.first + 1) * ticks.tick_s
         last = max(first, min(ticks.end * ticks.tick_s, now.timestamp()))
-        form = {"query": ask.text, "start": f"{first:.3f}", "end": f"{last:.3f}", "step": f"{ticks.tick_s:.3f}"}
+        start, end = (f"{at + self.skew_s:.3f}" for at in (first, last))
+        form = {"query": ask.text, "start": start, "end": end, "step": f"{ticks.tick_s:.3f}"}
         answer = self._answer(await self._read("/api/v1/query_range", form))
         return Answer(tuple(_evaluated(one, ticks.tick_s) for one in answer.series), answer.partial)
 
     async def _read(self, path: str, form: Mapping[str, str]) -> Reply:
+        asked = self._clock.now()
         reply = await self._transport.read("POST", path, form={**form, **_WHOLE, "timeout": self._timeout})
         if reply.date is not None:
-            # the header has whole seconds: on average the server is half a second further
-            ahead_s = (reply.date - self._clock.now()).total_seconds() + 0.5
-            self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
+            self._compare_clocks(reply.date, asked)
         return reply
+
+    def _compare_clocks(self, said: datetime, asked: datetime) -> None:
+        """Change `skew_s` only where it contradicts what a reply says: every change moves samples between ticks.
+
+        The server wrote `said`, in whole seconds, some time between our question and now.
+        """
+        least = (said - self._clock.now()).total_seconds()
+        most = (said - asked).total_seconds() + 1.0
+        if not least - _SKEW_S < self.skew_s < most + _SKEW_S:
+            ahead_s = (least + most) / 2.0
+            self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
 
     def _answer(self, reply: Reply) -> Answer:
         """The series of a reply.
@@ -192,7 +205,14 @@ class Prometheus:
         partial = next((self._transport.line(warning) for warning in envelope.warnings or ()), None)
         if partial is None and envelope.is_partial:
             partial = "the backend says this answer is partial"
-        return Answer(tuple(Series(one.metric, one.values) for one in envelope.data.result), partial)
+        ahead_s = self.skew_s
+        return Answer(
+            tuple(
+                Series(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
+                for one in envelope.data.result
+            ),
+            partial,
+        )
 
 
 def _asks(query: MetricQuery) -> dict[str, _Ask]:

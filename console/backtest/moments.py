@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-_EARLIEST, _LATEST = -62_135_596_800.0, 253_402_214_400.0
-"""The years 1 to 9999: what a calendar can show."""
+_EARLIEST, _LATEST = -62_135_424_000.0, 253_402_128_000.0
+"""The years 1 to 9999, which a calendar can show, but for two days at both ends: ticks reach further than samples."""
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From this number on an epoch time counts nanoseconds, microseconds, milliseconds: as seconds it would lie beyond the
 year 5000."""

@@ -182,6 +182,8 @@ class Replay:
                 return VerdictState.UNSURE, Word.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
+        if track is not None and track.mute(self._span.tick_s, self.stale_after_s) is not None:
+            return VerdictState.NO_DATA, ""
         if word is Word.PASS and track is not None:
             if _events(track) >= self._min_requests:
                 return VerdictState.PASS, ""

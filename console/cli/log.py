@@ -14,9 +14,10 @@ from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
 from console.engine.opening import resumed
-from console.events.evidence import Actor, Card
+from console.events.evidence import Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Broken, Journal
+from console.judge.wording import odds
 from console.state.values import DecisionState, State
 
 
@@ -178,16 +179,25 @@ def _print_decision(journal: Journal, which: str, as_lines: bool) -> int:
     return Exit.OK
 
 
+def _saw(metric: MetricEvidence) -> str:
+    """One metric of a stored card: verdict, reason, odds, both arms, how many events, how old."""
+    age = "no data" if metric.age_s is None else f"{metric.age_s:.0f} s old"
+    kind = f" ({metric.detail})" if metric.detail else ""
+    sure = [
+        f"{odds(evidence)} {what}"
+        for evidence, what in ((metric.evidence, "that it is worse"), (metric.ready, "for a pass"))
+        if evidence is not None
+    ]
+    arms = f"canary {metric.canary}, baseline {metric.baseline}, n {metric.n:,.0f}, {age}"
+    return f"saw   {metric.metric} {metric.verdict}{kind}: {'; '.join([metric.reason, *sure, arms])}"
+
+
 def card_text(card: Card) -> list[str]:
     """A stored card as plain lines: what was on the screen when it was decided."""
     lines = [f"{card.verb}: {card.stage_from} -> {card.stage_to}, as of {card.as_of:%Y-%m-%d %H:%M:%S}Z"]
     lines += [f"gate  {'ok    ' if gate.ok else 'CLOSED'} {gate.why}" for gate in card.gates]
     for metric in card.metrics:
-        age = "no data" if metric.age_s is None else f"{metric.age_s:.0f} s old"
-        lines.append(
-            f"saw   {metric.metric} {metric.verdict}: {metric.reason}; "
-            f"canary {metric.canary}, baseline {metric.baseline}, {age}"
-        )
+        lines.append(_saw(metric))
     for target in card.targets:
         lines.append(
             f"saw   {target.target} reads {target.reads}" + (f" -> {target.becomes}" if target.becomes else "")

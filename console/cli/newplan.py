@@ -20,7 +20,7 @@ def add(commands: _Commands) -> None:  # type: ignore[valid-type]
     parser = commands.add_parser(  # type: ignore[attr-defined]
         "init",
         help="a plan to start with, or one from your manifests",
-        description="Write a plan to start with; or the plan of an Argo Rollout from its manifests.",
+        description="Write a plan to start with; or that of an Argo Rollout, a Flagger Canary or a Deployment.",
     )
     parser.add_argument(
         "--from",
@@ -31,6 +31,7 @@ def add(commands: _Commands) -> None:  # type: ignore[valid-type]
     )
     parser.add_argument("--only", metavar="NAME", help="which object, where there are several: web, or rollout/web")
     parser.add_argument("--namespace", metavar="NS", help="where it lives, when its manifest does not say")
+    parser.add_argument("--provider", metavar="MESH", help="Flagger's mesh provider, when the Canary names none")
     parser.add_argument(
         "-o", "--output", metavar="PLAN", default=DEFAULT, help=f"the file to write, - for standard output ({DEFAULT})"
     )
@@ -39,8 +40,8 @@ def add(commands: _Commands) -> None:  # type: ignore[valid-type]
 def init(options: argparse.Namespace) -> int:
     """`warroom init [--from FILE..] [-o PLAN]`."""
     if options.sources is None:
-        if options.only is not None or options.namespace is not None:
-            tell("warroom: --only and --namespace are for init --from FILE")
+        if any(given is not None for given in (options.only, options.namespace, options.provider)):
+            tell("warroom: --only, --namespace and --provider are for init --from FILE")
             return Exit.USAGE
         from importlib.resources import files
 
@@ -50,7 +51,7 @@ def init(options: argparse.Namespace) -> int:
 
 
 def _from_manifests(options: argparse.Namespace) -> int:
-    from console.manifests.choice import NoChoice, drafted
+    from console.manifests.choice import Hints, NoChoice, drafted
     from console.manifests.origin import manifests
     from console.manifests.writer import summary, written
     from console.plan.lint import warnings
@@ -58,7 +59,8 @@ def _from_manifests(options: argparse.Namespace) -> int:
     from console.plan.problems import PlanError
 
     try:
-        draft = drafted(manifests(options.sources, sys.stdin.buffer), options.only, options.namespace)
+        hints = Hints(options.only, options.namespace, options.provider)
+        draft = drafted(manifests(options.sources, sys.stdin.buffer), hints)
     except PlanError as error:
         tell(str(error))
         return Exit.USAGE

@@ -62,6 +62,11 @@ class Backends:
         async with asyncio.timeout(self.plan.timing.read_deadline_s):
             return await backend.read_target(target.ref)
 
+    def skew_s(self, source: str) -> float | None:
+        """How far the clock of a source is ahead of ours, where its adapter can tell."""
+        skew_s: float | None = getattr(self._by_name[source], "skew_s", None)
+        return skew_s
+
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
         """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast(MetricsBackend, self._by_name[source])

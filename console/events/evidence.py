@@ -96,7 +96,11 @@ class MetricEvidence:
     evidence: float | None = None
     """So many to one against "no worse than the baseline"; None where nothing was judged yet."""
     detail: str = ""
-    """For `unsure`: WARN, WARMING UP, WATCHING, INCONCLUSIVE."""
+    """As `console.judge.verdict.Verdict.detail`: which kind of `unsure`, what a pass excludes, a FAIL now silent."""
+    ready: float | None = None
+    """So many to one for a pass."""
+    brief: str = ""
+    """Of the reason what is not said by verdict, ratio and odds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ from console.judge.value import Value
 
 THEN = 1.5
 """At 100 % the canary is compared with the baseline of the hour before: above this many times it warns, never fails."""
+NONE_IDLE = ("", 0, 0.0)
 
 
 class CountsTrack(Value):
     """What the counts of one metric have said so far."""
 
-    __slots__ = ("floor", "k", "limit", "n", "split", "terms", "then", "under", "weight")
+    __slots__ = ("floor", "idle", "k", "limit", "n", "split", "terms", "then", "under", "weight")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class CountsTrack(Value):
         weight: float,
         k: float = 0.0,
         n: float = 0.0,
+        idle: tuple[str, int, float] = NONE_IDLE,
     ) -> None:
         self.terms = terms
         self.split = split
@@ -49,6 +51,9 @@ class CountsTrack(Value):
         """What the negligible share's evidence weighs beside the ratio's: fixed before the stage, from the history."""
         self.k, self.n = k, n
         """The canary's bad events and events of this stage, paired or alone."""
+        self.idle = idle
+        """An arm that has had no event beside the other's, for how many ticks, and how many its share would have meant
+        by then."""
 
     @classmethod
     def begin(cls, terms: Terms, history: list[Counts]) -> CountsTrack:
@@ -90,6 +95,7 @@ class CountsTrack(Value):
             weight=self.weight,
             k=self.k,
             n=self.n,
+            idle=self.idle,
         )
 
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
@@ -98,7 +104,7 @@ class CountsTrack(Value):
         if not isinstance(canary, Counts):
             return None
         if alone:
-            return self._with(self.split, canary, alone=True)
+            return self._with(self.split, canary, None)
         if not isinstance(baseline, Counts):
             return None
         at, split = reading.at.timestamp(), self.split
@@ -106,22 +112,35 @@ class CountsTrack(Value):
             split = split.after(at, baseline.bad, baseline.total, canary.bad, canary.total)
         else:
             split = split.after(at, canary.bad, canary.total, baseline.bad, baseline.total)
-        return self._with(split, canary, alone=False)
+        return self._with(split, canary, baseline)
 
-    def _with(self, split: Split, canary: Counts, *, alone: bool) -> CountsTrack:
+    def _with(self, split: Split, canary: Counts, baseline: Counts | None) -> CountsTrack:
         """With a canary tick added to what speaks of the canary alone; phi is what it was before this tick."""
         k, n, phi = canary.bad, canary.total, self.split.bursts.phi
         return CountsTrack(
             self.terms,
             split,
             limit=self.limit.after(k, n, phi) if self.limit is not None else None,
-            then=self.then.after(k, n, phi) if self.then is not None and alone else self.then,
+            then=self.then.after(k, n, phi) if self.then is not None and baseline is None else self.then,
             floor=self.floor.after(k, n, phi) if self.floor is not None else None,
             under=self.under.after(k, n, phi) if self.under is not None else None,
             weight=self.weight,
             k=self.k + k,
             n=self.n + n,
+            idle=self._idle_after(canary.total, baseline.total) if baseline is not None else NONE_IDLE,
         )
+
+    def _idle_after(self, nc: float, nb: float) -> tuple[str, int, float]:
+        """`idle` after a tick with so many events of the canary and of the baseline."""
+        if nc <= 0.0 and nb <= 0.0:
+            return self.idle
+        if nc > 0.0 and nb > 0.0:
+            return NONE_IDLE
+        others = self.split.nc if self.terms.falling else self.split.nb
+        arm, events, own, other = ("canary", nb, self.n, others) if nc <= 0.0 else ("baseline", nc, others, self.n)
+        due = events * own / other if other > 0.0 else 0.0
+        known, ticks, so_far = self.idle
+        return (arm, ticks + 1, so_far + due) if known == arm else (arm, 1, due)
 
     def standing(self, *, alone: bool) -> Standing:
         """What stands after the last tick."""

@@ -85,7 +85,7 @@ def _keys(metric: Metric, track: Track) -> list[Key]:
         found.append(Key(f"worse than {_allowed(metric)}", standing.worse, latch.needed_worse, "FAIL"))
     else:
         found.append(Key("worse than the baseline", standing.worse, latch.needed_worse, "key 1 of a FAIL"))
-        found.append(Key(f"worse than {metric.tolerance:g}x", standing.trivial, NOT_TRIVIAL, "key 2, at the same tick"))
+        found.append(Key(f"worse than {metric.tolerance:g}x", standing.trivial, NOT_TRIVIAL, "key 2 of a FAIL"))
     if metric.limit is not None:
         found.append(Key(f"above the limit of {_limit(metric, track)}", standing.limit, latch.needed_limit, "FAIL"))
     found.append(Key(_passing(metric, track), standing.ready, READY, "pass"))
@@ -221,7 +221,7 @@ def _inputs(metric: Metric, track: Track) -> list[str]:
     if isinstance(engine, CountsTrack):
         bursts = engine.split.bursts
         lines.append(
-            f"burst factor {bursts.phi:.2f}, {bursts.before:.2f} before the stage: evidence is divided by it; "
+            f"burst factor {bursts.phi:.3g}, {bursts.before:.3g} before the stage: evidence is divided by it; "
             "1 is errors that come one by one"
         )
         if not track.alone:

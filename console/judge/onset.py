@@ -16,32 +16,35 @@ RATIOS = (1.3, 1.8, 2.6, 4.0, 7.0, 14.0, 40.0)
 """Suspected regressions, in multiples of the ratio of the null."""
 
 
+Sums = tuple[float, float, float, float]
+"""(canary bad, canary total, baseline bad, baseline total)"""
+
+
 class Onset(Value):
     """The best beginning so far per suspected ratio. Immutable: `after` returns the next one."""
 
     __slots__ = ("runs",)
 
-    def __init__(self, runs: tuple[tuple[float, float] | None, ...] = (None,) * len(RATIOS)) -> None:
+    def __init__(self, runs: tuple[tuple[float, float, Sums] | None, ...] = (None,) * len(RATIOS)) -> None:
         self.runs = runs
-        """Per ratio (log likelihood ratio in nats, beginning in unix seconds), or None."""
+        """Per ratio (log likelihood ratio in nats, beginning in unix seconds, both arms since then), or None."""
 
-    def after(self, logs: list[float], at: float) -> Onset:
-        """After a tick that began `at`, with its log likelihood ratios against "no worse"."""
-        runs: list[tuple[float, float] | None] = []
+    def after(self, logs: list[float], at: float, kc: float, nc: float, kb: float, nb: float) -> Onset:
+        """After a tick that began `at`, with its log likelihood ratios against "no worse" and its events."""
+        runs: list[tuple[float, float, Sums] | None] = []
         for run, log in zip(self.runs, logs, strict=True):
             if run is None:
-                runs.append((log, at) if log > 0.0 else None)
+                runs.append((log, at, (kc, nc, kb, nb)) if log > 0.0 else None)
+            elif run[0] + log > 0.0:
+                a, b, c, d = run[2]
+                runs.append((run[0] + log, run[1], (a + kc, b + nc, c + kb, d + nb)))
             else:
-                runs.append((run[0] + log, run[1]) if run[0] + log > 0.0 else None)
+                runs.append(None)
         return Onset(tuple(runs))
 
-    def best(self) -> tuple[float, float] | None:
-        """(log likelihood ratio, beginning) of the most likely beginning; None while nothing speaks for one."""
+    def best(self) -> tuple[float, float, Sums] | None:
+        """(log likelihood ratio, beginning, both arms since) of the most likely beginning; None while there is none."""
         return max((run for run in self.runs if run is not None), key=lambda run: run[0], default=None)
-
-
-Sums = tuple[float, float, float, float]
-"""(canary bad, canary total, baseline bad, baseline total)"""
 
 
 class Excess(Value):
@@ -65,14 +68,9 @@ class Excess(Value):
             sums.append((a * keep + kc, b * keep + nc, c * keep + kb, d * keep + nb))
         return Excess(tuple(sums))
 
-    def rates(self, now: Mixture) -> tuple[float, float] | None:
-        """Both arms' shares of bad events since then, 0..1; None before both said anything."""
+    def estimate(self, now: Mixture) -> float | None:
+        """How much larger the canary's share of bad events is, -1..1; None before both arms said anything."""
         kc = nc = kb = nb = 0.0
         for part, (a, b, c, d) in zip(now.parts, self.sums, strict=True):
             kc, nc, kb, nb = kc + part * a, nc + part * b, kb + part * c, nb + part * d
-        return (kc / nc, kb / nb) if nc > 0.0 and nb > 0.0 else None
-
-    def estimate(self, now: Mixture) -> float | None:
-        """How much larger the canary's share of bad events is, -1..1; None before both arms said anything."""
-        rates = self.rates(now)
-        return None if rates is None else rates[0] - rates[1]
+        return kc / nc - kb / nb if nc > 0.0 and nb > 0.0 else None

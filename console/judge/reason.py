@@ -96,12 +96,13 @@ class Reason:
     def lately(self) -> float | None:
         """The ratio since the regression's likeliest beginning, in the direction that is worse; None without one."""
         shaped = telling(self._track)
-        if not isinstance(shaped, CountsTrack) or self._begun is None:
+        best = shaped.split.onset.best() if isinstance(shaped, CountsTrack) else None
+        if best is None:
             return None
-        rates = shaped.split.excess.rates(shaped.split.worse)
-        if rates is None or rates[0] <= 0.0:
+        kc, nc, kb, nb = best[2]
+        if kc <= 0.0 or nc <= 0.0 or nb <= 0.0:
             return None
-        return rates[0] / rates[1] if rates[1] > 0.0 else math.inf
+        return (kc / nc) / (kb / nb) if kb > 0.0 else math.inf
 
     @property
     def excluded(self) -> str:

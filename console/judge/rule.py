@@ -25,8 +25,8 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     """The verdict of one metric; first match wins:
 
     a latched FAIL; stale (nothing fresh from either arm), no_data (an arm is silent while the other flows, or nothing
-    was ever read), no_data and idle (nothing is exposed), unsure (a query error or a partial answer), then what the
-    evidence says.
+    was ever read), no_data and idle (nothing is exposed), unsure (a query error), no_data (both arms have samples and
+    nothing can be learned from them), unsure (a partial answer), then what the evidence says.
     """
     if track is None:
         said = Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
@@ -49,6 +49,8 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
         return replace(_instead(said, VerdictState.NO_DATA, "the canary has no traffic"), idle=True)
     if here.problem is not None:
         return _instead(said, VerdictState.UNSURE, f"query failed: {here.problem}")
+    if track is not None and (mute := track.mute(here.tick_s, here.stale_after_s)) is not None:
+        return _instead(said, VerdictState.NO_DATA, mute)
     if here.partial is not None and said.state is VerdictState.PASS:
         return _instead(said, VerdictState.UNSURE, f"partial data: {here.partial}")
     return said
@@ -116,6 +118,8 @@ def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_reque
     state = {Word.FAIL: VerdictState.FAIL, Word.PASS: VerdictState.PASS}.get(word, VerdictState.UNSURE)
     best = onset_of(track)
     shown = _shown(metric, standing.ratio)
+    if standing.ratio is not None:  # evidence is tempered, the estimate is not: it may be ahead of its own interval
+        low, high = min(low, standing.ratio), max(high, standing.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
     reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)

@@ -28,6 +28,8 @@ _LOG_GRID = tuple(math.log(ratio) for ratio in GRID)
 _LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
 _LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LN20 = math.log(20.0)
+_SILENT = [0.0] * len(RATIOS)
+"""What a tick without errors says."""
 
 
 class Split(Value):
@@ -118,10 +120,11 @@ class Split(Value):
         sums = (self.ticks + 1, self.kc + kc, self.nc + nc, self.kb + kb, self.nb + nb)
         bursts = self.bursts.after(kc, errors, nc / both if both > 0.0 else 0.0)
         if errors <= 0.0 or both <= 0.0:
+            onset = self.onset.after(_SILENT, at, kc, nc, kb, nb)
             excess = self.excess.after(self.worse, 0.0, kc, nc, kb, nb)
             return Split(
                 *(self.tolerance, self.worse_by, self.worse, self.trivial, self.better),
-                *(bursts, self.onset, excess, self.curve, sums),
+                *(bursts, onset, excess, self.curve, sums),
             )
         f = self.discount(nc, nb, errors)
         worse_logs, worse_due = told(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
@@ -134,7 +137,7 @@ class Split(Value):
             self.trivial.grown(trivial_logs, trivial_due),
             self.better.grown(better_logs, better_due),
             bursts,
-            self.onset.after(worse_logs, at),
+            self.onset.after(worse_logs, at, kc, nc, kb, nb),
             self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb),
             self._curve_after(kc, nc, kb, nb, f),
             sums,

@@ -10,6 +10,8 @@ from console.plan.nouns import Metric
 
 _ABSURD = 1e15
 """Numbers beyond this are a broken counter, and their products would overflow."""
+_NIL = 1e-100
+"""Numbers between 0 and this likewise, and their quotients would vanish."""
 
 
 class Terms(Value):
@@ -61,7 +63,7 @@ def clean(sample: Sample | None) -> bool:
         case None:
             return True
         case Counts(total=total, bad=bad):
-            return 0.0 <= bad <= total < _ABSURD
+            return 0.0 <= bad <= total < _ABSURD and not (0.0 < bad < _NIL or 0.0 < total < _NIL)
         case Buckets(total=total, within=within):
             last = 0.0
             for _, count in within:
@@ -70,4 +72,4 @@ def clean(sample: Sample | None) -> bool:
                 last = count
             return 0.0 <= total < _ABSURD
         case Gauge(value=value):
-            return math.isfinite(value) and abs(value) < _ABSURD
+            return math.isfinite(value) and (value == 0.0 or _NIL < abs(value) < _ABSURD)

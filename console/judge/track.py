@@ -24,6 +24,12 @@ WARM_EVENTS = 3.0
 """Canary events that a `pass_below` times worse canary would have shown by now, below which nothing can be said."""
 
 
+SILENT_TICKS = 3
+"""Ticks without anything to judge by after which that is said."""
+MISSED = 20.0
+"""Requests that the canary's share so far would have meant, of which not one came: no chance any more."""
+
+
 class Word(StrEnum):
     """A metric's own state, by evidence alone; the first that fits holds."""
 
@@ -168,6 +174,21 @@ class Track(Value):
             paired_at=self.paired_at,
             alone=self.alone,
         )
+
+    def mute(self, tick_s: float, stale_after_s: float) -> str | None:
+        """Why nothing is learned any more although both arms have samples, in words; None while something is.
+
+        What was shown before that is no verdict on now: a canary that gets no request has not passed.
+        """
+        gone_s = 0.0 if self.paired_at is None else self.judged_to - self.paired_at
+        if gone_s > max(stale_after_s, SILENT_TICKS * tick_s):
+            return f"no tick in {gone_s:.0f} s in which the arms could be compared"
+        shaped = self.shaped.tracks[0] if isinstance(self.shaped, LatencyTrack) and self.shaped.tracks else self.shaped
+        if isinstance(shaped, CountsTrack):
+            arm, ticks, due = shaped.idle
+            if ticks >= SILENT_TICKS and due >= MISSED:
+                return f"no request to the {arm} in {ticks * tick_s:.0f} s, where its share was {due:,.0f}"
+        return None
 
     def word(self) -> Word:
         """The state by evidence alone, first match wins."""

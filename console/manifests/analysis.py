@@ -14,6 +14,7 @@ from console.manifests.arguments import Arguments, Missing, NotKnown, filled
 from console.manifests.bound import Bound, Condition, NotBounded, failure, success
 from console.manifests.draft import Check, Unmapped
 from console.manifests.origin import Manifest
+from console.manifests.place import lasts
 from console.manifests.tree import Tree
 
 ARGO = "argoproj.io"
@@ -177,7 +178,7 @@ def _check(metric: Tree, template: Manifest, where: str, arguments: Arguments, d
         unmapped=None if query else "it has no query",
         address=address,
         org=_org(asked, arguments),
-        warmup=_plain_duration(metric.text_at("initialDelay")),
+        warmup=lasts(metric.text_at("initialDelay")),
     )
 
 
@@ -239,7 +240,3 @@ def _matches(pattern: str, name: str) -> bool:
         return True
     wild = re.fullmatch(r"([\w -]*)\.\*([\w -]*)", pattern)
     return wild is not None and name.startswith(wild[1]) and name.endswith(wild[2])
-
-
-def _plain_duration(text: str) -> str | None:
-    return text if re.fullmatch(r"(?:[0-9]+(?:ms|[hms]))+", text) else None

@@ -4,43 +4,56 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from adapters.foreign import clean
-from console.manifests import rollout
+from console.manifests import deployment, flagger, rollout
 from console.manifests.analysis import ARGO
+from console.manifests.deployment import APPS, managed
 from console.manifests.draft import Draft
+from console.manifests.flagger import FLAGGER
 from console.manifests.origin import Manifest
+from console.manifests.place import NoChoice
 
-_READERS = {(ARGO, "Rollout"): rollout.drafted}
-"""(group, kind) -> what makes a plan of it, the most telling kind first."""
-
-
-class NoChoice(ValueError):
-    """Nothing a plan could be for, or several things. One plain line."""
+_KINDS = ((ARGO, "Rollout"), (FLAGGER, "Canary"), (APPS, "Deployment"))
+"""(group, kind) of what a plan can be for, the most telling kind first."""
 
 
-def drafted(manifests: Sequence[Manifest], wanted: str | None, namespace: str | None) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What somebody said beside the files."""
+
+    only: str | None = None
+    """The name of the object, where there are several; also `kind/name`."""
+    namespace: str | None = None
+    """Where it lives, when its manifest does not say."""
+    provider: str | None = None
+    """Flagger's mesh provider, when the Canary does not say."""
+
+
+def drafted(manifests: Sequence[Manifest], hints: Hints) -> Draft:
     """The plan of the one object in `manifests` that rolls something out.
 
-    Args:
-        wanted: its name, where there are several; also `kind/name`.
-        namespace: where it lives, when the manifest does not say.
-
     Raises:
-        NoChoice: there is none, or several and none was named.
+        NoChoice: there is none, or several and none was named, or it lacks a name.
     """
-    able = [one for one in manifests if (one.group, one.kind) in _READERS]
-    if wanted is not None:
-        chosen = [one for one in able if _is(one, wanted)]
+    driven = managed(manifests)
+    able = [one for one in manifests if (one.group, one.kind) in _KINDS]
+    chosen = [one for one in able if one.kind != "Deployment" or one.name not in driven]
+    if hints.only is not None:
+        chosen = [one for one in able if _is(one, hints.only)]
         if not chosen:
-            raise NoChoice(f"no {clean(wanted, 80)} in the files; {_there(able)}")
-    else:
-        chosen = able
+            raise NoChoice(f"no {clean(hints.only, 80)} in the files; {_there(able)}")
     if not chosen:
         raise NoChoice(f"no {_kinds()} in the files; {_counted(manifests)}")
     if len(chosen) > 1:
         raise NoChoice(f"{_there(chosen)}: name one with --only; a plan is for one of them")
-    return _READERS[(chosen[0].group, chosen[0].kind)](chosen[0], manifests, namespace)
+    found = chosen[0]
+    if found.kind == "Rollout":
+        return rollout.drafted(found, manifests, hints.namespace)
+    if found.kind == "Canary":
+        return flagger.drafted(found, manifests, hints.namespace, hints.provider)
+    return deployment.drafted(found, manifests, hints.namespace)
 
 
 def _is(manifest: Manifest, wanted: str) -> bool:
@@ -49,8 +62,8 @@ def _is(manifest: Manifest, wanted: str) -> bool:
 
 
 def _kinds() -> str:
-    *most, last = [kind for _, kind in _READERS]
-    return f"{', '.join(most)} or {last}" if most else last
+    *most, last = [kind for _, kind in _KINDS]
+    return f"{', '.join(most)} or {last}"
 
 
 def _there(able: Sequence[Manifest]) -> str:
@@ -63,3 +76,6 @@ def _there(able: Sequence[Manifest]) -> str:
 def _counted(manifests: Sequence[Manifest]) -> str:
     counts = Counter(clean(one.kind, 40) for one in manifests)
     return "there is " + (", ".join(f"{count} {kind}" for kind, count in counts.most_common(6)) or "nothing")
+
+
+__all__ = ["Hints", "NoChoice", "drafted"]

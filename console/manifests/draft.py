@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from adapters.foreign import clean
 from console.manifests.bound import Bound
 
+PASSWORD_IN_URL = re.compile(r"://[^/\s@:]*:[^/\s@]*@")
+"""What neither a value nor a comment of a plan holds."""
 NOWHERE = "http://fill-me-in.invalid:9090"
 """The address of a Prometheus that no manifest names: no resolver knows it, so nothing is asked by mistake."""
 
@@ -100,6 +102,8 @@ class Draft:
     stages: list[DraftStage] = field(default_factory=list)
     about_stages: str = ""
     """How the stages came of the manifest."""
+    suggested: tuple[str, ...] = ()
+    """What stands in place of metrics where the manifest has none: a sentence, then lines of YAML."""
     unmapped: list[Unmapped] = field(default_factory=list)
 
 

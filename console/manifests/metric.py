@@ -10,9 +10,13 @@ from collections.abc import Sequence
 
 from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, both, split
 from console.manifests.bound import Bound
-from console.manifests.draft import Check, DraftMetric, named, plain, quoted
+from console.manifests.draft import PASSWORD_IN_URL, Check, DraftMetric, named, plain, quoted
 from console.manifests.promql import Beyond, Expr, NotRead, parsed
 from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share
+
+_LEAST = 1e-6
+"""A share smaller than one in a million is asked as the number it is."""
+_MOST = 1e14
 
 
 class NotMapped(ValueError):
@@ -27,6 +31,8 @@ def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> t
     """
     if check.unmapped is not None or check.query is None:
         raise NotMapped(check.unmapped or "it has no query")
+    if PASSWORD_IN_URL.search(check.query):
+        raise NotMapped("its query holds a URL with a password, and a plan never holds a secret")
     writer = _Writer(check, backend, list(taken))
     try:
         expr = parsed(check.query)
@@ -67,7 +73,7 @@ class _Writer:
         limit = (
             None if good and bound.low is None else 1.0 - bound.low if good and bound.low is not None else bound.high
         )
-        if limit is not None and not 0.0 < limit <= 1.0:
+        if limit is not None and not _LEAST < limit <= 1.0:
             return None
         if limit is None and arms is None:
             return None
@@ -84,7 +90,7 @@ class _Writer:
         notes += self._compared(arms)
         options += [*self._arms(arms), *self._role("critical", limited=limit is not None)]
         if limit is not None:
-            options.append(("limit", f"{100 * limit:.6g}%"))
+            options.append(("limit", _percent(limit)))
         return (self._metric("", [*options, *self._warmup()], notes),)
 
     # -- latency -----------------------------------------------------------------------------------------------------
@@ -135,6 +141,8 @@ class _Writer:
         bound = self._check.bound or Bound()
         ends = (("max", bound.high, "higher"), ("min", bound.low, "lower"))
         asked = [end for end in ends if end[1] is not None]
+        if any(abs(limit) >= _MOST for _, limit, _ in asked if limit is not None):
+            raise NotMapped(f"its limit is beyond any that can be judged (it has to be {bound})")
         made: list[DraftMetric] = []
         for end, limit, worse in asked or [("", None, "higher")]:
             options = [("shape", "gauge"), ("value", quoted(text)), *self._arms(arms)]
@@ -142,7 +150,7 @@ class _Writer:
             if limit is not None and arms is not None:
                 options.append(("tolerance", "2x"))
             if limit is not None:
-                options.append(("limit", f"{limit:.10g}"))
+                options.append(("limit", _decimal(limit)))
             if worse == "lower":
                 options.append(("worse", "lower"))
             name = "-".join(part for part in (suffix, end if len(asked) > 1 else "") if part)
@@ -176,3 +184,12 @@ class _Writer:
 
     def _warmup(self) -> list[tuple[str, str]]:
         return [("warmup", self._check.warmup)] if self._check.warmup else []
+
+
+def _percent(share: float) -> str:
+    return f"{_decimal(100 * share)}%"
+
+
+def _decimal(value: float) -> str:
+    """A number without an exponent, as a plan takes it."""
+    return f"{value:.8f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.0f}"

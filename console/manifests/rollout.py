@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from adapters.foreign import clean
 from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, Found
 from console.manifests.arms import Pairs
-from console.manifests.draft import Draft, DraftBackend, DraftStage, DraftTarget, Unmapped, named, plain
+from console.manifests.draft import Draft, DraftStage, Unmapped, named
 from console.manifests.origin import Manifest
+from console.manifests.place import begun, lasts, place
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 
@@ -40,15 +41,13 @@ def drafted(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | N
 
     Args:
         namespace: where it is to be looked for when the manifest names none.
+
+    Raises:
+        NoChoice: it has no name, or its namespace is none.
     """
-    space = rollout.namespace or namespace
-    name = named(rollout.name, (), "rollout")
-    draft = Draft(name, f"{rollout.name or name} (Argo Rollout)", rollout.where(), about=[_TOLD_ALWAYS])
-    options = [("namespace", plain(space))] if space else []
-    notes = [] if space else ["namespace: the one of your kubeconfig's context, unless it is put here"]
-    draft.backends.append(DraftBackend("cluster", ADAPTER, tuple(options), tuple(notes)))
-    target_options = [("name", plain(rollout.name))] if rollout.name != name else []
-    draft.targets.append(DraftTarget(name, "cluster", tuple(target_options)))
+    draft = begun(rollout, "Argo Rollout", namespace, ADAPTER)
+    draft.about.append(_TOLD_ALWAYS)
+    space = place(rollout, namespace)
     found = Found()
     strategy = rollout.spec.at("strategy")
     read = _Reader(draft, rollout, Analyses(manifests), found, space)
@@ -81,11 +80,11 @@ class _Reader:
     def canary(self, said: Tree) -> Pairs:
         steps = said.at("steps").items
         self._background(said.at("analysis"))
-        most = said.at("trafficRouting", "maxTrafficWeight").number or 100
+        most = max(said.at("trafficRouting", "maxTrafficWeight").number or 100, 1)
         percent = 0.0
         for number, step in enumerate(steps):
             weight = step.at("setWeight").number
-            percent = percent if weight is None else 100.0 * weight / most
+            percent = percent if weight is None else min(max(100.0 * weight / most, 0.0), 100.0)
             if "pause" in step.entries:
                 self._pause(number, step.at("pause"), percent)
             else:
@@ -104,7 +103,7 @@ class _Reader:
         self.waiting.append("the new version runs behind the preview service, without traffic")
         if not auto or seconds:
             self.draft.about_stages = _STAGES
-            self._stage("preview", "step 0", _told(seconds or 0) if auto else None, 0)
+            self._stage("preview", "step 0", lasts(_told(seconds or 0)) if auto else None, 0)
         else:
             self.draft.about.append(_PROMOTES_ITSELF)
         self._analysis(said.at("postPromotionAnalysis"), "after the promotion")
@@ -218,9 +217,8 @@ def _duration(said: Tree) -> str | None:
     text = said.text
     if text is None:
         return None
-    if (seconds := said.number) is not None:
-        return _told(seconds)
-    return text
+    seconds = said.number
+    return lasts(text if seconds is None else _told(seconds))
 
 
 def _told(seconds: float) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from adapters.foreign import clean
+from adapters.metrics.prometheus import Options
 from console.manifests.arms import Pairs
-from console.manifests.draft import NOWHERE, Check, Draft, DraftBackend, Unmapped, named, quoted
+from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, DraftBackend, Unmapped, named, quoted
 from console.manifests.metric import NotMapped, drafted
 
-_URL = re.compile(r"https?://[^\s/@?#]+(/[^\s@?#]*)?")
 _INSIDE = re.compile(
     r"https?://(?:[a-z0-9-]+(?::[0-9]+)?|[a-z0-9.-]+\.svc(?:\.[a-z0-9.-]+)?(?::[0-9]+)?|[a-z0-9-]+\.[a-z0-9-]+:[0-9]+)(?:/.*)?"
 )
@@ -34,16 +36,29 @@ def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
     draft.backends += backends.values()
 
 
+def _usable(url: str, org: str | None) -> bool:
+    """Whether the adapter takes an address, alone or with a tenant."""
+    try:
+        Options.model_validate(
+            {"url": clean(url, 2000)} if org is None else {"url": clean(url, 2000), "org": clean(org)}
+        )
+    except ValidationError:
+        return False
+    return "@" not in url and not PASSWORD_IN_URL.search(org or "")
+
+
 def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
     name, notes, url = named("prom", taken), [], check.address
     if url is None:
         notes.append("the manifests do not say where this Prometheus is: put its address here")
-    elif not _URL.fullmatch(url):
+    elif not _usable(url, check.org):
         notes.append(f"{clean(url, 80)} is no address that can be asked: put the right one here")
         url = None
     elif _INSIDE.fullmatch(url):
         notes.append("an address within the cluster: from elsewhere take its ingress, or a port-forward")
     options = [("url", quoted(url or NOWHERE))]
-    if check.org is not None:
+    if check.org is not None and _usable(NOWHERE, check.org):
         options.append(("org", quoted(check.org)))
+    elif check.org is not None:
+        notes.append(f"its tenant {clean(check.org, 60)!r} is none that can be sent")
     return DraftBackend(name, "prometheus", tuple(options), tuple(notes))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from adapters.foreign import clean
-from console.manifests.draft import Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
+from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
 
 _WIDTH = 110
 _METRICS = (
@@ -50,6 +50,10 @@ def _lines(draft: Draft, asked: Sequence[str]) -> Iterator[str]:
         yield "metrics:"
         for metric in draft.metrics:
             yield from _metric(metric)
+    elif draft.suggested:
+        yield ""
+        yield from _comment(draft.suggested[0])
+        yield from (f"# {line}" for line in draft.suggested[1:])
     yield ""
     yield from _comment(draft.about_stages)
     yield "stages:"
@@ -94,7 +98,7 @@ def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Itera
     lead = " " * indent + "# " + " " * pad
     for text in texts:
         yield from textwrap.wrap(
-            clean(text, 4000),
+            PASSWORD_IN_URL.sub("://***@", clean(text, 4000)),
             _WIDTH,
             initial_indent=lead,
             subsequent_indent=lead + " " * hang,

@@ -22,7 +22,7 @@ from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
 from console.state.checklist import aged
 from console.state.exposure import alone, exposed
-from console.state.judging import no_baseline
+from console.state.judging import current, no_baseline
 from console.state.samples import bake
 from console.state.targets import confirm_stage
 from console.state.values import MetricState, State
@@ -57,7 +57,7 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
             source_fault=source.reason if source is not None and source.failed_since is not None else None,
             stale_after_s=entry.stale_after_s,
             tick_s=entry.tick_s,
-            left_s=_left_s(state),
+            left_s=_left_s(state, entry),
             level=_level(stage_ticks(state, entry)) if entry.track is None else ArmTotals(),
         ),
     )
@@ -65,18 +65,28 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
 
 def _track(state: State, entry: MetricState) -> Track | None:
     """What was judged, as far as it speaks of the stage we stand on: a pass is the stage's own, a FAIL is not."""
-    track = entry.track
+    track = current(entry)
     if track is None or state.reached is None or track.stage == state.reached or track.latch.failed_at is not None:
         return track
     return None
 
 
-def _left_s(state: State) -> float:
-    """What is left of the stage's bake time, in seconds; infinite for a stage that has none."""
+def _left_s(state: State, entry: MetricState) -> float:
+    """What is left of the stage's bake time for this metric, in seconds; infinite for a stage that has none.
+
+    In the ticks that are judged: those of the bake's last seconds become final some time after it.
+    """
     stage = state.current
-    if stage is None or stage.stage.bake_s <= 0.0:
+    if stage is None or stage.stage.bake_s <= 0.0 or state.as_of is None:
         return math.inf
-    return max(0.0, stage.stage.bake_s - state.baked_s)
+    track = entry.track
+    behind_s = 0.0 if track is None else state.as_of.timestamp() - track.judged_to - entry.tick_s
+    return max(0.0, stage.stage.bake_s - state.baked_s + max(0.0, behind_s))
+
+
+def is_over(state: State, entry: MetricState) -> bool:
+    """Whether the metric has had the stage's time."""
+    return _left_s(state, entry) <= 0.0
 
 
 def _level(readings: Sequence[Reading]) -> ArmTotals:
@@ -87,20 +97,15 @@ def _level(readings: Sequence[Reading]) -> ArmTotals:
     return ArmTotals(total, bad, bad / total if total > 0 and any(isinstance(s, Counts) for s in counts) else None)
 
 
-def is_over(state: State) -> bool:
-    """Whether the stage has had its time."""
-    return _left_s(state) <= 0.0
-
-
 def _stage_verdict(state: State) -> StageVerdict | None:
     if not state.reached or not exposed(state):
         return None
     return stage_verdict(
         tuple(state.plan.metrics.values()),
         {name: entry.verdict for name, entry in state.metrics.items() if entry.verdict is not None},
-        {name: entry.track for name, entry in state.metrics.items()},
+        {name: current(entry) for name, entry in state.metrics.items()},
         mismatch=_mismatch(state),
-        over=is_over(state),
+        over=all(is_over(state, state.metrics[metric.name]) for metric in state.plan.critical),
     )
 
 

@@ -106,8 +106,10 @@ def _metric(entry: MetricState) -> MetricEvidence:
         ratio=_finite(verdict.ratio),
         low=_finite(verdict.low),
         high=_finite(verdict.high),
-        evidence=verdict.evidence,
+        evidence=_finite(verdict.evidence),
         detail=verdict.detail,
+        ready=_finite(verdict.ready),
+        brief=verdict.brief,
     )
 
 

@@ -67,7 +67,7 @@ def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -
     """What somebody else did, in words; None where it was the controller, or us."""
     back = any(request.action.split()[0] in _BACK for request in ours)
     if now.canary_version != was.canary_version:
-        begun = was.at_rest and not was.percent
+        begun = (was.at_rest and not was.percent) or was.canary_version is None  # it had no name yet
         return None if back or begun else f"version {now.canary_version} was set instead of {was.canary_version}"
     if now.phase is Phase.ABORTED:
         return None

@@ -129,6 +129,8 @@ class MetricState:
     """Length of the ledger's ticks."""
     track: Track | None = None
     """What the finalised ticks have said since the canary was first exposed; None before."""
+    overrides: tuple[datetime, ...] = ()
+    """When a FAIL of this metric was overridden: the first tick that begins after that is judged without it."""
     late: int = 0
     """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None

@@ -1,0 +1,71 @@
+"""Flagger as a deploy backend: read by its status and events, moved on by answering the gates that it asks at.
+
+Flagger (flagger.app/v1beta1, 1.10 to 1.44) takes no orders: its controller looks at a Canary once per interval,
+and at its webhooks asks whether it may go on. `warroom watch --gates` answers them; `gates` is the address under which
+Flagger reaches it, and tells which webhooks of a Canary are ours. Minimal permission: get, list, watch on canaries
+(flagger.app), list on events; patch on canaries for suspend and skipAnalysis.
+
+What the verbs mean here: promote answers the gates up to the stage's step with yes, once each, when Flagger next asks;
+halt keeps them closed, or where traffic is raised without asking us suspends the Canary, which ends its own checks too;
+rollback answers the rollback webhook with yes. Once it is promoted there is no way back but another release.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import field_validator
+
+from adapters.contract import Context, Kind
+from adapters.deploy.flagger.backend import Flagger
+from adapters.kube import KubeOptions, NoAccess, log_in
+from adapters.registry import ConnectError
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["KINDS", "OWNS_STEPS", "Flagger", "Options", "connect", "prepare"]
+
+KINDS = (Kind.DEPLOY,)
+OWNS_STEPS = True
+"""Stages are its own steps: a plan may name one, or take them all."""
+
+
+class Options(KubeOptions):
+    """Keys of a plan's backend with `adapter: flagger`."""
+
+    gates: str | None = None
+    """Where Flagger reaches `warroom watch --gates`: "http://warroom.ops:22800". None: no gate is answered."""
+
+    @field_validator("gates")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", value):
+            raise ValueError("is not an address that starts with http:// or https://")
+        return None if value is None else value.rstrip("/")
+
+
+def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport | None = None) -> Flagger:
+    """Make the backend; no network and no login yet. `client` answers instead of the network, in tests.
+
+    Raises:
+        ConnectError: there is no way to the cluster.
+    """
+    try:
+        access = options.access()
+    except NoAccess as error:
+        raise ConnectError(f"{context.source}: {error}") from None
+    return Flagger(context, access, options.namespace, options.gates, client)
+
+
+async def prepare(options: Options, source: str, *, terminal: bool) -> None:
+    """Log in where a plugin has to, while the terminal is still free.
+
+    Raises:
+        ConnectError: the login failed.
+    """
+    try:
+        await log_in(options.access(), terminal=terminal)
+    except NoAccess as error:
+        raise ConnectError(f"{source}: {error}") from None

@@ -1,0 +1,29 @@
+"""What Flagger sends to a webhook, read: which Canary it asks about. Source: Flagger, "Webhooks" (payload)."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapters.contract import BadReply
+
+LARGEST_BYTES = 64 * 1024
+"""A larger question is not read; its own metadata is all that can make one large."""
+
+
+class Question(BaseModel):
+    """The payload, as far as it is used. Its phase is no help: at two of the gates it always says Progressing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    namespace: str
+    checksum: str = ""
+    metadata: dict[str, str] | None = None
+
+
+def parsed(source: str, gate: str, body: bytes) -> Question:
+    """A question. Raises BadReply."""
+    try:
+        return Question.model_validate_json(body[:LARGEST_BYTES])
+    except ValidationError:
+        raise BadReply(source, gate, "not a question of Flagger's") from None

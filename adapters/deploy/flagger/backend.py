@@ -1,0 +1,271 @@
+"""The verbs of Flagger: read a Canary and its events, suspend and unsuspend it, and what is left to its gates.
+
+Here: what is read from where, which of a verb is a call and which is an answer that Flagger has still to ask for. What
+a reading says is in `reading`, what is sent in `patches`, what Flagger asks in `asking`.
+"""
+
+from __future__ import annotations
+
+import httpx
+from pydantic import ValidationError
+
+from adapters.contract import (
+    Ask,
+    BackendError,
+    BadReply,
+    Capabilities,
+    Context,
+    Moved,
+    Order,
+    Permit,
+    Rejected,
+    Setting,
+    TargetReading,
+    TargetRef,
+)
+from adapters.deploy.flagger import patches
+from adapters.deploy.flagger.asking import parsed
+from adapters.deploy.flagger.patches import Patch
+from adapters.deploy.flagger.reading import is_ours, reading_of
+from adapters.deploy.flagger.seen import Seen, Unreadable
+from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, gated_steps
+from adapters.deploy.flagger.wire import CANARIES, EVENTS, ROLLBACK, Canary, Event
+from adapters.foreign import clean
+from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
+
+ON_SPEC = Need(CANARIES, "patch")
+_PATCHING = ("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis")
+ORDERS = (
+    Order("skip-analysis", "promotes it at once and unexamined, and every later release too until keep-analysis"),
+    Order("keep-analysis", "has releases examined again", risky=False),
+    Order("suspend", "freezes it where it is: its checks, its failure limit and its rollback stop too"),
+    Order("unsuspend", "lets Flagger go on with it"),
+)
+
+
+class Flagger:
+    """The Canaries of one namespace."""
+
+    def __init__(
+        self,
+        context: Context,
+        access: Access,
+        namespace: str | None,
+        gates: str | None,
+        client: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        """Opens nothing. Raises ConnectError as `Kube` does."""
+        self.source = context.source
+        self._context = context
+        self._gates = gates
+        self._kube = Kube(
+            context.source,
+            access,
+            context.clock,
+            namespace=namespace,
+            read_deadline_s=context.read_deadline_s,
+            write_deadline_s=context.write_deadline_s,
+            client=client,
+        )
+        self._canaries = Mirror(self._kube, CANARIES, context.clock, changed=context.changed)
+        self._permissions = Permissions(self._kube, (ON_SPEC,), context.clock, changed=context.changed)
+        self._held: dict[str, bool] = {}
+        """Target's name -> whether nothing raises its traffic without asking us, as it was last read."""
+
+    async def aclose(self) -> None:
+        await self._canaries.aclose()
+        await self._permissions.aclose()
+        await self._kube.aclose()
+
+    def capabilities(self, target: TargetRef) -> Capabilities:
+        """It owns its steps and advances by itself; what halts it depends on whose gates it asks."""
+        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
+        halt = "suspends it: the weight stays, and its own checks, failure limit and rollback stop too"
+        if self._held.get(target.name):
+            halt = "keeps its gates closed: the weight stays, its own checks go on and may still fail it"
+        return Capabilities(
+            advances=True,
+            can_pause=True,
+            owns_steps=True,
+            repeatable=True,
+            meaning={
+                "promote": f"answers its gates with yes, once each, when Flagger next asks ({where})",
+                "halt": halt,
+                "rollback": "answers its rollback webhook with yes when Flagger next asks; not once it is promoted",
+            },
+            orders=ORDERS,
+        )
+
+    async def read_target(self, target: TargetRef) -> TargetReading:
+        """The Canary as it is now, and what Flagger said of it where we may read that.
+
+        Raises:
+            Missing: no such Canary, or the cluster has no Flagger.
+            BackendError: any other of a read.
+        """
+        canary = self._parsed(await self._canaries.get(target.name))
+        self._held[target.name] = self._is_held(canary)
+        lacking = self._permissions.lacks(ON_SPEC)
+        lacks = dict.fromkeys(_PATCHING, lacking) if lacking is not None else {}
+        if self._held[target.name]:  # then a halt sends nothing
+            lacks.pop("pause", None)
+        return reading_of(
+            target, canary, await self._events(target.name), self._context.clock.now(), self._gates, lacks
+        )
+
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
+        """Nothing: what is done depends on what was seen (`step_calls`)."""
+        return ()
+
+    def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
+        """What `advance` or `withdraw` would have answered."""
+        try:
+            shown = Seen.parse(seen or "")
+        except Unreadable:
+            return (f"canaries/{target.name} (not read yet)",)
+        if setting.version is None:
+            upto = "the promotion" if setting.step is not None and setting.step < 0 else str(setting)
+            return (f"answers canaries/{target.name} yes at its gates, once each, up to {upto}, when Flagger asks",)
+        lines = [patches.unsuspend().line(f"canaries/{target.name}")] if shown.suspended else []
+        return (*lines, f"answers canaries/{target.name} yes at its rollback webhook, when Flagger asks")
+
+    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
+        """Not a verb here: Flagger owns its weights. Raises Rejected."""
+        raise Rejected(self.source, "set_weight", "not sent: Flagger sets its weights itself, step by step")
+
+    async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
+        """See that it still stands where it was seen; the answer is given when Flagger asks.
+
+        Raises:
+            Moved: it stands elsewhere.
+            Rejected: no gate of ours is there.
+            BackendError: it cannot be read.
+        """
+        shown, canary = self._seen(seen, "promote"), self._parsed(await self._kube.get(CANARIES, target.name))
+        permit.check(self.source, "promote")
+        now = Seen.of(canary)
+        if (now.weight, now.iterations, now.applied) != (shown.weight, shown.iterations, shown.applied):
+            raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
+        reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {})
+        if (why := reading.cannot.get("promote")) is not None:
+            raise Rejected(self.source, "promote", f"nothing will be answered: {why}")
+
+    async def pause(self, target: TargetRef, permit: Permit) -> None:
+        """Suspend it, unless it goes nowhere without an answer of ours, which a halt withholds. Raises BackendError."""
+        canary = self._parsed(await self._kube.get(CANARIES, target.name))
+        if not self._is_held(canary):
+            await self._send(target, patches.suspend(), "pause", permit)
+
+    async def resume(self, target: TargetRef, permit: Permit) -> None:
+        """Take a suspension back. Raises Moved where it is not suspended."""
+        await self._send(target, patches.unsuspend(), "resume", permit)
+
+    async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
+        """See that a rollback can be answered, and that Flagger looks at it; the answer is given when it asks.
+
+        Raises:
+            Rejected: it is promoted, or has no rollback webhook of ours.
+            BackendError: any other.
+        """
+        canary = self._parsed(await self._kube.get(CANARIES, target.name))
+        status = canary.status
+        if status.phase == FAILED or (status.phase in AT_REST and status.applied == (version or status.promoted)):
+            return
+        if status.phase in (*AT_REST, *PROMOTING):
+            raise Rejected(self.source, "rollback", "it is promoted: Flagger goes back only by another release")
+        hook = canary.webhook(ROLLBACK)
+        if hook is None or not is_ours(hook.url, ROLLBACK, self._gates):
+            raise Rejected(
+                self.source, "rollback", "it has no rollback webhook that asks warroom: release the old version"
+            )
+        if canary.spec.suspend:  # suspended it would never ask
+            await self._send(target, patches.unsuspend(), "rollback", permit)
+
+    async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
+        """One of ORDERS.
+
+        Raises:
+            Moved: it is not what was seen any more.
+            Rejected: there is no such order.
+            BackendError: any other.
+        """
+        made = self._made(order, self._seen(seen, order))
+        if made is None:
+            raise Rejected(self.source, order, f"not sent: Flagger has no {clean(order, 40)!r}")
+        await self._send(target, made, order, permit)
+
+    def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
+        """What `order` would send to the Canary that was seen."""
+        try:
+            made = self._made(order, Seen.parse(seen or ""))
+        except Unreadable:
+            return (f"PATCH canaries/{target.name} (not read yet)",)
+        return () if made is None else (made.line(f"canaries/{target.name}"),)
+
+    # -- what it asks ------------------------------------------------------------------------------------------------
+
+    def asked(self, target: TargetRef, gate: str, body: bytes) -> Ask | None:
+        """What Flagger asks at one of its webhooks; None where it is about another Canary.
+
+        Raises:
+            BadReply: it is nothing that Flagger sends.
+        """
+        question = parsed(self.source, gate, body)
+        if (question.name, question.namespace) != (target.name, self._kube.namespace):
+            return None
+        return Ask(target.target, gate, back=gate == ROLLBACK)
+
+    # -- reading and changing ----------------------------------------------------------------------------------------
+
+    def _made(self, name: str, shown: Seen) -> Patch | None:
+        match name:
+            case "skip-analysis":
+                return patches.skip(shown)
+            case "keep-analysis":
+                return patches.keep()
+            case "suspend":
+                return patches.suspend()
+            case "unsuspend":
+                return patches.unsuspend()
+            case _:
+                return None
+
+    def _is_held(self, canary: Canary) -> bool:
+        """Whether every step from here on has a gate that is ours."""
+        steps = gated_steps(canary)
+        return all(
+            any(is_ours(hook.url, kind, self._gates) for kind in each.gates if (hook := canary.webhook(kind)))
+            for each in steps
+        )
+
+    def _seen(self, seen: str, verb: str) -> Seen:
+        try:
+            return Seen.parse(seen)
+        except Unreadable as error:
+            raise Rejected(self.source, verb, f"not sent: {error}") from None
+
+    def _parsed(self, found: Object) -> Canary:
+        try:
+            return Canary.model_validate(found)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = clean(".".join(str(part) for part in first["loc"]), 80)
+            raise BadReply(self.source, "read", f"not what Flagger keeps: {where}: {clean(first['msg'], 80)}") from None
+
+    async def _events(self, name: str) -> tuple[Event, ...]:
+        """What Flagger said of a Canary; nothing where it may not be read: its status then has to do."""
+        fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
+        try:
+            page = await self._kube.page(EVENTS, fields=fields)
+            return tuple(Event.model_validate(found) for found in page.objects)
+        except (BackendError, ValidationError):
+            return ()
+
+    async def _send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
+        """One guarded call; what it answers is the newest that is known."""
+        try:
+            found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)
+        except BackendError:
+            self._canaries.doubt()  # whatever happened there, it is not what we thought
+            raise
+        self._canaries.put(found)

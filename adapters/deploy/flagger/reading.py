@@ -1,0 +1,202 @@
+"""A Canary and what Flagger said of it, as one TargetReading. Pure.
+
+Its phase says nothing of a closed traffic gate, nor of a suspension: the first is read from the events, the second from
+the spec. What is lost on the way: with `match` or `iterations` the weight says nothing about users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from adapters.contract import Phase, TargetReading, TargetRef, Wait
+from adapters.deploy.flagger.seen import Seen
+from adapters.deploy.flagger.steps import (
+    AT_REST,
+    FAILED,
+    PROMOTING,
+    WAITING,
+    by_iterations,
+    gated_steps,
+    interval_s,
+    step_of,
+)
+from adapters.deploy.flagger.wire import GATES, ROLLBACK, Canary, Event
+from adapters.foreign import clean
+
+_CLOSED = "advancement waiting for traffic increase approval"
+"""What Flagger says each time it met a closed traffic gate; nothing in the status does."""
+_SAID_LAST_S = 600.0
+"""How long a warning is worth showing."""
+_KEEPERS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+
+
+def is_ours(url: str, kind: str, gates: str | None) -> bool:
+    """Whether a webhook's address is that of our own gate of its kind."""
+    return gates is not None and url.rstrip("/") == f"{gates}/flagger/{kind}"
+
+
+def reading_of(
+    target: TargetRef,
+    canary: Canary,
+    events: Sequence[Event],
+    at: datetime,
+    gates: str | None,
+    lacks: Mapping[str, str],
+) -> TargetReading:
+    """What the target reads. `gates`: our own address; `lacks`: verb -> which permission is missing for it."""
+    steps, step, status = gated_steps(canary), step_of(canary), canary.status
+    phase, waits = _standing(canary, events, at)
+    resting = status.phase in AT_REST
+    wanted = 100.0 if resting or status.phase in PROMOTING else float(_weight(canary))
+    asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
+    return TargetReading(
+        target=target.target,
+        at=at,
+        percent=wanted,
+        phase=phase,
+        detail=clean(_detail(canary, step)),
+        problem=_problem(canary),
+        canary_version=_version(canary),
+        baseline_version=status.promoted or None,
+        revision=str(Seen.of(canary)),
+        step=step,
+        steps=len(steps),
+        own_steps=tuple(each.step for each in steps),
+        at_rest=resting,
+        waits=waits,
+        desired=wanted,
+        cannot={**_cannot(canary, step, gates), **lacks},
+        notes=_notes(canary, events, at, gates),
+        asks_s=interval_s(canary.spec.analysis) if asked else None,
+    )
+
+
+def _standing(canary: Canary, events: Sequence[Event], at: datetime) -> tuple[Phase, Wait | None]:
+    phase = canary.status.phase
+    if phase in ("", "Initializing"):
+        return Phase.PENDING, None
+    if phase in AT_REST:
+        return Phase.HEALTHY, None
+    if phase == FAILED:
+        return Phase.ABORTED, None
+    if canary.spec.suspend:
+        return Phase.PAUSED, Wait.MANUAL
+    if phase in (WAITING, "WaitingPromotion") or (phase == "Progressing" and _met_a_closed_gate(canary, events, at)):
+        return Phase.PAUSED, Wait.GATE
+    if phase in ("Progressing", *PROMOTING):
+        return Phase.PROGRESSING, None
+    return Phase.UNKNOWN, None
+
+
+def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) -> bool:
+    """Whether it was refused since it last moved, and lately: an event says so once per interval."""
+    said = max((event.said_at for event in events if _CLOSED in event.message), default=None)
+    if said is None or at - said > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
+        return False
+    return canary.status.moved is None or said >= canary.status.moved
+
+
+def _weight(canary: Canary) -> int:
+    under_way = canary.status.phase in ("Progressing", "WaitingPromotion")
+    return canary.status.weight if under_way and not by_iterations(canary) else 0
+
+
+def _version(canary: Canary) -> str | None:
+    """The release that is wanted; before Flagger has begun it, it has no name yet."""
+    return None if canary.status.phase == WAITING else canary.status.applied or None
+
+
+def _problem(canary: Canary) -> str | None:
+    if canary.meta.deleted is not None or canary.status.phase in ("Terminating", "Terminated"):
+        return "it is being deleted"
+    return None
+
+
+def _detail(canary: Canary, step: int) -> str:
+    status, steps = canary.status, gated_steps(canary)
+    parts = [status.phase or "not initialised yet"]
+    if step < len(steps) and status.phase not in (FAILED, "", "Initializing"):
+        parts.append(f"step {step} of {len(steps)}: {steps[step].step.text}")
+    if status.phase == FAILED:
+        parts.append("all traffic is on the primary")
+    if status.iterations:
+        parts.append(f"check {status.iterations}")
+    if status.failed_checks:
+        parts.append(f"{status.failed_checks} of {canary.spec.analysis.threshold} failed checks")
+    if by_iterations(canary) and canary.spec.analysis.match:
+        parts.append("A/B: its users are chosen, not a share")
+    return "; ".join(parts)
+
+
+def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
+    """Verb -> why it is not to be had as the Canary stands. Missing permissions are not known here."""
+    phase, suspended = canary.status.phase, canary.spec.suspend
+    found: dict[str, str] = {}
+    if (why := _no_advance(canary, step, gates)) is not None:
+        found["promote"] = why
+    under_way = phase in (WAITING, "Progressing", "WaitingPromotion")
+    if suspended or not under_way:
+        found["pause"] = "it is suspended already" if suspended else "nothing is under way that could be stopped"
+    if not suspended:
+        found["resume"] = found["unsuspend"] = "it is not suspended"
+    else:
+        found["suspend"] = "it is suspended already"
+    if canary.spec.skip:
+        found["skip-analysis"] = "it skips its analysis already"
+    else:
+        found["keep-analysis"] = "it does not skip its analysis"
+        if not under_way:
+            found["skip-analysis"] = "nothing is under way"
+    return found
+
+
+def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
+    """Why no gate of ours can let it go on."""
+    phase, steps = canary.status.phase, gated_steps(canary)
+    if phase in AT_REST:
+        return "nothing is under way: no new version was set"
+    if phase == FAILED:
+        return "it failed and is back on the primary: only a new release begins again"
+    if phase in PROMOTING or step >= len(steps):
+        return "it is being promoted already"
+    if phase not in (WAITING, "Progressing", "WaitingPromotion"):
+        return f"it is {clean(phase, 20) or 'not initialised yet'}"
+    if canary.spec.suspend:
+        return "it is suspended, and asks nobody: unsuspend it first"
+    there = steps[step].gates
+    if not there:
+        return "no gate stands at this step: Flagger goes on by itself"
+    for kind in there:
+        hook = canary.webhook(kind)
+        if hook is not None and is_ours(hook.url, kind, gates):
+            return None
+    hook = canary.webhook(there[0])
+    asked = clean(hook.url, 60) if hook is not None else "?"
+    return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
+
+
+def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None) -> tuple[str, ...]:
+    found: list[str] = []
+    known = {**canary.meta.labels, **canary.meta.annotations}
+    if (keeper := next((who for key, who in _KEEPERS.items() if key in known), None)) is not None:
+        found.append(f"{keeper} keeps it as its repository says: suspend and skip may be put back in seconds")
+    if canary.spec.skip:
+        found.append("skipAnalysis is on: this release and every later one goes out unexamined until it is taken back")
+    if canary.spec.suspend:
+        found.append("suspended: its own checks, its failure limit and its rollback do nothing either")
+    hook = canary.webhook(ROLLBACK)
+    if gates is not None and (hook is None or not is_ours(hook.url, ROLLBACK, gates)):
+        found.append("no rollback webhook of warroom's: it goes back only when its own checks fail")
+    for kind in GATES:
+        several = [one for one in canary.spec.analysis.webhooks if one.type == kind]
+        if len(several) > 1:
+            found.append(f"{len(several)} webhooks of type {kind}: all of them have to agree")
+    lately = [one for one in events if one.type == "Warning" and (at - one.said_at).total_seconds() < _SAID_LAST_S]
+    if lately:
+        found.append(clean(max(lately, key=lambda one: one.said_at).message, 160))
+    return tuple(found)

@@ -1,0 +1,95 @@
+"""A Canary's steps, which Flagger has but does not list: waiting to start, each weight, and the promotion. Pure.
+
+Between two of them Flagger asks the gate that is there, if there is one: confirm-rollout before it starts,
+confirm-traffic-increase before each weight, confirm-promotion at the last. Source: Flagger's scheduler (1.36).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from adapters.contract import OwnStep
+from adapters.deploy.flagger.wire import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, Analysis, Canary
+
+DEFAULT_S = 60.0
+"""How often Flagger looks at a Canary that names no interval."""
+_LEAST_S = 10.0
+_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
+_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
+_UNDER_WAY = ("Progressing", "WaitingPromotion")
+WAITING, FAILED = "Waiting", "Failed"
+PROMOTING = ("Promoting", "Finalising")
+AT_REST = ("Initialized", "Succeeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """One step and the gates that Flagger asks at before it leaves it."""
+
+    step: OwnStep
+    gates: tuple[str, ...]
+
+
+def interval_s(analysis: Analysis) -> float:
+    """Seconds between two looks of Flagger at a Canary; it takes none below 10 s."""
+    found = _DURATION.fullmatch(analysis.interval) if analysis.interval else None
+    try:
+        told = sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n) if found else 0.0
+    except ValueError:
+        told = 0.0
+    return max(told, _LEAST_S) if told else DEFAULT_S
+
+
+def weights(analysis: Analysis) -> tuple[int, ...]:
+    """The canary's weights one after the other, up to the one that is promoted."""
+    if analysis.step_weights and not analysis.step_weight:
+        return tuple(dict.fromkeys(min(weight, 100) for weight in analysis.step_weights if weight > 0))
+    if analysis.step_weight <= 0:
+        return ()
+    most = min(analysis.step_weights[-1], 100) if analysis.step_weights else analysis.max_weight or 100
+    found: list[int] = []
+    while (found[-1] if found else 0) < most and len(found) < 100:
+        found.append(min((found[-1] if found else 0) + analysis.step_weight, 100))
+    return tuple(found)
+
+
+def by_iterations(canary: Canary) -> bool:
+    """Whether it counts checks instead of raising a weight: A/B tests, blue-green."""
+    return canary.spec.analysis.iterations > 0 or canary.spec.provider == "kubernetes"
+
+
+def gated_steps(canary: Canary) -> tuple[Gated, ...]:
+    """The steps in order, whoever owns their gates."""
+    found: list[Gated] = []
+    if canary.webhook(CONFIRM_ROLLOUT) is not None:
+        found.append(_gated(canary, "start", 0, CONFIRM_ROLLOUT))
+    if by_iterations(canary):
+        rounds = canary.spec.analysis.iterations or 10
+        found.append(_gated(canary, f"{rounds} checks", 0, CONFIRM_PROMOTION))
+        return tuple(found)
+    each = (0, *weights(canary.spec.analysis))
+    for weight in each[:-1]:
+        found.append(_gated(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
+    found.append(_gated(canary, f"weight {each[-1]} %, then promotion", each[-1], CONFIRM_TRAFFIC, CONFIRM_PROMOTION))
+    return tuple(found)
+
+
+def _gated(canary: Canary, text: str, percent: int, *kinds: str) -> Gated:
+    there = tuple(kind for kind in kinds if canary.webhook(kind) is not None)
+    lasts_s = None if there else interval_s(canary.spec.analysis)
+    return Gated(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
+
+
+def step_of(canary: Canary) -> int:
+    """The step it stands on; the number of steps when all are done."""
+    steps, status = gated_steps(canary), canary.status
+    first = 1 if canary.webhook(CONFIRM_ROLLOUT) is not None else 0
+    if status.phase in _UNDER_WAY:
+        if by_iterations(canary):
+            return first
+        passed = sum(1 for weight in weights(canary.spec.analysis) if weight <= status.weight)
+        return min(first + passed, len(steps) - 1)
+    if status.phase in (*PROMOTING, *AT_REST):
+        return len(steps)
+    return 0

@@ -1,0 +1,269 @@
+"""A Flagger Canary as a plan: a stage for every step that a gate stands at, its checks as metrics.
+
+Source: flagger.app/v1beta1 Canary, MetricTemplate (Flagger 1.10 to 1.44). Flagger goes on making its own checks; the
+plan looks at the same numbers and says when a gate may open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from adapters.contract import LAST_STEP
+from adapters.deploy.flagger import Options
+from adapters.deploy.flagger.steps import Gated, gated_steps
+from adapters.deploy.flagger.wire import GATES, Canary
+from adapters.foreign import clean
+from console.manifests.arguments import Missing, NotKnown, filled
+from console.manifests.arms import Pairs
+from console.manifests.bound import Bound
+from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, asked
+from console.manifests.draft import Check, Draft, DraftStage, Unmapped, quoted
+from console.manifests.origin import Manifest
+from console.manifests.place import begun, lasts, place
+from console.manifests.sources import add_metrics
+from console.manifests.tree import Tree
+
+FLAGGER = "flagger.app"
+ADAPTER = "flagger"
+_TOLD_ALWAYS = (
+    "Flagger keeps making its own checks, raises the traffic and goes back by itself. warroom looks at the same "
+    "numbers, compares the two versions where it can tell them apart, and answers the gates that ask it."
+)
+_NO_GATES = (
+    "No webhook of this Canary asks warroom, so there is nothing to promote: Flagger passes the stages by itself, and "
+    "warroom follows."
+)
+_GATED = (
+    "A stage ends at each step where a gate stands; bake is one interval of Flagger's, yours to lengthen. A promote "
+    "answers the gates up to the stage's step, once each. `stages: {from: TARGET}` takes them from the Canary itself."
+)
+_NO_SHARE = (
+    "An A/B test or blue-green: Flagger counts checks instead of raising a share. Its share reads as 0 % until the "
+    "promotion, so metrics are shown and no verdict is given; a promote needs an override."
+)
+_UNGATED = "Flagger passes these by itself, one step each interval, as long as its checks hold."
+
+
+def drafted(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
+    """The plan of one Canary, with the templates that its metrics name.
+
+    Args:
+        namespace: where it is to be looked for when the manifest names none.
+        provider: Flagger's mesh provider when the Canary names none.
+
+    Raises:
+        NoChoice: it has no name, or its namespace is none.
+    """
+    analysis = canary.spec.at("analysis")
+    analysis = analysis if analysis.entries else canary.spec.at("canaryAnalysis")
+    gates = _gates_of(analysis)
+    draft = begun(canary, "Flagger Canary", namespace, ADAPTER, *([("gates", quoted(gates))] if gates else []))
+    draft.about.append(_TOLD_ALWAYS)
+    reader = _Reader(draft, canary, analysis, manifests, place(canary, namespace), provider)
+    reader.stages(gates)
+    reader.webhooks(gates)
+    add_metrics(draft, list(reader.checks()), reader.pairs())
+    return draft
+
+
+def _gates_of(analysis: Tree) -> str | None:
+    """The address of warroom that the webhooks ask already; None where none does."""
+    for hook in analysis.at("webhooks").items:
+        kind, url = hook.text_at("type"), hook.text_at("url").rstrip("/")
+        if kind in GATES and url.endswith(f"/flagger/{kind}"):
+            with suppress(ValidationError):
+                return Options(gates=url.removesuffix(f"/flagger/{kind}")).gates
+    return None
+
+
+class _Reader:
+    """Reads one Canary into a draft."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        canary: Manifest,
+        analysis: Tree,
+        manifests: Sequence[Manifest],
+        namespace: str | None,
+        provider: str | None,
+    ) -> None:
+        self._draft = draft
+        self._canary = canary
+        self._analysis = analysis
+        self._namespace = namespace
+        self._provider = canary.spec.text_at("provider") or provider or ""
+        self._templates = {one.name: one for one in manifests if one.is_a(FLAGGER, "MetricTemplate")}
+        target = canary.spec.text_at("targetRef", "name")
+        self._target = target
+        self._service = canary.spec.text_at("service", "name") or target
+
+    def pairs(self) -> Pairs:
+        """Flagger's own names: the target is the canary, `-primary` is beside it, and their services are."""
+        found = {self._target: f"{self._target}-primary"} if self._target else {}
+        for name in (self._target, self._service):
+            if name:
+                found[f"{name}-canary"] = f"{name}-primary"
+        return Pairs(found)
+
+    # -- stages ------------------------------------------------------------------------------------------------------
+
+    def stages(self, gates: str | None) -> None:
+        steps = gated_steps(_wire(self._analysis, self._provider))
+        held = any(each.gates for each in steps)
+        self._draft.about_stages = _GATED if held else _UNGATED
+        if gates is None:
+            self._draft.about.append(_NO_GATES)
+        if len(steps) - (steps[0].step.text == "start") == 1:
+            self._draft.about.append(_NO_SHARE)
+        interval = lasts(self._analysis.text_at("interval")) or "1m"
+        begun = False
+        for number, each in enumerate(steps):
+            shown = bool(each.gates) if held else number in (1, len(steps) - 1) and len(steps) > 1
+            if shown and (each.step.percent or not begun):  # one stage without exposure is enough
+                begun = True
+                self._stage(_name(each), number, each, interval if each.step.percent else None)
+        self._stage("full", LAST_STEP, None, None)
+
+    def _stage(self, name: str, step: int, gated: Gated | None, bake: str | None) -> None:
+        setting = "all steps" if step == LAST_STEP else f"step {step}"
+        options = [("set", f"{{{self._draft.targets[0].name}: {setting}}}"), *([("bake", bake)] if bake else [])]
+        told = [] if gated is None else [f"step {step}: {gated.step.text}"]
+        if gated is not None and gated.gates:
+            told.append(f"asks {', then '.join(gated.gates)}")
+        notes = (", ".join(told),) if told else ()
+        self._draft.stages.append(DraftStage(name, tuple(options), notes))
+
+    def webhooks(self, gates: str | None) -> None:
+        """Note the webhooks that are no gates of warroom's: whoever they ask decides there."""
+        for hook in self._analysis.at("webhooks").items:
+            kind, url = clean(hook.text_at("type"), 40) or "rollout", clean(hook.text_at("url").partition("?")[0], 120)
+            if gates is not None and kind in GATES and url.rstrip("/") == f"{gates}/flagger/{kind}":
+                continue
+            what = f"webhook {clean(hook.text_at('name'), 60) or '?'} ({kind})"
+            why = f"its gate asks {url}" if kind in GATES else f"what {url} answers is all it says"
+            self._draft.unmapped.append(
+                Unmapped(what, why, self._canary.where(hook), kind not in ("post-rollout", "event"))
+            )
+        if alerts := self._analysis.at("alerts").items:
+            what = f"{len(alerts)} alert{'s' * (len(alerts) > 1)}"
+            self._draft.unmapped.append(Unmapped(what, "Flagger goes on sending them", self._canary.where(alerts[0])))
+
+    # -- checks ------------------------------------------------------------------------------------------------------
+
+    def checks(self) -> Iterator[Check]:
+        for metric in self._analysis.at("metrics").items:
+            name = clean(metric.text_at("name"), 100) or "unnamed"
+            origin = f"metric {name}, {self._canary.where(metric)}"
+            if name in (SUCCESS_RATE, DURATION):
+                yield self._own(name, metric, origin)
+            else:
+                yield self._custom(name, metric, origin)
+
+    def _own(self, name: str, metric: Tree, origin: str) -> Check:
+        """One of the two checks that Flagger knows by itself."""
+        known = asked(self._provider)
+        if known is None:
+            provider = clean(self._provider, 40)
+            why = f"what it asks for {provider} is not known here" if provider else UNNAMED
+            return Check(name, origin, unmapped=why)
+        bound = _bound(metric, below=name == SUCCESS_RATE)
+        text = known.success_rate() if name == SUCCESS_RATE else known.duration()
+        return self._filled(name, origin, text, bound, metric, self._canary.spec.text_at("metricsServer") or None)
+
+    def _custom(self, name: str, metric: Tree, origin: str) -> Check:
+        ref = clean(metric.text_at("templateRef", "name"), 253)
+        if not ref:
+            text = metric.text_at("query")
+            server = self._canary.spec.text_at("metricsServer") or None
+            if not text:
+                return Check(name, origin, unmapped="it has neither a query nor a template")
+            return self._filled(name, origin, text, _bound(metric, below=False), metric, server)
+        template = self._templates.get(ref)
+        if template is None:
+            return Check(name, origin, unmapped=f"MetricTemplate {ref} is not in the files: name its file too")
+        origin = f"{origin}, MetricTemplate {ref}, {template.where()}"
+        kind = clean(template.spec.text_at("provider", "type"), 40)
+        text = template.spec.text_at("query")
+        if kind != "prometheus":
+            why = f"it asks {kind or 'nobody'}, and warroom reads Prometheus"
+            return Check(name, origin, text or None, unmapped=why)
+        check = self._filled(
+            name,
+            origin,
+            text,
+            _bound(metric, below=False),
+            metric,
+            template.spec.text_at("provider", "address") or None,
+        )
+        return replace(check, notes=(*check.notes, *_left_out(template)))
+
+    def _filled(
+        self, name: str, origin: str, text: str, bound: Bound | None, metric: Tree, address: str | None
+    ) -> Check:
+        space = Missing("is the Canary's namespace, which the files do not say (give --namespace)")
+        arguments: dict[str, str | Missing] = {
+            "name": self._canary.name,
+            "namespace": self._namespace or space,
+            "target": self._target or Missing("is the target's name, which the Canary does not say"),
+            "service": self._service or Missing("is the service's name, which the Canary does not say"),
+            "ingress": self._canary.spec.text_at("ingressRef", "name")
+            or Missing("is an ingress that it does not name"),
+            "route": self._canary.spec.text_at("routeRef", "name") or Missing("is a route that it does not name"),
+            "interval": metric.text_at("interval") or "1m",
+        }
+        for key, value in metric.at("templateVariables").entries.items():
+            arguments[f"variables.{key}"] = value.text or ""
+        try:
+            query = filled(text, arguments).strip()
+        except NotKnown as error:
+            return Check(name, origin, text or None, unmapped=str(error))
+        notes = () if bound is not None else ("it has no range: it never fails there",)
+        return Check(
+            name,
+            origin,
+            query or None,
+            bound,
+            notes=notes,
+            unmapped=None if query else "it has no query",
+            address=address,
+        )
+
+
+def _name(each: Gated) -> str:
+    return f"{each.step.percent:.0f}pct" if each.step.percent else "start"
+
+
+def _wire(analysis: Tree, provider: str) -> Canary:
+    """The part of a Canary that its steps come of, as the adapter reads it from a cluster."""
+    keys = ("maxWeight", "stepWeight", "iterations", "threshold")
+    said: dict[str, object] = {key: int(value) for key in keys if (value := analysis.at(key).number) is not None}
+    said["interval"] = analysis.text_at("interval")
+    said["stepWeights"] = [int(one.number) for one in analysis.at("stepWeights").items if one.number is not None]
+    said["webhooks"] = [
+        {"type": one.text_at("type"), "url": one.text_at("url")} for one in analysis.at("webhooks").items
+    ]
+    return Canary.model_validate({"metadata": {"name": "x"}, "spec": {"provider": provider, "analysis": said}})
+
+
+def _bound(metric: Tree, *, below: bool) -> Bound | None:
+    """thresholdRange; or the older `threshold`: at least so much for the success rate, at most so much for the rest."""
+    said = metric.at("thresholdRange")
+    low, high = said.at("min").number, said.at("max").number
+    if low is None and high is None and (old := metric.at("threshold").number) is not None:
+        return Bound(low=old) if below else Bound(high=old)
+    return None if low is None and high is None else Bound(low, high)
+
+
+def _left_out(template: Manifest) -> tuple[str, ...]:
+    provider = template.spec.at("provider")
+    found = []
+    if provider.at("secretRef").entries:
+        found.append("its secret is not carried over: give the backend a token or basic")
+    if provider.at("insecureSkipVerify").truth:
+        found.append("it does not verify TLS there; here it always is: give the backend a ca")
+    return tuple(found)

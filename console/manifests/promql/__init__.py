@@ -1,0 +1,37 @@
+"""The part of PromQL that checks are written in: `tree` holds what a query is made of, `reader` makes it of a text.
+
+Only the shape of a query is of interest here; nothing is evaluated. Source: Prometheus 3, "Querying basics" and
+"Operators". What is not read (subqueries, `@`) is said to be so, never guessed at.
+"""
+
+from console.manifests.promql.reader import Beyond, NotRead, parsed
+from console.manifests.promql.tree import (
+    Aggregation,
+    Binary,
+    Call,
+    Expr,
+    Matcher,
+    Number,
+    Range,
+    Selector,
+    Text,
+    quoted,
+    selectors,
+)
+
+__all__ = [
+    "Aggregation",
+    "Beyond",
+    "Binary",
+    "Call",
+    "Expr",
+    "Matcher",
+    "NotRead",
+    "Number",
+    "Range",
+    "Selector",
+    "Text",
+    "parsed",
+    "quoted",
+    "selectors",
+]

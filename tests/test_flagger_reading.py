@@ -1,0 +1,233 @@
+"""What a Canary reads as: neutral phase and wait, steps and gates, what cannot be had and why. Pure tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
+from adapters.deploy.flagger.reading import is_ours, reading_of
+from adapters.deploy.flagger.seen import Seen, Unreadable
+from adapters.deploy.flagger.steps import interval_s, weights
+from adapters.deploy.flagger.wire import Analysis, Event
+from tests.flagger_rig import ALL_GATES, GATES, canary, hook, under_way
+from tests.kube_fake import Json
+
+NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
+CLOSED = "Halt podinfo.test advancement waiting for traffic increase approval our confirm-traffic-increase"
+
+
+def read(
+    status: Json | None = None, events: tuple[Event, ...] = (), gates: str | None = GATES, **more: Any
+) -> TargetReading:
+    return reading_of(TargetRef("web", "podinfo"), canary(status, **more), events, NOW, gates, {})
+
+
+def said(message: str, seconds_ago: float, kind: str = "Warning") -> Event:
+    return Event(type=kind, message=message, last=NOW - timedelta(seconds=seconds_ago))
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "waits", "percent", "step"),
+    [
+        ({"phase": ""}, Phase.PENDING, None, 0.0, 0),
+        ({"phase": "Initializing"}, Phase.PENDING, None, 0.0, 0),
+        ({"phase": "Initialized"}, Phase.HEALTHY, None, 100.0, 5),
+        ({"phase": "Waiting"}, Phase.PAUSED, Wait.GATE, 0.0, 0),
+        (under_way(0), Phase.PROGRESSING, None, 0.0, 1),
+        (under_way(10), Phase.PROGRESSING, None, 10.0, 2),
+        (under_way(20), Phase.PROGRESSING, None, 20.0, 2),
+        (under_way(30), Phase.PROGRESSING, None, 30.0, 3),
+        (under_way(50), Phase.PROGRESSING, None, 50.0, 4),
+        (under_way(50, "WaitingPromotion"), Phase.PAUSED, Wait.GATE, 50.0, 4),
+        (under_way(50, "Promoting"), Phase.PROGRESSING, None, 100.0, 5),
+        (under_way(0, "Finalising"), Phase.PROGRESSING, None, 100.0, 5),
+        (under_way(0, "Succeeded", lastPromotedSpec="v2"), Phase.HEALTHY, None, 100.0, 5),
+        (under_way(0, "Failed"), Phase.ABORTED, None, 0.0, 0),
+        ({"phase": "Terminating"}, Phase.UNKNOWN, None, 0.0, 0),
+        ({"phase": "Somersault"}, Phase.UNKNOWN, None, 0.0, 0),
+    ],
+)
+def test_phase_wait_exposure_and_step(
+    status: Json, phase: Phase, waits: Wait | None, percent: float, step: int
+) -> None:
+    reading = read(status)
+    assert (reading.phase, reading.waits, reading.percent, reading.step) == (phase, waits, percent, step)
+
+
+def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None:
+    reading = read(under_way(10), spec={"suspend": True})
+    assert (reading.phase, reading.waits) == (Phase.PAUSED, Wait.MANUAL)
+    assert "suspended: its own checks, its failure limit and its rollback do nothing either" in reading.notes
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "moved_ago", "waits"),
+    [(5.0, 60.0, Wait.GATE), (5.0, 5.0, Wait.GATE), (60.0, 5.0, None), (200.0, 600.0, None)],
+    ids=["refused since it moved", "in the same second", "before it moved", "long ago"],
+)
+def test_a_closed_traffic_gate_shows_in_the_events_alone(
+    seconds_ago: float, moved_ago: float, waits: Wait | None
+) -> None:
+    moved = (NOW - timedelta(seconds=moved_ago)).isoformat()
+    reading = read(under_way(10, lastTransitionTime=moved), (said(CLOSED, seconds_ago),))
+    assert reading.waits is waits
+
+
+def test_the_steps_are_the_start_each_weight_and_the_promotion() -> None:
+    steps = read(under_way(10)).own_steps
+    assert [(step.text, step.percent, step.waits) for step in steps] == [
+        ("start", 0.0, True),
+        ("weight 0 %", 0.0, True),
+        ("weight 10 %", 10.0, True),
+        ("weight 30 %", 30.0, True),
+        ("weight 50 %, then promotion", 50.0, True),
+    ]
+
+
+def test_steps_without_gates_pass_by_themselves_after_an_interval() -> None:
+    reading = read(under_way(10), webhooks=[])
+    assert [(step.percent, step.waits, step.lasts_s) for step in reading.own_steps] == [
+        (0.0, False, 30.0),
+        (10.0, False, 30.0),
+        (30.0, False, 30.0),
+        (50.0, False, 30.0),
+    ]
+    assert (reading.step, reading.asks_s) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "found"),
+    [
+        ({"stepWeights": [5, 20, 60]}, (5, 20, 60)),
+        ({"stepWeight": 10, "maxWeight": 30}, (10, 20, 30)),
+        ({"stepWeight": 20, "maxWeight": 50}, (20, 40, 60)),
+        ({"stepWeight": 50}, (50, 100)),
+        ({"stepWeight": 30, "stepWeights": [5, 60]}, (30, 60)),
+        ({"stepWeights": [50, 120]}, (50, 100)),
+        ({}, ()),
+    ],
+)
+def test_weights_are_those_that_flagger_will_set(analysis: Json, found: tuple[int, ...]) -> None:
+    assert weights(Analysis.model_validate(analysis)) == found
+
+
+@pytest.mark.parametrize(
+    ("said_there", "seconds"),
+    [("30s", 30.0), ("1m", 60.0), ("1m30s", 90.0), ("", 60.0), ("soon", 60.0), ("1s", 10.0)],
+)
+def test_an_interval_is_what_flagger_takes_it_for(said_there: str, seconds: float) -> None:
+    assert interval_s(Analysis(interval=said_there)) == seconds
+
+
+def test_iterations_are_one_step_and_no_share() -> None:
+    reading = read(under_way(0, iterations=3), iterations=10, match=[{}])
+    assert [(step.text, step.percent) for step in reading.own_steps] == [("start", 0.0), ("10 checks", 0.0)]
+    assert (reading.step, reading.percent) == (1, 0.0)
+    assert "A/B: its users are chosen, not a share" in reading.detail
+
+
+def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
+    waiting = read({"phase": "Waiting"})
+    assert (waiting.canary_version, waiting.baseline_version) == (None, "v1")
+    begun = read(under_way(10))
+    assert (begun.canary_version, begun.baseline_version) == ("v2", "v1")
+
+
+@pytest.mark.parametrize(
+    ("status", "setting", "met"),
+    [
+        (under_way(10), Setting(None, step=2), True),
+        (under_way(10), Setting(None, step=3), False),
+        (under_way(50, "Promoting"), Setting(None, step=LAST_STEP), False),
+        (under_way(0, "Succeeded", lastPromotedSpec="v2"), Setting(None, step=LAST_STEP), True),
+        (under_way(0, "Failed"), Setting(None, step=1), False),
+        (under_way(0, "Failed"), Setting(None, version="v1"), True),
+        (under_way(30), Setting(None, version="v1"), False),
+    ],
+)
+def test_a_stage_is_reached_by_its_step_and_a_way_back_by_the_primary(
+    status: Json, setting: Setting, met: bool
+) -> None:
+    assert read(status).satisfies(setting) is met
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "why"),
+    [
+        ({"phase": "Initialized"}, {}, "nothing is under way"),
+        (under_way(0, "Failed"), {}, "only a new release begins again"),
+        (under_way(50, "Promoting"), {}, "being promoted already"),
+        (under_way(10), {"spec": {"suspend": True}}, "it is suspended, and asks nobody"),
+        (under_way(10), {"webhooks": []}, "no gate stands at this step"),
+        (
+            under_way(10),
+            {"webhooks": [hook("confirm-traffic-increase", "http://flagger-loadtester.test/gate/check")]},
+            "its gate confirm-traffic-increase asks http://flagger-loadtester.test/gate/check, not warroom",
+        ),
+        (under_way(10), {"gates": None}, "the plan's backend names no gates"),
+        ({"phase": "Initializing"}, {}, "it is Initializing"),
+        (under_way(10), {}, None),
+        (under_way(50), {"webhooks": [hook("confirm-promotion")]}, None),
+        ({"phase": "Waiting"}, {}, None),
+    ],
+)
+def test_why_it_cannot_be_promoted(status: Json, more: Json, why: str | None) -> None:
+    found = read(status, **more).cannot.get("promote")
+    assert (found is None) if why is None else (found is not None and why in found)
+
+
+def test_what_flagger_complained_of_lately_is_shown() -> None:
+    events = (
+        said("Halt podinfo.test advancement success rate 91.20% < 99%", 20.0),
+        said("older", 300.0),
+        said("Advance podinfo.test canary weight 10", 5.0, kind="Normal"),
+    )
+    assert read(under_way(10), events).notes == ("Halt podinfo.test advancement success rate 91.20% < 99%",)
+
+
+def test_a_skipped_analysis_and_a_missing_rollback_webhook_are_warned_of() -> None:
+    reading = read(under_way(10), spec={"skipAnalysis": True}, webhooks=ALL_GATES[:3])
+    assert "skipAnalysis is on" in reading.notes[0]
+    assert "no rollback webhook of warroom's" in reading.notes[1]
+    assert "skip-analysis" in reading.cannot
+
+
+def test_a_canary_that_goes_is_a_problem() -> None:
+    assert read({"phase": "Terminating"}).problem == "it is being deleted"
+
+
+def test_the_older_name_of_the_analysis_is_read_too() -> None:
+    found = canary(under_way(10)).model_dump(by_alias=True)
+    found["spec"]["canaryAnalysis"] = found["spec"].pop("analysis")
+    found["spec"]["analysis"] = None
+    from adapters.deploy.flagger.wire import Canary
+
+    assert Canary.model_validate(found).spec.analysis.step_weights == [10, 30, 50]
+
+
+@pytest.mark.parametrize(
+    ("url", "ours"),
+    [
+        (f"{GATES}/flagger/rollback", True),
+        (f"{GATES}/flagger/rollback/", True),
+        (f"{GATES}/flagger/confirm-rollout", False),
+        ("http://warroom.ops:2280/flagger/rollback", False),
+        (f"{GATES}.evil/flagger/rollback", False),
+    ],
+)
+def test_a_webhook_is_ours_by_its_whole_address(url: str, ours: bool) -> None:
+    assert is_ours(url, "rollback", GATES) is ours
+
+
+def test_what_was_seen_survives_the_journal() -> None:
+    seen = Seen.of(canary(under_way(30, iterations=2), spec={"suspend": True, "skipAnalysis": True}))
+    assert Seen.parse(str(seen)) == seen
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '["a", "b", 0, "", "", ""]', "[" * 5000])
+def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
+    with pytest.raises(Unreadable):
+        Seen.parse(text)

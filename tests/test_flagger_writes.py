@@ -1,0 +1,230 @@
+"""Flagger's verbs over the fake cluster: what is sent, what is only answered later, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.contract import BadReply, Missing, Moved, Permit, Rejected, Setting, TargetRef, Withdrawn
+from tests.flagger_rig import ALL_GATES, END, GATES, LEAVE, WEB, Mesh, hook, read, under_way
+from tests.kube_fake import Json
+
+
+@pytest.fixture
+async def meshes() -> AsyncIterator[list[Mesh]]:
+    made: list[Mesh] = []
+    yield made
+    for mesh in made:
+        await mesh.aclose()
+
+
+def mesh(meshes: list[Mesh], status: Json | None = None, **more: Any) -> Mesh:
+    meshes.append(Mesh(status, **more))
+    return meshes[-1]
+
+
+async def test_a_promote_sends_nothing_and_is_left_to_the_gate(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10))
+    console = there.console()
+    seen = await read(console)
+    await console.advance(WEB, Setting(None, step=3), str(seen.revision), LEAVE)
+    assert there.cluster.writes == []
+    assert console.step_calls(WEB, Setting(None, step=3), seen.revision) == (
+        "answers canaries/podinfo yes at its gates, once each, up to step 3, when Flagger asks",
+    )
+
+
+async def test_a_promote_of_what_stands_elsewhere_by_now_is_moved(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10))
+    console = there.console()
+    seen = await read(console)
+    there.becomes(canaryWeight=30)
+    with pytest.raises(Moved, match="not what was shown any more"):
+        await console.advance(WEB, END, str(seen.revision), LEAVE)
+
+
+async def test_a_gate_that_closes_meanwhile_does_not_make_a_promote_lose(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(50))
+    console = there.console()
+    seen = await read(console)
+    there.becomes(phase="WaitingPromotion")
+    await console.advance(WEB, END, str(seen.revision), LEAVE)
+
+
+async def test_without_a_gate_of_ours_a_promote_is_refused(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10), webhooks=[])
+    console = there.console()
+    seen = await read(console)
+    with pytest.raises(Rejected, match="no gate stands at this step"):
+        await console.advance(WEB, END, str(seen.revision), LEAVE)
+
+
+async def test_a_promote_whose_permit_has_lapsed_is_not_answered(meshes: list[Mesh]) -> None:
+    console = mesh(meshes, under_way(10)).console()
+    seen = await read(console)
+    with pytest.raises(Withdrawn):
+        await console.advance(WEB, END, str(seen.revision), Permit("", lapsed=lambda: "halted"))
+
+
+async def test_a_halt_of_a_canary_behind_our_gates_sends_nothing_and_says_so(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10))
+    console = there.console()
+    await read(console)
+    assert "keeps its gates closed" in console.capabilities(WEB).meaning["halt"]
+    await console.pause(WEB, LEAVE)
+    assert there.cluster.writes == []
+
+
+async def test_a_halt_of_one_that_goes_on_by_itself_suspends_it_and_says_what_that_stops(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10), webhooks=[hook("confirm-promotion")])
+    console = there.console()
+    await read(console)
+    assert "failure limit and rollback stop too" in console.capabilities(WEB).meaning["halt"]
+    await console.pause(WEB, LEAVE)
+    assert there.spec["suspend"] is True
+    await console.resume(WEB, LEAVE)
+    assert there.spec["suspend"] is False
+
+
+async def test_a_resume_of_what_is_not_suspended_is_moved(meshes: list[Mesh]) -> None:
+    with pytest.raises(Moved):
+        await mesh(meshes, under_way(10)).console().resume(WEB, LEAVE)
+
+
+async def test_a_rollback_is_left_to_the_rollback_webhook(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(30))
+    await there.console().withdraw(WEB, "v1", LEAVE)
+    assert there.cluster.writes == []
+
+
+async def test_a_rollback_of_a_suspended_canary_lets_flagger_look_at_it_again(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(30), spec={"suspend": True})
+    console = there.console()
+    seen = await read(console)
+    await console.withdraw(WEB, "v1", LEAVE)
+    assert there.spec["suspend"] is False
+    first, second = console.step_calls(WEB, Setting(None, version="v1"), seen.revision)
+    assert first == "PATCH canaries/podinfo: test /spec/suspend true; add /spec/suspend false"
+    assert "rollback webhook" in second
+
+
+@pytest.mark.parametrize("status", [under_way(0, "Failed"), {"phase": "Initialized"}])
+async def test_a_rollback_of_what_is_back_already_is_nothing(meshes: list[Mesh], status: Json) -> None:
+    await mesh(meshes, status).console().withdraw(WEB, "v1", LEAVE)
+
+
+@pytest.mark.parametrize(
+    ("status", "webhooks", "why"),
+    [
+        (under_way(50, "Promoting"), ALL_GATES, "it is promoted"),
+        (under_way(0, "Succeeded", lastPromotedSpec="v2"), ALL_GATES, "it is promoted"),
+        (under_way(30), ALL_GATES[:3], "it has no rollback webhook that asks warroom"),
+    ],
+)
+async def test_a_rollback_that_flagger_knows_no_way_for_is_refused(
+    meshes: list[Mesh], status: Json, webhooks: list[Json], why: str
+) -> None:
+    with pytest.raises(Rejected, match=why):
+        await mesh(meshes, status, webhooks=webhooks).console().withdraw(WEB, "v1", LEAVE)
+
+
+async def test_skipping_the_analysis_is_guarded_by_the_release_and_can_be_taken_back(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10))
+    console = there.console()
+    seen = await read(console)
+    await console.order(WEB, "skip-analysis", str(seen.revision), LEAVE)
+    assert there.spec == {**there.spec, "skipAnalysis": True}
+    assert there.cluster.writes[-1].path.endswith("/canaries/podinfo")
+    await console.order(WEB, "keep-analysis", str(seen.revision), LEAVE)
+    assert there.spec == {**there.spec, "skipAnalysis": False}
+    there.becomes(lastAppliedSpec="v3")
+    with pytest.raises(Moved):
+        await console.order(WEB, "skip-analysis", str(seen.revision), LEAVE)
+
+
+async def test_an_order_that_is_none_is_refused(meshes: list[Mesh]) -> None:
+    console = mesh(meshes, under_way(10)).console()
+    seen = await read(console)
+    with pytest.raises(Rejected, match="Flagger has no 'levitate'"):
+        await console.order(WEB, "levitate", str(seen.revision), LEAVE)
+    assert console.order_calls(WEB, "levitate", seen.revision) == ()
+    assert console.order_calls(WEB, "suspend", seen.revision) == ("PATCH canaries/podinfo: add /spec/suspend true",)
+
+
+async def test_weights_are_not_set(meshes: list[Mesh]) -> None:
+    with pytest.raises(Rejected, match="Flagger sets its weights itself"):
+        await mesh(meshes).console().set_weight(WEB, 10, LEAVE)
+
+
+async def test_a_permission_that_is_missing_is_the_reason_and_not_for_a_halt_that_sends_nothing(
+    meshes: list[Mesh],
+) -> None:
+    there = mesh(meshes, under_way(10))
+    there.cluster.denied.add("patch canaries")
+    console = there.console()
+    await read(console)
+    await there.clock.step(0.0)
+    reading = await read(console)
+    assert reading.cannot["skip-analysis"] == "you lack patch on canaries in default"
+    assert "pause" not in reading.cannot
+    assert "promote" not in reading.cannot
+
+
+async def test_events_that_may_not_be_read_are_done_without(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10))
+    there.says("Halt podinfo.default advancement waiting for traffic increase approval gate", 5.0)
+    console = there.console()
+    assert (await read(console)).waits is not None
+    there.cluster.known.discard("events")
+    assert (await read(console)).waits is None
+
+
+async def test_events_are_asked_for_by_the_canary_they_are_about(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, under_way(10))
+    await read(there.console())
+    (asked,) = [sent for sent in there.cluster.sent if sent.path.endswith("/events")]
+    assert asked.query["fieldSelector"] == "involvedObject.kind=Canary,involvedObject.name=podinfo"
+
+
+async def test_what_is_not_there_or_is_no_canary_is_one_line(meshes: list[Mesh]) -> None:
+    there = mesh(meshes)
+    with pytest.raises(Missing, match='canaries "gone" not found'):
+        await there.console().read_target(TargetRef("web", "gone"))
+    there.cluster.change("canaries", "podinfo", lambda found: found["status"].update(canaryWeight="much"))
+    with pytest.raises(BadReply, match=r"not what Flagger keeps: status\.canaryWeight"):
+        await read(there.console())
+
+
+@pytest.mark.parametrize(
+    ("body", "target"),
+    [
+        (b'{"name": "podinfo", "namespace": "default", "phase": "Progressing", "checksum": "1"}', "web"),
+        (b'{"name": "other", "namespace": "default"}', None),
+        (b'{"name": "podinfo", "namespace": "test"}', None),
+    ],
+)
+async def test_a_question_is_about_one_canary_of_one_namespace(
+    meshes: list[Mesh], body: bytes, target: str | None
+) -> None:
+    ask = mesh(meshes).console().asked(WEB, "rollback", body)
+    assert (None if ask is None else ask.target) == target
+    assert ask is None or ask.back
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 5, "namespace": "x"}', b"\xff\xfe"])
+async def test_a_body_that_is_no_question_is_refused(meshes: list[Mesh], body: bytes) -> None:
+    with pytest.raises(BadReply, match="not a question of Flagger's"):
+        mesh(meshes).console().asked(WEB, "confirm-rollout", body)
+
+
+def test_an_address_for_gates_has_to_be_one() -> None:
+    from pydantic import ValidationError
+
+    from adapters.deploy.flagger import Options
+
+    assert Options(gates=f"{GATES}/").gates == GATES
+    for wrong in ("warroom.ops:22800", "http://user:pw@x", "http://x?y=1", ""):
+        with pytest.raises(ValidationError, match="is not an address"):
+            Options(gates=wrong)
