@@ -15,6 +15,7 @@ from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
 from console.journal.sqlite import SqliteJournal
+from console.state.values import StepMark
 from tests.engine_rig import ONE, TIMING, Console, Room, war_room
 
 ANA = Actor(uid=1001, user="ana", host="bastion-1", pid=1)
@@ -324,6 +325,34 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line
         assert room.world.writes == []
+
+
+async def test_two_consoles_that_roll_back_at_once_send_a_step_that_is_not_repeatable_once(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        room.world.repeatable = False
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        await one.promoted(1)
+        await two.until(lambda state: state.reached == 1)
+        room.world.writes.clear()
+        begun: set[int] = set()
+        both = asyncio.Event()
+
+        async def meet(_target: str) -> None:
+            """Each looks before it sends, and neither has sent yet."""
+            begun.add(len(begun))
+            if len(begun) >= 2:
+                both.set()
+            await both.wait()
+            await asyncio.sleep(0.1)
+
+        async def slow(_target: str) -> None:
+            await asyncio.sleep(0.3)
+
+        room.world.before_read, room.world.before_write = meet, slow
+        await asyncio.gather(one.act(Verb.ROLLBACK), two.act(Verb.ROLLBACK))
+        for console in (one, two):
+            await console.until(lambda state: all(entry.mark is StepMark.DONE for entry in state.checklist))
+        assert room.world.writes == ["api 0 %"]
 
 
 async def test_of_two_consoles_that_resume_at_once_one_calls_the_backend(tmp_path: Path) -> None:
