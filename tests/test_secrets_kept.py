@@ -1,4 +1,4 @@
-"""A planted secret, a server that echoes it in every form, and everything that a console leaves behind searched for it."""
+"""A planted secret, a server that echoes it in every form, and all that a console leaves behind searched for it."""
 
 from __future__ import annotations
 
@@ -129,8 +129,9 @@ async def test_no_secret_is_on_the_screen_nor_in_the_process_list(tmp_path: Path
             await seat.until("answered 403")
             listed = _command_line(seat)
             await seat.press("?")
-            await asyncio.sleep(0.5)
-            await seat.press("escape", "r")
+            await seat.until("esc closes")
+            await seat.press_until_gone("escape", "esc closes")
+            await seat.press("r")
             await seat.until("enter rolls back")
             await seat.press_until_gone("enter", "enter rolls back")
             await seat.until("REFUSED")
@@ -153,7 +154,8 @@ from adapters.flags.unleash import Options, connect
 from console.engine.clock import SystemClock
 from pathlib import Path
 
-options = Options.model_validate({"url": "http://127.0.0.1:9", "environment": "p", "token": {"env": "WARROOM_TEST_TOKEN"}})
+said = {"url": "http://127.0.0.1:9", "environment": "p", "token": {"env": "WARROOM_TEST_TOKEN"}}
+options = Options.model_validate(said)
 backend = connect(options, Context("flags", "r", SystemClock(), 1.0, 1.0, Path("/nonexistent")))
 print(repr(options), repr(backend), vars(backend).keys())
 raise RuntimeError(f"a bug that shows what it holds: {options!r} {backend!r} {backend._transport!r}")
