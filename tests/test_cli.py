@@ -208,6 +208,11 @@ def test_a_reader_that_goes_away_is_no_fault(sh: Shell) -> None:
 # -- ending ------------------------------------------------------------------------------------------------------------
 
 
+def _heeds_interrupts() -> None:
+    """A shell starts what runs in its background with SIGINT ignored, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def begun(sh: Shell, kind: str, *arguments: str) -> asyncio.subprocess.Process:
     """The installed command, once the journal holds an event of `kind` more than before."""
 
@@ -217,7 +222,9 @@ async def begun(sh: Shell, kind: str, *arguments: str) -> asyncio.subprocess.Pro
 
     before = counted()
     pipe = asyncio.subprocess.PIPE
-    running = await asyncio.create_subprocess_exec(COMMAND, *arguments, stdout=pipe, stderr=pipe)
+    running = await asyncio.create_subprocess_exec(
+        COMMAND, *arguments, stdout=pipe, stderr=pipe, preexec_fn=_heeds_interrupts
+    )
     async with asyncio.timeout(20):
         while counted() == before:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
