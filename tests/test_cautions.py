@@ -24,7 +24,7 @@ PLAN = """\
 warroom: 1
 rollout: open
 backends:
-  flags: {adapter: unleash, url: "https://flags.example", environment: production, TLS}
+  flags: {adapter: unleash, url: "https://flags.example", environment: production, token: {env: WARROOM_TEST_TOKEN}, TLS}
   prom: {adapter: prometheus, url: "https://prom.example", TLS}
 targets: {flag: {backend: flags}}
 metrics: {errors: {backend: prom, bad: b, total: t, arms: {label: v, canary: c, baseline: b}}}
@@ -38,7 +38,8 @@ def test_a_transport_that_verifies_nothing_says_so() -> None:
         assert Transport("flags", options, read_deadline_s=1, write_deadline_s=1).cautions == said
 
 
-async def test_every_http_backend_of_a_plan_hands_it_on(tmp_path: Path) -> None:
+async def test_every_http_backend_of_a_plan_hands_it_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARROOM_TEST_TOKEN", "t")
     for key, count in (("tls_verify: false", 2), ("tls_verify: true", 0)):
         backends = Backends(parse(PLAN.replace("TLS", key), "plan.yaml"), SystemClock(), tmp_path)
         assert len(backends.cautions) == count

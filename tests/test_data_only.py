@@ -114,8 +114,11 @@ def offences(path: Path) -> list[str]:
             found.append(f"{where} calls {text}")
         if text in ("importlib.import_module", "import_module") and name not in IMPORTS_BY_NAME:
             found.append(f"{where} imports by name")
-        if text.endswith((".format", ".format_map")) and not isinstance(
-            getattr(node.func, "value", None), ast.Constant
+        composed = ast.unparse(node.func).startswith("sql.SQL(")  # quoted by the driver, identifiers only
+        if (
+            text.endswith((".format", ".format_map"))
+            and not composed
+            and not isinstance(getattr(node.func, "value", None), ast.Constant)
         ):
             found.append(f"{where} formats {text}")
         if any(word.arg == "shell" for word in node.keywords):
