@@ -24,7 +24,7 @@ PLAN = """\
 warroom: 1
 rollout: open
 backends:
-  flags: {adapter: unleash, url: "https://flags.example", environment: production, token: {env: WARROOM_TEST_TOKEN}, TLS}
+  flags: {adapter: unleash, url: "https://flags.example", environment: prod, token: {env: WARROOM_TEST_TOKEN}, TLS}
   prom: {adapter: prometheus, url: "https://prom.example", TLS}
 targets: {flag: {backend: flags}}
 metrics: {errors: {backend: prom, bad: b, total: t, arms: {label: v, canary: c, baseline: b}}}
