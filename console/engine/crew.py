@@ -41,6 +41,8 @@ class _Room:
 
     present: list[Presence]
     approved: list[Approved]
+    unvouched: str | None = None
+    """Why the approvals cannot be told; None: they are told."""
 
 
 class Crew:
@@ -151,8 +153,8 @@ class Crew:
         if self._holder is not None:
             who = next((member.who for member in crew if member.session == self._holder), None)
             poller = Poller(here=self._holder == self.session, who=who)
-        if (crew, poller, approvals) != (state.crew, state.poller, state.approvals):
-            self._record.replace(crew=crew, poller=poller, approvals=approvals)
+        if (crew, poller, approvals, room.unvouched) != (state.crew, state.poller, state.approvals, state.unvouched):
+            self._record.replace(crew=crew, poller=poller, approvals=approvals, unvouched=room.unvouched)
 
     async def leave(self) -> None:
         """Give the lease back and say that this console is gone; a journal that is broken is not waited for."""
@@ -168,13 +170,14 @@ class Crew:
 
 def looked(state: State, journal: Journal, now: datetime) -> State:
     """`state` with who is there, who polls and what was approved, for whoever only looks. Raises Broken."""
-    crew, approvals = _people(_looked(journal, rollout=state.rollout), now)
+    room = _looked(journal, rollout=state.rollout)
+    crew, approvals = _people(room, now)
     lease = journal.leased(state.rollout)
     poller = None
     if lease is not None:
         who = next((member.who for member in crew if member.session == lease.holder), None)
         poller = Poller(here=False, who=who)
-    return replace(state, crew=crew, approvals=approvals, poller=poller)
+    return replace(state, crew=crew, approvals=approvals, unvouched=room.unvouched, poller=poller)
 
 
 def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
@@ -192,7 +195,12 @@ def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: floa
 
 
 def _looked(journal: Journal, *, rollout: str) -> _Room:
-    return _Room(journal.present(rollout, REMEMBERED_S), journal.approvals(rollout))
+    """Who is there and what was approved. A folder of approvals that is no good ends no console: none counts then."""
+    present = journal.present(rollout, REMEMBERED_S)
+    try:
+        return _Room(present, journal.approvals(rollout))
+    except Broken as error:
+        return _Room(present, [], str(error))
 
 
 def _gone(journal: Journal, *, rollout: str, session: str) -> None:

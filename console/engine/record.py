@@ -139,6 +139,7 @@ class Record:
                 self._hold(event, observed)
                 return
             self._take(entries)
+            self.told(None)
 
     def _overtaken(self, fence: int | None) -> None:
         """Another console polls: this one does not any more, and what it saw is not written."""
