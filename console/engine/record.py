@@ -152,6 +152,7 @@ class Record:
                 self._hold(event, observed)
                 return
             self._take(entries)
+            self.told(None)
 
     def _overtaken(self, fence: int | None) -> None:
         """Another console polls: this one does not any more, and what it saw is not written."""
@@ -233,10 +234,13 @@ class Record:
             await asyncio.wait(set(self._background))
 
     async def drain(self) -> None:
-        """Wait for what is being written, and write what is held; called once before the end."""
+        """Wait for what is being written, and write what is held, if the journal can be written by now."""
         await self.settled()
         if self._held:
             await self.retry()
+
+    def end(self) -> None:
+        """Nothing is written any more; called once, last."""
         self._writer.shutdown(wait=True)
 
     def replace(self, **changes: object) -> None:
