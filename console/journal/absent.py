@@ -84,6 +84,9 @@ class AbsentJournal:
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
         return [] if self._journal is None else self._journal.rows(rollout, after)
 
+    def altered(self) -> Sequence[str]:
+        return [] if self._journal is None else self._journal.altered()
+
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         return self._real().lease(rollout, holder, ttl_s)
 

@@ -211,6 +211,9 @@ class Journal(Protocol):
             after: the seq or position that was read last; None to begin.
         """
 
+    def altered(self) -> Sequence[str]:
+        """In what the database is not as warroom made it, a few words each; then it may not be append-only any more."""
+
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         """Take the lease of a rollout if it is free or over, renew it if it is `holder`'s, and say whose it is now.
 
