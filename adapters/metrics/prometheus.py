@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 KINDS = (Kind.METRICS,)
 
+MOST_SAMPLES = 1_000_000
+"""Raw samples that one poll of one backend may hold in memory, all metrics together: some 150 MB."""
+_SERIES_WEIGHS = 20
+"""What a series' labels take, in samples."""
 _AT_ONCE = 6
 _FOR_HISTORY = 0.5
 """The part of the read's deadline after which no older piece is asked for any more."""
@@ -92,6 +96,25 @@ class _Ask:
     raw: bool
 
 
+class _Room:
+    """How much one read may still hold: every answer is bounded, and there may be hundreds of them."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._left = MOST_SAMPLES
+
+    def check(self) -> None:
+        """Raise Rejected if there is none left."""
+        if self._left <= 0:
+            advice = "narrow the selectors, or spread the metrics over several backends"
+            raise Rejected(self._source, "read", f"more than {MOST_SAMPLES:,} samples in one poll: {advice}")
+
+    def take(self, answer: Answer) -> None:
+        """Count an answer in; raises as `check` if it does not fit."""
+        self._left -= sum(len(one.samples) + _SERIES_WEIGHS for one in answer.series)
+        self.check()
+
+
 class Prometheus:
     """A `MetricsBackend`."""
 
@@ -103,6 +126,11 @@ class Prometheus:
         self._deadline_s = context.read_deadline_s
         self._timeout = f"{context.read_deadline_s * 900:.0f}ms"  # the server gives up before we do
         self._transport = transport
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._transport.cautions
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -121,6 +149,7 @@ class Prometheus:
         asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
         slots = asyncio.Semaphore(_AT_ONCE)
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
+        room = _Room(self.source)
 
         async def answered(ask: _Ask) -> Pieces | BackendError:
             found: list[Answer] = []
@@ -130,9 +159,10 @@ class Prometheus:
                         await give_way()
                         if found and self._clock.monotonic() > enough:
                             break
-                        found.append(
-                            await (self._raw(ask, piece) if piece is not None else self._range(ask, now, window))
-                        )
+                        room.check()
+                        one = await (self._raw(ask, piece) if piece is not None else self._range(ask, now, window))
+                        room.take(one)
+                        found.append(one)
             except BackendError as error:
                 if not found:
                     return error

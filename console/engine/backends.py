@@ -62,6 +62,12 @@ class Backends:
         async with asyncio.timeout(self.plan.timing.read_deadline_s):
             return await backend.read_target(target.ref)
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What everybody who decides has to know about how we talk to backends (TLS that is not verified)."""
+        said = ((name, getattr(backend, "cautions", ())) for name, backend in self._by_name.items())
+        return tuple(f"{name}: {clean(line)}" for name, lines in said for line in lines)
+
     def skew_s(self, source: str) -> float | None:
         """How far the clock of a source is ahead of ours, where its adapter can tell."""
         skew_s: float | None = getattr(self._by_name[source], "skew_s", None)

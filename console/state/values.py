@@ -366,6 +366,8 @@ class State:
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
+    cautions: tuple[str, ...] = ()
+    """What everybody who decides has to know about the backends of this console: a line in every decision."""
     fault: str | None = None
     """A fault of this console itself, one line; None while all its tasks run."""
     unrecognised: int = 0

@@ -94,6 +94,11 @@ class Argo:
         """What each target read last, and of what: most reads find nothing new."""
         self._permissions = Permissions(self._kube, (ON_STATUS, ON_SPEC), context.clock, changed=context.changed)
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._kube.cautions
+
     async def aclose(self) -> None:
         await self._store.aclose()
         await self._permissions.aclose()

@@ -77,6 +77,11 @@ class Deployments:
         self._parsed, self._parsed_sets = Parsed(self.source, Deployment), Parsed(self.source, ReplicaSet)
         self._permissions = Permissions(self._kube, (MAY_PATCH,), context.clock, changed=context.changed)
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._kube.cautions
+
     async def aclose(self) -> None:
         await self._mirror.aclose()
         await self._sets_mirror.aclose()

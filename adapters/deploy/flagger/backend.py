@@ -72,6 +72,11 @@ class Flagger:
         self._held: dict[str, bool] = {}
         """Target's name -> whether nothing raises its traffic without asking us, as it was last read."""
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._kube.cautions
+
     async def aclose(self) -> None:
         await self._canaries.aclose()
         await self._permissions.aclose()
