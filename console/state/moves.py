@@ -186,7 +186,7 @@ def _replanned(state: State, event: DecisionTaken) -> State:
 
 
 def _renumbered(state: State, plan: Plan) -> tuple[Boundary, ...]:
-    """Where the rollout stood, by the numbers of the new plan's stages; a stage that it has no more gets none of them."""
+    """Where the rollout stood, by the new plan's numbers; a stage that it has no more gets none of them."""
     numbers = {stage.name: number for number, stage in enumerate(plan.stages, start=1)}
     moved = {entry.number: numbers.get(entry.stage.name, -entry.number) for entry in state.stages}
     return tuple(replace(each, reached=moved.get(each.reached, each.reached)) for each in state.boundaries)
