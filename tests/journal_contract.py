@@ -249,6 +249,17 @@ class RoomContract:
         journal.release(RUN, "a")
         assert (other.lease(RUN, "b", LONG_S).holder, other.lease(RUN, "b", LONG_S).fence) == ("b", 2)
 
+    def test_whoever_only_looks_is_told_whose_lease_is_in_force(self, journal: Journal, other: Journal) -> None:
+        assert other.leased(RUN) is None
+        mine = journal.lease(RUN, "a", LONG_S)
+        told = other.leased(RUN)
+        assert told is not None and (told.holder, told.fence) == ("a", mine.fence)
+        assert 0 < told.left_s <= LONG_S
+        journal.release(RUN, "a")
+        assert other.leased(RUN) is None
+        journal.lease(RUN, "a", 0.0)
+        assert other.leased(RUN) is None
+
     def test_every_rollout_has_a_lease_of_its_own(self, journal: Journal, other: Journal) -> None:
         assert (journal.lease("a/1", "a", LONG_S).holder, other.lease("b/1", "b", LONG_S).holder) == ("a", "b")
 

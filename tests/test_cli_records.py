@@ -104,7 +104,22 @@ def test_a_removed_tail_is_found_by_the_pinned_head(path: Path, capsys: Capture,
 def test_a_rollout_that_is_gone_is_found_by_its_pinned_head(path: Path, capsys: Capture) -> None:
     pinned = head(capsys, path, RUN)
     edit(path, "DELETE FROM events WHERE rollout = 'checkout/1'")
-    assert run(capsys, path, "log", "verify", RUN, "--pinned", pinned)[0] == Exit.TAMPERED
+    code, out, err = run(capsys, path, "log", "verify", RUN, "--pinned", pinned)
+    assert (code, out) == (Exit.TAMPERED, "")
+    assert f"no events of a rollout '{RUN}', so what was pinned is not in it" in err
+
+
+def test_a_journal_without_events_says_so_and_does_not_hold_what_was_pinned(path: Path, capsys: Capture) -> None:
+    pinned = head(capsys, path)
+    empty = path.with_name("empty.db")
+    SqliteJournal(empty).close()
+    code, _, err = run(capsys, empty, "log", "verify", "--pinned", pinned)
+    assert (code, err) == (Exit.TAMPERED, f"warroom: CHAIN BROKEN: {_no_events(empty)}\n")
+    assert run(capsys, empty, "log", "verify")[:2] == (Exit.OK, f"journal {empty}: no events\n")
+
+
+def _no_events(journal: Path) -> str:
+    return f"journal {journal}: no events, so what was pinned is not in it: removed, or another journal or name"
 
 
 @pytest.mark.parametrize("pinned", ["", "abc", "z" * 64])

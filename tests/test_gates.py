@@ -14,6 +14,7 @@ from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
 from console.state.assess import assess
 from console.state.gates import gates, typed_word, unfit, why_not
+from console.state.halt import nothing_to_halt
 from console.state.values import JournalHealth, Mode, State
 from tests.rollout_rig import EDGE, FLAG, REFUSED, UNKNOWN, Story
 from tests.states import PLAN, STATES
@@ -265,13 +266,19 @@ def test_a_halted_rollout_is_resumed_and_no_other() -> None:
     assert why_not(story.seen, Verb.RESUME) == "not halted"
     story.decide(Verb.HALT)
     assert why_not(story.seen, Verb.RESUME) is None
-    assert why_not(story.seen, Verb.HALT) == "already halted"
+    assert why_not(story.seen, Verb.HALT) == "nothing to halt: halted already"
 
 
 def test_a_rollback_cannot_be_halted() -> None:
     story = watching()
     story.decide(Verb.ROLLBACK)
-    assert closed(story.seen, Verb.HALT) == ["no rollback"]
+    assert why_not(story.seen, Verb.HALT) == "nothing to halt: a rollback is under way, it goes on"
+
+
+def test_what_is_rolled_back_or_closed_leaves_nothing_to_halt() -> None:
+    assert why_not(STATES["rolled_back"](), Verb.HALT) == "nothing to halt: everything is rolled back"
+    closed = replace(STATES["rolled_back"](), closed="rolled_back")
+    assert nothing_to_halt(closed) == "nothing to halt: the rollout is closed (rolled_back)"
 
 
 def test_only_an_unplaced_rollout_is_placed() -> None:

@@ -104,11 +104,12 @@ async def test_a_decision_that_cannot_be_carried_out_is_said_as_a_fault(tmp_path
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         await console.promoted(1)
-        await console.act(Verb.HALT)
-        plan = replace(console.state.plan, on_fail=OnFail.HALT)
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        plan = replace(console.state.plan, on_fail=OnFail.ROLLBACK)
         seen = replace(
-            console.engine.state(), plan=plan, halted=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
+            console.engine.state(), plan=plan, rollback=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
         )
         console.engine._act_on_fail(seen)
         await console.until(lambda state: state.fault)
-        assert "on_fail halt: halt refused: already halted" in (console.state.fault or "")
+        assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.fault or "")

@@ -9,7 +9,7 @@ class Exit(IntEnum):
     """What a process of ours says when it ends."""
 
     OK = 0
-    """Done; for a verb: this process's own request was accepted."""
+    """Done; for a verb: this process's own request was accepted, or a halt found nothing left to stop."""
     FAULT = 1
     """A fault of warroom itself."""
     USAGE = 2

@@ -29,8 +29,8 @@ def verify(options: argparse.Namespace) -> int:
         return Exit.TAMPERED
     finally:
         journal.close()
-    if options.rollout is not None and pinned is None and found.events == 0 and found.flaw is None:
-        raise ValueError(f"no rollout {options.rollout!r} in journal {place}; `warroom log` lists them")
+    if found.events == 0 and found.flaw is None:
+        return _none(f"journal {place}", options.rollout, pinned)
     return _say(found, f"journal {place}" if options.rollout is None else options.rollout, pinned)
 
 
@@ -38,6 +38,18 @@ def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> Verifi
     if rollout is None:
         return walk_journal(lambda after: journal.rows(None, after), pinned)
     return walk_rollout(lambda after: journal.rows(rollout, after), pinned)
+
+
+def _none(journal: str, rollout: str | None, pinned: str | None) -> int:
+    """There is no event to walk, which is no success for whoever has pinned one. Raises ValueError."""
+    missing = f"{journal}: no events" if rollout is None else f"{journal}: no events of a rollout {clean(rollout)!r}"
+    if pinned not in (None, GENESIS):
+        _complain(f"CHAIN BROKEN: {missing}, so what was pinned is not in it: removed, or another journal or name")
+        return Exit.TAMPERED
+    if rollout is not None:
+        raise ValueError(f"{missing}; `warroom log` lists them")
+    print(missing)
+    return Exit.OK
 
 
 def _say(found: Verified, what: str, pinned: str | None) -> int:

@@ -21,6 +21,7 @@ from console.engine.record import Record
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
 from console.state.crew import Approval, Member, Poller
+from console.state.values import State
 
 LEASE_S = 10.0
 """How long a console that polls may be silent before another takes over."""
@@ -165,9 +166,15 @@ class Crew:
             self._record.fence = None
 
 
-def people(journal: Journal, rollout: str, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
-    """Who is there and what was approved, for whoever only looks. Raises Broken."""
-    return _people(_looked(journal, rollout=rollout), now)
+def looked(state: State, journal: Journal, now: datetime) -> State:
+    """`state` with who is there, who polls and what was approved, for whoever only looks. Raises Broken."""
+    crew, approvals = _people(_looked(journal, rollout=state.rollout), now)
+    lease = journal.leased(state.rollout)
+    poller = None
+    if lease is not None:
+        who = next((member.who for member in crew if member.session == lease.holder), None)
+        poller = Poller(here=False, who=who)
+    return replace(state, crew=crew, approvals=approvals, poller=poller)
 
 
 def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:

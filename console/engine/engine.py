@@ -251,9 +251,9 @@ class Engine:
         if pending := {*self._intents, *self._tasks}:
             await asyncio.wait(pending)
         await self._backends.aclose()
-        await self.record.settled()
-        await self.crew.leave()
         await self.record.drain()
+        await self.crew.leave()
+        self.record.end()
 
     async def _tail(self) -> None:
         """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""

@@ -220,10 +220,13 @@ class Record:
             await asyncio.wait(set(self._background))
 
     async def drain(self) -> None:
-        """Wait for what is being written, and write what is held; called once before the end."""
+        """Wait for what is being written, and write what is held, if the journal can be written by now."""
         await self.settled()
         if self._held:
             await self.retry()
+
+    def end(self) -> None:
+        """Nothing is written any more; called once, last."""
         self._writer.shutdown(wait=True)
 
     def replace(self, **changes: object) -> None:

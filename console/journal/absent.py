@@ -89,6 +89,9 @@ class AbsentJournal:
     def release(self, rollout: str, holder: str) -> None:
         self._real().release(rollout, holder)
 
+    def leased(self, rollout: str) -> Lease | None:
+        return None if self._journal is None else self._journal.leased(rollout)
+
     def seen(self, rollout: str, presence: Presence) -> None:
         self._real().seen(rollout, presence)
 

@@ -216,6 +216,9 @@ class Journal(Protocol):
     def release(self, rollout: str, holder: str) -> None:
         """Give the lease back, so that another console need not wait for its time to be over."""
 
+    def leased(self, rollout: str) -> Lease | None:
+        """Whose lease it is now, for whoever only looks; None: nobody's, it is free or over."""
+
     def seen(self, rollout: str, presence: Presence) -> None:
         """Note that a console is there, now. Not part of what was recorded; allowed to be lost."""
 

@@ -215,6 +215,10 @@ class SqliteJournal:
             lease.release(connection, self._clock(), rollout, holder)
 
     @_plain
+    def leased(self, rollout: str) -> Lease | None:
+        return lease.held(self._db.conn, self._clock(), rollout)
+
+    @_plain
     def seen(self, rollout: str, presence: Presence) -> None:
         with self._writing("lease", "NORMAL") as connection:
             people.seen(connection, self._clock(), rollout, presence)

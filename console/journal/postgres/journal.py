@@ -164,6 +164,10 @@ class PostgresJournal:
             connection.execute("SELECT warroom.release(%s, %s)", [rollout, holder])
 
     @_plain
+    def leased(self, rollout: str) -> Lease | None:
+        return self._read(lambda connection: reading.leased(connection, rollout))
+
+    @_plain
     def seen(self, rollout: str, presence: Presence) -> None:
         actor = ACTOR.dump_json(presence.actor).decode()
         since = presence.since.isoformat(timespec="milliseconds")

@@ -9,7 +9,7 @@ from typing import Any
 from console.events.evidence import Actor
 from console.events.kinds import Event, decode
 from console.journal.chain import PAGE, Row
-from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
+from console.journal.contract import Approval, Approved, Decided, Entry, Lease, Presence, Role, Run
 from console.journal.defuse import defused, harmless
 from console.journal.postgres.connection import Connection
 from console.journal.presence import ACTOR
@@ -103,6 +103,17 @@ def fence(connection: Connection, rollout: str) -> int:
     """The present fence of a rollout's lease; 0 before the first."""
     row = _one(connection, "SELECT fence FROM warroom.leases WHERE rollout = %s", rollout)
     return 0 if row is None else int(row[0])
+
+
+def leased(connection: Connection, rollout: str) -> Lease | None:
+    """The lease in force, by the server's clock; None: nobody has it."""
+    row = _one(
+        connection,
+        "SELECT holder, fence, extract(epoch FROM ends - clock_timestamp())::float8 FROM warroom.leases "
+        "WHERE rollout = %s AND ends > clock_timestamp()",
+        rollout,
+    )
+    return None if row is None else Lease(str(row[0]), int(row[1]), float(row[2]))
 
 
 def last_run(connection: Connection, plan: str) -> int:
