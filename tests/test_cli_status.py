@@ -118,3 +118,9 @@ async def test_whoever_only_looks_sees_the_lease_of_the_console_that_polls(tmp_p
         state = await peek(load(room.file), journal, room.folder)
         journal.close()
         assert state.poller is not None and state.poller.who == ANA
+
+
+def test_what_everybody_who_decides_has_to_know_stands_in_the_status() -> None:
+    state = replace(states.watching(), cautions=("prom: TLS IS NOT VERIFIED",))
+    assert "  CAUTION          prom: TLS IS NOT VERIFIED" in status_lines(state)
+    assert as_json(state)["cautions"] == ["prom: TLS IS NOT VERIFIED"]

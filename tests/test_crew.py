@@ -17,7 +17,9 @@ from console.engine import engine as engine_module
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
+from console.journal.contract import Approved, Broken
 from console.journal.sqlite import SqliteJournal
+from console.state.gates import why_not
 from console.state.values import Mode, StepMark
 from tests.engine_rig import ONE, TIMING, TWO, Console, Room, locked, war_room
 
@@ -241,6 +243,26 @@ async def test_a_rollback_begun_by_a_console_that_follows_is_through_while_the_o
         assert room.kinds().count("step_done") == 2
 
 
+class Flooded(SqliteJournal):
+    """A fake in one point: somebody has filled the folder of the approvals."""
+
+    def approvals(self, rollout: str) -> list[Approved]:
+        raise Broken("approvals: too many files")
+
+
+async def test_approvals_that_cannot_be_told_close_their_gate_and_nothing_else(tmp_path: Path) -> None:
+    plan = ONE.replace("set: {api: 50}", "set: {api: 50}, approvals: 1")
+    async with war_room(tmp_path, plan) as room:
+        console = await room.console(journal=Flooded(room.journal))
+        await console.promoted(1)
+        answer = await console.act(Verb.PROMOTE)
+        assert answer.line == "promote refused: no approval counts: approvals: too many files"
+        assert (console.state.journal.broken, polls(console)) == (None, True)
+        assert why_not(console.state, Verb.APPROVE) is not None
+        assert (await console.act(Verb.ROLLBACK)).line == "rollback begun"
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+
+
 async def test_a_console_that_leaves_after_its_journal_broke_and_mended_is_gone_from_it(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
@@ -289,7 +311,7 @@ async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_fo
 
 async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_itself(tmp_path: Path) -> None:
     from console.journal.absent import AbsentJournal
-    from console.journal.contract import Broken, Journal
+    from console.journal.contract import Journal
 
     def no() -> Journal:
         raise Broken("journal: no")

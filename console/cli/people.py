@@ -25,6 +25,7 @@ def lines(state: State) -> list[str]:
         told.append(("polls", nobody if state.poller is None else "a console that says no more that it is here"))
     if (needed := approvals.needed(state)) and state.next is not None:
         given = ", ".join(approval.user for approval in approvals.standing(state)) or "nobody"
+        given += f" ({state.unvouched})" if state.unvouched is not None else ""
         told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
     told += [("calendar", text) for text in _calendar(state)]
     if (called := ladder.standing(state)) is not None:

@@ -45,7 +45,9 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
         read = await _read(record, backends, clock)
         if journal is not None and rollout is not None:
             read = looked(read, journal, clock.now())
-        return replace(read, previews=previews(read, backends), cautions=backends.cautions)
+        return replace(
+            read, previews=previews(read, backends), cautions=(*backends.cautions, *getattr(journal, "cautions", ()))
+        )
     finally:
         await backends.aclose()
 

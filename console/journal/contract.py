@@ -28,6 +28,10 @@ class Broken(JournalError):
     """The journal cannot be opened, read or written (disk full, read-only, not a database, locked for too long)."""
 
 
+class Late(Broken):
+    """It has not answered as soon as it was needed; what was asked of it is still under way."""
+
+
 class Raced(JournalError):
     """Somebody else recorded this first: the same forward move of a rollout, or the same opening."""
 

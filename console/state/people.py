@@ -30,6 +30,8 @@ def approval_gate(state: State) -> list[Gate]:
     needed = approvals.needed(state)
     if needed == 0:
         return []
+    if state.unvouched is not None:
+        return [Gate("approval", ok=False, why=f"no approval counts: {state.unvouched}")]
     given = approvals.counted(state)
     by = f" by {', '.join(approval.user for approval in given)}" if given else ""
     tally = f"approved{by}: {min(len(given), needed)} of {needed}"
@@ -76,6 +78,7 @@ def approve_gates(state: State) -> list[Gate]:
             not state.pen.held_by(me),
             "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen",
         ),
+        Gate("approvals", state.unvouched is None, state.unvouched or "approvals can be told"),
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),
     ]
