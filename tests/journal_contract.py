@@ -55,6 +55,10 @@ class EventsContract:
         assert plain(journal.tail(RUN, 0)) == [Entry(number, event) for number, event in enumerate(events, start=1)]
         assert plain(journal.tail(RUN, 2)) == [Entry(3, events[2])]
 
+    def test_what_nobody_touched_is_as_it_was_made(self, journal: Journal, other: Journal) -> None:
+        journal.append(RUN, opening())
+        assert (journal.altered(), other.altered()) == ([], [])
+
     def test_text_comes_back_as_it_was(self, journal: Journal) -> None:
         odd = "naïve\n\t'\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩‍🚒 שלום %s {x} $1"
         journal.append(RUN, note(odd))

@@ -17,7 +17,7 @@ from console.state.gates import gates, typed_word, unfit, why_not
 from console.state.halt import nothing_to_halt
 from console.state.values import JournalHealth, Mode, State
 from tests.rollout_rig import EDGE, FLAG, REFUSED, UNKNOWN, Story
-from tests.states import PLAN, STATES
+from tests.states import PLAN, STATES, undecided
 
 
 def ready() -> Story:
@@ -373,3 +373,8 @@ def test_gates_can_be_told_of_every_sample_state(verb: Verb) -> None:
         state = made()
         found = gates(assess(state, state.as_of) if state.as_of else state, verb)
         assert found and all(gate.why for gate in found)
+
+
+def test_a_verdict_that_is_not_there_yet_is_called_what_the_screen_calls_it() -> None:
+    why = [gate.why for gate in gates(undecided(), Verb.PROMOTE) if gate.name == "verdict" and not gate.ok]
+    assert why == ["errors WATCHING: 1.2x (0.60-2.3), a 2x would show in ~7 min"]

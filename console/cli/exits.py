@@ -23,7 +23,7 @@ class Exit(IntEnum):
     JOURNAL = 6
     """The journal cannot be read or written; what was done all the same is said."""
     TAMPERED = 7
-    """The journal's hash chain is broken, or a pinned head is not in it: what it says is not what was recorded."""
+    """The hash chain is broken, a pinned head is not in it, or the database does not refuse edits any more."""
     TIMEOUT = 8
     """What was waited for was not so in time."""
     MISSED = 9

@@ -1,10 +1,11 @@
-"""`log verify`: walks the hash chain and says where it breaks, or which head to pin."""
+"""`log verify`: walks the hash chain and says where it breaks, or which head to pin; and whether edits are refused."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 
 from adapters.foreign import clean
 from console.cli.exits import Exit
@@ -24,6 +25,7 @@ def verify(options: argparse.Namespace) -> int:
     journal = open_to_read(place)
     try:
         found = _walked(journal, options.rollout, pinned)
+        altered = journal.altered()
     except TypeError:  # a table made anew without its types
         _complain("CHAIN BROKEN: the table of events holds values that no warroom writes")
         return Exit.TAMPERED
@@ -31,7 +33,8 @@ def verify(options: argparse.Namespace) -> int:
         journal.close()
     if found.events == 0 and found.flaw is None:
         return _none(f"journal {place}", options.rollout, pinned)
-    return _say(found, f"journal {place}" if options.rollout is None else options.rollout, pinned)
+    said = _say(found, f"journal {place}" if options.rollout is None else options.rollout, pinned)
+    return said if not altered else _unguarded(altered)
 
 
 def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> Verified:
@@ -72,6 +75,14 @@ def _say(found: Verified, what: str, pinned: str | None) -> int:
     since = found.events - (0 if found.pinned is None else _count(found.pinned, what))
     print(f"pinned {pinned}: all up to there is as it was; {_counted(since, 'event')} since")
     return Exit.OK
+
+
+def _unguarded(altered: Sequence[str]) -> int:
+    """Say that the database does not refuse edits any more, whatever the chain shows."""
+    _complain(
+        f"NOT GUARDED: {clean('; '.join(altered))}: events could be edited; docs/journal.md says how to put it right"
+    )
+    return Exit.TAMPERED
 
 
 def _counted(number: int, what: str) -> str:

@@ -94,12 +94,18 @@ class Crew:
             presence=Presence(self.session, self._actor, self._role(), self._since),
             ttl_s=LEASE_S,
         )
+        asked = asyncio.ensure_future(self._record.write(work))
         try:
-            room, lease = await self._record.write(work)
+            await asyncio.wait({asked}, timeout=ROUND_S)
+            if not asked.done():
+                self._left_alone()
+            room, lease = await asked
         except Broken as error:
             self._record.told(str(error))
             self._left_alone()
             return
+        finally:
+            asked.cancel()
         self._record.told(None)
         self._record.alone = False
         self._holder = lease.holder
@@ -113,7 +119,8 @@ class Crew:
         return Role.CAPTAIN if self._record.state.pen.held_by(self._actor) else Role.OPERATOR
 
     def _left_alone(self) -> None:
-        """The journal cannot be asked: go on under the lease as long as it lasts, then for oneself."""
+        """The journal cannot be asked, or is silent: go on under the lease as long as it lasts, then for oneself."""
+        self._met.set()
         if boottime() < self._until or self._record.alone:
             return
         self._record.alone = True

@@ -45,14 +45,27 @@ class _Held:
 
 
 class Record:
-    """State and journal of one rollout, moved on together."""
+    """State and journal of one rollout, moved on together.
+
+    Args:
+        journal: read and written in one thread.
+        state: to go on from.
+        on_change: called whenever the state is another one.
+        held: what is folded already and could not be written yet.
+        writer: that thread, if the journal was used in it before; ended by `drain`.
+    """
 
     def __init__(
-        self, journal: Journal, state: State, on_change: Callable[[], None], held: Sequence[Event] = ()
+        self,
+        journal: Journal,
+        state: State,
+        on_change: Callable[[], None],
+        held: Sequence[Event] = (),
+        writer: ThreadPoolExecutor | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._writer = writer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._on_change = on_change
         self.fence: int | None = None
         """Of the lease under which this console polls; None while another one does."""

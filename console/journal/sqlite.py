@@ -20,7 +20,7 @@ from adapters.foreign import clean
 from adapters.points import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
-from console.journal import approvals, file, lease, reading, recording
+from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
 from console.journal.contract import (
@@ -203,6 +203,10 @@ class SqliteJournal:
     @_plain
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
         return reading.rows(self._db.conn, rollout, after)
+
+    @_plain
+    def altered(self) -> Sequence[str]:
+        return guards.altered(self._db.conn)
 
     @_plain
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:

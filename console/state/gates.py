@@ -243,7 +243,7 @@ def _evidence(state: State) -> list[Gate]:
                 found.append(Gate("verdict", ok=False, why=f"{name} FAIL: {verdict.reason}", hard=False))
             continue
         ok = verdict.state is VerdictState.PASS
-        word = "passes" if ok else "FAIL" if failed else verdict.state.value
+        word = "passes" if ok else "FAIL" if failed else verdict.detail or verdict.state.value
         found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
     return found
 

@@ -17,12 +17,10 @@ import psycopg
 
 from console.journal.contract import Broken
 from console.journal.postgres import schema
-from console.journal.postgres.url import Url
+from console.journal.postgres.url import CONNECT_S, Url
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-CONNECT_S = 2
-"""How long connecting to one address of the server may take."""
 CALL_S = 5.0
 """How long the server may take for one short call; longer than its own lock timeout, which says why."""
 LONG_S = 60.0
@@ -116,9 +114,10 @@ def connect(url: Url) -> Connection:
             autocommit=True,
             connect_timeout=CONNECT_S,
             application_name="warroom",
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
+            keepalives_idle=3,
+            keepalives_interval=2,
+            keepalives_count=2,
+            tcp_user_timeout=int(CALL_S * 1000),
             client_encoding="UTF8",
             prepare_threshold=None,
         )

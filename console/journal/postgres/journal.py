@@ -30,7 +30,7 @@ from console.journal.contract import (
     Presence,
     Run,
 )
-from console.journal.postgres import reading, recording, schema
+from console.journal.postgres import guards, reading, recording, schema
 from console.journal.postgres.connection import CALL_S, LONG_S, Connection, Line, Lost
 from console.journal.postgres.url import Url
 from console.journal.postgres.watch import PostgresWatch
@@ -153,6 +153,10 @@ class PostgresJournal:
     @_plain
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
         return self._read(lambda connection: reading.rows(connection, rollout, after), LONG_S)
+
+    @_plain
+    def altered(self) -> Sequence[str]:
+        return self._read(guards.altered)
 
     @_plain
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
