@@ -403,6 +403,7 @@ async def test_a_retry_brings_an_aborted_rollout_back_to_its_first_stage(tmp_pat
         await at_stage(console, 1)
         await console.act(Verb.ORDER, subject="api abort")
         await console.until(lambda state: reads(state).phase is Phase.ABORTED)
-        await console.act(Verb.ORDER, subject="api retry")
+        answer = await console.act(Verb.ORDER, subject="api retry")
+        assert answer.result == "accepted", answer.line
         state = await console.until(lambda state: reads(state).waits is Wait.GATE)
         assert (state.targets["api"].drift, state.reached) == (None, 1)

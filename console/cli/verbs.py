@@ -128,7 +128,8 @@ async def _carried_out(
     finally:
         await engine.close()
         if held := engine.record.state.journal.held:
-            tell(f"warroom: UNJOURNALED: {held} events were not written down")
+            events = "1 event was" if held == 1 else f"{held} events were"
+            tell(f"warroom: UNJOURNALED: {events} not written down")
     return _written(verb, answer, engine.record.state)
 
 

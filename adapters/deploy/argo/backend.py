@@ -105,6 +105,10 @@ class Argo:
         """As of the transport."""
         return self._kube.cautions
 
+    def hide(self, text: str) -> str:
+        """As of the transport."""
+        return self._kube.hide(text)
+
     async def aclose(self) -> None:
         await self._store.aclose()
         await self._permissions.aclose()
