@@ -90,6 +90,26 @@ async def test_a_rollback_does_not_wait_for_its_opening_to_be_written(tmp_path: 
         assert kinds.count("rollout_opened") == 1
 
 
+async def test_what_waits_for_a_silent_journal_is_only_in_memory_and_counted_so(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        journal = Silent(room.journal)
+        console = await hurried(room, journal)  # type: ignore[arg-type]
+        journal.answers.set()
+        await console.until(lambda state: not state.journal.held)
+        journal.answers.clear()
+        await console.act(Verb.HALT)
+        working = console.state.journal
+        console.engine.record.told("journal: gone")
+        broken = console.state.journal
+        journal.answers.set()
+        await console.engine.record.settled()
+        assert ((working.broken, working.held), (broken.broken, broken.held > 0)) == (
+            (None, 0),
+            ("journal: gone", True),
+        )
+        await console.until(lambda state: not state.journal.held)
+
+
 async def test_a_journal_that_does_not_say_which_rollout_is_open_is_not_waited_for_by_whoever_is_in_a_hurry(
     tmp_path: Path,
 ) -> None:

@@ -128,8 +128,13 @@ class Record:
         await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
         if not task.done():
             self._overdue.add(task)
-            task.add_done_callback(self._overdue.discard)
+            task.add_done_callback(self._over)
             self._fold_ahead(event)
+            self._health(self.state.journal.broken)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._overdue.discard(task)
+        self._health(self.state.journal.broken)
 
     def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -293,7 +298,8 @@ class Record:
         self._on_change()
 
     def _health(self, broken: str | None) -> None:
-        health = JournalHealth(broken=broken, held=len(self._held))
+        late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
+        health = JournalHealth(broken=broken, held=len(self._held) + late)
         if health != self.state.journal:
             self.replace(journal=health)
 

@@ -155,7 +155,7 @@ def test_a_server_that_does_not_answer_is_noticed(
         pid = connection.info.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(wire.Lost), journal._line.call(0.3) as connection:
+        with pytest.raises(wire.Lost, match=r"^no answer within 0\.3 s$"), journal._line.call(0.3) as connection:
             connection.execute("SELECT 1")
     finally:
         os.kill(pid, signal.SIGCONT)

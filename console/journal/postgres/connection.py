@@ -69,13 +69,14 @@ class Line:
             psycopg.Error: anything else that the server says.
         """
         connection = self._connected()
+        late = threading.Event()
         try:
-            with deadline(connection, within_s):
+            with deadline(connection, within_s, late):
                 yield connection
         except psycopg.Error as error:
             if connection.closed:
                 self.lost_at = time.monotonic()
-                raise Lost(self.url.redact(error)) from None
+                raise Lost(_unanswered(within_s) if late.is_set() else self.url.redact(error)) from None
             raise
 
     def close(self) -> None:
@@ -88,8 +89,9 @@ class Line:
             return self._connection
         self.close()
         connection = connect(self.url)
+        late = threading.Event()
         try:
-            with deadline(connection, CALL_S):
+            with deadline(connection, CALL_S, late):
                 if self._read_only:
                     connection.execute("SET default_transaction_read_only = on")
                 row = connection.execute("SELECT session_user::text").fetchone()
@@ -98,7 +100,8 @@ class Line:
                     _check(connection)
         except psycopg.Error as error:
             connection.close()
-            raise Broken(f"journal {self.url}: {self.url.redact(error)}") from None
+            reason = _unanswered(CALL_S) if late.is_set() else self.url.redact(error)
+            raise Broken(f"journal {self.url}: {reason}") from None
         except BaseException:
             connection.close()
             raise
@@ -125,25 +128,35 @@ def connect(url: Url) -> Connection:
         raise Broken(f"journal {url}: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
     except (psycopg.Error, OSError, ValueError) as error:
         raise Broken(f"journal {url}: {url.redact(error)}") from None
+    late = threading.Event()
     try:
-        with deadline(connection, CALL_S):
+        with deadline(connection, CALL_S, late):
             connection.execute(SETTINGS)
     except psycopg.Error as error:
         connection.close()
-        raise Broken(f"journal {url}: {url.redact(error)}") from None
+        raise Broken(f"journal {url}: {_unanswered(CALL_S) if late.is_set() else url.redact(error)}") from None
     return connection
 
 
 @contextlib.contextmanager
-def deadline(connection: Connection, seconds: float) -> Iterator[None]:
-    """Shut the connection's socket if the block takes longer: its calls then end with an error."""
-    timer = threading.Timer(seconds, _shut, [connection])
+def deadline(connection: Connection, seconds: float, late: threading.Event) -> Iterator[None]:
+    """Shut the connection's socket if the block takes longer: its calls then end with an error, and `late` is set."""
+
+    def over() -> None:
+        late.set()
+        _shut(connection)
+
+    timer = threading.Timer(seconds, over)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+
+
+def _unanswered(seconds: float) -> str:
+    return f"no answer within {seconds:g} s"
 
 
 def _shut(connection: Connection) -> None:
