@@ -56,6 +56,13 @@ def test_a_text_of_a_megabyte_is_cut() -> None:
     assert read("z" * LONGEST) == "z" * LONGEST
 
 
+def test_quotes_and_backslashes_are_no_reason_to_parse_and_hide_neither_a_break_nor_a_length() -> None:
+    body = json.dumps({"text": 'sum(rate(x{a="b"}[1m])) \\'})
+    assert defused(body) is body
+    assert read("\\\n") == "\\ "
+    assert len(read('"' * 1_000_000)) == LONGEST
+
+
 def test_a_plans_text_keeps_its_lines_and_its_length() -> None:
     text = "warroom: 1\r\n\ttitle: x\n" * 1_000
     assert read(text, "plan_text") == text
