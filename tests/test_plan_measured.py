@@ -84,9 +84,7 @@ def test_with_a_limit_it_decides() -> None:
         ),
         (
             "backend: prom, of: api, shape: gauge, value: up, arms: none",
-            [
-                "of: prometheus is asked by queries: it measures no target itself; remove it; arms tell versions apart"
-            ],
+            ["of: prometheus is asked by queries: it measures no target itself; remove it; arms tell versions apart"],
         ),
     ],
 )
