@@ -12,8 +12,10 @@ from itertools import chain
 
 import pytest
 
+from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.contract import Entry, Fenced, Forbidden, Journal, Raced, Role
+from console.journal.defuse import LONGEST
 from tests.journal_rig import (
     ANA,
     AT,
@@ -60,9 +62,13 @@ class EventsContract:
         assert (journal.altered(), other.altered()) == ([], [])
 
     def test_text_comes_back_as_it_was(self, journal: Journal) -> None:
-        odd = "naïve\n\t'\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩‍🚒 שלום %s {x} $1"
+        odd = "naïve '\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩 שלום %s {x} $1"
         journal.append(RUN, note(odd))
         assert told(journal.tail(RUN, 0)) == [odd]
+
+    def test_a_line_comes_back_as_one_line(self, journal: Journal) -> None:
+        journal.append(RUN, note("a\n\tb\rc\u2028d"))
+        assert told(journal.tail(RUN, 0)) == ["a b c d"]
 
     def test_what_could_act_on_a_terminal_does_not_come_back(self, journal: Journal) -> None:
         journal.append(RUN, note("a\x1b]52;c;!\x07b\u202ec\x9bd\x00e\x7ff\u2066g"))
@@ -321,6 +327,12 @@ class RoomContract:
         assert all(0 <= entry.ago_s < LONG_S for entry in found)
         journal.left(RUN, "s2")
         assert [entry.session for entry in other.present(RUN, LONG_S)] == ["s1"]
+
+    def test_who_is_there_cannot_act_on_the_terminal_of_the_others(self, journal: Journal, other: Journal) -> None:
+        evil = Actor(uid=1, user="a\x1b]52;c;!\x07\r\nb\u202e", host="h" * 1_000_000, pid=1)
+        other.seen(RUN, presence("s1", evil))
+        (found,) = journal.present(RUN, LONG_S)
+        assert (found.actor.user, len(found.actor.host)) == ("a]52;c;! b", LONGEST)
 
     def test_who_was_not_seen_lately_is_not_present(self, journal: Journal) -> None:
         journal.seen(RUN, presence("s1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -200,7 +201,10 @@ def test_what_a_card_said_of_its_metrics_is_reckoned_again_bit_for_bit(judged: l
     """Of counts and buckets; the two hours from which a gauge's spread was learned are not in the file."""
     [card] = [event.card for _, event in judged if isinstance(event, DecisionTaken) and event.verb is Verb.ROLLBACK]
     again = card_for(assess(replayed(judged, Verb.ROLLBACK), card.as_of), Verb.ROLLBACK)
-    assert again.metrics[:2] == card.metrics[:2]
+    assert [replace(said, reason="") for said in again.metrics[:2]] == [
+        replace(said, reason="")
+        for said in card.metrics[:2]  # how it is put in words may change, the numbers may not
+    ]
     errors = card.metrics[0]
     assert (errors.metric, errors.verdict) == ("errors", "fail")
     assert errors.evidence is not None and errors.evidence >= 100
