@@ -122,9 +122,10 @@ class Kube:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def get(self, resource: Resource, name: str, subresource: str | None = None) -> Object:
-        """One object as it is now. Raises BackendError."""
-        return self._object(await self._transport.read("GET", resource.path(self.namespace, name, subresource)))
+    async def get(self, resource: Resource, name: str, subresource: str | None = None, verb: str = "read") -> Object:
+        """One object as it is now. `verb`: what for, where it is the beginning of a write. Raises BackendError."""
+        path = resource.path(self.namespace, name, subresource)
+        return self._object(await self._transport.read("GET", path, verb=verb), verb)
 
     async def page(
         self,

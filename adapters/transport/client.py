@@ -122,8 +122,9 @@ class Transport:
         params: Params | None = None,
         form: Mapping[str, str] | None = None,
         json: object = None,
+        verb: str = "read",
     ) -> Reply:
-        """Read `path`, below the plan's URL.
+        """Read `path`, below the plan's URL. `verb`: what for, where somebody decided something that needs it.
 
         Sent again after 429, 502, 503, 504 and connect errors, with jitter and honouring Retry-After, and once after a
         401 where other credentials can be had, while the deadline allows.
@@ -131,7 +132,7 @@ class Transport:
         Raises:
             BackendError: any of the tree but Withdrawn and HalfDone.
         """
-        sending = Sending("read", None, sent=self._stub is not None)
+        sending = Sending(verb, None, sent=self._stub is not None)
         body = Body(form=form) if json is None else Body.of_json(json)
         renewed = False
         try:
@@ -140,7 +141,7 @@ class Transport:
                     try:
                         return await self._send(sending, self._read_deadline_s, method, path, params, body)
                     except AuthFailed:
-                        if renewed or not self._identity.refused(sending.shown):
+                        if renewed or not self._identity.refused(sending.shown, sending.verb):
                             raise
                         renewed = True
                         continue
@@ -185,7 +186,7 @@ class Transport:
         except TimeoutError:
             raise self._late(sending, self._write_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown)
+            self._identity.refused(sending.shown, sending.verb)
             raise
 
     async def follow(
@@ -223,7 +224,7 @@ class Transport:
                 raise TimedOut(self.source, "watch", f"nothing was heard for {silence_s:g} s") from None
             raise self._late(sending, self._read_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown)
+            self._identity.refused(sending.shown, sending.verb)
             raise
         except ValueError:
             raise BadReply(self.source, "watch", "a line of the answer is too large") from None
