@@ -67,6 +67,10 @@ class Event:
         return version_of(self.object)
 
 
+_WORDS = 600
+"""How much is told of a refusal: a policy engine names the resource and the policy first, and the reason last."""
+
+
 class Kube:
     """One namespace of one cluster."""
 
@@ -106,6 +110,7 @@ class Kube:
             write_deadline_s=write_deadline_s,
             max_bytes=PAGE_BYTES,
             explain=status.words,
+            words_limit=_WORDS,
             client=client,
             secrets=secrets,
         )

@@ -40,6 +40,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 _ERROR_BODY_S = 1.0
 """How long an error's body may take: its status alone already decides what happened."""
+_WORDS = 200
 
 
 class Transport:
@@ -59,6 +60,7 @@ class Transport:
         explain: Explain | None = None,
         client: httpx.AsyncBaseTransport | None = None,
         secrets: Sequence[str] = (),
+        words_limit: int = _WORDS,
     ) -> None:
         """Opens nothing: connections, TLS context and proxies are made by the first call.
 
@@ -72,6 +74,7 @@ class Transport:
             explain: the backend's own words in an error body.
             client: answers instead of the network (httpx.MockTransport in tests).
             secrets: further secrets to keep out of every string; those of `authorization` are known.
+            words_limit: how many characters are told of why the backend refuses.
 
         Raises:
             ConnectError: `authorization` cannot be sent in a header, or `options.ca` is not a file.
@@ -88,6 +91,7 @@ class Transport:
         self._write_deadline_s = write_deadline_s
         self._max_bytes = max_bytes
         self._explain = explain
+        self._words_limit = words_limit
         self._stub = client
         self._redactor = Redactor(authorization, secrets)
         self._clients: list[httpx.AsyncClient] = []
@@ -308,7 +312,7 @@ class Transport:
             async with asyncio.timeout(_ERROR_BODY_S):
                 await fill(body, response, _ERROR_BYTES)
         words = self._words(response, bytes(body))
-        return refusal(self.source, verb, response.status_code, response.headers, self.line(words))
+        return refusal(self.source, verb, response.status_code, response.headers, self.line(words, self._words_limit))
 
     def _words(self, response: httpx.Response, body: bytes) -> str:
         if response.status_code < 400:
