@@ -448,7 +448,10 @@ class Context:
 
 @runtime_checkable
 class Backend(Protocol):
-    """What every backend has."""
+    """What every backend has.
+
+    One that does not verify whom it talks to has `cautions: tuple[str, ...]` besides: a line in every decision.
+    """
 
     source: str
 

@@ -1,10 +1,10 @@
-"""What rings the bell: a metric that newly fails or goes stale, a request newly in doubt, what on_fail did; and of the
-people in the room: somebody is called, the pen is offered, somebody else has taken it. Pure.
+"""What rings the bell: a metric that newly fails or goes stale, a stage that fails or is held, a request in doubt, what
+on_fail did; and of the people in the room: somebody is called, the pen is offered, somebody else has taken it. Pure.
 """
 
 from __future__ import annotations
 
-from console.judge.verdict import VerdictState
+from console.judge.verdict import StageWord, VerdictState
 from console.plan.nouns import Role
 from console.state.values import State
 
@@ -18,6 +18,8 @@ def standing(state: State) -> frozenset[str]:
         for name, metric in state.metrics.items()
         if metric.verdict is not None and metric.verdict.state in _RINGING and metric.metric.role is not Role.INFO
     }
+    if state.stage_verdict is not None and state.stage_verdict.word in (StageWord.FAIL, StageWord.HOLD):
+        ringing.add(f"the stage is {state.stage_verdict.word}")
     ringing |= {f"{decision.verb} by on_fail: {decision.id}" for decision in state.decisions if decision.automatic}
     ringing |= {f"called {called.call} for {called.trouble} since {called.since}" for called in state.called}
     if state.operator is not None and state.pen.offered_to(state.operator):

@@ -75,7 +75,8 @@ class WarRoom(App[int]):
     """The newest State; None until the rollout is opened."""
 
     def __init__(self, desk: Desk, *, title: str, observe: bool = False) -> None:
-        super().__init__(driver_class=TitledDriver)
+        # Said here already: without it NO_COLOR would make everything black on black.
+        super().__init__(driver_class=TitledDriver, ansi_color=True)
         self.theme = "ansi-dark"
         self.desk = desk
         self.title = title

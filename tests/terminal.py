@@ -83,6 +83,11 @@ class Terminal:
         """The screen, one line per row."""
         return "\n".join(row.rstrip() for row in self._screen.display)
 
+    def colours(self) -> set[str]:
+        """Every colour of any cell, fore- and background; "default" is the terminal's own."""
+        cells = [cell for row in self._screen.buffer.values() for cell in row.values()]
+        return {colour for cell in cells for colour in (cell.fg, cell.bg)}
+
     async def until(self, *words: str | Callable[[str], bool], within_s: float = 20.0) -> str:
         """Wait until all `words` (or conditions on the text) hold of one screen; returns it, or fails showing it."""
         deadline = time.monotonic() + within_s

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 
@@ -562,13 +563,23 @@ async def test_the_bell_rings_once_for_a_new_failure() -> None:
 
 def test_an_alarm_rings_again_only_after_it_was_over() -> None:
     healthy, failing = states.healthy(), states.failing()
-    assert alarms(healthy, failing) == ("errors is fail",)
+    assert alarms(healthy, failing) == ("errors is fail", "the stage is FAIL")
     assert alarms(failing, failing) == ()
     assert alarms(failing, healthy) == ()
 
 
 def test_what_stood_at_the_opening_does_not_ring() -> None:
     assert alarms(None, states.failing()) == ()
+
+
+@pytest.mark.parametrize("made", [states.canary_silent, states.mismatched])
+def test_a_stage_that_is_held_rings(made: Callable[[], State]) -> None:
+    assert alarms(states.healthy(), made()) == ("the stage is HOLD",)
+
+
+@pytest.mark.parametrize("made", [states.suspected, states.undecided, states.inconclusive, states.warming_up])
+def test_what_is_not_proven_does_not_ring(made: Callable[[], State]) -> None:
+    assert alarms(states.healthy(), made()) == ()
 
 
 def test_a_metric_that_only_informs_does_not_ring() -> None:

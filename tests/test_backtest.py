@@ -86,6 +86,13 @@ def test_rows_without_a_stage_are_history_and_not_judged(bench: Bench) -> None:
     assert said.changes[0]["at"] == "2026-03-02T12:10:00Z"
 
 
+def test_a_stage_that_exposes_nothing_yet_is_history_too(bench: Bench) -> None:
+    bench.plan(PLAN.replace("stages:\n", 'stages:\n  - {name: prepare, manual: "run it"}\n'))
+    lines = [*rows(counts(60, seed=7), stage="prepare"), *rows(counts(60), first=60, stage="smoke")]
+    blank = [*rows(counts(60, seed=7), stage=""), *rows(counts(60), first=60, stage="smoke")]
+    assert bench.run(text(lines, STAGED)).out == bench.run(text(blank, STAGED)).out
+
+
 def test_bursts_in_the_history_make_the_judge_more_careful(bench: Bench) -> None:
     burst = [(0.0, 50.0, 40.0 if n % 10 == 0 else 0.0, 450.0) for n in range(60)]
     calm = [(0.0, 50.0, 4.0, 450.0) for n in range(60)]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, MetricQuery, Reading, Sample, Shape
+from console.backtest.recording import numbered
 from console.backtest.replay import Change, Replay, Span
 from console.backtest.rows import Reader
 from console.backtest.series import Series
@@ -32,7 +33,7 @@ HISTORY = 60
 
 def replayed(plan: Plan, lines: list[str], name: str = "errors") -> tuple[Replay, list[Change]]:
     """The replay of one metric of a file's lines."""
-    series = Series(plan.metrics, [stage.name for stage in plan.stages], 10.0)
+    series = Series(plan.metrics, numbered(plan), 10.0)
     Reader("series", series).read(BytesIO("".join(lines).encode()))
     assert series.began is not None
     span = Span(series.began, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
@@ -123,7 +124,7 @@ def test_the_state_of_every_tick_is_that_of_the_verdict_in_words(seed: int, name
             return found
 
     lines = list(lines_of(ledger(seed, plan.metrics[name].query.shape), name))
-    series = Series(plan.metrics, [stage.name for stage in plan.stages], 10.0)
+    series = Series(plan.metrics, numbered(plan), 10.0)
     Reader("series", series).read(BytesIO("".join(lines).encode()))
     span = Span(series.began or 0.0, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
     list(Compared(plan.metrics[name], exposures(plan), span, 10.0).changes(series.ticks(name)))
@@ -190,7 +191,7 @@ def test_whatever_is_left_of_a_broken_file_can_be_judged(cells: list[tuple[str, 
         "0,errors,canary,5,1,,smoke\n",
         *(",".join(row) + "\n" for row in cells),
     ]
-    series = Series(PLANNED.metrics, [stage.name for stage in PLANNED.stages], 10.0)
+    series = Series(PLANNED.metrics, numbered(PLANNED), 10.0)
     reader = Reader("series", series, lenient=True)
     reader.read(BytesIO("".join(lines).encode()))
     span = Span(series.began or 0.0, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})

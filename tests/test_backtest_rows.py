@@ -13,7 +13,7 @@ from tests.backtest_rig import HEADER, STAGED, Bench, as_json_lines, at, counts,
 Capture = pytest.CaptureFixture[str]
 GOOD = rows(counts(30))
 WHEN = "write 2026-03-02T12:00:00Z, or seconds since 1970"
-ALL_HISTORY = "series.csv: no row has a stage, so all of it is history and nothing is judged"
+ALL_HISTORY = "series.csv: no row has a stage that exposes anything, so all of it is history and nothing is judged"
 
 
 @pytest.fixture

@@ -56,3 +56,17 @@ def test_sixty_kills_lose_nothing_and_double_nothing() -> None:
 def test_of_sixteen_consoles_exactly_one_makes_its_call() -> None:
     cell = ran("--only", "race", "--journal", "sqlite")["cells"]["race sqlite"]
     assert (cell["consoles"], cell["rounds"], cell["one call"]) == (16, 20, 20)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "SIGHUP, call in flight, screen blocked",
+        "terminal gone, call in flight",
+        "terminal gone, call in flight, screen blocked",
+        "terminal gone, rollback under way, screen blocked",
+    ],
+)
+def test_a_console_that_has_to_end_leaves_nothing_open_and_nobody_behind(case: str) -> None:
+    cell = ran("--only", "ends", "--journal", "sqlite")["cells"][f"end {case}"]
+    assert (cell["bad"], cell["code"] > 128) == ("", True)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from console.cli.show import as_json, status_lines
+from console.judge.verdict import VerdictState
+from tests import states
 from tests.cli_rig import Shell, shell
 
+FAIL = VerdictState.FAIL
 Capture = pytest.CaptureFixture[str]
 
 
@@ -53,3 +59,27 @@ def test_status_says_which_journal_it_read(sh: Shell) -> None:
     sh.run("note", "--reason", "begin")
     sh.run("status")
     assert sh.err == f"warroom: journal {sh.journal}\n"
+
+
+def test_the_stages_verdict_and_each_metrics_with_its_kind_stand_in_the_status() -> None:
+    lines = status_lines(states.suspected())
+    told = "errors: 2.4x (0.60-2.3), 14:1 that it is worse; verdict in ~4 min if it holds"
+    assert f"  stage verdict    WARN: {told}" in lines
+    assert f"  errors           unsure (WARN): {told.removeprefix('errors: ')}" in lines
+    assert "  slow             pass (<2x): 1.1x (0.83-1.3), 41:1 that it is below 2x" in lines
+
+
+def test_the_verdicts_evidence_is_there_for_scripts_with_no_number_that_json_has_not() -> None:
+    endless = replace(states.failing().metrics["errors"].verdict or states.verdict("errors", FAIL, ""), high=math.inf)
+    told = json.loads(
+        json.dumps(as_json(states.with_metric(states.failing(), "errors", verdict=endless)), allow_nan=False)
+    )
+    assert told["stage_verdict"]["word"] == "FAIL" and told["stage_verdict"]["metric"] == "errors"
+    errors = told["metrics"]["errors"]
+    assert (errors["verdict"], errors["ratio"], errors["low"], errors["high"]) == ("fail", 10.2, 7.4, None)
+    assert (errors["evidence"], errors["lately"], errors["since"]) == (340.0, 11.0, "2026-03-08T03:08:00+00:00")
+
+
+def test_where_no_stage_is_judged_there_is_no_verdict_of_one() -> None:
+    assert as_json(states.ready())["stage_verdict"] is None
+    assert not any(line.startswith("  stage verdict") for line in status_lines(states.ready()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -15,6 +17,7 @@ from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
 from console.journal.sqlite import SqliteJournal
+from console.state.values import StepMark
 from tests.engine_rig import ONE, TIMING, Console, Room, war_room
 
 ANA = Actor(uid=1001, user="ana", host="bastion-1", pid=1)
@@ -148,6 +151,26 @@ async def test_another_takes_over_from_a_console_that_died_and_no_tick_is_missin
         await two.until(lambda _state: len(sampled(room)) > known + 2)
         assert whole(sampled(room))
         assert max(Counter(reading.at for reading in sampled(room)).values()) == 1
+
+
+async def test_a_process_of_this_host_that_is_gone_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = await asyncio.create_subprocess_exec("true")
+    await ended.wait()
+    ghost = Actor(uid=1001, user="ana", host=socket.gethostname(), pid=ended.pid)
+    async with war_room(tmp_path, ONE) as room:
+        monkeypatch.setattr("console.engine.crew.LEASE_S", 600.0)
+        one = await room.console(who=ghost)
+        await one.die()
+        assert polls(await room.console(who=BEN))
+
+
+async def test_a_process_that_is_there_is_not_taken_for_gone(tmp_path: Path) -> None:
+    here = Actor(uid=1001, user="ana", host=socket.gethostname(), pid=os.getpid())
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(who=here), await room.console(who=BEN)
+        assert (polls(one), polls(two)) == (True, False)
 
 
 async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_more(
@@ -324,6 +347,34 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line
         assert room.world.writes == []
+
+
+async def test_two_consoles_that_roll_back_at_once_send_a_step_that_is_not_repeatable_once(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        room.world.repeatable = False
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        await one.promoted(1)
+        await two.until(lambda state: state.reached == 1)
+        room.world.writes.clear()
+        begun: set[int] = set()
+        both = asyncio.Event()
+
+        async def meet(_target: str) -> None:
+            """Each looks before it sends, and neither has sent yet."""
+            begun.add(len(begun))
+            if len(begun) >= 2:
+                both.set()
+            await both.wait()
+            await asyncio.sleep(0.1)
+
+        async def slow(_target: str) -> None:
+            await asyncio.sleep(0.3)
+
+        room.world.before_read, room.world.before_write = meet, slow
+        await asyncio.gather(one.act(Verb.ROLLBACK), two.act(Verb.ROLLBACK))
+        for console in (one, two):
+            await console.until(lambda state: all(entry.mark is StepMark.DONE for entry in state.checklist))
+        assert room.world.writes == ["api 0 %"]
 
 
 async def test_of_two_consoles_that_resume_at_once_one_calls_the_backend(tmp_path: Path) -> None:

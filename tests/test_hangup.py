@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli_rig import Shell, shell
-from tests.terminal import READING_S, WARROOM, Terminal, terminal
+from tests.terminal import WARROOM, Terminal, terminal
 
 LEAVE_SCREEN = b"\x1b[?1049l"
 """DECSET 1049 reset: back from the alternate screen, so the shell's own is seen again (xterm control sequences)."""
@@ -38,8 +38,8 @@ async def rolling_back(sh: Shell, seat: Terminal) -> None:
     """`r` and enter; the first step's call is in flight."""
     await seat.until("COMPLETE")
     await seat.press("r")
-    await asyncio.sleep(READING_S)
-    await seat.press("enter")
+    await seat.until("enter rolls back")
+    await seat.press_until_gone("enter", "enter rolls back")
     async with asyncio.timeout(20):
         while sh.kinds().count("request_made") < 3:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.02)

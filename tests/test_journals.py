@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contract import Outcome
+from adapters.contract import Gauge, Outcome
 from console.engine.opening import resumed
 from console.events.evidence import Verb
-from console.events.kinds import Event, RolloutOpened, SourceRead, decode, encode
+from console.events.kinds import DecisionTaken, Event, RolloutOpened, SourceRead, decode, encode
 from console.journal.sqlite import SqliteJournal
+from console.judge.gauges import GaugeTrack
+from console.judge.latency import LatencyTrack
 from console.plan.load import parse
 from console.state.assess import assess
+from console.state.card import card_for
 from console.state.fold import blank, fold
 from console.state.values import Mode, StageMark, State, StepMark
 
@@ -171,3 +174,53 @@ def test_a_rung_of_a_shared_rollout_was_reached_once(shared: list[Line]) -> None
     assert [(called.rung, called.call, called.trouble) for called in last.called] == [
         (1, "payments on call", "the halt")
     ]
+
+
+# -- every shape of metric, judged -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judged() -> list[Line]:
+    return lines("rollout_judged.jsonl")
+
+
+def replayed(judged: list[Line], until: Verb | None = None) -> State:
+    """The state after all lines, or just before the first decision of `until`."""
+    opened = judged[0][1]
+    assert isinstance(opened, RolloutOpened)
+    state = blank(parse(opened.plan_text, "plan.yaml"), "judged/1")
+    for seq, event in judged:
+        if isinstance(event, DecisionTaken) and event.verb is until:
+            break
+        state = fold(state, event, None if isinstance(event, SourceRead) else seq)
+    return state
+
+
+def test_what_a_card_said_of_its_metrics_is_reckoned_again_bit_for_bit(judged: list[Line]) -> None:
+    """Of counts and buckets; the two hours from which a gauge's spread was learned are not in the file."""
+    [card] = [event.card for _, event in judged if isinstance(event, DecisionTaken) and event.verb is Verb.ROLLBACK]
+    again = card_for(assess(replayed(judged, Verb.ROLLBACK), card.as_of), Verb.ROLLBACK)
+    assert again.metrics[:2] == card.metrics[:2]
+    errors = card.metrics[0]
+    assert (errors.metric, errors.verdict) == ("errors", "fail")
+    assert errors.evidence is not None and errors.evidence >= 100
+
+
+def test_the_buckets_and_the_instances_of_a_judged_rollout_are_read_as_they_were(judged: list[Line]) -> None:
+    last = replayed(judged)
+    latency, cpu = last.metrics["latency"].track, last.metrics["cpu"].track
+    assert latency is not None and isinstance(latency.shaped, LatencyTrack) and latency.shaped.edges == (0.25, 1.0)
+    assert cpu is not None and isinstance(cpu.shaped, GaugeTrack)
+    told = [tick.baseline for tick in last.metrics["cpu"].ledger if isinstance(tick.baseline, Gauge)]
+    assert told and all(len(gauge.instances) == 4 for gauge in told)
+
+
+def test_a_judged_rollout_is_resumed_as_it_is_folded(judged: list[Line], tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.db")
+    for _, event in judged:
+        if isinstance(event, SourceRead):
+            journal.append_samples("judged/1", [event])
+        else:
+            journal.append("judged/1", event)
+    assert resumed(journal, "judged/1", "plan.yaml").metrics == replayed(judged).metrics
+    journal.close()

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, MetricQuery, MetricReply, Reading, Window
 from console.engine.opening import resumed
-from console.events.kinds import SourceRead
+from console.events.evidence import Verb
+from console.events.kinds import DecisionTaken, SourceRead
 from console.journal.sqlite import SqliteJournal
 from console.judge.counts import CountsTrack
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
+from console.state.card import card_for
 from console.state.values import MetricState, State
 from tests.engine_rig import TIMING, war_room
 from tests.rollout_rig import Story
@@ -129,9 +131,38 @@ def test_an_override_of_a_fail_on_the_card_lets_it_go() -> None:
     seen = story.seen.metrics["errors"].verdict
     assert seen is not None and seen.state is VerdictState.FAIL
     story.promote(override="errors FAIL")
+    at_once = story.seen.metrics["errors"].verdict
+    assert at_once is not None and at_once.state is VerdictState.UNSURE
+    story.flow(60)
     track = track_of(story)
     assert track is not None and track.latch.failed_at is None
     assert track.latch.acknowledged >= 100
+
+
+def test_an_override_and_a_poll_come_to_the_same_in_whichever_order_they_are_heard_of() -> None:
+    """Another console promotes with an override while this one polls: each folds its own first."""
+    tracks = []
+    for polled_first in (True, False):
+        story = staged()
+        story.flow(120, bad=1000)
+        seen = story.seen
+        decision = DecisionTaken(
+            at=story.at + TICK / 10,
+            verb=Verb.PROMOTE,
+            stage=story.state.reached,
+            move=story.state.move + 1,
+            override="errors FAIL",
+            card=card_for(seen, Verb.PROMOTE),
+        )
+        if not polled_first:
+            story.tell(decision)
+        story.flow(10, bad=1000)
+        if polled_first:
+            story.tell(decision)
+        story.flow(60, bad=120)
+        tracks.append(track_of(story))
+    assert tracks[0] is not None and tracks[0].latch.acknowledged >= 100
+    assert tracks[0] == tracks[1]
 
 
 def test_stale_is_three_scrapes_unless_the_plan_says_otherwise() -> None:

@@ -11,11 +11,12 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from adapters.contract import BadReply, Counts, Gauge, Missing
+from adapters.contract import BadReply, Counts, Gauge, MetricQuery, Missing
 from tests.prometheus_rig import (
     ERRORS,
     LOAD,
     NOW,
+    QUANTILE,
     START,
     WINDOW,
     Form,
@@ -158,6 +159,45 @@ async def test_a_server_clock_more_than_two_seconds_off_is_followed_by_the_next_
     await backend.read_metrics([LOAD], WINDOW)
     assert backend.skew_s == 60.5
     assert [form["time"] for form in forms] == [f"{START + 40}.000", f"{START + 100}.500"]
+
+
+@pytest.mark.parametrize("ahead_s", [180, -180])
+@pytest.mark.parametrize("query", [ERRORS, QUANTILE])
+async def test_samples_are_dated_by_our_clock_whatever_the_servers_says(query: MetricQuery, ahead_s: int) -> None:
+    """A server whose clock is three minutes off says what one says whose clock is right."""
+
+    def server(off_s: int) -> httpx.MockTransport:
+        def handle(request: httpx.Request) -> httpx.Response:
+            form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
+            until = float(form.get("time", form.get("end", "0"))) - off_s
+            since = float(form["start"]) - off_s if "start" in form else until - 400.0
+            step = 10.0 if "start" in form else 5.0
+            moments = [
+                since + step * number for number in range(200) if since + step * number <= min(until, START + 40)
+            ]
+            made = [
+                {"metric": {"version": arm}, "values": [[at + off_s, str(100.0 + at - START)] for at in moments]}
+                for arm in ("v42", "v41")
+            ]
+            reply = matrix(*made)
+            reply.headers["date"] = (NOW + timedelta(seconds=off_s)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+            return reply
+
+        return httpx.MockTransport(handle)
+
+    skewed, right = connected(server(ahead_s)), connected(server(0))
+    for backend in (skewed, right):
+        await backend.read_metrics([query], WINDOW)
+    assert abs(skewed.skew_s - ahead_s) <= 0.5
+    skewed.skew_s = float(ahead_s)  # half a second of doubt about a header in whole seconds aside
+    [ours], [theirs] = [await backend.read_metrics([query], WINDOW) for backend in (skewed, right)]
+    assert ours == theirs
+
+
+async def test_a_slow_answer_is_no_change_of_the_servers_clock() -> None:
+    backend = connected(scripted({}))
+    backend._compare_clocks(NOW - timedelta(seconds=20), NOW - timedelta(seconds=25))
+    assert backend.skew_s == 0.0
 
 
 # -- what goes wrong -------------------------------------------------------------------------------------------------

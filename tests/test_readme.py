@@ -48,6 +48,15 @@ async def test_the_demo_shows_the_war_room_and_leaves_on_q() -> None:
         assert await opened.ended() == 0
 
 
+async def test_without_colour_the_screen_stays_readable() -> None:
+    async with terminal([*WARROOM, "demo"], size=(80, 24), environment={"NO_COLOR": "1"}) as opened:
+        await opened.until("0/5 start", "p promotes", "no data")
+        assert opened.colours() == {"default"}
+        await opened.press("enter")
+        await opened.until("critical: decides")
+        assert opened.colours() == {"default"}
+
+
 def test_every_key_of_the_readme_is_a_key_and_every_key_is_in_the_readme() -> None:
     said = set(re.findall(r"`([^`]+)`", " ".join(row[0] for row in _rows("key"))))
     caps = {key.cap for key in KEYS if key.on_line}

@@ -227,3 +227,21 @@ async def test_a_step_is_sent_again_while_its_call_may_still_arrive_only_if_it_i
         await console.until(lambda state: state.checklist[0].mark in (StepMark.HOLDING, StepMark.DONE))
         await console.until(lambda state: state.checklist[2].mark is StepMark.DONE)
         assert room.world.writes == ["web 0 %", "page off"]
+
+
+async def test_a_step_that_needs_no_call_holds_nobody_up(tmp_path: Path) -> None:
+    plan = THREE.replace("set: {api: 0}}", "set: {api: 0}, needs: [page-off]}").replace(", needs: [api-back]", "")
+    plan = plan.replace("web: 10, page: 10}", "web: 10}").replace("write_deadline: 400ms", "write_deadline: 20s")
+    async with war_room(tmp_path, plan) as room:
+        await exposed(room)
+        console = await room.console()
+        marked: list[StepMark] = []
+
+        async def note(target: str) -> None:
+            if target == "api":
+                marked.append(console.state.checklist[2].mark)
+
+        room.world.before_write = note
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda _state: marked)
+        assert marked[0] is not StepMark.DONE  # it was off all the time, and will hold for as long as a call may take

@@ -9,6 +9,7 @@ import pytest
 
 from console.judge.verdict import VerdictState
 from console.state.values import State
+from tests.rollout_rig import Story
 from tests.states import (
     METRICS,
     STATES,
@@ -177,6 +178,14 @@ def test_a_metric_that_only_informs_is_labelled() -> None:
     assert "cpu info" in said(metrics_lines(healthy(), 80, 7))[5]
 
 
+def test_a_role_gives_way_to_a_long_name() -> None:
+    state = healthy()
+    cpu = state.metrics["cpu"]
+    named = replace(cpu, metric=replace(cpu.metric, query=replace(cpu.metric.query, metric="saturation")))
+    rows = said(metrics_lines(replace(state, metrics={**state.metrics, "cpu": named}), 80, 7))
+    assert " saturati… i 1.1x" in rows[5]
+
+
 def test_more_rows_give_the_reason_in_full() -> None:
     rows = said(metrics_lines(failing(), 80, 12))
     assert "10x (7.4-14), 340:1, since 03:08Z; limit 5.00 %" in rows[3]
@@ -232,3 +241,21 @@ def test_a_plan_without_metrics_says_that_nothing_will_warn() -> None:
 def test_at_60_columns_the_verdict_and_the_ratio_remain() -> None:
     rows = said(metrics_lines(failing(), 60, 7), 60)
     assert rows[1].startswith(" ✗ FAIL       errors      10x (7.4-14)       340:1")
+
+
+def test_the_forecast_on_the_screen_moves_with_the_traffic_and_with_the_evidence() -> None:
+    told = Story().open()
+    told.flow(60)
+    told.promote()
+
+    def forecast() -> str:
+        rows = said(metrics_lines(told.seen, 80, 7))
+        return next(row for row in rows if "shows in" in row).partition("2x shows in ")[2][:8].strip()
+
+    seen = []
+    for _ in range(4):
+        told.flow(60, bad=0.2, n=200)
+        seen.append(forecast())
+    told.flow(30, bad=2, n=2_000)
+    seen.append(forecast())
+    assert len(set(seen)) >= 3

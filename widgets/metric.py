@@ -101,10 +101,11 @@ def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
 
 
 def _name(entry: MetricState, width: int) -> Line:
-    """The metric's name, with its role where it is not the one that decides."""
-    role = "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
-    room = width - cell_len(role)
-    return fit([Piece(cut(entry.metric.name, room), Look.STRONG), Piece(role, Look.MUTED)], width)
+    """The metric's name, with its role where it is not the one that decides; by its letter where it does not fit."""
+    name, role = entry.metric.name, "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
+    if cell_len(name) + cell_len(role) > width:
+        role = role[:2]
+    return fit([Piece(cut(name, width - cell_len(role)), Look.STRONG), Piece(role, Look.MUTED)], width)
 
 
 def _age(verdict: Verdict) -> str:

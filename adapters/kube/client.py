@@ -110,6 +110,11 @@ class Kube:
             secrets=secrets,
         )
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._transport.cautions
+
     async def aclose(self) -> None:
         await self._transport.aclose()
 

@@ -114,9 +114,18 @@ class Mirror:
     def _believed(self) -> bool:
         return self._clock.monotonic() - self._heard_at <= SILENT_S
 
-    async def _begun(self) -> None:
+    @property
+    def listed(self) -> bool:
+        """Whether the first list has come, or has failed."""
+        return self._first.is_set()
+
+    def begin(self) -> None:
+        """Have it listed and watched, without waiting for it."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name=f"mirror {self._kube.source} {self._resource.plural}")
+
+    async def _begun(self) -> None:
+        self.begin()
         await self._first.wait()
 
     async def _ask(self, name: str) -> None:

@@ -43,17 +43,17 @@ class ByOwner:
     """A collection by the uid of what its objects belong to."""
 
     def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
+        self.mirror = mirror
         self._changes = -1
         self._index: Mapping[str, list[Object]] = {}
 
     async def of(self, uid: str) -> list[Object]:
-        found = await self._mirror.all()
-        if self._changes != self._mirror.changes:
+        found = await self.mirror.all()
+        if self._changes != self.mirror.changes:
             index: dict[str, list[Object]] = {}
             for one in found.values():
                 index.setdefault(_owner(one), []).append(one)
-            self._index, self._changes = index, self._mirror.changes
+            self._index, self._changes = index, self.mirror.changes
         return self._index.get(uid, [])
 
 

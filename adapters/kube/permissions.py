@@ -6,7 +6,7 @@ Source: Kubernetes documentation, "Checking API access": SelfSubjectAccessReview
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.contract import BackendError, Clock
@@ -42,12 +42,18 @@ class Permissions:
         self._ask_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
-    def lacks(self, *needs: Need) -> str | None:
-        """ "you lack patch on rollouts/status", or None. Asks in the background when what is known is old."""
+    def lacking(self, needs: Mapping[str, tuple[Need, ...]]) -> dict[str, str]:
+        """Verb -> "you lack patch on rollouts/status in shop", for those of `needs` that are not all granted.
+
+        Asks in the background when what is known is old.
+        """
         if self._clock.monotonic() >= self._ask_at and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._ask(), name=f"permissions {self._kube.source}")
-        found = [str(need) for need in needs if need in self._lacking]
-        return f"you lack {' and '.join(found)} in {self._kube.namespace}" if found else None
+        if not self._lacking:
+            return {}
+        where = self._kube.namespace
+        found = {verb: [str(need) for need in wanted if need in self._lacking] for verb, wanted in needs.items()}
+        return {verb: f"you lack {' and '.join(lacked)} in {where}" for verb, lacked in found.items() if lacked}
 
     async def aclose(self) -> None:
         if self._task is not None:

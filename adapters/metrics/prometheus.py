@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -46,11 +46,16 @@ if TYPE_CHECKING:
 
 KINDS = (Kind.METRICS,)
 
+MOST_SAMPLES = 1_000_000
+"""Raw samples that one poll of one backend may hold in memory, all metrics together: some 150 MB."""
+_SERIES_WEIGHS = 20
+"""What a series' labels take, in samples."""
 _AT_ONCE = 6
 _FOR_HISTORY = 0.5
 """The part of the read's deadline after which no older piece is asked for any more."""
 _SKEW_S = 2.0
-"""A server clock further off than this is followed."""
+"""A server clock further off than this is followed: samples are dated by our clock, as everything else is. Otherwise an
+hour of one clock would be judged as another hour of the other, and old samples as those of a new stage."""
 _WHOLE = {"nocache": "1", "partial_response": "false", "max_source_resolution": "0s"}
 """No cached, no incomplete, no downsampled answer: the first is VictoriaMetrics' word, the others are Thanos'. Servers
 ignore what they do not know."""
@@ -91,6 +96,25 @@ class _Ask:
     raw: bool
 
 
+class _Room:
+    """How much one read may still hold: every answer is bounded, and there may be hundreds of them."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._left = MOST_SAMPLES
+
+    def check(self) -> None:
+        """Raise Rejected if there is none left."""
+        if self._left <= 0:
+            advice = "narrow the selectors, or spread the metrics over several backends"
+            raise Rejected(self._source, "read", f"more than {MOST_SAMPLES:,} samples in one poll: {advice}")
+
+    def take(self, answer: Answer) -> None:
+        """Count an answer in; raises as `check` if it does not fit."""
+        self._left -= sum(len(one.samples) + _SERIES_WEIGHS for one in answer.series)
+        self.check()
+
+
 class Prometheus:
     """A `MetricsBackend`."""
 
@@ -102,6 +126,11 @@ class Prometheus:
         self._deadline_s = context.read_deadline_s
         self._timeout = f"{context.read_deadline_s * 900:.0f}ms"  # the server gives up before we do
         self._transport = transport
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._transport.cautions
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -116,10 +145,11 @@ class Prometheus:
         Raises:
             BackendError: no text got an answer, and not because of the texts.
         """
-        now = self._clock.now() + timedelta(seconds=self.skew_s)
+        now = self._clock.now()
         asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
         slots = asyncio.Semaphore(_AT_ONCE)
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
+        room = _Room(self.source)
 
         async def answered(ask: _Ask) -> Pieces | BackendError:
             found: list[Answer] = []
@@ -129,9 +159,10 @@ class Prometheus:
                         await give_way()
                         if found and self._clock.monotonic() > enough:
                             break
-                        found.append(
-                            await (self._raw(ask, piece) if piece is not None else self._range(ask, now, window))
-                        )
+                        room.check()
+                        one = await (self._raw(ask, piece) if piece is not None else self._range(ask, now, window))
+                        room.take(one)
+                        found.append(one)
             except BackendError as error:
                 if not found:
                     return error
@@ -146,7 +177,8 @@ class Prometheus:
 
     async def _raw(self, ask: _Ask, piece: tuple[float, float]) -> Answer:
         """The raw samples of one piece: (its end in unix seconds, its length in seconds)."""
-        form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{piece[0]:.3f}"}
+        time = piece[0] + self.skew_s
+        form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{time:.3f}"}
         return self._answer(await self._read("/api/v1/query", form))
 
     async def _range(self, ask: _Ask, now: datetime, window: Window) -> Answer:
@@ -154,17 +186,28 @@ class Prometheus:
         ticks = Ticks(window)
         first = (ticks.first + 1) * ticks.tick_s
         last = max(first, min(ticks.end * ticks.tick_s, now.timestamp()))
-        form = {"query": ask.text, "start": f"{first:.3f}", "end": f"{last:.3f}", "step": f"{ticks.tick_s:.3f}"}
+        start, end = (f"{at + self.skew_s:.3f}" for at in (first, last))
+        form = {"query": ask.text, "start": start, "end": end, "step": f"{ticks.tick_s:.3f}"}
         answer = self._answer(await self._read("/api/v1/query_range", form))
         return Answer(tuple(_evaluated(one, ticks.tick_s) for one in answer.series), answer.partial)
 
     async def _read(self, path: str, form: Mapping[str, str]) -> Reply:
+        asked = self._clock.now()
         reply = await self._transport.read("POST", path, form={**form, **_WHOLE, "timeout": self._timeout})
         if reply.date is not None:
-            # the header has whole seconds: on average the server is half a second further
-            ahead_s = (reply.date - self._clock.now()).total_seconds() + 0.5
-            self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
+            self._compare_clocks(reply.date, asked)
         return reply
+
+    def _compare_clocks(self, said: datetime, asked: datetime) -> None:
+        """Change `skew_s` only where it contradicts what a reply says: every change moves samples between ticks.
+
+        The server wrote `said`, in whole seconds, some time between our question and now.
+        """
+        least = (said - self._clock.now()).total_seconds()
+        most = (said - asked).total_seconds() + 1.0
+        if not least - _SKEW_S < self.skew_s < most + _SKEW_S:
+            ahead_s = (least + most) / 2.0
+            self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
 
     def _answer(self, reply: Reply) -> Answer:
         """The series of a reply.
@@ -192,7 +235,14 @@ class Prometheus:
         partial = next((self._transport.line(warning) for warning in envelope.warnings or ()), None)
         if partial is None and envelope.is_partial:
             partial = "the backend says this answer is partial"
-        return Answer(tuple(Series(one.metric, one.values) for one in envelope.data.result), partial)
+        ahead_s = self.skew_s
+        return Answer(
+            tuple(
+                Series(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
+                for one in envelope.data.result
+            ),
+            partial,
+        )
 
 
 def _asks(query: MetricQuery) -> dict[str, _Ask]:

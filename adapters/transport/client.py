@@ -83,7 +83,7 @@ class Transport:
         self.source = source
         self._options = options
         self._identity = identity or Fixed(Credentials(authorization))
-        self._tls = tls or Tls(ca=options.ca)
+        self._tls = tls or Tls(ca=options.ca, insecure=not options.tls_verify)
         self._read_deadline_s = read_deadline_s
         self._write_deadline_s = write_deadline_s
         self._max_bytes = max_bytes
@@ -100,6 +100,11 @@ class Transport:
 
     def __repr__(self) -> str:
         return f"Transport({self.source!r}, {self._where!r})"
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What everybody who decides has to know about this connection."""
+        return (f"TLS IS NOT VERIFIED: whoever answers for {self._where} is believed",) if self._tls.insecure else ()
 
     def line(self, text: str, limit: int = 200) -> str:
         """Foreign `text` on one clean, bounded line without secrets, fit for a reason or a screen."""

@@ -43,6 +43,8 @@ class HttpOptions(BaseModel):
     """Tenant of a Mimir, Cortex or Loki style backend, sent as X-Scope-OrgID."""
     ca: Path | None = None
     """PEM bundle trusted beside the system's."""
+    tls_verify: bool = True
+    """False: no certificate is verified, and everybody who decides is told so. For the night a certificate expired."""
     proxy: str | None = None
     """Proxy for this backend. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment hold."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 from adapters.foreign import clean
+
+_SHORTEST = 6
+"""A piece of base64 that is shorter is no longer told from other text."""
 
 
 class Redactor:
@@ -29,7 +33,7 @@ class Redactor:
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
-        """`text` with every known secret, plain, URL-quoted or JSON-escaped, replaced by `***`."""
+        """`text` with every known secret, plain, quoted, escaped or encoded, replaced by `***`."""
         for form in self._forms:
             text = text.replace(form, "***")
         return text
@@ -61,11 +65,31 @@ def _parts(authorization: str) -> set[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    return {
+    raw = secret.encode()
+    plain = {
         secret,
         quote(secret),
         quote(secret, safe=""),
         quote_plus(secret),
         json.dumps(secret)[1:-1],
-        base64.b64encode(secret.encode()).decode(),
+        html.escape(secret),
+        raw.hex(),
+        raw.hex().upper(),
     }
+    return plain | _in_base64(raw)
+
+
+def _in_base64(raw: bytes) -> set[str]:
+    """What stays the same of `raw` within any longer text in base64, at each of the three places it may begin at.
+
+    So an Authorization header that is echoed whole, or a dump of all headers, is known by its middle.
+    """
+    found = set()
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + raw).decode()
+        first = -(-before * 8 // 6)  # characters that also depend on what stands before
+        last = (before + len(raw)) * 8 // 6  # and the first that depends on what follows
+        middle = text[first:last]
+        if len(middle) >= _SHORTEST:
+            found |= {middle, middle.replace("+", "-").replace("/", "_")}
+    return found | {base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()}

@@ -26,6 +26,13 @@ def staged(plan: Plan) -> Plan:
     return replace(plan, stages=(Stage("steps", bake_s=bake_s, min_requests=min_requests),))
 
 
+def numbered(plan: Plan) -> dict[str, int]:
+    """Stage name -> 1-based number; 0 for what comes before anything is exposed, which is not judged live either."""
+    stages = exposures(plan)
+    none = not any(exposure.exposing for exposure in stages)
+    return {one.stage.name: number if one.exposing or none else 0 for number, one in enumerate(stages, 1)}
+
+
 class Recording(Protocol):
     """Recorded samples of a plan's metrics."""
 
@@ -63,7 +70,7 @@ class FileRecording:
         Raises:
             SeriesError: it cannot be read, or not be used; one plain line.
         """
-        series = Series(plan.metrics, [stage.name for stage in plan.stages], plan.timing.tick_s or TICK_S)
+        series = Series(plan.metrics, numbered(plan), plan.timing.tick_s or TICK_S)
         reader = Reader(str(path), series, lenient=lenient)
         try:
             if str(path) == "-":

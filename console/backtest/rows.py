@@ -110,7 +110,7 @@ class Reader:
         if not self._staged:
             self._series.one_stage()
         elif self._series.began is None:
-            told = "no row has a stage, so all of it is history and nothing is judged"
+            told = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
             raise SeriesError(f"{self._name}: {told}{self._more}")
 
     def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:

@@ -115,14 +115,14 @@ class Column:
 class Series:
     """Every sample of a file, by metric and arm."""
 
-    def __init__(self, metrics: Mapping[str, Metric], stages: Sequence[str], tick_s: float) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], numbers: Mapping[str, int], tick_s: float) -> None:
         self.tick_s = tick_s
         self.columns: dict[str, dict[str, Column]] = {
             name: {arm: Column(name, gauge=metric.query.shape is Shape.GAUGE) for arm in ARMS}
             for name, metric in metrics.items()
         }
-        self.numbers = {name: number for number, name in enumerate(stages, 1)}
-        """Stage name -> 1-based number."""
+        self.numbers = numbers
+        """Stage name -> 1-based number; 0: a stage that exposes nothing, so that its rows are history."""
         self.starts: dict[int, float] = {}
         """Stage number -> when it is first named."""
         self.rows = 0

@@ -266,7 +266,7 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
 
 
-FAULTS_PARTS = ("sweep", "race", "table", "speed")
+FAULTS_PARTS = ("sweep", "race", "table", "ends", "speed")
 JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.events.evidence import Actor
 from console.journal.contract import Broken
+from console.judge.verdict import StageVerdict, Verdict
 from console.plan.load import load
 from console.plan.problems import PlanError
 from console.state.values import DecisionState, State
@@ -55,12 +57,13 @@ def _status(options: argparse.Namespace) -> int:
         print(json.dumps({"journal": str(place), **as_json(state)}, indent=2))
         return Exit.OK
     print(f"warroom: journal {place}{'' if journal is not None else ': there is none yet'}", file=sys.stderr)
-    for line in _status_lines(state):
+    for line in status_lines(state):
         print(line)
     return Exit.OK
 
 
-def _status_lines(state: State) -> list[str]:
+def status_lines(state: State) -> list[str]:
+    """The state as text, for a person."""
     reached = "unknown" if state.reached is None else str(state.reached)
     lines = [f"{state.rollout}  {state.mode}  stage {reached} of {len(state.stages)}"]
     if state.closed is None and state.opened_at is None:
@@ -73,9 +76,12 @@ def _status_lines(state: State) -> list[str]:
     for name, entry in state.targets.items():
         drift = f"  DRIFTED from {entry.drift.was}" if entry.drift else ""
         lines.append(f"  {name:<16} {entry.reading or 'not read'}{drift}")
+    if (together := state.stage_verdict) is not None:
+        lines.append(f"  {'stage verdict':<16} {together.word}: {together.reason}")
     for name, metric in state.metrics.items():
-        if metric.verdict is not None:
-            lines.append(f"  {name:<16} {metric.verdict.state}: {metric.verdict.reason}")
+        if (said := metric.verdict) is not None:
+            kind = f" ({said.detail})" if said.detail else ""
+            lines.append(f"  {name:<16} {said.state}{kind}: {said.reason}")
     for step in state.checklist if state.rollback is not None else ():
         lines.append(f"  {step.step.id:<16} {step.mark} {step.detail}")
     for name, source in state.sources.items():
@@ -140,10 +146,9 @@ def as_json(state: State) -> dict[str, Any]:
             }
             for name, entry in state.targets.items()
         },
+        "stage_verdict": _stage_verdict(state.stage_verdict),
         "metrics": {
-            name: {"verdict": entry.verdict.state.value, "reason": entry.verdict.reason, "n": entry.verdict.canary.n}
-            for name, entry in state.metrics.items()
-            if entry.verdict is not None
+            name: _verdict(entry.verdict) for name, entry in state.metrics.items() if entry.verdict is not None
         },
         "checklist": [
             {"id": entry.step.id, "mark": entry.mark.value, "detail": entry.detail} for entry in state.checklist
@@ -154,6 +159,40 @@ def as_json(state: State) -> dict[str, Any]:
         },
         "in_doubt": [request.asks for request in state.in_doubt],
         **people.as_json(state),
+    }
+
+
+def _stage_verdict(said: StageVerdict | None) -> dict[str, Any] | None:
+    """The stage's verdict; None while no stage is judged."""
+    if said is None:
+        return None
+    return {
+        "word": said.word.value,
+        "reason": said.reason,
+        "evidence": said.evidence,
+        "metric": said.metric,
+        "mismatch": said.mismatch,
+        "flagged": list(said.flagged),
+    }
+
+
+def _verdict(said: Verdict) -> dict[str, Any]:
+    """A metric's verdict. JSON has no infinity: what is unbounded is null."""
+    numbers = {
+        "ratio": said.ratio,
+        "low": said.low,
+        "high": said.high,
+        "evidence": said.evidence,
+        "ready": said.ready,
+        "lately": said.lately,
+    }
+    return {
+        "verdict": said.state.value,
+        "detail": said.detail,
+        "reason": said.reason,
+        "n": said.canary.n,
+        **{name: value if value is not None and math.isfinite(value) else None for name, value in numbers.items()},
+        "since": _time(said.since),
     }
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 from collections.abc import Mapping
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
+from console.cli.ending import Notice, Told, outlive_the_terminal
 from console.cli.exits import Exit
 from console.cli.login import HURRIED_S, log_in
 from console.cli.paths import journal_place, open_anyhow, stand_in
@@ -63,6 +63,9 @@ def act(options: argparse.Namespace) -> int:
     except Broken as error:
         tell(f"warroom: {error}")
         return Exit.JOURNAL
+    except Told as told:
+        tell("warroom: told to end; a call that was in flight counts as unknown until a read tells")
+        return 128 + told.signum
     (say if answer.result is Result.ACCEPTED else tell)(answer.line)
     return CODES[answer.result]
 
@@ -97,7 +100,20 @@ async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journ
     if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
         return await refusal(verb, plan, place, _unread(journal))
     if verb is Verb.ROLLBACK:
-        _outlive_the_terminal()
+        outlive_the_terminal()
+        return await _carried_out(options, verb, plan, journal, place)
+    notice = Notice()
+    try:
+        return await _carried_out(options, verb, plan, journal, place)
+    except asyncio.CancelledError:
+        if notice.signum is None:
+            raise
+        raise Told(notice.signum) from None
+
+
+async def _carried_out(
+    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: Place
+) -> Answer:
     engine, journal = await _opened(verb, plan, journal, place)
     rollout = engine.record.state.rollout
     line = joined(verb, rollout, place, began=engine.began, unread=_unread(journal))
@@ -209,12 +225,6 @@ def _stands(verb: Verb | None, state: State) -> str:
     requests = [request for request in state.requests.values() if request.decision == state.rollback]
     sent = ", ".join(request.asks for request in requests if request.outcome is Outcome.ACCEPTED)
     return f"; the backends were changed: {sent}" if sent else "; no backend had to be changed"
-
-
-def _outlive_the_terminal() -> None:
-    """A rollback finishes its automatic steps, bounded by their deadlines, though the terminal is gone."""
-    for signum in (signal.SIGHUP, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
 
 
 def _rolled_back(state: State) -> Answer:

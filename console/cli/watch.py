@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
+from console.cli.ending import end_with_the_terminal
 from console.cli.exits import Exit
 from console.cli.login import log_in_file, may_need
 from console.cli.paths import journal_place, open_anyhow
+from console.cli.say import tell
 from console.journal.place import FilePlace
 
 if TYPE_CHECKING:
-    from console.app import WarRoom
-    from console.engine.thread import EngineThread, Set
-
-RESTORE_S = 1.0
-"""How long the screen may take to put the terminal back when the process is told to end."""
+    from console.engine.thread import Set
 
 
 def run(options: argparse.Namespace) -> int:
@@ -119,38 +113,11 @@ def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> i
 
     desk = EngineThread(prepare)
     app = WarRoom(desk, title=title, observe=observe)
-    left = _end_with_the_terminal(desk, app)
+    left = end_with_the_terminal(desk, app, sys.stdin.fileno())
     app.run(mouse=False)
     left.set()
     desk.stop(leave=True)
     if desk.busy():
-        print(f"warroom: finishing {desk.busy()}", file=sys.stderr)
-    desk.join()
+        tell(f"warroom: finishing {desk.busy()}")
+    desk.finish(None)
     return app.return_code or Exit.OK
-
-
-def _end_with_the_terminal(desk: EngineThread, app: WarRoom) -> threading.Event:
-    """SIGHUP and SIGTERM end the engine first (a rollback finishes its automatic steps), then the process.
-
-    The screen is asked to put the terminal back, but not waited for: its loop may be blocked for ever on a terminal
-    that is gone. Returns the event that says that it has.
-    """
-    left = threading.Event()
-
-    def leave(code: int) -> None:
-        with contextlib.suppress(RuntimeError):  # it is not running, or not any more
-            app.call_from_thread(app.exit, None, code)
-
-    def end(signum: int) -> None:
-        desk.stop(leave=True)
-        desk.join()
-        threading.Thread(target=leave, args=(128 + signum,), name="leave", daemon=True).start()
-        left.wait(RESTORE_S)
-        os._exit(128 + signum)
-
-    def begin(signum: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=end, args=(signum,), name="end", daemon=True).start()
-
-    for signum in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(signum, begin)
-    return left

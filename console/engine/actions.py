@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.contract import Clock, Outcome, Setting
@@ -161,6 +162,8 @@ class Actions:
     def _decision(self, intent: Intent, state: State, card: Card) -> DecisionTaken:
         verb = card.verb
         plan = self._edited_plan() if verb is Verb.ACCEPT and intent.subject == "plan" else None
+        shown = intent.card or card
+        unsaid = tuple(line for line in state.cautions if line not in shown.warnings)
         return DecisionTaken(
             v=2 if verb in NEWER else 1,
             at=self._clock.now(),
@@ -170,7 +173,7 @@ class Actions:
             move=state.move + 1 if verb is Verb.PROMOTE else None,
             reason=clean(intent.reason, 2000),
             override=card.override if intent.override or verb is Verb.TAKE else None,
-            card=intent.card or card,
+            card=replace(shown, warnings=(*unsaid, *shown.warnings)) if unsaid else shown,
             subject=intent.subject,
             automatic=intent.automatic,
             trace=new_trace(),

@@ -30,6 +30,9 @@ from adapters.contract import (
 from adapters.foreign import clean
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
+_TOLD = 10_000
+"""Previews of calls that are kept."""
+
 
 class Backends:
     """One connected backend per entry of the plan.
@@ -43,6 +46,7 @@ class Backends:
     ) -> None:
         """`changed` is called with the source whose backend was told of a change."""
         self.plan = plan
+        self._told: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: Mapping[str, Backend] = {
             name: _connect(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
         }
@@ -58,6 +62,17 @@ class Backends:
         backend = cast("DeployBackend | FlagBackend", self._of(target))
         async with asyncio.timeout(self.plan.timing.read_deadline_s):
             return await backend.read_target(target.ref)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What everybody who decides has to know about how we talk to backends (TLS that is not verified)."""
+        said = ((name, getattr(backend, "cautions", ())) for name, backend in self._by_name.items())
+        return tuple(f"{name}: {clean(line)}" for name, lines in said for line in lines)
+
+    def skew_s(self, source: str) -> float | None:
+        """How far the clock of a source is ahead of ours, where its adapter can tell."""
+        skew_s: float | None = getattr(self._by_name[source], "skew_s", None)
+        return skew_s
 
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
         """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
@@ -121,12 +136,23 @@ class Backends:
         try:
             if not self._owns_steps(target):
                 return cast("DeployBackend | FlagBackend", self._of(target)).calls(target.ref, setting)
-            stepped = cast(SteppedBackend, self._of(target))
-            if action == "set":
-                return stepped.step_calls(target.ref, setting, seen)
-            return stepped.order_calls(target.ref, action, seen)
+            return self._stepped_calls(target, setting, action, seen)
         except Exception as error:  # an adapter's bug must not keep a rollback from being sent
             return (f"{target.name} -> {setting} ({type(error).__name__}: {clean(error)})",)
+
+    def _stepped_calls(self, target: Target, setting: Setting, action: str, seen: str | None) -> tuple[str, ...]:
+        """They follow from what was seen alone, and are asked for at every beat: made once, and kept."""
+        key = (target.name, setting, action, seen)
+        if key not in self._told:
+            if len(self._told) >= _TOLD:
+                self._told.clear()
+            stepped = cast(SteppedBackend, self._of(target))
+            self._told[key] = (
+                stepped.step_calls(target.ref, setting, seen)
+                if action == "set"
+                else stepped.order_calls(target.ref, action, seen)
+            )
+        return self._told[key]
 
     def _of(self, target: Target) -> Backend:
         backend = self._by_name.get(target.backend)

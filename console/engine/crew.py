@@ -16,7 +16,7 @@ from functools import partial
 
 from adapters.contract import Clock
 from console.engine.clock import boottime
-from console.engine.identity import groups_of
+from console.engine.identity import died, groups_of
 from console.engine.record import Record
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
@@ -26,6 +26,8 @@ LEASE_S = 10.0
 """How long a console that polls may be silent before another takes over."""
 ROUND_S = 3.0
 """How often the lease is renewed and this console says that it is here."""
+OVER_S = 0.05
+"""How long after its end a lease is asked for: not a moment before it is over, and not a round later."""
 ALONE_S = 0.5
 """The same while the journal cannot be asked."""
 REMEMBERED_S = 3600.0
@@ -56,6 +58,8 @@ class Crew:
         self._met = asyncio.Event()
         self._holder: str | None = None
         """Session of the console that polls, as last heard."""
+        self._left_s = ROUND_S
+        """How long the lease of another console lasts at most if it is not renewed."""
         self._asking = asyncio.Lock()
         self.on_turn: Callable[[], None] = lambda: None
         """Called when it has become this console's turn to poll."""
@@ -73,7 +77,7 @@ class Crew:
         while True:
             await self._round()
             self._met.set()
-            await asyncio.sleep(ALONE_S if self._record.alone else ROUND_S)
+            await asyncio.sleep(ALONE_S if self._record.alone else min(ROUND_S, self._left_s))
 
     async def _round(self) -> None:
         async with self._asking:
@@ -114,7 +118,9 @@ class Crew:
         self.on_turn()
 
     async def _polling(self, lease: Lease, asked_at: float) -> None:
+        self._left_s = ROUND_S
         if lease.holder != self.session:
+            self._left_s = lease.left_s + OVER_S
             self._record.fence = None
             return
         gained = self._record.fence != lease.fence
@@ -171,8 +177,11 @@ def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Appro
 
 def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Room, Lease]:
     journal.seen(rollout, presence)
-    lease = journal.lease(rollout, presence.session, ttl_s)
-    return _looked(journal, rollout=rollout), lease
+    lease, room = journal.lease(rollout, presence.session, ttl_s), _looked(journal, rollout=rollout)
+    if any(other.session == lease.holder and died(other.actor) for other in room.present):
+        journal.release(rollout, lease.holder)  # whoever starts again after a kill need not wait for its own ghost
+        lease = journal.lease(rollout, presence.session, ttl_s)
+    return room, lease
 
 
 def _looked(journal: Journal, *, rollout: str) -> _Room:

@@ -107,7 +107,13 @@ class Engine:
             await self._backends.aclose()
             self._backends = self._connect(state.plan)
         self._actor = self._identified()
-        seated = replace(state, operator=self._actor, groups=groups_of(self._actor.user), observing=self._observing)
+        seated = replace(
+            state,
+            operator=self._actor,
+            groups=groups_of(self._actor.user),
+            observing=self._observing,
+            cautions=self._cautions(self._backends),
+        )
         self.record = Record(self._journal, seated, self._on_change, held)
         self.crew = Crew(self.record, self._clock, self._actor, observing=self._observing)
         self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
@@ -147,6 +153,10 @@ class Engine:
         """The operator, by the name that the journal's database knows, if it has logins of its own."""
         identity = self._journal.identity(self._actor)
         return replace(self._actor, login=identity.removeprefix("login:") if identity.startswith("login:") else None)
+
+    def _cautions(self, backends: Backends) -> tuple[str, ...]:
+        """What everybody who decides has to know about how we talk to backends and journal."""
+        return (*backends.cautions, *getattr(self._journal, "cautions", ()))
 
     def _connect(self, plan: Plan) -> Backends:
         return Backends(plan, self._clock, self._state_dir, self._nudges)
@@ -352,6 +362,7 @@ class Engine:
                 self.record.replace(fault=fault)
             return
         before, self._backends = self._backends, backends
+        self.record.replace(cautions=self._cautions(backends))
         if polling := {task for task in self._tasks if task.get_name() == "pollers"}:
             for task in polling:
                 task.cancel()

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.contract import Clock, Outcome
-from console.state.checklist import timeout_s, undone
+from console.plan.nouns import Step
+from console.state.checklist import timeout_s, undone, unmet
 from console.state.values import State, StepState
 
 
@@ -45,6 +46,12 @@ class Holds:
         """Whether a step has read as rolled back for the longest write deadline plus one poll."""
         hold = self._hold(entry, state)
         return hold is not None and min(seen for _, seen in hold.read_at.values()) - hold.since >= state.plan.hold_s
+
+    def met(self, step: Step, state: State) -> bool:
+        """Whether nothing a step needs is left: what needed no call is met once it was read since the beginning."""
+        entries = {entry.step.id: entry for entry in state.checklist}
+        left = [entries[need] for need in unmet(step, state.checklist)]
+        return all(entry.step.manual is None and self._hold(entry, state) is not None for entry in left)
 
     def given_up(self, entry: StepState, state: State) -> bool:
         """Whether nobody could look at a step that seems to be undone for so long that it is a person's turn."""

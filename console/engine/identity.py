@@ -57,7 +57,7 @@ def actor() -> Actor:
     except KeyError:
         user = f"uid {uid}"
     claims = {name: clean(os.environ[name], 120) for name in _CLAIMS if os.environ.get(name)}
-    return Actor(uid=uid, user=clean(user, 64), host=clean(socket.gethostname(), 64), pid=os.getpid(), claims=claims)
+    return Actor(uid=uid, user=clean(user, 64), host=_host(), pid=os.getpid(), claims=claims)
 
 
 @lru_cache(maxsize=64)
@@ -74,3 +74,20 @@ def groups_of(user: str) -> frozenset[str]:
         except KeyError:
             continue
     return frozenset(found)
+
+
+def died(actor: Actor) -> bool:
+    """Whether the process of `actor` is certainly gone: one of this host, of which there is none any more."""
+    if actor.host != _host():
+        return False
+    try:
+        os.kill(actor.pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it is there and somebody else's, or no process at all
+        return False
+    return False
+
+
+def _host() -> str:
+    return clean(socket.gethostname(), 64)

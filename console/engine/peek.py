@@ -46,7 +46,7 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
         if journal is not None and rollout is not None:
             crew, approvals = people(journal, rollout, clock.now())
             read = replace(read, crew=crew, approvals=approvals)
-        return replace(read, previews=previews(read, backends))
+        return replace(read, previews=previews(read, backends), cautions=backends.cautions)
     finally:
         await backends.aclose()
 

@@ -142,7 +142,10 @@ class Pollers:
         for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
             some = self._news(replies[first : first + METRICS_AT_ONCE])
             targets = names if first == 0 else ()
-            self._record.sample(SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some))
+            skew_s = self._backends.skew_s(source)
+            self._record.sample(
+                SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some, skew_s=skew_s)
+            )
             await asyncio.sleep(0)
 
     async def _failed(self, source: str, reason: str) -> None:
@@ -165,7 +168,10 @@ class Pollers:
                 await self._observe(target, polling=False)
         except Exception:  # whatever it is, the poller meets it too and says so; a rollback waits for no read
             return False
-        self._record.sample(SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,)))
+        skew_s = self._backends.skew_s(target.backend)
+        self._record.sample(
+            SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,), skew_s=skew_s)
+        )
         return True
 
     async def _observe(self, target: Target, *, polling: bool) -> None:

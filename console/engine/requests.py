@@ -65,13 +65,15 @@ class Requests:
         strict: bool = False,
         lapsed: Callable[[], str | None] = lambda: None,
         within_s: float | None = None,
+        alone: bool = False,
     ) -> Ended:
         """Make one request and see it through; returns how it ended as seen from here.
 
         `action`: set, pause, resume, or one of the backend's own orders. `seen`: the version token of the reading that
         it was decided on, for a backend that owns its steps. `strict`: refuse to send what cannot be journalled first.
         `lapsed`: why the bytes may not leave any more.
-        `within_s`: a deadline for the call that is shorter than the plan's.
+        `within_s`: a deadline for the call that is shorter than the plan's. `alone`: not while a request for the
+        same target that was recorded before it may still arrive; of two consoles the journal lets one through.
 
         Raises:
             Broken: strict, and the journal cannot be written; nothing was sent.
@@ -96,7 +98,10 @@ class Requests:
         )
         latest = self._clock.monotonic() + within
         self._mine.add(made.id)
-        permit = Permit(trace=trace, lapsed=lambda: self._too_late(latest, within) or lapsed())
+        permit = Permit(
+            trace=trace,
+            lapsed=lambda: self._too_late(latest, within) or (self._before(made) if alone else None) or lapsed(),
+        )
         outcome, reason = Outcome.REFUSED, ""
         try:
             await (self.record.strict(made) if strict else self.record.now(made))
@@ -118,6 +123,17 @@ class Requests:
         if self._clock.monotonic() <= latest:
             return None
         return f"more than {within:g} s had passed since it was decided"
+
+    def _before(self, made: RequestMade) -> str | None:
+        """Why a request that must be alone may not leave: one for its target, recorded before it, may still arrive."""
+        for request in tuple(self.record.state.requests.values()):
+            if request.id == made.id:
+                break
+            if request.target == made.target and (request.in_flight or request.in_doubt):
+                self._sightings.see(request, self.record.state)
+                if not self._sightings.over(request):
+                    return f"{request.asks} of {request.at:%H:%M:%S}Z may still arrive, and is not repeatable"
+        return None
 
     async def _call(
         self,

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 
-from adapters.contract import Clock
+from adapters.contract import Clock, Outcome
 from adapters.foreign import clean
 from console.engine.backends import Backends
 from console.engine.hold import Holds
@@ -22,7 +22,7 @@ from console.engine.record import Record
 from console.engine.requests import Requests
 from console.events.kinds import DecisionTaken, StepDone
 from console.plan.nouns import Target
-from console.state.checklist import needs_met, stands, timeout_s, undone
+from console.state.checklist import stands, timeout_s, undone
 from console.state.values import StepMark, StepState
 
 CHECK_S = 1.0
@@ -198,7 +198,7 @@ class Runner:
             and not entry.over
             and entry.step.id not in self._under_way
             and not undone(entry, state)
-            and needs_met(entry.step, state.checklist)
+            and self._holds.met(entry.step, state)
             and self._untried(entry)
         ]
 
@@ -218,13 +218,15 @@ class Runner:
     def _may_land(self, entry: StepState) -> str | None:
         """Why a step waits although nothing else holds it: its call was made before, and may arrive only now."""
         for name in entry.step.sets:
-            target = self._record.state.plan.targets[name]
-            repeatable = entry.step.repeatable
-            if repeatable if repeatable is not None else self._backends().capabilities(target).repeatable:
+            if self._repeatable(entry, self._record.state.plan.targets[name]):
                 continue
             if (request := self._requests.under_way(name)) is not None:
                 return f"{request.asks} of {request.at:%H:%M:%S}Z may still arrive, and is not repeatable"
         return None
+
+    def _repeatable(self, entry: StepState, target: Target) -> bool:
+        said = entry.step.repeatable
+        return self._backends().capabilities(target).repeatable if said is None else said
 
     async def _sent(self, entry: StepState) -> None:
         """One request per target of the step that does not read as rolled back."""
@@ -238,7 +240,10 @@ class Runner:
                 await self._look(target, CHECK_S)
                 if stands(self._record.state, name, setting):
                     continue
-                await self._requests.send(
+                if self._may_land(entry) is not None:  # another console sent it while this one was looking
+                    self._try_later(entry)
+                    return
+                ended = await self._requests.send(
                     backends,
                     target,
                     setting,
@@ -246,10 +251,18 @@ class Runner:
                     trace=decision.trace,
                     step=entry.step.id,
                     within_s=entry.step.timeout_s,
+                    alone=not self._repeatable(entry, target),
                 )
+                if ended.outcome is Outcome.REFUSED and self._may_land(entry) is not None:
+                    self._try_later(entry)
                 self._hurry(target.backend)
         except Exception as error:  # one step's fault must not keep the others from being sent
             self._fault(error)
+
+    def _try_later(self, entry: StepState) -> None:
+        """Another console's call is under way: whether anything is left to send shows once that can arrive no more."""
+        self._began.pop(entry.step.id, None)
+        self._resent.discard(entry.step.id)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 

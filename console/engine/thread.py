@@ -8,7 +8,9 @@ what the engine needs (pydantic, httpx, sqlite-utils, YAML) is imported in its t
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,6 +58,8 @@ class EngineThread:
         self._inbox: asyncio.Queue[Intent | None] | None = None
         self._leave = False
         self._stopped = threading.Event()
+        self._rollbacks = 0
+        """Rollbacks that were asked for and have not begun yet."""
 
     def start(self) -> None:
         self._thread.start()
@@ -89,6 +93,19 @@ class EngineThread:
         if self._thread.is_alive():
             self._thread.join(within_s)
         return not self._thread.is_alive()
+
+    def finish(self, within_s: float | None) -> bool:
+        """Wait for the end: as long as a rollback is under way, and else at most `within_s`; whether it has come."""
+        left_s = math.inf if within_s is None else within_s
+        while self._thread.is_alive() and left_s > 0:
+            began = time.monotonic()
+            self._thread.join(min(left_s, 0.05))
+            if not self._rolls_back():
+                left_s -= time.monotonic() - began
+        return not self._thread.is_alive()
+
+    def _rolls_back(self) -> bool:
+        return self._rollbacks > 0 or (self._engine is not None and self._engine.record.state.running)
 
     def _put(self, item: Intent | None) -> bool:
         loop, inbox = self._loop, self._inbox
@@ -140,13 +157,14 @@ class EngineThread:
 
     async def _serve(self, engine: Engine, inbox: asyncio.Queue[Intent | None]) -> None:
         """Carry out what is asked until the end; what was handed over before it and goes safer is not forgotten."""
-        from console.events.evidence import SAFER
+        from console.events.evidence import SAFER, Verb
 
         asked: set[asyncio.Task[None]] = set()
         safer: set[asyncio.Task[None]] = set()
         if self._stopped.is_set():  # stopped before there was an inbox; behind what was asked since
             asyncio.get_running_loop().call_soon(inbox.put_nowait, None)
         while (intent := await inbox.get()) is not None:
+            self._rollbacks += intent.verb is Verb.ROLLBACK
             task = asyncio.create_task(self._carry_out(engine, intent))
             for tasks in (asked, safer) if intent.verb in SAFER else (asked,):
                 tasks.add(task)
@@ -159,8 +177,12 @@ class EngineThread:
 
     async def _carry_out(self, engine: Engine, intent: Intent) -> None:
         from console.engine.answer import Result
+        from console.events.evidence import Verb
 
-        answer = await engine.act(intent)
+        try:
+            answer = await engine.act(intent)
+        finally:
+            self._rollbacks -= intent.verb is Verb.ROLLBACK
         if answer.result is Result.MOVED:
             self._losses.append(answer.line)
         elif answer.result is not Result.ACCEPTED:

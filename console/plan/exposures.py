@@ -18,6 +18,8 @@ class Exposure:
     """Deploy target -> the canary's share, 0..100; None at a step whose share only the backend knows."""
     flags: Mapping[str, float | None]
     """Flag target -> the share that gets it, 0..100."""
+    exposing: bool
+    """This stage, or one before it, gives the canary anything; False while there were manual ones at most."""
 
     @property
     def given(self) -> float | None:
@@ -49,8 +51,9 @@ class Exposure:
 def exposures(plan: Plan) -> tuple[Exposure, ...]:
     """One entry per stage."""
     shares: dict[str, float | None] = dict.fromkeys(plan.targets, 0.0)
-    found = []
+    found: list[Exposure] = []
     for stage in plan.stages:
+        given = any(setting.on is not False and setting.percent != 0 for setting in stage.sets.values())
         for target, setting in stage.sets.items():
             if setting.on is False:
                 shares[target] = 0.0
@@ -62,5 +65,5 @@ def exposures(plan: Plan) -> tuple[Exposure, ...]:
             {name: share for name, share in shares.items() if plan.targets[name].kind is kind}
             for kind in (Kind.DEPLOY, Kind.FLAGS)
         ]
-        found.append(Exposure(stage, of_kind[0], of_kind[1]))
+        found.append(Exposure(stage, of_kind[0], of_kind[1], given or any(one.exposing for one in found)))
     return tuple(found)

@@ -11,6 +11,7 @@ from console.plan.nouns import Metric, Role
 from console.screens.page import Page
 from console.state.assess import is_over
 from console.state.course import Course
+from console.state.judging import current
 from console.state.values import MetricState, SourceState, State
 from widgets.amounts import age, amount, clock, count, interval, level, ratio, share, since
 from widgets.course import course_lines
@@ -88,7 +89,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
 
 def _explained(state: State, entry: MetricState, room: int, course: Course | None) -> list[Line]:
     """What the verdict rests on, how that came about and what would change it."""
-    track = entry.track
+    track = current(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
         return _block("rule", [limits, "nothing was judged yet"], room)

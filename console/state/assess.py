@@ -22,7 +22,7 @@ from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
 from console.state.checklist import aged
 from console.state.exposure import alone, exposed
-from console.state.judging import no_baseline
+from console.state.judging import current, no_baseline
 from console.state.samples import bake
 from console.state.targets import confirm_stage
 from console.state.values import MetricState, State
@@ -65,7 +65,7 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
 
 def _track(state: State, entry: MetricState) -> Track | None:
     """What was judged, as far as it speaks of the stage we stand on: a pass is the stage's own, a FAIL is not."""
-    track = entry.track
+    track = current(entry)
     if track is None or state.reached is None or track.stage == state.reached or track.latch.failed_at is not None:
         return track
     return None
@@ -103,7 +103,7 @@ def _stage_verdict(state: State) -> StageVerdict | None:
     return stage_verdict(
         tuple(state.plan.metrics.values()),
         {name: entry.verdict for name, entry in state.metrics.items() if entry.verdict is not None},
-        {name: entry.track for name, entry in state.metrics.items()},
+        {name: current(entry) for name, entry in state.metrics.items()},
         mismatch=_mismatch(state),
         over=all(is_over(state, state.metrics[metric.name]) for metric in state.plan.critical),
     )

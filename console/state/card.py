@@ -163,7 +163,7 @@ def _skipped(state: State, verb: Verb) -> list[str]:
 
 
 def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
-    found = []
+    found = list(state.cautions)
     one_way = state.past_one_way
     if verb is Verb.ROLLBACK and one_way is not None:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")

@@ -6,6 +6,7 @@ times: whoever folds the same samples judges the same ticks in the same order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -83,8 +84,27 @@ def ticked(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, tra
     if track is None:
         before = [tick for tick in entry.ledger[:place] if tick.at < boundary.at]
         track = Track.begin(Terms.of(entry.metric), before, boundary.reached)
+    if _let_go(entry, track, reading.at.timestamp()):
+        track = track.overridden()
     lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
     return track.after(reading, boundary.reached, alone=lonely)
+
+
+def _let_go(entry: MetricState, track: Track, until: float) -> bool:
+    """Whether an override lies after the track's last tick, up to `until`.
+
+    By the time of ticks and not by the order in which events arrive: a console that hears of an override before it
+    hears of the samples that another one polled meanwhile comes to the same track.
+    """
+    return any(track.judged_to < at.timestamp() <= until for at in entry.overrides)
+
+
+def current(entry: MetricState) -> Track | None:
+    """What was judged, as it stands after all overrides."""
+    track = entry.track
+    if track is None or not entry.overrides or not _let_go(entry, track, math.inf):
+        return track
+    return track.overridden()
 
 
 def plotted(entry: MetricState) -> Sequence[Reading]:
@@ -116,7 +136,6 @@ def overridden(state: State, event: DecisionTaken) -> State:
     metrics = dict(state.metrics)
     for shown in event.card.metrics:
         entry = metrics.get(shown.metric)
-        if entry is None or entry.track is None or shown.verdict != VerdictState.FAIL:
-            continue
-        metrics[shown.metric] = replace(entry, track=entry.track.overridden())
+        if entry is not None and shown.verdict == VerdictState.FAIL:
+            metrics[shown.metric] = replace(entry, overrides=(*entry.overrides, event.at))
     return replace(state, metrics=metrics)

@@ -129,6 +129,8 @@ class MetricState:
     """Length of the ledger's ticks."""
     track: Track | None = None
     """What the finalised ticks have said since the canary was first exposed; None before."""
+    overrides: tuple[datetime, ...] = ()
+    """When a FAIL of this metric was overridden: the first tick that begins after that is judged without it."""
     late: int = 0
     """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None
@@ -377,6 +379,8 @@ class State:
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""
     held_back: Mapping[str, str] = field(default_factory=dict)
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
+    cautions: tuple[str, ...] = ()
+    """What everybody who decides has to know about the backends of this console: a line in every decision."""
     fault: str | None = None
     """A fault of this console itself, one line; None while all its tasks run."""
     unrecognised: int = 0

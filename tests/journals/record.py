@@ -40,7 +40,7 @@ stages:
 """
 SOMEBODY = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
 SPEED = 20.0
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 async def _until(engine: Engine, seen: Callable[[State], bool]) -> None:

@@ -7,7 +7,7 @@ Here: what is read from where, in which order calls are made, and what their err
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 
@@ -29,7 +29,7 @@ from adapters.deploy.argo import patches
 from adapters.deploy.argo.back import Move, next_move
 from adapters.deploy.argo.patches import Patch
 from adapters.deploy.argo.phase import observed
-from adapters.deploy.argo.reading import reading_of
+from adapters.deploy.argo.reading import Whole, reading_of
 from adapters.deploy.argo.seen import Seen, Unreadable
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
@@ -90,7 +90,14 @@ class Argo:
             client=client,
         )
         self._store = Store(self._kube, context)
+        self._readings: dict[str, tuple[Whole, dict[str, str], TargetReading]] = {}
+        """What each target read last, and of what: most reads find nothing new."""
         self._permissions = Permissions(self._kube, (ON_STATUS, ON_SPEC), context.clock, changed=context.changed)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._kube.cautions
 
     async def aclose(self) -> None:
         await self._store.aclose()
@@ -120,7 +127,13 @@ class Argo:
             BackendError: any other of a read.
         """
         whole = await self._store.whole(target.name)
-        return reading_of(target, whole, self._context.clock.now(), self._lacks())
+        lacking, now = self._permissions.lacking(_NEEDS), self._context.clock.now()
+        known = self._readings.get(target.target)
+        if known is not None and known[0] == whole and known[1] == lacking:
+            return replace(known[2], at=now)
+        found = reading_of(target, whole, now, lacking)
+        self._readings[target.target] = (whole, lacking, found)
+        return found
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """Nothing: what is sent depends on what was seen (`step_calls`)."""
@@ -214,6 +227,8 @@ class Argo:
             return (f"PATCH {where} (not read yet)",)
         if name == "undo":
             return (f"PATCH {where}: the template of revision {subject or '?'}, if it is still at {shown.revision}",)
+        if name == "restart":
+            return (f"PATCH {where}: add /spec/restartAt, the time it is sent",)
         made = self._made(name, shown)
         return () if made is None else (made.line(where),)
 
@@ -238,10 +253,6 @@ class Argo:
                 return patches.resume()
             case _:
                 return None
-
-    def _lacks(self) -> Mapping[str, str]:
-        lacking = {verb: self._permissions.lacks(*needs) for verb, needs in _NEEDS.items()}
-        return {verb: why for verb, why in lacking.items() if why is not None}
 
     def _seen(self, seen: str, verb: str) -> Seen:
         try:

@@ -19,13 +19,23 @@ from adapters.kube.wire import Meta, ReplicaSet, earlier
 CONTROLLER = "rollouts-controller"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Whole:
-    """A Rollout with what belongs to it."""
+    """A Rollout with what belongs to it. Two are equal if they are of the same objects in the same versions."""
 
     rollout: Rollout
     replica_sets: tuple[ReplicaSet, ...] = ()
     runs: tuple[AnalysisRun, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Whole) and self._versions() == other._versions()
+
+    def __hash__(self) -> int:
+        return hash(self._versions())
+
+    def _versions(self) -> tuple[tuple[str, str], ...]:
+        parts: tuple[Rollout | ReplicaSet | AnalysisRun, ...] = (self.rollout, *self.replica_sets, *self.runs)
+        return tuple((part.meta.uid, part.meta.version) for part in parts)
 
 
 def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str, str]) -> TargetReading:

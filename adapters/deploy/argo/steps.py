@@ -44,7 +44,7 @@ def _own(step: dict[str, Any], percent: float) -> OwnStep:
     if "pause" in step:
         lasts_s = duration_s(pause.get("duration")) if isinstance(pause, dict) else None
         return OwnStep("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
-    return OwnStep(clean(_words(step, percent), 60), percent)
+    return OwnStep(_words(step, percent), percent)
 
 
 def _words(step: dict[str, Any], percent: float) -> str:
@@ -55,24 +55,24 @@ def _words(step: dict[str, Any], percent: float) -> str:
     match kind:
         case "setWeight":
             return f"set weight {percent:g} %"
-        case "analysis":
-            templates = [
-                str(one.get("templateName", "?")) for one in detail.get("templates") or [] if isinstance(one, dict)
-            ]
-            return f"analysis {', '.join(templates)}".rstrip()
         case "experiment":
             return "experiment"
+        case "analysis":
+            templates = detail.get("templates") or []
+            words = "analysis " + ", ".join(
+                str(one.get("templateName", "?")) for one in templates if isinstance(one, dict)
+            )
         case "setCanaryScale":
-            told = ", ".join(f"{key} {value}" for key, value in detail.items())
-            return f"canary scale {told}".rstrip()
+            words = "canary scale " + ", ".join(f"{key} {value}" for key, value in detail.items())
         case "setHeaderRoute":
-            return f"header route {detail.get('name', '')}".rstrip()
+            words = f"header route {detail.get('name', '')}"
         case "setMirrorRoute":
-            return f"mirror route {detail.get('name', '')}".rstrip()
+            words = f"mirror route {detail.get('name', '')}"
         case "plugin":
-            return f"plugin {detail.get('name', '?')}"
+            words = f"plugin {detail.get('name', '?')}"
         case _:
-            return f"other step {kind}"
+            words = f"other step {kind}"
+    return clean(words, 60)
 
 
 def duration_s(value: object) -> float | None:

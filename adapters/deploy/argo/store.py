@@ -36,7 +36,11 @@ class Store:
         return self._parsed_rollouts.of(await self._rollouts.get(name))
 
     async def whole(self, name: str) -> Whole:
-        """One Rollout with its analyses and ReplicaSets; without those that may not be read. Raises as `rollout`."""
+        """One Rollout with its analyses and ReplicaSets; without those that may not be read, or were not listed yet:
+        they are told of when they come. Raises as `rollout`.
+        """
+        for mirror in (self._rollouts, self._runs, self._sets):
+            mirror.begin()
         rollout = await self.rollout(name)
         sets = await _or_none(self._owned_sets, rollout.meta.uid)
         runs = await _or_none(self._owned_runs, rollout.meta.uid)
@@ -72,6 +76,6 @@ class Store:
 async def _or_none(owned: ByOwner, uid: str) -> list[Object]:
     """What belongs to `uid`; nothing where it may not be read: a Rollout's own numbers then have to do."""
     try:
-        return await owned.of(uid)
+        return await owned.of(uid) if owned.mirror.listed else []
     except BackendError:
         return []

@@ -6,8 +6,6 @@ same time would end on the bad version again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import httpx
 
 from adapters.contract import (
@@ -42,6 +40,7 @@ from adapters.kube.jsonpatch import Operation, add, check, replace
 from adapters.kube.wire import ReplicaSet
 
 MAY_PATCH = Need(DEPLOYMENTS, "patch")
+_NEEDS = dict.fromkeys(("pause", "resume", "abort", "undo", "restart"), (MAY_PATCH,))
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 ORDERS = (
     Order("undo", "back to the revision named, as fast as its surge allows; makes a new revision"),
@@ -78,6 +77,11 @@ class Deployments:
         self._parsed, self._parsed_sets = Parsed(self.source, Deployment), Parsed(self.source, ReplicaSet)
         self._permissions = Permissions(self._kube, (MAY_PATCH,), context.clock, changed=context.changed)
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._kube.cautions
+
     async def aclose(self) -> None:
         await self._mirror.aclose()
         await self._sets_mirror.aclose()
@@ -107,7 +111,7 @@ class Deployments:
             sets = [self._parsed_sets.of(found) for found in await self._owned.of(deployment.meta.uid)]
         except BackendError:  # without its ReplicaSets no version can be told, and so no way back
             sets = []
-        return reading_of(target, deployment, sets, self._context.clock.now(), self._lacks())
+        return reading_of(target, deployment, sets, self._context.clock.now(), self._permissions.lacking(_NEEDS))
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """Nothing: what is sent depends on what was seen (`step_calls`)."""
@@ -220,11 +224,6 @@ class Deployments:
 
     async def _sets(self, deployment: Deployment) -> list[Object]:
         return await self._owned.of(deployment.meta.uid)
-
-    def _lacks(self) -> Mapping[str, str]:
-        why = self._permissions.lacks(MAY_PATCH)
-        verbs = ("pause", "resume", "abort", *(order.name for order in ORDERS))
-        return {} if why is None else dict.fromkeys(verbs, why)
 
     async def _send(self, target: TargetRef, operations: tuple[Operation, ...], verb: str, permit: Permit) -> None:
         try:

@@ -34,7 +34,7 @@ from adapters.foreign import clean
 from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
 
 ON_SPEC = Need(CANARIES, "patch")
-_PATCHING = ("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis")
+_NEEDS = dict.fromkeys(("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis"), (ON_SPEC,))
 ORDERS = (
     Order("skip-analysis", "promotes it at once and unexamined, and every later release too until keep-analysis"),
     Order("keep-analysis", "has releases examined again", risky=False),
@@ -72,6 +72,11 @@ class Flagger:
         self._held: dict[str, bool] = {}
         """Target's name -> whether nothing raises its traffic without asking us, as it was last read."""
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._kube.cautions
+
     async def aclose(self) -> None:
         await self._canaries.aclose()
         await self._permissions.aclose()
@@ -105,8 +110,7 @@ class Flagger:
         """
         canary = self._parsed(await self._canaries.get(target.name))
         self._held[target.name] = self._is_held(canary)
-        lacking = self._permissions.lacks(ON_SPEC)
-        lacks = dict.fromkeys(_PATCHING, lacking) if lacking is not None else {}
+        lacks = self._permissions.lacking(_NEEDS)
         if self._held[target.name]:  # then a halt sends nothing
             lacks.pop("pause", None)
         return reading_of(

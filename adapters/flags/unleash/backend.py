@@ -89,6 +89,11 @@ class Unleash:
         self._authors: dict[TargetRef, str | None] = {}
         self._events_readable = True
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As of the transport."""
+        return self._transport.cautions
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from console.bench.faults import backend, record, speed
+from console.bench.faults import backend, ends, record, speed
 from console.bench.faults.adapter import registered
 from console.bench.faults.children import call
 from console.bench.faults.fake import Fake, fake
@@ -32,7 +32,7 @@ from console.journal.postgres.url import Url
 
 SLOWER = 1.5
 """How much longer a key may take while 200 metrics are polled."""
-PARTS = ("sweep", "race", "table", "speed")
+PARTS = ("sweep", "race", "table", "ends", "speed")
 JOURNALS = ("sqlite", "postgresql")
 
 Progress = Callable[[str], None]
@@ -113,6 +113,8 @@ def run(
             findings += _raced(raced)
         if "table" in only:
             findings += _faults(list(_table(there, folder, server, missing, progress)))
+        if "ends" in only:
+            findings += _ends(there, ends.FEW if small else ends.CASES, progress)
         if "speed" in only:
             findings += _speed(there, size, progress)
     return Report(findings)
@@ -252,6 +254,32 @@ def _faults(found: Sequence[Row]) -> Findings:
     bad = [row.fault for row in found if row.lost]
     goal = Goal("faults", "nothing lost, doubled or forged", ", ".join(bad) or "nothing", held(not bad))
     return Findings([table], [goal], cells)
+
+
+def _ends(there: Fake, cases: Sequence[ends.Case], progress: Progress) -> Findings:
+    rows: list[tuple[str, ...]] = []
+    cells: dict[str, dict[str, Number]] = {}
+    bad: list[str] = []
+    slowest = 0.0
+    for case in cases:
+        progress(f"end: {case}")
+        found = ends.end(there, case)
+        faults = "; ".join(found.faults)
+        bad += [f"{case}: {faults}"] if faults else []
+        slowest = slowest if case.rolling_back else max(slowest, found.took_s)
+        stands = f"{found.steps} of 3 steps done" if case.rolling_back else f"settled: {', '.join(found.calls)}"
+        rows.append((str(case), f"{found.took_s:.1f} s", stands, str(found.left)))
+        cells[f"end {case}"] = {"took_s": found.took_s, "code": found.code, "bad": faults}
+    table = Table(
+        "Told to end, or without a terminal", ("how", "ended after", "what was under way", "processes left"), rows
+    )
+    goals = [
+        Goal(
+            "ends", "all settled or in doubt, rollbacks through, no process left", "; ".join(bad) or "so", held(not bad)
+        ),
+        Goal("ends soon, a rollback aside", f"{ends.WITHIN_S:g} s", f"{slowest:.1f} s", held(slowest <= ends.WITHIN_S)),
+    ]
+    return Findings([table], goals, cells)
 
 
 def _speed(there: Fake, size: Size, progress: Progress) -> Findings:

@@ -6,34 +6,21 @@ Both are measured in turns in one run: on a busy machine only the ratio means an
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
 import statistics
-import struct
-import subprocess
-import sys
 import tempfile
-import termios
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Stuck
+from console.bench.faults.seat import PATIENCE_S, Seat, seated
 
 METRICS = 200
 READING_S = 0.4
 """How long a person reads a card before the key that confirms it."""
-PATIENCE_S = 60.0
-_CONSOLE = (
-    "import os, sys; os.login_tty(0); "
-    "from adapters import registry; registry.BUILT_IN['counting'] = 'console.bench.faults.adapter'; "
-    "from console.cli import main; sys.exit(main(sys.argv[1:]))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +72,7 @@ def _block(fake: Fake, prometheus: str, world: str, poll: str, presses: int) -> 
     with tempfile.TemporaryDirectory(prefix="warroom-speed-") as folder:
         plan = Path(folder) / "plan.yaml"
         plan.write_text(_plan(world, f"{fake.url}/{world}", prometheus, poll, presses), encoding="utf-8")
-        with _seat(plan, Path(folder) / "journal.db") as seat:
+        with seated(plan, Path(folder) / "journal.db") as seat:
             for number in range(1, presses + 1):
                 seat.until(f"p promotes to s{number} ".encode())
                 time.sleep(READING_S * (0.5 + number % 7 / 7))  # not in step with any beat
@@ -98,7 +85,7 @@ def _block(fake: Fake, prometheus: str, world: str, poll: str, presses: int) -> 
     return found
 
 
-def _arrival(fake: Fake, world: str, number: int, seat: _Seat) -> float:
+def _arrival(fake: Fake, world: str, number: int, seat: Seat) -> float:
     """When the `number`-th write reached the backend, by its own word."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
@@ -107,49 +94,3 @@ def _arrival(fake: Fake, world: str, number: int, seat: _Seat) -> float:
         if len(writes) >= number:
             return writes[number - 1].at
     raise Stuck(f"no request after a key: {seat.tail()}")
-
-
-class _Seat:
-    """A console in a terminal of its own."""
-
-    def __init__(self, master: int) -> None:
-        self._master = master
-        self._said = bytearray()
-
-    def press(self, key: bytes) -> None:
-        """Press a key; what was on the screen before does not count for `until` any more."""
-        self._said.clear()
-        os.write(self._master, key)
-
-    def read(self, within_s: float) -> None:
-        """Take what the console writes."""
-        if select.select([self._master], [], [], within_s)[0]:
-            self._said += os.read(self._master, 65536)
-
-    def until(self, words: bytes) -> None:
-        """Wait for words. Raises Stuck."""
-        until = time.monotonic() + PATIENCE_S
-        while words not in self._said:
-            if time.monotonic() > until:
-                raise Stuck(f"{words!r} is not on the screen: {self.tail()}")
-            self.read(0.2)
-
-    def tail(self) -> str:
-        """What it wrote last."""
-        return self._said[-600:].decode("utf-8", "replace")
-
-
-@contextmanager
-def _seat(plan: Path, journal: Path) -> Iterator[_Seat]:
-    master, slave = pty.openpty()
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    command = [sys.executable, "-c", _CONSOLE, "run", str(plan), "--journal", str(journal)]
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
-    try:
-        yield _Seat(master)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(slave)
-        os.close(master)

@@ -6,6 +6,7 @@ connection and under the lock, before anything else.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -87,6 +88,12 @@ class PostgresJournal:
         except Lost:
             with self._line.call(within_s) as connection:
                 return work(connection)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What everybody who decides has to know about the way to the journal."""
+        mode = self.url.unverified(os.environ)
+        return () if mode is None else (f"journal: TLS IS NOT VERIFIED (sslmode {clean(mode, 20)})",)
 
     def identity(self, actor: Actor) -> str:
         return reading.identity(self._line.login)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -39,6 +40,16 @@ class Url:
         found = [password, *(value for name in _SECRET for value in asked.get(name, []))]
         spelled = {way for secret in found if secret for way in (secret, unquote(secret), quote(secret, safe=""))}
         return tuple(sorted(spelled, key=len, reverse=True))
+
+    def unverified(self, environ: Mapping[str, str]) -> str | None:
+        """The sslmode with which anybody on the way could answer for the server; None if nobody can, or it is local."""
+        parts = urlsplit(self.text)
+        asked = parse_qs(parts.query)
+        host = (asked.get("host") or [parts.hostname or environ.get("PGHOST", "")])[0]
+        if host in ("", "localhost", "::1") or host.startswith(("/", "127.", "%2F", "%2f")):
+            return None
+        mode = (asked.get("sslmode") or [environ.get("PGSSLMODE", "prefer")])[0]
+        return None if mode in ("verify-full", "verify-ca") else mode
 
     def redact(self, text: object) -> str:
         """`text` on one line without any secret of this URL."""

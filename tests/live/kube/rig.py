@@ -17,14 +17,14 @@ from tests.live.kube.cluster import ADMIN, Cluster
 from tests.live.kube.objects import ROLLOUTS, canary, rollout
 
 LEAVE = Permit("")
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
-def lent(deadline_s: float = 10.0) -> Context:
+def lent(deadline_s: float = 30.0) -> Context:
     return Context("cluster", "r", WallClock(), deadline_s, deadline_s, Path())
 
 
-def argo_of(cluster: Cluster, token: str = ADMIN, *, deadline_s: float = 10.0, config: Path | None = None) -> Argo:
+def argo_of(cluster: Cluster, token: str = ADMIN, *, deadline_s: float = 30.0, config: Path | None = None) -> Argo:
     """An adapter as one console has it."""
     return argo.connect(argo.Options(kubeconfig=config or cluster.kubeconfig(token)), lent(deadline_s))
 
