@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import queue
 import signal
 import threading
@@ -65,7 +66,7 @@ async def _guard(plan: Plan, place: Place, at: gates.Address | None) -> int:
     try:
         house, port = await gates.listen(desk, at)
     except OSError as error:
-        tell(f"warroom: {at} cannot be listened on: {error.strerror or error}")
+        tell(f"warroom: {at} cannot be listened on: {os.strerror(error.errno or 0) if error.errno else error}")
         return Exit.USAGE
     answer(f"{_clock(datetime.now(UTC))}  gates are answered on {gates.Address(at.host, port)}")
     try:
