@@ -30,6 +30,7 @@ from console.desk import Desk
 from console.events.evidence import Verb
 from console.palette import Keys
 from console.state.gates import waiting_step
+from console.state.halt import nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import offered
 from console.state.values import State
@@ -222,6 +223,9 @@ class WarRoom(App[int]):
             return
         why = impossible(self.state, verb, self.observe)
         state = self.state
+        if state is not None and verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+            self.say(idle)
+            return
         if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
             self.say(why or "", wrong=True)
             return

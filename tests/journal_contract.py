@@ -12,8 +12,10 @@ from itertools import chain
 
 import pytest
 
+from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.contract import Entry, Fenced, Forbidden, Journal, Raced, Role
+from console.journal.defuse import LONGEST
 from tests.journal_rig import (
     ANA,
     AT,
@@ -55,10 +57,18 @@ class EventsContract:
         assert plain(journal.tail(RUN, 0)) == [Entry(number, event) for number, event in enumerate(events, start=1)]
         assert plain(journal.tail(RUN, 2)) == [Entry(3, events[2])]
 
+    def test_what_nobody_touched_is_as_it_was_made(self, journal: Journal, other: Journal) -> None:
+        journal.append(RUN, opening())
+        assert (journal.altered(), other.altered()) == ([], [])
+
     def test_text_comes_back_as_it_was(self, journal: Journal) -> None:
-        odd = "naïve\n\t'\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩‍🚒 שלום %s {x} $1"
+        odd = "naïve '\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩 שלום %s {x} $1"
         journal.append(RUN, note(odd))
         assert told(journal.tail(RUN, 0)) == [odd]
+
+    def test_a_line_comes_back_as_one_line(self, journal: Journal) -> None:
+        journal.append(RUN, note("a\n\tb\rc\u2028d"))
+        assert told(journal.tail(RUN, 0)) == ["a b c d"]
 
     def test_what_could_act_on_a_terminal_does_not_come_back(self, journal: Journal) -> None:
         journal.append(RUN, note("a\x1b]52;c;!\x07b\u202ec\x9bd\x00e\x7ff\u2066g"))
@@ -249,6 +259,17 @@ class RoomContract:
         journal.release(RUN, "a")
         assert (other.lease(RUN, "b", LONG_S).holder, other.lease(RUN, "b", LONG_S).fence) == ("b", 2)
 
+    def test_whoever_only_looks_is_told_whose_lease_is_in_force(self, journal: Journal, other: Journal) -> None:
+        assert other.leased(RUN) is None
+        mine = journal.lease(RUN, "a", LONG_S)
+        told = other.leased(RUN)
+        assert told is not None and (told.holder, told.fence) == ("a", mine.fence)
+        assert 0 < told.left_s <= LONG_S
+        journal.release(RUN, "a")
+        assert other.leased(RUN) is None
+        journal.lease(RUN, "a", 0.0)
+        assert other.leased(RUN) is None
+
     def test_every_rollout_has_a_lease_of_its_own(self, journal: Journal, other: Journal) -> None:
         assert (journal.lease("a/1", "a", LONG_S).holder, other.lease("b/1", "b", LONG_S).holder) == ("a", "b")
 
@@ -306,6 +327,12 @@ class RoomContract:
         assert all(0 <= entry.ago_s < LONG_S for entry in found)
         journal.left(RUN, "s2")
         assert [entry.session for entry in other.present(RUN, LONG_S)] == ["s1"]
+
+    def test_who_is_there_cannot_act_on_the_terminal_of_the_others(self, journal: Journal, other: Journal) -> None:
+        evil = Actor(uid=1, user="a\x1b]52;c;!\x07\r\nb\u202e", host="h" * 1_000_000, pid=1)
+        other.seen(RUN, presence("s1", evil))
+        (found,) = journal.present(RUN, LONG_S)
+        assert (found.actor.user, len(found.actor.host)) == ("a]52;c;! b", LONGEST)
 
     def test_who_was_not_seen_lately_is_not_present(self, journal: Journal) -> None:
         journal.seen(RUN, presence("s1"))

@@ -38,6 +38,7 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], size: tuple[int, int], environment: Mapping[str, str]) -> None:
         self._master, self._slave = pty.openpty()
+        self._gone = False
         self.raw = bytearray()
         """Everything the program has written and somebody has read."""
         self._screen = pyte.Screen(*size)
@@ -146,14 +147,20 @@ class Terminal:
         self._read()
         return code
 
+    def hang_up(self) -> None:
+        """The terminal goes away, as when its window, or tmux, is killed."""
+        asyncio.get_running_loop().remove_reader(self._master)
+        os.close(self._slave)
+        os.close(self._master)
+        self._gone = True
+
     def close(self) -> None:
         """Hang up; what does not end by itself is killed by its own pid."""
-        asyncio.get_running_loop().remove_reader(self._master)
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._slave)
-        os.close(self._master)
+        if not self._gone:
+            self.hang_up()
 
 
 @contextlib.asynccontextmanager

@@ -91,7 +91,7 @@ async def test_a_halt_whose_pause_was_refused_can_be_tried_again(tmp_path: Path)
         second = await console.act(Verb.HALT)
         third = await console.act(Verb.HALT)
         assert first.line == "halted; pausing api: refused: not now"
-        assert (second.line, third.line) == ("halted", "halt refused: already halted")
+        assert (second.line, third.line) == ("halted", "nothing to halt: halted already")
         assert room.world.writes == ["pause api"]
 
 

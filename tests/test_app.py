@@ -327,6 +327,21 @@ async def test_a_halt_never_loses_to_a_moved_stage() -> None:
         assert [intent.verb for intent in table.desk.asked] == [Verb.HALT]
 
 
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (states.rolling_back, "nothing to halt: a rollback is under way, it goes on"),
+        (states.halted, "nothing to halt: halted already"),
+    ],
+)
+async def test_a_halt_with_nothing_to_stop_says_what_holds_already(made: Callable[[], State], said: str) -> None:
+    async with war_room(made) as table:
+        await table.press("h")
+        assert table.toasts() == [said]
+        assert said in table.pane(AnswerLine)
+        assert "CANNOT" not in table.words()
+
+
 async def test_a_hard_closed_promote_says_why_and_cannot_be_confirmed() -> None:
     async with war_room(states.halted) as table:
         await table.press("p")

@@ -16,7 +16,7 @@ from console.state.crew import Approval
 from console.state.gates import gates, why_not
 from console.state.values import MetricState, State
 from tests.rollout_rig import EDGE, Story
-from tests.states import ANA, PLAN
+from tests.states import ANA, PLAN, STATES
 from tests.states.plan import BEN
 
 CARL = Actor(uid=1003, user="carl", host="bastion-1", pid=1)
@@ -156,6 +156,12 @@ def test_nothing_is_approved_twice_or_unasked() -> None:
     state = sat(story(planned()).seen, BEN)
     assert why_not(approved(state, BEN), Verb.APPROVE) == "you have approved this already"
     assert why_not(sat(story(PLAN).seen, BEN), Verb.APPROVE) == "one needs no approval"
+
+
+def test_where_no_stage_is_left_or_none_is_known_approve_says_so() -> None:
+    last = sat(STATES["complete"](), BEN)
+    assert why_not(last, Verb.APPROVE) == "the last stage is reached: nothing is left to approve"
+    assert why_not(replace(last, reached=None), Verb.APPROVE) == "stage unknown: say where it stands (s)"
 
 
 def test_authority_keeps_others_from_promoting() -> None:

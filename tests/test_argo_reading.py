@@ -192,6 +192,7 @@ def test_only_a_rollout_that_will_not_climb_again_has_gone_back(change: dict[str
     [
         ({}, {}, "promote", "it goes on by itself: there is no pause to end"),
         ({"stableRS": "new", "phase": "Healthy"}, {}, "promote", "nothing is under way: no new version was set"),
+        ({"observedGeneration": "2"}, {}, "promote", "its controller has not taken up the newest change yet"),
         ({"abort": True}, {}, "promote", "it is aborted: retry begins again"),
         ({"phase": "Paused"}, {"paused": True}, "promote", "it is paused by hand: resume it first"),
         ({"phase": "Paused", "pauseConditions": PAUSED}, {}, "skip", "it stands at a pause: promote ends it"),
@@ -285,6 +286,13 @@ def test_a_workload_that_is_referred_to_is_observed_before_a_phase_is_believed()
     annotations = {"rollout.argoproj.io/workload-generation": "7"}
     status = {**UNDER_WAY, "phase": "Healthy", "workloadObservedGeneration": "6"}
     assert read(status, spec=spec, annotations=annotations).phase is Phase.PROGRESSING
+
+
+def test_a_change_that_the_controller_has_overlooked_is_said() -> None:
+    assert read({**UNDER_WAY, "observedGeneration": "2"}).notes == (
+        "its controller has not taken up the newest change yet",
+    )
+    assert read(UNDER_WAY).notes == ()
 
 
 def test_whoever_else_wrote_the_step_is_named() -> None:

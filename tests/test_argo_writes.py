@@ -370,13 +370,36 @@ async def test_an_earlier_version_that_is_not_taken_up_in_time_is_half_done_and_
     (console,) = await at_the_pause(site, 1)
     await promoted(site, console)
     slow = site.console(deadline_s=0.4)
-    with pytest.raises(HalfDone, match="the earlier template is set, but not taken up yet: r finishes"):
+    with pytest.raises(HalfDone, match="the newest template is set, but not taken up by its controller: r finishes"):
         await back(slow)
     site.controller.settle()
     await back(console)
     site.controller.settle()
     await settle()
     assert (await read(console)).canary_version == "h1"
+
+
+async def test_a_controller_that_overlooked_the_earlier_version_is_woken_once_and_the_way_back_goes_on(
+    site: Site,
+) -> None:
+    (console,) = await at_the_pause(site, 1)
+    await promoted(site, console)
+    console.wake_s = 0.1
+
+    async def woken() -> None:
+        """It looks at what is written after the moment in which it overlooked something, and only then."""
+        while not any("woken" in path for path in site.patches):  # noqa: ASYNC110 - a fake cluster tells nobody
+            await asyncio.sleep(0.02)
+        await reconciling(site)
+
+    controller = asyncio.create_task(woken())
+    await back(console)
+    controller.cancel()
+    assert site.patches[-3:] == [
+        "spec: replace /spec/template",
+        "spec: add /metadata/annotations/warroom~1woken-at",
+        "status: add /status/promoteFull",
+    ]
 
 
 async def test_the_way_back_while_it_is_promoted_in_full_is_no_abort_which_would_be_ignored(site: Site) -> None:

@@ -32,8 +32,10 @@ def test_the_command_prints_every_figure(
 ) -> None:
     monkeypatch.setattr(run, "OPENS_WITHIN", 1000.0)
     monkeypatch.setattr(run, "QUICK", run.Size(appends=5, others=500, openings=2, edits=20))
-    assert main(["bench", "log", "--quick", "--json", "--folder", str(tmp_path)]) == 0
+    assert main(["bench", "log", "--quick", "--json", "--journal", "sqlite", "--folder", str(tmp_path)]) == 0
     cells = json.loads(capsys.readouterr().out)
-    assert cells["tampering"] == {"edits": 20, "found": 20}
+    edited = cells["tampering SQLite"]
+    assert (edited["edits"], edited["found"]) == (20, 20)
+    assert edited["alone"] < 20
     assert cells["append ratio"]["median"] > 0
     assert list(tmp_path.iterdir()) == []

@@ -46,9 +46,14 @@ def run(capsys: Capture, path: Path, *words: str) -> tuple[int, str, str]:
 
 
 def edit(path: Path, statement: str) -> None:
+    """Change the file as somebody who can write it, and leave every trigger as it was."""
     with closing(sqlite3.connect(path)) as attacker:
-        attacker.executescript("DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete")
+        triggers = attacker.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            attacker.execute(f"DROP TRIGGER {name}")
         attacker.execute(statement)
+        for _, text in triggers:
+            attacker.execute(text)
         attacker.commit()
 
 
@@ -104,13 +109,81 @@ def test_a_removed_tail_is_found_by_the_pinned_head(path: Path, capsys: Capture,
 def test_a_rollout_that_is_gone_is_found_by_its_pinned_head(path: Path, capsys: Capture) -> None:
     pinned = head(capsys, path, RUN)
     edit(path, "DELETE FROM events WHERE rollout = 'checkout/1'")
-    assert run(capsys, path, "log", "verify", RUN, "--pinned", pinned)[0] == Exit.TAMPERED
+    code, out, err = run(capsys, path, "log", "verify", RUN, "--pinned", pinned)
+    assert (code, out) == (Exit.TAMPERED, "")
+    assert f"no events of a rollout '{RUN}', so what was pinned is not in it" in err
+
+
+def test_a_journal_without_events_says_so_and_does_not_hold_what_was_pinned(path: Path, capsys: Capture) -> None:
+    pinned = head(capsys, path)
+    empty = path.with_name("empty.db")
+    SqliteJournal(empty).close()
+    code, _, err = run(capsys, empty, "log", "verify", "--pinned", pinned)
+    assert (code, err) == (Exit.TAMPERED, f"warroom: CHAIN BROKEN: {_no_events(empty)}\n")
+    assert run(capsys, empty, "log", "verify")[:2] == (Exit.OK, f"journal {empty}: no events\n")
+
+
+def _no_events(journal: Path) -> str:
+    return f"journal {journal}: no events, so what was pinned is not in it: removed, or another journal or name"
 
 
 @pytest.mark.parametrize("pinned", ["", "abc", "z" * 64])
 def test_a_pinned_head_that_is_none_is_a_wrong_argument(path: Path, capsys: Capture, pinned: str) -> None:
     code, _, err = run(capsys, path, "log", "verify", "--pinned", pinned)
     assert (code, err.count("\n")) == (Exit.USAGE, 1)
+
+
+@pytest.mark.parametrize("of", [[], [RUN]], ids=["journal", "rollout"])
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DROP TRIGGER events_no_delete", "trigger events_no_delete is missing"),
+        (
+            "DROP TRIGGER events_no_update; "
+            "CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT 1; END",
+            "trigger events_no_update was changed",
+        ),
+        ("DROP INDEX events_move", "index events_move is missing"),
+        (
+            "CREATE TRIGGER odd BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END",
+            "trigger odd is not warroom's",
+        ),
+        (
+            "DROP TRIGGER samples_no_update; DROP TRIGGER events_no_replace",
+            "trigger samples_no_update is missing; trigger events_no_replace is missing",
+        ),
+    ],
+)
+def test_verify_says_in_one_line_that_edits_are_not_refused_any_more(
+    path: Path, capsys: Capture, statement: str, said: str, of: list[str]
+) -> None:
+    with closing(sqlite3.connect(path)) as attacker:
+        attacker.executescript(statement)
+    code, out, err = run(capsys, path, "log", "verify", *of)
+    assert code == Exit.TAMPERED
+    assert "every one follows the one before it\nhead " in out
+    assert err == f"warroom: NOT GUARDED: {said}: events could be edited; docs/journal.md says how to put it right\n"
+
+
+def test_verify_of_a_broken_chain_says_so_before_it_says_that_edits_are_not_refused(
+    path: Path, capsys: Capture
+) -> None:
+    edit(path, "UPDATE events SET who = 'eve' WHERE id = 2")
+    with closing(sqlite3.connect(path)) as attacker:
+        attacker.execute("DROP TRIGGER events_no_delete")
+    code, _, err = run(capsys, path, "log", "verify")
+    lines = err.splitlines()
+    assert code == Exit.TAMPERED
+    assert lines[0].startswith("warroom: CHAIN BROKEN at event 2")
+    assert lines[-1].startswith("warroom: NOT GUARDED: trigger events_no_delete is missing")
+
+
+def test_verify_of_a_journal_that_may_only_be_read_tells_what_is_missing_too(path: Path, capsys: Capture) -> None:
+    with closing(sqlite3.connect(path)) as attacker:
+        attacker.execute("DROP TRIGGER events_no_delete")
+    journal = SqliteJournal(path, read_only=True)
+    assert journal.altered() == ["trigger events_no_delete is missing"]
+    journal.close()
 
 
 @pytest.mark.parametrize("action", ["verify", "export", "prune"])

@@ -11,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from console.cli.show import as_json, status_lines
+from console.engine.peek import peek
+from console.journal.sqlite import SqliteJournal
 from console.judge.verdict import VerdictState
+from console.plan.load import load
+from console.state.crew import Poller
 from tests import states
 from tests.cli_rig import Shell, shell
+from tests.engine_rig import ONE, war_room
+from tests.states import ANA
+from tests.states.people import crowded
 
 FAIL = VerdictState.FAIL
 Capture = pytest.CaptureFixture[str]
@@ -83,3 +90,37 @@ def test_the_verdicts_evidence_is_there_for_scripts_with_no_number_that_json_has
 def test_where_no_stage_is_judged_there_is_no_verdict_of_one() -> None:
     assert as_json(states.ready())["stage_verdict"] is None
     assert not any(line.startswith("  stage verdict") for line in status_lines(states.ready()))
+
+
+def test_status_says_who_is_here_and_who_polls() -> None:
+    state = crowded(states.watching())
+    told = "\n".join(status_lines(state))
+    assert f"  pen              the pen is with {ANA.user} (seen 12 s ago)" in told
+    assert f"  here             ana@{ANA.host} pid {ANA.pid}, captain, here now, polls" in told
+    assert "carl@bastion-2 pid 777, observer, not seen for 95 s" in told
+    assert "  polls " not in told
+    assert [entry["polls"] for entry in as_json(state)["here"]] == [True, False, False]
+
+
+def test_status_says_that_nobody_polls_and_what_that_means() -> None:
+    state = replace(crowded(states.watching()), crew=(), poller=None)
+    assert "  polls            nobody: nothing is judged or guarded until a console runs" in "\n".join(
+        status_lines(state)
+    )
+    gone = replace(state, poller=Poller(here=False))
+    assert "  polls            a console that says no more that it is here" in "\n".join(status_lines(gone))
+
+
+async def test_whoever_only_looks_sees_the_lease_of_the_console_that_polls(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        await room.console(who=ANA)
+        journal = SqliteJournal(room.journal)
+        state = await peek(load(room.file), journal, room.folder)
+        journal.close()
+        assert state.poller is not None and state.poller.who == ANA
+
+
+def test_what_everybody_who_decides_has_to_know_stands_in_the_status() -> None:
+    state = replace(states.watching(), cautions=("prom: TLS IS NOT VERIFIED",))
+    assert "  CAUTION          prom: TLS IS NOT VERIFIED" in status_lines(state)
+    assert as_json(state)["cautions"] == ["prom: TLS IS NOT VERIFIED"]

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Counts, MetricQuery, Reading, Window
+from console.engine import engine as engine_module
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
+from console.journal.contract import Approved, Broken
 from console.journal.sqlite import SqliteJournal
-from console.state.values import StepMark
-from tests.engine_rig import ONE, TIMING, Console, Room, war_room
+from console.state.gates import why_not
+from console.state.values import Mode, StepMark
+from tests.engine_rig import ONE, TIMING, TWO, Console, Room, locked, war_room
 
 ANA = Actor(uid=1001, user="ana", host="bastion-1", pid=1)
 BEN = Actor(uid=1002, user="ben", host="bastion-1", pid=2)
@@ -224,6 +227,69 @@ async def test_a_console_that_follows_reads_for_its_own_rollback(tmp_path: Path)
         assert room.world.writes == ["api 5 %", "api 0 %"]
 
 
+async def test_a_rollback_begun_by_a_console_that_follows_is_through_while_the_one_that_polled_is_dead(
+    tmp_path: Path,
+) -> None:
+    async with war_room(tmp_path, TWO) as room:
+        room.monkeypatch.setattr("console.engine.crew.LEASE_S", 600.0)
+        one, two = await room.console(who=ANA), await room.console(who=BEN)
+        await one.promoted(1)
+        await two.until(lambda state: state.reached == 1)
+        await one.die()
+        answer = await two.act(Verb.ROLLBACK)
+        await two.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        assert (answer.line, polls(two)) == ("rollback begun", False)
+        assert room.world.writes == ["api 10 %", "page 10 %", "page off", "api 0 %"]
+        assert room.kinds().count("step_done") == 2
+
+
+class Flooded(SqliteJournal):
+    """A fake in one point: somebody has filled the folder of the approvals."""
+
+    def approvals(self, rollout: str) -> list[Approved]:
+        raise Broken("approvals: too many files")
+
+
+async def test_approvals_that_cannot_be_told_close_their_gate_and_nothing_else(tmp_path: Path) -> None:
+    plan = ONE.replace("set: {api: 50}", "set: {api: 50}, approvals: 1")
+    async with war_room(tmp_path, plan) as room:
+        console = await room.console(journal=Flooded(room.journal))
+        await console.promoted(1)
+        answer = await console.act(Verb.PROMOTE)
+        assert answer.line == "promote refused: no approval counts: approvals: too many files"
+        assert (console.state.journal.broken, polls(console)) == (None, True)
+        assert why_not(console.state, Verb.APPROVE) is not None
+        assert (await console.act(Verb.ROLLBACK)).line == "rollback begun"
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+
+
+async def test_a_console_that_leaves_after_its_journal_broke_and_mended_is_gone_from_it(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        await console.until(lambda _state: polls(console))
+        with locked(room.journal):
+            await console.act(Verb.HALT)
+            await console.until(lambda state: state.journal.broken)
+            room.monkeypatch.setattr(engine_module, "BEAT_S", 600.0)  # it does not notice before it ends
+        await console.close()
+        journal = SqliteJournal(room.journal)
+        assert (journal.present("one/1", 60.0), journal.leased("one/1")) == ([], None)
+        journal.close()
+        assert room.kinds()[-1] == "decision_taken"
+
+
+async def test_a_console_that_leaves_while_its_journal_is_broken_does_not_wait_for_it_twice(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        asked: list[str] = []
+        room.monkeypatch.setattr("console.engine.crew._gone", lambda *_args, **_more: asked.append("left"))
+        with locked(room.journal):
+            await console.act(Verb.HALT)
+            await console.until(lambda state: state.journal.broken)
+            await console.close()
+        assert (asked, console.state.journal.held) == ([], 1)
+
+
 async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_for_ever(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         held = asyncio.Event()
@@ -245,7 +311,7 @@ async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_fo
 
 async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_itself(tmp_path: Path) -> None:
     from console.journal.absent import AbsentJournal
-    from console.journal.contract import Broken, Journal
+    from console.journal.contract import Journal
 
     def no() -> Journal:
         raise Broken("journal: no")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import (
+    BackendError,
     Setting,
 )
 from adapters.embedded.changes import Change
@@ -75,6 +77,27 @@ async def test_the_log_is_private_and_one_line_a_change(rig: Rig) -> None:
         {"at": at, "target": "checkout", "percent": 5, "on": None, "by": "warroom"},
         {"at": at, "target": "new-flow", "percent": 10, "on": True, "by": "warroom"},
     ]
+
+
+async def test_in_a_groups_directory_the_log_is_the_groups_whatever_the_umask(rig: Rig) -> None:
+    rig.state_dir.mkdir(exist_ok=True)
+    rig.state_dir.chmod(0o2770)
+    before = os.umask(0o077)
+    try:
+        await rig.connect().set_weight(CHECKOUT, 5, PERMIT)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(rig.log.stat().st_mode) == 0o660
+
+
+async def test_a_log_that_is_a_link_is_not_written_through(rig: Rig, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("")
+    rig.log.parent.mkdir(exist_ok=True)
+    rig.log.symlink_to(victim)
+    with pytest.raises(BackendError):
+        await rig.connect().set_weight(CHECKOUT, 5, PERMIT)
+    assert victim.read_text() == ""
 
 
 async def test_a_line_that_a_killed_process_left_half_written_harms_nothing(rig: Rig) -> None:

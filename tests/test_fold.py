@@ -253,6 +253,47 @@ def test_a_target_that_an_accepted_plan_points_elsewhere_is_known_no_more() -> N
     assert state.targets[FLAG].opening is not None
 
 
+def verdict_under(story: Story, plan: Plan) -> tuple[str, str]:
+    """(state and detail, reason) of the errors after `plan` was accepted."""
+    story.state = replanned(story, plan)
+    said = story.seen.metrics["errors"].verdict
+    assert said is not None
+    return f"{said.state.value} {said.detail}", said.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "reason"),
+    [
+        ({}, "pass <2x", "below 2x"),
+        ({"pass_below": 1.2}, "unsure INCONCLUSIVE", "cannot exclude 1.2x"),
+        ({"limit": 0.0005}, "fail ", "above the limit of 0.05 %"),
+        ({"warmup_s": 1000.0}, "unsure WARMING UP", "no tick judged yet"),
+    ],
+)
+def test_what_was_judged_is_judged_by_what_an_accepted_plan_asks(
+    asked: dict[str, float], state: str, reason: str
+) -> None:
+    story = Story().open()
+    story.flow(60)
+    story.promote()
+    story.flow(400)
+    metric = replace(PLAN.metrics["errors"], **asked)  # type: ignore[arg-type]
+    said = verdict_under(story, replace(PLAN, metrics={**PLAN.metrics, "errors": metric}, digest="new"))
+    assert said[0] == state and reason in said[1]
+
+
+def test_a_stage_put_before_ours_takes_nothing_from_what_was_judged_in_ours() -> None:
+    story = Story().open()
+    story.flow(60)
+    story.promote()
+    story.flow(400)
+    stages = (Stage("zero", {EDGE: Setting(0)}), *PLAN.stages)
+    assert verdict_under(story, replace(PLAN, stages=stages, digest="new"))[0] == "pass <2x"
+    story.flow(60)
+    said = story.seen.metrics["errors"].verdict
+    assert said is not None and said.detail == "<2x"
+
+
 def test_a_metric_whose_query_an_accepted_plan_changes_begins_anew() -> None:
     story = Story().open()
     story.flow(20)

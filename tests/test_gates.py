@@ -14,9 +14,10 @@ from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
 from console.state.assess import assess
 from console.state.gates import gates, typed_word, unfit, why_not
+from console.state.halt import nothing_to_halt
 from console.state.values import JournalHealth, Mode, State
 from tests.rollout_rig import EDGE, FLAG, REFUSED, UNKNOWN, Story
-from tests.states import PLAN, STATES
+from tests.states import PLAN, STATES, undecided
 
 
 def ready() -> Story:
@@ -265,13 +266,19 @@ def test_a_halted_rollout_is_resumed_and_no_other() -> None:
     assert why_not(story.seen, Verb.RESUME) == "not halted"
     story.decide(Verb.HALT)
     assert why_not(story.seen, Verb.RESUME) is None
-    assert why_not(story.seen, Verb.HALT) == "already halted"
+    assert why_not(story.seen, Verb.HALT) == "nothing to halt: halted already"
 
 
 def test_a_rollback_cannot_be_halted() -> None:
     story = watching()
     story.decide(Verb.ROLLBACK)
-    assert closed(story.seen, Verb.HALT) == ["no rollback"]
+    assert why_not(story.seen, Verb.HALT) == "nothing to halt: a rollback is under way, it goes on"
+
+
+def test_what_is_rolled_back_or_closed_leaves_nothing_to_halt() -> None:
+    assert why_not(STATES["rolled_back"](), Verb.HALT) == "nothing to halt: everything is rolled back"
+    closed = replace(STATES["rolled_back"](), closed="rolled_back")
+    assert nothing_to_halt(closed) == "nothing to halt: the rollout is closed (rolled_back)"
 
 
 def test_only_an_unplaced_rollout_is_placed() -> None:
@@ -366,3 +373,8 @@ def test_gates_can_be_told_of_every_sample_state(verb: Verb) -> None:
         state = made()
         found = gates(assess(state, state.as_of) if state.as_of else state, verb)
         assert found and all(gate.why for gate in found)
+
+
+def test_a_verdict_that_is_not_there_yet_is_called_what_the_screen_calls_it() -> None:
+    why = [gate.why for gate in gates(undecided(), Verb.PROMOTE) if gate.name == "verdict" and not gate.ok]
+    assert why == ["errors WATCHING: 1.2x (0.60-2.3), a 2x would show in ~7 min"]

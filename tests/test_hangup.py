@@ -15,6 +15,9 @@ from tests.terminal import WARROOM, Terminal, terminal
 LEAVE_SCREEN = b"\x1b[?1049l"
 """DECSET 1049 reset: back from the alternate screen, so the shell's own is seen again (xterm control sequences)."""
 
+UNDER_A_SHELL = ("sh", "-c", 'trap "" HUP; report=$1; shift; "$@"; echo $? > "$report"', "sh")
+"""A shell that leads the session, ignores hang-ups, reads nothing, and writes down how its child ended."""
+
 TWO = """\
 warroom: 1
 rollout: two
@@ -65,3 +68,15 @@ async def test_with_nothing_in_flight_the_process_ends_at_once_and_puts_the_term
         seat.process.send_signal(signal.SIGTERM)
         assert await seat.ended(within_s=5.0) == 128 + signal.SIGTERM
         assert LEAVE_SCREEN in bytes(seat.raw)
+
+
+async def test_a_console_under_a_shell_that_ignores_hang_ups_ends_when_its_terminal_is_gone(
+    sh: Shell, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    async with terminal([*UNDER_A_SHELL, str(report), *WARROOM, *sh.arguments("run")]) as seat:
+        await rolling_back(sh, seat)
+        seat.hang_up()
+        await asyncio.to_thread(seat.process.wait, 30.0)
+    assert report.read_text() == f"{128 + signal.SIGHUP}\n"
+    assert sh.kinds().count("step_done") == 2

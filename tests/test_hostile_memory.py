@@ -12,7 +12,7 @@ import pytest
 
 from tests.loopback import Request, Serve, answer, serving
 
-MEGABYTES = 400
+MEGABYTES = 800
 """What a console may grow by. Without the bound on a poll, the largest answers here would take some 2,500 MB."""
 QUERIES = 60
 CLIENT = """

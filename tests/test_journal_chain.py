@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from console.bench.log.ledgers import in_file
 from console.bench.log.tampering import EDITS, Edit, forge, tampered
 from console.journal.chain import GENESIS, Row, Verified, linked, walk_journal, walk_rollout
 from console.journal.contract import Broken
@@ -119,7 +120,7 @@ def test_every_kind_of_edit_is_found(journal: SqliteJournal, path: Path, edit: E
     pinned = verified(journal).head
     journal.close()
     for seed in range(10):
-        with tampered(path, random.Random(seed), edit) as found:
+        with tampered(in_file(path), random.Random(seed), edit) as found:
             assert found.found(pinned), found.what
 
 
@@ -128,7 +129,7 @@ def test_a_thousand_random_edits_are_all_found(journal: SqliteJournal, path: Pat
     journal.close()
     missed, only_by_the_pin = [], set()
     for seed in range(EDITED):
-        with tampered(path, random.Random(seed)) as found:
+        with tampered(in_file(path), random.Random(seed)) as found:
             if not found.found(pinned):
                 missed.append(found.what)
             if not found.found(None):
@@ -153,7 +154,7 @@ def test_a_tail_that_was_removed_is_missed_only_by_who_pinned_the_head(journal: 
 def test_a_chain_that_was_computed_anew_is_seen_only_by_who_pinned_the_head(journal: SqliteJournal, path: Path) -> None:
     pinned = verified(journal).head
     journal.close()
-    with tampered(path, random.Random(1), forge) as forged:
+    with tampered(in_file(path), random.Random(1), forge) as forged:
         assert (forged.found(None), forged.found(pinned)) == (False, True)
 
 
@@ -209,6 +210,7 @@ def test_a_journal_from_before_the_chain_is_chained_when_it_is_opened(path: Path
     journal.append("r/1", note("new"))
     assert verified(journal).flaw is None
     assert verified_rollout(journal, "r/1").flaw is None
+    assert journal.altered() == []
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         journal._db.conn.execute("UPDATE events SET who = 'eve'")
     journal.close()

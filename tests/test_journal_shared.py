@@ -322,6 +322,25 @@ def test_what_an_approval_says_cannot_act_on_a_terminal(path: Path) -> None:
 
 
 @as_root
+@pytest.mark.parametrize(
+    ("limit", "names", "said"),
+    [
+        ("MOST_FILES", "x{}", "holds more than 3 files; remove what is old"),
+        ("MOST_OF_ONE", "checkout_1.{}.json", f"holds more than 3 of {RUN}; remove what is not yours"),
+    ],
+)
+def test_a_flood_of_files_is_an_error_and_not_a_console_that_hangs(
+    path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, names: str, said: str
+) -> None:
+    monkeypatch.setattr(f"console.journal.approvals.{limit}", 3)
+    journal = SqliteJournal(path)
+    for number in range(4):
+        (folder_of(path) / names.format(number)).touch()
+    with pytest.raises(Broken, match=said):
+        journal.approvals(RUN)
+    journal.close()
+
+
 def test_a_watch_sees_an_approval(path: Path) -> None:
     journal = SqliteJournal(path)
     watch = journal.watch()

@@ -158,6 +158,14 @@ def test_a_fail_says_ratio_interval_odds_and_since_when() -> None:
     assert re.fullmatch(r"[\d.]+x \([\d.]+-[\d.]+\), >?[\dek.]+:1, since 12:0\dZ", told)
 
 
+def test_a_fail_that_began_late_tells_what_it_is_since_then_apart_from_the_stages_average() -> None:
+    late = [*stream(1, 60, bad=0.01), *stream(2, 20, bad=0.01, ratio=6.0)]
+    told = said_after(readings(late))
+    assert re.fullmatch(
+        r"2\.\dx \([\d.]+-[\d.]+\) over the stage, >?[\dek.]+:1, [4-7]\.\dx since 12:(09|10|11)Z", told
+    ), told
+
+
 def test_a_pass_says_what_was_excluded_and_how_surely() -> None:
     told = verdict(ERRORS, HEALTHY, FLOWING).reason
     assert re.fullmatch(r"[\d.]+x \([\d.]+-[\d.]+\), >?[\dek.]+:1 that it is below 2x", told)

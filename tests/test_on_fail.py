@@ -100,15 +100,32 @@ async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str,
         assert done[0].seq is not None
 
 
+async def test_of_two_consoles_that_see_a_stage_fail_one_rolls_it_back_and_once(tmp_path: Path) -> None:
+    plan = ONE.replace("scripted", "embedded, latency: 0, scenario: error_spike, rps: 20000, onset: 0s").replace(
+        "targets:", "on_fail: rollback\ntargets:"
+    )
+    plan = plan.replace("kind: deploy}", "kind: deploy, canary: canary, baseline: stable}").replace(
+        "stages:", "metrics: {errors: {backend: edge}}\nstages:"
+    )
+    async with war_room(tmp_path, plan) as room:
+        one, two = await room.console(), await room.console()
+        await one.promoted(1)
+        for console in (one, two):
+            await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        decided = [event for event in room.events() if event.kind == "decision_taken"]
+        assert [(event.verb, event.automatic) for event in decided] == [(Verb.PROMOTE, False), (Verb.ROLLBACK, True)]
+
+
 async def test_a_decision_that_cannot_be_carried_out_is_said_as_a_fault(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         await console.promoted(1)
-        await console.act(Verb.HALT)
-        plan = replace(console.state.plan, on_fail=OnFail.HALT)
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        plan = replace(console.state.plan, on_fail=OnFail.ROLLBACK)
         seen = replace(
-            console.engine.state(), plan=plan, halted=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
+            console.engine.state(), plan=plan, rollback=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
         )
         console.engine._act_on_fail(seen)
         await console.until(lambda state: state.fault)
-        assert "on_fail halt: halt refused: already halted" in (console.state.fault or "")
+        assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.fault or "")

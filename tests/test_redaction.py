@@ -53,6 +53,11 @@ def leaks(text: str) -> bool:
     return any(SECRET in each for each in seen)
 
 
+def test_the_beginning_of_a_secret_that_was_cut_short_is_hidden() -> None:
+    assert REDACTOR.redact(f"by {SECRET[:15]}… and {SECRET[:20]}") == "by ***… and ***"
+    assert REDACTOR.redact(SECRET[:8]) == SECRET[:8]
+
+
 @given(st.text(min_size=8, max_size=60), st.binary(max_size=40), st.binary(max_size=40))
 def test_base64_of_any_text_with_a_secret_in_it_does_not_give_it_away(secret: str, before: bytes, after: bytes) -> None:
     whole = base64.b64encode(before + secret.encode("utf-8", "replace") + after).decode()

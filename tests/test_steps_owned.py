@@ -348,6 +348,29 @@ async def test_an_order_that_cannot_be_had_says_why(tmp_path: Path, subject: str
         assert site.cluster.writes == []
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (
+            "windows: {freeze: [{days: mon-sun, reason: year end}]}\n",
+            "FREEZE: year end: only a promote may override that (p)",
+        ),
+        ("", "full asks for an approval, and only a promote has what is approved (p)"),
+    ],
+    ids=["freeze", "approval"],
+)
+async def test_an_order_is_no_way_round_a_freeze_nor_an_approval(tmp_path: Path, more: str, why: str) -> None:
+    plan = LISTED + more if more else LISTED.replace("set: {api: all steps}", "set: {api: all steps}, approvals: 1")
+    async with room_with(tmp_path, plan, *STEPS) as (room, site), reconciling(site):
+        console = await room.console()
+        await at_stage(console, 1)
+        answer = await console.act(Verb.ORDER, subject="api promote-full")
+        assert answer.line.startswith("order refused: promote-full: ") and answer.line.endswith(why)
+        assert "api promote-full" not in [subject for subject, _ in offered(console.state)]
+        assert "api abort" in [subject for subject, _ in offered(console.state)]
+        assert site.cluster.writes == []
+
+
 async def test_while_halted_only_orders_that_go_safer_can_be_had(tmp_path: Path) -> None:
     async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
         console = await room.console()
@@ -380,6 +403,7 @@ async def test_a_retry_brings_an_aborted_rollout_back_to_its_first_stage(tmp_pat
         await at_stage(console, 1)
         await console.act(Verb.ORDER, subject="api abort")
         await console.until(lambda state: reads(state).phase is Phase.ABORTED)
-        await console.act(Verb.ORDER, subject="api retry")
+        answer = await console.act(Verb.ORDER, subject="api retry")
+        assert answer.result == "accepted", answer.line
         state = await console.until(lambda state: reads(state).waits is Wait.GATE)
         assert (state.targets["api"].drift, state.reached) == (None, 1)

@@ -257,3 +257,45 @@ def test_the_first_settlement_of_a_request_stands() -> None:
     story, request = promoted()
     story.settle(request, ACCEPTED)
     assert story.settle(request, UNKNOWN, "console gone").requests[request].outcome is ACCEPTED
+
+
+# -- a halt that cuts a promote short ----------------------------------------------------------------------------------
+
+
+def halted_half_way() -> Story:
+    """Stage five: the edge's call was accepted, then a halt came; the flag's call was dropped."""
+    story = Story().open().promote()
+    story.settle(story.send(story.decide(Verb.PROMOTE), EDGE, Setting(5)))
+    story.decide(Verb.HALT)
+    return story
+
+
+def test_a_stage_whose_rest_a_halt_dropped_is_partial_at_once_and_not_requested() -> None:
+    entry = halted_half_way().state.stages[1]
+    assert entry.mark is StageMark.PARTIAL
+    assert "new-checkout not sent" in entry.trouble
+
+
+def test_a_resume_does_not_make_a_dropped_call_requested_again() -> None:
+    story = halted_half_way()
+    story.decide(Verb.RESUME)
+    assert story.state.stages[1].mark is StageMark.PARTIAL
+
+
+def test_a_stage_that_was_sent_whole_before_a_halt_is_still_requested() -> None:
+    story = Story().open().promote()
+    decision = story.decide(Verb.PROMOTE)
+    story.settle(story.send(decision, EDGE, Setting(5)))
+    story.settle(story.send(decision, FLAG, Setting(5, on=True)))
+    story.decide(Verb.HALT)
+    assert story.state.stages[1].mark is StageMark.REQUESTED
+
+
+def test_a_call_in_flight_at_a_halt_is_still_requested_until_it_ends() -> None:
+    story, request = promoted()
+    story.decide(Verb.HALT)
+    assert story.state.stages[0].mark is StageMark.REQUESTED
+    story.settle(request)
+    assert story.state.stages[0].mark is StageMark.REQUESTED
+    story.observe(EDGE, 1)
+    assert story.state.reached == 1

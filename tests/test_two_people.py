@@ -65,8 +65,6 @@ class Bastion:
         plan = self.folder / "plan.yaml"
         with acting_as(uid):
             code = main([command, str(plan), "--journal", str(self.journal), *more])
-        for world in self.journal.parent.glob("world-*.jsonl"):
-            world.chmod(0o666)  # the backend is everybody's
         out, err = self.capsys.readouterr()
         self.said = (out.strip() or err.strip()).splitlines()[-1]
         return code
@@ -127,6 +125,17 @@ def test_an_approval_does_not_outlive_what_was_approved(host: Bastion) -> None:
     assert host.does(ANA, "accept", "--subject", "plan") == Exit.OK
     assert host.does(ANA, "promote") == Exit.REFUSED
     assert "approved: 0 of 1" in host.said
+
+
+def test_an_approval_counts_again_when_the_edit_of_the_plan_is_undone(host: Bastion) -> None:
+    host.does(ANA, "promote")
+    host.does(BOB, "approve")
+    plan = host.folder / "plan.yaml"
+    for text in (PLAN.replace("api: 50", "api: 60"), PLAN):
+        plan.write_text(text, encoding="utf-8")
+        assert host.does(ANA, "accept", "--subject", "plan") == Exit.OK
+    assert host.does(ANA, "promote") == Exit.OK
+    assert host.percent() == ["5", "50"]
 
 
 def test_root_is_nobody_in_particular(host: Bastion) -> None:

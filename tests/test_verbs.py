@@ -66,6 +66,19 @@ def test_rollback_takes_everything_back_and_waits_for_the_readings(sh: Shell) ->
     assert sh.run("close") == 0
 
 
+def test_a_halt_with_nothing_to_stop_is_no_failure_and_keeps_its_reason(tmp_path: Path, capsys: Capture) -> None:
+    sh = shell(tmp_path, capsys, MANUAL)
+    sh.run("promote")
+    assert [sh.run("halt"), sh.run("halt")] == [0, 0]
+    assert sh.out == "nothing to halt: halted already\n"
+    sh.run("rollback")
+    under_way = "nothing to halt: a rollback is under way, it goes on"
+    assert (sh.run("halt", "--reason", "alarm at 3"), sh.out) == (0, f"{under_way}\n")
+    noted = [event.text for event in sh.events() if event.kind == "noted"]
+    assert noted == [f"halt: {under_way}; alarm at 3"]
+    assert sum(event.kind == "decision_taken" and event.verb == "halt" for event in sh.events()) == 1
+
+
 def test_a_rollback_names_what_is_left_to_do_by_hand_and_confirm_does_it(tmp_path: Path, capsys: Capture) -> None:
     sh = shell(tmp_path, capsys, MANUAL)
     sh.run("promote")
@@ -274,7 +287,7 @@ def test_a_journal_that_cannot_be_written_refuses_a_promote_and_lets_a_halt_thro
     assert sh.run("promote") == 6
     assert sh.complaint.startswith("promote refused: journal")
     assert sh.run("halt") == 6
-    assert "UNJOURNALED: 1 events were not written down\n" in sh.err
+    assert "UNJOURNALED: 1 event was not written down\n" in sh.err
     assert re.fullmatch(
         r"halted, but UNJOURNALED: journal .*: disk is full; "
         r"a halt that is not written down is not in force for anybody else",

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from console.state import approvals, ladder, pen, windows
-from console.state.crew import Member
+from console.state.crew import UNSEEN_S, Member
 from console.state.values import State
 from widgets import amounts
 from widgets.line import Line, Look, Piece, cut
 from widgets.sheet import rows_of
-
-UNSEEN_S = 15.0
-"""A console says that it is there every few seconds; one that has not for this long may be gone."""
 
 
 def others(state: State) -> list[Member]:

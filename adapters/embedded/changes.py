@@ -6,10 +6,12 @@ percentages that climb, of traffic or of scenarios.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import math
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,8 +125,7 @@ class ChangeLog:
         Raises OSError when the file cannot be written.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        file = os.open(self.path, flags, 0o600)
+        file = _opened(self.path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             change = decide()
@@ -137,3 +138,14 @@ class ChangeLog:
                 reached("world changed")
         finally:
             os.close(file)
+
+
+def _opened(path: Path) -> int:
+    """A descriptor to append by. The file is made private, or its group's in a directory that is one's (setgid)."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    with contextlib.suppress(FileExistsError):
+        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        if path.parent.stat().st_mode & stat.S_ISGID:
+            os.fchmod(file, 0o660)  # whatever the umask is
+        return file
+    return os.open(path, flags)

@@ -115,6 +115,10 @@ class Kube:
         """As of the transport."""
         return self._transport.cautions
 
+    def hide(self, text: str) -> str:
+        """As of the transport."""
+        return self._transport.hide(text)
+
     async def aclose(self) -> None:
         await self._transport.aclose()
 

@@ -106,6 +106,10 @@ class Transport:
         """What everybody who decides has to know about this connection."""
         return (f"TLS IS NOT VERIFIED: whoever answers for {self._where} is believed",) if self._tls.insecure else ()
 
+    def hide(self, text: str) -> str:
+        """`text` with every known secret, in whatever form, replaced by `***`."""
+        return self._redactor.redact(text)
+
     def line(self, text: str, limit: int = 200) -> str:
         """Foreign `text` on one clean, bounded line without secrets, fit for a reason or a screen."""
         return self._redactor.line(text, limit)

@@ -11,6 +11,8 @@ from urllib.parse import quote, quote_plus
 
 from adapters.foreign import clean
 
+_BEGINNING = 12
+"""So much of a secret's beginning is hidden too: what was cut to a length before it came here."""
 _SHORTEST = 6
 """A piece of base64 that is shorter is no longer told from other text."""
 
@@ -20,6 +22,8 @@ class Redactor:
 
     def __init__(self, authorization: str | None, secrets: Iterable[str]) -> None:
         self._forms: list[str] = []
+        self._long: set[str] = set()
+        """Secrets that have a beginning worth hiding."""
         self._know(set(secrets))
         self.learn(authorization)
 
@@ -29,6 +33,7 @@ class Redactor:
             self._know(_parts(authorization))
 
     def _know(self, secrets: set[str]) -> None:
+        self._long |= {secret for secret in secrets if len(secret) > _BEGINNING}
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
@@ -36,6 +41,12 @@ class Redactor:
         """`text` with every known secret, plain, quoted, escaped or encoded, replaced by `***`."""
         for form in self._forms:
             text = text.replace(form, "***")
+        for secret in self._long:
+            while (first := text.find(secret[:_BEGINNING])) >= 0:
+                same = _BEGINNING
+                while text[first : first + same + 1] == secret[: same + 1] and same < len(secret):
+                    same += 1
+                text = f"{text[:first]}***{text[first + same :]}"
         return text
 
     def line(self, text: str, limit: int = 200) -> str:

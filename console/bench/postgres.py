@@ -90,6 +90,21 @@ class Postgres:
         self.stop(how)
         self.start()
 
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """Every process of it stands still for the block: what is sent to it arrives, and nobody answers."""
+        if self._process is None:
+            raise NotReady("it is not running")
+        stopped = [self._process.pid, *_children(self._process.pid)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def execute(self, statement: str, *values: object, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run one statement as the superuser; its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -131,6 +146,17 @@ def _give_away(data: Path) -> list[str]:
         raise NotInstalled("there is no user to run PostgreSQL as") from None
     os.chown(data, owner.pw_uid, owner.pw_gid)
     return ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups"]
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that `parent` has started, from the fourth field of /proc/PID/stat (proc(5))."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            text = stat.read_text(encoding="utf-8", errors="replace")
+            if int(text.rpartition(")")[2].split()[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _programs() -> Path:

@@ -35,9 +35,15 @@ def judge(options: argparse.Namespace) -> int:
 
 def log(options: argparse.Namespace) -> int:
     """`warroom bench log`: what an append costs, how a large journal opens, whether edits of it are found."""
-    from console.bench.log.run import run
+    from console.bench.log.run import JOURNALS, run
 
-    report = run(options.folder, options.seed, quick=options.quick, progress=_progress)
+    report = run(
+        options.folder,
+        options.seed,
+        quick=options.quick,
+        journals=options.journals or JOURNALS,
+        progress=_progress,
+    )
     print(report.json() if options.json else report.text())
     for goal in report.missed:
         tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")

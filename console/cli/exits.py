@@ -9,7 +9,7 @@ class Exit(IntEnum):
     """What a process of ours says when it ends."""
 
     OK = 0
-    """Done; for a verb: this process's own request was accepted."""
+    """Done; for a verb: this process's own request was accepted, or a halt found nothing left to stop."""
     FAULT = 1
     """A fault of warroom itself."""
     USAGE = 2
@@ -23,7 +23,7 @@ class Exit(IntEnum):
     JOURNAL = 6
     """The journal cannot be read or written; what was done all the same is said."""
     TAMPERED = 7
-    """The journal's hash chain is broken, or a pinned head is not in it: what it says is not what was recorded."""
+    """The hash chain is broken, a pinned head is not in it, or the database does not refuse edits any more."""
     TIMEOUT = 8
     """What was waited for was not so in time."""
     MISSED = 9

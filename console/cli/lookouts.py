@@ -17,7 +17,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], journal: 
     watch = commands.add_parser(
         "watch",
         description="Poll and guard the rollouts of a plan without a screen, one line per change, until SIGTERM. "
-        "Waits for a rollout to be opened; decides nothing.",
+        "Waits for a rollout to be opened; decides nothing but what the plan's on_fail wants.",
     )
     watch.add_argument("plan", metavar="PLAN", type=Path)
     watch.add_argument(

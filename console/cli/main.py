@@ -262,6 +262,9 @@ def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
     log = whats.add_parser("log", help="the journal: appends, opening a large one, edits found")
     log.add_argument("--quick", action="store_true", help="a tenth of the size")
     log.add_argument("--seed", type=int, default=1, metavar="N", help="of the random edits (default: 1)")
+    log.add_argument(
+        "--journal", dest="journals", action="append", choices=("sqlite", "postgresql"), help="to be edited"
+    )
     log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
     log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
 

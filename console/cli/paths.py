@@ -36,10 +36,15 @@ def journal_place(given: str | None) -> Place:
 
 
 def open_anyhow(where: Place) -> Journal:
-    """The journal at `where`, to be read if it cannot be written, or a stand-in if it cannot be read either."""
+    """The journal at `where`, to be read if it cannot be written, or a stand-in if it cannot be read either.
+
+    A server is given `opening_s` to answer: a host that swallows what is sent to it must not hold up a rollback.
+    """
     from console.journal.absent import open_or_absent
 
-    return open_or_absent(where.open, where.open_to_read if isinstance(where, FilePlace) else None)
+    if isinstance(where, ServerPlace):
+        return open_or_absent(where.open, within_s=where.opening_s)
+    return open_or_absent(where.open, where.open_to_read)
 
 
 def open_to_read(where: Place) -> Journal:

@@ -6,6 +6,7 @@ from typing import Any
 
 from console.events.evidence import Actor
 from console.state import approvals, ladder, pen, windows
+from console.state.crew import UNSEEN_S, Member
 from console.state.values import State
 
 
@@ -18,9 +19,13 @@ def lines(state: State) -> list[str]:
     if state.handoff is not None:
         who = state.handoff.who.user if state.handoff.who is not None else "somebody"
         told.append(("note", f"{who} left: {state.handoff.text}"))
-    told += [("here", f"{_person(member.who)}, {member.role}") for member in state.crew or ()]
+    told += [("here", _member(member, state)) for member in state.crew or ()]
+    if state.crew is not None and not any(_polls(member, state) for member in state.crew):
+        nobody = "nobody: nothing is judged or guarded until a console runs (warroom run, warroom watch)"
+        told.append(("polls", nobody if state.poller is None else "a console that says no more that it is here"))
     if (needed := approvals.needed(state)) and state.next is not None:
         given = ", ".join(approval.user for approval in approvals.standing(state)) or "nobody"
+        given += f" ({state.unvouched})" if state.unvouched is not None else ""
         told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
     told += [("calendar", text) for text in _calendar(state)]
     if (called := ladder.standing(state)) is not None:
@@ -39,9 +44,16 @@ def as_json(state: State) -> dict[str, Any]:
             "note": state.handoff.text if state.handoff is not None else None,
         },
         "here": [
-            {"who": _person(member.who), "role": member.role, "seen_at": member.seen_at.isoformat()}
+            {
+                "who": _person(member.who),
+                "pid": member.who.pid,
+                "role": member.role,
+                "seen_at": member.seen_at.isoformat(),
+                "polls": _polls(member, state),
+            }
             for member in state.crew or ()
         ],
+        "polled": state.poller is not None,
         "approvals": {
             "needed": approvals.needed(state),
             "given": [approval.user for approval in approvals.standing(state)],
@@ -56,6 +68,17 @@ def _calendar(state: State) -> list[str]:
     freeze = windows.freeze_in_force(state.plan.freeze, state.as_of)
     outside = windows.outside_launch(state.plan.launch, state.as_of)
     return [text for text in (freeze, outside) if text is not None]
+
+
+def _member(member: Member, state: State) -> str:
+    ago_s = (state.as_of - member.seen_at).total_seconds() if state.as_of is not None else 0.0
+    seen = f"not seen for {ago_s:.0f} s" if ago_s > UNSEEN_S else "here now"
+    return f"{_person(member.who)} pid {member.who.pid}, {member.role}, {seen}{', polls' * _polls(member, state)}"
+
+
+def _polls(member: Member, state: State) -> bool:
+    """Whether it is this console that asks the backends: told by the lease and not by presence."""
+    return state.poller is not None and state.poller.who == member.who
 
 
 def _person(who: Actor) -> str:

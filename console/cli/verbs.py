@@ -37,6 +37,8 @@ from console.state.orders import word_of
 from console.state.values import StageMark, State, StepMark
 from console.version import version
 
+JOINING_S = 2.0
+"""How long a halt or a rollback waits for a journal that it is connected to to say which rollout is open."""
 CODES = {
     Result.ACCEPTED: Exit.OK,
     Result.REFUSED: Exit.REFUSED,
@@ -121,10 +123,13 @@ async def _carried_out(
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
+        if (journalled := engine.record.state.journal).broken and journalled.held:
+            tell(f"warroom: {answer.line}; not written down yet, trying once more")
     finally:
         await engine.close()
         if held := engine.record.state.journal.held:
-            tell(f"warroom: UNJOURNALED: {held} events were not written down")
+            events = "1 event was" if held == 1 else f"{held} events were"
+            tell(f"warroom: UNJOURNALED: {events} not written down")
     return _written(verb, answer, engine.record.state)
 
 
@@ -132,7 +137,7 @@ async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: Place)
     """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
     try:
         engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None)
-        await engine.open()
+        await engine.open(JOINING_S if verb in SAFER else None)
     except Broken as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise

@@ -1,10 +1,11 @@
-"""`log verify`: walks the hash chain and says where it breaks, or which head to pin."""
+"""`log verify`: walks the hash chain and says where it breaks, or which head to pin; and whether edits are refused."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 
 from adapters.foreign import clean
 from console.cli.exits import Exit
@@ -24,20 +25,34 @@ def verify(options: argparse.Namespace) -> int:
     journal = open_to_read(place)
     try:
         found = _walked(journal, options.rollout, pinned)
+        altered = journal.altered()
     except TypeError:  # a table made anew without its types
         _complain("CHAIN BROKEN: the table of events holds values that no warroom writes")
         return Exit.TAMPERED
     finally:
         journal.close()
-    if options.rollout is not None and pinned is None and found.events == 0 and found.flaw is None:
-        raise ValueError(f"no rollout {options.rollout!r} in journal {place}; `warroom log` lists them")
-    return _say(found, f"journal {place}" if options.rollout is None else options.rollout, pinned)
+    if found.events == 0 and found.flaw is None:
+        return _none(f"journal {place}", options.rollout, pinned)
+    said = _say(found, f"journal {place}" if options.rollout is None else options.rollout, pinned)
+    return said if not altered else _unguarded(altered)
 
 
 def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> Verified:
     if rollout is None:
         return walk_journal(lambda after: journal.rows(None, after), pinned)
     return walk_rollout(lambda after: journal.rows(rollout, after), pinned)
+
+
+def _none(journal: str, rollout: str | None, pinned: str | None) -> int:
+    """There is no event to walk, which is no success for whoever has pinned one. Raises ValueError."""
+    missing = f"{journal}: no events" if rollout is None else f"{journal}: no events of a rollout {clean(rollout)!r}"
+    if pinned not in (None, GENESIS):
+        _complain(f"CHAIN BROKEN: {missing}, so what was pinned is not in it: removed, or another journal or name")
+        return Exit.TAMPERED
+    if rollout is not None:
+        raise ValueError(f"{missing}; `warroom log` lists them")
+    print(missing)
+    return Exit.OK
 
 
 def _say(found: Verified, what: str, pinned: str | None) -> int:
@@ -60,6 +75,14 @@ def _say(found: Verified, what: str, pinned: str | None) -> int:
     since = found.events - (0 if found.pinned is None else _count(found.pinned, what))
     print(f"pinned {pinned}: all up to there is as it was; {_counted(since, 'event')} since")
     return Exit.OK
+
+
+def _unguarded(altered: Sequence[str]) -> int:
+    """Say that the database does not refuse edits any more, whatever the chain shows."""
+    _complain(
+        f"NOT GUARDED: {clean('; '.join(altered))}: events could be edited; docs/journal.md says how to put it right"
+    )
+    return Exit.TAMPERED
 
 
 def _counted(number: int, what: str) -> str:

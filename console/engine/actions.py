@@ -26,6 +26,7 @@ from console.state.card import card_for, wanted
 from console.state.climb import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
+from console.state.halt import nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import SAFE
 from console.state.values import Mode, State
@@ -68,6 +69,8 @@ class Actions:
         if intent.verb in PENNED or intent.verb is Verb.TAKE:
             await self.let_go()
         state = assess(self._record.state, self._clock.now())
+        if intent.verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+            return await self._halts_nothing(intent, idle)
         card = card_for(state, intent.verb, intent.subject)
         if intent.verb in (Verb.PROMOTE, Verb.APPROVE) and _outdated(state, intent):
             return Answer(Result.MOVED, lost(state, intent.verb, intent))
@@ -251,6 +254,12 @@ class Actions:
             if ended.outcome is not Outcome.ACCEPTED:
                 lines.append(f"pausing {target.name}: {ended.outcome}: {ended.reason}")
         return Answer(Result.ACCEPTED, "; ".join(["halted", *lines]))
+
+    async def _halts_nothing(self, intent: Intent, idle: str) -> Answer:
+        """A halt that finds nothing to stop is no failure, and the reason that came with it is kept."""
+        if reason := clean(intent.reason, 2000):
+            await self._record.now(Noted(at=self._clock.now(), who=self._actor, text=f"halt: {idle}; {reason}"))
+        return Answer(Result.ACCEPTED, idle)
 
     async def _rolled_back(self, decision: DecisionTaken) -> Answer:
         """The fence first: what has not left is dropped, what is in flight is cut off and counts as unknown."""

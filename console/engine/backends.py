@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -28,6 +29,7 @@ from adapters.contract import (
     Window,
 )
 from adapters.foreign import clean
+from console.engine.discretion import answered, discreet, told
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
 _TOLD = 10_000
@@ -60,8 +62,9 @@ class Backends:
     async def read_target(self, target: Target) -> TargetReading:
         """One reading within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast("DeployBackend | FlagBackend", self._of(target))
-        async with asyncio.timeout(self.plan.timing.read_deadline_s):
-            return await backend.read_target(target.ref)
+        with discreet(backend):
+            async with asyncio.timeout(self.plan.timing.read_deadline_s):
+                return told(backend, await backend.read_target(target.ref))
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -77,8 +80,9 @@ class Backends:
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
         """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast(MetricsBackend, self._by_name[source])
-        async with asyncio.timeout(self.plan.timing.read_deadline_s):
-            return await backend.read_metrics([metric.query for metric in metrics], window)
+        with discreet(backend):
+            async with asyncio.timeout(self.plan.timing.read_deadline_s):
+                return answered(backend, await backend.read_metrics([metric.query for metric in metrics], window))
 
     async def set(self, target: Target, setting: Setting, seen: str | None, permit: Permit) -> None:
         """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError.
@@ -86,7 +90,7 @@ class Backends:
         `seen`: what a backend that owns its steps guards a forward move by.
         """
         backend = self._of(target)
-        async with asyncio.timeout(self.plan.timing.write_deadline_s):
+        async with self._writing(backend):
             if target.kind is Kind.FLAGS:
                 await cast(FlagBackend, backend).set_flag(target.ref, setting, permit)
             elif not self._owns_steps(target):
@@ -101,7 +105,7 @@ class Backends:
         backend = self._of(target)
         if not self._owns_steps(target):
             raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
-        async with asyncio.timeout(self.plan.timing.write_deadline_s):
+        async with self._writing(backend):
             await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
 
     def asking(self, target: Target) -> AskingBackend | None:
@@ -109,18 +113,27 @@ class Backends:
         backend = self._by_name.get(target.backend)
         return backend if isinstance(backend, AskingBackend) else None
 
+    @contextlib.asynccontextmanager
+    async def _writing(self, backend: Backend) -> AsyncIterator[None]:
+        """Within the write deadline, with nothing said that is the backend's secret."""
+        with discreet(backend):
+            async with asyncio.timeout(self.plan.timing.write_deadline_s):
+                yield
+
     def _owns_steps(self, target: Target) -> bool:
         return self.capabilities(target).owns_steps
 
     async def pause(self, target: Target, permit: Permit) -> None:
         """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
-        async with asyncio.timeout(self.plan.timing.write_deadline_s):
-            await cast(DeployBackend, self._of(target)).pause(target.ref, permit)
+        backend = self._of(target)
+        async with self._writing(backend):
+            await cast(DeployBackend, backend).pause(target.ref, permit)
 
     async def resume(self, target: Target, permit: Permit) -> None:
         """Let a paused backend go on. Raises BackendError, TimeoutError."""
-        async with asyncio.timeout(self.plan.timing.write_deadline_s):
-            await cast(DeployBackend, self._of(target)).resume(target.ref, permit)
+        backend = self._of(target)
+        async with self._writing(backend):
+            await cast(DeployBackend, backend).resume(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
         """What can be done with a target; nothing but setting it where the adapter cannot tell."""

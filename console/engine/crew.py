@@ -21,6 +21,7 @@ from console.engine.record import Record
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
 from console.state.crew import Approval, Member, Poller
+from console.state.values import State
 
 LEASE_S = 10.0
 """How long a console that polls may be silent before another takes over."""
@@ -40,6 +41,8 @@ class _Room:
 
     present: list[Presence]
     approved: list[Approved]
+    unvouched: str | None = None
+    """Why the approvals cannot be told; None: they are told."""
 
 
 class Crew:
@@ -91,12 +94,18 @@ class Crew:
             presence=Presence(self.session, self._actor, self._role(), self._since),
             ttl_s=LEASE_S,
         )
+        asked = asyncio.ensure_future(self._record.write(work))
         try:
-            room, lease = await self._record.write(work)
+            await asyncio.wait({asked}, timeout=ROUND_S)
+            if not asked.done():
+                self._left_alone()
+            room, lease = await asked
         except Broken as error:
             self._record.told(str(error))
             self._left_alone()
             return
+        finally:
+            asked.cancel()
         self._record.told(None)
         self._record.alone = False
         self._holder = lease.holder
@@ -110,7 +119,8 @@ class Crew:
         return Role.CAPTAIN if self._record.state.pen.held_by(self._actor) else Role.OPERATOR
 
     def _left_alone(self) -> None:
-        """The journal cannot be asked: go on under the lease as long as it lasts, then for oneself."""
+        """The journal cannot be asked, or is silent: go on under the lease as long as it lasts, then for oneself."""
+        self._met.set()
         if boottime() < self._until or self._record.alone:
             return
         self._record.alone = True
@@ -150,8 +160,8 @@ class Crew:
         if self._holder is not None:
             who = next((member.who for member in crew if member.session == self._holder), None)
             poller = Poller(here=self._holder == self.session, who=who)
-        if (crew, poller, approvals) != (state.crew, state.poller, state.approvals):
-            self._record.replace(crew=crew, poller=poller, approvals=approvals)
+        if (crew, poller, approvals, room.unvouched) != (state.crew, state.poller, state.approvals, state.unvouched):
+            self._record.replace(crew=crew, poller=poller, approvals=approvals, unvouched=room.unvouched)
 
     async def leave(self) -> None:
         """Give the lease back and say that this console is gone; a journal that is broken is not waited for."""
@@ -165,9 +175,16 @@ class Crew:
             self._record.fence = None
 
 
-def people(journal: Journal, rollout: str, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
-    """Who is there and what was approved, for whoever only looks. Raises Broken."""
-    return _people(_looked(journal, rollout=rollout), now)
+def looked(state: State, journal: Journal, now: datetime) -> State:
+    """`state` with who is there, who polls and what was approved, for whoever only looks. Raises Broken."""
+    room = _looked(journal, rollout=state.rollout)
+    crew, approvals = _people(room, now)
+    lease = journal.leased(state.rollout)
+    poller = None
+    if lease is not None:
+        who = next((member.who for member in crew if member.session == lease.holder), None)
+        poller = Poller(here=False, who=who)
+    return replace(state, crew=crew, approvals=approvals, unvouched=room.unvouched, poller=poller)
 
 
 def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
@@ -185,7 +202,12 @@ def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: floa
 
 
 def _looked(journal: Journal, *, rollout: str) -> _Room:
-    return _Room(journal.present(rollout, REMEMBERED_S), journal.approvals(rollout))
+    """Who is there and what was approved. A folder of approvals that is no good ends no console: none counts then."""
+    present = journal.present(rollout, REMEMBERED_S)
+    try:
+        return _Room(present, journal.approvals(rollout))
+    except Broken as error:
+        return _Room(present, [], str(error))
 
 
 def _gone(journal: Journal, *, rollout: str, session: str) -> None:

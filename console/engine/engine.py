@@ -25,8 +25,8 @@ from console.engine.asking import Doorkeeper
 from console.engine.backends import Backends
 from console.engine.crew import Crew
 from console.engine.identity import actor, groups_of
+from console.engine.joining import Joining
 from console.engine.nudges import Nudges
-from console.engine.opening import begin, opened, resumed
 from console.engine.planfile import PlanFile
 from console.engine.pollers import Pollers
 from console.engine.previews import previews
@@ -34,16 +34,15 @@ from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.events.evidence import Actor
-from console.events.kinds import Escalated, Event, GateLapsed, VerdictChanged
+from console.events.kinds import Escalated, GateLapsed, VerdictChanged
 from console.journal.contract import Broken, Journal
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
 from console.state import asked, ladder, pen
 from console.state.assess import assess
-from console.state.fold import blank, fold
 from console.state.intent import Intent
 from console.state.on_fail import due
-from console.state.values import JournalHealth, State
+from console.state.values import State
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
@@ -90,19 +89,26 @@ class Engine:
         self.began = False
         """No run was open: this console began one."""
 
-    async def open(self) -> None:
+    async def open(self, hurry_s: float | None = None) -> None:
         """Connect the backends and open or join the rollout. Sends nothing.
+
+        Args:
+            hurry_s: how long the journal may take to say which rollout is open; None: as long as it allows itself.
 
         Raises:
             ConnectError, UnknownAdapter: a backend's options cannot be used.
             Broken: the journal cannot be read. One that cannot be written opens UNJOURNALED.
         """
         self._backends = self._connect(self.plan)
+        writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        joining = Joining(self._journal, writer, hurry_s)
         try:
-            state, held = await self._opened()
+            joined = await joining.into(self.plan, self._backends, self._clock, self._actor, self._version)
         except Broken:
+            writer.shutdown(wait=False)
             await self._backends.aclose()
             raise
+        state, self.began = joined.state, joined.began
         if state.plan.digest != self.plan.digest:
             await self._backends.aclose()
             self._backends = self._connect(state.plan)
@@ -114,7 +120,7 @@ class Engine:
             observing=self._observing,
             cautions=self._cautions(self._backends),
         )
-        self.record = Record(self._journal, seated, self._on_change, held)
+        self.record = Record(self._journal, seated, self._on_change, joined.held, writer)
         self.crew = Crew(self.record, self._clock, self._actor, observing=self._observing)
         self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
         self.crew.on_turn = lambda: self._pollers.hurry()
@@ -167,19 +173,6 @@ class Engine:
 
     def _on_change(self) -> None:
         self._changed = True
-
-    async def _opened(self) -> tuple[State, list[Event]]:
-        """The state to go on from, and what could not be written yet."""
-        rollout = self._journal.open_run(self.plan.rollout)
-        if rollout is not None:
-            return resumed(self._journal, rollout, self.plan.path), []
-        self.began = True
-        event = await opened(self.plan, self._backends, self._clock, self._actor, self._version)
-        try:
-            return begin(self._journal, self.plan, event), []
-        except Broken as error:
-            state = fold(blank(self.plan, self._journal.next_run(self.plan.rollout)), event)
-            return replace(state, journal=JournalHealth(broken=str(error), held=1)), [event]
 
     def start(self) -> None:
         """Begin polling and publishing; returns at once."""
@@ -263,9 +256,9 @@ class Engine:
         if pending := {*self._intents, *self._tasks}:
             await asyncio.wait(pending)
         await self._backends.aclose()
-        await self.record.settled()
-        await self.crew.leave()
         await self.record.drain()
+        await self.crew.leave()
+        self.record.end()
 
     async def _tail(self) -> None:
         """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""

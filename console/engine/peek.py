@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
-from console.engine.crew import people
+from console.engine.crew import looked
 from console.engine.identity import actor
 from console.engine.opening import opened, resumed
 from console.engine.pollers import Pollers
@@ -44,9 +44,10 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
         record.alone = True
         read = await _read(record, backends, clock)
         if journal is not None and rollout is not None:
-            crew, approvals = people(journal, rollout, clock.now())
-            read = replace(read, crew=crew, approvals=approvals)
-        return replace(read, previews=previews(read, backends), cautions=backends.cautions)
+            read = looked(read, journal, clock.now())
+        return replace(
+            read, previews=previews(read, backends), cautions=(*backends.cautions, *getattr(journal, "cautions", ()))
+        )
     finally:
         await backends.aclose()
 

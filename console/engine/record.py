@@ -45,14 +45,27 @@ class _Held:
 
 
 class Record:
-    """State and journal of one rollout, moved on together."""
+    """State and journal of one rollout, moved on together.
+
+    Args:
+        journal: read and written in one thread.
+        state: to go on from.
+        on_change: called whenever the state is another one.
+        held: what is folded already and could not be written yet.
+        writer: that thread, if the journal was used in it before; ended by `drain`.
+    """
 
     def __init__(
-        self, journal: Journal, state: State, on_change: Callable[[], None], held: Sequence[Event] = ()
+        self,
+        journal: Journal,
+        state: State,
+        on_change: Callable[[], None],
+        held: Sequence[Event] = (),
+        writer: ThreadPoolExecutor | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._writer = writer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._on_change = on_change
         self.fence: int | None = None
         """Of the lease under which this console polls; None while another one does."""
@@ -115,8 +128,13 @@ class Record:
         await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
         if not task.done():
             self._overdue.add(task)
-            task.add_done_callback(self._overdue.discard)
+            task.add_done_callback(self._over)
             self._fold_ahead(event)
+            self._health(self.state.journal.broken)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._overdue.discard(task)
+        self._health(self.state.journal.broken)
 
     def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -139,6 +157,7 @@ class Record:
                 self._hold(event, observed)
                 return
             self._take(entries)
+            self.told(None)
 
     def _overtaken(self, fence: int | None) -> None:
         """Another console polls: this one does not any more, and what it saw is not written."""
@@ -220,10 +239,13 @@ class Record:
             await asyncio.wait(set(self._background))
 
     async def drain(self) -> None:
-        """Wait for what is being written, and write what is held; called once before the end."""
+        """Wait for what is being written, and write what is held, if the journal can be written by now."""
         await self.settled()
         if self._held:
             await self.retry()
+
+    def end(self) -> None:
+        """Nothing is written any more; called once, last."""
         self._writer.shutdown(wait=True)
 
     def replace(self, **changes: object) -> None:
@@ -276,7 +298,8 @@ class Record:
         self._on_change()
 
     def _health(self, broken: str | None) -> None:
-        health = JournalHealth(broken=broken, held=len(self._held))
+        late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
+        health = JournalHealth(broken=broken, held=len(self._held) + late)
         if health != self.state.journal:
             self.replace(journal=health)
 

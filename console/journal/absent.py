@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
@@ -83,11 +84,17 @@ class AbsentJournal:
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
         return [] if self._journal is None else self._journal.rows(rollout, after)
 
+    def altered(self) -> Sequence[str]:
+        return [] if self._journal is None else self._journal.altered()
+
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         return self._real().lease(rollout, holder, ttl_s)
 
     def release(self, rollout: str, holder: str) -> None:
         self._real().release(rollout, holder)
+
+    def leased(self, rollout: str) -> Lease | None:
+        return None if self._journal is None else self._journal.leased(rollout)
 
     def seen(self, rollout: str, presence: Presence) -> None:
         self._real().seen(rollout, presence)
@@ -128,8 +135,50 @@ class _Blind:
         self._closed.set()
 
 
-def open_or_absent(connect: Callable[[], Journal], read: Callable[[], Journal] | None = None) -> Journal:
-    """The journal, or its stand-in when it cannot be opened; `read` opens it without writing a byte."""
+class _Attempt:
+    """One try at opening a journal, in a thread of its own: a name server that is silent cannot be told to hurry.
+
+    The thread is a daemon: a process that has done what it had to do need not wait for it.
+    """
+
+    def __init__(self, connect: Callable[[], Journal]) -> None:
+        self._connect = connect
+        self._made: Future[Journal] | None = Future()
+        threading.Thread(target=self._run, args=[self._made], name="opening", daemon=True).start()
+
+    def _run(self, made: Future[Journal]) -> None:
+        try:
+            made.set_result(self._connect())
+        except BaseException as error:  # belongs to whoever asks what became of it
+            made.set_exception(error)
+
+    def journal(self, within_s: float | None = None) -> Journal:
+        """What came of it, or once that was told what comes of another one. Raises Broken, TimeoutError."""
+        if self._made is None:
+            return self._connect()
+        made = self._made.result(within_s)
+        self._made = None
+        return made
+
+
+def open_or_absent(
+    connect: Callable[[], Journal], read: Callable[[], Journal] | None = None, within_s: float | None = None
+) -> Journal:
+    """The journal, or its stand-in when it cannot be opened.
+
+    Args:
+        connect: opens the journal.
+        read: opens it without writing a byte.
+        within_s: how long opening may take before it is left to itself; None: as long as it does.
+    """
+    if within_s is not None:
+        attempt = _Attempt(connect)
+        try:
+            return attempt.journal(within_s)
+        except TimeoutError:
+            return AbsentJournal(attempt.journal, f"the journal has not answered within {within_s:g} s")
+        except Broken as error:
+            return AbsentJournal(connect, str(error))
     try:
         return connect()
     except Broken as error:

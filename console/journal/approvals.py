@@ -25,6 +25,8 @@ LARGEST = 4096
 """Bytes of an approval's file at most."""
 MOST_FILES = 20_000
 """Files in the directory at most: a directory that was flooded is an error, not a console that hangs."""
+MOST_OF_ONE = 1_000
+"""Those of one rollout at most: each is opened whenever the journal changes."""
 _CARD = re.compile(r"[0-9a-f]{8,128}")
 
 
@@ -87,7 +89,11 @@ def given(folder: Path, rollout: str) -> list[Approved]:
         return []
     found = []
     with _opened(folder) as directory:
-        for name in _names(directory, folder, f"{_stem(rollout)}."):
+        for number, name in enumerate(_names(directory, folder, f"{_stem(rollout)}.")):
+            if number >= MOST_OF_ONE:
+                raise Broken(
+                    f"approvals: {folder} holds more than {MOST_OF_ONE} of {rollout}; remove what is not yours"
+                )
             with contextlib.suppress(OSError):  # removed meanwhile, a link, not ours to read: no approval
                 found.append(_read(directory, name, rollout))
     valid = [entry for entry in found if entry is not None]

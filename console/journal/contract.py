@@ -28,6 +28,10 @@ class Broken(JournalError):
     """The journal cannot be opened, read or written (disk full, read-only, not a database, locked for too long)."""
 
 
+class Late(Broken):
+    """It has not answered as soon as it was needed; what was asked of it is still under way."""
+
+
 class Raced(JournalError):
     """Somebody else recorded this first: the same forward move of a rollout, or the same opening."""
 
@@ -207,6 +211,9 @@ class Journal(Protocol):
             after: the seq or position that was read last; None to begin.
         """
 
+    def altered(self) -> Sequence[str]:
+        """In what the database is not as warroom made it, a few words each; then it may not be append-only any more."""
+
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         """Take the lease of a rollout if it is free or over, renew it if it is `holder`'s, and say whose it is now.
 
@@ -215,6 +222,9 @@ class Journal(Protocol):
 
     def release(self, rollout: str, holder: str) -> None:
         """Give the lease back, so that another console need not wait for its time to be over."""
+
+    def leased(self, rollout: str) -> Lease | None:
+        """Whose lease it is now, for whoever only looks; None: nobody's, it is free or over."""
 
     def seen(self, rollout: str, presence: Presence) -> None:
         """Note that a console is there, now. Not part of what was recorded; allowed to be lost."""

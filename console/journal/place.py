@@ -80,6 +80,13 @@ class ServerPlace:
     def exists(self) -> bool:
         return True  # it is never made by opening it: a database without a journal says so
 
+    @property
+    def opening_s(self) -> float:
+        """How long opening may take at most: every host is given its time, and a second is for everything else."""
+        from console.journal.postgres.url import CONNECT_S
+
+        return CONNECT_S * self.url.hosts + 1.0
+
     def open(self) -> Journal:
         with _needing_psycopg():
             from console.journal.postgres.journal import PostgresJournal

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from console.events.evidence import Actor
 from console.journal.contract import Presence, Role
+from console.journal.defuse import defused, harmless
 from console.journal.moment import Moment
 
 FORGOTTEN_S = 3600.0
@@ -42,13 +43,20 @@ def left(connection: sqlite3.Connection, rollout: str, session: str) -> None:
 
 
 def present(connection: sqlite3.Connection, now: Moment, rollout: str, within_s: float) -> list[Presence]:
-    """Consoles seen within `within_s` before `now`, the longest there first."""
+    """Consoles seen within `within_s` before `now`, the longest there first; what is no console's row is left out."""
     rows = connection.execute(
         "SELECT session, actor, role, since, seen FROM presence "
         "WHERE rollout = ? AND boot = ? AND seen >= ? ORDER BY since, session",
         [rollout, now.boot, now.at - within_s],
     )
-    return [
-        Presence(session, ACTOR.validate_json(actor), Role(role), datetime.fromisoformat(since), max(0.0, now.at - at))
-        for session, actor, role, since, at in rows.fetchall()
-    ]
+    found = (parsed(session, actor, role, since, now.at - at) for session, actor, role, since, at in rows.fetchall())
+    return [presence for presence in found if presence is not None]
+
+
+def parsed(session: str, actor: str, role: str, since: str, ago_s: float, login: str = "") -> Presence | None:
+    """A row of the table of who is there, made harmless; None if no warroom wrote it: then nobody is told by it."""
+    try:
+        who = ACTOR.validate_json(defused(actor))
+        return Presence(session, who, Role(role), datetime.fromisoformat(since), max(0.0, ago_s), harmless(login))
+    except (ValueError, TypeError):
+        return None

@@ -20,7 +20,7 @@ from adapters.foreign import clean
 from adapters.points import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
-from console.journal import approvals, file, lease, reading, recording
+from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
 from console.journal.contract import (
@@ -205,6 +205,10 @@ class SqliteJournal:
         return reading.rows(self._db.conn, rollout, after)
 
     @_plain
+    def altered(self) -> Sequence[str]:
+        return guards.altered(self._db.conn)
+
+    @_plain
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         with self._writing("lease", "NORMAL") as connection:
             return lease.take(connection, self._clock(), rollout, holder, ttl_s)
@@ -213,6 +217,10 @@ class SqliteJournal:
     def release(self, rollout: str, holder: str) -> None:
         with self._writing("lease", "NORMAL") as connection:
             lease.release(connection, self._clock(), rollout, holder)
+
+    @_plain
+    def leased(self, rollout: str) -> Lease | None:
+        return lease.held(self._db.conn, self._clock(), rollout)
 
     @_plain
     def seen(self, rollout: str, presence: Presence) -> None:

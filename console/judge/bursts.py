@@ -49,25 +49,32 @@ def _spread(series: Sequence[float]) -> float | None:
     return sum(kept) / len(kept)
 
 
-class Bursts(Value):
-    """phi during the stage. Immutable: `after` returns the next one."""
+_Split = tuple[float, float, float, int]
+"""(canary bad, all bad, all bad times the canary's exposure, stage) of a tick"""
 
-    __slots__ = ("before", "block_pairs", "block_sum", "count", "pairs", "phi", "recent", "tick_sum")
+
+class Bursts(Value):
+    """phi during the stage. Immutable: `after` and `next_stage` return the next one."""
+
+    __slots__ = ("before", "block_pairs", "block_sum", "count", "pairs", "phi", "recent", "stage", "tick_sum")
 
     def __init__(
         self,
         before: float,
-        recent: tuple[tuple[float, float, float], ...] = (),
+        recent: tuple[_Split, ...] = (),
         count: int = 0,
         tick: tuple[float, int] = (0.0, 0),
         block: tuple[float, int] = (0.0, 0),
+        stage: int = 0,
     ) -> None:
         self.before = before
         self.recent = recent
-        """(canary bad, all bad, all bad times the canary's exposure) of the last 18 ticks that counted."""
+        """Of the last 18 ticks that counted."""
         self.count = count
         self.tick_sum, self.pairs = tick
         self.block_sum, self.block_pairs = block
+        self.stage = stage
+        """How many stages went before."""
         prior = _PRIOR_PAIRS * before
         self.phi = max(
             1.0,
@@ -75,36 +82,39 @@ class Bursts(Value):
             (prior + self.block_sum) / (_PRIOR_PAIRS + self.block_pairs),
         )
 
+    def next_stage(self) -> Bursts:
+        """At a new stage, which may have another weight."""
+        tick, block = (self.tick_sum, self.pairs), (self.block_sum, self.block_pairs)
+        return Bursts(self.before, self.recent, self.count, tick, block, self.stage + 1)
+
     def after(self, canary_bad: float, all_bad: float, exposure: float) -> Bursts:
         """After a tick with this split: pairs of ticks 12 apart, and of whole six-tick blocks 12 ticks apart.
 
         Args:
-            exposure: the canary's part of both arms' events, 0..1; it may change from tick to tick.
+            exposure: the canary's part of both arms' events, 0..1.
         """
-        recent = (*self.recent[-(_APART + _BLOCK - 1) :], (canary_bad, all_bad, all_bad * exposure))
+        recent = (*self.recent[-(_APART + _BLOCK - 1) :], (canary_bad, all_bad, all_bad * exposure, self.stage))
         count = self.count + 1
         tick, block = (self.tick_sum, self.pairs), (self.block_sum, self.block_pairs)
         if count > _APART:
-            tick = _with(tick, recent[-1], recent[-1 - _APART])
+            tick = _with(tick, recent[-1:], recent[-1 - _APART : -_APART])
         if count % _BLOCK == 0 and count >= _APART + _BLOCK:
-            block = _with(block, _sum(recent[-_BLOCK:]), _sum(recent[:_BLOCK]))
-        return Bursts(self.before, recent, count, tick, block)
+            block = _with(block, recent[-_BLOCK:], recent[:_BLOCK])
+        return Bursts(self.before, recent, count, tick, block, self.stage)
 
 
-def _sum(splits: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
-    return sum(split[0] for split in splits), sum(split[1] for split in splits), sum(split[2] for split in splits)
-
-
-def _with(
-    total: tuple[float, int], new: tuple[float, float, float], old: tuple[float, float, float]
-) -> tuple[float, int]:
+def _with(total: tuple[float, int], new: Sequence[_Split], old: Sequence[_Split]) -> tuple[float, int]:
     """Pearson's X^2 of two binomial splits added, where it can be formed.
 
-    With the exposures in it, so that a change of the weight is no burst; for equal exposures it is the plain form.
+    From one stage to another the exposures are in it, so that a change of the weight is no burst. Within a stage both
+    are taken to have the same one, as the formula is written; that they vary by chance is then part of the spread.
     """
-    k1, all1, due1 = new
-    k0, all0, due0 = old
+    k1, k0 = sum([split[0] for split in new]), sum([split[0] for split in old])
+    all1, all0 = sum([split[1] for split in new]), sum([split[1] for split in old])
     k, both = k1 + k0, all1 + all0
+    due1, due0 = all1, all0
+    if new[-1][3] != old[0][3]:
+        due1, due0 = sum([split[2] for split in new]), sum([split[2] for split in old])
     if k <= 0.0 or k >= both or due1 <= 0.0 or due0 <= 0.0:
         return total
     return total[0] + (k1 * due0 - k0 * due1) ** 2 / ((1.0 - k / both) * k * due1 * due0), total[1] + 1

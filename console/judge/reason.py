@@ -134,8 +134,10 @@ class Reason:
             above = f"above the limit of {self._limit}"
             return f"{self._level} {above}, {odds(latch.peak)}, since {since}", f"above {self._limit} since {since}"
         since = clock(self._begun if self._begun is not None else latch.failed_at or 0.0)
-        lately = "" if self.lately is None else f"{times(self._shown_lately)} "
-        return f"{self._seen}, {odds(latch.peak)}, since {since}", f"{lately}since {since}"
+        lately = "" if self._shown_lately is None else f"{times(self._shown_lately)} "
+        apart = bool(lately) and (self._ratio is None or lately.strip() != times(self._ratio))
+        over = f" over the stage, {odds(latch.peak)}, {lately}" if apart else f", {odds(latch.peak)}, "
+        return f"{self._seen}{over}since {since}", f"{lately}since {since}"
 
     @property
     def _begun(self) -> float | None:

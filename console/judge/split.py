@@ -91,7 +91,7 @@ class Split(Value):
             self.worse.restarted(),
             self.trivial.restarted(),
             Mixture.of(len(PASS_RATIOS)),
-            self.bursts,
+            self.bursts.next_stage(),
             self.onset,
             self.excess,
         )

@@ -11,6 +11,9 @@ from datetime import datetime
 
 from console.events.evidence import Actor
 
+UNSEEN_S = 15.0
+"""A console says that it is there every few seconds; one that has not for this long may be gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handoff:

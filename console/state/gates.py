@@ -9,6 +9,7 @@ from console.plan.nouns import Role
 from console.state import orders, people
 from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
+from console.state.halt import halt_gates
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
 from console.state.targets import unread, unset_targets
@@ -37,7 +38,7 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
             approval = people.approval_gate(state) if state.rollback is None else []
             return (*_forward(state), *approval, *_evidence(state), *people.window_gates(state))
         case Verb.HALT:
-            return _halt(state)
+            return halt_gates(state)
         case Verb.RESUME:
             return (
                 _gate("halted", state.halted is not None, "halted", "not halted"),
@@ -242,7 +243,7 @@ def _evidence(state: State) -> list[Gate]:
                 found.append(Gate("verdict", ok=False, why=f"{name} FAIL: {verdict.reason}", hard=False))
             continue
         ok = verdict.state is VerdictState.PASS
-        word = "passes" if ok else "FAIL" if failed else verdict.state.value
+        word = "passes" if ok else "FAIL" if failed else verdict.detail or verdict.state.value
         found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
     return found
 
@@ -256,17 +257,6 @@ def _bake(state: State) -> Gate:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def _halt(state: State) -> tuple[Gate, ...]:
-    paused = [request for request in state.requests.values() if request.decision == state.halted]
-    unpaused = [request for request in paused if request.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
-    again = "halted, but " + "; ".join(f"{request.asks} {request.outcome}" for request in unpaused)
-    free = state.halted is None or bool(unpaused)
-    return (
-        _gate("not halted", free, again if unpaused else "not halted", "already halted"),
-        _gate("no rollback", state.rollback is None, "no rollback", "a rollback is under way: nothing moves forward"),
-    )
 
 
 def _rollback(state: State) -> tuple[Gate, ...]:

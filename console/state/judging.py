@@ -17,6 +17,7 @@ from console.judge.latency import LatencyTrack, edges, slower
 from console.judge.terms import Terms
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
+from console.plan.nouns import Metric
 from console.state.values import Boundary, MetricState, State
 
 if TYPE_CHECKING:
@@ -88,6 +89,17 @@ def ticked(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, tra
         track = track.overridden()
     lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
     return track.after(reading, boundary.reached, alone=lonely)
+
+
+def asked_anew(state: State, boundaries: tuple[Boundary, ...], entry: MetricState, metric: Metric) -> MetricState:
+    """The metric as an accepted plan has it, which numbers the stages as in `boundaries`.
+
+    Where that makes a difference, what was judged is judged again: evidence that a 2x is excluded says nothing of the
+    1.2x that is asked for now.
+    """
+    was, now = ((Terms.of(each), each.warmup_s) for each in (entry.metric, metric))
+    entry = replace(entry, metric=metric)
+    return entry if (was, boundaries) == (now, state.boundaries) else judged(boundaries, replace(entry, track=None))
 
 
 def _let_go(entry: MetricState, track: Track, until: float) -> bool:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
 from console.events.evidence import PENNED, Verb
-from console.plan.nouns import Metric, Target
+from console.plan.nouns import Metric, Plan, Target
 from console.state import pen
 from console.state.checklist import checklist_of
-from console.state.judging import overridden, standing_from
+from console.state.judging import asked_anew, overridden, standing_from
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
 from console.state.taken import with_stages
 from console.state.targets import settled_target
 from console.state.values import (
+    Boundary,
     DecisionState,
     MetricState,
     RequestState,
@@ -160,12 +161,8 @@ def _replanned(state: State, event: DecisionTaken) -> State:
         else TargetState(target)
         for name, target in plan.targets.items()
     }
-    metrics = {
-        name: replace(measured, metric=metric)
-        if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
-        else MetricState(metric)
-        for name, metric in plan.metrics.items()
-    }
+    boundaries = _renumbered(state, plan)
+    metrics = _asked(state, plan, boundaries)
     sources = {
         name: source
         if (source := state.sources.get(name)) is not None and source.adapter == spec.adapter
@@ -179,12 +176,29 @@ def _replanned(state: State, event: DecisionTaken) -> State:
         stages=stages,
         targets=targets,
         metrics=metrics,
+        boundaries=boundaries,
         sources=sources,
         edited=None,
         reached=reached,
         promoting=state.promoting if reached is not None else None,
         checklist=checklist_of(plan, targets),
     )
+
+
+def _renumbered(state: State, plan: Plan) -> tuple[Boundary, ...]:
+    """Where the rollout stood, by the new plan's numbers; a stage that it has no more gets none of them."""
+    numbers = {stage.name: number for number, stage in enumerate(plan.stages, start=1)}
+    moved = {entry.number: numbers.get(entry.stage.name, -entry.number) for entry in state.stages}
+    return tuple(replace(each, reached=moved.get(each.reached, each.reached)) for each in state.boundaries)
+
+
+def _asked(state: State, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
+    return {
+        name: asked_anew(state, boundaries, measured, metric)
+        if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
+        else MetricState(metric)
+        for name, metric in plan.metrics.items()
+    }
 
 
 def _same_thing(was: Target, now: Target) -> bool:

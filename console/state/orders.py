@@ -6,10 +6,13 @@ An order is written as its target, its word, and what it is about where it is ab
 from __future__ import annotations
 
 from console.events.evidence import Gate
+from console.state import windows
 from console.state.values import State
 
 SAFE = frozenset({"abort", "pause"})
 """Orders that take no risk: they can be had while halted, and after a rollback."""
+FORWARD = frozenset({"skip", "accept", "promote-full", "retry", "resume"})
+"""Orders that expose more: no way round the approvals that a stage asks for, nor round the calendar."""
 _KEY = "order "
 
 
@@ -58,5 +61,21 @@ def unfit(state: State, subject: str | None) -> str | None:
         return f"{order}: a rollback was begun"
     if word not in SAFE and state.halted is not None:
         return f"{order}: halted: resume first (u)"
+    if word in FORWARD and (why := _held_back(state, word)) is not None:
+        return f"{order}: {why}"
     flying = [request.asks for request in (*state.in_flight, *state.in_doubt) if request.target == name]
     return f"{order}: {flying[0]} is not through yet" if flying and word not in SAFE else None
+
+
+def _held_back(state: State, word: str) -> str | None:
+    """What keeps an order from exposing more: it has no card that somebody could approve, and no override."""
+    ahead = state.stages[state.reached or 0 :]
+    asking = [entry.stage.name for entry in (ahead if word == "promote-full" else ahead[:1]) if entry.stage.approvals]
+    if asking:
+        return f"{asking[0]} asks for an approval, and only a promote has what is approved (p)"
+    if state.as_of is None:
+        return None
+    closed = windows.freeze_in_force(state.plan.freeze, state.as_of) or windows.outside_launch(
+        state.plan.launch, state.as_of
+    )
+    return None if closed is None else f"{closed}: only a promote may override that (p)"

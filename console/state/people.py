@@ -30,6 +30,8 @@ def approval_gate(state: State) -> list[Gate]:
     needed = approvals.needed(state)
     if needed == 0:
         return []
+    if state.unvouched is not None:
+        return [Gate("approval", ok=False, why=f"no approval counts: {state.unvouched}")]
     given = approvals.counted(state)
     by = f" by {', '.join(approval.user for approval in given)}" if given else ""
     tally = f"approved{by}: {min(len(given), needed)} of {needed}"
@@ -64,26 +66,33 @@ def override_gate(state: State, gates: list[Gate]) -> list[Gate]:
 def approve_gates(state: State) -> list[Gate]:
     """What approving the next forward move needs."""
     me = state.operator
-    stage = state.next.stage.name if state.next is not None else "anything"
     asked = approvals.needed(state)
     given = {approval.person for approval in approvals.standing(state)}
     mine = me is not None and me.person in given
     return [
         Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
         Gate("rollback", state.rollback is None, "a rollback was begun" if state.rollback else "no rollback"),
-        Gate("asked", asked > 0, f"{stage} asks for {_approvals(asked)}" if asked else f"{stage} needs no approval"),
+        Gate("asked", asked > 0, _asked(state, asked)),
         Gate(
             "second person",
             not state.pen.held_by(me),
             "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen",
         ),
+        Gate("approvals", state.unvouched is None, state.unvouched or "approvals can be told"),
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),
     ]
 
 
-def _approvals(number: int) -> str:
-    return "one approval" if number == 1 else f"{number} approvals"
+def _asked(state: State, number: int) -> str:
+    if state.reached is None:
+        return "stage unknown: say where it stands (s)"
+    if state.next is None:
+        return "the last stage is reached: nothing is left to approve"
+    stage = state.next.stage.name
+    if number == 0:
+        return f"{stage} needs no approval"
+    return f"{stage} asks for one approval" if number == 1 else f"{stage} asks for {number} approvals"
 
 
 def take_gates(state: State) -> list[Gate]:

@@ -204,11 +204,22 @@ def _still_to_be_read(request: RequestState | None, read_at: datetime | None, ho
     )
 
 
+def _halted_since(state: State) -> bool:
+    """Whether a halt came after the promote under way: what it had not sent by then is not sent any more."""
+    for entry in reversed(state.decisions):
+        if entry.id == state.promoting:
+            return False
+        if entry.verb is Verb.HALT and not entry.void:
+            return True
+    return False
+
+
 def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
     requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
     hold = timedelta(seconds=state.plan.hold_s)
     late = decision is None or at - decision.at > hold
+    stopped = _halted_since(state)
     trouble: list[str] = []
     waiting = refused = False
     for name in missing:
@@ -217,6 +228,7 @@ def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[Stag
         if request is None:
             trouble.append(f"{name} not sent, reads {reads}")
             waiting = waiting or not late
+            refused = refused or stopped
         elif request.in_flight:
             waiting = True
         elif request.outcome is Outcome.ACCEPTED:

@@ -371,6 +371,8 @@ class State:
     """Who is present, the longest there first; None while that is not known."""
     approvals: tuple[Approval, ...] = ()
     """All that the journal vouches for; which of them count is for `approvals.counted` to say."""
+    unvouched: str | None = None
+    """Why the journal cannot say what was approved, one line: then nothing counts; None while it can."""
     poller: Poller | None = None
     """Which console polls; None while that is not known."""
     called: tuple[Called, ...] = ()

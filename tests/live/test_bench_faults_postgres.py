@@ -25,6 +25,8 @@ def test_of_sixteen_consoles_exactly_one_makes_its_call() -> None:
     assert (cell["consoles"], cell["rounds"], cell["one call"]) == (16, 20, 20)
 
 
-def test_a_server_restarted_in_mid_decision_loses_nothing() -> None:
-    cell = ran("--only", "table", "--journal", "postgresql")["cells"]["fault PostgreSQL restarted mid-decision"]
+@pytest.mark.parametrize("fault", ["PostgreSQL restarted mid-decision", "PostgreSQL does not answer, and then does"])
+def test_a_server_in_trouble_loses_nothing(fault: str) -> None:
+    cell = ran("--only", "table", "--journal", "postgresql")["cells"][f"fault {fault}"]
     assert (cell["lost"], cell["skipped"]) == ("", "")
+    assert cell["sees"]

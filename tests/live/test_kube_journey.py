@@ -84,7 +84,7 @@ async def test_the_screen_shows_the_gate_promotes_it_and_shows_what_somebody_els
         await opened.until("step 1/4 pause", "waits for a promote", "20pct")
         await opened.press("p")
         await opened.until("PROMOTE  20pct → 60pct", "/status/pauseConditions")
-        await opened.press("y")
+        await opened.press_until_gone("y", "y promotes to 60pct")
         await opened.until("step 3/4 pause", "waits for a promote")
         await asyncio.sleep(1.5)
         await asyncio.to_thread(kube.vendor, "promote", name)

@@ -1,4 +1,4 @@
-"""A PostgreSQL journal under trouble: restarted, killed, hung, locked, short of rights, tampered with; its secrets."""
+"""A PostgreSQL journal under trouble: restarted, killed, hung, locked, short of rights; its secrets."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_answer_is_noticed(
         pid = connection.info.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(wire.Lost), journal._line.call(0.3) as connection:
+        with pytest.raises(wire.Lost, match=r"^no answer within 0\.3 s$"), journal._line.call(0.3) as connection:
             connection.execute("SELECT 1")
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -382,31 +382,7 @@ def test_a_password_file_is_enough(server: Postgres, url: Url, tmp_path: Path, m
     opened.close()
 
 
-# -- tampering -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("edit", "what"),
-    [
-        (
-            "UPDATE warroom.events SET body = replace(body, 'n3', 'n9') WHERE position = 4",
-            "it is not what was recorded",
-        ),
-        ("UPDATE warroom.events SET login = 'bob' WHERE position = 4", "it is not what was recorded"),
-        ("UPDATE warroom.events SET head = repeat('0', 64) WHERE position = 4", "its head is not the one"),
-        ("DELETE FROM warroom.events WHERE position = 4", "event 4 is missing before it"),
-    ],
-)
-def test_an_edit_by_the_owner_is_found(url: Url, journal: PostgresJournal, edit: str, what: str) -> None:
-    journal.append(RUN, opening())
-    for number in range(1, 7):
-        journal.append(RUN, note(f"n{number}"))
-    assert walk_journal(lambda after: journal.rows(None, after)).events == 7
-    with psycopg.connect(url.text, autocommit=True) as owner:
-        owner.execute("ALTER TABLE warroom.events DISABLE TRIGGER ALL")
-        owner.execute(edit)
-    flaw = walk_journal(lambda after: journal.rows(None, after)).flaw
-    assert flaw is not None and what in flaw.what
+# -- taken over from ---------------------------------------------------------------------------------------------------
 
 
 def test_a_console_that_was_stopped_and_taken_over_from_gets_nothing_through_when_it_wakes(

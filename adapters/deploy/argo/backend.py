@@ -7,6 +7,8 @@ Here: what is read from where, in which order calls are made, and what their err
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from dataclasses import replace
 
 import httpx
@@ -68,6 +70,9 @@ SETTLE_S = 1.0
 """How long a Rollout has to be quiet before its status is changed. Argo's controller puts the answer to its own write
 into its memory last (1.9: writeBackToInformer): what arrives in that very moment is overwritten there, and then not
 acted upon for many minutes. While it is not quiet its next write heals that, so nobody waits longer than this."""
+WAKE_S = 3.0
+"""How long the way back waits for the controller to take a template up before it is woken, once: see SETTLE_S. Whatever
+is written to the object next makes it look again, and an annotation is the least that can be."""
 
 
 class Argo:
@@ -79,6 +84,7 @@ class Argo:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self.source = context.source
         self.settle_s = SETTLE_S
+        self.wake_s = WAKE_S
         self._context = context
         self._kube = Kube(
             context.source,
@@ -98,6 +104,10 @@ class Argo:
     def cautions(self) -> tuple[str, ...]:
         """As of the transport."""
         return self._kube.cautions
+
+    def hide(self, text: str) -> str:
+        """As of the transport."""
+        return self._kube.hide(text)
 
     async def aclose(self) -> None:
         await self._store.aclose()
@@ -155,7 +165,8 @@ class Argo:
             return (patches.full(shown).line(where),)
         if move is Move.UNDO:
             first = f"PATCH {where}: the template of version {setting.version}, if it is still at {shown.revision}"
-            return first, f"PATCH {where}/status: then {Move.FINISH.value}"
+            woken = f"PATCH {where}: an annotation, if its controller overlooks it for {WAKE_S:g} s"
+            return first, woken, f"PATCH {where}/status: then {Move.FINISH.value}"
         return ()
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
@@ -185,8 +196,8 @@ class Argo:
             BackendError: any other.
         """
         done: list[Move] = []
-        within_s = self._context.write_deadline_s
-        until = asyncio.get_running_loop().time() + within_s - min(_MARGIN_S, within_s / 4)
+        within_s, began = self._context.write_deadline_s, asyncio.get_running_loop().time()
+        until, wake_at = began + within_s - min(_MARGIN_S, within_s / 4), began + min(self.wake_s, within_s / 2)
         while (move := next_move(Seen.of(rollout := await self._store.fresh(target.name)), version)) is not Move.NONE:
             taken_up = observed(rollout) and move not in done
             if taken_up:
@@ -194,8 +205,16 @@ class Argo:
                 done.append(move)
                 if move is Move.ABORT:
                     return
+            elif asyncio.get_running_loop().time() > wake_at:
+                wake_at = math.inf
+                with contextlib.suppress(BackendError):  # it helps where it can; what it did not help is HalfDone
+                    await self._send(target, patches.wake(self._context.clock.now()), "rollback", permit)
             if asyncio.get_running_loop().time() > until:
-                raise HalfDone(self.source, "rollback", "the earlier template is set, but not taken up yet: r finishes")
+                raise HalfDone(
+                    self.source,
+                    "rollback",
+                    "the newest template is set, but not taken up by its controller: r finishes",
+                )
             await asyncio.sleep(0 if taken_up else _AGAIN_S)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:

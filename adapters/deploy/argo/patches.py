@@ -15,6 +15,9 @@ from adapters.deploy.argo.seen import Seen
 from adapters.deploy.argo.wire import REVISION
 from adapters.kube.jsonpatch import Operation, add, check, remove, replace
 
+WOKEN = "warroom/woken-at"
+"""The annotation that `wake` writes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patch:
@@ -96,6 +99,11 @@ def resume() -> Patch:
 def restart(at: datetime) -> Patch:
     """Replace every pod, a few at a time."""
     return Patch((add("spec", "restartAt", value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
+
+
+def wake(at: datetime) -> Patch:
+    """Change nothing that counts, so that the controller hears of the object again."""
+    return Patch((add("metadata", "annotations", WOKEN, value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
 
 
 def undo(shown_revision: str, template: Any) -> Patch:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from adapters.contract import OwnStep, Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
-from adapters.deploy.argo.phase import Standing, actual, desired, standing, step_of
+from adapters.deploy.argo.phase import Standing, actual, desired, observed, standing, step_of
 from adapters.deploy.argo.seen import Seen
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
@@ -149,6 +149,8 @@ def _no_advance(rollout: Rollout, stands: Standing, under_way: bool) -> str | No
             return "its analysis was inconclusive: accept it, or roll back"
     if rollout.status.abort:
         return "it is aborted: retry begins again"
+    if not observed(rollout):
+        return "its controller has not taken up the newest change yet"
     if not under_way:
         return "nothing is under way: no new version was set"
     return "it goes on by itself: there is no pause to end"
@@ -156,6 +158,8 @@ def _no_advance(rollout: Rollout, stands: Standing, under_way: bool) -> str | No
 
 def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
     found = [] if rollout.meta.kept is None else [rollout.meta.kept]
+    if not observed(rollout):
+        found.append("its controller has not taken up the newest change yet")
     if rollout.status.promote_full and not rollout.promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
     if rollout.spec.workload is not None:

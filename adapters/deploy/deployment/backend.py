@@ -82,6 +82,10 @@ class Deployments:
         """As of the transport."""
         return self._kube.cautions
 
+    def hide(self, text: str) -> str:
+        """As of the transport."""
+        return self._kube.hide(text)
+
     async def aclose(self) -> None:
         await self._mirror.aclose()
         await self._sets_mirror.aclose()

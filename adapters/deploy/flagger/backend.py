@@ -77,6 +77,10 @@ class Flagger:
         """As of the transport."""
         return self._kube.cautions
 
+    def hide(self, text: str) -> str:
+        """As of the transport."""
+        return self._kube.hide(text)
+
     async def aclose(self) -> None:
         await self._canaries.aclose()
         await self._permissions.aclose()

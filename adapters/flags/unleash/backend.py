@@ -94,6 +94,10 @@ class Unleash:
         """As of the transport."""
         return self._transport.cautions
 
+    def hide(self, text: str) -> str:
+        """As of the transport."""
+        return self._transport.hide(text)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()

@@ -8,9 +8,10 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from adapters.points import watched
 from console.bench.faults.backend import Case
@@ -226,6 +227,21 @@ async def restarted(ground: Ground, server: Postgres) -> Row:
     return Row("PostgreSQL restarted mid-decision", f"{answer.line} | {seen} | {again.line}", tuple(lost))
 
 
+async def silent(ground: Ground, server: Postgres) -> Row:
+    """PostgreSQL takes what is sent to it and does not answer, while somebody promotes and then rolls back."""
+    async with ground.console() as room:
+        await room.engine.act(room.intent(Verb.PROMOTE))
+        await room.until(lambda state: state.reached == 1)
+        with server.silent():
+            forward = await room.engine.act(room.intent(Verb.PROMOTE))
+            await room.engine.act(room.intent(Verb.ROLLBACK))
+            await room.until(lambda state: state.checklist[0].mark is StepMark.DONE)
+            seen = screen(room)
+        await room.until(lambda state: state.mode is Stands.ROLLED_BACK and not state.journal.held)
+    lost = ground.lost(calls=[10, 0], decisions=_BOTH)
+    return Row("PostgreSQL does not answer, and then does", f"{forward.line} | {seen}", tuple(lost))
+
+
 CASES: Mapping[str, Case] = {
     "locked": _locked,
     "full": _full,
@@ -233,3 +249,9 @@ CASES: Mapping[str, Case] = {
     "clock": _jumping,
     "stopped": _stopped,
 }
+ServerCase = Callable[[Ground, Postgres], Coroutine[Any, Any, Row]]
+SERVER_CASES: Mapping[str, ServerCase] = {
+    "PostgreSQL restarted mid-decision": restarted,
+    "PostgreSQL does not answer, and then does": silent,
+}
+"""Of a journal in PostgreSQL, each by the name of its row."""

@@ -219,17 +219,23 @@ def _table(there: Fake, folder: Path, server: Postgres | None, missing: str, pro
     """Every fault, each in a process of its own."""
     for name, case in {**backend.CASES, "DNS": backend.nowhere, **record.CASES}.items():
         yield _one(name, partial(_provoked, case, there, folder), progress)
-    fault = "PostgreSQL restarted mid-decision"
-    if server is None:
-        yield Row(fault, "", (), skipped=missing)
-        return
-    place = ServerPlace(Url(server.database("restarted")))
-    place.make(None)
-    yield _one(fault, lambda: record.restarted(Ground(there, folder, place), server), progress)
+    for number, (fault, on_server) in enumerate(record.SERVER_CASES.items()):
+        if server is None:
+            yield Row(fault, "", (), skipped=missing)
+            continue
+        place = ServerPlace(Url(server.database(f"fault{number}")))
+        place.make(None)
+        yield _one(fault, partial(_provoked_there, on_server, there, folder, place, server), progress)
 
 
 def _provoked(case: backend.Case, there: Fake, folder: Path) -> Coroutine[Any, Any, Row]:
     return case(Ground(there, folder))
+
+
+def _provoked_there(
+    case: record.ServerCase, there: Fake, folder: Path, place: Place, server: Postgres
+) -> Coroutine[Any, Any, Row]:
+    return case(Ground(there, folder, place), server)
 
 
 def _one(name: str, work: Callable[[], Coroutine[Any, Any, Row]], progress: Progress) -> Row:

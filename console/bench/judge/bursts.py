@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from console.bench.judge.ticks import Array
+from console.bench.judge.ticks import Array, Mask
 
 APART = 12
 """Distance in ticks of two ticks, or two blocks, that are compared."""
@@ -46,37 +48,45 @@ def _roughness(x: Array) -> Array:
     return told
 
 
-def phi_during(kc: Array, k: Array, exposure: Array, phi0: Array | float) -> Array:
+def phi_during(kc: Array, k: Array, exposure: Array, phi0: Array | float, begins: Sequence[int] = ()) -> Array:
     """Burstiness as known before each tick, (ticks, stages).
 
     Compares the split of two ticks 12 apart, and of two six-tick blocks 12 ticks apart (blocks side by side, not
-    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count, nor does a change of the weight.
+    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count. From one stage to another each side
+    is held against its own exposure, so that a change of the weight does not count either.
 
     Args:
         kc, k: canary errors and all errors, (ticks, stages) each.
         exposure: the canary's part of the requests, 0..1, (ticks, stages).
         phi0: from before the stage, one number or one a stage.
+        begins: ticks at which a further stage begins.
     """
     ticks, stages = kc.shape
     start = np.broadcast_to(np.asarray(phi0, dtype=float), (stages,))
-    due = k * exposure
+    number = np.searchsorted(np.asarray(begins, dtype=int), np.arange(ticks), side="right")[:, None]
+    sides = (kc, k, k * exposure)
     per_tick = np.tile(start, (ticks, 1))
-    squares = _squares(*(series[APART:] for series in (kc, k, due)), *(series[:-APART] for series in (kc, k, due)))
-    pairs = _running(squares, start)
-    per_tick[APART + 1 :] = pairs[:-1]
+    if ticks > APART:
+        same = number[APART:] == number[:-APART]
+        pairs = _running(_squares([side[APART:] for side in sides], [side[:-APART] for side in sides], same), start)
+        per_tick[APART + 1 :] = pairs[:-1]
     blocks, step = ticks // BLOCK, APART // BLOCK
-    sums = [series[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1) for series in (kc, k, due)]
-    squares = _squares(*(series[step:] for series in sums), *(series[:-step] for series in sums))
-    pairs = _running(squares, start)
     per_block = np.tile(start, (ticks, 1))
-    known = np.arange(APART + BLOCK, ticks)
-    per_block[known] = pairs[(known - APART - BLOCK) // BLOCK]
+    if blocks > step:
+        sums = [side[: blocks * BLOCK].reshape(blocks, BLOCK, stages).sum(axis=1) for side in sides]
+        of_block = number[: blocks * BLOCK].reshape(blocks, BLOCK)
+        same = (of_block[step:, -1] == of_block[:-step, 0])[:, None]
+        pairs = _running(_squares([side[step:] for side in sums], [side[:-step] for side in sums], same), start)
+        known = np.arange(APART + BLOCK, ticks)
+        per_block[known] = pairs[(known - APART - BLOCK) // BLOCK]
     phi: Array = np.maximum(1.0, np.maximum(per_tick, per_block))
     return phi
 
 
-def _squares(k1c: Array, k1: Array, due1: Array, k0c: Array, k0: Array, due0: Array) -> Array:
-    """X2 of each pair; -1 where neither or both arms had nothing to tell."""
+def _squares(new: list[Array], old: list[Array], same: Mask) -> Array:
+    """X2 of each pair; -1 where neither or both arms had nothing to tell. `same`: both sides are of one stage."""
+    (k1c, k1, own1), (k0c, k0, own0) = new, old
+    due1, due0 = np.where(same, k1, own1), np.where(same, k0, own0)
     both, canary = k1 + k0, k1c + k0c
     spread = (1 - canary / np.where(both > 0, both, 1.0)) * canary * due1 * due0
     told = spread > 0

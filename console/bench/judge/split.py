@@ -156,7 +156,7 @@ def split_evidence(
     """
     length, stages = ticks.shape
     k = ticks.kc + ticks.kb
-    phi = phi_during(ticks.kc, k, ticks.exposure, phi0)
+    phi = phi_during(ticks.kc, k, ticks.exposure, phi0, begins)
     discount = np.maximum(phi, wobble(k, ticks.nc, ticks.nb, rule))
     worse, better = np.array(rule.worse)[:, None], np.array(rule.better)[:, None]
     keys = [(1.0, worse), (rule.tolerance, worse)] + ([] if only_fail else [(rule.ni, better)])

@@ -67,7 +67,7 @@ def filled(path: Path, others: int, ours: int = OURS, per_rollout: int = PER_ROL
         connection.execute("BEGIN")
         head = GENESIS
         ends: dict[str, tuple[int, str]] = {}
-        for position, (rollout, event) in enumerate(_events(others, ours, per_rollout), start=1):
+        for position, (rollout, event) in enumerate(events(others, ours, per_rollout), start=1):
             seq, prev = ends.get(rollout, (0, GENESIS))
             row = chained(event, rollout, seq + 1, position, login=None, prev=prev, before=head)
             insert(connection, row)
@@ -76,7 +76,7 @@ def filled(path: Path, others: int, ours: int = OURS, per_rollout: int = PER_ROL
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _events(others: int, ours: int, per_rollout: int) -> Iterator[tuple[str, Event]]:
+def events(others: int, ours: int, per_rollout: int) -> Iterator[tuple[str, Event]]:
     """Half of the other rollouts' events, ours, the other half."""
     before = others // 2
     yield from _other_events(0, before, per_rollout)

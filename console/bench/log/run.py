@@ -6,16 +6,22 @@ import json
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.foreign import clean
 from console.bench.judge.tables import Findings, Goal, Held, Table, goals_table, held
 from console.bench.log import appends, large
+from console.bench.log.ledgers import Begin, in_file
 from console.bench.log.tampering import EDITS, tampered
 from console.journal import reading
 from console.journal.sqlite import SqliteJournal
 
+JOURNALS = ("sqlite", "postgresql")
+EDITED = (60, 20, 15)
+"""Of the journal that is edited: events of other rollouts, of the open one, of each other one."""
 OPENS_WITHIN = 1.2
 """How much longer a journal of a million events may take to open than one of a thousand."""
 
@@ -55,7 +61,14 @@ class Report:
         return json.dumps(self.findings.cells)
 
 
-def run(folder: Path | None, seed: int, *, quick: bool, progress: Callable[[str], None]) -> Report:
+def run(
+    folder: Path | None,
+    seed: int,
+    *,
+    quick: bool,
+    journals: Sequence[str] = JOURNALS,
+    progress: Callable[[str], None],
+) -> Report:
     """Measure in a directory of its own under `folder` (default: the system's temporary one), removed at the end."""
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="warroom-bench-", dir=folder) as made:
@@ -64,8 +77,9 @@ def run(folder: Path | None, seed: int, *, quick: bool, progress: Callable[[str]
         findings = _appends(place / "appends", size.appends)
         progress("opening")
         findings += _opening(place / "opening", size.others, size.openings)
-        progress("tampering")
-        findings += _tampering(place / "tampering", seed, size.edits)
+        for name in journals:
+            progress(f"tampering: {name}")
+            findings += _TAMPERINGS[name](place / name, seed, size.edits)
     return Report(findings)
 
 
@@ -106,24 +120,57 @@ def _opening(folder: Path, others: int, rounds: int) -> Findings:
     return Findings([table], [goal], {**cells, "open ratio": {"median": ratio}})
 
 
-def _tampering(folder: Path, seed: int, edits: int) -> Findings:
+def _in_sqlite(folder: Path, seed: int, edits: int) -> Findings:
     path = folder / "journal.db"
-    large.filled(path, 60, ours=20, per_rollout=15)
+    large.filled(path, *EDITED)
     journal = SqliteJournal(path)
     _, pinned = reading.head(journal._db.conn)
     journal.close()
+    return _edited("SQLite", in_file(path), pinned or "", seed, edits)
+
+
+def _in_postgresql(folder: Path, seed: int, edits: int) -> Findings:
+    folder.mkdir()
+    with ExitStack() as stack:
+        try:
+            from console.bench.log.server import filled, on_server
+            from console.bench.postgres import NotInstalled, postgres
+            from console.journal.postgres.url import Url
+        except ImportError as error:
+            return _left_out(clean(error))
+        try:
+            server = stack.enter_context(postgres(folder))
+        except NotInstalled as error:
+            return _left_out(str(error))
+        url = Url(server.database("edited"))
+        pinned = filled(url, large.events(*EDITED))
+        return _edited("PostgreSQL", on_server(url), pinned, seed, edits)
+
+
+def _left_out(why: str) -> Findings:
+    return Findings([], [Goal("edits found, PostgreSQL", "all", why, Held.UNMEASURED)])
+
+
+def _edited(name: str, begin: Begin, pinned: str, seed: int, edits: int) -> Findings:
     drawn, found, alone = Counter[str](), Counter[str](), Counter[str]()
     for number in range(edits):
-        with tampered(path, random.Random(f"{seed} {number}")) as one:  # noqa: S311 - a seed, not a secret
+        with tampered(begin, random.Random(f"{seed} {number}")) as one:  # noqa: S311 - a seed, not a secret
             drawn[one.kind] += 1
             found[one.kind] += one.found(pinned)
             alone[one.kind] += one.found(None)
     kinds = [edit.__name__ for edit in EDITS]
     rows = [(kind.replace("_", " "), str(drawn[kind]), str(found[kind]), str(alone[kind])) for kind in kinds]
     table = Table(
-        f"{edits:,} random edits of the file, triggers dropped",
+        f"{name}: {edits:,} random edits by whoever can write the database, triggers off",
         ("edit", "made", "found", "found without a pinned head"),
         rows,
     )
-    goal = Goal("edits found", "all", f"{found.total()} of {drawn.total()}", held(found == drawn))
-    return Findings([table], [goal], {"tampering": {"edits": drawn.total(), "found": found.total()}})
+    goal = Goal(f"edits found, {name}", "all", f"{found.total()} of {drawn.total()}", held(found == drawn))
+    cells = {"edits": drawn.total(), "found": found.total(), "alone": alone.total()}
+    return Findings([table], [goal], {f"tampering {name}": cells})
+
+
+_TAMPERINGS: Mapping[str, Callable[[Path, int, int], Findings]] = {
+    "sqlite": _in_sqlite,
+    "postgresql": _in_postgresql,
+}

@@ -1,24 +1,21 @@
-"""Edits of a journal's file by somebody who can write it: random ones, of every kind, each undone at the end.
+"""Edits of a journal by somebody who can write its database: random ones, of every kind, each undone at the end.
 
-The triggers are dropped first, as such a person would. Whoever also computes every later hash anew leaves a chain that
-fits; that is one of the edits, and is found by a pinned head alone.
+The triggers are off meanwhile, as such a person would have them. Whoever also computes every later hash anew leaves a
+chain that fits; that is one of the edits, and is found by a pinned head alone.
 """
 
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from console.journal import reading
+from console.bench.log import ledgers
+from console.bench.log.ledgers import Begin, Ledger, Refused, at, last
 from console.journal.chain import GENESIS, Row, linked, walk_journal
-from console.journal.recording import insert as insert_row
 
-_COLUMNS = ("id", "rollout", "seq", "event_id", "at", "kind", "v", "who", "move", "body", "prev", "hash", "head")
-_NUMBERS = frozenset({"id", "seq", "v", "move"})
+_NUMBERS = frozenset({"id", "position", "seq", "v", "move"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,121 +25,115 @@ class Tampered:
     kind: str
     """The name of the edit."""
     what: str
-    connection: sqlite3.Connection
+    ledger: Ledger
 
     def found(self, pinned: str | None) -> bool:
         """Whether a walk of the whole journal shows the edit, given the head that was pinned before it."""
-        walked = walk_journal(lambda after: reading.rows(self.connection, None, after), pinned)
+        walked = walk_journal(self.ledger.rows, pinned)
         return walked.flaw is not None or (pinned is not None and walked.pinned is None)
 
 
-Edit = Callable[[sqlite3.Connection, random.Random], str]
-"""Changes something and says what. Raises sqlite3.IntegrityError where the database itself does not let it."""
+Edit = Callable[[Ledger, random.Random], str]
+"""Changes something and says what. Raises Refused where the database itself does not let it."""
 
 
 @contextmanager
-def tampered(path: Path, rng: random.Random, edit: Edit | None = None) -> Iterator[Tampered]:
-    """The journal at `path` with one edit (drawn if None is given), which is taken back at the end."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for (name,) in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        try:
-            yield Tampered(*_edited(connection, rng, edit), connection)
-        finally:
-            connection.execute("ROLLBACK")
+def tampered(begin: Begin, rng: random.Random, edit: Edit | None = None) -> Iterator[Tampered]:
+    """A journal with one edit (drawn if None is given), which is taken back at the end."""
+    with begin() as ledger:
+        yield Tampered(*_edited(ledger, rng, edit), ledger)
 
 
-def _edited(connection: sqlite3.Connection, rng: random.Random, edit: Edit | None) -> tuple[str, str]:
+def _edited(ledger: Ledger, rng: random.Random, edit: Edit | None) -> tuple[str, str]:
     for _ in range(100):
-        connection.execute("SAVEPOINT edit")
+        ledger.run("SAVEPOINT edit")
         chosen = edit or rng.choice(EDITS)
         try:
-            return chosen.__name__, chosen(connection, rng)
-        except sqlite3.IntegrityError:
-            connection.execute("ROLLBACK TO edit")
+            return chosen.__name__, chosen(ledger, rng)
+        except Refused:
+            ledger.run("ROLLBACK TO edit")
     raise AssertionError("a hundred edits were refused by the database")
 
 
-def change(connection: sqlite3.Connection, rng: random.Random) -> str:
+def change(ledger: Ledger, rng: random.Random) -> str:
     """One column of one event."""
-    column, row = rng.choice(_COLUMNS), _one(connection, rng)
-    before = connection.execute(f"SELECT {column} FROM events WHERE id = ?", [row.position]).fetchone()[0]  # noqa: S608 - constants
+    column, row = rng.choice(ledger.columns), _one(ledger, rng)
+    before = ledger.run(f"SELECT {column} FROM events WHERE {ledger.position} = ?", [row.position])[0][0]  # noqa: S608 - constants
     after = _other_number(before, rng) if column in _NUMBERS else _other_text(before, rng)
-    connection.execute(f"UPDATE events SET {column} = ? WHERE id = ?", [after, row.position])  # noqa: S608 - constants
+    ledger.run(f"UPDATE events SET {column} = ? WHERE {ledger.position} = ?", [after, row.position])  # noqa: S608 - constants
     return f"event {row.position}: {column} {before!r} -> {after!r}"
 
 
-def delete(connection: sqlite3.Connection, rng: random.Random) -> str:
+def delete(ledger: Ledger, rng: random.Random) -> str:
     """One event, wherever it is."""
-    row = _one(connection, rng)
-    connection.execute("DELETE FROM events WHERE id = ?", [row.position])
+    row = _one(ledger, rng)
+    ledger.run(f"DELETE FROM events WHERE {ledger.position} = ?", [row.position])  # noqa: S608 - constants
     return f"event {row.position} removed"
 
 
-def delete_and_close_up(connection: sqlite3.Connection, rng: random.Random) -> str:
+def delete_and_close_up(ledger: Ledger, rng: random.Random) -> str:
     """One event, and every later one moved up, in the journal and in its rollout."""
-    row = _one(connection, rng)
-    connection.execute("DELETE FROM events WHERE id = ?", [row.position])
-    _shift(connection, "id", "id > ?", [row.position], -1)
-    _shift(connection, "seq", "rollout = ? AND seq > ?", [row.rollout, row.seq], -1)
+    row = _one(ledger, rng)
+    ledger.run(f"DELETE FROM events WHERE {ledger.position} = ?", [row.position])  # noqa: S608 - constants
+    _shift(ledger, ledger.position, f"{ledger.position} > ?", [row.position], -1)
+    _shift(ledger, "seq", "rollout = ? AND seq > ?", [row.rollout, row.seq], -1)
     return f"event {row.position} removed, the others moved up"
 
 
-def delete_tail(connection: sqlite3.Connection, rng: random.Random) -> str:
+def delete_tail(ledger: Ledger, rng: random.Random) -> str:
     """The last events."""
-    row = _one(connection, rng)
-    connection.execute("DELETE FROM events WHERE id >= ?", [row.position])
+    row = _one(ledger, rng)
+    ledger.run(f"DELETE FROM events WHERE {ledger.position} >= ?", [row.position])  # noqa: S608 - constants
     return f"every event from {row.position} on removed"
 
 
-def delete_rollout(connection: sqlite3.Connection, rng: random.Random) -> str:
+def delete_rollout(ledger: Ledger, rng: random.Random) -> str:
     """A whole rollout, and every later event moved up."""
-    row = _one(connection, rng)
-    gone = connection.execute("SELECT id FROM events WHERE rollout = ? ORDER BY id DESC", [row.rollout]).fetchall()
+    row = _one(ledger, rng)
+    order = ledger.position
+    gone = ledger.run(f"SELECT {order} FROM events WHERE rollout = ? ORDER BY {order} DESC", [row.rollout])  # noqa: S608 - constants
     for (position,) in gone:
-        connection.execute("DELETE FROM events WHERE id = ?", [position])
-        _shift(connection, "id", "id > ?", [position], -1)
+        ledger.run(f"DELETE FROM events WHERE {ledger.position} = ?", [position])  # noqa: S608 - constants
+        _shift(ledger, ledger.position, f"{ledger.position} > ?", [position], -1)
     return f"rollout {row.rollout} removed, the others moved up"
 
 
-def swap(connection: sqlite3.Connection, rng: random.Random) -> str:
+def swap(ledger: Ledger, rng: random.Random) -> str:
     """Two events, in the journal's order and, if they are of one rollout, in its order."""
-    one, other = _one(connection, rng), _one(connection, rng)
+    one, other = _one(ledger, rng), _one(ledger, rng)
     if one.position == other.position:
-        raise sqlite3.IntegrityError("they are the same")
-    connection.execute("UPDATE events SET id = -1, seq = -seq WHERE id = ?", [one.position])
-    seq = one.seq if one.rollout == other.rollout else other.seq
-    connection.execute("UPDATE events SET id = ?, seq = ? WHERE id = ?", [one.position, seq, other.position])
-    seq = other.seq if one.rollout == other.rollout else one.seq
-    connection.execute("UPDATE events SET id = ?, seq = ? WHERE id = -1", [other.position, seq])
+        raise Refused("they are the same")
+    order = ledger.position
+    put = f"UPDATE events SET {order} = ?, seq = ? WHERE {order} = ?"  # noqa: S608 - constants
+    same = one.rollout == other.rollout
+    ledger.run(put, [-1, -one.seq, one.position])
+    ledger.run(put, [one.position, one.seq if same else other.seq, other.position])
+    ledger.run(put, [other.position, other.seq if same else one.seq, -1])
     return f"events {one.position} and {other.position} swapped"
 
 
-def insert(connection: sqlite3.Connection, rng: random.Random) -> str:
+def insert(ledger: Ledger, rng: random.Random) -> str:
     """An event of one's own, hashed as it should be, before another of the same rollout; later ones moved down."""
-    row = _one(connection, rng)
-    _shift(connection, "id", "id >= ?", [row.position], 1)
-    _shift(connection, "seq", "rollout = ? AND seq >= ?", [row.rollout, row.seq], 1)
-    insert_row(
-        connection, linked(replace(row, event_id=f"{rng.getrandbits(128):032x}", move=None), _head(connection, row))
-    )
+    row = _one(ledger, rng)
+    _shift(ledger, ledger.position, f"{ledger.position} >= ?", [row.position], 1)
+    _shift(ledger, "seq", "rollout = ? AND seq >= ?", [row.rollout, row.seq], 1)
+    own = replace(row, event_id=f"{rng.getrandbits(128):032x}", move=None)
+    ledgers.insert(ledger, linked(own, _head(ledger, row)))
     return f"an event put in before {row.position}, the others moved down"
 
 
-def forge(connection: sqlite3.Connection, rng: random.Random) -> str:
+def forge(ledger: Ledger, rng: random.Random) -> str:
     """One event changed, and its own hash and every later one computed anew."""
-    row = _one(connection, rng)
-    connection.execute("UPDATE events SET who = ? WHERE id = ?", [f"eve{rng.randrange(10**6)}", row.position])
+    row = _one(ledger, rng)
+    eve = f"eve{rng.randrange(10**6)}"
+    ledger.run(f"UPDATE events SET who = ? WHERE {ledger.position} = ?", [eve, row.position])  # noqa: S608 - constants
+    put = f"UPDATE events SET prev = ?, hash = ?, head = ? WHERE {ledger.position} = ?"  # noqa: S608 - constants
     ends, head = dict[str, str](), GENESIS
-    for position in range(1, reading.head(connection)[0] + 1):
-        found = _at(connection, position)
+    for position in range(1, last(ledger) + 1):
+        found = at(ledger, position)
         made = linked(replace(found, prev=ends.get(found.rollout, GENESIS)), head)
         ends[made.rollout], head = made.hash, made.head
-        connection.execute(
-            "UPDATE events SET prev = ?, hash = ?, head = ? WHERE id = ?", [made.prev, made.hash, made.head, position]
-        )
+        ledger.run(put, [made.prev, made.hash, made.head, position])
     return f"event {row.position} forged, every later hash computed anew"
 
 
@@ -158,24 +149,19 @@ EDITS: tuple[Edit, ...] = (
 )
 
 
-def _one(connection: sqlite3.Connection, rng: random.Random) -> Row:
-    last, _ = reading.head(connection)
-    return _at(connection, rng.randint(1, last))
+def _one(ledger: Ledger, rng: random.Random) -> Row:
+    return at(ledger, rng.randint(1, last(ledger)))
 
 
-def _at(connection: sqlite3.Connection, position: int) -> Row:
-    return reading.rows(connection, None, position - 1, 1)[0]
-
-
-def _head(connection: sqlite3.Connection, row: Row) -> str:
+def _head(ledger: Ledger, row: Row) -> str:
     """The journal's head before a row."""
-    return GENESIS if row.position == 1 else _at(connection, row.position - 1).head
+    return GENESIS if row.position == 1 else at(ledger, row.position - 1).head
 
 
-def _shift(connection: sqlite3.Connection, column: str, which: str, values: list[object], by: int) -> None:
+def _shift(ledger: Ledger, column: str, which: str, values: list[object], by: int) -> None:
     """Move numbers, through negative ones so that no two are the same meanwhile."""
-    connection.execute(f"UPDATE events SET {column} = -({column} + {by}) WHERE {which}", values)  # noqa: S608 - constants
-    connection.execute(f"UPDATE events SET {column} = -{column} WHERE {column} < 0")  # noqa: S608 - constants
+    ledger.run(f"UPDATE events SET {column} = -({column} + {by}) WHERE {which}", values)  # noqa: S608 - constants
+    ledger.run(f"UPDATE events SET {column} = -{column} WHERE {column} < 0")  # noqa: S608 - constants
 
 
 def _other_number(before: int | None, rng: random.Random) -> int:

@@ -17,12 +17,10 @@ import psycopg
 
 from console.journal.contract import Broken
 from console.journal.postgres import schema
-from console.journal.postgres.url import Url
+from console.journal.postgres.url import CONNECT_S, Url
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-CONNECT_S = 2
-"""How long connecting to one address of the server may take."""
 CALL_S = 5.0
 """How long the server may take for one short call; longer than its own lock timeout, which says why."""
 LONG_S = 60.0
@@ -71,13 +69,14 @@ class Line:
             psycopg.Error: anything else that the server says.
         """
         connection = self._connected()
+        late = threading.Event()
         try:
-            with deadline(connection, within_s):
+            with deadline(connection, within_s, late):
                 yield connection
         except psycopg.Error as error:
             if connection.closed:
                 self.lost_at = time.monotonic()
-                raise Lost(self.url.redact(error)) from None
+                raise Lost(_unanswered(within_s) if late.is_set() else self.url.redact(error)) from None
             raise
 
     def close(self) -> None:
@@ -90,8 +89,9 @@ class Line:
             return self._connection
         self.close()
         connection = connect(self.url)
+        late = threading.Event()
         try:
-            with deadline(connection, CALL_S):
+            with deadline(connection, CALL_S, late):
                 if self._read_only:
                     connection.execute("SET default_transaction_read_only = on")
                 row = connection.execute("SELECT session_user::text").fetchone()
@@ -100,7 +100,8 @@ class Line:
                     _check(connection)
         except psycopg.Error as error:
             connection.close()
-            raise Broken(f"journal {self.url}: {self.url.redact(error)}") from None
+            reason = _unanswered(CALL_S) if late.is_set() else self.url.redact(error)
+            raise Broken(f"journal {self.url}: {reason}") from None
         except BaseException:
             connection.close()
             raise
@@ -116,9 +117,10 @@ def connect(url: Url) -> Connection:
             autocommit=True,
             connect_timeout=CONNECT_S,
             application_name="warroom",
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
+            keepalives_idle=3,
+            keepalives_interval=2,
+            keepalives_count=2,
+            tcp_user_timeout=int(CALL_S * 1000),
             client_encoding="UTF8",
             prepare_threshold=None,
         )
@@ -126,25 +128,35 @@ def connect(url: Url) -> Connection:
         raise Broken(f"journal {url}: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
     except (psycopg.Error, OSError, ValueError) as error:
         raise Broken(f"journal {url}: {url.redact(error)}") from None
+    late = threading.Event()
     try:
-        with deadline(connection, CALL_S):
+        with deadline(connection, CALL_S, late):
             connection.execute(SETTINGS)
     except psycopg.Error as error:
         connection.close()
-        raise Broken(f"journal {url}: {url.redact(error)}") from None
+        raise Broken(f"journal {url}: {_unanswered(CALL_S) if late.is_set() else url.redact(error)}") from None
     return connection
 
 
 @contextlib.contextmanager
-def deadline(connection: Connection, seconds: float) -> Iterator[None]:
-    """Shut the connection's socket if the block takes longer: its calls then end with an error."""
-    timer = threading.Timer(seconds, _shut, [connection])
+def deadline(connection: Connection, seconds: float, late: threading.Event) -> Iterator[None]:
+    """Shut the connection's socket if the block takes longer: its calls then end with an error, and `late` is set."""
+
+    def over() -> None:
+        late.set()
+        _shut(connection)
+
+    timer = threading.Timer(seconds, over)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+
+
+def _unanswered(seconds: float) -> str:
+    return f"no answer within {seconds:g} s"
 
 
 def _shut(connection: Connection) -> None:

@@ -30,7 +30,7 @@ from console.journal.contract import (
     Presence,
     Run,
 )
-from console.journal.postgres import reading, recording, schema
+from console.journal.postgres import guards, reading, recording, schema
 from console.journal.postgres.connection import CALL_S, LONG_S, Connection, Line, Lost
 from console.journal.postgres.url import Url
 from console.journal.postgres.watch import PostgresWatch
@@ -155,6 +155,10 @@ class PostgresJournal:
         return self._read(lambda connection: reading.rows(connection, rollout, after), LONG_S)
 
     @_plain
+    def altered(self) -> Sequence[str]:
+        return self._read(guards.altered)
+
+    @_plain
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         return self._read(lambda connection: recording.lease(connection, rollout, holder, ttl_s))
 
@@ -162,6 +166,10 @@ class PostgresJournal:
     def release(self, rollout: str, holder: str) -> None:
         with self._line.call() as connection:
             connection.execute("SELECT warroom.release(%s, %s)", [rollout, holder])
+
+    @_plain
+    def leased(self, rollout: str) -> Lease | None:
+        return self._read(lambda connection: reading.leased(connection, rollout))
 
     @_plain
     def seen(self, rollout: str, presence: Presence) -> None:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from console.events.evidence import Actor
 from console.events.kinds import Event, decode
 from console.journal.chain import PAGE, Row
-from console.journal.contract import Approval, Approved, Decided, Entry, Presence, Role, Run
+from console.journal.contract import Approval, Approved, Decided, Entry, Lease, Presence, Run
 from console.journal.defuse import defused, harmless
 from console.journal.postgres.connection import Connection
-from console.journal.presence import ACTOR
+from console.journal.presence import parsed
 
 _COLUMNS = "position, rollout, seq, event_id, kind, v, at, who, move, login, body, prev, hash, head"
 _LOWEST = -(2**63)
@@ -105,6 +104,17 @@ def fence(connection: Connection, rollout: str) -> int:
     return 0 if row is None else int(row[0])
 
 
+def leased(connection: Connection, rollout: str) -> Lease | None:
+    """The lease in force, by the server's clock; None: nobody has it."""
+    row = _one(
+        connection,
+        "SELECT holder, fence, extract(epoch FROM ends - clock_timestamp())::float8 FROM warroom.leases "
+        "WHERE rollout = %s AND ends > clock_timestamp()",
+        rollout,
+    )
+    return None if row is None else Lease(str(row[0]), int(row[1]), float(row[2]))
+
+
 def last_run(connection: Connection, plan: str) -> int:
     """The number of a plan's last run; 0 before the first."""
     rows = _all(  # "0" comes after "/", by bytes: a range of the index, not a scan of every rollout
@@ -176,14 +186,8 @@ def present(connection: Connection, rollout: str, within_s: float) -> list[Prese
         rollout,
         within_s,
     )
-    return [
-        Presence(session, _actor(actor), Role(role), datetime.fromisoformat(since), max(0.0, age), login)
-        for session, actor, role, since, login, age in rows
-    ]
-
-
-def _actor(text: str) -> Actor:
-    return ACTOR.validate_json(text)
+    found = (parsed(session, actor, role, since, age, login) for session, actor, role, since, login, age in rows)
+    return [presence for presence in found if presence is not None]
 
 
 def approvals(connection: Connection, rollout: str) -> list[Approved]:

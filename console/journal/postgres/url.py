@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from adapters.foreign import clean
 
 SCHEMES = ("postgresql", "postgres")
+CONNECT_S = 2
+"""How long connecting to one host may take; libpq takes no less."""
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
 
 
@@ -29,6 +31,14 @@ class Url:
 
     def __repr__(self) -> str:
         return f"Url({str(self)!r})"
+
+    @property
+    def hosts(self) -> int:
+        """How many there are to be tried, one after the other."""
+        parts = urlsplit(self.text)
+        _, _, where = parts.netloc.rpartition("@")
+        asked = parse_qs(parts.query)
+        return max(len(given.split(",")) for given in (where, *asked.get("host", []), *asked.get("hostaddr", [])))
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,11 +53,32 @@ async def reading(backend: Argo | Deployments, name: str, seen: Callable[[Target
     return found
 
 
+async def applied(cluster: Cluster, found: dict[str, Any]) -> None:
+    """Set a Rollout and wait until its controller has taken it up.
+
+    Argo's controller overlooks what arrives in the moment of its own write, for as long as nothing else is written: so
+    it is written again, as a colleague would who sees that nothing happens.
+    """
+    path, at_times = f"{ROLLOUTS}/{found['metadata']['name']}", itertools.count()
+    await asyncio.to_thread(cluster.apply, ROLLOUTS, found)
+
+    async def taken_up() -> bool:
+        kept = await asyncio.to_thread(cluster.ask, "GET", path)
+        if kept.get("status", {}).get("observedGeneration") == str(kept["metadata"]["generation"]):
+            return True
+        if (tries := next(at_times)) % 40 == 39:
+            nudge = {"metadata": {"annotations": {"test/nudge": str(tries)}}}
+            await asyncio.to_thread(cluster.ask, "PATCH", path, nudge, "application/merge-patch+json")
+        return False
+
+    await until(taken_up, bool)
+
+
 async def deployed(cluster: Cluster, backend: Argo, name: str, *steps: dict[str, Any], **more: Any) -> None:
     """A Rollout whose version 1 is stable and whose version 2 was just set."""
     strategy = more.pop("strategy", None) or canary(*steps)
     for image in (f"{name}:1", f"{name}:2"):
-        await asyncio.to_thread(cluster.apply, ROLLOUTS, rollout(name, image, strategy, **more))
+        await applied(cluster, rollout(name, image, strategy, **more))
         if image.endswith(":1"):
             await reading(backend, name, lambda found: found.phase == "healthy")
 

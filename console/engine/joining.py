@@ -1,0 +1,95 @@
+"""How a console comes into a rollout: it joins the run that the journal says is open, or begins one.
+
+The journal is asked in the thread that will go on writing it, so that whoever cannot wait (a halt, a rollback) can stop
+waiting: what was asked of it is then still answered before anything else is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from adapters.contract import Clock
+from console.engine.backends import Backends
+from console.engine.opening import begin, opened, resumed
+from console.engine.record import PATIENCE_S
+from console.events.evidence import Actor
+from console.events.kinds import Event
+from console.journal.absent import AbsentJournal
+from console.journal.contract import Broken, Journal, JournalError, Late
+from console.plan.nouns import Plan
+from console.state.fold import blank, fold
+from console.state.values import JournalHealth, State
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Where a console begins."""
+
+    state: State
+    held: tuple[Event, ...] = ()
+    """What could not be written yet."""
+    began: bool = False
+    """No run was open: this console began one."""
+
+
+class Joining:
+    """One console's way in.
+
+    Args:
+        journal, writer: the journal, and the one thread in which it is used.
+        hurry_s: how long the journal may take to say which run is open, after which an opening waits for its append
+            no longer than any other event of a rollback does; None: as long as the journal itself allows.
+    """
+
+    def __init__(self, journal: Journal, writer: Executor, hurry_s: float | None) -> None:
+        self._journal = journal
+        self._writer = writer
+        self._hurry_s = hurry_s
+
+    async def into(self, plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> Joined:
+        """The state to go on from. Sends nothing.
+
+        Raises:
+            Broken: the journal cannot be read. One that cannot be written is no reason not to begin.
+        """
+        rollout, coming = await self._asked(partial(_runs, self._journal, plan.rollout), self._hurry_s)
+        if rollout is not None:
+            return Joined(await self._asked(partial(resumed, self._journal, rollout, plan.path), None))
+        event = await opened(plan, backends, clock, actor, version)
+        absent = self._journal.reason if isinstance(self._journal, AbsentJournal) else None
+        patience_s = None if absent is None and self._hurry_s is None else PATIENCE_S
+        try:
+            return Joined(await self._asked(partial(begin, self._journal, plan, event), patience_s), began=True)
+        except Broken as error:
+            broken = absent if isinstance(error, Late) else str(error)
+        state = fold(blank(plan, coming), event)
+        return Joined(replace(state, journal=JournalHealth(broken=broken, held=1)), (event,), began=True)
+
+    async def _asked(self, work: Callable[[], _T], within_s: float | None) -> _T:
+        """What `work` finds. Raises Late after `within_s`, and what `work` raises."""
+        call = asyncio.get_running_loop().run_in_executor(self._writer, work)
+        await asyncio.wait({call}, timeout=within_s)
+        if not call.done():
+            call.add_done_callback(_forgotten)
+            raise Late(f"the journal has not answered within {within_s:g} s")
+        return call.result()
+
+
+def _runs(journal: Journal, plan: str) -> tuple[str | None, str]:
+    """The open run of a plan, and the run that begins if there is none."""
+    rollout = journal.open_run(plan)
+    return rollout, rollout or journal.next_run(plan)
+
+
+def _forgotten(call: asyncio.Future[_T]) -> None:
+    """Take note of how a call ended that nobody waits for any more: what it wrote is looked for by its id."""
+    with contextlib.suppress(JournalError, asyncio.CancelledError):
+        call.result()

@@ -1,0 +1,39 @@
+"""Whether a SQLite journal still is as warroom made it: the triggers, tables and indexes that keep it append-only.
+
+What is expected is what the migrations make of an empty database. Whoever can write the file can take the triggers
+away and put them back, so that all are there proves nothing; that one is gone is worth knowing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database
+
+from console.journal.migrations import schema
+
+_Objects = dict[tuple[str, str], str]
+
+
+def altered(connection: sqlite3.Connection) -> list[str]:
+    """What is missing, changed, or a trigger of somebody else's: a few words each."""
+    fresh = Database(memory=True, execute_plugins=False)
+    schema.apply(fresh)
+    due, found = _objects(fresh.conn), _objects(connection)
+    fresh.conn.close()
+    missing = [f"{kind} {name} is missing" for kind, name in due if (kind, name) not in found]
+    changed = [
+        f"{kind} {name} was changed" for kind, name in due if found.get((kind, name)) not in (None, due[kind, name])
+    ]
+    foreign = [
+        f"trigger {name} is not warroom's" for kind, name in found if kind == "trigger" and (kind, name) not in due
+    ]
+    return [*missing, *changed, *foreign]
+
+
+def _objects(connection: sqlite3.Connection) -> _Objects:
+    rows = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '\\_%' ESCAPE '\\' "
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    )
+    return {(kind, name): sql for kind, name, sql in rows}

@@ -1,0 +1,74 @@
+"""Whether a PostgreSQL journal still is as warroom made it: its triggers, in force, and the functions they call.
+
+What is expected is read from the migrations. Whoever owns the schema can take triggers away and put them back, so that
+all are there proves nothing; that one is gone is worth knowing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from console.journal.postgres.connection import Connection
+from console.journal.postgres.schema import MIGRATIONS
+
+_TRIGGER = re.compile(
+    r"CREATE TRIGGER (\w+) (BEFORE|AFTER) ([\w ]+?) ON warroom\.(\w+)\s+FOR EACH (ROW|STATEMENT) "
+    r"EXECUTE FUNCTION warroom\.(\w+)\(\);"
+)
+_FUNCTION = re.compile(r"CREATE FUNCTION warroom\.(\w+)\(.*?AS \$\$(.*?)\$\$", re.DOTALL)
+_BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+"""Of pg_trigger.tgtype (src/include/catalog/pg_trigger.h)."""
+_IN_FORCE = ("O", "A")
+"""Of pg_trigger.tgenabled: in every session that is no replica's, or always."""
+
+
+def altered(connection: Connection) -> list[str]:
+    """What is missing, switched off, changed, or somebody else's: a few words each. Raises psycopg.Error."""
+    text = "\n".join(MIGRATIONS)
+    due = {
+        (table, name): (_type(when, verbs, each), calls)
+        for name, when, verbs, table, each, calls in _TRIGGER.findall(text)
+    }
+    found = _triggers(connection)
+    wrong = []
+    for (table, name), how in due.items():
+        there = found.get((table, name))
+        if there is None:
+            wrong.append(f"trigger {name} is missing")
+        elif there[2] not in _IN_FORCE:
+            wrong.append(f"trigger {name} is switched off")
+        elif there[:2] != how:
+            wrong.append(f"trigger {name} was changed")
+    wrong += [f"trigger {name} is not warroom's" for table, name in found if (table, name) not in due]
+    rules = connection.execute("SELECT rulename FROM pg_rules WHERE schemaname = 'warroom'").fetchall()
+    wrong += [f"rule {name} is not warroom's" for (name,) in rules]
+    bodies = _bodies(connection)
+    return [
+        *wrong,
+        *(f"function {name} was changed" for name, body in _FUNCTION.findall(text) if bodies.get(name) != body),
+    ]
+
+
+def _type(when: str, verbs: str, each: str) -> int:
+    return sum(_BITS.get(word, 0) for word in (when, each, *verbs.split(" OR ")))
+
+
+def _triggers(connection: Connection) -> dict[tuple[str, str], tuple[int, str, str]]:
+    """(table, trigger) -> (type, function, whether it is in force)."""
+    rows = connection.execute(
+        """
+        SELECT c.relname, t.tgname, t.tgtype::integer, p.proname, t.tgenabled::text
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE n.nspname = 'warroom' AND NOT t.tgisinternal
+        """
+    ).fetchall()
+    return {(str(table), str(name)): (int(str(kind)), str(calls), str(on)) for table, name, kind, calls, on in rows}
+
+
+def _bodies(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE n.nspname = 'warroom'"
+    ).fetchall()
+    return {str(name): str(body) for name, body in rows}

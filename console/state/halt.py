@@ -1,0 +1,42 @@
+"""Halt: what its card says, and when there is nothing for it to stop. Pure.
+
+It is never refused. Where it would change nothing it says what holds already, which is an answer and no failure.
+"""
+
+from __future__ import annotations
+
+from adapters.contract import Outcome
+from console.events.evidence import Gate
+from console.state.values import Mode, RequestState, State
+
+
+def nothing_to_halt(state: State) -> str | None:
+    """What already keeps everything from moving forward, one line; None: a halt has something to do."""
+    if state.closed is not None:
+        return f"nothing to halt: the rollout is closed ({state.closed})"
+    if state.mode is Mode.ROLLED_BACK:
+        return "nothing to halt: everything is rolled back"
+    if state.rollback is not None:
+        return "nothing to halt: a rollback is under way, it goes on"
+    if state.halted is not None and not _unpaused(state):
+        return "nothing to halt: halted already"
+    return None
+
+
+def halt_gates(state: State) -> tuple[Gate, ...]:
+    """Whether a halt has something to do, and what the last one did not achieve."""
+    idle = nothing_to_halt(state)
+    if idle is not None:
+        return (Gate("halt", ok=False, why=idle),)
+    left = "; ".join(f"{request.asks} {request.outcome}" for request in _unpaused(state))
+    return (Gate("halt", ok=True, why=f"halted, but {left}" if left else "not halted"),)
+
+
+def _unpaused(state: State) -> list[RequestState]:
+    """Pauses of the halt in force that did not work: it may be tried again."""
+    failed = (Outcome.REFUSED, Outcome.UNKNOWN)
+    return [
+        request
+        for request in state.requests.values()
+        if state.halted is not None and request.decision == state.halted and request.outcome in failed
+    ]

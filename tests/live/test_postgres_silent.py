@@ -1,0 +1,105 @@
+"""A PostgreSQL journal behind a wire that swallows everything, in the middle of a session: what still goes ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from console.engine.answer import Result
+from console.events.evidence import Verb
+from console.journal.chain import walk_journal
+from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.url import Url
+from console.state.values import Mode
+from tests.engine_rig import ONE, war_room
+from tests.live.backends_postgres import Postgres, postgres
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+class Wire:
+    """A TCP proxy before `port`, which passes bytes on, or takes them and passes nothing on."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self.open = asyncio.Event()
+        self.open.set()
+        self.port = 0
+        self.both_ways: set[asyncio.Task[None]] = set()
+
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._join(reader, writer))
+        self.both_ways.add(task)
+        task.add_done_callback(self.both_ways.discard)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass(reader, back))
+                both.create_task(self._pass(there, writer))
+        except* (ConnectionError, OSError):
+            pass
+        finally:
+            writer.close()
+            back.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self.open.wait()
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def wire(port: int) -> AsyncIterator[Wire]:
+    """A proxy, for as long as the block lasts and its connections do."""
+    proxy = Wire(port)
+    listening = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+    proxy.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        proxy.open.set()
+        listening.close()
+        if proxy.both_ways:
+            await asyncio.wait(set(proxy.both_ways), timeout=10.0)
+
+
+@pytest.mark.parametrize("verb", [Verb.HALT, Verb.ROLLBACK])
+async def test_what_goes_safer_is_not_held_up_by_a_wire_that_swallows_everything(
+    server: Postgres, tmp_path: Path, verb: Verb
+) -> None:
+    """No call to the journal has even been given up when it has been carried out."""
+    url = Url(server.database("silent"))
+    make(url, None)
+    async with wire(server.port) as proxy, war_room(tmp_path, ONE) as room:
+        through = Url(url.text.replace(f":{server.port}/", f":{proxy.port}/"))
+        console = await room.console(journal=await asyncio.to_thread(PostgresJournal, through))
+        await console.promoted(1)
+        proxy.open.clear()
+        answer = await console.act(verb)
+        wanted = Mode.HALTED if verb is Verb.HALT else Mode.ROLLING_BACK
+        state = await console.until(lambda state: state.mode in (wanted, Mode.ROLLED_BACK))
+        if verb is Verb.ROLLBACK:
+            await console.until(lambda _state: "api 0 %" in room.world.writes)
+        given_up = console.state.journal.broken
+        proxy.open.set()
+        await console.until(lambda state: not state.journal.held and all(entry.seq for entry in state.decisions))
+        assert (answer.result, given_up) == (Result.ACCEPTED, None)
+        assert state.decisions[-1].verb is verb
+        journal = await asyncio.to_thread(PostgresJournal, url)
+        assert [entry.verb for entry in journal.decisions()] == ["promote", verb]
+        assert walk_journal(lambda after: journal.rows(None, after)).flaw is None
+        journal.close()

@@ -1,0 +1,133 @@
+"""A PostgreSQL journal in the hands of whoever owns it: every edit is found, and so is a server that refuses none."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from console.bench.log import large
+from console.bench.log.run import EDITED
+from console.bench.log.server import filled, on_server
+from console.bench.log.tampering import EDITS, Edit, tampered
+from console.cli import main
+from console.cli.exits import Exit
+from console.journal.chain import walk_journal
+from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.url import Url
+from tests.journal_rig import RUN, note, opening
+from tests.live.backends_postgres import Postgres, postgres
+
+pytestmark = pytest.mark.live
+
+EDITS_HERE = 100
+"""Of the thousand that `warroom bench log` makes."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: Postgres) -> Url:
+    url = Url(server.database("edited"))
+    make(url, None)
+    return url
+
+
+@pytest.fixture
+def journal(url: Url) -> Iterator[PostgresJournal]:
+    opened = PostgresJournal(url)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_every_kind_of_edit_is_found(url: Url, edit: Edit) -> None:
+    pinned = filled(url, large.events(*EDITED))
+    for seed in range(3):
+        with tampered(on_server(url), random.Random(seed), edit) as found:
+            assert found.found(pinned), found.what
+
+
+def test_random_edits_are_all_found_and_taken_back(url: Url, journal: PostgresJournal) -> None:
+    pinned = filled(url, large.events(*EDITED))
+    missed = []
+    for seed in range(EDITS_HERE):
+        with tampered(on_server(url), random.Random(seed)) as found:
+            if not found.found(pinned):
+                missed.append(found.what)
+    walked = walk_journal(lambda after: journal.rows(None, after), pinned)
+    assert missed == []
+    assert (walked.flaw, walked.pinned is not None, journal.altered()) == (None, True, [])
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (
+            "UPDATE warroom.events SET body = replace(body, 'n3', 'n9') WHERE position = 4",
+            "it is not what was recorded",
+        ),
+        ("UPDATE warroom.events SET login = 'bob' WHERE position = 4", "it is not what was recorded"),
+        ("UPDATE warroom.events SET head = repeat('0', 64) WHERE position = 4", "its head is not the one"),
+        ("DELETE FROM warroom.events WHERE position = 4", "event 4 is missing before it"),
+    ],
+)
+def test_an_edit_by_the_owner_is_found(url: Url, journal: PostgresJournal, edit: str, what: str) -> None:
+    journal.append(RUN, opening())
+    for number in range(1, 7):
+        journal.append(RUN, note(f"n{number}"))
+    assert walk_journal(lambda after: journal.rows(None, after)).events == 7
+    with psycopg.connect(url.text, autocommit=True) as owner:
+        owner.execute("ALTER TABLE warroom.events DISABLE TRIGGER ALL")
+        owner.execute(edit)
+    flaw = walk_journal(lambda after: journal.rows(None, after)).flaw
+    assert flaw is not None and what in flaw.what
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "ALTER TABLE warroom.samples DISABLE TRIGGER samples_append_only",
+            "trigger samples_append_only is switched off",
+        ),
+        ("DROP TRIGGER events_append_only ON warroom.events", "trigger events_append_only is missing"),
+        (
+            "DROP TRIGGER events_append_only ON warroom.events; CREATE TRIGGER events_append_only BEFORE TRUNCATE "
+            "ON warroom.events FOR EACH STATEMENT EXECUTE FUNCTION warroom.append_only()",
+            "trigger events_append_only was changed",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION warroom.append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RETURN NULL; END $$",
+            "function append_only was changed",
+        ),
+        (
+            "CREATE TRIGGER odd BEFORE INSERT ON warroom.events FOR EACH ROW EXECUTE FUNCTION warroom.tell()",
+            "trigger odd is not warroom's",
+        ),
+        ("CREATE RULE odd AS ON INSERT TO warroom.events DO INSTEAD NOTHING", "rule odd is not warroom's"),
+    ],
+)
+def test_verify_says_in_one_line_that_the_server_does_not_refuse_edits_any_more(
+    server: Postgres, url: Url, journal: PostgresJournal, capsys: pytest.CaptureFixture[str], statement: str, said: str
+) -> None:
+    """As anybody who may only read it sees it."""
+    journal.append(RUN, opening())
+    for part in statement.split("; ") if "$$" not in statement else [statement]:
+        server.execute(part, database="edited")
+    server.execute("DROP ROLE IF EXISTS reader")
+    server.execute("CREATE ROLE reader LOGIN")
+    server.execute("GRANT USAGE ON SCHEMA warroom TO reader", database="edited")
+    server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA warroom TO reader", database="edited")
+    code = main(["log", "verify", "--journal", server.url("edited", "reader")])
+    out, err = capsys.readouterr()
+    assert code == Exit.TAMPERED
+    assert "every one follows the one before it\nhead " in out
+    assert err == f"warroom: NOT GUARDED: {said}: events could be edited; docs/journal.md says how to put it right\n"
