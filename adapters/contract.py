@@ -334,6 +334,8 @@ class MetricQuery:
     good: str | None = None
     value: str | None = None
     buckets: str | None = None
+    target: TargetRef | None = None
+    """Whose own measurements `value` names, at a backend that measures its targets itself."""
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """(part, query) pairs that are set, for the drill-down."""

@@ -9,6 +9,8 @@ Listing imports nothing; loading imports exactly the one module a plan names. An
 and may have
 
     OWNS_STEPS: bool                             its targets have steps of their own, which a plan may name
+    MEASURES_TARGETS: bool                       its metrics are gauges that it measures of its own targets, without a
+                                                 baseline: one names the target (`of`) and the measurement (`value`)
     prepare(options, source, terminal=...)       a coroutine run before the screen: log in while the terminal is free
 """
 
@@ -60,6 +62,7 @@ class Adapter:
     options: type[BaseModel]
     connect: Callable[[Any, Context], Backend]
     owns_steps: bool = False
+    measures_targets: bool = False
     prepare: Callable[..., Coroutine[Any, Any, None]] | None = None
 
 
@@ -76,8 +79,15 @@ def load(name: str) -> Adapter:
     """
     module = _module(name)
     try:
-        owns_steps, prepare = bool(getattr(module, "OWNS_STEPS", False)), getattr(module, "prepare", None)
-        return Adapter(name, tuple(module.KINDS), module.Options, module.connect, owns_steps, prepare)
+        return Adapter(
+            name,
+            tuple(module.KINDS),
+            module.Options,
+            module.connect,
+            owns_steps=bool(getattr(module, "OWNS_STEPS", False)),
+            measures_targets=bool(getattr(module, "MEASURES_TARGETS", False)),
+            prepare=getattr(module, "prepare", None),
+        )
     except AttributeError as error:
         raise UnknownAdapter(f"adapter {name!r} is not usable: {error}") from error
 

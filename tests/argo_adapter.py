@@ -13,8 +13,9 @@ from console.engine.clock import SystemClock
 from tests.argo_fake import Controller
 from tests.kube_fake import FakeCluster
 
-KINDS = (Kind.DEPLOY,)
+KINDS = (Kind.DEPLOY, Kind.METRICS)
 OWNS_STEPS = True
+MEASURES_TARGETS = True
 sites: dict[Path, Site] = {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
-from adapters.deploy.argo.analysis import lines, runs_of, samples
+from adapters.deploy.argo.analysis import lines, runs_of
 from adapters.deploy.argo.reading import Whole, reading_of
 from adapters.deploy.argo.seen import Seen, Unreadable
 from adapters.deploy.argo.steps import duration_s, steps_of
@@ -336,12 +336,6 @@ def run(step: str | None, *, phase: str = "Running", version: str = "1", termina
 def test_an_analysis_is_a_line_with_its_counts_and_its_last_measurement() -> None:
     assert lines([run("4")]) == ("analysis step 4 success-rate: Running, 3 ok, 1 failed, last 0.97",)
     assert lines([run(None)])[0].startswith("analysis background success-rate: Running")
-
-
-def test_its_measurements_are_samples_of_a_gauge() -> None:
-    at, gauge = samples([run("4")], "success-rate")[0]
-    assert (at, gauge.value) == (datetime(2026, 1, 1, 9, 59, 30, tzinfo=UTC), 0.97)
-    assert samples([run("4")], "other") == []
 
 
 def test_only_the_runs_of_this_rollouts_present_version_count() -> None:

@@ -57,7 +57,7 @@ def counted(query: MetricQuery, answers: Mapping[str, Answer], window: Window) -
         came_back += traffic.came_back + events.came_back
         samples.append(found)
     odd = [answer.partial for answer in answers.values()]
-    odd.append(f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None)
+    odd.append(dropped(dirty))
     odd.append(f"late start: {came_back} series came back with history" if came_back else None)
     return _reply(query, samples, total, odd, window)
 
@@ -93,9 +93,14 @@ def bucketed(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
                 for index, requests in total.by_tick.items()
             }
         )
-    odd = [answer.partial, f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None]
+    odd = [answer.partial, dropped(dirty)]
     odd.append(f"late start: {came_back} series came back with history" if came_back else None)
     return _reply(query, samples, whole, odd, window)
+
+
+def dropped(dirty: int) -> str | None:
+    """What makes an answer partial that had samples which no such metric has."""
+    return f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None
 
 
 def _whole_scrapes(series: Iterable[Series]) -> list[Series]:

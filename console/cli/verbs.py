@@ -123,8 +123,8 @@ async def _carried_out(
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
-        if (journalled := engine.record.state.journal).broken and journalled.held:
-            tell(f"warroom: {answer.line}; not written down yet, trying once more")
+        if engine.record.behind:
+            tell(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
     finally:
         await engine.close()
         if held := engine.record.state.journal.held:

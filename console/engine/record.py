@@ -86,6 +86,11 @@ class Record:
         """Samples that wait to be written, each with the fence under which it was taken."""
         self._flush: asyncio.Task[None] | None = None
 
+    @property
+    def behind(self) -> int:
+        """How many events are in memory alone by now: held, or taking longer to be written than they are waited for."""
+        return len(self._held) + len(self._overdue)
+
     async def write(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` on the journal in the writer thread. Raises what the journal raises."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, work, self._journal)

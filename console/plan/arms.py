@@ -24,7 +24,7 @@ def check_arms(entry: Node, path: Path, shape: str | None, targets: Sequence[str
     if arms is None:
         return
     place = (*path, "arms")
-    if arms.text == "none" and _needs_a_baseline(entry, shape):
+    if arms.text == "none" and needs_a_baseline(entry, shape):
         what = (
             "a histogram is only compared" if shape == "histogram" else "without a baseline only a limit can be judged"
         )
@@ -48,7 +48,7 @@ def check_arms(entry: Node, path: Path, shape: str | None, targets: Sequence[str
         findings.add(of.line, (*place, "of"), f"unknown target {of.text!r}", found=of.shown, hint=hint)
 
 
-def _needs_a_baseline(entry: Node, shape: str | None) -> bool:
+def needs_a_baseline(entry: Node, shape: str | None) -> bool:
     """Whether the metric says nothing without a baseline."""
     role = entry.entries.get("role")
     if role.text == "info" if role is not None else shape == "gauge":

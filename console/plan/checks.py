@@ -15,6 +15,7 @@ from console.plan.arms import check_arms
 from console.plan.backends import EMBEDDED, check_backends, target_kind
 from console.plan.calendar import check_windows
 from console.plan.document import QUERY_KEYS, Node
+from console.plan.measured import check_measured
 from console.plan.people import check_people
 from console.plan.problems import Findings, Path, suggestion
 from console.plan.quantities import QuantityError, amount, level, share
@@ -104,11 +105,18 @@ class _Checker:
                 self._wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
             shape = self._shape(entry)
             self._falling(entry, path, shape)
-            if shape is not None:
+            measured = (
+                adapter is not None
+                and Kind.METRICS in adapter.kinds
+                and check_measured(self.root, entry, path, adapter, self._names("targets"), self.findings)
+            )
+            if shape is not None and not measured:
                 needed = self.queried and adapter is not None and adapter.name != EMBEDDED
                 self._queries(entry, path, shape, needed=needed)
+            if shape is not None:
                 self._shares(entry, path, shape)
-            check_arms(entry, path, shape, self._names("targets"), self.findings)
+            if not measured:
+                check_arms(entry, path, shape, self._names("targets"), self.findings)
 
     def _falling(self, entry: Node, path: Path, shape: str | None) -> None:
         """What cannot be said of a metric that is worse when lower."""

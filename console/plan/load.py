@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -164,6 +165,7 @@ def _check_empty(node: Node, path: tuple[str | int, ...], lines: list[str], find
 def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest: str) -> Plan:
     entries = root.entries["backends"].entries
     adapters = parts.adapters
+    targets = {name: _target(name, target, parts.kinds[name]) for name, target in file.targets.items()}
     return Plan(
         rollout=file.rollout,
         title=file.title or file.rollout,
@@ -173,8 +175,8 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
             name: BackendSpec(name, adapters[name].name, adapters[name].kinds, options_of(entry))
             for name, entry in entries.items()
         },
-        targets={name: _target(name, target, parts.kinds[name]) for name, target in file.targets.items()},
-        metrics={name: _metric(name, metric) for name, metric in file.metrics.items()},
+        targets=targets,
+        metrics={name: _metric(name, metric, targets) for name, metric in file.metrics.items()},
         stages=tuple(
             Stage(
                 stage.name,
@@ -245,13 +247,21 @@ def _target(name: str, entry: TargetEntry, kind: Kind) -> Target:
     return Target(ref, entry.backend, kind, entry.team)
 
 
-def _metric(name: str, entry: MetricEntry) -> Metric:
+def _metric(name: str, entry: MetricEntry, targets: Mapping[str, Target]) -> Metric:
     shape = Shape(entry.shape)
     gauge = shape is Shape.GAUGE
     arms = _arms(entry.arms) if isinstance(entry.arms, ArmsEntry) else None
     return Metric(
         query=MetricQuery(
-            name, shape, arms, entry.total, entry.events or entry.bad, entry.good, entry.value, entry.buckets
+            name,
+            shape,
+            arms,
+            entry.total,
+            entry.events or entry.bad,
+            entry.good,
+            entry.value,
+            entry.buckets,
+            None if entry.of is None else targets[entry.of].ref,
         ),
         backend=entry.backend,
         role=Role(entry.role or ("info" if gauge else "critical")),
@@ -263,7 +273,7 @@ def _metric(name: str, entry: MetricEntry) -> Metric:
         falling=entry.worse == "lower",
         warmup_s=entry.warmup,
         stale_after_s=entry.stale_after,
-        lone=entry.arms == "none",
+        lone=entry.arms == "none" or entry.of is not None,
         traffic=None if entry.traffic is None else Traffic(entry.traffic.rate, share(entry.traffic.bad)),
         links=dict(entry.links),
         team=entry.team,

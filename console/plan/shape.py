@@ -149,6 +149,7 @@ class TrafficEntry(Entry):
 
 class MetricEntry(Entry):
     backend: str
+    of: str | None = None
     shape: Literal["counts", "good_total", "gauge", "histogram"] = "counts"
     bad: Query | None = None
     events: Query | None = None

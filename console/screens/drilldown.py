@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adapters.contract import Buckets, Counts, Gauge, Sample
+from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
 from console.judge.explain import Key, explain
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
@@ -51,9 +51,14 @@ def drill_lines(state: State, name: str, width: int, course: Course | None = Non
     lines += _verdict(entry, room)
     lines += _explained(state, entry, room, course)
     lines += _block("source", _source(state, entry, source), room)
-    lines += _block("query", [f"{part}: {text}" for part, text in entry.metric.query.texts()], room)
+    lines += _block("query", _query(entry.metric.query), room)
     lines += _block("links", [f"{label}: {url}" for label, url in entry.metric.links.items()], room)
     return [*lines, *_ticks(entry)]
+
+
+def _query(query: MetricQuery) -> list[str]:
+    of = [] if query.target is None else [f"of: {query.target.target}"]
+    return of + [f"{part}: {text}" for part, text in query.texts()]
 
 
 def _team(state: State, metric: Metric) -> str:

@@ -11,11 +11,23 @@ import itertools
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from adapters.contract import HalfDone, Moved, Phase, Setting, TargetReading, Wait
+from adapters.contract import (
+    Gauge,
+    HalfDone,
+    MetricQuery,
+    Moved,
+    Phase,
+    Setting,
+    Shape,
+    TargetReading,
+    Wait,
+    Window,
+)
 from adapters.deploy.argo.backend import Argo
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.objects import DEPLOYMENTS, SERVICES, TEMPLATES, analysis, deployment, rollout, service
@@ -346,3 +358,34 @@ async def test_every_console_sees_a_change_by_its_watch(kube: Cluster, consoles:
     for backend in consoles:
         await reading(backend, name, lambda found: found.phase is Phase.ABORTED)
     await until(lambda: asyncio.sleep(0, status(kube, name)), lambda found: found.get("abort"))
+
+
+async def test_what_a_background_analysis_measures_is_a_metric_and_its_errors_are_dirty(
+    kube: Cluster, consoles: list[Argo], name: str, measured: tuple[str, dict[str, Any]]
+) -> None:
+    measured[1]["value"] = 1.5
+    template = analysis(name, measured[0], count=0)
+    template["spec"]["metrics"][0].update(failureLimit=1000, consecutiveErrorLimit=1000)
+    await asyncio.to_thread(kube.apply, TEMPLATES, template)
+    background = {"templates": [{"templateName": name}], "startingStep": 1}
+    strategy = {"canary": {"steps": [weight(20), PAUSE], "analysis": background}}
+    console = consoles[0]
+    await deployed(kube, console, name, strategy=strategy)
+    await reading(console, name, at_gate)
+
+    async def values() -> tuple[set[float], str | None]:
+        query = MetricQuery("success", Shape.GAUGE, value="success-rate", target=target(name))
+        now = datetime.now(UTC)
+        [found] = await console.read_metrics(
+            [query], Window(now - timedelta(minutes=5), now + timedelta(seconds=10), 1)
+        )
+        assert all(entry.baseline is None for entry in found.readings)
+        gauges = [entry.canary for entry in found.readings if isinstance(entry.canary, Gauge)]
+        return {gauge.value for gauge in gauges}, found.partial or found.problem
+
+    await until(values, lambda found: found == ({1.5}, None))
+    measured[1]["value"] = 2
+    await until(values, lambda found: found == ({1.5, 2.0}, None))
+    measured[1]["value"] = "no number"
+    _, odd = await until(values, lambda found: found[1] is not None)
+    assert "dirty sample" in odd

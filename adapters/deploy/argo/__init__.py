@@ -1,4 +1,5 @@
 """Argo Rollouts as a deploy backend: canary and blue-green, driven without ever skipping a step. Versions 1.0 to 1.9.
+What its AnalysisRuns measure can be a plan's metric.
 
 Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
 list, watch on rollouts and analysisruns (argoproj.io) and replicasets (apps), patch on rollouts and rollouts/status;
@@ -22,10 +23,11 @@ from adapters.registry import ConnectError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "OWNS_STEPS", "Argo", "Options", "connect", "prepare"]
+__all__ = ["KINDS", "MEASURES_TARGETS", "OWNS_STEPS", "Argo", "Options", "connect", "prepare"]
 
-KINDS = (Kind.DEPLOY,)
+KINDS = (Kind.DEPLOY, Kind.METRICS)
 OWNS_STEPS = True
+MEASURES_TARGETS = True
 
 
 class Options(KubeOptions):

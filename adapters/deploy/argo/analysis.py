@@ -1,12 +1,9 @@
-"""AnalysisRuns as lines for a person, and as samples of a gauge; and which of them were cut short by somebody. Pure."""
+"""AnalysisRuns as lines for a person; and which of them were cut short by somebody. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
-from adapters.contract import Gauge
 from adapters.deploy.argo.wire import HASH_LABEL, AnalysisRun, MetricResult, Rollout
 from adapters.foreign import clean
 
@@ -74,24 +71,3 @@ def cut_short(rollout: Rollout, runs: Sequence[AnalysisRun]) -> str | None:
         if ended and status.index is not None and status.index > int(step):
             return f"the analysis of step {step} was cut short: somebody skipped it"
     return None
-
-
-def samples(runs: Sequence[AnalysisRun], metric: str) -> list[tuple[datetime, Gauge]]:
-    """The measurements of one metric, oldest first; those without a finite number are left out."""
-    found = []
-    for run in runs:
-        for result in run.status.metrics:
-            for one in result.measurements if result.name == metric else ():
-                value = _number(one.value)
-                if value is not None and (at := one.finished or one.started) is not None:
-                    found.append((at, Gauge(value)))
-    return sorted(found, key=lambda sample: sample[0])
-
-
-def _number(text: str) -> float | None:
-    """A measurement is text: "0.97", or a list of one such as Prometheus answers: "[0.97]"."""
-    try:
-        value = float(text.strip().removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

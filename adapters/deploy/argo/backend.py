@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import httpx
@@ -17,7 +18,10 @@ from adapters.contract import (
     BackendError,
     Capabilities,
     Context,
+    Forbidden,
     HalfDone,
+    MetricQuery,
+    MetricReply,
     Missing,
     Moved,
     Order,
@@ -26,9 +30,11 @@ from adapters.contract import (
     Setting,
     TargetReading,
     TargetRef,
+    Window,
 )
 from adapters.deploy.argo import patches
 from adapters.deploy.argo.back import Move, next_move
+from adapters.deploy.argo.measuring import reply_of
 from adapters.deploy.argo.patches import Patch
 from adapters.deploy.argo.phase import observed
 from adapters.deploy.argo.reading import Whole, reading_of
@@ -144,6 +150,23 @@ class Argo:
         found = reading_of(target, whole, now, lacking)
         self._readings[target.target] = (whole, lacking, found)
         return found
+
+    async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
+        """What the analyses of each query's target have measured for its present version, in order.
+
+        Raises:
+            BackendError: the cluster cannot be asked. A Rollout that is missing, and AnalysisRuns that may not be read,
+                are the problem of their metric alone.
+        """
+        return tuple([await self._measured(query, window) for query in queries])
+
+    async def _measured(self, query: MetricQuery, window: Window) -> MetricReply:
+        if query.target is None:
+            return MetricReply(query.metric, problem="no target is named whose analyses are meant")
+        try:
+            return reply_of(query, await self._store.runs(query.target.name), window)
+        except (Forbidden, Missing) as error:
+            return MetricReply(query.metric, problem=error.reason)
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """Nothing: what is sent depends on what was seen (`step_calls`)."""

@@ -50,6 +50,16 @@ class Store:
             runs_of(rollout, (self._parsed_runs.of(found) for found in runs)),
         )
 
+    async def runs(self, name: str) -> tuple[AnalysisRun, ...]:
+        """The AnalysisRuns of one Rollout's present version, newest last.
+
+        Raises:
+            Forbidden: they, or the Rollout, may not be read.
+            Missing, BadReply, BackendError: as `rollout`.
+        """
+        rollout = await self.rollout(name)
+        return runs_of(rollout, (self._parsed_runs.of(found) for found in await self._owned_runs.of(rollout.meta.uid)))
+
     async def replica_sets(self, rollout: Rollout) -> list[Object]:
         """Every ReplicaSet of a Rollout, templates and all. Raises BackendError."""
         return await self._owned_sets.of(rollout.meta.uid)

@@ -1,0 +1,74 @@
+"""What AnalysisRuns measured, as the reply for a metric: a gauge of the new version alone. Pure.
+
+The controller keeps the newest measurements of each metric of a run (ten, where no `measurementRetention` says more;
+Argo Rollouts 1.9), as text, each with its own time. A run ends with its step or its rollout and then measures no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from adapters.contract import MetricQuery, MetricReply, Window
+from adapters.deploy.argo.wire import AnalysisRun, Measurement
+from adapters.foreign import clean
+from adapters.metrics.counters import Series, Ticks
+from adapters.metrics.reading import Answer, dropped, level
+
+_UNDER_WAY = ("", "Pending", "Running")
+"""Phases of a measurement that has no result yet."""
+
+
+def reply_of(query: MetricQuery, runs: Sequence[AnalysisRun], window: Window) -> MetricReply:
+    """The measurements named `query.value`, of all `runs` of one version, within `window`.
+
+    A measurement that ended in an error, or whose value is not one finite number, is dropped and counted as dirty; it
+    makes nothing look fresh. That nobody measures it (yet) is said as the reply's problem.
+    """
+    found = [run for run in runs if any(result.name == query.value for result in run.status.metrics)]
+    if not found:
+        return MetricReply(query.metric, problem=_unmeasured(query, runs))
+    series, dirty = [], 0
+    for run in found:
+        samples, spoiled = _samples(run, query.value or "", Ticks(window))
+        series.append(Series({"run": run.meta.name}, samples))
+        dirty += spoiled
+    return level(query, Answer(tuple(series), dropped(dirty)), window)
+
+
+def _unmeasured(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
+    names = dict.fromkeys(result.name for run in runs for result in run.status.metrics)
+    if not names:
+        return "no analysis of this version has measured anything yet"
+    return clean(f"no analysis of this version measures {query.value} (there are: {', '.join(names)})", 200)
+
+
+def _samples(run: AnalysisRun, metric: str, ticks: Ticks) -> tuple[list[tuple[float, float]], int]:
+    """(unix seconds and value of each measurement, oldest first; how many in these ticks were dirty)."""
+    samples, dirty = [], 0
+    for result in run.status.metrics:
+        for one in result.measurements if result.name == metric else ():
+            if one.phase in _UNDER_WAY:
+                continue
+            value, at = _number(one), _time(one)
+            if value is not None and at is not None:
+                samples.append((at.timestamp(), value))
+            elif at is None or ticks.index(at.timestamp()) is not None:
+                dirty += 1
+    return sorted(samples), dirty
+
+
+def _time(one: Measurement) -> datetime | None:
+    return one.finished or one.started
+
+
+def _number(one: Measurement) -> float | None:
+    """A value is text: "0.97", or a list of one such as Prometheus answers: "[0.97]"."""
+    if one.phase == "Error":
+        return None
+    try:
+        value = float(one.value.strip().removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
