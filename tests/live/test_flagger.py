@@ -26,6 +26,7 @@ from tests.engine_rig import Console
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.flagger_parts import CANARIES, canary, flagger, release, weight_of
 from tests.live.kube.objects import Json
+from tests.live.kube.rig import until
 
 pytestmark = pytest.mark.live
 
@@ -63,6 +64,11 @@ def hooks(url: str, *kinds: str) -> list[Json]:
     return [{"name": f"warroom {kind}", "type": kind, "url": f"{url}/flagger/{kind}"} for kind in kinds]
 
 
+def phase_of(mesh: Cluster, name: str) -> str | None:
+    found: str | None = mesh.ask("GET", f"{CANARIES}/{name}").get("status", {}).get("phase")
+    return found
+
+
 @asynccontextmanager
 async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iterations: int = 0) -> AsyncIterator[Seat]:
     """A console on a Canary of 10 and 50 % whose version 1 is there, with gates of these kinds."""
@@ -88,8 +94,7 @@ async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iteratio
         f"targets: {{cart: {{backend: cluster, name: {name}}}}}\n{stages}"
     )
     journal = SqliteJournal(folder / "journal.db")
-    while mesh.ask("GET", f"{CANARIES}/{name}").get("status", {}).get("phase") != "Initialized":  # noqa: ASYNC110
-        await asyncio.sleep(0.2)
+    await until(lambda: asyncio.to_thread(phase_of, mesh, name), lambda phase: phase == "Initialized")
     engine = Engine(load(plan), journal, SystemClock(), folder, "test", lambda _state: None)
     await engine.open()
     engine.start()
