@@ -17,6 +17,8 @@ def clean(text: object, limit: int = 300) -> str:
     Control characters (C0, C1, DEL), format characters (bidi overrides and isolates, zero-width), lone surrogates and
     private-use characters are dropped; line breaks and tabs become spaces.
     """
+    if type(text) is str and len(text) <= limit and text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept: list[str] = []
     for char in str(text)[: limit * 8]:
         if char in _LINE_BREAKS:

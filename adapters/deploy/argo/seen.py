@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from adapters.deploy.argo.wire import REVISION, Rollout
 
@@ -52,19 +53,23 @@ class Seen:
             revision=rollout.meta.annotations.get(REVISION, ""),
         )
 
-    @classmethod
-    def parse(cls, text: str) -> Seen:
+    @staticmethod
+    def parse(text: str) -> Seen:
         """The reverse of str(). Raises Unreadable."""
-        try:
-            index, hashed, stable, pauses, flags, active, revision = json.loads(text)
-            by_hand, aborted, full = (flag in flags for flag in "paf")
-            return cls(
-                index, hashed, stable, tuple((a, b) for a, b in pauses), by_hand, aborted, full, active, revision
-            )
-        except (ValueError, TypeError, RecursionError):
-            raise Unreadable("what was seen cannot be read") from None
+        return _parsed(text)
 
     def __str__(self) -> str:
         flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
         parts = [self.index, self.hash, self.stable, self.pauses, flags, self.active, self.revision]
         return json.dumps(parts, separators=(",", ":"))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Seen:
+    """Every preview of a target asks for it again."""
+    try:
+        index, hashed, stable, pauses, flags, active, revision = json.loads(text)
+        by_hand, aborted, full = (flag in flags for flag in "paf")
+        return Seen(index, hashed, stable, tuple((a, b) for a, b in pauses), by_hand, aborted, full, active, revision)
+    except (ValueError, TypeError, RecursionError):
+        raise Unreadable("what was seen cannot be read") from None
