@@ -42,6 +42,11 @@ class Silent:
         return self.real.append(rollout, event, fence=fence)
 
 
+def written(room: Room) -> list[str]:
+    """What the journal holds in the end, in order, but for what polling saw: that depends on when it was looked."""
+    return [kind for kind in room.kinds() if kind != "target_observed"]
+
+
 async def hurried(room: Room, journal: Journal) -> Console:
     """A console that halts or rolls back: it joins in a hurry."""
     engine = Engine(load(room.file), journal, SystemClock(), room.folder, "0", lambda _state: None)
@@ -70,7 +75,7 @@ async def test_a_rollback_is_carried_out_while_the_opening_of_its_journal_is_sti
         await console.until(lambda state: not state.journal.held)
         assert answer.result is Result.ACCEPTED
         assert state.journal.held and state.journal.broken == "the journal has not answered within 0.05 s"
-        assert room.kinds()[:3] == ["rollout_opened", "decision_taken", "request_made"]
+        assert written(room)[:3] == ["rollout_opened", "decision_taken", "request_made"]
 
 
 async def test_a_rollback_does_not_wait_for_its_opening_to_be_written(tmp_path: Path) -> None:
@@ -85,7 +90,7 @@ async def test_a_rollback_does_not_wait_for_its_opening_to_be_written(tmp_path: 
         journal.answers.set()
         await console.until(lambda state: not state.journal.held)
         assert (state.journal.held > 0, state.journal.broken, asked) == (True, None, 1)
-        kinds = room.kinds()
+        kinds = written(room)
         assert kinds[:3] == ["rollout_opened", "decision_taken", "request_made"]
         assert kinds.count("rollout_opened") == 1
 

@@ -10,6 +10,7 @@ from typing import cast
 
 from adapters import registry
 from adapters.contract import (
+    AskingBackend,
     Backend,
     Capabilities,
     Clock,
@@ -106,6 +107,11 @@ class Backends:
             raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
         async with self._writing(backend):
             await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
+
+    def asking(self, target: Target) -> AskingBackend | None:
+        """A target's backend, if it is one that asks; None for any other, and while it is not connected."""
+        backend = self._by_name.get(target.backend)
+        return backend if isinstance(backend, AskingBackend) else None
 
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend) -> AsyncIterator[None]:
