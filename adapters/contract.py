@@ -209,7 +209,8 @@ class TargetReading:
         """Whether `version` has all the traffic, and nothing is under way that would take it away again."""
         if self.percent is None or self.percent >= 0.5:
             return False
-        return self.phase is Phase.ABORTED or (self.at_rest and self.canary_version == version)
+        unbegun = self.steps is not None and self.canary_version is None  # what is to come has not even a name yet
+        return self.phase is Phase.ABORTED or unbegun or (self.at_rest and self.canary_version == version)
 
     def same_as(self, other: TargetReading) -> bool:
         """Whether two readings show the same; times and details do not count."""
@@ -517,6 +518,8 @@ class Ask:
     """Which of its gates asks, in the backend's own word."""
     back: bool = False
     """It asks whether to go back, not on."""
+    token: str | None = field(default=None, repr=False)
+    """What it shows to be who it is."""
 
 
 @runtime_checkable

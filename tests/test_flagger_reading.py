@@ -129,6 +129,17 @@ def test_iterations_are_one_step_and_no_share() -> None:
     assert "A/B: its users are chosen, not a share" in reading.detail
 
 
+@pytest.mark.parametrize(
+    ("iterations", "provider", "step", "percent"),
+    [(10, "istio", 1, 0.0), (11, "istio", 2, 100.0), (11, "kubernetes", 2, 0.0)],
+)
+def test_a_blue_green_has_a_step_with_all_traffic_before_its_promotion(
+    iterations: int, provider: str, step: int, percent: float
+) -> None:
+    reading = read(under_way(0, iterations=iterations), iterations=10, spec={"provider": provider})
+    assert (reading.step, reading.percent, reading.steps) == (step, percent, 3)
+
+
 def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
     waiting = read({"phase": "Waiting"})
     assert (waiting.canary_version, waiting.baseline_version) == (None, "v1")
@@ -146,6 +157,7 @@ def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
         (under_way(0, "Failed"), Setting(None, step=1), False),
         (under_way(0, "Failed"), Setting(None, version="v1"), True),
         (under_way(30), Setting(None, version="v1"), False),
+        ({"phase": "Waiting"}, Setting(None, version="v1"), True),
     ],
 )
 def test_a_stage_is_reached_by_its_step_and_a_way_back_by_the_primary(

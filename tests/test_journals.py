@@ -248,3 +248,20 @@ def test_an_order_and_a_skipped_step_of_a_recorded_rollout_are_read_as_they_were
     assert (Verb.SKIP, "tell", "recorded") in told
     assert [request.action for request in state.requests.values()] == ["promote-full", "set"]
     assert [entry.mark for entry in state.checklist] == [StepMark.DONE, StepMark.SKIPPED]
+
+
+def test_answers_at_gates_and_a_promote_that_lapsed_are_read_as_they_were() -> None:
+    asked = lines("rollout_gates.jsonl")
+    opened = asked[0][1]
+    assert isinstance(opened, RolloutOpened)
+    state = blank(parse(opened.plan_text, "plan.yaml"), "gates/1")
+    for seq, event in asked:
+        state = fold(state, event, seq)
+    assert (state.closed, state.unrecognised) == ("rolled_back", 0)
+    first, lapsed, back = state.requests.values()
+    assert [(given.gate, given.step) for given in first.answers] == [
+        ("confirm-rollout", 0),
+        ("confirm-traffic-increase", 1),
+    ]
+    assert (lapsed.outcome, lapsed.answers) == (Outcome.REFUSED, ())
+    assert [(given.gate, given.step) for given in back.answers] == [("rollback", None)]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
+import socket
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from console.cli import main
@@ -251,6 +254,34 @@ async def test_watch_waits_for_a_rollout_and_for_the_next_one(sh: Shell, tmp_pat
     await until("one/2  ")
     watching.terminate()
     assert await watching.wait() == 0
+
+
+async def test_watch_answers_at_its_gates_with_no_while_nothing_is_open(sh: Shell, tmp_path: Path) -> None:
+    written = tmp_path / "watch.out"
+    with written.open("wb") as out:
+        watching = await asyncio.create_subprocess_exec(
+            *WARROOM, *sh.arguments("watch"), "--gates", "0", stdout=out, stderr=out
+        )
+    async with asyncio.timeout(20):
+        while "no rollout of one is open" not in written.read_text():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.05)
+    (port,) = re.findall(r"gates are answered on 127\.0\.0\.1:([0-9]+)", written.read_text())
+    async with httpx.AsyncClient() as client:
+        said = await client.post(f"http://127.0.0.1:{port}/flagger/confirm-rollout", content=b"{}")
+    assert (said.status_code, said.text) == (403, "not now: no rollout is open\n")
+    watching.terminate()
+    assert await watching.wait() == 0
+
+
+def test_a_gate_that_cannot_be_listened_on_is_one_line(sh: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert sh.run("watch", "--gates", str(port)) == Exit.USAGE
+        assert sh.complaint == f"warroom: 127.0.0.1:{port} cannot be listened on: Address already in use"
+    assert sh.run("watch", "--gates", "nowhere") == Exit.USAGE
+    assert sh.complaint == "warroom: 'nowhere' is not PORT or ADDRESS:PORT"
 
 
 def test_an_observers_shell_is_refused_what_goes_forward(sh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

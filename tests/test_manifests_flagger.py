@@ -62,7 +62,8 @@ def test_a_whole_canary_becomes_a_plan_that_checks() -> None:
     [
         ("{stepWeight: 10, maxWeight: 50}", [("10pct", 1), ("50pct", 5)]),
         ("{stepWeights: [5]}", [("5pct", 1)]),
-        ("{iterations: 5}", []),
+        ("{iterations: 5}", [("100pct", 1)]),
+        ("{iterations: 5, match: [{headers: {}}]}", []),
         (f"{{stepWeights: [5, 20], webhooks: [{GATE % (('confirm-promotion',) * 2)}]}}", [("20pct", 2)]),
         (
             f"{{stepWeights: [5, 20], webhooks: [{GATE % (('confirm-traffic-increase',) * 2)}]}}",
@@ -82,8 +83,8 @@ def test_stages_end_where_gates_stand_and_without_gates_at_the_first_and_last_we
     assert found == [*stages, ("full", LAST_STEP)]
 
 
-def test_without_gates_it_says_that_there_is_nothing_to_promote() -> None:
-    assert any("there is nothing to promote" in said for said in drafted_from(canary("{stepWeight: 5}")).about)
+def test_without_gates_it_says_how_to_have_them() -> None:
+    assert any("put `gates: http://ADDRESS:PORT`" in said for said in drafted_from(canary("{stepWeight: 5}")).about)
 
 
 def test_gates_that_ask_somebody_else_are_not_ours() -> None:

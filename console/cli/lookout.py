@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import queue
 import signal
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from console.cli import gates
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.cli.say import answer, tell
@@ -53,11 +55,27 @@ def wait(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     place = journal_place(options.journal)
     plan = load(options.plan)
-    return asyncio.run(_guard(plan, place))
+    return asyncio.run(_guard(plan, place, gates.address(options.gates) if options.gates is not None else None))
 
 
-async def _guard(plan: Plan, place: Place) -> int:
-    """Watch one rollout after the other until told to end."""
+async def _guard(plan: Plan, place: Place, at: gates.Address | None) -> int:
+    """Watch one rollout after the other until told to end, and answer those who ask at the gates."""
+    desk = gates.Desk()
+    if at is None:
+        return await _watch_all(plan, place, desk)
+    try:
+        house, port = await gates.listen(desk, at)
+    except OSError as error:
+        tell(f"warroom: {at} cannot be listened on: {os.strerror(error.errno or 0) if error.errno else error}")
+        return Exit.USAGE
+    answer(f"{_clock(datetime.now(UTC))}  gates are answered on {gates.Address(at.host, port)}")
+    try:
+        return await _watch_all(plan, place, desk)
+    finally:
+        await house.aclose()
+
+
+async def _watch_all(plan: Plan, place: Place, desk: gates.Desk) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -68,7 +86,7 @@ async def _guard(plan: Plan, place: Place) -> int:
         try:
             if not await _opened(plan, journal, place, ended):
                 break
-            await _watched(plan, journal, place, ended)
+            await _watched(plan, journal, place, ended, desk)
         finally:
             journal.close()
     answer(f"{_clock(datetime.now(UTC))}  watch ends")
@@ -99,7 +117,7 @@ async def _opened(plan: Plan, journal: Journal, place: Place, ended: asyncio.Eve
     return False
 
 
-async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Event) -> None:
+async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Event, desk: gates.Desk) -> None:
     """Poll and tell until the rollout is closed."""
     printer = Printer()
     teller = Teller(printer.put)
@@ -110,15 +128,18 @@ async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Ev
         if state.closed is not None:
             closed.set()
 
-    engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), show, observing=True)
+    token = gates.token()
+    engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), show, observing=True, gate_token=token)
     await engine.open()
     engine.start()
+    desk.engine = engine
     try:
         tasks = {asyncio.ensure_future(closed.wait()), asyncio.ensure_future(ended.wait())}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
     finally:
+        desk.engine = None
         await engine.close()
         printer.end()
 

@@ -20,6 +20,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], journal: 
         "Waits for a rollout to be opened; decides nothing but what the plan's on_fail wants.",
     )
     watch.add_argument("plan", metavar="PLAN", type=Path)
+    watch.add_argument(
+        "--gates",
+        metavar="ADDRESS:PORT",
+        help="answer Flagger's webhooks there, from what was promoted; PORT alone: for this machine. "
+        "With WARROOM_GATE_TOKEN set they have to show it",
+    )
     journal(watch)
     wait = commands.add_parser(
         "wait",

@@ -10,6 +10,7 @@ from typing import cast
 
 from adapters import registry
 from adapters.contract import (
+    AskingBackend,
     Backend,
     Capabilities,
     Clock,
@@ -107,6 +108,11 @@ class Backends:
         async with self._writing(backend):
             await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
 
+    def asking(self, target: Target) -> AskingBackend | None:
+        """A target's backend, if it is one that asks; None for any other, and while it is not connected."""
+        backend = self._by_name.get(target.backend)
+        return backend if isinstance(backend, AskingBackend) else None
+
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend) -> AsyncIterator[None]:
         """Within the write deadline, with nothing said that is the backend's secret."""
@@ -150,16 +156,18 @@ class Backends:
     def _stepped_calls(self, target: Target, setting: Setting, action: str, seen: str | None) -> tuple[str, ...]:
         """They follow from what was seen alone, and are asked for at every beat: made once, and kept."""
         key = (target.name, setting, action, seen)
-        if key not in self._told:
+        known = self._told.get(key)
+        if known is None:
             if len(self._told) >= _TOLD:
                 self._told.clear()
             stepped = cast(SteppedBackend, self._of(target))
-            self._told[key] = (
+            known = (
                 stepped.step_calls(target.ref, setting, seen)
                 if action == "set"
                 else stepped.order_calls(target.ref, action, seen)
             )
-        return self._told[key]
+            self._told[key] = known
+        return known
 
     def _of(self, target: Target) -> Backend:
         backend = self._by_name.get(target.backend)

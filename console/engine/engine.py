@@ -21,6 +21,7 @@ from adapters.registry import ConnectError, UnknownAdapter
 from adapters.urgency import urgent
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
+from console.engine.asking import Doorkeeper
 from console.engine.backends import Backends
 from console.engine.crew import Crew
 from console.engine.identity import actor, groups_of
@@ -34,11 +35,11 @@ from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.engine.writer import Writer
 from console.events.evidence import Actor
-from console.events.kinds import Escalated, VerdictChanged
+from console.events.kinds import Escalated, GateLapsed, VerdictChanged
 from console.journal.contract import Broken, Journal
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
-from console.state import ladder, pen
+from console.state import asked, ladder, pen
 from console.state.assess import assess
 from console.state.intent import Intent
 from console.state.on_fail import due
@@ -66,7 +67,9 @@ class Engine:
         *,
         who: Actor | None = None,
         observing: bool = False,
+        gate_token: str | None = None,
     ) -> None:
+        """`gate_token`: what a backend that asks at our gates has to show; None: nothing."""
         self.plan = plan
         self._journal = journal
         self._clock = clock
@@ -75,6 +78,7 @@ class Engine:
         self._on_state = on_state
         self._actor = who or actor()
         self._observing = observing
+        self._gate_token = gate_token
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
@@ -142,6 +146,14 @@ class Engine:
             connect=self._connect,
         )
         self._plan_file = PlanFile(self.record, self.plan)
+        self.door = Doorkeeper(
+            self.record,
+            self._clock,
+            self._actor,
+            backends=lambda: self._backends,
+            pollers=lambda: self._pollers,
+            token=self._gate_token,
+        )
         self._ready = True
 
     def _identified(self) -> Actor:
@@ -302,10 +314,12 @@ class Engine:
             self.record.replace(fault=f"on_fail {intent.verb}: {answer.line}")
 
     async def _say(self, assessed: State) -> None:
-        """Record what the console that polls notices: verdicts, a captain who is gone, rungs that are reached."""
+        """Record what the console that polls notices: verdicts, a captain who is gone, what nobody asked for, rungs."""
         await self._say_verdicts(assessed)
         if pen.gone(assessed):
             await self._actions.let_go()
+        for request, reason in asked.overdue(assessed, self._clock.now()):
+            await self.record.observed(GateLapsed(at=self._clock.now(), request=request, reason=reason))
         for number, rung, wrong in ladder.due(assessed):
             await self.record.observed(
                 Escalated(at=self._clock.now(), rung=number, call=rung.call, trouble=wrong.what, since=wrong.since)

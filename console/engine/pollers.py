@@ -161,17 +161,18 @@ class Pollers:
             return None
         return target.name
 
-    async def look(self, target: Target, within_s: float) -> None:
-        """Read one target now, for at most `within_s`; a read that fails is the poller's business, not the caller's."""
+    async def look(self, target: Target, within_s: float) -> bool:
+        """Read one target now, for at most `within_s`; whether it was read. Why not is the poller's business."""
         try:
             async with asyncio.timeout(within_s):
                 await self._observe(target, polling=False)
         except Exception:  # whatever it is, the poller meets it too and says so; a rollback waits for no read
-            return
+            return False
         skew_s = self._backends.skew_s(target.backend)
         self._record.sample(
             SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,), skew_s=skew_s)
         )
+        return True
 
     async def _observe(self, target: Target, *, polling: bool) -> None:
         number = next(self._reads)

@@ -46,7 +46,7 @@ class Runner:
         *,
         backends: Callable[[], Backends],
         hurry: Callable[[str | None], None],
-        look: Callable[[Target, float], Coroutine[None, None, None]],
+        look: Callable[[Target, float], Coroutine[None, None, bool]],
     ) -> None:
         self._record = record
         self._requests = requests
@@ -58,7 +58,7 @@ class Runner:
         self._decision: DecisionTaken | None = None
         self._under_way: dict[str, asyncio.Task[None]] = {}
         """Steps whose calls are being made now."""
-        self._looking: dict[str, asyncio.Task[None]] = {}
+        self._looking: dict[str, asyncio.Task[bool]] = {}
         """Targets that are being read."""
         self._began: dict[str, float] = {}
         """Steps sent under the decision in force, and when on the monotonic clock."""
@@ -155,7 +155,7 @@ class Runner:
                 task = self._looking[name] = asyncio.create_task(look, name=f"look at {name}")
                 task.add_done_callback(partial(self._looked, name))
 
-    def _looked(self, name: str, _task: asyncio.Task[None]) -> None:
+    def _looked(self, name: str, _task: asyncio.Task[bool]) -> None:
         self._looking.pop(name, None)
 
     def _set_idle(self, idle: bool) -> None:

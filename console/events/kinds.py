@@ -179,6 +179,27 @@ class RequestReconciled(_Event):
     reads: str
 
 
+class GateAnswered(_Event):
+    """A backend that asks whether it may go on, or has to go back, is told yes: committed before the answer leaves."""
+
+    kind: Literal["gate_answered"] = "gate_answered"
+    target: str
+    gate: str
+    """Which of its gates asked, in the backend's own word."""
+    request: str
+    """What it answers: a request that was accepted and waits to be asked for."""
+    step: int | None
+    """Where the target stood. One answer per gate and step: the first recorded counts."""
+
+
+class GateLapsed(_Event):
+    """A request waited for a backend's question, and none came in time: it counts as refused from here on."""
+
+    kind: Literal["gate_lapsed"] = "gate_lapsed"
+    request: str
+    reason: str
+
+
 class StepDone(_Event):
     """A rollback step's targets have read as rolled back for long enough, or a manual step was confirmed."""
 
@@ -227,6 +248,8 @@ Event = (
     | RequestMade
     | RequestSettled
     | RequestReconciled
+    | GateAnswered
+    | GateLapsed
     | StepDone
     | Noted
     | RolloutClosed
@@ -249,6 +272,8 @@ KINDS: frozenset[str] = frozenset(
         "request_made",
         "request_settled",
         "request_reconciled",
+        "gate_answered",
+        "gate_lapsed",
         "step_done",
         "noted",
         "rollout_closed",

@@ -35,15 +35,17 @@ _TOLD_ALWAYS = (
 )
 _NO_GATES = (
     "No webhook of this Canary asks warroom, so there is nothing to promote: Flagger passes the stages by itself, and "
-    "warroom follows."
+    "warroom follows. To hold it, run `warroom watch PLAN --gates ADDRESS:PORT`, put `gates: http://ADDRESS:PORT` into "
+    "the backend below, and add webhooks of type confirm-rollout, confirm-traffic-increase, confirm-promotion and "
+    "rollback to the Canary, each with the url http://ADDRESS:PORT/flagger/TYPE."
 )
 _GATED = (
     "A stage ends at each step where a gate stands; bake is one interval of Flagger's, yours to lengthen. A promote "
     "answers the gates up to the stage's step, once each. `stages: {from: TARGET}` takes them from the Canary itself."
 )
 _NO_SHARE = (
-    "An A/B test or blue-green: Flagger counts checks instead of raising a share. Its share reads as 0 % until the "
-    "promotion, so metrics are shown and no verdict is given; a promote needs an override."
+    "An A/B test or blue-green: Flagger counts checks instead of raising a share. Its share reads as 0 % until all "
+    "traffic is on it, so metrics are shown and no verdict is given before; a promote needs an override."
 )
 _UNGATED = "Flagger passes these by itself, one step each interval, as long as its checks hold."
 
@@ -118,7 +120,7 @@ class _Reader:
         self._draft.about_stages = _GATED if held else _UNGATED
         if gates is None:
             self._draft.about.append(_NO_GATES)
-        if len(steps) - (steps[0].step.text == "start") == 1:
+        if self._analysis.at("iterations").number:
             self._draft.about.append(_NO_SHARE)
         interval = lasts(self._analysis.text_at("interval")) or "1m"
         begun = False
@@ -243,6 +245,7 @@ def _wire(analysis: Tree, provider: str) -> Canary:
     keys = ("maxWeight", "stepWeight", "iterations", "threshold")
     said: dict[str, object] = {key: int(value) for key in keys if (value := analysis.at(key).number) is not None}
     said["interval"] = analysis.text_at("interval")
+    said["match"] = [{} for _ in analysis.at("match").items]
     said["stepWeights"] = [int(one.number) for one in analysis.at("stepWeights").items if one.number is not None]
     said["webhooks"] = [
         {"type": one.text_at("type"), "url": one.text_at("url")} for one in analysis.at("webhooks").items

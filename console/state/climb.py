@@ -48,8 +48,8 @@ def _ours(state: State, entry: TargetState) -> list[RequestState]:
         request
         for request in state.requests.values()
         if request.target == entry.target.name
-        and request.known_outcome is not Outcome.REFUSED
-        and (since is None or request.at >= since)
+        and (request.known_outcome is not Outcome.REFUSED or request.answers)
+        and (since is None or request.at >= since or request.answers)
     ]
 
 
@@ -68,6 +68,8 @@ def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -
     back = any(request.action.split()[0] in _BACK for request in ours)
     if now.canary_version != was.canary_version:
         begun = (was.at_rest and not was.percent) or was.canary_version is None  # it had no name yet
+        if begun and not back and now.asks_s is not None and not now.at_rest:
+            return _unanswered(replace(was, step=0, own_steps=now.own_steps), now, ours)
         return None if back or begun else f"version {now.canary_version} was set instead of {was.canary_version}"
     if now.phase is Phase.ABORTED:
         return None
@@ -86,6 +88,8 @@ def _ended(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> 
         return None
     if now.changed_by is not None and not ours:
         return f"step {was.step} -> {now.step}"
+    if now.asks_s is not None:
+        return _unanswered(was, now, ours)
     held = was.waits in (Wait.MANUAL, Wait.JUDGEMENT)
     passed = range(was.step or 0, now.step or 0)
     endless = [step for step in passed if was.own_steps[step].waits and was.own_steps[step].lasts_s is None]
@@ -93,6 +97,15 @@ def _ended(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> 
     if ended <= len(ours):
         return None
     return f"step {was.step} -> {now.step}, past the pause at step {endless[-1] if endless else was.step}"
+
+
+def _unanswered(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
+    """The same for a backend that asks: each gate that it passed was answered, once per step, whoever promoted when."""
+    answered = {answer.step for request in ours for answer in request.answers}
+    for step in range(was.step or 0, now.step or 0):
+        if was.own_steps[step].waits and step not in answered:
+            return f"step {was.step} -> {now.step}, past the gate at step {step}, which warroom did not answer"
+    return None
 
 
 def _by_hand(state: State, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:

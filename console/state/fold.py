@@ -14,6 +14,8 @@ from console.events.kinds import (
     DecisionTaken,
     Escalated,
     Event,
+    GateAnswered,
+    GateLapsed,
     Noted,
     PenReleased,
     RequestMade,
@@ -31,9 +33,17 @@ from console.events.kinds import (
 )
 from console.plan.nouns import Plan
 from console.state import ladder, pen
+from console.state.asked import gate_answered
 from console.state.checklist import checklist_of
 from console.state.judging import standing_from
-from console.state.moves import decision_taken, request_made, request_reconciled, request_settled, stood_at
+from console.state.moves import (
+    decision_taken,
+    gate_lapsed,
+    request_made,
+    request_reconciled,
+    request_settled,
+    stood_at,
+)
 from console.state.samples import bake, source_read
 from console.state.steps import step_done
 from console.state.taken import planned, with_stages
@@ -86,6 +96,14 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
             return request_settled(state, event)
         case RequestReconciled():
             return _noted(request_reconciled(state, event), event, "request", f"read tells: {event.reads}")
+        case GateAnswered():
+            after = gate_answered(state, event)
+            return (
+                state if after is None else _noted(after, event, "gate", f"{event.target}: {event.gate} answered yes")
+            )
+        case GateLapsed():
+            after = gate_lapsed(state, event)
+            return state if after is None else _noted(after, event, "gate", event.reason)
         case StepDone():
             return _noted(step_done(state, event), event, "step", f"rollback step {event.step} done: {event.how}")
         case RolloutOpened():

@@ -29,7 +29,7 @@ from console.state.values import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from console.events.kinds import DecisionTaken, RequestMade, RequestReconciled, RequestSettled
+    from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
 
 
 def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State:
@@ -259,6 +259,15 @@ def request_reconciled(state: State, event: RequestReconciled) -> State:
     request = replace(request, took_effect=event.took_effect)
     state = replace(state, requests={**state.requests, request.id: request})
     return _ended(state, request, event.at)
+
+
+def gate_lapsed(state: State, event: GateLapsed) -> State | None:
+    """The state after a request that waited to be asked for was asked for no more; None where that changes nothing."""
+    request = state.requests.get(event.request)
+    if request is None or request.outcome is not Outcome.ACCEPTED:
+        return None
+    request = replace(request, outcome=Outcome.REFUSED, reason=event.reason)
+    return _ended(replace(state, requests={**state.requests, request.id: request}), request, event.at)
 
 
 def _ended(state: State, request: RequestState, at: datetime) -> State:

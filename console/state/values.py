@@ -175,6 +175,17 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """One yes to a backend that asks."""
+
+    id: str
+    """Of the event that recorded it."""
+    gate: str
+    step: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RequestState:
     """One call: made, settled, reconciled."""
 
@@ -197,6 +208,8 @@ class RequestState:
     """For an unknown outcome: what a read told later."""
     seen: str | None = None
     """The version token of the reading that it was decided on."""
+    answers: tuple[GateAnswer, ...] = ()
+    """What a backend that asks was told in its name."""
 
     @property
     def asks(self) -> str:
@@ -260,7 +273,7 @@ class NoteState:
     at: datetime
     who: Actor | None
     kind: str
-    """note, verdict, source, drift, step, request, pen, called, unrecognised"""
+    """note, verdict, source, drift, step, request, gate, pen, called, unrecognised"""
     text: str
 
 

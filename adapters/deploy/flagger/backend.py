@@ -29,7 +29,7 @@ from adapters.deploy.flagger.patches import Patch
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.seen import Seen, Unreadable
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, gated_steps
-from adapters.deploy.flagger.wire import CANARIES, EVENTS, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
 from adapters.foreign import clean
 from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
 
@@ -215,13 +215,16 @@ class Flagger:
     def asked(self, target: TargetRef, gate: str, body: bytes) -> Ask | None:
         """What Flagger asks at one of its webhooks; None where it is about another Canary.
 
+        The next read goes to the cluster: what is answered depends on where it stands at this moment.
+
         Raises:
             BadReply: it is nothing that Flagger sends.
         """
         question = parsed(self.source, gate, body)
-        if (question.name, question.namespace) != (target.name, self._kube.namespace):
+        if gate not in GATES or (question.name, question.namespace) != (target.name, self._kube.namespace):
             return None
-        return Ask(target.target, gate, back=gate == ROLLBACK)
+        self._canaries.doubt()
+        return Ask(target.target, gate, back=gate == ROLLBACK, token=(question.metadata or {}).get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
 

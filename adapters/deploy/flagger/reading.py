@@ -52,7 +52,7 @@ def reading_of(
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
     phase, waits = _standing(canary, events, at)
     resting = status.phase in AT_REST
-    wanted = 100.0 if resting or status.phase in PROMOTING else float(_weight(canary))
+    wanted = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
     asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
     return TargetReading(
         target=target.target,
@@ -101,9 +101,12 @@ def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) ->
     return canary.status.moved is None or said >= canary.status.moved
 
 
-def _weight(canary: Canary) -> int:
-    under_way = canary.status.phase in ("Progressing", "WaitingPromotion")
-    return canary.status.weight if under_way and not by_iterations(canary) else 0
+def _weight(canary: Canary) -> float:
+    if canary.status.phase not in ("Progressing", "WaitingPromotion"):
+        return 0.0
+    if by_iterations(canary):  # its status holds no weight
+        return gated_steps(canary)[step_of(canary)].step.percent or 0.0
+    return float(canary.status.weight)
 
 
 def _version(canary: Canary) -> str | None:

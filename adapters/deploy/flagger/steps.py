@@ -65,14 +65,21 @@ def gated_steps(canary: Canary) -> tuple[Gated, ...]:
     if canary.webhook(CONFIRM_ROLLOUT) is not None:
         found.append(_gated(canary, "start", 0, CONFIRM_ROLLOUT))
     if by_iterations(canary):
-        rounds = canary.spec.analysis.iterations or 10
-        found.append(_gated(canary, f"{rounds} checks", 0, CONFIRM_PROMOTION))
+        found.append(_gated(canary, f"{_rounds(canary)} checks", 0, CONFIRM_PROMOTION))
+        if not canary.spec.analysis.match:  # blue-green asks a second time, with all traffic on the canary
+            there = 0 if canary.spec.provider == "kubernetes" else 100
+            found.append(_gated(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
         return tuple(found)
     each = (0, *weights(canary.spec.analysis))
     for weight in each[:-1]:
         found.append(_gated(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
     found.append(_gated(canary, f"weight {each[-1]} %, then promotion", each[-1], CONFIRM_TRAFFIC, CONFIRM_PROMOTION))
     return tuple(found)
+
+
+def _rounds(canary: Canary) -> int:
+    """How many checks it counts; Flagger makes it ten where nothing is said."""
+    return canary.spec.analysis.iterations or 10
 
 
 def _gated(canary: Canary, text: str, percent: int, *kinds: str) -> Gated:
@@ -87,7 +94,7 @@ def step_of(canary: Canary) -> int:
     first = 1 if canary.webhook(CONFIRM_ROLLOUT) is not None else 0
     if status.phase in _UNDER_WAY:
         if by_iterations(canary):
-            return first
+            return min(first + (status.iterations > _rounds(canary)), len(steps) - 1)
         passed = sum(1 for weight in weights(canary.spec.analysis) if weight <= status.weight)
         return min(first + passed, len(steps) - 1)
     if status.phase in (*PROMOTING, *AT_REST):

@@ -1,0 +1,125 @@
+"""Backends that ask: one question read, decided, journalled, answered. Never more than one yes per gate and step."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.contract import Ask, BackendError, Clock
+from console.engine.backends import Backends
+from console.engine.pollers import Pollers
+from console.engine.record import Record
+from console.events.evidence import Actor
+from console.events.kinds import GateAnswered
+from console.journal.contract import Broken, Raced
+from console.plan.nouns import Target
+from console.state.asked import answered_by, opening
+from console.state.assess import assess
+
+DEADLINE_S = 6.0
+"""A question is answered within this, or with no: Flagger waits for ten seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What whoever asks is told."""
+
+    code: int
+    """HTTP: 200 yes, 403 not now, 4xx otherwise."""
+    text: str
+
+
+class Doorkeeper:
+    """Answers for one console. It decides nothing: what was promoted, halted or rolled back was decided by people."""
+
+    def __init__(
+        self,
+        record: Record,
+        clock: Clock,
+        actor: Actor,
+        *,
+        backends: Callable[[], Backends],
+        pollers: Callable[[], Pollers],
+        token: str | None,
+    ) -> None:
+        self._record = record
+        self._clock = clock
+        self._actor = actor
+        self._backends = backends
+        self._pollers = pollers
+        self._token = token
+        self._order = asyncio.Lock()
+        """One question after the other: two of one moment never get the same answer."""
+
+    async def answer(self, gate: str, body: bytes, token: str | None) -> Said:
+        """The answer to `body`, asked at `gate`; `token`: what came with it beside the body. Never raises."""
+        try:
+            async with asyncio.timeout(DEADLINE_S), self._order:
+                return await self._answered(gate, body, token)
+        except TimeoutError:
+            return Said(403, "not now: it could not be decided in time")
+
+    async def _answered(self, gate: str, body: bytes, token: str | None) -> Said:
+        try:
+            found = self._asked(gate, body)
+        except BackendError as error:
+            return Said(400, error.reason)
+        if found is None:
+            return Said(404, "not a target of this plan")
+        target, ask = found
+        if self._token is not None and not _same(self._token, token or ask.token):
+            return Said(401, "the token is missing or wrong")
+        seen = await self._pollers().look(target, self._record.state.plan.timing.read_deadline_s)
+        if not (seen or ask.back):
+            return Said(403, "not now: it cannot be read where it stands")
+        said = opening(assess(self._record.state, self._clock.now()), ask)
+        if said.request is None:
+            return Said(403, f"not now: {said.why}")
+        if said.again:
+            return Said(200, f"yes: {said.why}")
+        return await self._yes(ask, said.request, said.why)
+
+    def _asked(self, gate: str, body: bytes) -> tuple[Target, Ask] | None:
+        """The target that a question is about. Raises BadReply where every backend that asks finds it senseless."""
+        wrong: BackendError | None = None
+        for target in self._record.state.plan.targets.values():
+            backend = self._backends().asking(target)
+            if backend is None:
+                continue
+            try:
+                ask = backend.asked(target.ref, gate, body)
+            except BackendError as error:
+                wrong = error
+                continue
+            if ask is not None:
+                return target, ask
+        if wrong is not None:
+            raise wrong
+        return None
+
+    async def _yes(self, ask: Ask, request: str, why: str) -> Said:
+        """Written down, then said; a way back is said all the same when it cannot be written down."""
+        reading = self._record.state.targets[ask.target].reading
+        step = None if ask.back or reading is None else reading.step
+        event = GateAnswered(
+            at=self._clock.now(), who=self._actor, target=ask.target, gate=ask.gate, request=request, step=step
+        )
+        if ask.back:
+            await self._record.now(event)
+            return Said(200, f"yes: {why}")
+        try:
+            await self._record.strict(event)
+        except (Broken, Raced) as error:
+            return Said(403, f"not now: {error}")
+        if answered_by(self._record.state, request, ask, step) != event.id:
+            return Said(403, "not now: another console has answered it")
+        again = opening(assess(self._record.state, self._clock.now()), ask)
+        if again.request is None and not again.why.startswith("answered already"):
+            return Said(403, f"not now: {again.why}")  # halted, or rolled back, while it was written down
+        return Said(200, f"yes: {why}")
+
+
+def _same(token: str, given: str | None) -> bool:
+    return given is not None and hmac.compare_digest(token.encode(), given.encode())
