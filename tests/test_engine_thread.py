@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -105,15 +104,6 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
             desk.stop(leave=True)
             assert desk.join(PATIENCE_S)
             scripted_adapter.worlds.pop(folder, None)
-            gc.unfreeze()
-
-
-def test_what_was_imported_is_out_of_the_garbage_collectors_sight(tmp_path: Path) -> None:
-    """A collection of everything, in the middle of the first read, stopped both loops for a tenth of a second."""
-    assert gc.get_freeze_count() == 0
-    with seat(tmp_path) as seated:
-        seated.until(lambda state: state.as_of is not None)
-        assert gc.get_freeze_count() > 10_000
 
 
 def test_the_thread_is_a_desk(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def remove(*path: Part) -> Operation:
     return Operation("remove", path)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def pointer(path: tuple[Part, ...]) -> str:
     """A JSON Pointer (RFC 6901): "~" is ~0 and "/" is ~1 within a part."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

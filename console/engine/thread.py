@@ -8,7 +8,6 @@ what the engine needs (pydantic, httpx, sqlite-utils, YAML) is imported in its t
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import threading
 import time
@@ -143,9 +142,6 @@ class EngineThread:
             self._deliver,
             observing=made.observing,
         )
-        # What was imported stays to the end. A collection that goes through all of it, in the middle of the first read,
-        # would stop this loop and the screen's for a tenth of a second or more.
-        gc.freeze()
         await engine.open()
         self._deliver(engine.state())
         inbox: asyncio.Queue[Intent | None] = asyncio.Queue()
