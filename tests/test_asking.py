@@ -162,6 +162,18 @@ async def test_ten_promotes_at_once_let_it_on_by_one_stage(tmp_path: Path) -> No
         assert there.flagger.passed == ["confirm-rollout at 0", "confirm-traffic-increase at 0"]
 
 
+async def test_what_another_console_decided_a_moment_ago_is_known_when_flagger_asks(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console, other = await there.opened(), await there.room.console()
+        await there.released(console)
+        await other.until(lambda state: state.reached == 1)
+        for task in console.engine._tasks:
+            if task.get_name() == "tail":
+                task.cancel()  # so that nothing but the question makes it look
+        assert (await other.act(Verb.PROMOTE)).result is Result.ACCEPTED
+        assert (await console.engine.door.answer("confirm-rollout", QUESTION, None)).code == 200
+
+
 async def test_two_gatehouses_answer_one_question_once(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console, other = await there.opened(), await there.room.console()
@@ -373,6 +385,7 @@ async def test_a_rollback_is_answered_though_the_cluster_does_not_answer_us(
         await looking.wait()
         assert (await console.engine.door.answer("rollback", QUESTION, None)).code == 200
         waiting.cancel()
+        await asyncio.wait({waiting})
 
 
 async def test_a_gate_that_somebody_else_opened_is_shown_as_drift(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from adapters.contract import Ask, BackendError, Clock
@@ -20,6 +21,8 @@ from console.state.assess import assess
 
 DEADLINE_S = 6.0
 """A question is answered within this, or with no: Flagger waits for ten seconds."""
+CATCH_UP_S = 1.0
+"""How long the journal may take to say what others decided just now; what is known has to do then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,10 @@ class Doorkeeper:
             return await self._decided(ask)
 
     async def _decided(self, ask: Ask) -> Said:
+        """By everything that was recorded until now: a way back that is missed by a second costs one more interval."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                await self._record.catch_up()
         said = opening(assess(self._record.state, self._clock.now()), ask)
         if said.request is None:
             return Said(403, f"not now: {said.why}")
