@@ -243,3 +243,13 @@ def test_what_was_seen_survives_the_journal() -> None:
 def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         Seen.parse(text)
+
+
+def test_a_gate_of_ours_may_carry_a_token_in_its_address_and_nobody_is_told_it() -> None:
+    kinds = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
+    ours = [hook(kind, f"{GATES}/flagger/{kind}?token=s3cret") for kind in kinds]
+    reading = read({"phase": "Waiting"}, webhooks=ours)
+    assert "promote" not in reading.cannot
+    foreign = [hook("confirm-rollout", "http://loadtester.test/gate/check?token=s3cret")]
+    why = read({"phase": "Waiting"}, webhooks=foreign).cannot["promote"]
+    assert why == "its gate confirm-rollout asks http://loadtester.test/gate/check, not warroom"

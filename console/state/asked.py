@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from adapters.contract import LAST_STEP, Ask, Outcome, Setting, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
+from console.state.samples import stale_part
 from console.state.values import GateAnswer, RequestState, State
 
 if TYPE_CHECKING:
@@ -62,15 +63,17 @@ def overdue(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
     found = []
     for request in state.requests.values():
         entry = state.targets.get(request.target)
-        reading = entry.reading if entry is not None else None
-        if reading is None or reading.asks_s is None or not _waits(state, request, reading):
+        if entry is None or (reading := entry.reading) is None:
             continue
-        since = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
+        if reading.asks_s is None or not _waits(state, request, reading):
+            continue
+        asked = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
+        since = max(asked, entry.step_since or asked)
         waited_s = (now - since).total_seconds()
         if waited_s > PATIENCE * reading.asks_s + GRACE_S:
-            what = "asked no more" if request.answers else "did not ask"
             reason = (
-                f"{request.target} {what} in {waited_s:.0f} s: see that `warroom watch --gates` runs, promote again"
+                f"{request.target} was let on no further in {waited_s:.0f} s: see that `warroom watch --gates` runs "
+                "and that Flagger's own checks pass; promote again"
             )
             found.append((request.id, reason))
     return tuple(found)
@@ -147,22 +150,26 @@ def _promoted(state: State, target: str) -> RequestState | None:
 
 
 def _waits(state: State, request: RequestState, reading: TargetReading) -> bool:
-    """Whether a request is a promote that was accepted, and whose step is not reached."""
+    """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
     if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
         return False
-    return reading.step is not None and reading.step < wanted_step(request.setting, reading)
+    if reading.step is None or reading.step >= wanted_step(request.setting, reading):
+        return False
+    return reading.own_steps[reading.step].waits
 
 
 def _failed(state: State, request: RequestState) -> str | None:
-    """A verdict that failed since it was promoted; a promote that overrode what failed is answered all the same."""
+    """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
     decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
-    if decision is not None and decision.override is not None:
-        return None
+    overridden = (decision.override if decision is not None else None) or ""
     for name, entry in state.metrics.items():
         verdict = entry.verdict
-        if verdict is not None and verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO:
+        if verdict is None or verdict.state is not VerdictState.FAIL or entry.metric.role is Role.INFO:
+            continue
+        if f"{name} FAIL" not in overridden:
             return f"{name} FAIL: {verdict.reason}"
-    return None
+    stale = None if state.as_of is None else stale_part(state, state.as_of)
+    return stale if stale is not None and stale.startswith("STALE") and "STALE" not in overridden else None
 
 
 def _answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:

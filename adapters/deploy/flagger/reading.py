@@ -17,8 +17,10 @@ from adapters.deploy.flagger.steps import (
     PROMOTING,
     WAITING,
     by_iterations,
+    first_step,
     gated_steps,
     interval_s,
+    rounds,
     step_of,
 )
 from adapters.deploy.flagger.wire import GATES, ROLLBACK, Canary, Event
@@ -36,8 +38,8 @@ _KEEPERS = {
 
 
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
-    """Whether a webhook's address is that of our own gate of its kind."""
-    return gates is not None and url.rstrip("/") == f"{gates}/flagger/{kind}"
+    """Whether a webhook's address is that of our own gate of its kind, whatever token it carries."""
+    return gates is not None and url.partition("?")[0].rstrip("/") == f"{gates}/flagger/{kind}"
 
 
 def reading_of(
@@ -72,7 +74,7 @@ def reading_of(
         desired=wanted,
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates),
-        asks_s=interval_s(canary.spec.analysis) if asked else None,
+        asks_s=_asks_s(canary, step) if asked else None,
     )
 
 
@@ -99,6 +101,12 @@ def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) ->
     if said is None or at - said > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
         return False
     return canary.status.moved is None or said >= canary.status.moved
+
+
+def _asks_s(canary: Canary, step: int) -> float:
+    """The longest it goes without asking: it counts all its checks before it asks for their promotion."""
+    looks = rounds(canary) + 1 if by_iterations(canary) and step == first_step(canary) else 1
+    return looks * interval_s(canary.spec.analysis)
 
 
 def _weight(canary: Canary) -> float:
@@ -179,7 +187,7 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         if hook is not None and is_ours(hook.url, kind, gates):
             return None
     hook = canary.webhook(there[0])
-    asked = clean(hook.url, 60) if hook is not None else "?"
+    asked = clean(hook.url.partition("?")[0], 60) if hook is not None else "?"  # what follows may be a secret
     return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
 
 
