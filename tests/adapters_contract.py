@@ -253,7 +253,7 @@ def check_plain(error: BackendError) -> None:
     """One bounded line that starts with the source and holds nothing that acts on a terminal."""
     line = str(error)
     assert line.startswith(f"{error.source}: ")
-    assert 0 < len(error.reason) <= 300
+    assert 0 < len(error.reason) <= 650
     acting = [char for char in line if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")]
     assert not acting, f"control characters in {line!r}"
 

@@ -364,6 +364,16 @@ async def test_the_way_back_from_a_promoted_version_is_the_earlier_one_past_its_
     assert (reading.canary_version, reading.phase) == ("h1", Phase.HEALTHY)
 
 
+async def test_credentials_that_end_between_the_two_calls_of_the_way_back_leave_it_half_done(site: Site) -> None:
+    (console,) = await at_the_pause(site, 1)
+    await promoted(site, console)
+    refused = httpx.Response(401, json=Gone(401, "Unauthorized", "Unauthorized").body)
+    set_already = ["spec: replace /spec/template"]
+    site.cluster.hook = lambda sent: refused if sent.method == "GET" and site.patches[-1:] == set_already else None
+    with pytest.raises(HalfDone, match="the earlier template is set; then answered 401: Unauthorized"):
+        await back(console)
+
+
 async def test_an_earlier_version_that_is_not_taken_up_in_time_is_half_done_and_finished_by_a_repeat(
     site: Site,
 ) -> None:

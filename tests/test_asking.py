@@ -158,6 +158,7 @@ async def test_ten_promotes_at_once_let_it_on_by_one_stage(tmp_path: Path) -> No
         wishes = [console.intent(Verb.PROMOTE) for console in consoles]
         answers = await asyncio.gather(*(one.engine.act(wish) for one, wish in zip(consoles, wishes, strict=True)))
         assert [answer.result for answer in answers].count(Result.ACCEPTED) == 1
+        await consoles[0].until(lambda state: state.promoting is not None and not state.in_flight)
         await there.looks(6)
         assert there.flagger.passed == ["confirm-rollout at 0", "confirm-traffic-increase at 0"]
 

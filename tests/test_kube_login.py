@@ -201,10 +201,10 @@ async def test_credentials_that_are_refused_are_renewed_once_and_not_again_and_a
     identity = logging_in(clock, run)
     first = await identity.credentials("read")
     await clock.step(REST_S + 1)
-    assert identity.refused(first)
+    assert identity.refused(first, "read")
     second = await identity.credentials("read")
     assert second.authorization == "Bearer token-2"
-    assert not identity.refused(second)
+    assert not identity.refused(second, "read")
     assert (await identity.credentials("read")) == second
 
 
@@ -212,7 +212,7 @@ async def test_a_call_that_was_refused_with_older_credentials_tries_the_newer_on
     clock = HandClock()
     identity = logging_in(clock, Counter(clock))
     await identity.credentials("read")
-    assert identity.refused(Credentials("Bearer token-0"))
+    assert identity.refused(Credentials("Bearer token-0"), "read")
 
 
 async def test_a_plugin_that_failed_is_left_alone_by_reads_and_tried_again_for_a_write() -> None:
@@ -230,6 +230,16 @@ async def test_a_plugin_that_failed_is_left_alone_by_reads_and_tried_again_for_a
     run.fails = False
     await clock.step(REST_S + 1)
     assert (await identity.credentials("read")).authorization == "Bearer token-3"
+
+
+async def test_fresh_credentials_that_are_refused_are_renewed_for_a_write_and_kept_by_a_poll() -> None:
+    """The operator may have logged in anew since; a poll that asks every few seconds has not."""
+    clock = HandClock()
+    identity = logging_in(clock, Counter(clock, holds_s=None))
+    shown = await identity.credentials("read")
+    assert not identity.refused(shown, "read")
+    assert identity.refused(shown, "rollback")
+    assert (await identity.credentials("rollback")).authorization == "Bearer token-2"
 
 
 async def test_a_run_outlives_the_call_that_gave_up_on_it() -> None:
@@ -279,9 +289,9 @@ async def test_a_refused_token_file_is_worth_another_try_only_if_it_says_somethi
     file.write_text("one", encoding="utf-8")
     identity = TokenFile("cluster", reach(token_file=file), HandClock())
     shown = await identity.credentials("read")
-    assert not identity.refused(shown)
+    assert not identity.refused(shown, "read")
     file.write_text("two", encoding="utf-8")
-    assert identity.refused(shown)
+    assert identity.refused(shown, "read")
     assert (await identity.credentials("read")).authorization == "Bearer two"
 
 

@@ -28,7 +28,7 @@ class Renewing:
             await asyncio.Event().wait()
         return Credentials(f"Bearer token-{self.number}", also=(("Impersonate-Group", "a"), ("Impersonate-Group", "b")))
 
-    def refused(self, shown: Credentials) -> bool:
+    def refused(self, shown: Credentials, verb: str) -> bool:
         self.number += self.renews
         return self.renews
 

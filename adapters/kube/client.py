@@ -67,6 +67,10 @@ class Event:
         return version_of(self.object)
 
 
+_WORDS = 600
+"""How much is told of a refusal: a policy engine names the resource and the policy first, and the reason last."""
+
+
 class Kube:
     """One namespace of one cluster."""
 
@@ -106,6 +110,7 @@ class Kube:
             write_deadline_s=write_deadline_s,
             max_bytes=PAGE_BYTES,
             explain=status.words,
+            words_limit=_WORDS,
             client=client,
             secrets=secrets,
         )
@@ -122,9 +127,10 @@ class Kube:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def get(self, resource: Resource, name: str, subresource: str | None = None) -> Object:
-        """One object as it is now. Raises BackendError."""
-        return self._object(await self._transport.read("GET", resource.path(self.namespace, name, subresource)))
+    async def get(self, resource: Resource, name: str, subresource: str | None = None, verb: str = "read") -> Object:
+        """One object as it is now. `verb`: what for, where it is the beginning of a write. Raises BackendError."""
+        path = resource.path(self.namespace, name, subresource)
+        return self._object(await self._transport.read("GET", path, verb=verb), verb)
 
     async def page(
         self,

@@ -18,7 +18,8 @@ EARLY_S = 20.0
 REREAD_S = 60.0
 """How often a token file is read again."""
 REST_S = 30.0
-"""How long a plugin is left alone that has just failed, or whose fresh credentials were refused."""
+"""How long polls leave a plugin alone that has just failed, or whose fresh credentials were refused."""
+_POLLS = ("read", "watch")
 
 Run = Callable[[Plugin, Access], Awaitable[Kept]]
 
@@ -54,7 +55,7 @@ class TokenFile:
             self._read_at = now
         return self._kept
 
-    def refused(self, shown: Credentials) -> bool:
+    def refused(self, shown: Credentials, verb: str) -> bool:
         """Read the file again for the next call; worth another try only if it says something else by then."""
         self._read_at = float("-inf")
         try:
@@ -120,20 +121,22 @@ class Login:
         fresh = resting and self._failed is None and self._task is None  # a plugin may give what has expired already
         if kept is not None and (fresh or self._holds(kept.until)):
             return kept.credentials
-        if self._task is None and self._failed is not None and resting and verb in ("read", "watch"):
+        if self._task is None and self._failed is not None and resting and verb in _POLLS:
             raise NotSent(self._source, verb, self._failed)
         try:
             return (await asyncio.shield(self._renewal())).credentials
         except NoAccess as error:
             raise NotSent(self._source, verb, f"not sent: {error}") from None
 
-    def refused(self, shown: Credentials) -> bool:
-        """Forget what was refused, unless it is fresh: a plugin is not run again and again where the server says no."""
+    def refused(self, shown: Credentials, verb: str) -> bool:
+        """Forget what was refused, unless it is fresh and only a poll met it: a plugin is not run again and again where
+        the server says no. Somebody who decided may have logged in anew a moment ago.
+        """
         key = (self._plugin, self._access.server)
         kept = _logged_in.get(key)
         if kept is None or kept.credentials != shown:
             return True  # they were renewed meanwhile
-        if self._clock.monotonic() - self._began < REST_S:
+        if verb in _POLLS and self._clock.monotonic() - self._began < REST_S:
             return False
         del _logged_in[key]
         return True

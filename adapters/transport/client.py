@@ -40,6 +40,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
 _ERROR_BODY_S = 1.0
 """How long an error's body may take: its status alone already decides what happened."""
+_WORDS = 200
 
 
 class Transport:
@@ -59,6 +60,7 @@ class Transport:
         explain: Explain | None = None,
         client: httpx.AsyncBaseTransport | None = None,
         secrets: Sequence[str] = (),
+        words_limit: int = _WORDS,
     ) -> None:
         """Opens nothing: connections, TLS context and proxies are made by the first call.
 
@@ -72,6 +74,7 @@ class Transport:
             explain: the backend's own words in an error body.
             client: answers instead of the network (httpx.MockTransport in tests).
             secrets: further secrets to keep out of every string; those of `authorization` are known.
+            words_limit: how many characters are told of why the backend refuses.
 
         Raises:
             ConnectError: `authorization` cannot be sent in a header, or `options.ca` is not a file.
@@ -88,6 +91,7 @@ class Transport:
         self._write_deadline_s = write_deadline_s
         self._max_bytes = max_bytes
         self._explain = explain
+        self._words_limit = words_limit
         self._stub = client
         self._redactor = Redactor(authorization, secrets)
         self._clients: list[httpx.AsyncClient] = []
@@ -122,8 +126,9 @@ class Transport:
         params: Params | None = None,
         form: Mapping[str, str] | None = None,
         json: object = None,
+        verb: str = "read",
     ) -> Reply:
-        """Read `path`, below the plan's URL.
+        """Read `path`, below the plan's URL. `verb`: what for, where somebody decided something that needs it.
 
         Sent again after 429, 502, 503, 504 and connect errors, with jitter and honouring Retry-After, and once after a
         401 where other credentials can be had, while the deadline allows.
@@ -131,7 +136,7 @@ class Transport:
         Raises:
             BackendError: any of the tree but Withdrawn and HalfDone.
         """
-        sending = Sending("read", None, sent=self._stub is not None)
+        sending = Sending(verb, None, sent=self._stub is not None)
         body = Body(form=form) if json is None else Body.of_json(json)
         renewed = False
         try:
@@ -140,7 +145,7 @@ class Transport:
                     try:
                         return await self._send(sending, self._read_deadline_s, method, path, params, body)
                     except AuthFailed:
-                        if renewed or not self._identity.refused(sending.shown):
+                        if renewed or not self._identity.refused(sending.shown, sending.verb):
                             raise
                         renewed = True
                         continue
@@ -185,7 +190,7 @@ class Transport:
         except TimeoutError:
             raise self._late(sending, self._write_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown)
+            self._identity.refused(sending.shown, sending.verb)
             raise
 
     async def follow(
@@ -223,7 +228,7 @@ class Transport:
                 raise TimedOut(self.source, "watch", f"nothing was heard for {silence_s:g} s") from None
             raise self._late(sending, self._read_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown)
+            self._identity.refused(sending.shown, sending.verb)
             raise
         except ValueError:
             raise BadReply(self.source, "watch", "a line of the answer is too large") from None
@@ -307,7 +312,7 @@ class Transport:
             async with asyncio.timeout(_ERROR_BODY_S):
                 await fill(body, response, _ERROR_BYTES)
         words = self._words(response, bytes(body))
-        return refusal(self.source, verb, response.status_code, response.headers, self.line(words))
+        return refusal(self.source, verb, response.status_code, response.headers, self.line(words, self._words_limit))
 
     def _words(self, response: httpx.Response, body: bytes) -> str:
         if response.status_code < 400:

@@ -30,9 +30,12 @@ class Identity(Protocol):
         """What it is waiting for right now, in words, for a call that ran out of time meanwhile."""
 
     async def credentials(self, verb: str) -> Credentials:
-        """What to show now. Raises NotSent where there is nothing to show; must end by itself."""
+        """What to show now. Raises NotSent where there is nothing to show; must end by itself.
 
-    def refused(self, shown: Credentials) -> bool:
+        `verb` says what for: whoever polls ("read", "watch") can be put off, somebody who decided cannot.
+        """
+
+    def refused(self, shown: Credentials, verb: str) -> bool:
         """The server answered 401 to `shown`. True: other credentials can be had, and asking again may help."""
 
 
@@ -46,5 +49,5 @@ class Fixed:
     async def credentials(self, verb: str) -> Credentials:
         return self._credentials
 
-    def refused(self, shown: Credentials) -> bool:
+    def refused(self, shown: Credentials, verb: str) -> bool:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def listening(serve: Serve, at: Path | None = None) -> AsyncIterator[str]:
+async def listening(serve: Serve, at: Path | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve every connection to the socket file `at`, or to a free loopback port; yields its path or "host:port"."""
     open_now: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -31,7 +32,7 @@ async def listening(serve: Serve, at: Path | None = None) -> AsyncIterator[str]:
         server: asyncio.Server = await asyncio.start_unix_server(accept, at)
         where = str(at)
     else:
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
         where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield where

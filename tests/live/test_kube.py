@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.contract import AuthFailed, Forbidden, Missing, Moved, Permit, Phase, Rejected, Unreachable, Wait
+from adapters.contract import AuthFailed, Forbidden, Missing, Moved, Permit, Phase, Refused, Rejected, Unreachable, Wait
 from adapters.deploy.argo.backend import Argo
 from adapters.kube import Kube, Mirror, Resource, kubeconfig
 from adapters.kube import login as kept
@@ -254,21 +256,94 @@ async def test_an_admission_refusal_is_told_in_its_own_words(kube: Cluster, gate
     await asyncio.to_thread(kube.apply, f"{path}/validatingadmissionpolicies", policy)
     await asyncio.to_thread(kube.apply, f"{path}/validatingadmissionpolicybindings", binding)
     try:
-
-        async def refused() -> str:
-            try:
-                await console.pause(target(name), LEAVE)
-            except Rejected as error:
-                return str(error)
-            await console.resume(target(name), LEAVE)
-            return ""
-
-        said = await until(refused, bool)
+        said = await until(lambda: refused(console, name), bool)
         assert "change freeze until 06:00, ask #release" in said
         assert said.startswith("cluster: answered 422: ")
     finally:
         await asyncio.to_thread(kube.delete, f"{path}/validatingadmissionpolicybindings/freeze")
         await asyncio.to_thread(kube.delete, f"{path}/validatingadmissionpolicies/freeze")
+        await until(lambda: refused(console, name), lambda said: not said)
+
+
+@asynccontextmanager
+async def reviewing(kube: Cluster, refusal: dict[str, Any]) -> AsyncIterator[str]:
+    """A validating webhook over HTTPS that refuses to have a Rollout paused, with the Status `refusal`."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            review = json.loads(await reader.readexactly(int(length[1]) if length is not None else 0))
+            request = review["request"]
+            allowed = not request["object"]["spec"].get("paused")
+            status = {} if allowed else {"status": refusal}
+            kind = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+            answer = json.dumps({**kind, "response": {"uid": request["uid"], "allowed": allowed, **status}}).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+            writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(answer), answer))
+            await writer.drain()
+
+    async def patiently(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.transport.abort()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(kube.folder / "server.crt", kube.folder / "server.key")
+    async with listening(patiently, tls=context) as where:
+        yield f"https://{where}/review"
+
+
+@pytest.mark.parametrize(("code", "answered"), [({}, 400), ({"code": 403}, 403)])
+async def test_a_webhooks_refusal_is_told_in_its_own_words_to_the_last(
+    kube: Cluster, gated: tuple[Argo, str], code: dict[str, int], answered: int
+) -> None:
+    """Policy engines put what matters last, after the resource and the policy's name."""
+    console, name = gated
+    words = (
+        "\n\nresource Rollout/default/gated was blocked due to the following policies \n\n"
+        "payroll-freeze:\n  no-changes-while-it-runs: 'validation error: Rollouts in this namespace may not be "
+        "paused while the payroll runs (until 06:00 UTC), because half a payroll is worse than none; to go on all the "
+        "same ask @platform in #release and name the ticket OPS-1234.'\n"
+    )
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    async with reviewing(kube, {"message": words, **code}) as url:
+        rule = {"apiGroups": ["argoproj.io"], "apiVersions": ["*"], "operations": ["UPDATE"], "resources": ["rollouts"]}
+        webhook = {
+            "name": "payroll.warroom.test",
+            "clientConfig": {"url": url, "caBundle": base64.b64encode(kube.ca.read_bytes()).decode()},
+            "rules": [rule],
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 10,
+        }
+        configuration = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": "payroll"},
+            "webhooks": [webhook],
+        }
+        await asyncio.to_thread(kube.apply, path, configuration)
+        try:
+            said = await until(lambda: refused(console, name), bool)
+            there = await asyncio.to_thread(kube.ask, "GET", f"{ROLLOUTS}/{name}")
+            assert not there["spec"].get("paused")
+        finally:
+            await asyncio.to_thread(kube.delete, f"{path}/payroll")
+            await until(lambda: refused(console, name), lambda said: not said)  # while there is somebody to ask
+        verbatim = f'admission webhook "payroll.warroom.test" denied the request: {" ".join(words.split())}'
+        assert said == f"cluster: answered {answered}: {verbatim}"
+
+
+async def refused(console: Argo, name: str) -> str:
+    """What a pause is refused with; "" where it was not, and it was taken back."""
+    try:
+        await console.pause(target(name), LEAVE)
+    except Refused as error:
+        return str(error)
+    await console.resume(target(name), LEAVE)
+    return ""
 
 
 async def test_what_is_not_installed_is_said_to_be(kube: Cluster) -> None:

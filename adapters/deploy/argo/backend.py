@@ -215,13 +215,17 @@ class Argo:
         """Go the way back, from a fresh read, to its end or to the first call that fails.
 
         Raises:
-            HalfDone: the earlier template was set, and the controller has not taken it up in time: repeat to finish.
+            HalfDone: the earlier template was set, and what follows it failed, or its controller has not taken it up in
+                time: repeat to finish.
             BackendError: any other.
         """
         done: list[Move] = []
         within_s, began = self._context.write_deadline_s, asyncio.get_running_loop().time()
         until, wake_at = began + within_s - min(_MARGIN_S, within_s / 4), began + min(self.wake_s, within_s / 2)
-        while (move := next_move(Seen.of(rollout := await self._store.fresh(target.name)), version)) is not Move.NONE:
+        while True:
+            rollout = await self._fresh(target, done)
+            if (move := next_move(Seen.of(rollout), version)) is Move.NONE:
+                return
             taken_up = observed(rollout) and move not in done
             if taken_up:
                 await self._go(target, rollout, move, version, permit, done)
@@ -249,13 +253,16 @@ class Argo:
             BackendError: any other.
         """
         shown, (name, _, subject) = self._seen(seen, order), order.partition(" ")
-        rollout = await self._store.rollout(target.name)
-        if name == "undo":
-            before = await self._revision(rollout, subject)
-            await self._undo(target, rollout, shown.revision, before, name, permit)
-            return
-        run = rollout.status.canary.step_run
-        made = self._made(name, shown, at_step=run is not None and run.status == "Inconclusive")
+        at_step = True
+        if name in ("undo", "accept"):
+            rollout = await self._store.fresh(target.name, name)
+            if name == "undo":
+                before = await self._revision(rollout, subject)
+                await self._undo(target, rollout, shown.revision, before, name, permit)
+                return
+            run = rollout.status.canary.step_run
+            at_step = run is not None and run.status == "Inconclusive"
+        made = self._made(name, shown, at_step=at_step)
         if made is None:
             raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {clean(name, 40)!r}")
         await self._send(target, made, name, permit)
@@ -322,6 +329,17 @@ class Argo:
             raise
         self._store.put(found)
 
+    async def _fresh(self, target: TargetRef, done: Sequence[Move]) -> Rollout:
+        """As it is now, on the way back."""
+        try:
+            return await self._store.fresh(target.name, "rollback")
+        except BackendError as error:
+            raise self._half(error) if done else error from None
+
+    def _half(self, error: BackendError) -> HalfDone:
+        """What a failure is after a first call that was accepted."""
+        return HalfDone(self.source, "rollback", clean(f"the earlier template is set; then {error.reason}"))
+
     async def _go(
         self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
     ) -> None:
@@ -337,9 +355,7 @@ class Argo:
                 await self._undo(target, rollout, seen.revision, before, "rollback", permit)
         except BackendError as error:
             if done and not isinstance(error, HalfDone):
-                raise HalfDone(
-                    self.source, "rollback", clean(f"the earlier template is set; then {error.reason}")
-                ) from error
+                raise self._half(error) from error
             raise
 
     async def _undo(
@@ -354,9 +370,9 @@ class Argo:
         resource = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS}.get(workload.kind)
         if resource is None:
             raise Rejected(self.source, verb, f"not sent: its template is that of a {clean(workload.kind, 40)}")
-        if Seen.of(await self._store.fresh(target.name)).revision != revision:
+        if Seen.of(await self._store.fresh(target.name, verb)).revision != revision:
             raise Moved(self.source, verb, f"{target.name} is not at revision {revision} any more; nothing was changed")
-        found = await self._kube.get(resource, workload.name)
+        found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
         await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
         self._store.doubt()

@@ -64,9 +64,9 @@ class Store:
         """Every ReplicaSet of a Rollout, templates and all. Raises BackendError."""
         return await self._owned_sets.of(rollout.meta.uid)
 
-    async def fresh(self, name: str) -> Rollout:
-        """As it is at this moment, by the cluster's own word. Raises Missing, BadReply, BackendError."""
-        found = await self._kube.get(ROLLOUTS, name)
+    async def fresh(self, name: str, verb: str) -> Rollout:
+        """As it is at this moment, by the cluster's own word, for `verb`. Raises Missing, BadReply, BackendError."""
+        found = await self._kube.get(ROLLOUTS, name, verb=verb)
         self._rollouts.put(found)
         return self._parsed_rollouts.of(found)
 

@@ -165,7 +165,7 @@ class Deployments:
             Missing: that version has no ReplicaSet any more.
             BackendError: any other.
         """
-        found = await self._kube.get(DEPLOYMENTS, target.name)
+        found = await self._kube.get(DEPLOYMENTS, target.name, verb="rollback")
         self._mirror.put(found)
         deployment = self._parsed.of(found)
         by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}

@@ -76,12 +76,14 @@ class Cluster:
             path.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
         return path
 
-    def ask(self, method: str, path: str, body: object = None, kind: str = "application/json") -> Any:
-        """One call as the administrator. Raises urllib.error.HTTPError."""
+    def ask(
+        self, method: str, path: str, body: object = None, kind: str = "application/json", token: str = ADMIN
+    ) -> Any:
+        """One call, as the administrator or as whoever `token` is of. Raises urllib.error.HTTPError."""
         request = urllib.request.Request(  # noqa: S310 - our own https URL
             self.url + path, None if body is None else json.dumps(body).encode(), method=method
         )
-        request.add_header("Authorization", f"Bearer {ADMIN}")
+        request.add_header("Authorization", f"Bearer {token}")
         request.add_header("Content-Type", kind)
         context = ssl.create_default_context(cafile=str(self.ca))
         with urllib.request.urlopen(request, timeout=20, context=context) as answer:  # noqa: S310
