@@ -27,9 +27,10 @@ from console.events.kinds import GateAnswered, GateLapsed
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Metric, Role
 from console.state.asked import opening, overdue
+from console.state.assess import assess
 from console.state.fold import fold
 from console.state.gates import why_not
-from console.state.values import MetricState, State
+from console.state.values import MetricState, StageMark, State
 from tests import flagger_adapter
 from tests.engine_rig import TIMING, Console, Room, locked, war_room
 from tests.flagger_fake import Controller
@@ -339,6 +340,18 @@ async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse
         began = console.engine._clock.now()
         assert overdue(state, began + timedelta(seconds=10 * 30 + 60)) == ()
         assert overdue(state, began + timedelta(hours=1)) != ()
+
+
+async def test_a_promote_that_waits_to_be_asked_for_is_requested_and_not_amiss(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        state = await console.until(lambda state: state.promoting is not None and not state.in_flight)
+        read_late = replace(state.targets["web"], read_at=console.engine._clock.now() + timedelta(seconds=60))
+        later = replace(state, targets={"web": read_late})
+        marks = [entry.mark for entry in assess(later, console.engine._clock.now() + timedelta(seconds=60)).stages]
+        assert marks[1] is StageMark.REQUESTED
 
 
 async def test_a_step_without_a_gate_is_nothing_that_flagger_has_to_ask_about(tmp_path: Path) -> None:

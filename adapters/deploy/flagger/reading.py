@@ -1,7 +1,9 @@
 """A Canary and what Flagger said of it, as one TargetReading. Pure.
 
-Its phase says nothing of a closed traffic gate, nor of a suspension: the first is read from the events, the second from
-the spec. What is lost on the way: with `match` or `iterations` the weight says nothing about users.
+Its phase says nothing of a closed traffic gate, nor of a suspension; the latter is read from the spec. Where the gate is
+ours, the weight stays until we say yes. Where it is another's the events tell, as long as they come: of what Flagger
+says about one Canary its client drops all but one in five minutes after the first 25 (client-go's spam filter). What is
+lost on the way: with `match` or `iterations` the weight says nothing about users.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from adapters.deploy.flagger.steps import (
     rounds,
     step_of,
 )
-from adapters.deploy.flagger.wire import GATES, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
 from adapters.foreign import clean
 
 _CLOSED = "advancement waiting for traffic increase approval"
@@ -52,7 +54,7 @@ def reading_of(
 ) -> TargetReading:
     """What the target reads. `gates`: our own address; `lacks`: verb -> which permission is missing for it."""
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
-    phase, waits = _standing(canary, events, at)
+    phase, waits = _standing(canary, events, at, gates)
     resting = status.phase in AT_REST
     wanted = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
     asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
@@ -78,7 +80,7 @@ def reading_of(
     )
 
 
-def _standing(canary: Canary, events: Sequence[Event], at: datetime) -> tuple[Phase, Wait | None]:
+def _standing(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None) -> tuple[Phase, Wait | None]:
     phase = canary.status.phase
     if phase in ("", "Initializing"):
         return Phase.PENDING, None
@@ -88,11 +90,18 @@ def _standing(canary: Canary, events: Sequence[Event], at: datetime) -> tuple[Ph
         return Phase.ABORTED, None
     if canary.spec.suspend:
         return Phase.PAUSED, Wait.MANUAL
-    if phase in (WAITING, "WaitingPromotion") or (phase == "Progressing" and _met_a_closed_gate(canary, events, at)):
+    if phase in (WAITING, "WaitingPromotion"):
+        return Phase.PAUSED, Wait.GATE
+    if phase == "Progressing" and (_has_our_traffic_gate(canary, gates) or _met_a_closed_gate(canary, events, at)):
         return Phase.PAUSED, Wait.GATE
     if phase in ("Progressing", *PROMOTING):
         return Phase.PROGRESSING, None
     return Phase.UNKNOWN, None
+
+
+def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
+    hook = canary.webhook(CONFIRM_TRAFFIC)
+    return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
 
 
 def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) -> bool:
