@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters import registry
@@ -265,6 +266,42 @@ async def test_a_rollback_is_answered_though_the_journal_cannot_be_written(tmp_p
         with locked(there.room.journal):
             await there.flagger.look()
             assert there.said[-1].code == 200
+
+
+async def test_a_rollback_that_was_refused_for_want_of_the_cluster_is_answered_when_flagger_asks(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, status=under_way(30)) as there:
+        console = await there.opened()
+
+        def gone(sent: object) -> None:
+            raise httpx.ConnectError("refused")
+
+        there.cluster.hook = gone
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda state: any(r.known_outcome is Outcome.REFUSED for r in state.requests.values()))
+        there.cluster.hook = lambda _sent: None
+        await there.flagger.look()
+        assert there.flagger.passed[-1] == "rollback at 30"
+
+
+async def test_a_step_that_was_skipped_is_not_taken_back(tmp_path: Path) -> None:
+    async with site(tmp_path, status=under_way(30)) as there:
+        console = await there.opened()
+
+        def gone(sent: object) -> None:
+            raise httpx.ConnectError("refused")
+
+        there.cluster.hook = gone
+        await console.act(Verb.ROLLBACK)
+        state = await console.until(
+            lambda state: any(r.known_outcome is Outcome.REFUSED for r in state.requests.values())
+        )
+        await console.act(Verb.SKIP, subject=state.checklist[0].step.id, reason="it stays")
+        there.cluster.hook = lambda _sent: None
+        await there.flagger.look()
+        assert there.flagger.passed == []
+        assert "not now: its step of the rollback was skipped" in {answer.text for answer in there.said}
 
 
 async def test_before_it_was_begun_a_rollback_is_that_it_is_not_let_in(tmp_path: Path) -> None:

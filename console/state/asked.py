@@ -15,7 +15,7 @@ from adapters.contract import LAST_STEP, Ask, Outcome, Setting, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.samples import stale_part
-from console.state.values import GateAnswer, RequestState, State
+from console.state.values import GateAnswer, RequestState, State, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import GateAnswered
@@ -86,8 +86,9 @@ def _way_back(state: State, ask: Ask) -> Opening:
         return Opening(None, f"the rollout is closed ({state.closed})")
     for request in reversed(tuple(state.requests.values())):
         if request.target == ask.target and request.setting.version is not None:
-            if request.known_outcome is Outcome.REFUSED:
-                break
+            if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
+                return Opening(None, "its step of the rollback was skipped")
+            # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
             said = _answer(request, ask.gate, None) is not None
             return Opening(request.id, "the rollback was decided", again=said)
     return Opening(None, f"the rollback has not come to {ask.target} yet")
