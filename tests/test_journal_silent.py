@@ -65,6 +65,7 @@ async def test_a_rollback_is_carried_out_while_the_opening_of_its_journal_is_sti
         return SqliteJournal(room.journal)
 
     async with war_room(tmp_path, ONE) as room:
+        room.monkeypatch.setattr("console.engine.crew.SILENT_S", 0.2)
         console = await room.console(journal=open_or_absent(connect, within_s=0.05), answered=False)
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].reading and state.targets["api"].reading.percent == 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,3 +138,18 @@ async def test_a_settlement_that_overtakes_its_request_in_memory_still_settles_i
     assert [request.outcome for request in record.state.requests.values()] == [Outcome.REFUSED]
     await record.drain()
     journal.real.close()
+
+
+async def test_an_event_that_may_not_wait_is_written_before_what_was_to_be_looked_up(tmp_path: Path) -> None:
+    journal = Slow(tmp_path / "j.db")
+    record = record_on(journal)
+    busy, seen = threading.Event(), list[str]()
+    first = asyncio.create_task(record.write(lambda _journal: busy.wait(60)))
+    looked = asyncio.create_task(record.write(lambda read: seen.append(f"{len(read.tail('one/1', 0))} there")))
+    await asyncio.sleep(0)
+    event = asyncio.create_task(record.now(note("urgent")))
+    await asyncio.sleep(0)
+    busy.set()
+    await asyncio.gather(first, looked, event)
+    await record.drain()
+    assert seen == ["1 there"]

@@ -31,6 +31,8 @@ OVER_S = 0.05
 """How long after its end a lease is asked for: not a moment before it is over, and not a round later."""
 ALONE_S = 0.5
 """The same while the journal cannot be asked."""
+SILENT_S = 3.0
+"""How long the journal may take to say who polls before this console acts as if it could not be asked."""
 REMEMBERED_S = 3600.0
 """How long a console that is not seen any more is still shown, with when it was."""
 
@@ -96,7 +98,7 @@ class Crew:
         )
         asked = asyncio.ensure_future(self._record.write(work))
         try:
-            await asyncio.wait({asked}, timeout=ROUND_S)
+            await asyncio.wait({asked}, timeout=SILENT_S)
             if not asked.done():
                 self._left_alone()
             room, lease = await asked

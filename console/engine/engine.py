@@ -33,6 +33,7 @@ from console.engine.previews import previews
 from console.engine.record import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
+from console.engine.writer import Writer
 from console.events.evidence import Actor
 from console.events.kinds import Escalated, GateLapsed, VerdictChanged
 from console.journal.contract import Broken, Journal
@@ -100,7 +101,7 @@ class Engine:
             Broken: the journal cannot be read. One that cannot be written opens UNJOURNALED.
         """
         self._backends = self._connect(self.plan)
-        writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        writer = Writer()
         joining = Joining(self._journal, writer, hurry_s)
         try:
             joined = await joining.into(self.plan, self._backends, self._clock, self._actor, self._version)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -18,6 +17,7 @@ from adapters.contract import Clock
 from console.engine.backends import Backends
 from console.engine.opening import begin, opened, resumed
 from console.engine.record import PATIENCE_S
+from console.engine.writer import Writer
 from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.absent import AbsentJournal
@@ -49,7 +49,7 @@ class Joining:
             no longer than any other event of a rollback does; None: as long as the journal itself allows.
     """
 
-    def __init__(self, journal: Journal, writer: Executor, hurry_s: float | None) -> None:
+    def __init__(self, journal: Journal, writer: Writer, hurry_s: float | None) -> None:
         self._journal = journal
         self._writer = writer
         self._hurry_s = hurry_s
@@ -75,7 +75,7 @@ class Joining:
 
     async def _asked(self, work: Callable[[], _T], within_s: float | None) -> _T:
         """What `work` finds. Raises Late after `within_s`, and what `work` raises."""
-        call = asyncio.get_running_loop().run_in_executor(self._writer, work)
+        call = self._writer.run(work)
         await asyncio.wait({call}, timeout=within_s)
         if not call.done():
             call.add_done_callback(_forgotten)

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from console.engine.writer import Writer
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Broken, Entry, Fenced, Journal, Raced
 from console.plan.load import parse
@@ -61,11 +61,11 @@ class Record:
         state: State,
         on_change: Callable[[], None],
         held: Sequence[Event] = (),
-        writer: ThreadPoolExecutor | None = None,
+        writer: Writer | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
-        self._writer = writer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._writer = writer or Writer()
         self._on_change = on_change
         self.fence: int | None = None
         """Of the lease under which this console polls; None while another one does."""
@@ -92,8 +92,8 @@ class Record:
         return len(self._held) + len(self._overdue)
 
     async def write(self, work: Callable[[Journal], _T]) -> _T:
-        """Run `work` on the journal in the writer thread. Raises what the journal raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work, self._journal)
+        """Run `work` on the journal in its thread, behind what may not wait. Raises what `work` raises."""
+        return await self._writer.run(partial(work, self._journal))
 
     async def strict(self, event: Event) -> None:
         """Append, then fold. Nothing happened if it raises.
@@ -153,7 +153,7 @@ class Record:
                 self._hold(event, observed)
                 return
             try:
-                entries = await self._append(event, fence)
+                entries = await self._append(event, fence, urgent=not observed)
             except Fenced:
                 self._overtaken(fence)
                 return
@@ -258,9 +258,9 @@ class Record:
         self.state = replace(self.state, **changes)  # type: ignore[arg-type]
         self._on_change()
 
-    async def _append(self, event: Event, fence: int | None = None) -> list[Entry]:
-        rollout, after = self.state.rollout, self.state.last_seq
-        return await self.write(lambda journal: _append(journal, rollout, event, after, fence))
+    async def _append(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> list[Entry]:
+        work = partial(_append, self._journal, self.state.rollout, event, self.state.last_seq, fence)
+        return await self._writer.run(work, urgent=urgent)
 
     def _take(self, entries: list[Entry]) -> None:
         for entry in entries:

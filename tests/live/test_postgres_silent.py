@@ -16,6 +16,7 @@ from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
 from console.state.values import Mode
 from tests.engine_rig import ONE, war_room
+from tests.journal_rig import RUN, note, opening
 from tests.live.backends_postgres import Postgres, postgres
 
 pytestmark = pytest.mark.live
@@ -34,6 +35,8 @@ class Wire:
         self._to = port
         self.open = asyncio.Event()
         self.open.set()
+        self.trips = 0
+        """How often a client sent something: it waits for the answer before it sends more."""
         self.port = 0
         self.both_ways: set[asyncio.Task[None]] = set()
 
@@ -46,7 +49,7 @@ class Wire:
         there, back = await asyncio.open_connection("127.0.0.1", self._to)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass(reader, back))
+                both.create_task(self._pass(reader, back, count=1))
                 both.create_task(self._pass(there, writer))
         except* (ConnectionError, OSError):
             pass
@@ -54,8 +57,9 @@ class Wire:
             writer.close()
             back.close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int = 0) -> None:
         while data := await reader.read(65536):
+            self.trips += count
             await self.open.wait()
             writer.write(data)
             await writer.drain()
@@ -75,6 +79,21 @@ async def wire(port: int) -> AsyncIterator[Wire]:
         listening.close()
         if proxy.both_ways:
             await asyncio.wait(set(proxy.both_ways), timeout=10.0)
+
+
+async def test_an_append_takes_four_trips_to_a_server_that_may_be_far(server: Postgres) -> None:
+    """The lock, where the chain ends, the event, the commit: a rollback waits 200 ms for all of them."""
+    url = Url(server.database("far"))
+    make(url, None)
+    async with wire(server.port) as proxy:
+        through = Url(url.text.replace(f":{server.port}/", f":{proxy.port}/"))
+        journal = await asyncio.to_thread(PostgresJournal, through)
+        await asyncio.to_thread(journal.append, RUN, opening())
+        before = proxy.trips
+        await asyncio.to_thread(journal.append, RUN, note("far"))
+        trips = proxy.trips - before
+        await asyncio.to_thread(journal.close)
+    assert trips == 4
 
 
 @pytest.mark.parametrize("verb", [Verb.HALT, Verb.ROLLBACK])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from console.events.kinds import Event, decode
-from console.journal.chain import PAGE, Row
+from console.journal.chain import GENESIS, PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Lease, Presence, Run
 from console.journal.defuse import defused, harmless
 from console.journal.postgres.connection import Connection
@@ -25,10 +25,34 @@ def _one(connection: Connection, question: str, *values: object) -> Any:
     return connection.execute(question, values).fetchone()
 
 
-def seq_of(connection: Connection, event_id: str) -> int | None:
-    """The seq of an event that is there."""
-    row = _one(connection, "SELECT seq FROM warroom.events WHERE event_id = %s", event_id)
-    return None if row is None else int(row[0])
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What an event that is appended follows."""
+
+    known: int | None
+    """Its own seq, if it is there already."""
+    seq: int
+    """Of the rollout's last event; 0 before the first."""
+    hash: str
+    position: int
+    """Of the journal's last event; 0 before the first."""
+    head: str
+
+
+def ends(connection: Connection, rollout: str, event_id: str) -> Ends:
+    """Where a rollout and the journal end, and whether an event is there: one trip to the server."""
+    known, seq, hash_, position, head_ = _one(
+        connection,
+        """
+        SELECT (SELECT seq FROM warroom.events WHERE event_id = %s), l.seq, l.hash, h.position, h.head
+        FROM (SELECT) AS nothing
+        LEFT JOIN (SELECT seq, hash FROM warroom.events WHERE rollout = %s ORDER BY seq DESC LIMIT 1) AS l ON true
+        LEFT JOIN (SELECT position, head FROM warroom.events ORDER BY position DESC LIMIT 1) AS h ON true
+        """,
+        event_id,
+        rollout,
+    )
+    return Ends(known, seq or 0, hash_ or GENESIS, position or 0, head_ or GENESIS)
 
 
 def tail(connection: Connection, rollout: str, after: int) -> list[Entry]:
