@@ -1,7 +1,7 @@
 """A Canary and what Flagger said of it, as one TargetReading. Pure.
 
-Its phase says nothing of a closed traffic gate, nor of a suspension; the latter is read from the spec. Where the gate is
-ours, the weight stays until we say yes. Where it is another's the events tell, as long as they come: of what Flagger
+Its phase says nothing of a closed traffic gate, nor of a suspension; the latter is read from the spec. Where the gate
+is ours the weight stays until we say yes. Where it is another's the events tell, as long as they come: of what Flagger
 says about one Canary its client drops all but one in five minutes after the first 25 (client-go's spam filter). What is
 lost on the way: with `match` or `iterations` the weight says nothing about users.
 """
