@@ -17,11 +17,17 @@ def clean(text: object, limit: int = 300) -> str:
     Control characters (C0, C1, DEL), format characters (bidi overrides and isolates, zero-width), lone surrogates and
     private-use characters are dropped; line breaks and tabs become spaces.
     """
+    said = str(text)[: limit * 8]
+    if said.isascii() and said.isprintable():  # nothing of that is in it, and most texts are like that
+        return _cut(" ".join(said.split()), limit)
     kept: list[str] = []
-    for char in str(text)[: limit * 8]:
+    for char in said:
         if char in _LINE_BREAKS:
             kept.append(" ")
         elif char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"):
             kept.append(char)
-    line = " ".join("".join(kept).split())
+    return _cut(" ".join("".join(kept).split()), limit)
+
+
+def _cut(line: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from adapters import registry
-from adapters.contract import BackendError, MetricReply, Missing
+from adapters.contract import BackendError, MetricReply, Missing, TargetReading
 from console.engine.discretion import answered, discreet, told
 from tests.adapters_contract import SECRET
 from tests.unleash_fake import F1, FakeUnleash, adapter, strategy
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def test_an_author_a_detail_and_a_problem_that_echo_the_token_read_as_stars(
@@ -25,6 +29,21 @@ async def test_an_author_a_detail_and_a_problem_that_echo_the_token_read_as_star
     assert SECRET[:12] in repr(raw)
     assert SECRET[:12] not in repr(reading) and "***" in reading.detail
     assert (reading.percent, reading.revision, reading.on) == (raw.percent, raw.revision, raw.on)
+
+
+async def test_a_reading_without_a_secret_is_handed_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = adapter(FakeUnleash(), monkeypatch)
+    reading = await backend.read_target(F1)
+    assert told(backend, reading) is reading
+
+
+def test_notes_and_reasons_that_echo_the_token_read_as_stars_each_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = adapter(FakeUnleash(), monkeypatch)
+    raw = TargetReading(
+        "f1", NOW, 5.0, notes=("first", f"second {SECRET}"), cannot={"skip": f"no {SECRET}", "undo": "none"}
+    )
+    reading = told(backend, raw)
+    assert reading == replace(raw, notes=("first", "second ***"), cannot={"skip": "no ***", "undo": "none"})
 
 
 def test_an_error_made_of_an_answer_that_succeeded_says_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONTENT_TYPE = "application/json-patch+json"
 
@@ -51,6 +52,7 @@ def remove(*path: Part) -> Operation:
     return Operation("remove", path)
 
 
+@lru_cache(maxsize=256)
 def pointer(path: tuple[Part, ...]) -> str:
     """A JSON Pointer (RFC 6901): "~" is ~0 and "/" is ~1 within a part."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -43,8 +43,7 @@ class Manager(Wire):
 
     manager: str = ""
     subresource: str = ""
-    time: Moment | None = None
-    fields: Annotated[dict[str, Any], BeforeValidator(none_is_empty)] = Field(default={}, alias="fieldsV1")
+    fields: Annotated[dict[str, Any], BeforeValidator(none_is_empty)] = Field(default_factory=dict, alias="fieldsV1")
 
 
 class Owner(Wire):
@@ -57,10 +56,14 @@ class Meta(Wire):
     uid: str = ""
     generation: int = 0
     version: str = Field("", alias="resourceVersion")
-    labels: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = {}
-    annotations: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = {}
-    owners: Annotated[list[Owner], BeforeValidator(none_is_no_item)] = Field(default=[], alias="ownerReferences")
-    managers: Annotated[list[Manager], BeforeValidator(none_is_no_item)] = Field(default=[], alias="managedFields")
+    labels: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
+    annotations: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
+    owners: Annotated[list[Owner], BeforeValidator(none_is_no_item)] = Field(
+        default_factory=list, alias="ownerReferences"
+    )
+    managers: Annotated[list[Manager], BeforeValidator(none_is_no_item)] = Field(
+        default_factory=list, alias="managedFields"
+    )
     deleted: Moment | None = Field(None, alias="deletionTimestamp")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,9 @@ from console.cli import lookouts, newplan, records
 from console.cli.exits import Exit
 from console.cli.say import drop, tell
 
+CYCLES = (20_000, 10, 10)
+"""How many new objects Python lets be before it looks for cycles among them. Its own 700 has one list of a cluster gone
+through by dozens of looks, and by one at everything there is: longer than reading the list takes."""
 EPILOG = """\
 exit codes: 0 done/accepted  1 fault  2 usage or plan  3 refused
             4 outcome unknown  5 moved by somebody else  6 journal
@@ -37,6 +41,7 @@ commands, each with a --help of its own:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    gc.set_threshold(*CYCLES)
     parser = _parser()
     options = parser.parse_args(records.joined(sys.argv[1:] if argv is None else argv))
     if options.command is None:

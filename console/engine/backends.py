@@ -156,16 +156,18 @@ class Backends:
     def _stepped_calls(self, target: Target, setting: Setting, action: str, seen: str | None) -> tuple[str, ...]:
         """They follow from what was seen alone, and are asked for at every beat: made once, and kept."""
         key = (target.name, setting, action, seen)
-        if key not in self._told:
+        known = self._told.get(key)
+        if known is None:
             if len(self._told) >= _TOLD:
                 self._told.clear()
             stepped = cast(SteppedBackend, self._of(target))
-            self._told[key] = (
+            known = (
                 stepped.step_calls(target.ref, setting, seen)
                 if action == "set"
                 else stepped.order_calls(target.ref, action, seen)
             )
-        return self._told[key]
+            self._told[key] = known
+        return known
 
     def _of(self, target: Target) -> Backend:
         backend = self._by_name.get(target.backend)

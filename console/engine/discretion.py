@@ -26,15 +26,24 @@ def discreet(backend: Backend) -> Iterator[None]:
 
 def told(backend: Backend, reading: TargetReading) -> TargetReading:
     """`reading` without secrets in its words."""
-    hide = _hide(backend)
+    hide, said = _hide(backend), _words(reading)
+    hidden = tuple(hide(text) for text in said)
+    if hidden == said:  # nearly always: nothing is made anew
+        return reading
+    detail, problem, changed_by, *rest = hidden
     return replace(
         reading,
-        detail=hide(reading.detail),
-        problem=None if reading.problem is None else hide(reading.problem),
-        changed_by=None if reading.changed_by is None else hide(reading.changed_by),
-        notes=tuple(hide(note) for note in reading.notes),
-        cannot={verb: hide(why) for verb, why in reading.cannot.items()},
+        detail=detail,
+        problem=None if reading.problem is None else problem,
+        changed_by=None if reading.changed_by is None else changed_by,
+        notes=tuple(rest[: len(reading.notes)]),
+        cannot=dict(zip(reading.cannot, rest[len(reading.notes) :], strict=True)),
     )
+
+
+def _words(reading: TargetReading) -> tuple[str, ...]:
+    first = (reading.detail, reading.problem or "", reading.changed_by or "")
+    return (*first, *reading.notes, *reading.cannot.values())
 
 
 def answered(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:

@@ -51,7 +51,7 @@ def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str
         at=at,
         percent=percent,
         phase=stands.phase,
-        detail=clean(_detail(rollout, steps, step, stands, how if percent is not None else "")),
+        detail=clean(_detail(rollout, steps, step, stands, seen, how if percent is not None else "")),
         problem=_problem(rollout, how if percent is None else ""),
         canary_version=seen.hash or None,
         baseline_version=seen.stable or None,
@@ -80,10 +80,10 @@ def _problem(rollout: Rollout, how: str) -> str | None:
     return how or None
 
 
-def _detail(rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: Standing, how: str) -> str:
+def _detail(rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: Standing, seen: Seen, how: str) -> str:
     status, parts = rollout.status, []
     if rollout.promoted:
-        parts.append(f"revision {Seen.of(rollout).revision or '?'} has everything")
+        parts.append(f"revision {seen.revision or '?'} has everything")
     elif step < len(steps):
         parts.append(f"step {step} of {len(steps)}: {steps[step].text}")
     if how:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from adapters.deploy.argo.wire import REVISION, Rollout
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 Pause = tuple[str, str]
 """(reason, startTime) as the controller wrote them."""
@@ -55,16 +58,21 @@ class Seen:
     @classmethod
     def parse(cls, text: str) -> Seen:
         """The reverse of str(). Raises Unreadable."""
-        try:
-            index, hashed, stable, pauses, flags, active, revision = json.loads(text)
-            by_hand, aborted, full = (flag in flags for flag in "paf")
-            return cls(
-                index, hashed, stable, tuple((a, b) for a, b in pauses), by_hand, aborted, full, active, revision
-            )
-        except (ValueError, TypeError, RecursionError):
-            raise Unreadable("what was seen cannot be read") from None
+        return _parsed(text)
 
     def __str__(self) -> str:
         flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
         parts = [self.index, self.hash, self.stable, self.pauses, flags, self.active, self.revision]
-        return json.dumps(parts, separators=(",", ":"))
+        return _COMPACT.encode(parts)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Seen:
+    """Kept, because every order of a Rollout is told from the same text."""
+    try:
+        index, hashed, stable, pauses, flags, active, revision = json.loads(text)
+        by_hand, aborted, full = (flag in flags for flag in "paf")
+        seen = tuple((reason, began) for reason, began in pauses)
+        return Seen(index, hashed, stable, seen, by_hand, aborted, full, active, revision)
+    except (ValueError, TypeError, RecursionError):
+        raise Unreadable("what was seen cannot be read") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
@@ -43,8 +44,18 @@ def _own(step: dict[str, Any], percent: float) -> OwnStep:
     pause = step.get("pause")
     if "pause" in step:
         lasts_s = duration_s(pause.get("duration")) if isinstance(pause, dict) else None
-        return OwnStep("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
-    return OwnStep(_words(step, percent), percent)
+        return _pause(lasts_s, percent)
+    return _weight(percent) if next(iter(step), "") == "setWeight" else OwnStep(_words(step, percent), percent)
+
+
+@lru_cache(maxsize=1024)
+def _pause(lasts_s: float | None, percent: float) -> OwnStep:
+    return OwnStep("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
+
+
+@lru_cache(maxsize=1024)
+def _weight(percent: float) -> OwnStep:
+    return OwnStep(f"set weight {percent:g} %", percent)
 
 
 def _words(step: dict[str, Any], percent: float) -> str:
@@ -53,8 +64,6 @@ def _words(step: dict[str, Any], percent: float) -> str:
     said = step.get(kind)
     detail = said if isinstance(said, dict) else {}
     match kind:
-        case "setWeight":
-            return f"set weight {percent:g} %"
         case "experiment":
             return "experiment"
         case "analysis":

@@ -26,7 +26,7 @@ class TrafficRouting(Wire):
 
 
 class Canary(Wire):
-    steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field([])
+    steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
     routing: TrafficRouting | None = Field(None, alias="trafficRouting")
 
 
@@ -109,14 +109,16 @@ class Status(Wire):
     step_hash: str = Field("", alias="currentStepHash")
     hash: str = Field("", alias="currentPodHash")
     stable: str = Field("", alias="stableRS")
-    pauses: Annotated[list[PauseCondition], BeforeValidator(none_is_no_item)] = Field([], alias="pauseConditions")
+    pauses: Annotated[list[PauseCondition], BeforeValidator(none_is_no_item)] = Field(
+        default_factory=list, alias="pauseConditions"
+    )
     controller_pause: bool | None = Field(None, alias="controllerPause")
     abort: bool | None = None
     promote_full: bool | None = Field(None, alias="promoteFull")
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field([])
+    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
     canary: Annotated[CanaryStatus, BeforeValidator(none_is_empty)] = CanaryStatus()
     blue_green: Annotated[BlueGreenStatus, BeforeValidator(none_is_empty)] = Field(BlueGreenStatus(), alias="blueGreen")
 
@@ -151,7 +153,7 @@ class MetricResult(Wire):
     failed: int = 0
     inconclusive: int = 0
     error: int = 0
-    measurements: Annotated[list[Measurement], BeforeValidator(none_is_no_item)] = Field([])
+    measurements: Annotated[list[Measurement], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
 
 
 class RunSpec(Wire):
@@ -161,7 +163,9 @@ class RunSpec(Wire):
 class RunResult(Wire):
     phase: str = ""
     message: str = ""
-    metrics: Annotated[list[MetricResult], BeforeValidator(none_is_no_item)] = Field([], alias="metricResults")
+    metrics: Annotated[list[MetricResult], BeforeValidator(none_is_no_item)] = Field(
+        default_factory=list, alias="metricResults"
+    )
 
 
 class AnalysisRun(Wire):
