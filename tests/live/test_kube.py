@@ -337,12 +337,12 @@ async def test_a_webhooks_refusal_is_told_in_its_own_words_to_the_last(
 
 
 async def refused(console: Argo, name: str) -> str:
-    """What a pause is refused with; "" where it was not, and it was taken back."""
+    """What a pause, or taking it back, is refused with; "" where neither was: a rule may come or go in between."""
     try:
         await console.pause(target(name), LEAVE)
+        await console.resume(target(name), LEAVE)
     except Refused as error:
         return str(error)
-    await console.resume(target(name), LEAVE)
     return ""
 
 
