@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters import registry
@@ -25,15 +26,16 @@ from console.engine.asking import Said
 from console.events.evidence import Verb
 from console.events.kinds import GateAnswered, GateLapsed
 from console.judge.verdict import Verdict, VerdictState
-from console.plan.nouns import Metric
+from console.plan.nouns import Metric, Role
 from console.state.asked import opening, overdue
+from console.state.assess import assess
 from console.state.fold import fold
 from console.state.gates import why_not
-from console.state.values import MetricState, State
+from console.state.values import MetricState, StageMark, State
 from tests import flagger_adapter
 from tests.engine_rig import TIMING, Console, Room, locked, war_room
 from tests.flagger_fake import Controller
-from tests.flagger_rig import canary_object, under_way
+from tests.flagger_rig import canary_object, hook, under_way
 from tests.kube_fake import FakeCluster, Json
 
 PLAN = f"""\
@@ -163,6 +165,18 @@ async def test_ten_promotes_at_once_let_it_on_by_one_stage(tmp_path: Path) -> No
         assert there.flagger.passed == ["confirm-rollout at 0", "confirm-traffic-increase at 0"]
 
 
+async def test_what_another_console_decided_a_moment_ago_is_known_when_flagger_asks(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console, other = await there.opened(), await there.room.console()
+        await there.released(console)
+        await other.until(lambda state: state.reached == 1)
+        for task in console.engine._tasks:
+            if task.get_name() == "tail":
+                task.cancel()  # so that nothing but the question makes it look
+        assert (await other.act(Verb.PROMOTE)).result is Result.ACCEPTED
+        assert (await console.engine.door.answer("confirm-rollout", QUESTION, None)).code == 200
+
+
 async def test_two_gatehouses_answer_one_question_once(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console, other = await there.opened(), await there.room.console()
@@ -254,6 +268,42 @@ async def test_a_rollback_is_answered_though_the_journal_cannot_be_written(tmp_p
             assert there.said[-1].code == 200
 
 
+async def test_a_rollback_that_was_refused_for_want_of_the_cluster_is_answered_when_flagger_asks(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, status=under_way(30)) as there:
+        console = await there.opened()
+
+        def gone(sent: object) -> None:
+            raise httpx.ConnectError("refused")
+
+        there.cluster.hook = gone
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda state: any(r.known_outcome is Outcome.REFUSED for r in state.requests.values()))
+        there.cluster.hook = lambda _sent: None
+        await there.flagger.look()
+        assert there.flagger.passed[-1] == "rollback at 30"
+
+
+async def test_a_step_that_was_skipped_is_not_taken_back(tmp_path: Path) -> None:
+    async with site(tmp_path, status=under_way(30)) as there:
+        console = await there.opened()
+
+        def gone(sent: object) -> None:
+            raise httpx.ConnectError("refused")
+
+        there.cluster.hook = gone
+        await console.act(Verb.ROLLBACK)
+        state = await console.until(
+            lambda state: any(r.known_outcome is Outcome.REFUSED for r in state.requests.values())
+        )
+        await console.act(Verb.SKIP, subject=state.checklist[0].step.id, reason="it stays")
+        there.cluster.hook = lambda _sent: None
+        await there.flagger.look()
+        assert there.flagger.passed == []
+        assert "not now: its step of the rollback was skipped" in {answer.text for answer in there.said}
+
+
 async def test_before_it_was_begun_a_rollback_is_that_it_is_not_let_in(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console = await there.opened()
@@ -277,9 +327,116 @@ async def test_a_verdict_that_fails_after_the_promote_keeps_its_gate_closed(tmp_
         assert opening(replace(failed, decisions=overridden), Ask("web", "confirm-rollout")).request is not None
 
 
-def failing() -> dict[str, MetricState]:
-    metric = Metric(MetricQuery("errors", Shape.COUNTS), "numbers")
-    return {"errors": MetricState(metric, verdict=Verdict("errors", VerdictState.FAIL, "ten times as bad"))}
+def failing(*names: str) -> dict[str, MetricState]:
+    return {
+        name: MetricState(
+            Metric(MetricQuery(name, Shape.COUNTS), "numbers"),
+            verdict=Verdict(name, VerdictState.FAIL, "ten times as bad"),
+        )
+        for name in names or ("errors",)
+    }
+
+
+async def test_an_override_covers_what_failed_then_and_nothing_that_fails_later(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        state = console.state
+        overridden = tuple(replace(entry, override="errors FAIL: bad") for entry in state.decisions)
+        later = replace(state, decisions=overridden, metrics=failing("errors", "latency"))
+        assert opening(later, Ask("web", "confirm-rollout")).why.startswith("latency FAIL")
+
+
+async def test_metrics_that_fell_silent_after_the_promote_keep_its_gate_closed(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        state = console.engine.state()
+        metric = Metric(MetricQuery("errors", Shape.COUNTS), "numbers", role=Role.CRITICAL)
+        silent = replace(
+            state,
+            plan=replace(state.plan, metrics={"errors": metric}),
+            metrics={"errors": MetricState(metric)},
+            stage_since=console.engine._clock.now() - timedelta(hours=1),
+        )
+        assert opening(silent, Ask("web", "confirm-rollout")).why == "STALE: errors has no data"
+        overridden = tuple(replace(entry, override="STALE: errors has no data") for entry in state.decisions)
+        assert opening(replace(silent, decisions=overridden), Ask("web", "confirm-rollout")).request is not None
+
+
+async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse(tmp_path: Path) -> None:
+    plan = PLAN.replace("step 2", "all steps").partition("  - {name: fifty")[0]
+    async with site(tmp_path, plan, iterations=10) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        await there.looks(3)
+        state = await console.until(lambda state: reads(state).step == 1)
+        began = console.engine._clock.now()
+        assert overdue(state, began + timedelta(seconds=10 * 30 + 60)) == ()
+        assert overdue(state, began + timedelta(hours=1)) != ()
+
+
+async def test_a_promote_that_waits_to_be_asked_for_is_requested_and_not_amiss(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        state = await console.until(lambda state: state.promoting is not None and not state.in_flight)
+        read_late = replace(state.targets["web"], read_at=console.engine._clock.now() + timedelta(seconds=60))
+        later = replace(state, targets={"web": read_late})
+        marks = [entry.mark for entry in assess(later, console.engine._clock.now() + timedelta(seconds=60)).stages]
+        assert marks[1] is StageMark.REQUESTED
+
+
+async def test_a_step_without_a_gate_is_nothing_that_flagger_has_to_ask_about(tmp_path: Path) -> None:
+    hooks = [hook("confirm-rollout"), hook("confirm-promotion")]
+    plan = PLAN.replace("step 2", "all steps").partition("  - {name: fifty")[0]
+    async with site(tmp_path, plan, webhooks=hooks) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        await there.looks(2)
+        state = await console.until(lambda state: reads(state).step == 2)
+        assert overdue(state, console.engine._clock.now() + timedelta(hours=1)) == ()
+
+
+async def test_of_two_clusters_with_one_name_each_the_webhook_says_which_it_is(tmp_path: Path) -> None:
+    plan = PLAN.replace("cluster: {adapter: flagger-fake}", "eu: {adapter: flagger-fake}, us: {adapter: flagger-fake}")
+    plan = plan.replace("web: {backend: cluster, name: podinfo}", "web: {backend: eu, name: podinfo}, us: *us")
+    plan = plan.replace("us: *us", "us: {backend: us, name: podinfo}")
+    plan = plan.replace("all steps", "all steps, us: all steps").replace("web: step 0", "web: step 0, us: step 0")
+    async with site(tmp_path, plan) as there:
+        console = await there.opened()
+        await there.flagger.look()
+        said = await console.engine.door.answer("confirm-rollout", QUESTION, None)
+        assert (said.code, said.text.split(";")[0]) == (409, "not now: it may be any of web, us")
+        named = {**json.loads(QUESTION), "metadata": {"target": "us"}}
+        said = await console.engine.door.answer("confirm-rollout", json.dumps(named).encode(), None)
+        assert (said.code, said.text) == (403, "not now: nobody has promoted it")
+
+
+async def test_a_rollback_is_answered_though_the_cluster_does_not_answer_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path, status=under_way(30)) as there:
+        console = await there.opened()
+        await console.act(Verb.ROLLBACK)
+        await console.until(lambda state: any(r.setting.version == "v1" for r in state.requests.values()))
+        looking, never = asyncio.Event(), asyncio.Event()
+
+        async def stuck(target: Any, within_s: float) -> bool:
+            looking.set()
+            return await never.wait()
+
+        monkeypatch.setattr(console.engine._pollers, "look", stuck)
+        waiting = asyncio.create_task(console.engine.door.answer("confirm-promotion", QUESTION, None))
+        await looking.wait()
+        assert (await console.engine.door.answer("rollback", QUESTION, None)).code == 200
+        waiting.cancel()
+        await asyncio.wait({waiting})
 
 
 async def test_a_gate_that_somebody_else_opened_is_shown_as_drift(tmp_path: Path) -> None:
@@ -301,7 +458,7 @@ async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_agai
         later = console.engine._clock.now() + timedelta(seconds=150)
         assert overdue(state, later - timedelta(seconds=120)) == ()
         ((request, reason),) = overdue(state, later)
-        assert reason.startswith("web did not ask in 1")
+        assert reason.startswith("web was let on no further in 1")
         lapsed = fold(state, GateLapsed(at=later, request=request, reason=reason))
         assert lapsed.requests[request].outcome is Outcome.REFUSED
         assert opening(lapsed, Ask("web", "confirm-rollout")).request is None

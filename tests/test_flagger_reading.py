@@ -36,11 +36,11 @@ def said(message: str, seconds_ago: float, kind: str = "Warning") -> Event:
         ({"phase": "Initializing"}, Phase.PENDING, None, 0.0, 0),
         ({"phase": "Initialized"}, Phase.HEALTHY, None, 100.0, 5),
         ({"phase": "Waiting"}, Phase.PAUSED, Wait.GATE, 0.0, 0),
-        (under_way(0), Phase.PROGRESSING, None, 0.0, 1),
-        (under_way(10), Phase.PROGRESSING, None, 10.0, 2),
-        (under_way(20), Phase.PROGRESSING, None, 20.0, 2),
-        (under_way(30), Phase.PROGRESSING, None, 30.0, 3),
-        (under_way(50), Phase.PROGRESSING, None, 50.0, 4),
+        (under_way(0), Phase.PAUSED, Wait.GATE, 0.0, 1),
+        (under_way(10), Phase.PAUSED, Wait.GATE, 10.0, 2),
+        (under_way(20), Phase.PAUSED, Wait.GATE, 20.0, 2),
+        (under_way(30), Phase.PAUSED, Wait.GATE, 30.0, 3),
+        (under_way(50), Phase.PAUSED, Wait.GATE, 50.0, 4),
         (under_way(50, "WaitingPromotion"), Phase.PAUSED, Wait.GATE, 50.0, 4),
         (under_way(50, "Promoting"), Phase.PROGRESSING, None, 100.0, 5),
         (under_way(0, "Finalising"), Phase.PROGRESSING, None, 100.0, 5),
@@ -68,12 +68,24 @@ def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None
     [(5.0, 60.0, Wait.GATE), (5.0, 5.0, Wait.GATE), (60.0, 5.0, None), (200.0, 600.0, None)],
     ids=["refused since it moved", "in the same second", "before it moved", "long ago"],
 )
-def test_a_closed_traffic_gate_shows_in_the_events_alone(
+def test_a_closed_traffic_gate_of_somebody_elses_shows_in_the_events_alone(
     seconds_ago: float, moved_ago: float, waits: Wait | None
 ) -> None:
     moved = (NOW - timedelta(seconds=moved_ago)).isoformat()
-    reading = read(under_way(10, lastTransitionTime=moved), (said(CLOSED, seconds_ago),))
+    theirs = [hook("confirm-traffic-increase", "http://loadtester.test/gate/check")]
+    reading = read(under_way(10, lastTransitionTime=moved), (said(CLOSED, seconds_ago),), webhooks=theirs)
     assert reading.waits is waits
+
+
+@pytest.mark.parametrize("gates", [None, "http://elsewhere.test"])
+def test_without_a_traffic_gate_of_ours_it_goes_on(gates: str | None) -> None:
+    reading = read(under_way(10), gates=gates)
+    assert (reading.phase, reading.waits) == (Phase.PROGRESSING, None)
+
+
+def test_where_the_traffic_gate_is_ours_it_waits_though_flaggers_events_are_dropped() -> None:
+    reading = read(under_way(10))
+    assert (reading.phase, reading.waits) == (Phase.PAUSED, Wait.GATE)
 
 
 def test_the_steps_are_the_start_each_weight_and_the_promotion() -> None:
@@ -243,3 +255,13 @@ def test_what_was_seen_survives_the_journal() -> None:
 def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         Seen.parse(text)
+
+
+def test_a_gate_of_ours_may_carry_a_token_in_its_address_and_nobody_is_told_it() -> None:
+    kinds = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
+    ours = [hook(kind, f"{GATES}/flagger/{kind}?token=s3cret") for kind in kinds]
+    reading = read({"phase": "Waiting"}, webhooks=ours)
+    assert "promote" not in reading.cannot
+    foreign = [hook("confirm-rollout", "http://loadtester.test/gate/check?token=s3cret")]
+    why = read({"phase": "Waiting"}, webhooks=foreign).cannot["promote"]
+    assert why == "its gate confirm-rollout asks http://loadtester.test/gate/check, not warroom"

@@ -175,7 +175,7 @@ async def test_a_permission_that_is_missing_is_the_reason_and_not_for_a_halt_tha
 async def test_events_that_may_not_be_read_are_done_without(meshes: list[Mesh]) -> None:
     there = mesh(meshes, under_way(10))
     there.says("Halt podinfo.default advancement waiting for traffic increase approval gate", 5.0)
-    console = there.console()
+    console = there.console(gates=None)
     assert (await read(console)).waits is not None
     there.cluster.known.discard("events")
     assert (await read(console)).waits is None

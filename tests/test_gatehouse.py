@@ -121,6 +121,28 @@ async def test_what_is_no_http_is_no(sent: bytes) -> None:
         assert asked == []
 
 
+@pytest.mark.parametrize("target", ["//[::1", "http://[x/flagger/rollback", "/flagger/rollback%00", "*"])
+async def test_a_target_that_is_no_address_is_no(target: str) -> None:
+    async with gatehouse() as (url, asked):
+        answer = await raw(url, f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 404")
+        assert asked == []
+
+
+async def test_a_fault_of_ours_is_no_and_says_which() -> None:
+    async def answer(gate: str, body: bytes, token: str | None) -> tuple[int, str]:
+        raise RuntimeError(f"{gate} {body!r} {token}")
+
+    house = Gatehouse(answer)
+    try:
+        port = await house.listen("127.0.0.1", 0)
+        async with httpx.AsyncClient() as client:
+            reply = await client.post(f"http://127.0.0.1:{port}/flagger/rollback?token=s3cret", content=b"{}")
+        assert (reply.status_code, reply.text) == (500, "no: RuntimeError\n")
+    finally:
+        await house.aclose()
+
+
 async def test_who_says_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "PATIENCE_S", 0.05)
     async with gatehouse() as (url, asked):

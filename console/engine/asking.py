@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from adapters.contract import Ask, BackendError, Clock
@@ -20,6 +21,8 @@ from console.state.assess import assess
 
 DEADLINE_S = 6.0
 """A question is answered within this, or with no: Flagger waits for ten seconds."""
+CATCH_UP_S = 1.0
+"""How long the journal may take to say what others decided just now; what is known has to do then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,12 @@ class Doorkeeper:
         self._pollers = pollers
         self._token = token
         self._order = asyncio.Lock()
-        """One question after the other: two of one moment never get the same answer."""
+        """One question to go on after the other: two of one moment never get the same answer."""
 
     async def answer(self, gate: str, body: bytes, token: str | None) -> Said:
         """The answer to `body`, asked at `gate`; `token`: what came with it beside the body. Never raises."""
         try:
-            async with asyncio.timeout(DEADLINE_S), self._order:
+            async with asyncio.timeout(DEADLINE_S):
                 return await self._answered(gate, body, token)
         except TimeoutError:
             return Said(403, "not now: it could not be decided in time")
@@ -66,14 +69,26 @@ class Doorkeeper:
             found = self._asked(gate, body)
         except BackendError as error:
             return Said(400, error.reason)
-        if found is None:
+        if not found:
             return Said(404, "not a target of this plan")
-        target, ask = found
+        target, ask = found[0]
         if self._token is not None and not _same(self._token, token or ask.token):
             return Said(401, "the token is missing or wrong")
-        seen = await self._pollers().look(target, self._record.state.plan.timing.read_deadline_s)
-        if not (seen or ask.back):
-            return Said(403, "not now: it cannot be read where it stands")
+        if len(found) > 1:
+            names = ", ".join(each.name for each, _ in found)
+            return Said(409, f"not now: it may be any of {names}; give its webhook metadata: {{target: NAME}}")
+        if ask.back:  # a way back waits neither for a read nor behind another question
+            return await self._decided(ask)
+        async with self._order:
+            if not await self._pollers().look(target, self._record.state.plan.timing.read_deadline_s):
+                return Said(403, "not now: it cannot be read where it stands")
+            return await self._decided(ask)
+
+    async def _decided(self, ask: Ask) -> Said:
+        """By everything that was recorded until now: a way back that is missed by a second costs one more interval."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                await self._record.catch_up()
         said = opening(assess(self._record.state, self._clock.now()), ask)
         if said.request is None:
             return Said(403, f"not now: {said.why}")
@@ -81,8 +96,12 @@ class Doorkeeper:
             return Said(200, f"yes: {said.why}")
         return await self._yes(ask, said.request, said.why)
 
-    def _asked(self, gate: str, body: bytes) -> tuple[Target, Ask] | None:
-        """The target that a question is about. Raises BadReply where every backend that asks finds it senseless."""
+    def _asked(self, gate: str, body: bytes) -> list[tuple[Target, Ask]]:
+        """The target that a question is about; several, where clusters have one of the same name each.
+
+        Raises BadReply where every backend that asks finds it senseless.
+        """
+        found: list[tuple[Target, Ask]] = []
         wrong: BackendError | None = None
         for target in self._record.state.plan.targets.values():
             backend = self._backends().asking(target)
@@ -94,10 +113,10 @@ class Doorkeeper:
                 wrong = error
                 continue
             if ask is not None:
-                return target, ask
-        if wrong is not None:
+                found.append((target, ask))
+        if wrong is not None and not found:
             raise wrong
-        return None
+        return found
 
     async def _yes(self, ask: Ask, request: str, why: str) -> Said:
         """Written down, then said; a way back is said all the same when it cannot be written down."""

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import h11
 
@@ -105,13 +105,16 @@ class Gatehouse:
                 raise OSError("it hung up")
 
     async def _answered(self, request: h11.Request, body: bytes) -> tuple[int, str]:
-        target = urlsplit(request.target.decode("latin-1"))
-        found = _PATH.fullmatch(target.path)
+        path, _, query = request.target.decode("latin-1").partition("?")
+        found = _PATH.fullmatch(path)
         if found is None:
             return 404, "there is no such gate"
         if request.method != b"POST":
             return 405, "a question is a POST"
-        return await self._answer(found[1], body, _token(request, target.query))
+        try:
+            return await self._answer(found[1], body, _token(request, query))
+        except Exception as error:  # the last net: whoever asks gets a no, and the terminal of a watch no traceback
+            return 500, f"no: {type(error).__name__}"
 
 
 def _token(request: h11.Request, query: str) -> str | None:

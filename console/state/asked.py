@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from adapters.contract import LAST_STEP, Ask, Outcome, Setting, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state.values import GateAnswer, RequestState, State
+from console.state.samples import stale_part
+from console.state.values import GateAnswer, RequestState, State, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import GateAnswered
@@ -62,15 +63,17 @@ def overdue(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
     found = []
     for request in state.requests.values():
         entry = state.targets.get(request.target)
-        reading = entry.reading if entry is not None else None
-        if reading is None or reading.asks_s is None or not _waits(state, request, reading):
+        if entry is None or (reading := entry.reading) is None:
             continue
-        since = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
+        if reading.asks_s is None or not _waits(state, request, reading):
+            continue
+        asked = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
+        since = max(asked, entry.step_since or asked)
         waited_s = (now - since).total_seconds()
         if waited_s > PATIENCE * reading.asks_s + GRACE_S:
-            what = "asked no more" if request.answers else "did not ask"
             reason = (
-                f"{request.target} {what} in {waited_s:.0f} s: see that `warroom watch --gates` runs, promote again"
+                f"{request.target} was let on no further in {waited_s:.0f} s: see that `warroom watch --gates` runs "
+                "and that Flagger's own checks pass; promote again"
             )
             found.append((request.id, reason))
     return tuple(found)
@@ -83,8 +86,9 @@ def _way_back(state: State, ask: Ask) -> Opening:
         return Opening(None, f"the rollout is closed ({state.closed})")
     for request in reversed(tuple(state.requests.values())):
         if request.target == ask.target and request.setting.version is not None:
-            if request.known_outcome is Outcome.REFUSED:
-                break
+            if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
+                return Opening(None, "its step of the rollback was skipped")
+            # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
             said = _answer(request, ask.gate, None) is not None
             return Opening(request.id, "the rollback was decided", again=said)
     return Opening(None, f"the rollback has not come to {ask.target} yet")
@@ -147,22 +151,26 @@ def _promoted(state: State, target: str) -> RequestState | None:
 
 
 def _waits(state: State, request: RequestState, reading: TargetReading) -> bool:
-    """Whether a request is a promote that was accepted, and whose step is not reached."""
+    """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
     if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
         return False
-    return reading.step is not None and reading.step < wanted_step(request.setting, reading)
+    if reading.step is None or reading.step >= wanted_step(request.setting, reading):
+        return False
+    return reading.own_steps[reading.step].waits
 
 
 def _failed(state: State, request: RequestState) -> str | None:
-    """A verdict that failed since it was promoted; a promote that overrode what failed is answered all the same."""
+    """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
     decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
-    if decision is not None and decision.override is not None:
-        return None
+    overridden = (decision.override if decision is not None else None) or ""
     for name, entry in state.metrics.items():
         verdict = entry.verdict
-        if verdict is not None and verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO:
+        if verdict is None or verdict.state is not VerdictState.FAIL or entry.metric.role is Role.INFO:
+            continue
+        if f"{name} FAIL" not in overridden:
             return f"{name} FAIL: {verdict.reason}"
-    return None
+    stale = None if state.as_of is None else stale_part(state, state.as_of)
+    return stale if stale is not None and stale.startswith("STALE") and "STALE" not in overridden else None
 
 
 def _answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:

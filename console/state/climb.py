@@ -136,6 +136,13 @@ def on_its_way(reading: TargetReading | None) -> bool:
     return reading.phase is Phase.PROGRESSING or reading.waits is Wait.TIMER
 
 
+def has_to_ask(reading: TargetReading | None) -> bool:
+    """Whether an accepted promote waits for the target's own question; one that never comes lapses (`asked`)."""
+    if reading is None or reading.asks_s is None or reading.at_rest:
+        return False
+    return reading.phase is not Phase.ABORTED and reading.waits is not Wait.MANUAL
+
+
 def stands_still(reading: TargetReading | None) -> bool:
     """Whether a target would go nowhere even without a pause by hand: finished, aborted, or paused by hand already."""
     if reading is None or reading.steps is None:

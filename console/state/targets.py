@@ -233,7 +233,8 @@ def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[Stag
             waiting = True
         elif request.outcome is Outcome.ACCEPTED:
             unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
-            waiting = waiting or unseen or climb.on_its_way(state.targets[name].reading)
+            reading = state.targets[name].reading
+            waiting = waiting or unseen or climb.on_its_way(reading) or climb.has_to_ask(reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

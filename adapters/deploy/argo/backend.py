@@ -104,6 +104,18 @@ class Argo:
         self._store = Store(self._kube, context)
         self._readings: dict[str, tuple[Whole, dict[str, str], TargetReading]] = {}
         """What each target read last, and of what: most reads find nothing new."""
+        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
+        self._capabilities = Capabilities(
+            advances=True,
+            can_pause=True,
+            owns_steps=True,
+            meaning={
+                "promote": f"ends the one pause it stands at, if it still stands there ({where})",
+                "halt": "pauses it by hand (spec.paused): neither its timer nor its analyses move it on",
+                "rollback": "aborts it; once it is promoted, undoes it to the version before and promotes that in full",
+            },
+            orders=ORDERS,
+        )
         self._permissions = Permissions(self._kube, (ON_STATUS, ON_SPEC), context.clock, changed=context.changed)
 
     @property
@@ -121,19 +133,8 @@ class Argo:
         await self._kube.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It owns its steps and advances by itself."""
-        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
-        return Capabilities(
-            advances=True,
-            can_pause=True,
-            owns_steps=True,
-            meaning={
-                "promote": f"ends the one pause it stands at, if it still stands there ({where})",
-                "halt": "pauses it by hand (spec.paused): neither its timer nor its analyses move it on",
-                "rollback": "aborts it; once it is promoted, undoes it to the version before and promotes that in full",
-            },
-            orders=ORDERS,
-        )
+        """It owns its steps and advances by itself: every target the same."""
+        return self._capabilities
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         """The Rollout, its analyses and its pods' versions, as they are now.

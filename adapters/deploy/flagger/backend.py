@@ -223,8 +223,11 @@ class Flagger:
         question = parsed(self.source, gate, body)
         if gate not in GATES or (question.name, question.namespace) != (target.name, self._kube.namespace):
             return None
+        told = question.metadata or {}
+        if told.get("target", target.target) != target.target:
+            return None
         self._canaries.doubt()
-        return Ask(target.target, gate, back=gate == ROLLBACK, token=(question.metadata or {}).get("token"))
+        return Ask(target.target, gate, back=gate == ROLLBACK, token=told.get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
 

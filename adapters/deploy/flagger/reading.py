@@ -1,7 +1,9 @@
 """A Canary and what Flagger said of it, as one TargetReading. Pure.
 
-Its phase says nothing of a closed traffic gate, nor of a suspension: the first is read from the events, the second from
-the spec. What is lost on the way: with `match` or `iterations` the weight says nothing about users.
+Its phase says nothing of a closed traffic gate, nor of a suspension; the latter is read from the spec. Where the gate
+is ours, the weight stays until we say yes. Where it is another's the events tell, as long as they come: of what
+Flagger says about one Canary its client drops all but one in five minutes after the first 25 (client-go's spam
+filter). What is lost on the way: with `match` or `iterations` the weight says nothing about users.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from adapters.deploy.flagger.steps import (
     PROMOTING,
     WAITING,
     by_iterations,
+    first_step,
     gated_steps,
     interval_s,
+    rounds,
     step_of,
 )
-from adapters.deploy.flagger.wire import GATES, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
 from adapters.foreign import clean
 
 _CLOSED = "advancement waiting for traffic increase approval"
@@ -36,8 +40,8 @@ _KEEPERS = {
 
 
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
-    """Whether a webhook's address is that of our own gate of its kind."""
-    return gates is not None and url.rstrip("/") == f"{gates}/flagger/{kind}"
+    """Whether a webhook's address is that of our own gate of its kind, whatever token it carries."""
+    return gates is not None and url.partition("?")[0].rstrip("/") == f"{gates}/flagger/{kind}"
 
 
 def reading_of(
@@ -50,7 +54,7 @@ def reading_of(
 ) -> TargetReading:
     """What the target reads. `gates`: our own address; `lacks`: verb -> which permission is missing for it."""
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
-    phase, waits = _standing(canary, events, at)
+    phase, waits = _standing(canary, events, at, gates)
     resting = status.phase in AT_REST
     wanted = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
     asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
@@ -72,11 +76,11 @@ def reading_of(
         desired=wanted,
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates),
-        asks_s=interval_s(canary.spec.analysis) if asked else None,
+        asks_s=_asks_s(canary, step) if asked else None,
     )
 
 
-def _standing(canary: Canary, events: Sequence[Event], at: datetime) -> tuple[Phase, Wait | None]:
+def _standing(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None) -> tuple[Phase, Wait | None]:
     phase = canary.status.phase
     if phase in ("", "Initializing"):
         return Phase.PENDING, None
@@ -86,11 +90,18 @@ def _standing(canary: Canary, events: Sequence[Event], at: datetime) -> tuple[Ph
         return Phase.ABORTED, None
     if canary.spec.suspend:
         return Phase.PAUSED, Wait.MANUAL
-    if phase in (WAITING, "WaitingPromotion") or (phase == "Progressing" and _met_a_closed_gate(canary, events, at)):
+    if phase in (WAITING, "WaitingPromotion"):
+        return Phase.PAUSED, Wait.GATE
+    if phase == "Progressing" and (_has_our_traffic_gate(canary, gates) or _met_a_closed_gate(canary, events, at)):
         return Phase.PAUSED, Wait.GATE
     if phase in ("Progressing", *PROMOTING):
         return Phase.PROGRESSING, None
     return Phase.UNKNOWN, None
+
+
+def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
+    hook = canary.webhook(CONFIRM_TRAFFIC)
+    return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
 
 
 def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) -> bool:
@@ -99,6 +110,12 @@ def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) ->
     if said is None or at - said > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
         return False
     return canary.status.moved is None or said >= canary.status.moved
+
+
+def _asks_s(canary: Canary, step: int) -> float:
+    """The longest it goes without asking: it counts all its checks before it asks for their promotion."""
+    looks = rounds(canary) + 1 if by_iterations(canary) and step == first_step(canary) else 1
+    return looks * interval_s(canary.spec.analysis)
 
 
 def _weight(canary: Canary) -> float:
@@ -179,7 +196,7 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         if hook is not None and is_ours(hook.url, kind, gates):
             return None
     hook = canary.webhook(there[0])
-    asked = clean(hook.url, 60) if hook is not None else "?"
+    asked = clean(hook.url.partition("?")[0], 60) if hook is not None else "?"  # what follows may be a secret
     return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
 
 

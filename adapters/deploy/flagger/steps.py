@@ -65,7 +65,7 @@ def gated_steps(canary: Canary) -> tuple[Gated, ...]:
     if canary.webhook(CONFIRM_ROLLOUT) is not None:
         found.append(_gated(canary, "start", 0, CONFIRM_ROLLOUT))
     if by_iterations(canary):
-        found.append(_gated(canary, f"{_rounds(canary)} checks", 0, CONFIRM_PROMOTION))
+        found.append(_gated(canary, f"{rounds(canary)} checks", 0, CONFIRM_PROMOTION))
         if not canary.spec.analysis.match:  # blue-green asks a second time, with all traffic on the canary
             there = 0 if canary.spec.provider == "kubernetes" else 100
             found.append(_gated(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
@@ -77,7 +77,7 @@ def gated_steps(canary: Canary) -> tuple[Gated, ...]:
     return tuple(found)
 
 
-def _rounds(canary: Canary) -> int:
+def rounds(canary: Canary) -> int:
     """How many checks it counts; Flagger makes it ten where nothing is said."""
     return canary.spec.analysis.iterations or 10
 
@@ -88,13 +88,18 @@ def _gated(canary: Canary, text: str, percent: int, *kinds: str) -> Gated:
     return Gated(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
 
 
+def first_step(canary: Canary) -> int:
+    """The step at which a release that was begun stands first: its first checks."""
+    return 1 if canary.webhook(CONFIRM_ROLLOUT) is not None else 0
+
+
 def step_of(canary: Canary) -> int:
     """The step it stands on; the number of steps when all are done."""
     steps, status = gated_steps(canary), canary.status
-    first = 1 if canary.webhook(CONFIRM_ROLLOUT) is not None else 0
+    first = first_step(canary)
     if status.phase in _UNDER_WAY:
         if by_iterations(canary):
-            return min(first + (status.iterations > _rounds(canary)), len(steps) - 1)
+            return min(first + (status.iterations > rounds(canary)), len(steps) - 1)
         passed = sum(1 for weight in weights(canary.spec.analysis) if weight <= status.weight)
         return min(first + passed, len(steps) - 1)
     if status.phase in (*PROMOTING, *AT_REST):
