@@ -27,7 +27,8 @@ def judged(state: State, entry: TargetState, at: datetime) -> tuple[TargetState,
     why = None if _going_back(state, now) else _foreign(was, now, _ours(state, entry))
     name = entry.target.name
     if why is None:
-        moved = replace(entry, confirmed=now, drift=None, step_since=at)
+        aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
+        moved = replace(entry, confirmed=now, drift=None, step_since=entry.step_since if aborted else at)
         return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_news(was, now)}")
     drift = Drift(was=was, now=now, since=entry.drift.since if entry.drift is not None else at)
     by = f" by {now.changed_by}" if now.changed_by else ""
