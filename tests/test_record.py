@@ -143,12 +143,18 @@ async def test_a_settlement_that_overtakes_its_request_in_memory_still_settles_i
 async def test_an_event_that_may_not_wait_is_written_before_what_was_to_be_looked_up(tmp_path: Path) -> None:
     journal = Slow(tmp_path / "j.db")
     record = record_on(journal)
-    busy, seen = threading.Event(), list[str]()
-    first = asyncio.create_task(record.write(lambda _journal: busy.wait(60)))
+    begun, busy, seen = threading.Event(), threading.Event(), list[str]()
+
+    def hold(_journal: Journal) -> None:
+        begun.set()
+        busy.wait(60)
+
+    first = asyncio.create_task(record.write(hold))
     looked = asyncio.create_task(record.write(lambda read: seen.append(f"{len(read.tail('one/1', 0))} there")))
-    await asyncio.sleep(0)
+    await asyncio.to_thread(begun.wait, 60)
     event = asyncio.create_task(record.now(note("urgent")))
-    await asyncio.sleep(0)
+    while record._writer.waiting < 2:  # noqa: ASYNC110 - the look-up and the event, behind what is being done
+        await asyncio.sleep(0.001)
     busy.set()
     await asyncio.gather(first, looked, event)
     await record.drain()
