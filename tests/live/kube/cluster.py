@@ -28,6 +28,7 @@ ADMIN, VIEWER, HALF = "admin-t0ken", "viewer-t0ken", "half-t0ken"
 """Tokens: of somebody who may do everything, of one who may only look, of one who may not patch a status."""
 SERVER_NAME = "kube.warroom.test"
 _READY_S = 60.0
+_LOOKS_S = 1.2
 
 
 def built(program: str) -> str:
@@ -101,7 +102,11 @@ class Cluster:
             self.ask("DELETE", f"{path}?propagationPolicy=Background")
 
     def vendor(self, *arguments: str) -> str:
-        """Argo's own kubectl plugin, as a colleague would use it."""
+        """Argo's own kubectl plugin, as a colleague would use it, who looks before typing.
+
+        Nothing is sent in the moment of the controller's own write: it would overlook it.
+        """
+        time.sleep(_LOOKS_S)
         command = [built("kubectl-argo-rollouts"), *arguments, "--kubeconfig", str(self.kubeconfig()), "-n", "default"]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return ran.stdout + ran.stderr
