@@ -348,8 +348,8 @@ async def refused(console: Argo, name: str) -> str:
 
 async def test_what_is_not_installed_is_said_to_be(kube: Cluster) -> None:
     session = client(kube.kubeconfig())
-    with pytest.raises(Missing, match=r"the cluster knows no canaries\.flagger\.app: is it installed there\?"):
-        await session.page(Resource("flagger.app", "v1beta1", "canaries", "Canary"))
+    with pytest.raises(Missing, match=r"the cluster knows no saucers\.warroom\.test: is it installed there\?"):
+        await session.page(Resource("warroom.test", "v1", "saucers", "Saucer"))
     await session.aclose()
 
 
