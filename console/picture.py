@@ -71,7 +71,10 @@ class Sitting:
             if self._app.state is not None and seen(self._app.state):
                 return
             await asyncio.sleep(0.05)
-        raise NoMoment(f"the moment did not come about within {PATIENCE_S:g} s")
+        raise NoMoment(
+            f"the moment did not come about within {PATIENCE_S:g} s: stale takes --scenario metrics_outage, and a higher "
+            "--speed brings any of them sooner"
+        )
 
     async def promote(self) -> None:
         await self._pilot.press("p")

@@ -133,7 +133,7 @@ class Console:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        self.engine.record._writer.shutdown(wait=True, cancel_futures=True)
+        self.engine.record._writer._thread.shutdown(wait=True, cancel_futures=True)
         self.journal.close()
 
     async def close(self) -> None:

@@ -268,15 +268,16 @@ async def test_a_rollback_is_answered_though_the_journal_cannot_be_written(tmp_p
             assert there.said[-1].code == 200
 
 
+def gone(_sent: object) -> None:
+    """The cluster takes no connections."""
+    raise httpx.ConnectError("refused")
+
+
 async def test_a_rollback_that_was_refused_for_want_of_the_cluster_is_answered_when_flagger_asks(
     tmp_path: Path,
 ) -> None:
     async with site(tmp_path, status=under_way(30)) as there:
         console = await there.opened()
-
-        def gone(sent: object) -> None:
-            raise httpx.ConnectError("refused")
-
         there.cluster.hook = gone
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: any(r.known_outcome is Outcome.REFUSED for r in state.requests.values()))
@@ -288,10 +289,6 @@ async def test_a_rollback_that_was_refused_for_want_of_the_cluster_is_answered_w
 async def test_a_step_that_was_skipped_is_not_taken_back(tmp_path: Path) -> None:
     async with site(tmp_path, status=under_way(30)) as there:
         console = await there.opened()
-
-        def gone(sent: object) -> None:
-            raise httpx.ConnectError("refused")
-
         there.cluster.hook = gone
         await console.act(Verb.ROLLBACK)
         state = await console.until(

@@ -43,6 +43,6 @@ class Writer:
         """How much has been handed over and not begun."""
         return len(self._urgent) + len(self._other)
 
-    def shutdown(self, *, wait: bool, cancel_futures: bool = False) -> None:
-        """Take nothing more; as `concurrent.futures.Executor.shutdown`."""
-        self._thread.shutdown(wait=wait, cancel_futures=cancel_futures)
+    def shutdown(self, *, wait: bool) -> None:
+        """Take nothing more; what was handed over is still done, and waited for with `wait`."""
+        self._thread.shutdown(wait=wait)
