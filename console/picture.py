@@ -72,8 +72,8 @@ class Sitting:
                 return
             await asyncio.sleep(0.05)
         raise NoMoment(
-            f"the moment did not come about within {PATIENCE_S:g} s: stale takes --scenario metrics_outage, and a higher "
-            "--speed brings any of them sooner"
+            f"the moment did not come about within {PATIENCE_S:g} s: stale takes --scenario metrics_outage, and a "
+            "higher --speed brings any of them sooner"
         )
 
     async def promote(self) -> None:
