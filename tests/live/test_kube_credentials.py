@@ -70,7 +70,9 @@ class Site:
     @property
     def patches(self) -> list[str]:
         """The Rollouts whose status was patched through the gate, in order."""
-        return re.findall(rf"PATCH \S+/rollouts/{self.name}-(\w+)/status", "\n".join(one.text for one in self.passed.writes))
+        return re.findall(
+            rf"PATCH \S+/rollouts/{self.name}-(\w+)/status", "\n".join(one.text for one in self.passed.writes)
+        )
 
     def mark(self, step: str) -> StepMark:
         return mark_of(self.console.state, step)
