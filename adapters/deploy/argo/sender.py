@@ -19,8 +19,8 @@ from adapters.kube import Kube
 from adapters.kube.client import newer, version_of
 
 SETTLE_S = 1.0
-"""How long a Rollout has to be quiet before its status is changed. While it is not quiet its controller's next write
-heals what it overlooked, so nobody waits longer than this."""
+"""How long a Rollout has to be quiet before it is changed, unless it is to be paused. While it is not quiet its
+controller's next write heals what it overlooked, so nobody waits longer than this."""
 WAKE_S = 2.0
 """How long nothing may be written to a Rollout after a call of ours until its controller is woken, once: whatever is
 written to the object next makes it look again, and an annotation is the least that can be."""
@@ -53,7 +53,7 @@ class Sender:
 
     async def send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
         """One guarded call; what it answers is the newest that is known. Raises BackendError."""
-        if patch.status and (hasty_s := self.settle_s - self._store.quiet_s(target.name)) > 0:
+        if not patch.urgent and (hasty_s := self.settle_s - self._store.quiet_s(target.name)) > 0:
             await self._context.clock.sleep(hasty_s)
         try:
             found = await self._kube.patch(
