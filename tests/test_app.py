@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 from rich.console import Console
@@ -30,7 +30,7 @@ from console.screens.leave import LeaveScreen
 from console.screens.modal import Field, Modal
 from console.screens.place import PlaceScreen
 from console.state.values import State, StepMark
-from console.terminal import unusable
+from console.terminal import unusable, write_utf8
 from tests import states
 from tests.desk_fake import FakeDesk, war_room
 from widgets.answer import AnswerLine
@@ -617,6 +617,12 @@ def test_every_verb_stays_on_the_key_line_down_to_sixty_cells() -> None:
         assert all(cap in shown for cap in caps)
 
 
+def test_a_line_of_forty_cells_still_shows_help_and_quit() -> None:
+    line = key_line(frozenset({"resume", "accept", "place"}), 40, frozenset({"take", "offer", "approve"}))
+    assert length(line) <= 40
+    assert text_of(line) == "p pr h ha u· r ro n no a· s· c cl ? q"
+
+
 def test_an_impossible_key_is_told_apart_without_colour() -> None:
     text = text_of(key_line(frozenset({"promote"}), 120))
     assert "p·promote" in text
@@ -638,6 +644,15 @@ class _Tty(StringIO):
 def test_a_terminal_that_cannot_show_a_screen_is_refused(term: str, why: str | None) -> None:
     said = unusable({"TERM": term}, _Tty(), _Tty())
     assert (said is None) if why is None else (said is not None and why in said)
+
+
+def test_the_screen_is_written_in_utf8_whatever_the_locale_says() -> None:
+    written = BytesIO()
+    stream = TextIOWrapper(written, encoding="latin-1", errors="backslashreplace")
+    write_utf8(stream, None, StringIO())
+    stream.write("● BAKING")
+    stream.flush()
+    assert written.getvalue().decode() == "● BAKING"
 
 
 def test_a_redirected_stream_is_refused() -> None:
