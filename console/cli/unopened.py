@@ -71,7 +71,7 @@ def joined(
         return f"{rollout} in journal {place}"
     if verb in (None, Verb.PROMOTE):
         return f"opened {rollout} in journal {place}: {_before(unknown)}"
-    why = unread or f"NO ROLLOUT WAS OPEN in journal {place}: is it another journal?"
+    why = unread or f"NO ROLLOUT WAS OPEN in journal {place} (is it another journal?)"
     return f"{why}; the {verb} goes ahead as {rollout}: {_before(unknown)}"
 
 
