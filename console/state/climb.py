@@ -70,6 +70,8 @@ def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -
     if now.canary_version != was.canary_version:
         begun = (was.at_rest and not was.percent) or was.canary_version is None  # it had no name yet
         if begun and not back and now.asks_s is not None and not now.at_rest:
+            if was.canary_version is None and None not in (was.release, now.release) and was.release != now.release:
+                return f"{now.release} was set while {was.release} was let in"
             return _unanswered(replace(was, step=0, own_steps=now.own_steps), now, ours)
         return None if back or begun else f"version {now.canary_version} was set instead of {was.canary_version}"
     if now.phase is Phase.ABORTED:
