@@ -1,0 +1,107 @@
+"""What console and backends say to each other: the nouns, the three Protocols, what can go wrong.
+
+Here: what is measured (`metrics`), what has exposure (`targets`), what a backend is (`backends`) and is lent
+(`context`), and what can go wrong (`errors`); everybody else imports them from here.
+
+Plain frozen dataclasses only: widgets and the state import this package before the first frame, so it must import
+nothing but the standard library. Wire formats live in the adapters; decisions live in console.
+"""
+
+from adapters.contract.backends import (
+    Ask,
+    AskingBackend,
+    Backend,
+    Capabilities,
+    DeployBackend,
+    FlagBackend,
+    MetricsBackend,
+    Order,
+    SteppedBackend,
+)
+from adapters.contract.context import Clock, Context, Permit
+from adapters.contract.errors import (
+    AuthFailed,
+    BackendError,
+    BadReply,
+    Cut,
+    Forbidden,
+    HalfDone,
+    Missing,
+    Moved,
+    NeedsApproval,
+    NotSent,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    Rejected,
+    ServerFailed,
+    Throttled,
+    TimedOut,
+    Unreachable,
+    Withdrawn,
+)
+from adapters.contract.metrics import (
+    ArmLabels,
+    Buckets,
+    Counts,
+    Gauge,
+    MetricQuery,
+    MetricReply,
+    Reading,
+    Sample,
+    Shape,
+    Window,
+)
+from adapters.contract.targets import LAST_STEP, Kind, OwnStep, Phase, Setting, TargetReading, TargetRef, Wait
+
+__all__ = [
+    "LAST_STEP",
+    "ArmLabels",
+    "Ask",
+    "AskingBackend",
+    "AuthFailed",
+    "Backend",
+    "BackendError",
+    "BadReply",
+    "Buckets",
+    "Capabilities",
+    "Clock",
+    "Context",
+    "Counts",
+    "Cut",
+    "DeployBackend",
+    "FlagBackend",
+    "Forbidden",
+    "Gauge",
+    "HalfDone",
+    "Kind",
+    "MetricQuery",
+    "MetricReply",
+    "MetricsBackend",
+    "Missing",
+    "Moved",
+    "NeedsApproval",
+    "NotSent",
+    "Order",
+    "Outcome",
+    "OutcomeUnknown",
+    "OwnStep",
+    "Permit",
+    "Phase",
+    "Reading",
+    "Refused",
+    "Rejected",
+    "Sample",
+    "ServerFailed",
+    "Setting",
+    "Shape",
+    "SteppedBackend",
+    "TargetReading",
+    "TargetRef",
+    "Throttled",
+    "TimedOut",
+    "Unreachable",
+    "Wait",
+    "Window",
+    "Withdrawn",
+]

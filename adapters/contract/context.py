@@ -1,0 +1,58 @@
+"""What the engine lends an adapter: time, deadlines and a folder when it connects, leave for each write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from adapters.contract.errors import Withdrawn
+
+
+class Clock(Protocol):
+    """Time as an input: the real one, a faster one for demos, a hand-stepped one for tests."""
+
+    def now(self) -> datetime:
+        """UTC, timezone-aware."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back and that count suspend."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the engine lends an adapter when it connects."""
+
+    source: str
+    """The plan's name of this backend; every error starts with it."""
+    rollout: str
+    clock: Clock
+    read_deadline_s: float
+    write_deadline_s: float
+    state_dir: Path
+    """A private folder (0700) in which the embedded world keeps what was done to it."""
+    changed: Callable[[], None] = lambda: None
+    """Called in the engine's loop by a backend that is told of changes: its targets are read again at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to write, given by the engine for one request and looked at just before bytes leave.
+
+    An adapter calls `check` right before every write it sends; the transport does so for HTTP.
+    """
+
+    trace: str
+    """W3C traceparent of the decision: the same trace id on every call of one decision."""
+    lapsed: Callable[[], str | None] = lambda: None
+    """Why nothing may be sent any more (send_by passed, a rollback overtook it), or None."""
+
+    def check(self, source: str, verb: str) -> None:
+        """Raise Withdrawn if the permit has lapsed."""
+        reason = self.lapsed()
+        if reason is not None:
+            raise Withdrawn(source, verb, f"not sent: {reason}")
