@@ -272,6 +272,45 @@ async def test_a_version_that_is_set_between_the_yes_and_the_start_is_drift_and_
         assert there.said[-1].text == "not now: it was moved outside warroom: accept it first"
 
 
+async def test_a_version_that_is_set_after_a_yes_that_started_nothing_has_to_be_accepted(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        assert (await console.engine.door.answer("confirm-rollout", QUESTION, None)).code == 200
+        there.flagger.wanted = "v3"
+        state = await console.until(lambda state: state.targets["web"].drift)
+        assert "was set while podinfo:v2" in state.log[-1].text
+        await console.until(lambda state: any(r.outcome is Outcome.REFUSED for r in state.requests.values()))
+        there.cluster.change("canaries", "podinfo", lambda found: found["spec"].update(skipAnalysis=True))
+        await console.until(lambda state: "skipAnalysis is on" in str(reads(state).notes))
+        assert console.state.targets["web"].drift is not None
+        await console.act(Verb.ACCEPT, subject="web")
+        assert (await console.act(Verb.PROMOTE)).line == "promote to ten accepted"
+        await there.looks(1)
+        assert there.flagger.passed == ["confirm-rollout at 0"]
+        assert console.state.targets["web"].drift is None
+
+
+async def test_a_version_that_is_seen_while_the_yes_is_written_down_keeps_it_back(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        await there.released(console)
+        await console.act(Verb.PROMOTE)
+        strict = console.engine.record.strict
+
+        async def swapped_meanwhile(event: Any) -> None:
+            if isinstance(event, GateAnswered):
+                there.flagger.wanted = "v3"
+                await console.until(lambda state: "v3" in reads(state).release)
+            await strict(event)
+
+        console.engine.record.strict = swapped_meanwhile  # type: ignore[method-assign]
+        await there.flagger.look()
+        assert there.flagger.passed == []
+        assert "podinfo:v3" in there.said[-1].text
+
+
 async def test_a_halt_keeps_the_gate_closed_and_sends_nothing(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console = await there.opened()

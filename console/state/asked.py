@@ -110,10 +110,10 @@ def _way_on(state: State, ask: Ask) -> Opening:
     wanted = wanted_step(request.setting, reading)
     if reading.step is None or reading.step >= wanted:
         return Opening(None, "it stands where it was promoted to")
-    if _answer(request, ask.gate, reading.step) is not None:
-        return Opening(None, f"answered already at step {reading.step}")
     if (other := _other_release(request, reading)) is not None:
         return Opening(None, other)
+    if _answer(request, ask.gate, reading.step) is not None:
+        return Opening(None, f"answered already at step {reading.step}")
     if (failed := _failed(state, request)) is not None:
         return Opening(None, failed)
     return Opening(request.id, f"promoted to step {request.setting}")
