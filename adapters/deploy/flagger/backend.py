@@ -61,15 +61,7 @@ class Flagger:
         self.source = context.source
         self._context = context
         self._gates = gates
-        self._kube = Kube(
-            context.source,
-            access,
-            context.clock,
-            namespace=namespace,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            client=client,
-        )
+        self._kube = Kube(context, access, namespace, client)
         self._canaries = Mirror(self._kube, CANARIES, context.clock, changed=context.changed)
         self._targets = {
             kind: Mirror(self._kube, resource, context.clock, changed=context.changed)
@@ -96,7 +88,6 @@ class Flagger:
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """It owns its steps and advances by itself; what halts it depends on whose gates it asks."""
-        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
         halt = "suspends it: the weight stays, and its own checks, failure limit and rollback stop too"
         if self._held.get(target.name):
             halt = "keeps its gates closed: the weight stays, its own checks go on and may still fail it"
@@ -106,7 +97,7 @@ class Flagger:
             owns_steps=True,
             repeatable=True,
             meaning={
-                "promote": f"answers its gates with yes, once each, when Flagger next asks ({where})",
+                "promote": f"answers its gates with yes, once each, when Flagger next asks ({self._kube.where})",
                 "halt": halt,
                 "rollback": "answers its rollback webhook with yes when Flagger next asks; not once it is promoted",
             },
