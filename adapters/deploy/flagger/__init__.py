@@ -3,7 +3,8 @@
 Flagger (flagger.app/v1beta1, 1.10 to 1.44) takes no orders: its controller looks at a Canary once per interval,
 and at its webhooks asks whether it may go on. `warroom watch --gates` answers them; `gates` is the address under which
 Flagger reaches it, and tells which webhooks of a Canary are ours. Minimal permission: get, list, watch on canaries
-(flagger.app), list on events; patch on canaries for suspend and skipAnalysis.
+(flagger.app) and on their targets (deployments, daemonsets), list on events; patch on canaries for suspend and
+skipAnalysis.
 
 What the verbs mean here: promote answers the gates up to the stage's step with yes, once each, when Flagger next asks;
 halt keeps them closed, or where traffic is raised without asking us suspends the Canary, which ends its own checks too;
