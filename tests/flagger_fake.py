@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.deploy.flagger.steps import weights
 from adapters.deploy.flagger.wire import Canary
+from tests.flagger_rig import target_object
 from tests.kube_fake import FakeCluster, Json
 
 Ask = Callable[[str, bytes], Awaitable[int]]
@@ -25,11 +26,21 @@ class Controller:
     def __init__(self, cluster: FakeCluster, ask: Ask) -> None:
         self.cluster = cluster
         self.ask = ask
-        self.wanted = "v1"
-        """The release that the target asks for."""
+        self.between: Callable[[], None] = lambda: None
+        """What happens after a yes to confirm-rollout, before Flagger reads again what it is to start."""
         self.healthy = True
         self.passed: list[str] = []
         """Gates that let it on, in order: "confirm-traffic-increase at 10"."""
+
+    @property
+    def wanted(self) -> str:
+        """The release that the target asks for."""
+        found = self.cluster.objects["deployments"]["podinfo"]["spec"]["template"]["spec"]["containers"][0]["image"]
+        return str(found).rpartition(":")[2]
+
+    @wanted.setter
+    def wanted(self, version: str) -> None:
+        self.cluster.put("deployments", target_object(version))
 
     async def look(self, name: str = "podinfo") -> None:
         """One look, as its clock makes it take once per interval."""
@@ -60,6 +71,7 @@ class Controller:
         if await self._yes(canary, "confirm-rollout") is False:
             self._becomes(canary.meta.name, phase="Waiting")
             return
+        self.between()
         self._becomes(canary.meta.name, phase="Progressing", canaryWeight=0, iterations=0, lastAppliedSpec=self.wanted)
 
     async def _raise(self, canary: Canary) -> None:
@@ -88,7 +100,8 @@ class Controller:
         """Whether a gate lets it on; None where there is none."""
         if canary.webhook(kind) is None:
             return None
-        told = {"name": canary.meta.name, "namespace": "default", "phase": "Progressing", "checksum": "0"}
+        checksum = canary.status.applied  # of what was begun last, so before a release has begun of the one before it
+        told = {"name": canary.meta.name, "namespace": "default", "phase": "Progressing", "checksum": checksum}
         passed = await self.ask(kind, json.dumps(told).encode()) <= 202
         if passed:
             self.passed.append(f"{kind} at {canary.status.weight}")

@@ -41,6 +41,13 @@ def canary_object(
     }
 
 
+def target_object(version: str = "v1", kind: str = "Deployment", **pod: Any) -> Json:
+    """The target of a Canary, with an image of this version."""
+    spec = {"containers": [{"name": "app", "image": f"registry.test/podinfo:{version}"}], **pod}
+    template = {"metadata": {"labels": {"app": "podinfo"}}, "spec": spec}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "podinfo"}, "spec": {"template": template}}
+
+
 def canary(status: Json | None = None, **more: Any) -> Canary:
     return Canary.model_validate(canary_object(status, **more))
 
@@ -57,6 +64,7 @@ class Mesh:
         self.cluster = FakeCluster()
         self.clock = HandClock()
         self.cluster.put("canaries", canary_object(status, **more))
+        self.cluster.put("deployments", target_object())
         self.opened: list[Flagger] = []
 
     def console(self, gates: str | None = GATES) -> Flagger:

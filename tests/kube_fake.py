@@ -117,6 +117,7 @@ class FakeCluster(httpx.AsyncBaseTransport):
             "experiments",
             "replicasets",
             "deployments",
+            "daemonsets",
             "canaries",
             "pods",
             "events",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.contract import Permit
+from pathlib import Path
+
+from adapters.contract import Context, Permit
 from adapters.kube import Access, Kube, Mirror, Resource
 from tests.kube_fake import FakeCluster, HandClock, settle
 
@@ -13,14 +15,8 @@ DEADLINE_S = 5.0
 
 def kube(cluster: FakeCluster, clock: HandClock | None = None, *, deadline_s: float = DEADLINE_S) -> Kube:
     """A client of the fake."""
-    return Kube(
-        "cluster",
-        Access("prod", "https://kube.test:6443", "default", token="t0ken"),
-        clock or HandClock(),
-        read_deadline_s=deadline_s,
-        write_deadline_s=deadline_s,
-        client=cluster,
-    )
+    lent = Context("cluster", "r", clock or HandClock(), deadline_s, deadline_s, Path())
+    return Kube(lent, Access("prod", "https://kube.test:6443", "default", token="t0ken"), client=cluster)
 
 
 class Kept:

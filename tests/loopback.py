@@ -69,7 +69,9 @@ async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterato
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers:
-            writer.transport.abort()
+            transport = writer.transport  # asyncio 3.11 cannot abort one that was closed and has sent all it had
+            if not transport.is_closing() or transport.get_write_buffer_size():
+                transport.abort()
         await asyncio.sleep(0)
 
 

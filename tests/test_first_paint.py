@@ -22,3 +22,24 @@ sys.exit(console.cli.main(["run", {str(tmp_path / "plan.yaml")!r}, "--journal", 
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout) == [[], []]
+
+
+def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
+    script = f"""
+import asyncio, json, sys
+from tests.desk_fake import FakeDesk
+from console.app import WarRoom
+class First(FakeDesk):
+    def start(self):
+        frame = "".join(p.text for pane in app.screen.query("Pane") for line in pane.lines for p in line)
+        heavy = [name for name in {HEAVY!r} if name in sys.modules]
+        print(json.dumps([bool(frame.strip()), heavy]), flush=True)
+        super().start()
+app = WarRoom(First(None), title="t")
+async def main():
+    async with app.run_test() as pilot:
+        await pilot.pause()
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout) == [True, []]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
-from adapters.contract import BadReply, Missing, Moved, Permit, Rejected, Setting, TargetRef, Withdrawn
-from tests.flagger_rig import ALL_GATES, END, GATES, LEAVE, WEB, Mesh, hook, read, under_way
-from tests.kube_fake import Json
+from adapters.contract import BadReply, Missing, Moved, Permit, Rejected, ServerFailed, Setting, TargetRef, Withdrawn
+from adapters.deploy.flagger.target import wanted_of
+from tests.flagger_rig import ALL_GATES, END, GATES, LEAVE, WEB, Mesh, hook, read, target_object, under_way
+from tests.kube_fake import Json, Sent
 
 
 @pytest.fixture
@@ -43,6 +45,64 @@ async def test_a_promote_of_what_stands_elsewhere_by_now_is_moved(meshes: list[M
     there.becomes(canaryWeight=30)
     with pytest.raises(Moved, match="not what was shown any more"):
         await console.advance(WEB, END, str(seen.revision), LEAVE)
+
+
+WAITS = {"phase": "Waiting"}
+
+
+async def test_a_promote_of_what_waits_to_start_is_of_the_version_that_was_shown(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, WAITS)
+    there.cluster.put("deployments", target_object("v2"))
+    console = there.console()
+    seen = await read(console)
+    template = wanted_of(target_object("v2")).template[:8]
+    (line,) = console.step_calls(WEB, Setting(None, step=2), seen.revision)
+    assert line.endswith(f"when Flagger asks, if template {template} is still set then")
+    await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+    there.cluster.put("deployments", target_object("v3"))
+    with pytest.raises(Moved, match="not what was shown any more"):
+        await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+
+
+def denied(sent: Sent) -> httpx.Response | None:
+    return httpx.Response(403, json={"kind": "Status", "code": 403}) if "/deployments" in sent.path else None
+
+
+async def test_without_leave_to_read_its_target_a_promote_is_of_whatever_is_set_and_says_so(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, WAITS)
+    there.cluster.hook = denied
+    console = there.console()
+    seen = await read(console)
+    assert seen.release is None
+    assert "not known (you lack get on deployments in default)" in seen.notes[0]
+    (line,) = console.step_calls(WEB, Setting(None, step=2), seen.revision)
+    assert line.endswith("when Flagger asks")
+    await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ({"kind": "Service", "name": "podinfo"}, "its target is a Service"),
+        ({"kind": "Deployment", "name": "gone"}, "there is no Deployment gone"),
+    ],
+)
+async def test_a_target_that_tells_no_version_is_said(meshes: list[Mesh], target: Json, why: str) -> None:
+    seen = await read(mesh(meshes, WAITS, spec={"targetRef": target}).console())
+    assert f"not known ({why})" in seen.notes[0]
+
+
+async def test_a_daemon_set_tells_its_version_too(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, WAITS, spec={"targetRef": {"kind": "DaemonSet", "name": "podinfo"}})
+    there.cluster.put("daemonsets", target_object("v7", "DaemonSet"))
+    assert str((await read(there.console())).release).startswith("podinfo:v7 (template ")
+
+
+async def test_a_target_that_does_not_answer_leaves_nothing_read(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, WAITS)
+    there.cluster.hook = lambda sent: httpx.Response(500) if "/deployments" in sent.path else None
+    with pytest.raises(ServerFailed):
+        await read(there.console())
 
 
 async def test_a_gate_that_closes_meanwhile_does_not_make_a_promote_lose(meshes: list[Mesh]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from adapters.contract import (
     AuthFailed,
     BackendError,
     BadReply,
+    Context,
     Cut,
     Forbidden,
     Missing,
@@ -230,7 +232,7 @@ async def test_the_cluster_is_asked_what_we_may_do(denied: bool) -> None:
 def test_an_address_that_cannot_be_used_is_one_line(server: str, proxy: str | None, told: str) -> None:
     access = Access("prod", server, "default", proxy=proxy)
     with pytest.raises(ConnectError, match=told) as caught:
-        Kube("cluster", access, HandClock(), read_deadline_s=1, write_deadline_s=1)
+        Kube(Context("cluster", "r", HandClock(), 1, 1, Path()), access)
     assert "u:p" not in str(caught.value)
 
 

@@ -30,11 +30,6 @@ from widgets.keys import KEYS
 from widgets.line import Line, length, text_of
 
 
-def at_stage_one() -> State:
-    """Stage 1 of 5, baked, everything passes: promote is open and changes targets."""
-    return replace(states.watching(), reached=1, move=1, stages=states.stage_states(1))
-
-
 def asked(state: State, verb: Verb, before: State | None = None) -> Terms:
     """The terms of `verb` now, on a card opened at `before`."""
     first = before if before is not None else state
@@ -52,7 +47,7 @@ def words(lines: list[Line]) -> str:
 @pytest.mark.parametrize(
     ("state", "verb", "expected"),
     [
-        (at_stage_one(), Verb.PROMOTE, Terms(key="y")),
+        (states.at_stage_one(), Verb.PROMOTE, Terms(key="y")),
         (states.watching(), Verb.PROMOTE, Terms(word="migrate")),
         (states.healthy(), Verb.PROMOTE, Terms(word="migrate", reason=True, override=True)),
         (states.failing(), Verb.HALT, Terms()),
@@ -75,7 +70,7 @@ def test_a_hard_closed_gate_refuses() -> None:
 
 def test_a_verdict_that_turns_to_fail_refuses_at_once() -> None:
     worse = replace(states.failing(), reached=1, move=1, stages=states.stage_states(1), baked_s=300.0)
-    refused = asked(worse, Verb.PROMOTE, at_stage_one()).refused
+    refused = asked(worse, Verb.PROMOTE, states.at_stage_one()).refused
     assert refused == "changed since this card was opened: errors FAIL: 10x (7.4-14), 340:1, since 03:08Z"
 
 
@@ -89,19 +84,19 @@ def test_a_bake_clock_that_goes_on_is_no_change() -> None:
 
 
 def test_a_gate_that_opens_under_a_typed_form_does_not_make_it_a_single_key() -> None:
-    before = replace(at_stage_one(), baked_s=10.0)
-    now = asked(at_stage_one(), Verb.PROMOTE, before)
+    before = replace(states.at_stage_one(), baked_s=10.0)
+    now = asked(states.at_stage_one(), Verb.PROMOTE, before)
     assert (now.key, now.word, now.override) == ("enter", "five", False)
 
 
 def test_a_promote_that_was_hard_closed_at_first_has_to_be_opened_again() -> None:
-    before = replace(at_stage_one(), halted="halt-60")
-    assert asked(at_stage_one(), Verb.PROMOTE, before).refused is not None
+    before = replace(states.at_stage_one(), halted="halt-60")
+    assert asked(states.at_stage_one(), Verb.PROMOTE, before).refused is not None
 
 
 def test_a_moved_stage_refuses_a_promote_but_not_a_rollback() -> None:
-    assert "OUTDATED" in (asked(states.watching(), Verb.PROMOTE, at_stage_one()).refused or "")
-    assert asked(states.watching(), Verb.ROLLBACK, at_stage_one()).refused is None
+    assert "OUTDATED" in (asked(states.watching(), Verb.PROMOTE, states.at_stage_one()).refused or "")
+    assert asked(states.watching(), Verb.ROLLBACK, states.at_stage_one()).refused is None
 
 
 def test_passing_a_one_way_stage_makes_an_open_rollback_card_stricter() -> None:
@@ -305,6 +300,12 @@ def test_help_shows_every_verdict_mark() -> None:
     text = words(help_lines(None, 76))
     assert all(state in text.lower() for state in ("pass", "fail", "unsure", "stale", "no data"))
     assert len(VerdictState) == 5
+
+
+def test_help_explains_the_letters_and_the_numbers_of_a_metrics_rows() -> None:
+    text = words(help_lines(None, 76))
+    assert "p promote h halt u resume r rollback n note" in text
+    assert "the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes 100:1" in text
 
 
 @pytest.mark.parametrize("width", [56, 76, 108])

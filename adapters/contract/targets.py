@@ -118,6 +118,9 @@ class TargetReading:
     """Why this target cannot be driven as it stands ("2 strategies", "nodes disagree"); forward moves are refused."""
     canary_version: str | None = None
     baseline_version: str | None = None
+    release: str | None = None
+    """What its owner asks for now, in words that differ with it ("cart:2 (template 5d41402a)"), from a backend whose
+    `canary_version` has a name only once it was begun; None where that is not known."""
     revision: str | None = None
     """The backend's own version token, where it has one."""
     changed_by: str | None = None
@@ -202,6 +205,7 @@ class TargetReading:
             self.desired,
             self.canary_version,
             self.baseline_version,
+            self.release,
             self.revision,
             self.skipped,
             self.cannot,
@@ -217,4 +221,5 @@ class TargetReading:
             return "?" if self.percent is None else f"{self.percent:g} %"
         share = "?" if self.percent is None else f"{self.percent:.3g} %"
         held = f" ({self.waits})" if self.waits is not None else " (aborted)" if self.phase is Phase.ABORTED else ""
-        return f"{share}, step {self.step}/{self.steps}{held}"
+        waiting = f" with {self.release}" if self.release is not None and self.canary_version is None else ""
+        return f"{share}, step {self.step}/{self.steps}{held}{waiting}"

@@ -8,10 +8,9 @@ adapters in `deploy`.
 
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.client import Kube, Object, name_of, version_of
-from adapters.kube.login import log_in
 from adapters.kube.mirror import Mirror
 from adapters.kube.objects import ByOwner, Parsed, template_of
-from adapters.kube.options import CONTEXT, KubeOptions
+from adapters.kube.options import CONTEXT, KubeOptions, prepare
 from adapters.kube.permissions import Need, Permissions
 from adapters.kube.resource import DEPLOYMENTS, REPLICA_SETS, Resource
 
@@ -30,8 +29,8 @@ __all__ = [
     "Parsed",
     "Permissions",
     "Resource",
-    "log_in",
     "name_of",
+    "prepare",
     "template_of",
     "version_of",
 ]

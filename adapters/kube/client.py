@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from adapters.contract import BackendError, BadReply, Clock, Missing, Moved, Permit, Rejected
+from adapters.contract import BackendError, BadReply, Context, Missing, Moved, Permit, Rejected
 from adapters.foreign import clean
 from adapters.kube import jsonpatch, status
 from adapters.kube.access import Access
@@ -76,16 +76,18 @@ class Kube:
 
     def __init__(
         self,
-        source: str,
+        context: Context,
         access: Access,
-        clock: Clock,
-        *,
         namespace: str | None = None,
-        read_deadline_s: float,
-        write_deadline_s: float,
         client: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Opens nothing and runs nothing. `client` answers instead of the network, in tests.
+        """Opens nothing and runs nothing.
+
+        Args:
+            context: what the adapter was lent.
+            access: the way to the cluster.
+            namespace: instead of the one that `access` names.
+            client: answers instead of the network, in tests.
 
         Raises:
             ConnectError: the cluster's address or proxy cannot be used.
@@ -96,24 +98,29 @@ class Kube:
             first = error.errors(include_input=False, include_url=False)[0]
             key = {"url": "server", "proxy": "proxy-url"}.get(str(first["loc"][0]), "server")
             why = first["msg"].removeprefix("Value error, ")
-            raise ConnectError(f"{source}: context {access.context}: {key} {why}") from None
-        self.source = source
+            raise ConnectError(f"{context.source}: context {access.context}: {key} {why}") from None
+        self.source = context.source
         self.access = access
         self.namespace = namespace or access.namespace
         secrets = [secret for secret in (access.token, *(access.basic or ())[1:]) if secret]
         self._transport = Transport(
-            source,
+            context.source,
             options,
-            identity=identity_of(source, access, clock),
+            identity=identity_of(context.source, access, context.clock),
             tls=access.tls,
-            read_deadline_s=read_deadline_s,
-            write_deadline_s=write_deadline_s,
+            read_deadline_s=context.read_deadline_s,
+            write_deadline_s=context.write_deadline_s,
             max_bytes=PAGE_BYTES,
             explain=status.words,
             words_limit=_WORDS,
             client=client,
             secrets=secrets,
         )
+
+    @property
+    def where(self) -> str:
+        """Which namespace of which cluster, for a decision card: "prod, namespace shop"."""
+        return f"{self.access.context}, namespace {self.namespace}"
 
     @property
     def cautions(self) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The keys that every Kubernetes adapter takes from a plan, and how they become a way to reach the cluster."""
+"""The keys that every Kubernetes adapter takes from a plan, and how they become a way to reach the cluster.
+
+Here too: `prepare`, which every such adapter has.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from adapters.foreign import clean
 from adapters.kube import incluster, kubeconfig
 from adapters.kube.access import Access, NoAccess
+from adapters.kube.login import log_in
+from adapters.registry import ConnectError
 
 CONTEXT = "WARROOM_KUBE_CONTEXT"
 """Set by `--context`: the kubeconfig context of backends whose plan names none."""
@@ -36,12 +41,18 @@ class KubeOptions(BaseModel):
             raise ValueError("is not the name of a namespace")
         return value
 
-    def access(self) -> Access:
-        """How to reach the cluster: by kubeconfig where there is one, else as the pod we run in. Runs nothing.
+    def access(self, source: str) -> Access:
+        """How `source` reaches the cluster: by kubeconfig where there is one, else as the pod we run in. Runs nothing.
 
         Raises:
-            NoAccess: there is no way, or --context says another context than the plan. One plain line.
+            ConnectError: there is no way, or --context says another context than the plan.
         """
+        try:
+            return self._access()
+        except NoAccess as error:
+            raise ConnectError(f"{source}: {error}") from None
+
+    def _access(self) -> Access:
         asked = os.environ.get(CONTEXT) or None
         if self.context is not None and asked not in (None, self.context):
             raise NoAccess(f"--context {clean(asked, 80)} is not the plan's context {clean(self.context, 80)}")
@@ -51,3 +62,16 @@ class KubeOptions(BaseModel):
         if (inside := incluster.access(os.environ)) is not None and (self.context or asked) is None:
             return inside
         raise NoAccess("no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and not in a pod")
+
+
+async def prepare(options: KubeOptions, source: str, *, terminal: bool) -> None:
+    """Log in where a plugin has to, while the terminal is still free.
+
+    Raises:
+        ConnectError: there is no way to the cluster, or the login failed.
+    """
+    access = options.access(source)
+    try:
+        await log_in(access, terminal=terminal)
+    except NoAccess as error:
+        raise ConnectError(f"{source}: {error}") from None

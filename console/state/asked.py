@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from adapters.contract import LAST_STEP, Ask, Outcome, Setting, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
+from console.state.requests import GateAnswer, RequestState
 from console.state.samples import stale_part
-from console.state.values import GateAnswer, RequestState, State, StepMark
+from console.state.values import State, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import GateAnswered
@@ -59,13 +60,16 @@ def answered_by(state: State, request: str, ask: Ask, step: int | None) -> str |
 
 
 def overdue(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
-    """(request, reason) of every promote that a backend should have asked for by now, and has not."""
+    """(request, reason) of every promote that should have been asked for by now, or is not of what waits now."""
     found = []
     for request in state.requests.values():
         entry = state.targets.get(request.target)
         if entry is None or (reading := entry.reading) is None:
             continue
         if reading.asks_s is None or not _waits(state, request, reading):
+            continue
+        if (other := _other_release(request, reading)) is not None:
+            found.append((request.id, f"{request.target}: {other}; look again, and promote again"))
             continue
         asked = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
         since = max(asked, entry.step_since or asked)
@@ -102,10 +106,13 @@ def _way_on(state: State, ask: Ask) -> Opening:
     if reading is None or request is None:
         return Opening(None, "nobody has promoted it")
     if request.known_outcome is not Outcome.ACCEPTED:
-        return Opening(None, "its promote is not made yet" if request.in_flight else "its promote was refused")
+        refused = f"its promote was refused: {request.reason}"
+        return Opening(None, "its promote is not made yet" if request.in_flight else refused)
     wanted = wanted_step(request.setting, reading)
     if reading.step is None or reading.step >= wanted:
         return Opening(None, "it stands where it was promoted to")
+    if (other := _other_release(request, reading)) is not None:
+        return Opening(None, other)
     if _answer(request, ask.gate, reading.step) is not None:
         return Opening(None, f"answered already at step {reading.step}")
     if (failed := _failed(state, request)) is not None:
@@ -157,6 +164,13 @@ def _waits(state: State, request: RequestState, reading: TargetReading) -> bool:
     if reading.step is None or reading.step >= wanted_step(request.setting, reading):
         return False
     return reading.own_steps[reading.step].waits
+
+
+def _other_release(request: RequestState, reading: TargetReading) -> str | None:
+    """Why what waits to start is not what was promoted. Once it was begun it has a name, and another one is drift."""
+    if reading.canary_version is not None or request.seen in (None, reading.revision):
+        return None
+    return f"it is not what was promoted any more: it asks for {reading.release or 'something that is not known'} now"
 
 
 def _failed(state: State, request: RequestState) -> str | None:

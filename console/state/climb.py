@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Outcome, Phase, TargetReading, Wait
-from console.state.values import Drift, NoteState, RequestState, State, TargetState
+from console.state.requests import RequestState
+from console.state.values import Drift, NoteState, State, TargetState
 
 _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
 _BACK = frozenset({"abort", "undo", "restart"})
@@ -21,10 +22,11 @@ def judged(state: State, entry: TargetState, at: datetime) -> tuple[TargetState,
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
         return replace(entry, confirmed=now), None
-    if _place(now) == _place(was):
+    swapped = _swapped(was, now, _ours(state, entry), known=entry.drift is not None)
+    if _place(now) == _place(was) and swapped is None:
         entry = replace(entry, confirmed=now, drift=None)
         return entry, _by_hand(state, was, now, at)
-    why = None if _going_back(state, now) else _foreign(was, now, _ours(state, entry))
+    why = None if _going_back(state, now) else swapped or _foreign(was, now, _ours(state, entry))
     name = entry.target.name
     if why is None:
         aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
@@ -56,6 +58,8 @@ def _ours(state: State, entry: TargetState) -> list[RequestState]:
 
 def _going_back(state: State, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
+    if now.canary_version is None:  # it has no name yet
+        return False
     return any(
         request.target == now.target
         and request.setting.version == now.canary_version
@@ -81,6 +85,21 @@ def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -
     if (now.step or 0) < (was.step or 0):
         return None if back else f"step {was.step} -> {now.step}"
     return _ended(was, now, [request for request in ours if request.action in _FORWARD])
+
+
+def _swapped(was: TargetReading, now: TargetReading, ours: list[RequestState], *, known: bool) -> str | None:
+    """That something else was set while what waited to start was let in: before it was begun, or as it began.
+
+    `known`: that it drifted was seen before; it stays so though the promote has lapsed by now.
+    """
+    if was.canary_version is not None or None in (was.release, now.release) or was.release == now.release:
+        return None
+    let_in = any(
+        request.known_outcome is Outcome.ACCEPTED and any(answer.step == was.step for answer in request.answers)
+        for request in ours
+    )
+    begun = now.canary_version is not None and now.asks_s is not None and not now.at_rest
+    return f"{now.release} was set while {was.release} was let in" if let_in or begun or known else None
 
 
 def _ended(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:

@@ -7,21 +7,16 @@ A whole sitting at twenty times the speed: two promotes (one overridden), a note
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from console.engine.clock import FastClock
 from console.engine.engine import Engine
-from console.events.evidence import Actor, Verb
-from console.events.kinds import encode
+from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
 from console.state.intent import Intent
-from console.state.values import Mode, State
+from console.state.values import Mode
+from tests.journals.recorder import SPEED, by_somebody, line, main, until
 
 PLAN = """\
 warroom: 1
@@ -38,15 +33,6 @@ stages:
   - {name: two, set: {api: 25, flow: 10}, bake: 20s}
   - {name: all, set: {api: 100, flow: on}}
 """
-SOMEBODY = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
-SPEED = 20.0
-PATIENCE_S = 60.0
-
-
-async def _until(engine: Engine, seen: Callable[[State], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not seen(engine.state()):  # noqa: ASYNC110 - a script, not a loop that serves anybody
-            await asyncio.sleep(0.02)
 
 
 async def _sitting(engine: Engine) -> None:
@@ -58,16 +44,16 @@ async def _sitting(engine: Engine) -> None:
 
     await engine.answered()
     await act(Verb.PROMOTE)
-    await _until(engine, lambda state: state.reached == 1)
+    await until(engine, lambda state: state.reached == 1)
     await act(None, text="watching the errors")
     await act(Verb.HALT, reason="pages from payments")
     await act(Verb.RESUME, reason="they were a test")
-    await _until(engine, lambda state: state.baked_s > 10)
+    await until(engine, lambda state: state.baked_s > 10)
     await act(Verb.PROMOTE, override=True, reason="the window closes")
-    await _until(engine, lambda state: state.reached == 2)
+    await until(engine, lambda state: state.reached == 2)
     await act(Verb.ROLLBACK, reason="errors rise")
-    await _until(engine, lambda state: state.mode is Mode.ROLLED_BACK)
-    await act(Verb.CLOSE)
+    await until(engine, lambda state: state.mode is Mode.ROLLED_BACK)
+    await act(Verb.CLOSE, override=True, reason="enough")
 
 
 async def record(folder: Path) -> list[str]:
@@ -82,17 +68,10 @@ async def record(folder: Path) -> list[str]:
         await _sitting(engine)
     finally:
         await engine.close()
-    lines = []
-    for entry in journal.history("recorded/1"):
-        event = entry.event
-        if event.who is not None:
-            event = event.model_copy(update={"who": SOMEBODY})
-        lines.append(json.dumps({"seq": entry.seq, "kind": event.kind, "body": encode(event)}, ensure_ascii=False))
+    lines = [line(entry.seq, by_somebody(entry.event)) for entry in journal.history("recorded/1")]
     journal.close()
     return lines
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        recorded = asyncio.run(record(Path(made)))
-    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")
+    main(record)

@@ -8,22 +8,18 @@ cluster and Flagger are FAKES.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 from adapters import registry
-from console.events.evidence import Actor, Verb
-from console.events.kinds import GateLapsed, encode
+from console.events.evidence import Verb
+from console.events.kinds import GateLapsed
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
+from tests.journals.recorder import SOMEBODY, line, main
 from tests.test_asking import PLAN, has_reached, site
 
 ASKED = PLAN.replace("rollout: one", "rollout: gates").replace("flagger-fake", "flagger").replace("400ms", "3s")
-SOMEBODY = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
 
 
 async def record(folder: Path) -> list[str]:
@@ -51,13 +47,8 @@ async def record(folder: Path) -> list[str]:
         journal = SqliteJournal(there.room.journal)
         entries = journal.tail("gates/1", 0)
         journal.close()
-    return [
-        json.dumps({"seq": entry.seq, "kind": entry.event.kind, "body": encode(entry.event)}, ensure_ascii=False)
-        for entry in entries
-    ]
+    return [line(entry.seq, entry.event) for entry in entries]
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        recorded = asyncio.run(record(Path(made)))
-    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")
+    main(record)

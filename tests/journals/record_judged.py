@@ -8,10 +8,6 @@ fails, and is taken back. Of the history before it only the last minutes are kep
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import tempfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,13 +15,13 @@ from pathlib import Path
 from console.engine.clock import FastClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
-from console.events.kinds import Event, RolloutOpened, SourceRead, encode
+from console.events.kinds import Event, RolloutOpened, SourceRead
 from console.journal.sqlite import SqliteJournal
 from console.judge.verdict import StageWord
 from console.plan.load import load
 from console.state.intent import Intent
 from console.state.values import Mode
-from tests.journals.record import SOMEBODY, SPEED, _until
+from tests.journals.recorder import SPEED, by_somebody, line, main, until
 
 PLAN = """\
 warroom: 1
@@ -55,9 +51,9 @@ async def _sitting(engine: Engine) -> None:
 
     await engine.answered()
     await act(Verb.PROMOTE)
-    await _until(engine, lambda state: state.stage_verdict is not None and state.stage_verdict.word is StageWord.FAIL)
+    await until(engine, lambda state: state.stage_verdict is not None and state.stage_verdict.word is StageWord.FAIL)
     await act(Verb.ROLLBACK, reason="errors fail")
-    await _until(engine, lambda state: state.mode is Mode.ROLLED_BACK)
+    await until(engine, lambda state: state.mode is Mode.ROLLED_BACK)
     await act(Verb.CLOSE, override=True, reason="enough")
 
 
@@ -86,17 +82,10 @@ async def record(folder: Path) -> list[str]:
     entries = list(journal.history("judged/1"))
     opened = entries[0].event
     assert isinstance(opened, RolloutOpened)
-    lines = []
-    for entry in entries:
-        event = _trimmed(entry.event, opened)
-        if event.who is not None:
-            event = event.model_copy(update={"who": SOMEBODY})
-        lines.append(json.dumps({"seq": entry.seq, "kind": event.kind, "body": encode(event)}, ensure_ascii=False))
+    lines = [line(entry.seq, by_somebody(_trimmed(entry.event, opened))) for entry in entries]
     journal.close()
     return lines
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        recorded = asyncio.run(record(Path(made)))
-    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")
+    main(record)

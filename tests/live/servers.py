@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,15 +23,28 @@ _READY_S = 20.0
 _STOP_S = 10.0
 
 
-def binary(name: str) -> str:
-    """The path of an installed program; skips the test without it, or fails it under WARROOM_LIVE=1."""
-    found = shutil.which(name)
-    if found is not None:
-        return found
-    reason = f"{name} is not installed"
+def absent(reason: str) -> NoReturn:
+    """Skip the test for want of a server, or fail it under WARROOM_LIVE=1."""
     if os.environ.get("WARROOM_LIVE") == "1":
         pytest.fail(f"{reason}, and WARROOM_LIVE=1 asks for the live tests")
     pytest.skip(f"{reason} (WARROOM_LIVE=1 makes this a failure)")
+
+
+def binary(name: str) -> str:
+    """The path of an installed program; `absent` without it."""
+    found = shutil.which(name)
+    if found is None:
+        absent(f"{name} is not installed")
+    return found
+
+
+def built(job: str, program: str) -> str:
+    """The path of something that `.ci/<job>` builds, into the folder that WARROOM_<JOB> names; `absent` without it."""
+    folder = os.environ.get(f"WARROOM_{job.upper()}")
+    path = Path(folder) / program if folder else None
+    if path is None or not path.exists():
+        absent(f"{program} is not built: run .ci/{job}, then source .venv/{job}.env")
+    return str(path)
 
 
 def free_port() -> int:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from adapters.contract import Wait
+from adapters.contract import Outcome, Wait
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
@@ -48,6 +48,22 @@ class Seat:
     console: Console
     name: str
     asked: list[tuple[str, int]]
+    before: Callable[[], object] | None = None
+    """What happens, once, when a question has come and before it is decided."""
+    after: Callable[[], object] | None = None
+    """What happens, once, when a yes was decided and before Flagger hears it."""
+
+    async def answer(self, gate: str, body: bytes, token: str | None) -> tuple[int, str]:
+        """As a gatehouse's."""
+        if self.before is not None:
+            happens, self.before = self.before, None
+            await asyncio.to_thread(happens)
+        said = await self.console.engine.door.answer(gate, body, token)
+        if self.after is not None and said.code == 200:
+            happens, self.after = self.after, None
+            await asyncio.to_thread(happens)
+        self.asked.append((gate, said.code))
+        return said.code, said.text
 
     async def until(self, seen: object) -> State:
         """As Console.until, with the patience that a real controller needs."""
@@ -72,15 +88,11 @@ def phase_of(mesh: Cluster, name: str) -> str | None:
 @asynccontextmanager
 async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iterations: int = 0) -> AsyncIterator[Seat]:
     """A console on a Canary of 10 and 50 % whose version 1 is there, with gates of these kinds."""
-    name, asked = f"cart{next(_numbers)}", []
+    name = f"cart{next(_numbers)}"
     seat: Seat | None = None
 
     async def answer(gate: str, body: bytes, token: str | None) -> tuple[int, str]:
-        if seat is None:
-            return 403, "not now"
-        said = await seat.console.engine.door.answer(gate, body, token)
-        asked.append((gate, said.code))
-        return said.code, said.text
+        return (403, "not now") if seat is None else await seat.answer(gate, body, token)
 
     house = Gatehouse(answer)
     url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
@@ -98,7 +110,7 @@ async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iteratio
     engine = Engine(load(plan), journal, SystemClock(), folder, "test", lambda _state: None)
     await engine.open()
     engine.start()
-    seat = Seat(Console(engine, journal), name, asked)
+    seat = Seat(Console(engine, journal), name, [])
     try:
         yield seat
     finally:
@@ -144,6 +156,45 @@ async def test_each_stage_is_let_on_once_and_the_weight_never_runs_ahead(mesh: C
             "confirm-traffic-increase",
             "confirm-promotion",
         ]
+
+
+def asks_for(state: State) -> str:
+    reading = state.targets["cart"].reading
+    return str(None if reading is None else reading.release)
+
+
+async def test_a_version_that_is_swapped_as_flagger_asks_is_not_let_in_and_is_asked_anew(
+    mesh: Cluster, tmp_path: Path
+) -> None:
+    async with seated(mesh, tmp_path, STAGES, *ALL) as seat:
+        await asyncio.to_thread(release, mesh, seat.name, 2)
+        state = await seat.until(lambda state: state.reached == 1 and waits(state) and ":2 " in asks_for(state))
+        assert asks_for(state).startswith(f"{seat.name}:2 (template ")
+        seat.before = lambda: release(mesh, seat.name, 3)
+        await seat.console.act(Verb.PROMOTE)
+        state = await seat.until(lambda state: any(r.outcome is Outcome.REFUSED for r in state.requests.values()))
+        assert f"it asks for {seat.name}:3 (template " in next(iter(state.requests.values())).reason
+        await asyncio.sleep(3)  # three more looks of Flagger's
+        assert {code for _, code in seat.asked} == {403}
+        assert await asyncio.to_thread(phase_of, mesh, seat.name) == "Waiting"
+        answer = await seat.console.act(Verb.PROMOTE)
+        assert answer.result == "accepted", answer.line
+        state = await seat.until(lambda state: state.reached == 2)
+        assert state.targets["cart"].drift is None
+        assert asks_for(state).startswith(f"{seat.name}:3 (template ")
+
+
+async def test_a_version_that_is_set_between_the_yes_and_the_start_is_drift(mesh: Cluster, tmp_path: Path) -> None:
+    async with seated(mesh, tmp_path, STAGES, *ALL) as seat:
+        await asyncio.to_thread(release, mesh, seat.name, 2)
+        await seat.until(lambda state: state.reached == 1 and waits(state) and ":2 " in asks_for(state))
+        seat.after = lambda: release(mesh, seat.name, 3)
+        await seat.console.act(Verb.PROMOTE)
+        state = await seat.until(lambda state: state.targets["cart"].drift)
+        assert f"{seat.name}:3 (template " in state.log[-1].text and "was let in" in state.log[-1].text
+        await asyncio.sleep(3)
+        assert [gate for gate, code in seat.asked if code == 200] == ["confirm-rollout"]
+        assert await asyncio.to_thread(weight_of, mesh, seat.name) == 0
 
 
 async def test_a_rollback_takes_the_traffic_back_at_flaggers_next_look(mesh: Cluster, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from tests.adapters_contract import WallClock
 from tests.live.gate import HTTP_WRITE, gate
 from tests.live.kube.cluster import ADMIN, HALF, SERVER_NAME, VIEWER, Cluster
 from tests.live.kube.objects import ROLLOUTS
-from tests.live.kube.rig import LEAVE, argo_of, deployed, reading, target, until
+from tests.live.kube.rig import LEAVE, argo_of, deployed, lent, reading, target, until
 from tests.live.listening import listening
 
 pytestmark = pytest.mark.live
@@ -42,7 +42,7 @@ PERMIT = Permit("")
 
 def client(config: Path, **more: Any) -> Kube:
     access = kubeconfig.access([config], None)
-    return Kube("cluster", access, WallClock(), read_deadline_s=10, write_deadline_s=10, **more)
+    return Kube(lent(10), access, **more)
 
 
 async def answers(config: Path) -> Page:

@@ -26,30 +26,9 @@ from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
 from tests import stopped_holder
 from tests.journal_rig import ANA, AT, RUN, approval, closing, forward, note, opening, presence, sample
-from tests.live.backends_postgres import PASSWORD, Postgres, postgres
+from tests.live.backends_postgres import PASSWORD, Postgres
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A server of this file's own: it is stopped and killed."""
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
-
-
-@pytest.fixture
-def url(server: Postgres) -> Url:
-    url = Url(server.database("faults"))
-    make(url, None)
-    return url
-
-
-@pytest.fixture
-def journal(url: Url) -> Iterator[PostgresJournal]:
-    opened = PostgresJournal(url)
-    yield opened
-    opened.close()
 
 
 def role(server: Postgres, name: str, password: str | None = None) -> str:
@@ -204,7 +183,7 @@ def test_a_watch_goes_on_after_a_restart(server: Postgres, journal: PostgresJour
 def operator(server: Postgres, url: Url) -> Iterator[PostgresJournal]:
     """A journal opened by a role that may read and add."""
     make(url, role(server, "ana"))
-    opened = PostgresJournal(Url(server.url("faults", "ana")))
+    opened = PostgresJournal(Url(server.url("journal", "ana")))
     yield opened
     opened.close()
 
@@ -243,7 +222,7 @@ def test_a_role_that_may_select_and_insert_can_run_a_war_room(operator: Postgres
 )
 def test_that_role_can_do_nothing_else(server: Postgres, operator: PostgresJournal, statement: str) -> None:
     operator.append(RUN, opening())
-    with psycopg.connect(server.url("faults", "ana")) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with psycopg.connect(server.url("journal", "ana")) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
         session.execute(statement)
 
 
@@ -269,7 +248,7 @@ def test_the_server_stamps_events_and_approvals_with_who_is_logged_in(
     row = operator.rows(None, None)[0]
     assert row.login == "ana"
     columns = "position, rollout, seq, event_id, kind, v, at, who, move, login, body, prev, hash, head"
-    with psycopg.connect(server.url("faults", "ana")) as session:
+    with psycopg.connect(server.url("journal", "ana")) as session:
         copy = (
             "INSERT INTO warroom.approvals (rollout, move, card, at, text, login) VALUES ('r', 1, 'c', 'x', '', 'bob')"
         )
@@ -307,7 +286,7 @@ def test_pruning_is_the_owners(operator: PostgresJournal, journal: PostgresJourn
 
 def test_a_role_without_rights_and_a_database_without_a_journal_are_one_line(server: Postgres, url: Url) -> None:
     with pytest.raises(Broken, match="this role may not read the journal") as caught:
-        PostgresJournal(Url(server.url("faults", role(server, "stranger"))))
+        PostgresJournal(Url(server.url("journal", role(server, "stranger"))))
     one_line(caught.value)
     with pytest.raises(Broken, match=r"no journal in this database yet: `warroom journal init postgresql") as caught:
         PostgresJournal(Url(server.database("empty")))
@@ -350,7 +329,7 @@ def test_two_that_make_a_journal_at_once_make_one(server: Postgres) -> None:
 def test_a_password_is_in_no_message_and_no_traceback(server: Postgres, url: Url) -> None:
     make(url, role(server, "locked", PASSWORD))
     secret = "wr0ng%2Fp%40ss"
-    wrong = place(f"postgresql://locked:{secret}@127.0.0.1:{server.port}/faults")
+    wrong = place(f"postgresql://locked:{secret}@127.0.0.1:{server.port}/journal")
     assert isinstance(wrong, ServerPlace)
     with pytest.raises(Broken, match="password authentication failed") as caught:
         wrong.open()
@@ -358,7 +337,7 @@ def test_a_password_is_in_no_message_and_no_traceback(server: Postgres, url: Url
     for spelled in (secret, "wr0ng/p@ss", "wr0ng"):
         assert spelled not in told
     good = place(
-        f"postgresql://locked:{PASSWORD.replace('/', '%2F').replace('@', '%40')}@127.0.0.1:{server.port}/faults"
+        f"postgresql://locked:{PASSWORD.replace('/', '%2F').replace('@', '%40')}@127.0.0.1:{server.port}/journal"
     )
     opened = good.open()
     assert opened.append(RUN, opening()) == 1
@@ -377,7 +356,7 @@ def test_a_password_file_is_enough(server: Postgres, url: Url, tmp_path: Path, m
     passfile.write_text(f"127.0.0.1:{server.port}:*:locked:{PASSWORD}\n", encoding="utf-8")
     passfile.chmod(0o600)
     monkeypatch.setenv("PGPASSFILE", str(passfile))
-    opened: Journal = PostgresJournal(Url(server.url("faults", "locked")))
+    opened: Journal = PostgresJournal(Url(server.url("journal", "locked")))
     assert opened.append(RUN, opening()) == 1
     opened.close()
 

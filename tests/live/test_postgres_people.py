@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,33 +11,32 @@ from console.events.evidence import Verb
 from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
 from tests.engine_rig import ONE, war_room
-from tests.live.backends_postgres import Postgres, postgres
+from tests.live.backends_postgres import Postgres
 
 pytestmark = pytest.mark.live
 
 ASKING = ONE.replace("{name: half, set: {api: 50}}", "{name: half, set: {api: 50}, approvals: 1}")
+LOGINS = ("ana", "ben")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
-        for login in ("ana", "ben"):
-            running.execute(f"CREATE ROLE {login} LOGIN")
-        yield running
+def server(server: Postgres) -> Postgres:
+    for login in LOGINS:
+        server.execute(f"CREATE ROLE {login} LOGIN")
+    return server
 
 
-@pytest.fixture
-def database(server: Postgres) -> str:
-    url = Url(server.database("people"))
-    for login in ("ana", "ben"):
+@pytest.fixture(autouse=True)
+def rights(url: Url) -> None:
+    """Both may read and add."""
+    for login in LOGINS:
         make(url, login)
-    return "people"
 
 
-async def test_pen_and_approval_are_the_logins(server: Postgres, database: str, tmp_path: Path) -> None:
+async def test_pen_and_approval_are_the_logins(server: Postgres, tmp_path: Path) -> None:
     async with war_room(tmp_path, ASKING) as room:
-        ana = await room.console(journal=PostgresJournal(Url(server.url(database, "ana"))))
-        ben = await room.console(journal=PostgresJournal(Url(server.url(database, "ben"))))
+        ana = await room.console(journal=PostgresJournal(Url(server.url("journal", "ana"))))
+        ben = await room.console(journal=PostgresJournal(Url(server.url("journal", "ben"))))
         await ana.promoted(1)
         state = await ben.until(lambda state: state.reached == 1 and state.pen.holder)
         assert state.pen.holder is not None and state.pen.holder.login == "ana"
@@ -51,10 +49,10 @@ async def test_pen_and_approval_are_the_logins(server: Postgres, database: str, 
         assert [approval.person for approval in ana.state.approvals] == ["login:ben"]
 
 
-async def test_the_offer_is_to_the_login(server: Postgres, database: str, tmp_path: Path) -> None:
+async def test_the_offer_is_to_the_login(server: Postgres, tmp_path: Path) -> None:
     async with war_room(tmp_path, ASKING) as room:
-        ana = await room.console(journal=PostgresJournal(Url(server.url(database, "ana"))))
-        ben = await room.console(journal=PostgresJournal(Url(server.url(database, "ben"))))
+        ana = await room.console(journal=PostgresJournal(Url(server.url("journal", "ana"))))
+        ben = await room.console(journal=PostgresJournal(Url(server.url("journal", "ben"))))
         await ana.promoted(1)
         assert (await ana.act(Verb.OFFER, subject="ben")).result is Result.ACCEPTED
         await ben.until(lambda state: state.pen.offered)

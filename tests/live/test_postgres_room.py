@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,13 @@ from console.engine.answer import Result
 from console.events.evidence import Verb
 from console.events.kinds import Event
 from console.journal.chain import walk_journal
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal
 from console.journal.postgres.url import Url
 from console.state.values import Mode
 from tests.engine_rig import ONE, war_room
-from tests.live.backends_postgres import Postgres, postgres
+from tests.live.backends_postgres import Postgres
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A server of this file's own: it is stopped."""
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
-
-
-@pytest.fixture
-def url(server: Postgres) -> Url:
-    url = Url(server.database("room"))
-    make(url, None)
-    return url
 
 
 def events(url: Url) -> list[Event]:

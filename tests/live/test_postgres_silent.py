@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,20 +12,14 @@ import pytest
 from console.engine.answer import Result
 from console.events.evidence import Verb
 from console.journal.chain import walk_journal
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal
 from console.journal.postgres.url import Url
 from console.state.values import Mode
 from tests.engine_rig import ONE, war_room
 from tests.journal_rig import RUN, note, opening
-from tests.live.backends_postgres import Postgres, postgres
+from tests.live.backends_postgres import Postgres
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
 
 
 class Wire:
@@ -81,10 +75,8 @@ async def wire(port: int) -> AsyncIterator[Wire]:
             await asyncio.wait(set(proxy.both_ways), timeout=10.0)
 
 
-async def test_an_append_takes_four_trips_to_a_server_that_may_be_far(server: Postgres) -> None:
+async def test_an_append_takes_four_trips_to_a_server_that_may_be_far(server: Postgres, url: Url) -> None:
     """The lock, where the chain ends, the event, the commit: a rollback waits 200 ms for all of them."""
-    url = Url(server.database("far"))
-    make(url, None)
     async with wire(server.port) as proxy:
         through = Url(url.text.replace(f":{server.port}/", f":{proxy.port}/"))
         journal = await asyncio.to_thread(PostgresJournal, through)
@@ -98,11 +90,9 @@ async def test_an_append_takes_four_trips_to_a_server_that_may_be_far(server: Po
 
 @pytest.mark.parametrize("verb", [Verb.HALT, Verb.ROLLBACK])
 async def test_what_goes_safer_is_not_held_up_by_a_wire_that_swallows_everything(
-    server: Postgres, tmp_path: Path, verb: Verb
+    server: Postgres, url: Url, tmp_path: Path, verb: Verb
 ) -> None:
     """No call to the journal has even been given up when it has been carried out."""
-    url = Url(server.database("silent"))
-    make(url, None)
     async with wire(server.port) as proxy, war_room(tmp_path, ONE) as room:
         through = Url(url.text.replace(f":{server.port}/", f":{proxy.port}/"))
         console = await room.console(journal=await asyncio.to_thread(PostgresJournal, through))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -15,35 +14,15 @@ from console.bench.log.tampering import EDITS, Edit, tampered
 from console.cli import main
 from console.cli.exits import Exit
 from console.journal.chain import walk_journal
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal
 from console.journal.postgres.url import Url
 from tests.journal_rig import RUN, note, opening
-from tests.live.backends_postgres import Postgres, postgres
+from tests.live.backends_postgres import Postgres
 
 pytestmark = pytest.mark.live
 
 EDITS_HERE = 100
 """Of the thousand that `warroom bench log` makes."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
-
-
-@pytest.fixture
-def url(server: Postgres) -> Url:
-    url = Url(server.database("edited"))
-    make(url, None)
-    return url
-
-
-@pytest.fixture
-def journal(url: Url) -> Iterator[PostgresJournal]:
-    opened = PostgresJournal(url)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
@@ -121,12 +100,12 @@ def test_verify_says_in_one_line_that_the_server_does_not_refuse_edits_any_more(
     """As anybody who may only read it sees it."""
     journal.append(RUN, opening())
     for part in statement.split("; ") if "$$" not in statement else [statement]:
-        server.execute(part, database="edited")
+        server.execute(part, database="journal")
     server.execute("DROP ROLE IF EXISTS reader")
     server.execute("CREATE ROLE reader LOGIN")
-    server.execute("GRANT USAGE ON SCHEMA warroom TO reader", database="edited")
-    server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA warroom TO reader", database="edited")
-    code = main(["log", "verify", "--journal", server.url("edited", "reader")])
+    server.execute("GRANT USAGE ON SCHEMA warroom TO reader", database="journal")
+    server.execute("GRANT SELECT ON ALL TABLES IN SCHEMA warroom TO reader", database="journal")
+    code = main(["log", "verify", "--journal", server.url("journal", "reader")])
     out, err = capsys.readouterr()
     assert code == Exit.TAMPERED
     assert "every one follows the one before it\nhead " in out

@@ -87,6 +87,7 @@ __all__ = [
     "STEPS",
     "TICK_S",
     "ago",
+    "at_stage_one",
     "canary_silent",
     "card",
     "closed",
@@ -200,6 +201,11 @@ def healthy() -> State:
 def watching() -> State:
     """Stage 2 baked through: promote is open."""
     return replace(healthy(), baked_s=300.0)
+
+
+def at_stage_one() -> State:
+    """Stage 1 of 5 baked through, everything passes: y promotes."""
+    return replace(watching(), reached=1, move=1, stages=stage_states(1))
 
 
 def with_metric(state: State, name: str, **changes: object) -> State:

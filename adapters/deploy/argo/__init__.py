@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Context, Kind
 from adapters.deploy.argo.backend import Argo
-from adapters.kube import KubeOptions, NoAccess, log_in
-from adapters.registry import ConnectError
+from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
@@ -40,20 +39,4 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
     Raises:
         ConnectError: there is no way to the cluster.
     """
-    try:
-        access = options.access()
-    except NoAccess as error:
-        raise ConnectError(f"{context.source}: {error}") from None
-    return Argo(context, access, options.namespace, client)
-
-
-async def prepare(options: Options, source: str, *, terminal: bool) -> None:
-    """Log in where a plugin has to, while the terminal is still free.
-
-    Raises:
-        ConnectError: the login failed.
-    """
-    try:
-        await log_in(options.access(), terminal=terminal)
-    except NoAccess as error:
-        raise ConnectError(f"{source}: {error}") from None
+    return Argo(context, options.access(context.source), options.namespace, client)

@@ -83,26 +83,17 @@ class Argo:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self.source = context.source
         self._context = context
-        self._kube = Kube(
-            context.source,
-            access,
-            context.clock,
-            namespace=namespace,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            client=client,
-        )
+        self._kube = Kube(context, access, namespace, client)
         self._store = Store(self._kube, context)
         self.sender = Sender(self._kube, self._store, context)
         self._readings: dict[str, tuple[Whole, dict[str, str], TargetReading]] = {}
         """What each target read last, and of what: most reads find nothing new."""
-        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
         self._capabilities = Capabilities(
             advances=True,
             can_pause=True,
             owns_steps=True,
             meaning={
-                "promote": f"ends the one pause it stands at, if it still stands there ({where})",
+                "promote": f"ends the one pause it stands at, if it still stands there ({self._kube.where})",
                 "halt": "pauses it by hand (spec.paused): neither its timer nor its analyses move it on",
                 "rollback": "aborts it; once it is promoted, undoes it to the version before and promotes that in full",
             },

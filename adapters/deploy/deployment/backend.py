@@ -59,15 +59,7 @@ class Deployments:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self.source = context.source
         self._context = context
-        self._kube = Kube(
-            context.source,
-            access,
-            context.clock,
-            namespace=namespace,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            client=client,
-        )
+        self._kube = Kube(context, access, namespace, client)
         self._mirror, sets = (
             Mirror(self._kube, resource, context.clock, changed=context.changed)
             for resource in (DEPLOYMENTS, REPLICA_SETS)
@@ -94,14 +86,13 @@ class Deployments:
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """It advances by itself, without steps; it can be paused, and taken back."""
-        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
         return Capabilities(
             advances=True,
             can_pause=True,
             repeatable=True,
             owns_steps=True,
             meaning={
-                "promote": f"nothing: a Deployment goes on by itself ({where})",
+                "promote": f"nothing: a Deployment goes on by itself ({self._kube.where})",
                 "halt": "pauses it: a mixed fleet stays mixed, and nothing steers the traffic",
                 "rollback": "sets the template of the revision that was there before, and resumes it if it is paused",
             },

@@ -3,7 +3,8 @@
 Flagger (flagger.app/v1beta1, 1.10 to 1.44) takes no orders: its controller looks at a Canary once per interval,
 and at its webhooks asks whether it may go on. `warroom watch --gates` answers them; `gates` is the address under which
 Flagger reaches it, and tells which webhooks of a Canary are ours. Minimal permission: get, list, watch on canaries
-(flagger.app), list on events; patch on canaries for suspend and skipAnalysis.
+(flagger.app) and on their targets (deployments, daemonsets), list on events; patch on canaries for suspend and
+skipAnalysis.
 
 What the verbs mean here: promote answers the gates up to the stage's step with yes, once each, when Flagger next asks;
 halt keeps them closed, or where traffic is raised without asking us suspends the Canary, which ends its own checks too;
@@ -19,8 +20,7 @@ from pydantic import field_validator
 
 from adapters.contract import Context, Kind
 from adapters.deploy.flagger.backend import Flagger
-from adapters.kube import KubeOptions, NoAccess, log_in
-from adapters.registry import ConnectError
+from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
@@ -52,20 +52,4 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
     Raises:
         ConnectError: there is no way to the cluster.
     """
-    try:
-        access = options.access()
-    except NoAccess as error:
-        raise ConnectError(f"{context.source}: {error}") from None
-    return Flagger(context, access, options.namespace, options.gates, client)
-
-
-async def prepare(options: Options, source: str, *, terminal: bool) -> None:
-    """Log in where a plugin has to, while the terminal is still free.
-
-    Raises:
-        ConnectError: the login failed.
-    """
-    try:
-        await log_in(options.access(), terminal=terminal)
-    except NoAccess as error:
-        raise ConnectError(f"{source}: {error}") from None
+    return Flagger(context, options.access(context.source), options.namespace, options.gates, client)

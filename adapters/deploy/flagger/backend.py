@@ -15,6 +15,8 @@ from adapters.contract import (
     BadReply,
     Capabilities,
     Context,
+    Forbidden,
+    Missing,
     Moved,
     Order,
     Permit,
@@ -28,7 +30,8 @@ from adapters.deploy.flagger.asking import parsed
 from adapters.deploy.flagger.patches import Patch
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.seen import Seen, Unreadable
-from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, gated_steps
+from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
+from adapters.deploy.flagger.target import TARGETS, Wanted, wanted_of
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
 from adapters.foreign import clean
 from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
@@ -58,16 +61,12 @@ class Flagger:
         self.source = context.source
         self._context = context
         self._gates = gates
-        self._kube = Kube(
-            context.source,
-            access,
-            context.clock,
-            namespace=namespace,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            client=client,
-        )
+        self._kube = Kube(context, access, namespace, client)
         self._canaries = Mirror(self._kube, CANARIES, context.clock, changed=context.changed)
+        self._targets = {
+            kind: Mirror(self._kube, resource, context.clock, changed=context.changed)
+            for kind, resource in TARGETS.items()
+        }
         self._permissions = Permissions(self._kube, (ON_SPEC,), context.clock, changed=context.changed)
         self._held: dict[str, bool] = {}
         """Target's name -> whether nothing raises its traffic without asking us, as it was last read."""
@@ -82,13 +81,13 @@ class Flagger:
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
-        await self._canaries.aclose()
+        for mirror in (self._canaries, *self._targets.values()):
+            await mirror.aclose()
         await self._permissions.aclose()
         await self._kube.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """It owns its steps and advances by itself; what halts it depends on whose gates it asks."""
-        where = f"{self._kube.access.context}, namespace {self._kube.namespace}"
         halt = "suspends it: the weight stays, and its own checks, failure limit and rollback stop too"
         if self._held.get(target.name):
             halt = "keeps its gates closed: the weight stays, its own checks go on and may still fail it"
@@ -98,7 +97,7 @@ class Flagger:
             owns_steps=True,
             repeatable=True,
             meaning={
-                "promote": f"answers its gates with yes, once each, when Flagger next asks ({where})",
+                "promote": f"answers its gates with yes, once each, when Flagger next asks ({self._kube.where})",
                 "halt": halt,
                 "rollback": "answers its rollback webhook with yes when Flagger next asks; not once it is promoted",
             },
@@ -117,9 +116,8 @@ class Flagger:
         lacks = self._permissions.lacking(_NEEDS)
         if self._held[target.name]:  # then a halt sends nothing
             lacks.pop("pause", None)
-        return reading_of(
-            target, canary, await self._events(target.name), self._context.clock.now(), self._gates, lacks
-        )
+        events, wanted = await self._events(target.name), await self._wanted(canary)
+        return reading_of(target, canary, events, self._context.clock.now(), self._gates, lacks, wanted)
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """Nothing: what is done depends on what was seen (`step_calls`)."""
@@ -133,7 +131,10 @@ class Flagger:
             return (f"canaries/{target.name} (not read yet)",)
         if setting.version is None:
             upto = "the promotion" if setting.step is not None and setting.step < 0 else str(setting)
-            return (f"answers canaries/{target.name} yes at its gates, once each, up to {upto}, when Flagger asks",)
+            only = f", if template {shown.template[:8]} is still set then" if shown.starts else ""
+            return (
+                f"answers canaries/{target.name} yes at its gates, once each, up to {upto}, when Flagger asks{only}",
+            )
         lines = [patches.unsuspend().line(f"canaries/{target.name}")] if shown.suspended else []
         return (*lines, f"answers canaries/{target.name} yes at its rollback webhook, when Flagger asks")
 
@@ -150,11 +151,11 @@ class Flagger:
             BackendError: it cannot be read.
         """
         shown, canary = self._seen(seen, "promote"), self._parsed(await self._kube.get(CANARIES, target.name))
+        wanted = await self._wanted(canary, now=True)
         permit.check(self.source, "promote")
-        now = Seen.of(canary)
-        if (now.weight, now.iterations, now.applied) != (shown.weight, shown.iterations, shown.applied):
+        if Seen.of(canary, wanted.template).place != shown.place:
             raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
-        reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {})
+        reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {}, wanted)
         if (why := reading.cannot.get("promote")) is not None:
             raise Rejected(self.source, "promote", f"nothing will be answered: {why}")
 
@@ -226,7 +227,8 @@ class Flagger:
         told = question.metadata or {}
         if told.get("target", target.target) != target.target:
             return None
-        self._canaries.doubt()
+        for mirror in (self._canaries, *self._targets.values()):
+            mirror.doubt()
         return Ask(target.target, gate, back=gate == ROLLBACK, token=told.get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
@@ -265,6 +267,29 @@ class Flagger:
             first = error.errors(include_url=False, include_input=False)[0]
             where = clean(".".join(str(part) for part in first["loc"]), 80)
             raise BadReply(self.source, "read", f"not what Flagger keeps: {where}: {clean(first['msg'], 80)}") from None
+
+    async def _wanted(self, canary: Canary, *, now: bool = False) -> Wanted:
+        """What its target asks for, while a promote is about that; not known where we may not read it.
+
+        Args:
+            canary: whose target.
+            now: ask the cluster, whatever is remembered.
+
+        Raises:
+            BackendError: the cluster had to be asked, and did not say.
+        """
+        if canary.status.phase not in UNDER_WAY:
+            return Wanted()
+        kind, name = canary.spec.target.kind or "Deployment", canary.spec.target.name
+        resource = TARGETS.get(kind)
+        if resource is None:
+            return Wanted(unknown=f"its target is a {clean(kind, 40)}")
+        try:
+            return wanted_of(await (self._kube.get(resource, name) if now else self._targets[kind].get(name)))
+        except Forbidden:
+            return Wanted(unknown=f"you lack get on {resource.plural} in {self._kube.namespace}")
+        except Missing:
+            return Wanted(unknown=f"there is no {kind} {clean(name, 60)}")
 
     async def _events(self, name: str) -> tuple[Event, ...]:
         """What Flagger said of a Canary; nothing where it may not be read: its status then has to do."""

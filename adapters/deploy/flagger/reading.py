@@ -17,6 +17,7 @@ from adapters.deploy.flagger.steps import (
     AT_REST,
     FAILED,
     PROMOTING,
+    UNDER_WAY,
     WAITING,
     by_iterations,
     first_step,
@@ -25,6 +26,7 @@ from adapters.deploy.flagger.steps import (
     rounds,
     step_of,
 )
+from adapters.deploy.flagger.target import Wanted
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
 from adapters.foreign import clean
 
@@ -51,31 +53,43 @@ def reading_of(
     at: datetime,
     gates: str | None,
     lacks: Mapping[str, str],
+    wanted: Wanted,
 ) -> TargetReading:
-    """What the target reads. `gates`: our own address; `lacks`: verb -> which permission is missing for it."""
+    """What the target reads.
+
+    Args:
+        target: of the plan.
+        canary: as it is now.
+        events: what Flagger said of it.
+        at: now, UTC.
+        gates: our own address.
+        lacks: verb -> which permission is missing for it.
+        wanted: what its own target asks for.
+    """
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
     phase, waits = _standing(canary, events, at, gates)
     resting = status.phase in AT_REST
-    wanted = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
+    share = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
     asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
     return TargetReading(
         target=target.target,
         at=at,
-        percent=wanted,
+        percent=share,
         phase=phase,
         detail=clean(_detail(canary, step)),
         problem=_problem(canary),
         canary_version=_version(canary),
         baseline_version=status.promoted or None,
-        revision=str(Seen.of(canary)),
+        revision=str(Seen.of(canary, wanted.template)),
+        release=wanted.text or None,
         step=step,
         steps=len(steps),
         own_steps=tuple(each.step for each in steps),
         at_rest=resting,
         waits=waits,
-        desired=wanted,
+        desired=share,
         cannot={**_cannot(canary, step, gates), **lacks},
-        notes=_notes(canary, events, at, gates),
+        notes=_notes(canary, events, at, gates, wanted),
         asks_s=_asks_s(canary, step) if asked else None,
     )
 
@@ -159,7 +173,7 @@ def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if (why := _no_advance(canary, step, gates)) is not None:
         found["promote"] = why
-    under_way = phase in (WAITING, "Progressing", "WaitingPromotion")
+    under_way = phase in UNDER_WAY
     if suspended or not under_way:
         found["pause"] = "it is suspended already" if suspended else "nothing is under way that could be stopped"
     if not suspended:
@@ -184,7 +198,7 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         return "it failed and is back on the primary: only a new release begins again"
     if phase in PROMOTING or step >= len(steps):
         return "it is being promoted already"
-    if phase not in (WAITING, "Progressing", "WaitingPromotion"):
+    if phase not in UNDER_WAY:
         return f"it is {clean(phase, 20) or 'not initialised yet'}"
     if canary.spec.suspend:
         return "it is suspended, and asks nobody: unsuspend it first"
@@ -200,8 +214,10 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
     return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
 
 
-def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None) -> tuple[str, ...]:
+def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None, wanted: Wanted) -> tuple[str, ...]:
     found: list[str] = []
+    if canary.status.phase == WAITING and wanted.unknown:
+        found.append(f"which version waits to start is not known ({wanted.unknown}): a promote lets in whatever is set")
     known = {**canary.meta.labels, **canary.meta.annotations}
     if (keeper := next((who for key, who in _KEEPERS.items() if key in known), None)) is not None:
         found.append(f"{keeper} keeps it as its repository says: suspend and skip may be put back in seconds")

@@ -17,8 +17,10 @@ DEFAULT_S = 60.0
 _LEAST_S = 10.0
 _DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
 _UNITS_S = (3600.0, 60.0, 1.0, 0.001)
-_UNDER_WAY = ("Progressing", "WaitingPromotion")
+_BEGUN = ("Progressing", "WaitingPromotion")
 WAITING, FAILED = "Waiting", "Failed"
+UNDER_WAY = (WAITING, *_BEGUN)
+"""A promote can let it on, and Flagger begins anew with whatever its target asks for."""
 PROMOTING = ("Promoting", "Finalising")
 AT_REST = ("Initialized", "Succeeded")
 
@@ -97,7 +99,7 @@ def step_of(canary: Canary) -> int:
     """The step it stands on; the number of steps when all are done."""
     steps, status = gated_steps(canary), canary.status
     first = first_step(canary)
-    if status.phase in _UNDER_WAY:
+    if status.phase in _BEGUN:
         if by_iterations(canary):
             return min(first + (status.iterations > rounds(canary)), len(steps) - 1)
         passed = sum(1 for weight in weights(canary.spec.analysis) if weight <= status.weight)

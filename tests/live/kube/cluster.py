@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import ssl
 import subprocess
 import time
@@ -16,11 +15,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.live import servers
 from tests.live.kube.kubelet import kubelet
 from tests.live.servers import binary, free_port, process
 
@@ -31,17 +32,7 @@ _READY_S = 60.0
 _LOOKS_S = 1.2
 _WAITS_S = 4.0
 
-
-def built(program: str) -> str:
-    """The path of something that `.ci/kube` builds; skips the test without it, or fails it under WARROOM_LIVE=1."""
-    folder = os.environ.get("WARROOM_KUBE")
-    path = Path(folder) / program if folder else None
-    if path is not None and path.exists():
-        return str(path)
-    reason = f"{program} is not built: run .ci/kube, then source .venv/kube.env"
-    if os.environ.get("WARROOM_LIVE") == "1":
-        pytest.fail(f"{reason}, and WARROOM_LIVE=1 asks for the live tests")
-    pytest.skip(f"{reason} (WARROOM_LIVE=1 makes this a failure)")
+built = partial(servers.built, "kube")
 
 
 @dataclass

@@ -7,16 +7,17 @@ writes the weights into a VirtualService and reads them back from there.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 import urllib.error
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from tests.live import servers
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.objects import DEPLOYMENTS, Json, deployment
 from tests.live.servers import free_port, process
@@ -25,17 +26,7 @@ CANARIES = "/apis/flagger.app/v1beta1/namespaces/default/canaries"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _READY_S = 60.0
 
-
-def built(program: str) -> str:
-    """The path of something that `.ci/flagger` builds; skips the test without it, or fails it under WARROOM_LIVE=1."""
-    folder = os.environ.get("WARROOM_FLAGGER")
-    path = Path(folder) / program if folder else None
-    if path is not None and path.exists():
-        return str(path)
-    reason = f"{program} of Flagger is not built: run .ci/flagger, then source .venv/flagger.env"
-    if os.environ.get("WARROOM_LIVE") == "1":
-        pytest.fail(f"{reason}, and WARROOM_LIVE=1 asks for the live tests")
-    pytest.skip(f"{reason} (WARROOM_LIVE=1 makes this a failure)")
+built = partial(servers.built, "flagger")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,63 @@
+"""Leaving, over a fake desk: at once, or asked first, and an engine that left before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+from console.screens.leave import LeaveScreen
+from tests import states
+from tests.desk_fake import war_room
+
+
+async def test_q_leaves_at_once_when_nothing_is_in_flight() -> None:
+    async with war_room(states.healthy) as table:
+        await table.press("q")
+        assert table.desk.stopped == [False]
+        assert table.app.return_code == 0
+
+
+async def test_q_asks_while_a_call_is_in_flight_and_can_leave_it_unknown() -> None:
+    async with war_room(states.promoting) as table:
+        table.desk.flying = "promote edge -> 5 %"
+        await table.press("q")
+        assert "promote edge -> 5 %" in table.words()
+        assert table.desk.stopped == []
+        await table.press("l")
+        assert table.desk.stopped == [True]
+
+
+async def test_q_can_wait_for_what_is_in_flight() -> None:
+    async with war_room(states.promoting) as table:
+        table.desk.flying = "promote edge -> 5 %"
+        await table.press("q", "w")
+        assert table.desk.stopped == []
+        table.desk.flying = None
+        screen = table.app.screen
+        assert isinstance(screen, LeaveScreen)
+        screen.look()
+        await table.pilot.pause()
+        assert table.desk.stopped == [False]
+
+
+async def test_leaving_a_running_rollback_says_that_it_finishes_first() -> None:
+    async with war_room(replace(states.rolling_back(), running=True)) as table:
+        table.desk.flying = "rollback"
+        await table.press("q")
+        assert "finishes its automatic" in table.words()
+
+
+def test_an_engine_that_ended_ends_the_screen_with_code_2_and_its_reason() -> None:
+    script = """
+import sys
+from tests.desk_fake import FakeDesk
+from console.app import WarRoom
+desk = FakeDesk(None)
+desk.end = "plan.yaml:3: no such backend [edge]"
+app = WarRoom(desk, title="checkout")
+app.run(headless=True)
+sys.exit(app.return_code)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, "plan.yaml:3: no such backend [edge]\n")
