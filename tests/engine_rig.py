@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +23,7 @@ from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
 from console.journal.contract import Journal
+from console.journal.spool import Spool
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
 from console.state.card import card_for
@@ -134,6 +136,9 @@ class Console:
             task.cancel()
         await asyncio.wait(tasks)
         self.engine.record._writer._thread.shutdown(wait=True, cancel_futures=True)
+        self.engine._keeper._thread._thread.shutdown(wait=True)
+        if (spool := self.engine._keeper._spool) is not None and spool._file is not None:
+            os.close(spool._file)  # and with it the lock, as the kernel does
         self.journal.close()
 
     async def close(self) -> None:
@@ -175,6 +180,7 @@ class Room:
             lambda _state: None,
             who=who,
             observing=observing,
+            spool=Spool([self.journal]),
         )
         await engine.open()
         console = Console(engine, kept)

@@ -295,7 +295,7 @@ def test_a_journal_that_cannot_be_written_refuses_a_promote_and_lets_a_halt_thro
     assert sh.run("promote") == 6
     assert sh.complaint.startswith("promote refused: journal")
     assert sh.run("halt") == 6
-    assert "UNJOURNALED: 1 event was not written down\n" in sh.err
+    assert "UNJOURNALED: 1 event was not written down; " in sh.err
     assert re.fullmatch(
         r"halted, but UNJOURNALED: journal .*: disk is full; "
         r"a halt that is not written down is not in force for anybody else",

@@ -55,7 +55,7 @@ def _rolled_back(state: State) -> Said | None:
     skipped = [entry.step.id for entry in state.checklist if entry.mark is StepMark.SKIPPED]
     lead = f"Rolled back without {', '.join(skipped)}" if skipped else "Rolled back"
     if state.journal.broken is not None:
-        return "alarm", f"{lead}, UNJOURNALED, {state.journal.held} held in memory ({state.journal.broken})"
+        return "alarm", f"{lead}, UNJOURNALED, {state.journal.waiting} ({state.journal.broken})"
     looks = recoveries(state)
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
         return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"
@@ -81,7 +81,7 @@ def _in_doubt(state: State) -> Said | None:
 def _unjournaled(state: State) -> Said | None:
     if state.journal.broken is None:
         return None
-    held = f", {state.journal.held} held in memory" if state.journal.held else ""
+    held = f", {state.journal.waiting}" if state.journal.held else ""
     return "alarm", f"UNJOURNALED{held}: promote refused, h and r work ({state.journal.broken})"
 
 

@@ -129,7 +129,17 @@ async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Ev
             closed.set()
 
     token = gates.token()
-    engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), show, observing=True, gate_token=token)
+    engine = Engine(
+        plan,
+        journal,
+        SystemClock(),
+        place.state_dir,
+        version(),
+        show,
+        observing=True,
+        gate_token=token,
+        spool=place.spool,
+    )
     await engine.open()
     engine.start()
     desk.engine = engine
@@ -287,7 +297,9 @@ def _told(state: State, condition: str) -> int:
 
 
 async def _waited(plan: Plan, place: Place, journal: Journal, condition: str, timeout_s: float | None) -> int:
-    engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, observing=True)
+    engine = Engine(
+        plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, observing=True, spool=place.spool
+    )
     await engine.open()
     engine.start()
     try:

@@ -130,20 +130,28 @@ async def _carried_out(
         await engine.close()
         if held := engine.record.state.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
-            tell(f"warroom: UNJOURNALED: {events} not written down")
+            kept = engine.kept_in
+            waits = (
+                "" if kept is None else f"; {kept} keeps what was decided until the next warroom here writes it down"
+            )
+            tell(f"warroom: UNJOURNALED: {events} not written down{waits}")
     return _written(verb, answer, engine.record.state)
 
 
 async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: Place) -> tuple[Engine, Journal]:
     """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
     try:
-        engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None)
+        engine = Engine(
+            plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
+        )
         await engine.open(JOINING_S if verb in SAFER else None)
     except Broken as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = stand_in(error)
-        engine = Engine(plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None)
+        engine = Engine(
+            plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
+        )
         await engine.open()
     return engine, journal
 

@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
         from console.version import version
 
         loaded = load(plan)
-        return Set(loaded, open_anyhow(journal), SystemClock(), journal.state_dir, version(), observing=observe)
+        opened = open_anyhow(journal)
+        return Set(loaded, opened, SystemClock(), journal.state_dir, version(), observing=observe, spool=journal.spool)
 
     return _show(prepare, str(plan), observe=observe)
 

@@ -26,6 +26,7 @@ from console.engine.backends import Backends
 from console.engine.crew import Crew
 from console.engine.identity import actor, groups_of
 from console.engine.joining import Joining
+from console.engine.keeper import Keeper
 from console.engine.nudges import Nudges
 from console.engine.planfile import PlanFile
 from console.engine.pollers import Pollers
@@ -37,6 +38,7 @@ from console.engine.writer import Writer
 from console.events.evidence import Actor
 from console.events.kinds import Escalated, GateLapsed, VerdictChanged
 from console.journal.contract import Broken, Journal
+from console.journal.spool import Spool
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
 from console.state import asked, ladder, pen
@@ -68,8 +70,11 @@ class Engine:
         who: Actor | None = None,
         observing: bool = False,
         gate_token: str | None = None,
+        spool: Spool | None = None,
     ) -> None:
-        """`gate_token`: what a backend that asks at our gates has to show; None: nothing."""
+        """`gate_token`: what a backend that asks at our gates has to show; None: nothing. `spool`: where what the
+        journal cannot take is kept; None: in memory alone.
+        """
         self.plan = plan
         self._journal = journal
         self._clock = clock
@@ -79,6 +84,7 @@ class Engine:
         self._actor = who or actor()
         self._observing = observing
         self._gate_token = gate_token
+        self._keeper = Keeper(spool)
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
@@ -103,10 +109,13 @@ class Engine:
         self._backends = self._connect(self.plan)
         writer = Writer()
         joining = Joining(self._journal, writer, hurry_s)
+        self._keeper.begin()
         try:
+            await joining.adopt(self._adopt)
             joined = await joining.into(self.plan, self._backends, self._clock, self._actor, self._version)
         except Broken:
             writer.shutdown(wait=False)
+            await self._keeper.close()
             await self._backends.aclose()
             raise
         state, self.began = joined.state, joined.began
@@ -121,7 +130,8 @@ class Engine:
             observing=self._observing,
             cautions=self._cautions(self._backends),
         )
-        self.record = Record(self._journal, seated, self._on_change, joined.held, writer)
+        self.record = Record(self._journal, seated, self._on_change, joined.held, writer, self._keeper)
+        await self.record.keep_held()
         self.crew = Crew(self.record, self._clock, self._actor, observing=self._observing)
         self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
         self.crew.on_turn = lambda: self._pollers.hurry()
@@ -228,6 +238,11 @@ class Engine:
         await self._rewire()
         return task.result()
 
+    @property
+    def kept_in(self) -> str | None:
+        """The file in which what could not be written waits for the next console; None if nothing does."""
+        return self._keeper.path
+
     def busy(self) -> str | None:
         """What this console has in flight, or None."""
         flying = [request.asks for request in self._requests.in_flight]
@@ -259,7 +274,12 @@ class Engine:
         await self._backends.aclose()
         await self.record.drain()
         await self.crew.leave()
+        await self._keeper.close()
         self.record.end()
+
+    def _adopt(self) -> int:
+        """In the journal's thread: what consoles that are gone could not write."""
+        return self._keeper.adopt(self._journal, self._clock.now(), self._actor)
 
     async def _tail(self) -> None:
         """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""
@@ -273,6 +293,8 @@ class Engine:
             while True:
                 await self.record.catch_up()
                 await self.record.retry()
+                if self._keeper.there and self.record.state.journal.broken is None:
+                    await self.record.write(lambda _journal: self._adopt())
                 await self.crew.refresh()
                 await wait(BEAT_S if self.record.state.journal.broken is not None else TAIL_S)
         finally:

@@ -73,6 +73,15 @@ class Joining:
         state = fold(blank(plan, coming), event)
         return Joined(replace(state, journal=JournalHealth(broken=broken, held=1)), (event,), began=True)
 
+    async def adopt(self, work: Callable[[], int]) -> None:
+        """Have `work` write what consoles that are gone could not: before the state is read, but no longer than
+        `hurry_s`, and not where there is no journal to write to.
+        """
+        if isinstance(self._journal, AbsentJournal):
+            return
+        with contextlib.suppress(Late):
+            await self._asked(work, self._hurry_s)
+
     async def _asked(self, work: Callable[[], _T], within_s: float | None) -> _T:
         """What `work` finds. Raises Late after `within_s`, and what `work` raises."""
         call = self._writer.run(work)

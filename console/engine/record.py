@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from console.engine.keeper import Keeper
 from console.engine.writer import Writer
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Broken, Entry, Fenced, Journal, Raced
@@ -53,6 +54,7 @@ class Record:
         on_change: called whenever the state is another one.
         held: what is folded already and could not be written yet.
         writer: that thread, if the journal was used in it before; ended by `drain`.
+        keeper: puts aside what the journal cannot take yet; None: it is in memory alone.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class Record:
         on_change: Callable[[], None],
         held: Sequence[Event] = (),
         writer: Writer | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
         self._writer = writer or Writer()
+        self._keeper = keeper or Keeper(None)
         self._on_change = on_change
         self.fence: int | None = None
         """Of the lease under which this console polls; None while another one does."""
@@ -78,7 +82,7 @@ class Record:
         self._ahead: set[str] = {event.id for event in held}
         """Ids of events folded before they were seen in the journal's tail."""
         self._background: set[asyncio.Task[None]] = set()
-        self._overdue: set[asyncio.Task[None]] = set()
+        self._overdue: dict[asyncio.Task[None], Event] = {}
         """Appends that took longer than PATIENCE_S and are still under way."""
         self._order = asyncio.Lock()
         """One append after the other: what comes after an event that has to be held is held behind it."""
@@ -127,18 +131,19 @@ class Record:
 
     async def _now(self, event: Event, fence: int | None, *, observed: bool) -> None:
         if self._held or (observed and fence is None and self.alone):
-            self._hold(event, observed)
+            await self._hold(event, observed)
             return
         task = self._later(self._append_or_hold(event, fence, observed=observed))
         await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
         if not task.done():
-            self._overdue.add(task)
+            self._overdue[task] = event
             task.add_done_callback(self._over)
             self._fold_ahead(event)
+            await self._aside(event, observed)
             self._health(self.state.journal.broken)
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        self._overdue.discard(task)
+        self._overdue.pop(task, None)
         self._health(self.state.journal.broken)
 
     def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -150,7 +155,7 @@ class Record:
     async def _append_or_hold(self, event: Event, fence: int | None, *, observed: bool) -> None:
         async with self._order:
             if self._held:
-                self._hold(event, observed)
+                await self._hold(event, observed)
                 return
             try:
                 entries = await self._append(event, fence, urgent=not observed)
@@ -159,9 +164,10 @@ class Record:
                 return
             except Broken as error:
                 self._health(str(error))
-                self._hold(event, observed)
+                await self._hold(event, observed)
                 return
             self._take(entries)
+            self._keeper.written(event.id)
             self.told(None)
 
     def _overtaken(self, fence: int | None) -> None:
@@ -236,6 +242,7 @@ class Record:
                     return
                 self._held.pop(0)
                 self._take(entries)
+                self._keeper.written(held.event.id)
         self._health(None)
 
     async def settled(self) -> None:
@@ -288,10 +295,21 @@ class Record:
             return
         self.state = replace(self.state, plans={**self.state.plans, plan.digest: plan})
 
-    def _hold(self, event: Event, observed: bool) -> None:
+    async def _hold(self, event: Event, observed: bool) -> None:
         self._held.append(_Held(event, observed))
         self._fold_ahead(event)
+        await self._aside(event, observed)
         self._health(self.state.journal.broken)
+
+    async def _aside(self, event: Event, observed: bool) -> None:
+        """Into the keeper's file, before anything is done on the strength of it."""
+        if not observed:
+            await self._keeper.keep(self.state.rollout, event)
+
+    async def keep_held(self) -> None:
+        """Put aside what was held from the beginning."""
+        for held in self._held:
+            await self._aside(held.event, held.observed)
 
     def _fold_ahead(self, event: Event) -> None:
         if event.id not in self._ahead:
@@ -304,7 +322,9 @@ class Record:
 
     def _health(self, broken: str | None) -> None:
         late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
-        health = JournalHealth(broken=broken, held=len(self._held) + late)
+        waiting = [*(held.event for held in self._held if not held.observed), *self._overdue.values()]
+        kept = bool(waiting) and self._keeper.holds(waiting)
+        health = JournalHealth(broken=broken, held=len(self._held) + late, kept=kept)
         if health != self.state.journal:
             self.replace(journal=health)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from adapters.contract import Clock
     from console.engine.engine import Engine
     from console.journal.contract import Journal
+    from console.journal.spool import Spool
     from console.plan.nouns import Plan
 
 INBOX = 16
@@ -41,6 +42,7 @@ class Set:
     state_dir: Path
     version: str
     observing: bool = False
+    spool: Spool | None = None
 
 
 class EngineThread:
@@ -141,6 +143,7 @@ class EngineThread:
             made.version,
             self._deliver,
             observing=made.observing,
+            spool=made.spool,
         )
         await engine.open()
         self._deliver(engine.state())

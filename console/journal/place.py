@@ -6,6 +6,7 @@ A place may be printed: the password of a URL never is.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from adapters.foreign import clean
 if TYPE_CHECKING:
     from console.journal.contract import Journal
     from console.journal.postgres.url import Url
+    from console.journal.spool import Spool
 
 
 class Place(Protocol):
@@ -24,6 +26,10 @@ class Place(Protocol):
     @property
     def state_dir(self) -> Path:
         """Where adapters may keep what they need between processes."""
+
+    @property
+    def spool(self) -> Spool:
+        """Where one console keeps what this journal cannot take: a file that is not made yet."""
 
     def exists(self) -> bool:
         """Whether there is a journal to be read: a command that only looks makes none."""
@@ -47,6 +53,12 @@ class FilePlace:
     @property
     def state_dir(self) -> Path:
         return self.path.parent
+
+    @property
+    def spool(self) -> Spool:
+        from console.journal.spool import Spool
+
+        return Spool([self.path, _kept_for(str(self.path))])
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -76,6 +88,12 @@ class ServerPlace:
         from platformdirs import user_state_path
 
         return user_state_path("warroom")
+
+    @property
+    def spool(self) -> Spool:
+        from console.journal.spool import Spool
+
+        return Spool([_kept_for(str(self))])
 
     def exists(self) -> bool:
         return True  # it is never made by opening it: a database without a journal says so
@@ -108,6 +126,13 @@ class ServerPlace:
         with _needing_psycopg():
             from console.journal.postgres.journal import durable
         return durable(self.url)
+
+
+def _kept_for(place: str) -> Path:
+    """What files of this user begin with that are kept for the journal at `place`."""
+    from platformdirs import user_state_path
+
+    return user_state_path("warroom") / f"journal-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
 @contextlib.contextmanager

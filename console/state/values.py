@@ -239,6 +239,13 @@ class JournalHealth:
     """Why the journal cannot be written, one line; None while it can."""
     held: int = 0
     """Events in memory that are not in the journal yet."""
+    kept: bool = False
+    """What was decided and done among them is in a file of this host too: it outlives this console."""
+
+    @property
+    def waiting(self) -> str:
+        """What is not in the journal yet, in words: "2 kept in a file"; empty if nothing is held."""
+        return f"{self.held} {'kept in a file' if self.kept else 'held in memory'}" if self.held else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
 from console.journal.contract import Journal
+from console.journal.spool import Spool
 from console.plan.load import parse
 from console.state.card import card_for
 from console.state.gates import typed_word
@@ -99,10 +100,17 @@ class Console:
 
 @asynccontextmanager
 async def console(
-    plan: str, journal: Journal, folder: Path, clock: Clock, *, who: Actor | None = None
+    plan: str,
+    journal: Journal,
+    folder: Path,
+    clock: Clock,
+    *,
+    who: Actor | None = None,
+    spool: Spool | None = None,
 ) -> AsyncIterator[Console]:
     """A console on a plan's text, which has asked every source once; closed with the block."""
-    running = Engine(parse(plan, "plan.yaml"), journal, clock, folder, "bench", lambda _state: None, who=who)
+    whole = parse(plan, "plan.yaml")
+    running = Engine(whole, journal, clock, folder, "bench", lambda _state: None, who=who, spool=spool)
     await running.open()
     running.start()
     try:

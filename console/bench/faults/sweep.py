@@ -26,12 +26,12 @@ from console.bench.faults.adapter import registered
 from console.bench.faults.children import Steps, call, fork, side_by_side
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console, quick, told, witnessed
-from console.engine import record
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, RequestMade
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
 from console.journal.place import Place
+from console.journal.spool import Spool
 from console.state.values import Mode, StageMark, State, StepMark
 
 SPEED = 8.0
@@ -272,19 +272,9 @@ def _words(case: _Case) -> str:
 # -- in a child --------------------------------------------------------------------------------------------------
 
 
-def _patient() -> None:
-    """Quick beats, but a rollback that waits for its journal however slow this machine is.
-
-    On a slow journal it goes ahead after 200 ms, by design; what was killed then left a call that no record speaks of.
-    Here the question is what a journal that answers in time loses.
-    """
-    quick()
-    record.PATIENCE_S = 10.0
-
-
 def _run(case: _Case, at: int) -> None:
     """Open a console and press keys until the goal is reached; killed at point `at`, unless that is 0."""
-    _patient()
+    quick()
     with watched(_Killer(at, case.folder / "point")):
         try:
             asyncio.run(_finish(case))
@@ -296,7 +286,7 @@ def _run(case: _Case, at: int) -> None:
 
 def _count(case: _Case) -> tuple[int, int]:
     """How many points a run that is not killed passes: on the decision path, beside it."""
-    _patient()
+    quick()
     killer = _Killer(0, case.folder / "point")
     with watched(killer):
         asyncio.run(_finish(case))
@@ -305,7 +295,8 @@ def _count(case: _Case) -> tuple[int, int]:
 
 async def _finish(case: _Case) -> None:
     journal = case.journal()
-    async with console(case.plan, journal, case.folder, case.clock()) as room:
+    spool = Spool([case.folder / "journal"])
+    async with console(case.plan, journal, case.folder, case.clock(), spool=spool) as room:
         for _ in range(40):
             state = await room.until(lambda state: case.task.goal(state) or case.task.next(state) is not None)
             if case.task.goal(state):

@@ -1,0 +1,88 @@
+"""Puts aside what the journal cannot take yet, in a thread of its own: neither file nor journal holds up a rollback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from console.engine.writer import Writer
+from console.events.evidence import Actor
+from console.events.kinds import Event
+from console.journal.contract import Broken, Journal
+from console.journal.spool import Spool
+
+ASIDE_S = 0.1
+"""How long an event is waited for that is put aside: a disk that hangs must not hold up a rollback."""
+
+
+class Keeper:
+    """The spool of one console, or none: then what the journal cannot take is in memory alone."""
+
+    def __init__(self, spool: Spool | None) -> None:
+        self._spool = spool
+        self._thread = Writer()
+        self._asked: set[str] = set()
+        """Ids of the events that were to be put aside and are not in the journal yet."""
+        self._stuck = False
+        """A call has not come back in time: nobody waits for the next one."""
+
+    @property
+    def there(self) -> bool:
+        """Whether it has somewhere to put things."""
+        return self._spool is not None
+
+    def begin(self) -> None:
+        """Have its file made, without waiting for it."""
+        if self._spool is not None:
+            self._do(self._spool.begin)
+
+    async def keep(self, rollout: str, event: Event) -> None:
+        """Put an event aside: within ASIDE_S, or as soon as it can be; not at all where there is no room."""
+        spool = self._spool
+        if spool is None or event.id in self._asked:
+            return
+        self._asked.add(event.id)
+        call = self._do(lambda: spool.keep(rollout, event))
+        done, _ = await asyncio.wait({call}, timeout=0 if self._stuck else ASIDE_S)
+        self._stuck = not done
+
+    def written(self, event_id: str) -> None:
+        """The journal has it by now."""
+        spool = self._spool
+        if spool is None or event_id not in self._asked:
+            return
+        self._asked.discard(event_id)
+        self._do(lambda: spool.written(event_id))
+
+    def holds(self, events: Iterable[Event]) -> bool:
+        """Whether all of these are in the file."""
+        spool = self._spool
+        return spool is not None and all(spool.holds(event.id) for event in events)
+
+    def adopt(self, journal: Journal, at: datetime, who: Actor) -> int:
+        """What consoles that are gone left waiting is written into `journal`, whose thread this is; how many events."""
+        if self._spool is None:
+            return 0
+        with contextlib.suppress(Broken, OSError):  # it stays where it is, and is tried again
+            return self._spool.adopt(journal, at, who)
+        return 0
+
+    @property
+    def path(self) -> str | None:
+        """Where what waits is kept; None while nothing is."""
+        return str(self._spool.path) if self._spool is not None and self._spool.waits else None
+
+    async def close(self) -> None:
+        """Nothing is put aside any more; the file goes, unless something waits in it."""
+        if self._spool is not None:
+            await asyncio.wait({self._do(self._spool.close)}, timeout=ASIDE_S)
+        self._thread.shutdown(wait=False)
+
+    def _do(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        def quietly() -> None:
+            with contextlib.suppress(OSError):  # no room there either: it is in memory
+                work()
+
+        return self._thread.run(quietly)
