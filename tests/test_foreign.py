@@ -1,9 +1,11 @@
-"""Foreign text that needs nothing done to it takes a short way, to the same end."""
+"""Foreign text: one that needs nothing done to it takes a short way, to the same end; a model's complaint."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.foreign import clean, first_flaw
 
