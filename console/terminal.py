@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import Any, Protocol, runtime_checkable
 
 from textual.app import App
@@ -31,6 +32,13 @@ def unusable(environ: Mapping[str, str], *streams: Tty | None) -> str | None:
     if any(stream is None or not stream.isatty() for stream in streams):
         return "warroom: not on a terminal (input or output is redirected); use the headless commands"
     return None
+
+
+def write_utf8(*streams: object) -> None:
+    """Write UTF-8 whatever the locale says: the screen is made of such glyphs, and terminals read them as such."""
+    for stream in streams:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 @runtime_checkable

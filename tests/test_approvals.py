@@ -161,7 +161,9 @@ def test_nothing_is_approved_twice_or_unasked() -> None:
 def test_where_no_stage_is_left_or_none_is_known_approve_says_so() -> None:
     last = sat(STATES["complete"](), BEN)
     assert why_not(last, Verb.APPROVE) == "the last stage is reached: nothing is left to approve"
-    assert why_not(replace(last, reached=None), Verb.APPROVE) == "stage unknown: say where it stands (s)"
+    assert (
+        why_not(replace(last, reached=None), Verb.APPROVE) == "stage unknown: say where it stands (s, or warroom place)"
+    )
 
 
 def test_authority_keeps_others_from_promoting() -> None:

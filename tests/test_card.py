@@ -168,3 +168,16 @@ def test_a_page_counts_what_it_hides() -> None:
 def test_a_page_that_fits_hides_nothing() -> None:
     lines = card_lines(states.card(), 76)
     assert page(lines, len(lines), 5) == lines
+
+
+@pytest.mark.parametrize("width", [66, 76, 100])
+def test_what_was_counted_of_an_arm_stays_in_one_piece(width: int) -> None:
+    card = card_for(states.failing(), Verb.ROLLBACK)
+    seen = [replace(each, metric="page-errors-by-host", canary="0.982 % of 62,453") for each in card.metrics]
+    many = replace(card, metrics=tuple(replace(each, baseline="0.342 % of 1,189,307") for each in seen))
+    rows = [text_of(line) for line in card_lines(many, width)]
+    assert sum("0.982 % of 62,453 vs 0.342 % of 1,189,307" in row for row in rows) == len(seen)
+
+
+def test_what_is_decided_after_a_rollback_is_not_decided_at_a_stage() -> None:
+    assert text_of(heading(card_for(states.rolled_back(), Verb.CLOSE))).startswith("CLOSE  rolled back  ")

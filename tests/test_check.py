@@ -102,7 +102,7 @@ def test_a_bake_that_finds_what_was_asked_says_no_more(desk: Desk) -> None:
 
 def test_without_traffic_in_the_plan_there_is_nothing_to_reckon_with(desk: Desk) -> None:
     checked = desk.check(("    traffic: {rate: 400/s, bad: 0.1%}\n", ""))
-    assert checked.out == f"{desk.file}: ok (reach: 3 stages, 1 targets, 1 metrics)\n"
+    assert checked.out == f"{desk.file}: ok (reach: 3 stages, 1 target, 1 metric)\n"
 
 
 def test_at_100_percent_only_the_limit_can_fail(desk: Desk) -> None:
@@ -148,7 +148,7 @@ def test_a_manual_step_without_a_bake_finds_nothing_and_is_not_listed(desk: Desk
 
 
 def test_a_canary_without_traffic_finds_nothing(desk: Desk) -> None:
-    assert desk.check(("set: {api: 1}", "set: {api: 0}")).stage("smoke").endswith("the canary has no traffic")
+    assert desk.check(("set: {api: 1}", "set: {api: 0}")).stage("smoke").endswith("nothing is exposed: not judged")
 
 
 def test_a_metric_without_arms_has_only_its_limit(desk: Desk) -> None:

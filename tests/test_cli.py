@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
+from console.cli.main import VERBS
 from console.events.evidence import Verb
 from console.events.kinds import Noted, RequestSettled
 from console.journal.sqlite import SqliteJournal
@@ -101,6 +102,17 @@ def test_help_fits_a_screen_of_80_by_24(command: str, capsys: Capture, monkeypat
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_help_and_is_listed_in_the_first_one(verb: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert re.search(rf"^  [a-z, ]*\b{verb}\b", capsys.readouterr().out, re.MULTILINE)
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: warroom {verb} ")
+
+
 def test_the_demo_says_where_its_journal_is_by_default(capsys: Capture) -> None:
     with pytest.raises(SystemExit):
         main(["demo", "--help"])
@@ -114,6 +126,14 @@ def test_status_reads_now_and_leaves_no_trace(sh: Shell) -> None:
     assert sh.run("status") == 0
     assert sh.out.splitlines() == ["one  not opened; the readings fit stage 0", "  api              0 %"]
     assert not sh.journal.exists()
+
+
+def test_status_does_not_place_what_it_could_not_read(tmp_path: Path, capsys: Capture) -> None:
+    gone = PLAN.replace("{adapter: embedded, latency: 0}", f"{{adapter: haproxy, socket: {tmp_path}/gone.sock}}")
+    sh = shell(tmp_path, capsys, gone.replace("kind: deploy", "canary: canary, baseline: stable"))
+    assert sh.run("status") == 0
+    assert sh.out.splitlines()[0] == "one  not opened; not every target could be read, so its stage is not known"
+    assert "no such socket" in sh.out
 
 
 def test_status_of_a_rollout_as_json(sh: Shell) -> None:

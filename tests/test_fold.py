@@ -267,7 +267,7 @@ def verdict_under(story: Story, plan: Plan) -> tuple[str, str]:
         ({}, "pass <2x", "below 2x"),
         ({"pass_below": 1.2}, "unsure INCONCLUSIVE", "cannot exclude 1.2x"),
         ({"limit": 0.0005}, "fail ", "above the limit of 0.05 %"),
-        ({"warmup_s": 1000.0}, "unsure WARMING UP", "no tick judged yet"),
+        ({"warmup_s": 1000.0}, "unsure WARMING UP", "nothing judged yet"),
     ],
 )
 def test_what_was_judged_is_judged_by_what_an_accepted_plan_asks(

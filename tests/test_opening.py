@@ -52,7 +52,7 @@ async def test_an_opening_that_fits_no_stage_is_placed_by_the_operator(tmp_path:
         assert (console.state.mode, console.state.candidates) == (Mode.UNPLACED, ())
         refused = await console.act(Verb.PROMOTE)
         placed = await console.act(Verb.PLACE, subject="1", reason="seen in the deploy log")
-        assert refused.line == "promote refused: stage unknown: say where it stands (s)"
+        assert refused.line == "promote refused: stage unknown: say where it stands (s, or warroom place)"
         assert placed.result is Result.ACCEPTED
         assert console.state.reached == 1
         await console.promoted(2)

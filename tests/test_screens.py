@@ -302,6 +302,12 @@ def test_help_shows_every_verdict_mark() -> None:
     assert len(VerdictState) == 5
 
 
+def test_help_explains_the_letters_and_the_numbers_of_a_metrics_rows() -> None:
+    text = words(help_lines(None, 76))
+    assert "p promote h halt u resume r rollback n note" in text
+    assert "the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes 100:1" in text
+
+
 @pytest.mark.parametrize("width", [56, 76, 108])
 def test_help_and_drilldown_stay_inside_their_width(width: int) -> None:
     lines = [*help_lines(states.halted(), width), *drill_lines(states.source_failed(), "errors", width)]

@@ -32,6 +32,14 @@ def test_promote_opens_promotes_reads_back_and_says_so(sh: Shell) -> None:
     assert len(sh.world()) == 1
 
 
+def test_an_opening_says_of_which_targets_it_knows_no_before(tmp_path: Path, capsys: Capture) -> None:
+    gone = PLAN.replace("{adapter: embedded, latency: 0}", f"{{adapter: haproxy, socket: {tmp_path}/gone.sock}}")
+    sh = shell(tmp_path, capsys, gone.replace("kind: deploy", "canary: canary, baseline: stable"))
+    assert sh.run("promote") == 3
+    assert "its targets read now; NOT KNOWN of api, which could not be read" in sh.err
+    assert sh.complaint == "promote refused: stage unknown: say where it stands (s, or warroom place)"
+
+
 def test_every_stage_until_complete_and_closed(sh: Shell) -> None:
     codes = [sh.run("promote") for _ in range(3)]
     beyond = sh.run("promote")

@@ -56,7 +56,7 @@ def test_a_rollback_with_steps_of_its_own_works_and_says_loudly_that_none_was_op
     sh = steps(tmp_path, capsys)
     assert sh.run("rollback") == 0
     assert sh.out.startswith("rolled back")
-    assert f"NO ROLLOUT WAS OPEN in journal {sh.journal}: is it another journal?" in sh.err
+    assert f"NO ROLLOUT WAS OPEN in journal {sh.journal} (is it another journal?)" in sh.err
     assert '"percent": 0' in sh.world()[-1]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from adapters.contract import Outcome, Setting
 from console.events.evidence import Actor, Verb
@@ -31,7 +32,7 @@ from tests.states import (
     verdict,
     with_metric,
 )
-from widgets.advice import advice, advice_lines
+from widgets.advice import advice, advice_lines, shortened
 from widgets.line import text_of
 
 
@@ -207,3 +208,22 @@ def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
     assert level == "alarm"
     assert "FAULT" in text
     assert "h and r work" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("✗ page-errors FAIL 6.1x since 01:18Z, 8927:1; errors FAIL 6.2x since 01:18Z: r rolls back, h halts", None),
+        ("→ WATCHING errors: 1 of 6 ticks; a 2x would show in ~35 min at 20 req/s; p only by override", None),
+        ("✗ PAST POINT OF NO RETURN (migrate), errors FAIL 11x since 03:08Z: freeze (h) or go on", None),
+        ("✗ Rollback 1 of 3 done, edge UNANSWERED: r continues, x skips it or so", "first of them"),
+        ("✗ edge FAILED for 0:32: nothing forward until fresh, h and r work (no answer: slow)", "no keys"),
+    ],
+)
+def test_a_sentence_that_is_cut_keeps_its_keys(text: str, because: str | None) -> None:
+    """`because`: why one is cut plainly."""
+    short = shortened(text, 60)
+    assert cell_len(short) <= 60
+    assert short.startswith(text[:12])
+    assert short.endswith(text[-20:] if because is None else "…")
+    assert shortened(text, 120) == text

@@ -15,6 +15,12 @@ def test_every_verb_stays_on_the_key_line_down_to_sixty_cells() -> None:
         assert all(cap in shown for cap in caps)
 
 
+def test_a_line_of_forty_cells_still_shows_help_and_quit() -> None:
+    line = key_line(frozenset({"resume", "accept", "place"}), 40, frozenset({"take", "offer", "approve"}))
+    assert length(line) <= 40
+    assert text_of(line) == "p pr h ha u· r ro n no a· s· c cl ? q"
+
+
 def test_an_impossible_key_is_told_apart_without_colour() -> None:
     text = text_of(key_line(frozenset({"promote"}), 120))
     assert "p·promote" in text

@@ -47,7 +47,7 @@ def test_verdict_name_ratio_interval_and_odds_stand_on_one_line_at_80_columns() 
 
 def test_age_both_levels_since_when_and_the_axis_stand_on_the_next() -> None:
     row = said(metrics_lines(failing(), 80, 7))[2]
-    assert row.startswith("  4s old  4.10 % over 0.40 %  11x since 03:08Z")
+    assert row.startswith("  4s old  4.10 % vs 0.40 %  11x since 03:08Z")
     assert row.rstrip().endswith("0-5 %")
 
 

@@ -369,3 +369,10 @@ def test_an_override_is_never_hidden_in_the_log() -> None:
     state = healthy()
     forced = replace(state.decisions[-1], at=ago(1), override="errors unsure", reason="known noise")
     assert "OVERRODE errors unsure  known" in said(log_lines(replace(state, decisions=(forced,)), 80, 5), 80)[1]
+
+
+@pytest.mark.parametrize("baked_s", [0.0, 0.4, 250.0, 250.6, 299.9])
+def test_what_is_baked_and_what_is_left_add_up(baked_s: float) -> None:
+    row = said(timeline_lines(replace(healthy(), baked_s=baked_s), 40, 6), 40)[2]
+    left_s = 300 - int(baked_s)
+    assert f"bake {left_s // 60}:{left_s % 60:02} left" in row

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+
+from rich.cells import cell_len
 
 from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
@@ -10,7 +13,7 @@ from console.state.gates import gates
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
 from widgets import amounts
-from widgets.line import Line, Look, Piece, fit
+from widgets.line import Line, Look, Piece, cut, fit
 from widgets.marks import Said
 from widgets.pane import Pane
 from widgets.people import asked, called, handed, offered
@@ -235,13 +238,27 @@ _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
 )
 
 
+_KEYS = re.compile(r"[:;] (?:[a-z] [^:;()]*|freeze \(h\)[^:;]*)$")
+"""What to press, at the end of a sentence."""
+
+
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` cells; where it has to be cut, the keys at its end stay."""
+    keys = _KEYS.search(text)
+    if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
+        return cut(text, width)
+    if cell_len(text[: keys.start()] + keys[0].split(",")[0]) < width:
+        return cut(text, width)  # the first of them is told anyhow
+    return cut(text[: keys.start()], width - cell_len(keys[0])) + keys[0]
+
+
 def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
     """The sentence on one line; an alarm fills the whole line."""
     if height <= 0:
         return []
     level, text = advice(state)
     look = LOOKS[level]
-    line = fit([Piece(f"{GLYPHS[level]} {text}")], width)
+    line = fit([Piece(shortened(f"{GLYPHS[level]} {text}", width))], width)
     return [tuple(Piece(piece.text, look) for piece in line)]
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from console.events.evidence import SAFER, Card, Gate, MetricEvidence, TargetEvidence
+from console.events.evidence import ROLLED_BACK, SAFER, Card, Gate, MetricEvidence, TargetEvidence
 from console.judge.verdict import VerdictState
 from widgets.amounts import age, interval, ratio
 from widgets.evidence import mark_of, odds_of
@@ -25,7 +25,9 @@ GUTTER = 9
 
 def heading(card: Card) -> Line:
     """What is decided, and as of when: "PROMOTE five -> migrate   03:12:00Z"."""
-    way = f"{card.stage_from} → {card.stage_to}" if card.stage_to != card.stage_from else f"at {card.stage_from}"
+    way = f"{card.stage_from} → {card.stage_to}"
+    if card.stage_to == card.stage_from:
+        way = card.stage_from if card.stage_from == ROLLED_BACK else f"at {card.stage_from}"
     moment = f"   as of {card.as_of.astimezone(UTC):%H:%M:%S}Z"
     return (Piece(card.verb.upper(), Look.TITLE), Piece(f"  {way}", Look.STRONG), Piece(moment, Look.MUTED))
 
@@ -96,6 +98,8 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
     marks = [mark_of(metric.verdict, metric.detail) for metric in metrics]
     lead = max((length((mark.piece,)) for mark in marks), default=0) + 2
     wide = [max((cell_len(row[column]) for row in cells), default=0) for column in range(len(_Cells._fields))]
+    beside = lead + wide[0] + 2 + wide[1] <= room
+    """Whether both levels stand beside the name when there are two rows."""
     one_row = lead + 1 + sum(size + 2 for size in wide) <= room
     rows: list[Line] = []
     for metric, mark, row in zip(metrics, marks, cells, strict=True):
@@ -109,10 +113,8 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
                 rows += _hung(Piece(" " * (lead + 2 + wide[0])), reason, Look.PLAIN, room)
         else:
             hang = Piece(" " * lead)
-            first, *more = rows_of(row.arms, max(room - lead - 2 - wide[0], 10))
-            rows.append((*head, Piece(first)))
-            rows += [(hang, Piece(part)) for part in more]
-            said = " · ".join(part for part in (*row[2:], reason) if part)
+            rows.append((*head, Piece(row.arms)) if beside else head)
+            said = " · ".join(part for part in (*row[1 + beside :], reason) if part)
             rows += _hung(hang, said, Look.PLAIN, room)
     return rows
 

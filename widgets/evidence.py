@@ -51,9 +51,9 @@ def odds_of(state: str, evidence: float | None, ready: float | None) -> str:
 
 
 def levels_of(verdict: Verdict, shape: Shape) -> str:
-    """ "4.10 % over 0.40 %": the canary's level over the baseline's, or alone."""
+    """ "4.10 % vs 0.40 %": the canary's level and the baseline's, or alone."""
     own = amounts.amount(verdict.canary.value, shape)
-    return own if verdict.baseline.value is None else f"{own} over {amounts.amount(verdict.baseline.value, shape)}"
+    return own if verdict.baseline.value is None else f"{own} vs {amounts.amount(verdict.baseline.value, shape)}"
 
 
 def follows(verdict: Verdict) -> str:

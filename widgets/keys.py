@@ -184,7 +184,7 @@ def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Lin
     Those in `idle` are left out; the others keep their order.
 
     A narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
-    cuts every label short; a verb itself is never dropped.
+    cuts every label short, those of `blocked` keys to nothing; a verb itself is never dropped.
     """
     shown = [key for key in KEYS if key.on_line and key.id not in idle]
     verbs = [key for key in shown if key.id != "details"]
@@ -198,7 +198,9 @@ def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Lin
         _join(verbs, blocked, " ", dict.fromkeys(bare, 0)),
         _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 4 for key in verbs}),
         _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 3 for key in verbs}),
-        _join(verbs, blocked, " ", {key.id: 0 if key.id in bare else 2 for key in verbs}),
+        _join(verbs, blocked, " ", {key.id: 0 if key.id in bare | blocked else 3 for key in verbs}),
+        _join(verbs, blocked, " ", {key.id: 0 if key.id in bare | blocked else 2 for key in verbs}),
+        _join(verbs, blocked, " ", {key.id: 0 for key in verbs}),
     )
     return next((form for form in forms if length(form) <= width), forms[-1])
 
@@ -210,7 +212,7 @@ def _join(keys: list[Key], blocked: Set[str], gap: str, cut: dict[str, int] | No
         if pieces:
             pieces.append(Piece(gap))
         if key.id in blocked:
-            pieces.append(Piece(f"{key.cap}·{label}" if label else key.cap, Look.STALE))
+            pieces.append(Piece(f"{key.cap}·{label}", Look.STALE))
         else:
             pieces += [Piece(key.cap, Look.TITLE), Piece(f" {label}" if label else "")]
     return tuple(pieces)

@@ -95,7 +95,7 @@ def _title(state: State, width: int, columns: Columns, grid: Grid | None, hidden
         return fit(told, width)
     start = width - columns.trace - 1 - columns.scale
     span = Piece(f"last {amounts.duration(grid.span_s)} ", Look.MUTED)
-    return (*spread(told, [span], start), Piece(_moments(state, grid), Look.STRONG), Piece(" now", Look.MUTED))
+    return (*spread(told, [span], start), Piece(_moments(state, grid), Look.STRONG), Piece(" scale", Look.MUTED))
 
 
 def _moments(state: State, grid: Grid) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.cells import cell_len
 
 from adapters.contract import Kind
@@ -96,7 +98,7 @@ def _status(entry: StageState, state: State) -> Piece:
 
 
 def _bake(entry: StageState, state: State) -> Piece:
-    left_s = entry.stage.bake_s - state.baked_s
+    left_s = math.ceil(entry.stage.bake_s - state.baked_s)  # what is baked is told rounded down: together the bake
     if entry.stage.bake_s <= 0:
         return Piece("")
     if left_s <= 0:

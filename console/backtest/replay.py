@@ -197,7 +197,7 @@ class Replay:
         name, track = self.metric.name, self._current
         failed = track is not None and track.word() is Word.FAIL
         if not self._stage and not failed:
-            return Verdict(name, VerdictState.NO_DATA, "the canary has no traffic", idle=True)
+            return Verdict(name, VerdictState.NO_DATA, "nothing is exposed: not judged", idle=True)
         silent, _ = self._silent(at)
         if silent and not failed and self._waits(at, silent):
             told = f"waiting for the first samples of the {' and the '.join(silent)}"

@@ -46,7 +46,7 @@ class Sight:
             return self._without_baseline()
         if self.exposure.smallest <= 0.0:
             steps = self.exposure.steps
-            return f"what its step gives is known to {steps[0]} alone" if steps else "the canary has no traffic"
+            return f"what its step gives is known to {steps[0]} alone" if steps else "nothing is exposed: not judged"
         canary = per_second(self.stream.rate * self.percent / 100.0)
         where = f"at {_percent(self.percent)}{self._of_several} ({canary})"
         bake = lasting(self.exposure.stage.bake_s)

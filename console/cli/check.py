@@ -66,5 +66,8 @@ def _print(plan: Plan, hour: Hour | None) -> None:
         print(f"warning: {line}")
     for line in reach.lines(plan, streams, facts):
         print(line)
-    counted = f"{len(plan.stages)} stages, {len(plan.targets)} targets, {len(plan.metrics)} metrics"
+    counted = ", ".join(
+        f"{len(what)} {noun}{'s' * (len(what) != 1)}"
+        for what, noun in ((plan.stages, "stage"), (plan.targets, "target"), (plan.metrics, "metric"))
+    )
     print(f"{plan.path}: ok ({plan.rollout}: {counted})")

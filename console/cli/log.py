@@ -14,7 +14,7 @@ from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
 from console.engine.opening import resumed
-from console.events.evidence import Actor, Card, MetricEvidence
+from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Broken, Journal
 from console.judge.wording import odds
@@ -156,7 +156,9 @@ def moved(event: DecisionTaken) -> str:
     """What a decision was about: "promote start -> smoke (api 1 %)", "halt at smoke"."""
     card = event.card
     subject = f" {event.subject}" if event.subject else ""
-    stages = f"at {card.stage_from}" if card.stage_from == card.stage_to else f"{card.stage_from} -> {card.stage_to}"
+    stages = f"{card.stage_from} -> {card.stage_to}"
+    if card.stage_from == card.stage_to:
+        stages = card.stage_from if card.stage_from == ROLLED_BACK else f"at {card.stage_from}"
     sets = ", ".join(f"{target} {becomes}" for target, becomes in _sets(card).items())
     return f"{event.verb}{subject} {stages}" + (f" ({sets})" if sets else "")
 

@@ -31,7 +31,7 @@ commands, each with a --help of its own:
   promote               go to the next stage, if its gates hold
   halt, resume          nobody moves forward until resume
   rollback              carry out the rollback checklist, or go on with it
-  confirm, skip         a manual step is done; go on without a step
+  confirm, skip, order  a step is done; goes without; a backend's own order
   place, accept, close  say where it stands; accept a change; end the rollout
   take, offer, handoff  the pen: who moves the rollout forward
   approve, note         vouch for the next move as a second person; a line
@@ -229,7 +229,7 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         if verb == "skip":
             parser.add_argument("subject", metavar="STEP", help="the step's id")
         if verb == "order":
-            parser.add_argument("subject", metavar=("TARGET", "ORDER"), nargs="+", help='"api retry", "api undo 4"')
+            parser.add_argument("subject", metavar="WORD", nargs="+", help='TARGET ORDER: "api retry", "api undo 4"')
         parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
         parser.add_argument(
             "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"

@@ -67,7 +67,7 @@ def status_lines(state: State) -> list[str]:
     reached = "unknown" if state.reached is None else str(state.reached)
     lines = [f"{state.rollout}  {state.mode}  stage {reached} of {len(state.stages)}"]
     if state.closed is None and state.opened_at is None:
-        lines = [f"{state.plan.rollout}  not opened; the readings fit stage {reached}"]
+        lines = [f"{state.plan.rollout}  not opened; {_fits(state)}"]
     if (halt := _halt(state)) is not None:
         lines.append(f"  {'HALTED':<16} {_by(halt)}")
     if state.decisions:
@@ -89,6 +89,14 @@ def status_lines(state: State) -> list[str]:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
     lines += [f"  {'CAUTION':<16} {caution}" for caution in state.cautions]
     return lines + people.lines(state)
+
+
+def _fits(state: State) -> str:
+    """What the readings say of a rollout that is not open."""
+    if any(entry.reading is None for entry in state.targets.values()):
+        return "not every target could be read, so its stage is not known"
+    fits = [str(number) for number in state.candidates]
+    return f"the readings fit stage {' or '.join(fits)}" if fits else "the readings fit no stage"
 
 
 def _halt(state: State) -> DecisionState | None:

@@ -6,6 +6,7 @@ forward begins one, going safer may begin one where it does not need to know wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from console.engine.answer import Answer, Result
@@ -56,11 +57,25 @@ async def _reads(plan: Plan, folder: Path) -> str:
     return ", ".join(f"{name} {readings[name] if name in readings else unread[name]}" for name in plan.targets)
 
 
-def joined(verb: Verb | None, rollout: str, place: Place, *, began: bool, unread: str | None) -> str:
-    """Which rollout of which journal a verb works on; loud where an emergency had to begin one."""
+def joined(
+    verb: Verb | None, rollout: str, place: Place, *, began: bool, unread: str | None, unknown: Sequence[str] = ()
+) -> str:
+    """Which rollout of which journal a verb works on; loud where an emergency had to begin one.
+
+    Args:
+        verb, rollout, place, unread: as in `refusal`.
+        began: whether the verb opened the rollout.
+        unknown: the targets that could not be read at the opening.
+    """
     if not began:
         return f"{rollout} in journal {place}"
     if verb in (None, Verb.PROMOTE):
-        return f"opened {rollout} in journal {place}: before is what its targets read now"
-    why = unread or f"NO ROLLOUT WAS OPEN in journal {place}: is it another journal?"
-    return f"{why}; the {verb} goes ahead as {rollout}, whose before is what its targets read now"
+        return f"opened {rollout} in journal {place}: {_before(unknown)}"
+    why = unread or f"NO ROLLOUT WAS OPEN in journal {place} (is it another journal?)"
+    return f"{why}; the {verb} goes ahead as {rollout}: {_before(unknown)}"
+
+
+def _before(unknown: Sequence[str]) -> str:
+    """What a rollback goes back to where the plan has no steps of its own."""
+    lost = f"; NOT KNOWN of {', '.join(unknown)}, which could not be read" if unknown else ""
+    return f"before is what its targets read now{lost}"

@@ -118,7 +118,8 @@ async def _carried_out(
 ) -> Answer:
     engine, journal = await _opened(verb, plan, journal, place)
     rollout = engine.record.state.rollout
-    line = joined(verb, rollout, place, began=engine.began, unread=_unread(journal))
+    unknown = [name for name, entry in engine.record.state.targets.items() if entry.opening is None]
+    line = joined(verb, rollout, place, began=engine.began, unread=_unread(journal), unknown=unknown)
     tell(f"warroom: {line}")
     engine.start()
     try:

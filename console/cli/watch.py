@@ -103,7 +103,7 @@ def demo_plan(scenario: str, seed: int) -> str:
 
 def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> int:
     """The screen over an engine made by `prepare`, until it is left."""
-    from console.terminal import unusable
+    from console.terminal import unusable, write_utf8
 
     if (reason := unusable(os.environ, sys.stdin, sys.stdout, sys.stderr)) is not None:
         print(reason, file=sys.stderr)
@@ -111,6 +111,7 @@ def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> i
     from console.app import WarRoom
     from console.engine.thread import EngineThread
 
+    write_utf8(sys.__stdout__, sys.__stderr__)
     desk = EngineThread(prepare)
     app = WarRoom(desk, title=title, observe=observe)
     left = end_with_the_terminal(desk, app, sys.stdin.fileno())

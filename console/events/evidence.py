@@ -52,6 +52,9 @@ PEN = frozenset({Verb.TAKE, Verb.OFFER, Verb.HANDOFF})
 SAFER = frozenset({Verb.HALT, Verb.ROLLBACK})
 """Verbs that never wait for bookkeeping and never lose to anything."""
 
+ROLLED_BACK = "rolled back"
+"""Where a card says that the rollout stands once everything is undone, and where a rollback leads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

@@ -29,7 +29,7 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     nothing can be learned from them), unsure (a partial answer), then what the evidence says.
     """
     if track is None:
-        said = Verdict(metric.name, VerdictState.UNSURE, "no tick judged yet", detail=Word.WARMING_UP)
+        said = Verdict(metric.name, VerdictState.UNSURE, "nothing judged yet", detail=Word.WARMING_UP)
     else:
         said = _said(_Same(metric), _Same(track), here.tick_s, here.min_requests, here.left_s <= 0.0)
     ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
@@ -46,7 +46,7 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
     if not here.exposed:
         if not said.canary.n:
             said = replace(said, baseline=here.level)
-        return replace(_instead(said, VerdictState.NO_DATA, "the canary has no traffic"), idle=True)
+        return replace(_instead(said, VerdictState.NO_DATA, "nothing is exposed: not judged"), idle=True)
     if here.problem is not None:
         return _instead(said, VerdictState.UNSURE, f"query failed: {here.problem}")
     if track is not None and (mute := track.mute(here.tick_s, here.stale_after_s)) is not None:

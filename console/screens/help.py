@@ -4,15 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from console.judge.latch import CONVICT
 from console.screens.page import Page
 from console.state.values import State
 from widgets.keys import KEYS, impossible
 from widgets.line import Line, Look, Piece, left, length
-from widgets.marks import DETAILS, DRIFTED, ONE_WAY, ONSET, STAGE_WORDS, STAGES, STEPS, UNDONE, VERDICTS, Mark
+from widgets.marks import (
+    DETAILS,
+    DRIFTED,
+    GAP,
+    HATCH,
+    MOMENTS,
+    ONE_WAY,
+    ONSET,
+    STAGE_WORDS,
+    STAGES,
+    STEPS,
+    UNDONE,
+    VERDICTS,
+    Mark,
+)
 from widgets.sheet import rows_of
 
 _CAP = 7
 _LABEL = 10
+_NUMBER = 17
+_TIMES = (
+    *(Mark(letter, verb.value, Look.STRONG) for verb, letter in MOMENTS.items()),
+    Mark("n", "note", Look.STRONG),
+    Mark("1", "stage 1 was reached", Look.STRONG),
+    Mark("!", "drift", Look.STRONG),
+    Mark(ONSET, "likeliest beginning of a regression", Look.STRONG),
+    Mark(GAP, "no sample", Look.MUTED),
+    Mark(HATCH, "samples are overdue", Look.MUTED),
+)
+_NUMBERS = {
+    "1.1x (0.50-2.2)": "the canary's level as a multiple of the baseline's, and its 95 % interval, over this stage",
+    "340:1": f"the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes {CONVICT:g}:1",
+    "6.1x since 01:18Z": "how much worse since a regression most likely began",
+    "n 10.3k": "how much was counted of the canary in this stage",
+    "0-5 %": "what the lowest and the highest block of both traces stand for",
+}
+"""What stands in a metric's rows, in the order of reading."""
 
 
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
@@ -32,7 +65,11 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
     lines += _marks("of a stage", STAGE_WORDS.values(), width)
     lines += _marks("stages", (*STAGES.values(), UNDONE, ONE_WAY, DRIFTED), width)
     lines += _marks("steps", STEPS.values(), width)
-    lines += _marks("time axis", (Mark(ONSET, "likeliest beginning of a regression", Look.STRONG),), width)
+    lines += _marks("time axis", _TIMES, width)
+    lines.append((Piece("NUMBERS", Look.TITLE),))
+    for name, what in _NUMBERS.items():
+        rows = rows_of(what, max(width - _NUMBER, 10))
+        lines += [(Piece(left(name if n == 0 else "", _NUMBER), Look.STRONG), Piece(row)) for n, row in enumerate(rows)]
     dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 from adapters.contract import Setting, Shape
-from console.events.evidence import PEN, Card, MetricEvidence, TargetEvidence, Verb
+from console.events.evidence import PEN, ROLLED_BACK, Card, MetricEvidence, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import stands
 from console.state.exposure import deploy_share
@@ -25,7 +25,7 @@ def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
     preview = state.previews.get(key)
     return Card(
         verb=verb,
-        stage_from=_stage_name(state, state.reached),
+        stage_from=_here(state),
         stage_to=_stage_to(state, verb, subject),
         move=state.move,
         as_of=state.as_of or datetime.fromtimestamp(0, UTC),
@@ -43,6 +43,11 @@ def _shown(verb: Verb) -> Verb:
     return Verb.PROMOTE if verb is Verb.APPROVE else verb
 
 
+def _here(state: State) -> str:
+    """Where the rollout stands, in a word."""
+    return ROLLED_BACK if state.rolled_back_at is not None else _stage_name(state, state.reached)
+
+
 def _stage_name(state: State, number: int | None) -> str:
     if number is None:
         return "unknown"
@@ -53,12 +58,12 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
     if _shown(verb) is Verb.PROMOTE:
         return state.next.stage.name if state.next is not None else _stage_name(state, state.reached)
     if verb is Verb.ROLLBACK:
-        return "rolled back"
+        return ROLLED_BACK
     if verb is Verb.ORDER and subject:
         return subject
     if verb is Verb.PLACE and (number := placed(state, subject)) is not None:
         return _stage_name(state, number)
-    return _stage_name(state, state.reached)
+    return _here(state)
 
 
 def wanted(state: State, verb: Verb) -> dict[str, Setting]:

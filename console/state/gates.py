@@ -171,7 +171,12 @@ def _forward(state: State) -> list[Gate]:
     """What no override opens: the state of the rollout itself."""
     found = [
         _gate("journal", state.journal.broken is None, "journal writable", f"UNJOURNALED: {state.journal.broken}"),
-        _gate("placed", state.reached is not None, "stage known", "stage unknown: say where it stands (s)"),
+        _gate(
+            "placed",
+            state.reached is not None,
+            "stage known",
+            "stage unknown: say where it stands (s, or warroom place)",
+        ),
         _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"),
         _gate("halt", state.halted is None, "not halted", "halted: resume first (u)"),
     ]

@@ -86,7 +86,7 @@ def approve_gates(state: State) -> list[Gate]:
 
 def _asked(state: State, number: int) -> str:
     if state.reached is None:
-        return "stage unknown: say where it stands (s)"
+        return "stage unknown: say where it stands (s, or warroom place)"
     if state.next is None:
         return "the last stage is reached: nothing is left to approve"
     stage = state.next.stage.name
