@@ -124,6 +124,14 @@ async def test_a_promote_answers_each_gate_once_up_to_its_stage_and_then_no_more
         assert there.said[-1].text in ("not now: nobody has promoted it", "not now: it stands where it was promoted to")
 
 
+async def test_a_release_that_has_no_name_yet_is_called_a_new_version(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        state = await there.released(console)
+        assert reads(state).canary_version is None
+        assert "web: a new version is wanted" in [note.text for note in state.log]
+
+
 async def test_a_whole_rollout_through_its_gates_ends_promoted(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console = await there.opened()
@@ -268,7 +276,7 @@ async def test_a_version_that_is_set_between_the_yes_and_the_start_is_drift_and_
         await there.looks(3)
         assert there.flagger.passed == ["confirm-rollout at 0"]
         state = await console.until(lambda state: state.targets["web"].drift)
-        assert "was set while podinfo:v2" in state.log[-1].text
+        assert any("was set while podinfo:v2" in note.text for note in state.log)
         assert there.said[-1].text == "not now: it was moved outside warroom: accept it first"
 
 
@@ -280,7 +288,7 @@ async def test_a_version_that_is_set_after_a_yes_that_started_nothing_has_to_be_
         assert (await console.engine.door.answer("confirm-rollout", QUESTION, None)).code == 200
         there.flagger.wanted = "v3"
         state = await console.until(lambda state: state.targets["web"].drift)
-        assert "was set while podinfo:v2" in state.log[-1].text
+        assert any("was set while podinfo:v2" in note.text for note in state.log)
         await console.until(lambda state: any(r.outcome is Outcome.REFUSED for r in state.requests.values()))
         there.cluster.change("canaries", "podinfo", lambda found: found["spec"].update(skipAnalysis=True))
         await console.until(lambda state: "skipAnalysis is on" in str(reads(state).notes))
