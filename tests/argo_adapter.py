@@ -37,5 +37,5 @@ def connect(options: Options, context: Context) -> Argo:
     """A backend on the site of its state folder."""
     site = sites.setdefault(context.state_dir, Site())
     backend = Argo(context, Access("prod", "https://kube.test", "default", token="t0ken"), None, site.cluster)
-    backend.settle_s = 0.0
+    backend.sender.settle_s, backend.sender.wake_s = 0.0, None
     return backend

@@ -30,7 +30,8 @@ class Site:
         context = Context("cluster", "r", self.clock, deadline_s, deadline_s, Path())
         access = Access("prod", "https://kube.test", "default", token="t0ken")
         self.opened.append(Argo(context, access, None, self.cluster))
-        self.opened[-1].settle_s = 0.0
+        sender = self.opened[-1].sender
+        sender.settle_s, sender.wake_s = 0.0, None
         return self.opened[-1]
 
     async def aclose(self) -> None:

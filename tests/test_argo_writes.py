@@ -183,7 +183,7 @@ async def test_a_rollout_that_has_just_changed_is_left_to_its_controller_for_a_m
     site.cluster.bookmark()
     site.cluster.change("rollouts", "web", lambda found: found["status"].update(availableReplicas=4))
     await settle()
-    console.settle_s = 1.0
+    console.sender.settle_s = 1.0
     task = asyncio.create_task(promote(console, seen))
     await settle()
     assert site.cluster.writes == []
@@ -387,29 +387,6 @@ async def test_an_earlier_version_that_is_not_taken_up_in_time_is_half_done_and_
     site.controller.settle()
     await settle()
     assert (await read(console)).canary_version == "h1"
-
-
-async def test_a_controller_that_overlooked_the_earlier_version_is_woken_once_and_the_way_back_goes_on(
-    site: Site,
-) -> None:
-    (console,) = await at_the_pause(site, 1)
-    await promoted(site, console)
-    console.wake_s = 0.1
-
-    async def woken() -> None:
-        """It looks at what is written after the moment in which it overlooked something, and only then."""
-        while not any("woken" in path for path in site.patches):  # noqa: ASYNC110 - a fake cluster tells nobody
-            await asyncio.sleep(0.02)
-        await reconciling(site)
-
-    controller = asyncio.create_task(woken())
-    await back(console)
-    controller.cancel()
-    assert site.patches[-3:] == [
-        "spec: replace /spec/template",
-        "spec: add /metadata/annotations/warroom~1woken-at",
-        "status: add /status/promoteFull",
-    ]
 
 
 async def test_the_way_back_while_it_is_promoted_in_full_is_no_abort_which_would_be_ignored(site: Site) -> None:

@@ -9,7 +9,8 @@ from adapters.contract import Outcome, Phase, Setting, TargetReading, Wait
 from console.plan.load import parse
 from console.state.climb import judged
 from console.state.fold import blank
-from console.state.values import RequestState, State, TargetState
+from console.state.requests import RequestState
+from console.state.values import State, TargetState
 from tests.test_steps_owned import LISTED
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

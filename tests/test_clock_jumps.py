@@ -11,7 +11,8 @@ from adapters.contract import Outcome, Setting
 from console.engine.hold import Holds
 from console.engine.sightings import Sightings
 from console.events.evidence import Verb
-from console.state.values import RequestState, State
+from console.state.requests import RequestState
+from console.state.values import State
 from tests.rollout_rig import EDGE, OFF, START, Story
 
 

@@ -239,7 +239,8 @@ async def test_a_rollback_aborts_and_is_done_when_it_reads_as_aborted(tmp_path: 
         await at_stage(console, 1)
         card = card_for(console.state, Verb.ROLLBACK)
         assert [call.text for call in card.calls] == [
-            "PATCH rollouts/web/status: test /status/currentPodHash h2; add /status/abort true"
+            "PATCH rollouts/web/status: test /status/currentPodHash h2; add /status/abort true; "
+            "then an annotation, if its controller overlooks it"
         ]
         await console.act(Verb.ROLLBACK)
         state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)

@@ -174,7 +174,7 @@ async def test_a_refused_connection_names_host_and_port() -> None:
 
 async def test_a_name_that_does_not_exist_is_said_so() -> None:
     with pytest.raises(Unreachable, match=r"no such host: nowhere\.invalid:443"):
-        await reads(connect("https://nowhere.invalid", context(0.3)))
+        await reads(connect("https://nowhere.invalid", context(10.0)))
 
 
 async def test_plain_http_behind_an_https_url_is_a_tls_failure() -> None:

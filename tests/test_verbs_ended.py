@@ -41,6 +41,7 @@ def test_a_promote_that_is_told_to_end_settles_its_call_as_unknown_and_says_so(
 ) -> None:
     sh = shell(tmp_path, capsys, SLOW.replace("DEADLINE", "50s").replace("LATENCY", "40s"))
     process = begun(sh, "promote", 1)
+    time.sleep(1.0)  # from the request to its call
     process.send_signal(signum)
     _, said = process.communicate(timeout=PATIENCE_S)
     settled = [event.outcome for event in sh.events() if isinstance(event, RequestSettled)]

@@ -18,7 +18,7 @@ from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import Broken
 from console.plan.nouns import Target
-from console.state.values import RequestState
+from console.state.requests import RequestState
 
 
 class Ended(NamedTuple):

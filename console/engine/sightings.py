@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.contract import Clock
-from console.state.values import RequestState, State
+from console.state.requests import RequestState
+from console.state.values import State
 
 JUMP_S = 1.0
 """A clock that moved by more than this against the monotonic one has jumped."""

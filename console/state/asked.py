@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from adapters.contract import LAST_STEP, Ask, Outcome, Setting, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
+from console.state.requests import GateAnswer, RequestState
 from console.state.samples import stale_part
-from console.state.values import GateAnswer, RequestState, State, StepMark
+from console.state.values import State, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import GateAnswered

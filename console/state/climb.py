@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Outcome, Phase, TargetReading, Wait
-from console.state.values import Drift, NoteState, RequestState, State, TargetState
+from console.state.requests import RequestState
+from console.state.values import Drift, NoteState, State, TargetState
 
 _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
 _BACK = frozenset({"abort", "undo", "restart"})

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from adapters.contract import Outcome
 from console.events.evidence import Gate
-from console.state.values import Mode, RequestState, State
+from console.state.requests import RequestState
+from console.state.values import Mode, State
 
 
 def nothing_to_halt(state: State) -> str | None:

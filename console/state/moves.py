@@ -11,6 +11,7 @@ from console.plan.nouns import Metric, Plan, Target
 from console.state import pen
 from console.state.checklist import checklist_of
 from console.state.judging import asked_anew, overridden, standing_from
+from console.state.requests import RequestState
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
 from console.state.taken import with_stages
 from console.state.targets import settled_target
@@ -18,7 +19,6 @@ from console.state.values import (
     Boundary,
     DecisionState,
     MetricState,
-    RequestState,
     SourceState,
     StageMark,
     StageState,

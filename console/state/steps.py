@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
 from console.state.checklist import reads_back, turned
-from console.state.values import RequestState, State, StepMark, StepState
+from console.state.requests import RequestState
+from console.state.values import State, StepMark, StepState
 
 if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, RequestMade, StepDone

@@ -11,17 +11,9 @@ from console.events.evidence import Verb
 from console.state import climb
 from console.state.checklist import checklist_of, reads_back, turned
 from console.state.judging import standing_from
+from console.state.requests import RequestState
 from console.state.taken import planned, with_stages
-from console.state.values import (
-    Drift,
-    NoteState,
-    RequestState,
-    StageMark,
-    State,
-    StepMark,
-    StepState,
-    TargetState,
-)
+from console.state.values import Drift, NoteState, StageMark, State, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
     from console.events.kinds import TargetObserved

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from adapters.contract import Outcome, Reading, Setting, TargetReading
+from adapters.contract import Reading, TargetReading
 from console.events.evidence import Actor, Card, PlannedCall, Verb
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
 from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
-
-GRACE_S = 1.0
-"""What a call's deadline may be overshot by before nothing of it can arrive any more."""
+from console.state.requests import RequestState
 
 
 class Mode(StrEnum):
@@ -172,75 +170,6 @@ class SourceState:
     reason: str = ""
     """Why it fails, one line; empty while it answers."""
     skew_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GateAnswer:
-    """One yes to a backend that asks."""
-
-    id: str
-    """Of the event that recorded it."""
-    gate: str
-    step: int | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RequestState:
-    """One call: made, settled, reconciled."""
-
-    id: str
-    decision: str
-    backend: str
-    target: str
-    setting: Setting
-    action: str
-    step: str | None
-    at: datetime
-    send_by: datetime
-    deadline_s: float
-    calls: tuple[str, ...] = ()
-    outcome: Outcome | None = None
-    """None: not settled yet."""
-    reason: str = ""
-    settled_at: datetime | None = None
-    took_effect: bool | None = None
-    """For an unknown outcome: what a read told later."""
-    seen: str | None = None
-    """The version token of the reading that it was decided on."""
-    answers: tuple[GateAnswer, ...] = ()
-    """What a backend that asks was told in its name."""
-
-    @property
-    def asks(self) -> str:
-        """What it asks for, in words."""
-        return f"{self.target} -> {self.setting}" if self.action == "set" else f"{self.action} {self.target}"
-
-    @property
-    def may_land_s(self) -> float:
-        """How long after it was made its bytes may still arrive: until send_by, its deadline and a grace are over."""
-        return (self.send_by - self.at).total_seconds() + self.deadline_s + GRACE_S
-
-    @property
-    def last_word(self) -> datetime:
-        """From when on nothing of it can arrive any more, by the clock of the console that made it."""
-        return self.at + timedelta(seconds=self.may_land_s)
-
-    @property
-    def in_flight(self) -> bool:
-        return self.outcome is None
-
-    @property
-    def in_doubt(self) -> bool:
-        """Unknown, and no read has settled it yet."""
-        return self.outcome is Outcome.UNKNOWN and self.took_effect is None
-
-    @property
-    def known_outcome(self) -> Outcome | None:
-        """The outcome with what a read told later: an unknown call that had no effect counts as refused."""
-        if self.took_effect is None:
-            return self.outcome
-        return Outcome.ACCEPTED if self.took_effect else Outcome.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

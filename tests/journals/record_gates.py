@@ -16,8 +16,8 @@ from console.events.evidence import Verb
 from console.events.kinds import GateLapsed
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
+from tests.asking_rig import PLAN, has_reached, site
 from tests.journals.recorder import SOMEBODY, line, main
-from tests.test_asking import PLAN, has_reached, site
 
 ASKED = PLAN.replace("rollout: one", "rollout: gates").replace("flagger-fake", "flagger").replace("400ms", "3s")
 

@@ -472,9 +472,10 @@ async def test_a_promote_goes_over_the_wire_once(kube: Cluster, gated: tuple[Arg
         await reading(console, gated[1], lambda found: found.phase is Phase.ABORTED)
         await console.aclose()
     patches = [write.text for write in passed.writes if write.text.startswith("PATCH")]
-    assert [line.partition("?")[0] for line in patches] == [
-        f"PATCH /apis/argoproj.io/v1alpha1/namespaces/default/rollouts/{gated[1]}/status"
-    ]
+    path = f"PATCH /apis/argoproj.io/v1alpha1/namespaces/default/rollouts/{gated[1]}"
+    sent = [line.partition("?")[0] for line in patches]
+    assert sent[0] == f"{path}/status"
+    assert sent[1:] in ([], [path])  # the annotation, where the controller is slow
 
 
 @asynccontextmanager

@@ -69,8 +69,10 @@ class Site:
 
     @property
     def patches(self) -> list[str]:
-        """The Rollouts that were patched through the gate, in order."""
-        return re.findall(rf"PATCH \S+/rollouts/{self.name}-(\w+)", "\n".join(one.text for one in self.passed.writes))
+        """The Rollouts whose status was patched through the gate, in order."""
+        return re.findall(
+            rf"PATCH \S+/rollouts/{self.name}-(\w+)/status", "\n".join(one.text for one in self.passed.writes)
+        )
 
     def mark(self, step: str) -> StepMark:
         return mark_of(self.console.state, step)

@@ -7,8 +7,6 @@ Here: what is read from where, in which order calls are made, and what their err
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -39,6 +37,7 @@ from adapters.deploy.argo.patches import Patch
 from adapters.deploy.argo.phase import observed
 from adapters.deploy.argo.reading import Whole, reading_of
 from adapters.deploy.argo.seen import Seen, Unreadable
+from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
 from adapters.foreign import clean
@@ -70,15 +69,9 @@ ORDERS = (
     Order("pause", "pauses it by hand: neither its timer nor its analyses move it on", risky=False),
     Order("resume", "takes a pause by hand back, and nothing else"),
 )
+WOKEN = "; then an annotation, if its controller overlooks it"
+"""What may follow any call: see `sender`."""
 _AGAIN_S = 0.3
-_MARGIN_S = 0.5
-SETTLE_S = 1.0
-"""How long a Rollout has to be quiet before its status is changed. Argo's controller puts the answer to its own write
-into its memory last (1.9: writeBackToInformer): what arrives in that very moment is overwritten there, and then not
-acted upon for many minutes. While it is not quiet its next write heals that, so nobody waits longer than this."""
-WAKE_S = 3.0
-"""How long the way back waits for the controller to take a template up before it is woken, once: see SETTLE_S. Whatever
-is written to the object next makes it look again, and an annotation is the least that can be."""
 
 
 class Argo:
@@ -89,11 +82,10 @@ class Argo:
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self.source = context.source
-        self.settle_s = SETTLE_S
-        self.wake_s = WAKE_S
         self._context = context
         self._kube = Kube(context, access, namespace, client)
         self._store = Store(self._kube, context)
+        self.sender = Sender(self._kube, self._store, context)
         self._readings: dict[str, tuple[Whole, dict[str, str], TargetReading]] = {}
         """What each target read last, and of what: most reads find nothing new."""
         self._capabilities = Capabilities(
@@ -172,16 +164,15 @@ class Argo:
         except Unreadable:
             return (f"PATCH {where} (not read yet)",)
         if setting.version is None:
-            return (patches.release(shown).line(where),) if shown.pauses else ()
+            return (patches.release(shown).line(where) + WOKEN,) if shown.pauses else ()
         move = next_move(shown, setting.version)
         if move is Move.ABORT:
-            return (patches.abort(shown.hash).line(where),)
+            return (patches.abort(shown.hash).line(where) + WOKEN,)
         if move is Move.FINISH:
-            return (patches.full(shown).line(where),)
+            return (patches.full(shown).line(where) + WOKEN,)
         if move is Move.UNDO:
             first = f"PATCH {where}: the template of version {setting.version}, if it is still at {shown.revision}"
-            woken = f"PATCH {where}: an annotation, if its controller overlooks it for {WAKE_S:g} s"
-            return first, woken, f"PATCH {where}/status: then {Move.FINISH.value}"
+            return first + WOKEN, f"PATCH {where}/status: then {Move.FINISH.value}{WOKEN}"
         return ()
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
@@ -193,15 +184,15 @@ class Argo:
         shown = self._seen(seen, "promote")
         if not shown.pauses:
             raise Rejected(self.source, "promote", "not sent: it stood at no pause when you decided")
-        await self._send(target, patches.release(shown), "promote", permit)
+        await self.sender.send_heard(target, patches.release(shown), "promote", permit)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Pause it by hand. Raises BackendError."""
-        await self._send(target, patches.pause(), "pause", permit)
+        await self.sender.send_heard(target, patches.pause(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """Take a pause by hand back. Raises Moved where it is not paused by hand."""
-        await self._send(target, patches.resume(), "resume", permit)
+        await self.sender.send_heard(target, patches.resume(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
         """Go the way back, from a fresh read, to its end or to the first call that fails.
@@ -212,23 +203,23 @@ class Argo:
             BackendError: any other.
         """
         done: list[Move] = []
-        within_s, began = self._context.write_deadline_s, asyncio.get_running_loop().time()
-        until, wake_at = began + within_s - min(_MARGIN_S, within_s / 4), began + min(self.wake_s, within_s / 2)
+        began, woken = asyncio.get_running_loop().time(), False
         while True:
             rollout = await self._fresh(target, done)
             if (move := next_move(Seen.of(rollout), version)) is Move.NONE:
                 return
+            now = asyncio.get_running_loop().time()
             taken_up = observed(rollout) and move not in done
             if taken_up:
                 await self._go(target, rollout, move, version, permit, done)
                 done.append(move)
+                woken = await self.sender.heard(target, "rollback", permit, began)
                 if move is Move.ABORT:
                     return
-            elif asyncio.get_running_loop().time() > wake_at:
-                wake_at = math.inf
-                with contextlib.suppress(BackendError):  # it helps where it can; what it did not help is HalfDone
-                    await self._send(target, patches.wake(self._context.clock.now()), "rollback", permit)
-            if asyncio.get_running_loop().time() > until:
+            elif not woken and now > began + self.sender.patience_s:
+                woken = True
+                await self.sender.wake(target, "rollback", permit)
+            if now > self.sender.until(began):
                 raise HalfDone(
                     self.source,
                     "rollback",
@@ -249,15 +240,16 @@ class Argo:
         if name in ("undo", "accept"):
             rollout = await self._store.fresh(target.name, name)
             if name == "undo":
-                before = await self._revision(rollout, subject)
+                before, began = await self._revision(rollout, subject), asyncio.get_running_loop().time()
                 await self._undo(target, rollout, shown.revision, before, name, permit)
+                await self.sender.heard(target, name, permit, began)
                 return
             run = rollout.status.canary.step_run
             at_step = run is not None and run.status == "Inconclusive"
         made = self._made(name, shown, at_step=at_step)
         if made is None:
             raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {clean(name, 40)!r}")
-        await self._send(target, made, name, permit)
+        await self.sender.send_heard(target, made, name, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """What `order` would send to the Rollout that was seen."""
@@ -267,11 +259,13 @@ class Argo:
         except Unreadable:
             return (f"PATCH {where} (not read yet)",)
         if name == "undo":
-            return (f"PATCH {where}: the template of revision {subject or '?'}, if it is still at {shown.revision}",)
+            return (
+                f"PATCH {where}: the template of revision {subject or '?'}, if it is still at {shown.revision}{WOKEN}",
+            )
         if name == "restart":
-            return (f"PATCH {where}: add /spec/restartAt, the time it is sent",)
+            return (f"PATCH {where}: add /spec/restartAt, the time it is sent{WOKEN}",)
         made = self._made(name, shown)
-        return () if made is None else (made.line(where),)
+        return () if made is None else (made.line(where) + WOKEN,)
 
     def _made(self, name: str, shown: Seen, *, at_step: bool = True) -> Patch | None:
         """The patch of an order that is one; None for any other."""
@@ -303,24 +297,6 @@ class Argo:
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
-    async def _send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
-        """One guarded call; what it answers is the newest that is known."""
-        if patch.status and (hasty_s := self.settle_s - self._store.quiet_s(target.name)) > 0:
-            await self._context.clock.sleep(hasty_s)
-        try:
-            found = await self._kube.patch(
-                ROLLOUTS,
-                target.name,
-                patch.operations,
-                permit=permit,
-                verb=verb,
-                subresource="status" if patch.status else None,
-            )
-        except BackendError:
-            self._store.doubt()  # whatever happened there, it is not what we thought
-            raise
-        self._store.put(found)
-
     async def _fresh(self, target: TargetRef, done: Sequence[Move]) -> Rollout:
         """As it is now, on the way back."""
         try:
@@ -339,9 +315,9 @@ class Argo:
         seen = Seen.of(rollout)
         try:
             if move is Move.ABORT:
-                await self._send(target, patches.abort(seen.hash), "rollback", permit)
+                await self.sender.send(target, patches.abort(seen.hash), "rollback", permit)
             elif move is Move.FINISH:
-                await self._send(target, patches.full(seen), "rollback", permit)
+                await self.sender.send(target, patches.full(seen), "rollback", permit)
             else:
                 before = await self._of_version(rollout, version or seen.stable)
                 await self._undo(target, rollout, seen.revision, before, "rollback", permit)
@@ -357,7 +333,7 @@ class Argo:
         template = template_of(before, HASH_LABEL)
         workload = rollout.spec.workload
         if workload is None:
-            await self._send(target, patches.undo(revision, template), verb, permit)
+            await self.sender.send(target, patches.undo(revision, template), verb, permit)
             return
         resource = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS}.get(workload.kind)
         if resource is None:

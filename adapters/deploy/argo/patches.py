@@ -26,6 +26,8 @@ class Patch:
     operations: tuple[Operation, ...]
     status: bool = True
     """It goes to the status subresource, which takes nothing else; otherwise to the object itself."""
+    urgent: bool = False
+    """It does not wait for a quiet moment."""
 
     def line(self, where: str) -> str:
         """The call in one line: "PATCH rollouts/web/status: test .., remove .."."""
@@ -88,7 +90,7 @@ def retry(seen: Seen) -> Patch:
 
 def pause() -> Patch:
     """Stay where it is. Harmless when repeated."""
-    return Patch((add("spec", "paused", value=True),), status=False)
+    return Patch((add("spec", "paused", value=True),), status=False, urgent=True)
 
 
 def resume() -> Patch:
@@ -103,7 +105,8 @@ def restart(at: datetime) -> Patch:
 
 def wake(at: datetime) -> Patch:
     """Change nothing that counts, so that the controller hears of the object again."""
-    return Patch((add("metadata", "annotations", WOKEN, value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
+    written = add("metadata", "annotations", WOKEN, value=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return Patch((written,), status=False, urgent=True)
 
 
 def undo(shown_revision: str, template: Any) -> Patch:

@@ -10,8 +10,12 @@ import json
 import os
 import signal
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeAlias, TypeVar
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[int, int, T]
+"""Yields the pid of a child to be waited for, is sent its status, returns what became of the case."""
 
 
 def fork(work: Callable[[], object]) -> int:
@@ -56,3 +60,34 @@ def reap(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
+
+
+def side_by_side(cases: Iterator[Steps[T]], at_once: int) -> Iterator[T]:
+    """Run cases, `at_once` of them at a time; their ends in the order in which they come."""
+    waiting: dict[int, Steps[T]] = {}
+    try:
+        yield from _ends(cases, at_once, waiting)
+    finally:  # whoever has seen enough leaves nobody behind
+        for pid in waiting:
+            reap(pid)
+
+
+def _ends(cases: Iterator[Steps[T]], at_once: int, waiting: dict[int, Steps[T]]) -> Iterator[T]:
+    more = True
+    while more or waiting:
+        while more and len(waiting) < at_once:
+            steps = next(cases, None)
+            if steps is None:
+                more = False
+                break
+            waiting[next(steps)] = steps
+        if not waiting:
+            return
+        pid, status = os.waitpid(-1, 0)
+        ended = waiting.pop(pid, None)
+        if ended is None:
+            continue  # a child of somebody else in this process
+        try:
+            waiting[ended.send(status)] = ended
+        except StopIteration as end:
+            yield end.value

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from adapters.points import watched
 from console.bench.faults.adapter import registered
-from console.bench.faults.children import call, fork, reap
+from console.bench.faults.children import Steps, call, fork, side_by_side
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console, quick, told, witnessed
 from console.engine import record
@@ -213,7 +213,7 @@ def sweep(
             wanted += [(task, -number) for number in range(1, min(beside, MOST_BESIDE) + 1)]
         if kills is not None:
             random.Random(seed).shuffle(wanted)  # noqa: S311 - a choice of cases
-        for killed in _side_by_side((_killed(rooms.case(task, number), fake) for task, number in wanted), at_once):
+        for killed in side_by_side((_killed(rooms.case(task, number), fake) for task, number in wanted), at_once):
             if killed is not None:
                 found.append(killed)
                 if len(found) % 20 == 0:
@@ -244,11 +244,7 @@ class _Rooms:
         return _Case(task, number, folder, plan, world, Zero(), self.place(folder))
 
 
-Steps = Generator[int, int, Killed | None]
-"""Yields the pid of a child to be waited for, is sent its status, returns what became of the kill."""
-
-
-def _killed(case: _Case, fake: Fake) -> Steps:
+def _killed(case: _Case, fake: Fake) -> Steps[Killed | None]:
     """Kill one console and let the next one finish. None: it came to its end before that point."""
     status = yield fork(lambda: _run(case, case.number))
     if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
@@ -360,37 +356,3 @@ def _checked(case: _Case, fake: Fake) -> Iterator[str]:
     for target, count in Counter(write.target for write in writes).items():
         if count > asked[target]:
             yield f"{target} was called without a recorded request"
-
-
-# -- processes --------------------------------------------------------------------------------------------------
-
-
-def _side_by_side(cases: Iterator[Steps], at_once: int) -> Iterator[Killed | None]:
-    """Run cases, `at_once` of them at a time; their ends in the order in which they come."""
-    waiting: dict[int, Steps] = {}
-    try:
-        yield from _ends(cases, at_once, waiting)
-    finally:  # whoever has seen enough leaves nobody behind
-        for pid in waiting:
-            reap(pid)
-
-
-def _ends(cases: Iterator[Steps], at_once: int, waiting: dict[int, Steps]) -> Iterator[Killed | None]:
-    more = True
-    while more or waiting:
-        while more and len(waiting) < at_once:
-            steps = next(cases, None)
-            if steps is None:
-                more = False
-                break
-            waiting[next(steps)] = steps
-        if not waiting:
-            return
-        pid, status = os.waitpid(-1, 0)
-        steps = waiting.pop(pid, None)
-        if steps is None:
-            continue  # a child of somebody else in this process
-        try:
-            waiting[steps.send(status)] = steps
-        except StopIteration as end:
-            yield end.value

@@ -30,6 +30,7 @@ ADMIN, VIEWER, HALF = "admin-t0ken", "viewer-t0ken", "half-t0ken"
 SERVER_NAME = "kube.warroom.test"
 _READY_S = 60.0
 _LOOKS_S = 1.2
+_WAITS_S = 4.0
 
 built = partial(servers.built, "kube")
 
@@ -92,14 +93,24 @@ class Cluster:
         with contextlib.suppress(urllib.error.HTTPError):
             self.ask("DELETE", f"{path}?propagationPolicy=Background")
 
-    def vendor(self, *arguments: str) -> str:
-        """Argo's own kubectl plugin, as a colleague would use it, who looks before typing.
+    def vendor(self, verb: str, name: str) -> str:
+        """Argo's own kubectl plugin on a Rollout, as a colleague would use it, who looks before typing and afterwards.
 
-        Nothing is sent in the moment of the controller's own write: it would overlook it.
+        Nothing is sent in the moment of the controller's own write: it would overlook it. Where it overlooks it all the
+        same, and nobody writes to the object, it is written to once.
         """
         time.sleep(_LOOKS_S)
-        command = [built("kubectl-argo-rollouts"), *arguments, "--kubeconfig", str(self.kubeconfig()), "-n", "default"]
+        access = ["--kubeconfig", str(self.kubeconfig()), "-n", "default"]
+        command = [built("kubectl-argo-rollouts"), verb, name, *access]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/{name}"
+        left, until = self.ask("GET", path)["metadata"]["resourceVersion"], time.monotonic() + _WAITS_S
+        while self.ask("GET", path)["metadata"]["resourceVersion"] == left:
+            if time.monotonic() > until:
+                nudge = {"metadata": {"annotations": {"test/nudge": verb}}}
+                self.ask("PATCH", path, nudge, "application/merge-patch+json")
+                break
+            time.sleep(0.1)
         return ran.stdout + ran.stderr
 
     def restart_api_server(self) -> None:
