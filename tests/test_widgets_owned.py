@@ -55,3 +55,8 @@ def test_the_line_of_what_is_exposed_now_tells_it_and_the_stages_tell_what_is_sa
     assert "waits for a promote" in text_of(now_lines(state, 200, 1)[0])
     drawn = [text_of(line) for line in timeline_lines(state, 80, 20)]
     assert any(f"{name}: analysis step 2 rate: Running, 3 ok" in line for line in drawn)
+
+
+def test_a_promote_that_was_given_is_not_waited_for() -> None:
+    told = text_of(owned("api", reading(waits=Wait.GATE), NOW, promoted=True))
+    assert told == "api 20 %, step 1/3 pause, promoted, still at its gate"

@@ -16,8 +16,8 @@ _WAITS = {
 }
 
 
-def owned(name: str, reading: TargetReading, as_of: datetime | None) -> Line:
-    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"."""
+def owned(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
+    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"; `promoted`: one is given, and not taken yet."""
     share = "?" if reading.percent is None else f"{reading.percent:.3g} %"
     asked = reading.desired
     if asked is not None and reading.percent is not None and abs(asked - reading.percent) >= 0.5:
@@ -27,6 +27,8 @@ def owned(name: str, reading: TargetReading, as_of: datetime | None) -> Line:
         there = reading.own_steps[reading.step].text if reading.step < len(reading.own_steps) else "all done"
         line = (*line, Piece(f", step {reading.step}/{reading.steps} {there}"))
     held = waiting(reading, as_of)
+    if promoted and reading.waits is Wait.GATE:
+        held = Piece("promoted, still at its gate", Look.WARN)
     return line if held is None else (*line, Piece(", "), held)
 
 
