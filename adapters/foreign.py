@@ -6,6 +6,10 @@ Everything a backend, a file or another program says passes through here once, w
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _LINE_BREAKS = frozenset("\n\r\t\v\f\x85\u2028\u2029")
 _INVISIBLE = frozenset("\u200b\u2060\ufeff")
@@ -27,6 +31,13 @@ def clean(text: object, limit: int = 300) -> str:
         elif char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"):
             kept.append(char)
     return _cut(" ".join("".join(kept).split()), limit)
+
+
+def first_flaw(error: ValidationError, limit: int = 80) -> str:
+    """The first thing that a model did not take, each half `clean`ed: "spec.replicas: Field required"."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{clean(where, limit)}: {clean(first['msg'], limit)}"
 
 
 def _cut(line: str, limit: int) -> str:

@@ -69,7 +69,12 @@ class WarRoom(App[int]):
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Keys}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, key.action, key.label, id=key.id, tooltip=key.help, show=False) for key in KEYS if key.action
+        *(
+            Binding(key.keys, key.action, key.label, id=key.id, tooltip=key.help, show=False)
+            for key in KEYS
+            if key.action
+        ),
+        Binding("ctrl+z", "help_suspend", show=False),
     ]
 
     state: var[State | None] = var(None)
@@ -332,7 +337,11 @@ class WarRoom(App[int]):
 
     def action_help_quit(self) -> None:
         """What ctrl+c says: here it does not quit."""
-        self.say("q quits; nothing was sent")
+        self.say("ctrl+c does nothing here: q quits")
+
+    def action_help_suspend(self) -> None:
+        """What ctrl+z says: a console that is suspended would hold the pen and poll nothing."""
+        self.say("ctrl+z does nothing here: a suspended console would not poll; q quits")
 
     async def action_quit(self) -> None:
         """Leave; ask first while something is in flight."""

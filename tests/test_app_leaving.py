@@ -61,3 +61,13 @@ sys.exit(app.return_code)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (2, "plan.yaml:3: no such backend [edge]\n")
+
+
+async def test_ctrl_c_and_ctrl_z_do_nothing_and_say_so() -> None:
+    async with war_room(states.promoting) as table:
+        await table.press("ctrl+c")
+        assert "ctrl+c does nothing here: q quits" in table.words()
+        await table.press("ctrl+z")
+        assert "a suspended console would not poll" in table.words()
+        assert table.desk.stopped == []
+        assert table.desk.asked == []

@@ -17,7 +17,7 @@ from adapters.deploy.argo.wire import AnalysisRun
 from tests.argo_fake import PAUSE, weight
 from tests.argo_rig import WEB, Site
 from tests.kube_fake import Gone, Json, Sent
-from tests.test_steps_owned import LISTED, room_with
+from tests.steps_rig import LISTED, room_with
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 HOUR = Window(NOW - timedelta(hours=1), NOW, 10.0)

@@ -33,6 +33,14 @@ async def test_a_promote_answers_each_gate_once_up_to_its_stage_and_then_no_more
         assert there.said[-1].text in ("not now: nobody has promoted it", "not now: it stands where it was promoted to")
 
 
+async def test_a_release_that_has_no_name_yet_is_called_a_new_version(tmp_path: Path) -> None:
+    async with site(tmp_path) as there:
+        console = await there.opened()
+        state = await there.released(console)
+        assert reads(state).canary_version is None
+        assert "web: a new version is wanted" in [note.text for note in state.log]
+
+
 async def test_a_whole_rollout_through_its_gates_ends_promoted(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console = await there.opened()

@@ -177,6 +177,7 @@ def test_what_was_counted_of_an_arm_stays_in_one_piece(width: int) -> None:
     many = replace(card, metrics=tuple(replace(each, baseline="0.342 % of 1,189,307") for each in seen))
     rows = [text_of(line) for line in card_lines(many, width)]
     assert sum("0.982 % of 62,453 vs 0.342 % of 1,189,307" in row for row in rows) == len(seen)
+    assert any("10x (7.4-14)" in row for row in rows)
 
 
 def test_what_is_decided_after_a_rollback_is_not_decided_at_a_stage() -> None:

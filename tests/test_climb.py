@@ -11,7 +11,7 @@ from console.state.climb import judged
 from console.state.fold import blank
 from console.state.requests import RequestState
 from console.state.values import State, TargetState
-from tests.test_steps_owned import LISTED
+from tests.steps_rig import LISTED
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 GATE = TargetReading(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import itertools
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import cast
 
 import httpx
 import pytest
 
 from console.cli.gates import Address, Desk, address
+from console.engine.asking import Said
+from console.engine.engine import Engine
 from console.gatehouse import server
 from console.gatehouse.server import LARGEST_BYTES, MOST, Gatehouse
 
@@ -31,6 +35,53 @@ async def gatehouse(code: int = 200, text: str = "yes") -> AsyncIterator[tuple[s
         yield f"http://127.0.0.1:{port}", asked
     finally:
         await house.aclose()
+
+
+class Deliberate:
+    """Answers with yes, but only once it is told to."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self._asked = 0
+        self._more = asyncio.Condition()
+
+    async def __call__(self, gate: str, body: bytes, token: str | None) -> tuple[int, str]:
+        async with self._more:
+            self._asked += 1
+            self._more.notify_all()
+        await self.over.wait()
+        return 200, "yes"
+
+    async def waiting(self, number: int) -> None:
+        """Returns once so many have asked."""
+        async with asyncio.timeout(10), self._more:
+            await self._more.wait_for(lambda: self._asked >= number)
+
+
+@asynccontextmanager
+async def knock(url: str, sent: bytes = b"") -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that is held open."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(sent)
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+async def drip(writer: asyncio.StreamWriter, chunks: Iterable[bytes], rest_s: float) -> None:
+    """Send a little now and then, for as long as it is taken."""
+    for chunk in chunks:
+        writer.write(chunk)
+        await asyncio.sleep(rest_s)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Returns once the other side has hung up."""
+    with suppress(ConnectionError):
+        return await reader.read() == b""
+    return True
 
 
 async def raw(url: str, sent: bytes) -> bytes:
@@ -143,20 +194,72 @@ async def test_a_fault_of_ours_is_no_and_says_which() -> None:
         await house.aclose()
 
 
-async def test_who_says_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "PATIENCE_S", 0.05)
+QUESTION = b"POST /flagger/rollback HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+BEGUN = [b"", b"POST /fl", QUESTION[:-1]]
+
+
+@pytest.mark.parametrize("sent", BEGUN, ids=["nothing", "part of a line", "part of a body"])
+async def test_who_does_not_come_to_the_point_is_cut_off(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(server, "ASKING_S", 0.05)
     async with gatehouse() as (url, asked):
-        assert await raw(url, b"POST /flagger/rollback HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc") == b""
+        assert await asyncio.wait_for(raw(url, sent), 10) == b""
         assert asked == []
 
 
-async def test_a_crowd_is_let_in_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with gatehouse() as (url, _asked):
-        host, _, port = url.removeprefix("http://").partition(":")
-        crowd = [await asyncio.open_connection(host, int(port)) for _ in range(MOST)]
-        assert await raw(url, b"POST /flagger/rollback HTTP/1.1\r\nHost: x\r\n\r\n") == b""
-        for _, writer in crowd:
-            writer.close()
+async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ASKING_S", 0.2)
+    async with gatehouse() as (url, asked), knock(url) as (reader, writer):
+        dripping = asyncio.create_task(drip(writer, itertools.repeat(b"A"), 0.01))
+        assert await asyncio.wait_for(ended(reader), 10)
+        dripping.cancel()
+        assert asked == []
+
+
+async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "ASKING_S", 0.2)
+    house = Gatehouse(deliberate := Deliberate())
+    try:
+        url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
+        asking = asyncio.create_task(raw(url, QUESTION))
+        await deliberate.waiting(1)
+        await asyncio.sleep(0.4)
+        deliberate.over.set()
+        assert b"200" in await asking
+    finally:
+        await house.aclose()
+
+
+async def test_a_crowd_that_says_nothing_makes_room_for_who_asks() -> None:
+    async with gatehouse() as (url, asked), AsyncExitStack() as stack:
+        crowd = [await stack.enter_async_context(knock(url, BEGUN[n % 3])) for n in range(MOST)]
+        assert b"200" in await asyncio.wait_for(raw(url, QUESTION), 10)
+        assert await asyncio.wait_for(ended(crowd[0][0]), 10)
+        assert not any(reader.at_eof() for reader, _ in crowd[1:])
+        assert len(asked) == 1
+
+
+async def test_a_crowd_that_comes_again_and_again_keeps_nobody_from_asking() -> None:
+    async with gatehouse() as (url, asked), AsyncExitStack() as stack:
+        for _ in range(4):
+            for n in range(MOST + 1):
+                _, writer = await stack.enter_async_context(knock(url, BEGUN[n % 2]))
+                task = asyncio.create_task(drip(writer, itertools.repeat(b"A"), 0.05))
+                stack.callback(task.cancel)
+            assert b"200" in await asyncio.wait_for(raw(url, QUESTION), 10)
+        assert len(asked) == 4
+
+
+async def test_who_is_being_answered_is_not_sent_away_for_who_comes_later() -> None:
+    house = Gatehouse(deliberate := Deliberate())
+    try:
+        url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
+        asking = [asyncio.create_task(raw(url, QUESTION)) for _ in range(MOST)]
+        await deliberate.waiting(MOST)
+        assert await asyncio.wait_for(raw(url, QUESTION), 10) == b""
+        deliberate.over.set()
+        assert all(b"200" in answer for answer in await asyncio.gather(*asking))
+    finally:
+        await house.aclose()
 
 
 async def test_closing_leaves_nobody_waiting() -> None:
@@ -193,3 +296,83 @@ def test_an_address_that_is_none_is_one_line(text: str) -> None:
 
 async def test_while_no_rollout_is_open_every_answer_is_no() -> None:
     assert await Desk().answer("rollback", b"", None) == (403, "not now: no rollout is open")
+
+
+class Door:
+    """An engine that answers as it is told to."""
+
+    def __init__(self) -> None:
+        self.said = Said(403, "not now: nobody has promoted it", "web")
+        self.door = self
+
+    async def answer(self, gate: str, body: bytes, token: str | None) -> Said:
+        return self.said
+
+
+async def heard(*answers: tuple[str, Said]) -> list[str]:
+    """What a watch prints of these answers at gates, in order."""
+    desk, engine, lines = Desk(), Door(), list[str]()
+    desk.opens(cast(Engine, engine), lines.append)
+    for gate, engine.said in answers:
+        assert await desk.answer(gate, b"", None) == (engine.said.code, engine.said.text)
+    return lines
+
+
+def no(reason: str, target: str = "web") -> Said:
+    return Said(403, f"not now: {reason}", target)
+
+
+YES = Said(200, "yes: promoted to step 2", "web")
+
+
+async def test_a_no_is_told_once_per_gate_and_again_when_its_reason_changes() -> None:
+    asked = no("nobody has promoted it")
+    assert await heard(
+        ("confirm-rollout", asked),
+        ("confirm-rollout", asked),
+        ("rollback", no("no rollback was decided")),
+        ("confirm-rollout", no("halted")),
+        ("confirm-rollout", no("halted")),
+        ("confirm-rollout", no("halted", "cart")),
+        ("confirm-rollout", asked),
+    ) == [
+        "gate: web: confirm-rollout answered no: nobody has promoted it",
+        "gate: web: rollback answered no: no rollback was decided",
+        "gate: web: confirm-rollout answered no: halted",
+        "gate: cart: confirm-rollout answered no: halted",
+        "gate: web: confirm-rollout answered no: nobody has promoted it",
+    ]
+
+
+async def test_a_yes_is_told_by_the_log_and_the_no_after_it_is_told_anew() -> None:
+    asked = no("it stands where it was promoted to")
+    lines = await heard(("confirm-rollout", asked), ("confirm-rollout", YES), ("confirm-rollout", asked))
+    assert len(lines) == 2
+
+
+async def test_a_measurement_that_moves_is_no_other_reason_but_another_version_is() -> None:
+    moving = [no(f"errors FAIL: {ratio}x as many, odds {odds} at {share} %") for ratio, odds, share in MOVING]
+    assert len(await heard(*(("confirm-promotion", said) for said in moving))) == 1
+    swapped = [no(f"it asks for cart:{tag} (template {tag}{tag}) now") for tag in (2, 3)]
+    assert len(await heard(*(("confirm-rollout", said) for said in swapped))) == 2
+
+
+MOVING = [(2.1, 31, 5.0), (3.75, 1200, 5.5), (10, 4.5, 12)]
+
+
+async def test_who_asks_about_nothing_of_ours_is_told_once_whatever_gates_it_names() -> None:
+    unknown, senseless = Said(404, "not a target of this plan"), Said(400, "not a question of Flagger's")
+    assert await heard(("a", unknown), ("b", unknown), ("c", senseless), ("d", unknown)) == [
+        "gate: a question at a answered no: not a target of this plan",
+        "gate: a question at c answered no: not a question of Flagger's",
+    ]
+
+
+async def test_the_next_rollout_begins_with_nothing_said() -> None:
+    desk, lines = Desk(), list[str]()
+    for _ in range(2):
+        desk.opens(cast(Engine, Door()), lines.append)
+        await desk.answer("rollback", b"", None)
+        desk.closes()
+        assert (await desk.answer("rollback", b"", None))[1] == "not now: no rollout is open"
+    assert len(lines) == 2

@@ -321,6 +321,24 @@ def test_places_put_what_fits_first_and_say_what_does_not() -> None:
     assert "does NOT fit" in found[2][1]
 
 
+def test_a_choice_tells_every_option_whole_and_marks_all_rows_of_the_chosen_one() -> None:
+    said = "web skip-analysis: promotes it at once and unexamined, and every later release too"
+    lines = choice_lines("Which order?", (("a", said), ("b", "web suspend: freezes it")), 0, 40)
+    rows = [text_of(line) for line in lines]
+    assert max(map(len, rows)) <= 40
+    assert " ".join(" ".join(row.strip("▌ ") for row in rows[1:-1]).split()) == said
+    assert [row[0] for row in rows[1:]] == ["▌"] * (len(rows) - 2) + [" "]
+
+
+async def test_home_and_end_of_the_help_are_a_key_away() -> None:
+    async with war_room(states.healthy) as table:
+        await table.press("question_mark", "end")
+        assert "pressing it tells why." in table.words()
+        await table.press("home")
+        assert "KEYS" in table.words()
+        assert "more above" not in table.words()
+
+
 def test_a_choice_marks_the_chosen_row() -> None:
     lines = choice_lines("Which?", (("a", "alpha"), ("b", "beta")), 1, 40)
     assert [text_of(line) for line in lines] == ["Which?", "  alpha", "▌ beta"]

@@ -7,87 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from adapters import registry
-from adapters.contract import Phase, TargetReading, Wait
-from console.engine import nudges
+from adapters.contract import Phase, Wait
 from console.events.evidence import Verb
 from console.state.card import card_for
 from console.state.gates import why_not
-from console.state.orders import offered
-from console.state.values import Mode, State
-from tests import argo_adapter
-from tests.argo_adapter import Site
+from console.state.values import Mode
 from tests.argo_fake import ANALYSIS, PAUSE, pause, weight
-from tests.engine_rig import TIMING, Console, Room, war_room
-from tests.kube_fake import Json
-
-LISTED = f"""\
-warroom: 1
-rollout: one
-{TIMING}
-backends: {{cluster: {{adapter: argo}}}}
-targets: {{api: {{backend: cluster, name: web}}}}
-stages:
-  - {{name: twenty, set: {{api: step 1}}}}
-  - {{name: sixty, set: {{api: step 3}}}}
-  - {{name: full, set: {{api: all steps}}}}
-"""
-TAKEN = LISTED.partition("stages:")[0] + "stages: {from: api, bake: 0s}\n"
-STEPS = (weight(20), PAUSE, weight(60), PAUSE)
-
-
-@asynccontextmanager
-async def room_with(folder: Path, plan: str, *steps: Json) -> AsyncIterator[tuple[Room, Site]]:
-    """A room on a Rollout of these steps whose new version was just set."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setitem(registry.BUILT_IN, "argo", "tests.argo_adapter")
-        monkeypatch.setattr(nudges, "REST_S", 0.01)
-        site = argo_adapter.sites.setdefault(folder, Site())
-        site.controller.rollout("web", *steps)
-        try:
-            async with war_room(folder, plan) as room:
-                yield room, site
-        finally:
-            argo_adapter.sites.pop(folder, None)
-
-
-@asynccontextmanager
-async def reconciling(site: Site) -> AsyncIterator[None]:
-    """The controller looks every now and then, as it does."""
-
-    async def run() -> None:
-        while True:
-            site.controller.settle()
-            await asyncio.sleep(0.02)
-
-    task = asyncio.create_task(run())
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-async def at_stage(console: Console, number: int) -> None:
-    """Wait until a stage is reached and the target stands at its pause."""
-    await console.until(lambda state: state.reached == number and reads(state).waits is Wait.GATE)
-
-
-def reads(state: State) -> TargetReading:
-    """What the target reads."""
-    reading = state.targets["api"].reading
-    assert reading is not None
-    return reading
-
-
-def told(console: Console, kind: str) -> list[str]:
-    """The log's lines of one kind."""
-    return [line.text for line in console.state.log if line.kind == kind]
+from tests.steps_rig import LISTED, STEPS, TAKEN, at_stage, reads, reconciling, room_with, told
 
 
 async def test_the_stage_that_is_reached_follows_the_controllers_own_climb(tmp_path: Path) -> None:
@@ -301,110 +231,3 @@ async def test_a_call_in_doubt_is_told_by_where_the_rollout_stands_then(tmp_path
 
 
 # -- orders ----------------------------------------------------------------------------------------------------------
-
-
-async def test_an_order_is_given_on_what_its_card_showed_and_written_down(tmp_path: Path) -> None:
-    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
-        console = await room.console()
-        await at_stage(console, 1)
-        assert [subject for subject, _ in offered(console.state)] == [
-            "api promote-full",
-            "api abort",
-            "api undo 1",
-            "api restart",
-            "api pause",
-        ]
-        answer = await console.act(Verb.ORDER, subject="api promote-full")
-        assert answer.result == "accepted", answer.line
-        state = await console.until(lambda state: state.mode is Mode.COMPLETE)
-        assert [entry.action for entry in state.requests.values()] == ["promote-full"]
-        assert told(console, "drift") == []
-
-
-async def test_an_order_whose_word_was_not_typed_is_not_given(tmp_path: Path) -> None:
-    async with room_with(tmp_path, LISTED, *STEPS) as (room, site):
-        site.controller.settle()
-        console = await room.console()
-        answer = await console.act(Verb.ORDER, subject="api promote-full", typed="promote")
-        assert "it has to be confirmed by typing 'promote-full'" in answer.line
-        assert site.cluster.writes == []
-
-
-@pytest.mark.parametrize(
-    ("subject", "why"),
-    [
-        ("api", "say which target and which order"),
-        ("web retry", "say which target and which order: api"),
-        ("api retry", "retry: it is not aborted"),
-        ("api skip", "skip: it stands at a pause: promote ends it"),
-    ],
-)
-async def test_an_order_that_cannot_be_had_says_why(tmp_path: Path, subject: str, why: str) -> None:
-    async with room_with(tmp_path, LISTED, *STEPS) as (room, site):
-        site.controller.settle()
-        console = await room.console()
-        answer = await console.act(Verb.ORDER, subject=subject)
-        assert answer.result == "refused"
-        assert why in answer.line
-        assert site.cluster.writes == []
-
-
-@pytest.mark.parametrize(
-    ("more", "why"),
-    [
-        (
-            "windows: {freeze: [{days: mon-sun, reason: year end}]}\n",
-            "FREEZE: year end: only a promote may override that (p)",
-        ),
-        ("", "full asks for an approval, and only a promote has what is approved (p)"),
-    ],
-    ids=["freeze", "approval"],
-)
-async def test_an_order_is_no_way_round_a_freeze_nor_an_approval(tmp_path: Path, more: str, why: str) -> None:
-    plan = LISTED + more if more else LISTED.replace("set: {api: all steps}", "set: {api: all steps}, approvals: 1")
-    async with room_with(tmp_path, plan, *STEPS) as (room, site), reconciling(site):
-        console = await room.console()
-        await at_stage(console, 1)
-        answer = await console.act(Verb.ORDER, subject="api promote-full")
-        assert answer.line.startswith("order refused: promote-full: ") and answer.line.endswith(why)
-        assert "api promote-full" not in [subject for subject, _ in offered(console.state)]
-        assert "api abort" in [subject for subject, _ in offered(console.state)]
-        assert site.cluster.writes == []
-
-
-async def test_while_halted_only_orders_that_go_safer_can_be_had(tmp_path: Path) -> None:
-    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
-        console = await room.console()
-        await at_stage(console, 1)
-        await console.act(Verb.HALT)
-        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
-        assert "halted: resume first (u)" in (await console.act(Verb.ORDER, subject="api restart")).line
-        answer = await console.act(Verb.ORDER, subject="api abort")
-        assert answer.result == "accepted", answer.line
-        await console.until(lambda state: reads(state).phase is Phase.ABORTED)
-
-
-async def test_ten_consoles_that_skip_the_same_step_skip_one(tmp_path: Path) -> None:
-    async with room_with(tmp_path, LISTED, weight(20), ANALYSIS, ANALYSIS, PAUSE) as (room, site):
-        site.controller.settle()
-        consoles = [await room.console() for _ in range(10)]
-        for console in consoles:
-            await console.until(lambda state: reads(state).step == 1)
-        intents = [console.intent(Verb.ORDER, subject="api skip") for console in consoles]
-        answers = await asyncio.gather(
-            *(console.engine.act(intent) for console, intent in zip(consoles, intents, strict=True))
-        )
-        assert sum(answer.result == "accepted" for answer in answers) == 1
-        assert site.controller.index() == 2
-
-
-async def test_a_retry_brings_an_aborted_rollout_back_to_its_first_stage(tmp_path: Path) -> None:
-    async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
-        console = await room.console()
-        await at_stage(console, 1)
-        await console.act(Verb.ORDER, subject="api abort")
-        await console.until(lambda state: reads(state).phase is Phase.ABORTED)
-        answer = await console.act(Verb.ORDER, subject="api retry")
-        assert answer.result == "accepted", answer.line
-        state = await console.until(lambda state: reads(state).waits is Wait.GATE)
-        assert (state.targets["api"].drift, state.reached) == (None, 1)

@@ -216,7 +216,6 @@ def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
         ("✗ page-errors FAIL 6.1x since 01:18Z, 8927:1; errors FAIL 6.2x since 01:18Z: r rolls back, h halts", None),
         ("→ WATCHING errors: 1 of 6 ticks; a 2x would show in ~35 min at 20 req/s; p only by override", None),
         ("✗ PAST POINT OF NO RETURN (migrate), errors FAIL 11x since 03:08Z: freeze (h) or go on", None),
-        ("✗ Rollback 1 of 3 done, edge UNANSWERED: r continues, x skips it or so", "first of them"),
         ("✗ edge FAILED for 0:32: nothing forward until fresh, h and r work (no answer: slow)", "no keys"),
     ],
 )

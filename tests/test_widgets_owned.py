@@ -28,6 +28,14 @@ def reading(**more: object) -> TargetReading:
     [
         ({"waits": Wait.GATE}, "api 20 %, step 1/3 pause, waits for a promote"),
         (
+            {"waits": Wait.GATE, "release": "cart:2 (template 5d4)"},
+            "api 20 %, step 1/3 pause, waits for a promote: cart:2 (template 5d4)",
+        ),
+        (
+            {"waits": Wait.GATE, "release": "cart:2 (template 5d4)", "canary_version": "abc"},
+            "api 20 %, step 1/3 pause, waits for a promote",
+        ),
+        (
             {"waits": Wait.TIMER, "until": NOW + timedelta(seconds=95)},
             "api 20 %, step 1/3 pause, goes on by itself 1:35 left",
         ),
@@ -55,3 +63,8 @@ def test_the_line_of_what_is_exposed_now_tells_it_and_the_stages_tell_what_is_sa
     assert "waits for a promote" in text_of(now_lines(state, 200, 1)[0])
     drawn = [text_of(line) for line in timeline_lines(state, 80, 20)]
     assert any(f"{name}: analysis step 2 rate: Running, 3 ok" in line for line in drawn)
+
+
+def test_a_promote_that_was_given_is_not_waited_for() -> None:
+    told = text_of(owned("api", reading(waits=Wait.GATE), NOW, promoted=True))
+    assert told == "api 20 %, step 1/3 pause, promoted, still at its gate"

@@ -247,8 +247,6 @@ def shortened(text: str, width: int) -> str:
     keys = _KEYS.search(text)
     if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
         return cut(text, width)
-    if cell_len(text[: keys.start()] + keys[0].split(",")[0]) < width:
-        return cut(text, width)  # the first of them is told anyhow
     return cut(text[: keys.start()], width - cell_len(keys[0])) + keys[0]
 
 

@@ -21,6 +21,8 @@ from widgets.sheet import rows_of
 
 GUTTER = 9
 """Cells of the section names at the left."""
+_HANG = 4
+"""Cells that a metric's further rows stand in from its mark, where its counts do not fit beside its name."""
 
 
 def heading(card: Card) -> Line:
@@ -114,9 +116,22 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
         else:
             hang = Piece(" " * lead)
             rows.append((*head, Piece(row.arms)) if beside else head)
-            said = " · ".join(part for part in (*row[1 + beside :], reason) if part)
-            rows += _hung(hang, said, Look.PLAIN, room)
+            if not beside:
+                hang = Piece(" " * _HANG)
+            said = [part for part in (*row[1 + beside :], reason) if part]
+            rows += [(hang, Piece(line)) for line in _parted(said, max(room - length((hang,)), 4))]
     return rows
+
+
+def _parted(parts: Sequence[str], width: int) -> list[str]:
+    """`parts` with dots between them, in rows that end at a dot; one that is wider than a row is wrapped."""
+    made: list[str] = []
+    for part in parts:
+        if made and cell_len(f"{made[-1]} · {part}") <= width:
+            made[-1] += f" · {part}"
+        else:
+            made += rows_of(part, width)
+    return made
 
 
 class _Cells(NamedTuple):

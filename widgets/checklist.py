@@ -38,7 +38,8 @@ def _progress(state: State) -> Piece:
     skipped = sum(entry.mark is StepMark.SKIPPED for entry in state.checklist)
     of = f"{done} of {len(state.checklist)} done" + (f", {skipped} skipped" if skipped else "")
     if state.rollback is None:
-        return Piece(f"not begun, {len(state.checklist)} steps", Look.MUTED)
+        count = len(state.checklist)
+        return Piece(f"not begun, {count} step{'s' * (count != 1)}", Look.MUTED)
     if state.mode is Mode.ROLLED_BACK:
         return Piece(f"{of}, rolled back", Look.WARN if skipped else Look.GOOD)
     if state.mode is Mode.CLOSED:

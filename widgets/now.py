@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.state.values import StageMark, State, StepMark, TargetState
+from console.state.values import Mode, StageMark, State, StepMark, TargetState
 from widgets import amounts
 from widgets.line import Line, Look, Piece, length
 from widgets.marks import DRIFTED, STAGES, STEPS
@@ -33,7 +33,7 @@ def _target(entry: TargetState, state: State) -> Line:
         return (Piece(f"{name} not read", Look.WARN),)
     line: Line = (Piece(f"{name} {entry.reading}", Look.STRONG),)
     if entry.reading.steps is not None:
-        line = owned(name, entry.reading, state.as_of)
+        line = owned(name, entry.reading, state.as_of, promoted=state.mode is Mode.PROMOTING)
     if entry.drift is not None:
         line = (Piece(f"{DRIFTED} {name} {entry.reading}, was {entry.drift.was}", DRIFTED.look),)
     source = state.sources.get(entry.target.backend)

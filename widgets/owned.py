@@ -16,8 +16,11 @@ _WAITS = {
 }
 
 
-def owned(name: str, reading: TargetReading, as_of: datetime | None) -> Line:
-    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"."""
+def owned(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
+    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"; `promoted`: one is given, and not taken yet.
+
+    What waits to start and has no name of its own yet is told last: "..: cart:2 (template 5d41402a)".
+    """
     share = "?" if reading.percent is None else f"{reading.percent:.3g} %"
     asked = reading.desired
     if asked is not None and reading.percent is not None and abs(asked - reading.percent) >= 0.5:
@@ -27,7 +30,11 @@ def owned(name: str, reading: TargetReading, as_of: datetime | None) -> Line:
         there = reading.own_steps[reading.step].text if reading.step < len(reading.own_steps) else "all done"
         line = (*line, Piece(f", step {reading.step}/{reading.steps} {there}"))
     held = waiting(reading, as_of)
-    return line if held is None else (*line, Piece(", "), held)
+    if promoted and reading.waits is Wait.GATE:
+        held = Piece("promoted, still at its gate", Look.WARN)
+    line = line if held is None else (*line, Piece(", "), held)
+    unnamed = reading.release is not None and reading.canary_version is None and not reading.at_rest
+    return (*line, Piece(f": {reading.release}")) if unnamed and held is not None else line
 
 
 def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:

@@ -26,7 +26,7 @@ def rolling_back(state: State) -> Said | None:
     for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
         if step is not None:
-            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}, x skips it{_step_detail(step)}"
+            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}, x skips{_step_detail(step)}"
     for waits, why in state.held_back.items():
         return "warn", f"{lead}, {waits} waits: {why}"
     if (turn := waiting_step(state)) is not None:

@@ -28,7 +28,9 @@ def failing(state: State) -> Said | None:
     failed = _failed(state)
     if not failed:
         return None
-    told = "; ".join(f"{entry.metric.name} FAIL {_how(entry)}" for entry in failed[:2])
+    told = f"{failed[0].metric.name} FAIL {_how(failed[0])}"
+    if len(failed) > 1:  # by how much stands in its own row; what to press must not be cut off for it
+        told = f"{told}; {failed[1].metric.name} FAIL"
     if len(failed) > 2:
         told = f"{told}; {len(failed) - 2} more"
     one_way = state.past_one_way

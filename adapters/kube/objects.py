@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from adapters.contract import BadReply
-from adapters.foreign import clean
+from adapters.foreign import first_flaw
 from adapters.kube.client import Object, name_of, version_of
 from adapters.kube.mirror import Mirror
 
@@ -31,10 +31,7 @@ class Parsed(Generic[W]):
         try:
             parsed = self._model.model_validate(found)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = clean(".".join(str(part) for part in first["loc"]), 80)
-            what = f"not what Kubernetes keeps: {where}: {clean(first['msg'], 80)}"
-            raise BadReply(self._source, "read", what) from None
+            raise BadReply(self._source, "read", f"not what Kubernetes keeps: {first_flaw(error)}") from None
         self._kept[name] = (version, parsed)
         return parsed
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,10 +13,14 @@ from console.cli.say import tell
 from console.gatehouse.server import Gatehouse
 
 if TYPE_CHECKING:
+    from console.engine.asking import Said
     from console.engine.engine import Engine
 
 TOKEN = "WARROOM_GATE_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _LOOPBACK = "127.0.0.1"
+_YES = 200
+_NUMBER = re.compile(r"(?<![\w.:-])[-+]?\d[\d.,]*(?:x|%|m?s)?(?!\w)")
+"""What in a reason changes with every measurement, and makes no other reason of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +57,43 @@ def token() -> str | None:
 
 
 class Desk:
-    """Answers for the rollout that is open, and with no while none is."""
+    """Answers for the rollout that is open, and with no while none is. Says each no once, until its reason changes."""
 
     def __init__(self) -> None:
-        self.engine: Engine | None = None
+        self._engine: Engine | None = None
+        self._say: Callable[[str], None] = lambda _line: None
+        self._said: dict[tuple[str, str], str] = {}
+        """Gate -> the last no that was said of it, without its numbers."""
+
+    def opens(self, engine: Engine, say: Callable[[str], None]) -> None:
+        """A rollout is open: `engine` answers, `say` takes a line for whoever watches."""
+        self._engine, self._say, self._said = engine, say, {}
+
+    def closes(self) -> None:
+        """None is open any more."""
+        self._engine = None
 
     async def answer(self, gate: str, body: bytes, shown: str | None) -> tuple[int, str]:
         """As `console.gatehouse.server.Answer`."""
-        if self.engine is None:
+        if self._engine is None:
             return 403, "not now: no rollout is open"
-        said = await self.engine.door.answer(gate, body, shown)
+        said = await self._engine.door.answer(gate, body, shown)
+        self._tell(gate, said)
         return said.code, said.text
+
+    def _tell(self, gate: str, said: Said) -> None:
+        """A yes is recorded, and told as everything that is; a no is not, and comes again with every question."""
+        key = (said.target, gate) if said.target else ("", str(said.code))
+        if said.code == _YES:
+            self._said.pop(key, None)
+            return
+        reason = said.text.removeprefix("not now: ")
+        steady = _NUMBER.sub("#", reason)
+        if self._said.get(key) == steady:
+            return
+        self._said[key] = steady
+        about = f"{said.target}: {gate}" if said.target else f"a question at {gate}"
+        self._say(f"gate: {about} answered no: {reason}")
 
 
 async def listen(desk: Desk, at: Address) -> tuple[Gatehouse, int]:

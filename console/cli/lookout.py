@@ -142,14 +142,14 @@ async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Ev
     )
     await engine.open()
     engine.start()
-    desk.engine = engine
+    desk.opens(engine, lambda line: printer.put(f"{_clock(datetime.now(UTC))}  {line}"))
     try:
         tasks = {asyncio.ensure_future(closed.wait()), asyncio.ensure_future(ended.wait())}
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
     finally:
-        desk.engine = None
+        desk.closes()
         await engine.close()
         printer.end()
 

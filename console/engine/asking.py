@@ -6,7 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.contract import Ask, BackendError, Clock
 from console.engine.backends import Backends
@@ -21,6 +21,8 @@ from console.state.assess import assess
 
 DEADLINE_S = 6.0
 """A question is answered within this, or with no: Flagger waits for ten seconds."""
+LAST_WORD_S = 1.0
+"""How long the end of a console waits for answers under way: one that was written down should be heard too."""
 CATCH_UP_S = 1.0
 """How long the journal may take to say what others decided just now; what is known has to do then."""
 
@@ -32,6 +34,11 @@ class Said:
     code: int
     """HTTP: 200 yes, 403 not now, 4xx otherwise."""
     text: str
+    target: str = ""
+    """Which target it is about; empty where that was not found out."""
+
+
+_ENDS = Said(403, "not now: this console ends")
 
 
 class Doorkeeper:
@@ -55,9 +62,34 @@ class Doorkeeper:
         self._token = token
         self._order = asyncio.Lock()
         """One question to go on after the other: two of one moment never get the same answer."""
+        self._under_way: set[asyncio.Task[Said]] = set()
+        self._ended = False
 
     async def answer(self, gate: str, body: bytes, token: str | None) -> Said:
-        """The answer to `body`, asked at `gate`; `token`: what came with it beside the body. Never raises."""
+        """The answer to `body`, asked at `gate`; `token`: what came with it beside the body."""
+        if self._ended:
+            return _ENDS
+        task = asyncio.create_task(self._in_time(gate, body, token), name=f"question at {gate}")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()  # where whoever asked has gone
+        return _ENDS if task.cancelled() else task.result()
+
+    async def close(self) -> None:
+        """Answer nothing any more; what is being answered is waited for a moment, then cut off."""
+        self._ended = True
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(set(self._under_way), timeout=LAST_WORD_S)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    async def _in_time(self, gate: str, body: bytes, token: str | None) -> Said:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 return await self._answered(gate, body, token)
@@ -73,16 +105,16 @@ class Doorkeeper:
             return Said(404, "not a target of this plan")
         target, ask = found[0]
         if self._token is not None and not _same(self._token, token or ask.token):
-            return Said(401, "the token is missing or wrong")
+            return Said(401, "the token is missing or wrong", target.name)
         if len(found) > 1:
             names = ", ".join(each.name for each, _ in found)
             return Said(409, f"not now: it may be any of {names}; give its webhook metadata: {{target: NAME}}")
         if ask.back:  # a way back waits neither for a read nor behind another question
-            return await self._decided(ask)
+            return replace(await self._decided(ask), target=target.name)
         async with self._order:
             if not await self._pollers().look(target, self._record.state.plan.timing.read_deadline_s):
-                return Said(403, "not now: it cannot be read where it stands")
-            return await self._decided(ask)
+                return Said(403, "not now: it cannot be read where it stands", target.name)
+            return replace(await self._decided(ask), target=target.name)
 
     async def _decided(self, ask: Ask) -> Said:
         """By everything that was recorded until now: a way back that is missed by a second costs one more interval."""

@@ -266,6 +266,7 @@ class Engine:
 
     async def close(self) -> None:
         """Stop: cut off what is in flight (settled as unknown), write what is held, close the backends."""
+        await self.door.close()
         await self.runner.stop()
         for task in (*self._intents, *self._tasks):
             task.cancel()

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from console.journal.contract import Broken
+
 _T = TypeVar("_T")
 
 
@@ -21,9 +23,12 @@ class Writer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._urgent: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._other: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._over = False
 
     def run(self, work: Callable[[], _T], *, urgent: bool = False) -> asyncio.Future[_T]:
-        """What `work` returns, to be awaited in the loop that is running."""
+        """What `work` returns, to be awaited in the loop that is running. Raises Broken once it was shut down."""
+        if self._over:
+            raise Broken("this console has ended")
         made: Future[_T] = Future()
         (self._urgent if urgent else self._other).append((made, work))
         self._thread.submit(self._next)
@@ -45,4 +50,5 @@ class Writer:
 
     def shutdown(self, *, wait: bool) -> None:
         """Take nothing more; what was handed over is still done, and waited for with `wait`."""
+        self._over = True
         self._thread.shutdown(wait=wait)

@@ -16,7 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from pydantic import ValidationError
 from sqlite_utils import Database
 
-from adapters.foreign import clean
+from adapters.foreign import clean, first_flaw
 from adapters.points import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
@@ -54,11 +54,7 @@ def _plain(method: Callable[Concatenate[SqliteJournal, _P], _T], /) -> Callable[
         try:
             return method(self, *args, **kwargs)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise Broken(
-                f"journal {self.path}: an event cannot be read: {clean(where)}: {clean(first['msg'])}"
-            ) from None
+            raise Broken(f"journal {self.path}: an event cannot be read: {first_flaw(error, 300)}") from None
         except (sqlite3.Error, OSError, ValueError) as error:
             raise Broken(f"journal {self.path}: {clean(error)}") from error
 

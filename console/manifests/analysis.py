@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapters.foreign import clean
-from console.manifests.arguments import Arguments, Missing, NotKnown, filled
+from console.manifests.arguments import BRACES, Arguments, Missing, NotKnown, filled
 from console.manifests.bound import Bound, Condition, NotBounded, failure, success
-from console.manifests.draft import Check, Unmapped
+from console.manifests.draft import Check, Measured, Unmapped
 from console.manifests.origin import Manifest
 from console.manifests.place import lasts
 from console.manifests.tree import Tree
+from console.plan.quantities import duration
 
 ARGO = "argoproj.io"
 LATEST, STABLE = "warroom.latest.hash", "warroom.stable.hash"
 """What stands for the two pod template hashes until a cluster tells them."""
 _DEEPEST = 8
+_NUMBERS = frozenset({"prometheus", "datadog", "newRelic", "wavefront", "influxdb", "web"})
+"""Providers whose measurement is kept as one number where their condition asks for one, or as a list of one."""
 _FIELD = re.compile(r"[A-Za-z0-9]+|\['([^']+)'\]|\[([0-9]+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a rollout an analysis stands."""
+
+    where: str
+    throughout: bool
 
 
 @dataclass(slots=True)
@@ -40,7 +51,10 @@ class Found:
                 check.bound,
                 check.address,
             ) and (other.unmapped is None) == (check.unmapped is None):
-                self.checks[place] = other if other.decides or not check.decides else check
+                kept, gone = (other, check) if other.decides or not check.decides else (check, other)
+                if gone.measured is not None and gone.measured.throughout:
+                    kept = replace(kept, measured=gone.measured)
+                self.checks[place] = kept
                 return
         self.checks.append(check)
 
@@ -57,16 +71,22 @@ class Analyses:
         self.used: set[tuple[str, str]] = set()
         """(kind, name) of the templates that were asked for."""
 
-    def read(self, said: Tree, rollout: Manifest, where: str, found: Found, *, namespace: str | None) -> None:
+    def read(
+        self, said: Tree, rollout: Manifest, where: str, found: Found, *, namespace: str | None, throughout: bool
+    ) -> None:
         """Add to `found` what one analysis of a Rollout looks at.
 
         Args:
             said: `analysis` of a step or of the strategy: its templates, args, dryRun.
+            rollout: whose.
             where: "step 2", "background".
+            found: what is added to.
+            namespace: of the Rollout, where it is known.
+            throughout: whether it lasts as long as the rollout climbs.
         """
         given = _arguments(said.at("args"), rollout, namespace)
         dry = [one.text_at("metricName") for one in said.at("dryRun").items]
-        self._templates_of(said, rollout, where, given, dry, found, 0)
+        self._templates_of(said, rollout, Place(where, throughout), given, dry, found, 0)
 
     def unused(self) -> Iterator[Unmapped]:
         """The templates in the files that no analysis names."""
@@ -79,7 +99,7 @@ class Analyses:
         self,
         said: Tree,
         rollout: Manifest,
-        where: str,
+        place: Place,
         given: Arguments,
         dry: Sequence[str],
         found: Found,
@@ -90,7 +110,7 @@ class Analyses:
             kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
             self.used.add((kind, name))
             template = self._templates.get((cluster, name))
-            origin = f"{kind} {name or '?'}, {where}, {rollout.where(ref)}"
+            origin = f"{kind} {name or '?'}, {place.where}, {rollout.where(ref)}"
             if template is None:
                 why = "the template is not in the files: name its file too"
                 found.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
@@ -101,8 +121,8 @@ class Analyses:
             own = _with_defaults(given, template.spec.at("args"))
             quiet = [*dry, *(one.text_at("metricName") for one in template.spec.at("dryRun").items)]
             for metric in template.spec.at("metrics").items:
-                found.add(_check(metric, template, where, own, quiet))
-            self._templates_of(template.spec, template, where, own, quiet, found, depth + 1)
+                found.add(_check(metric, template, place, own, quiet))
+            self._templates_of(template.spec, template, place, own, quiet, found, depth + 1)
 
 
 def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | Missing]:
@@ -117,14 +137,15 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
     if hashed in ("Latest", "Stable"):
         return LATEST if hashed == "Latest" else STABLE
     if source.at("secretKeyRef").entries:
-        return Missing("is a secret, and a plan never holds one")
+        return Missing("is a secret, and a plan never holds one", there=True)
     path = source.text_at("fieldRef", "fieldPath")
     if path == "metadata.namespace" and namespace:
         return namespace
     if path:
         found = rollout.tree.at(*_path(path)).text
         hint = " (give --namespace)" if path == "metadata.namespace" else ""
-        return found if found else Missing(f"is the Rollout's {clean(path, 80)}, which the files do not hold{hint}")
+        why = f"is the Rollout's {clean(path, 80)}, which the files do not hold{hint}"
+        return found if found else Missing(why, there=True)
     return Missing("has no value in the files")
 
 
@@ -144,26 +165,28 @@ def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | Missing]:
         if name in given:
             own[name] = given[name]
         elif one.at("valueFrom", "secretKeyRef").entries:
-            own[name] = Missing("is a secret, and a plan never holds one")
+            own[name] = Missing("is a secret, and a plan never holds one", there=True)
         else:
             own[name] = Missing("has no value in the files") if one.at("value").absent else one.text_at("value")
     return own
 
 
-def _check(metric: Tree, template: Manifest, where: str, arguments: Arguments, dry: Sequence[str]) -> Check:
+def _check(metric: Tree, template: Manifest, place: Place, arguments: Arguments, dry: Sequence[str]) -> Check:
     name = clean(metric.text_at("name"), 100) or "unnamed"
-    origin = f"{template.kind} {template.name}, {where}, {template.where(metric)}"
+    origin = f"{template.kind} {template.name}, {place.where}, {template.where(metric)}"
     decides = not any(_matches(pattern, name) for pattern in dry)
     provider = metric.at("provider")
     kind = next(iter(provider.entries), "")
     if kind != "prometheus":
-        return Check(name, origin, decides=decides, unmapped=_other(kind))
+        check = Check(name, origin, decides=decides, unmapped=_other(kind))
+        return _measured(check, metric, kind, place, arguments)
     asked = provider.at("prometheus")
     try:
         query = filled(asked.text_at("query"), arguments).strip()
         address = filled(asked.text_at("address"), arguments).strip() or None
     except NotKnown as error:
-        return Check(name, origin, asked.text_at("query"), decides=decides, unmapped=str(error))
+        check = Check(name, origin, asked.text_at("query"), decides=decides, unmapped=str(error))
+        return _measured(check, metric, kind, place, arguments)
     try:
         bound, notes = _bound(metric, arguments)
     except NotBounded as error:
@@ -180,6 +203,49 @@ def _check(metric: Tree, template: Manifest, where: str, arguments: Arguments, d
         org=_org(asked, arguments),
         warmup=lasts(metric.text_at("initialDelay")),
     )
+
+
+def _measured(check: Check, metric: Tree, kind: str, place: Place, arguments: Arguments) -> Check:
+    """`check` as what the controller measures itself, where that is one number, and of the new version."""
+    name = metric.text_at("name")
+    named = {each for text in _texts(metric.at("provider")) for each in BRACES.findall(text)}
+    if kind not in _NUMBERS or check.name != name or not all(_means_ours(arguments.get(each)) for each in named):
+        return check
+    try:
+        bound, notes = _bound(metric, arguments)
+    except NotBounded as error:
+        return replace(check, unmapped=f"{check.unmapped}; {error}")
+    if any("every series" in note for note in notes):
+        return check
+    every = lasts(metric.text_at("interval"))
+    endless = place.throughout and every is not None and not metric.at("count").number
+    return replace(
+        check,
+        bound=bound,
+        notes=(*notes, *(() if check.decides else ("a dry run there: it stops nothing",))),
+        warmup=lasts(metric.text_at("initialDelay")),
+        measured=Measured(name, throughout=endless, stale_after=_news_for(every)),
+    )
+
+
+def _means_ours(value: str | Missing | None) -> bool:
+    """Whether an argument means something in the cluster, and does not ask for the old version."""
+    return value.there if isinstance(value, Missing) else value is not None and value != STABLE
+
+
+def _news_for(every: str | None) -> str | None:
+    """Three intervals, and at least half a minute."""
+    if every is None:
+        return None
+    return f"{max(3 * duration(every), 30.0):g}s"
+
+
+def _texts(tree: Tree) -> Iterator[str]:
+    """Every text in a tree."""
+    if tree.text is not None:
+        yield tree.text
+    for each in (*tree.entries.values(), *tree.items):
+        yield from _texts(each)
 
 
 def _other(kind: str) -> str:

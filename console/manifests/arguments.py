@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from adapters.foreign import clean
 
-_BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
+BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
 
 class NotKnown(ValueError):
@@ -24,6 +24,8 @@ class Missing:
     """An argument that is named and has no value that could be put in."""
 
     why: str
+    there: bool = False
+    """The cluster has one: what stands in braces means something there."""
 
 
 Arguments = Mapping[str, str | Missing]
@@ -46,4 +48,4 @@ def filled(text: str, arguments: Arguments) -> str:
             raise NotKnown(f"{{{{{clean(name, 60)}}}}} {known.why}")
         return known
 
-    return _BRACES.sub(value, text)
+    return BRACES.sub(value, text)

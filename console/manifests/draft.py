@@ -36,6 +36,19 @@ class Check:
     org: str | None = None
     """The tenant asked for (X-Scope-OrgID)."""
     warmup: str | None = None
+    measured: Measured | None = None
+    """How the controller itself measures it, where that can stand in for a query of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A number that the controller measures and keeps."""
+
+    name: str
+    throughout: bool = False
+    """Again and again for as long as the rollout climbs; otherwise it is silent at some of the stages."""
+    stale_after: str | None = None
+    """From what age on it is no news any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, both, split
 from console.manifests.bound import Bound
-from console.manifests.draft import PASSWORD_IN_URL, Check, DraftMetric, named, plain, quoted
+from console.manifests.draft import PASSWORD_IN_URL, Check, DraftMetric, DraftTarget, Measured, named, plain, quoted
 from console.manifests.promql import Beyond, Expr, NotRead, parsed
 from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share
 
@@ -45,6 +45,19 @@ def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> t
     except NotSplit as error:
         raise NotMapped(str(error)) from None
     return writer.made(expr, arms)
+
+
+def measured(check: Check, how: Measured, target: DraftTarget, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
+    """The metrics that a check becomes which the controller of `target` measures itself.
+
+    Raises:
+        NotMapped: its limit cannot be judged.
+    """
+    notes = [f"{check.unmapped}: so this is what Argo's own AnalysisRuns measured, taken to be the canary's"]
+    if not how.throughout:
+        notes.append("it is silent while that analysis does not run, so here it decides nothing")
+    role = "critical" if how.throughout else "info"
+    return _Writer(check, target.backend, list(taken)).gauges(how.name, None, tuple(notes), role=role, of=target.name)
 
 
 class _Writer:
@@ -91,7 +104,7 @@ class _Writer:
         options += [*self._arms(arms), *self._role("critical", limited=limit is not None)]
         if limit is not None:
             options.append(("limit", _percent(limit)))
-        return (self._metric("", [*options, *self._warmup()], notes),)
+        return (self._metric("", [*options, *self._times()], notes),)
 
     # -- latency -----------------------------------------------------------------------------------------------------
 
@@ -104,7 +117,7 @@ class _Writer:
             *self._arms(arms),
             *self._role("critical", limited=True),
         ]
-        compared = self._metric("", [*options, *self._warmup()], notes)
+        compared = self._metric("", [*options, *self._times()], notes)
         if self._check.bound in (None, Bound()):
             return (compared,)
         about = f"the p{100 * found.q:g} itself: a histogram has no limit for it"
@@ -135,9 +148,16 @@ class _Writer:
             return self.gauges(str(expr), None, (*notes, f"no baseline: {error}"), suffix=suffix, role=role)
 
     def gauges(
-        self, text: str, arms: Arms | None, notes: tuple[str, ...], *, suffix: str = "", role: str = "critical"
+        self,
+        text: str,
+        arms: Arms | None,
+        notes: tuple[str, ...],
+        *,
+        suffix: str = "",
+        role: str = "critical",
+        of: str | None = None,
     ) -> tuple[DraftMetric, ...]:
-        """The query as it stands: once for each end of what is asked of it."""
+        """The query as it stands, or the name of what `of` measures: once for each end of what is asked of it."""
         bound = self._check.bound or Bound()
         ends = (("max", bound.high, "higher"), ("min", bound.low, "lower"))
         asked = [end for end in ends if end[1] is not None]
@@ -145,7 +165,8 @@ class _Writer:
             raise NotMapped(f"its limit is beyond any that can be judged (it has to be {bound})")
         made: list[DraftMetric] = []
         for end, limit, worse in asked or [("", None, "higher")]:
-            options = [("shape", "gauge"), ("value", quoted(text)), *self._arms(arms)]
+            options = [("shape", "gauge"), ("value", quoted(text))]
+            options = [("of", plain(of)), *options] if of is not None else [*options, *self._arms(arms)]
             options += self._role(role, limited=limit is not None)
             if limit is not None and arms is not None:
                 options.append(("tolerance", "2x"))
@@ -154,7 +175,7 @@ class _Writer:
             if worse == "lower":
                 options.append(("worse", "lower"))
             name = "-".join(part for part in (suffix, end if len(asked) > 1 else "") if part)
-            made.append(self._metric(name, [*options, *self._warmup()], [*self._check.notes, *notes]))
+            made.append(self._metric(name, [*options, *self._times()], [*self._check.notes, *notes]))
         return tuple(made)
 
     # -- what they have in common ------------------------------------------------------------------------------------
@@ -182,8 +203,10 @@ class _Writer:
     def _role(self, role: str, *, limited: bool) -> list[tuple[str, str]]:
         return [("role", role if self._check.decides and limited else "info")]
 
-    def _warmup(self) -> list[tuple[str, str]]:
-        return [("warmup", self._check.warmup)] if self._check.warmup else []
+    def _times(self) -> list[tuple[str, str]]:
+        found = [("warmup", self._check.warmup)] if self._check.warmup else []
+        how = self._check.measured
+        return [*found, ("stale_after", how.stale_after)] if how is not None and how.stale_after else found
 
 
 def _percent(share: float) -> str:

@@ -79,7 +79,8 @@ class _Reader:
 
     def canary(self, said: Tree) -> Pairs:
         steps = said.at("steps").items
-        self._background(said.at("analysis"))
+        paused = next((number for number, step in enumerate(steps) if "pause" in step.entries), len(steps))
+        self._background(said.at("analysis"), paused)
         most = max(said.at("trafficRouting", "maxTrafficWeight").number or 100, 1)
         percent = 0.0
         for number, step in enumerate(steps):
@@ -175,13 +176,15 @@ class _Reader:
 
     # -- analyses ----------------------------------------------------------------------------------------------------
 
-    def _background(self, said: Tree) -> None:
+    def _background(self, said: Tree, paused: int) -> None:
+        """The one that runs beside the steps; `paused`: at which of them the first stage ends."""
         start = said.at("startingStep").number
-        self._analysis(said, "in the background" if not start else f"in the background from step {start:g}")
+        where = "in the background" if not start else f"in the background from step {start:g}"
+        self._analysis(said, where, throughout=(start or 0) <= paused)
 
-    def _analysis(self, said: Tree, where: str) -> None:
+    def _analysis(self, said: Tree, where: str, *, throughout: bool = False) -> None:
         if said.entries:
-            self.analyses.read(said, self.rollout, where, self.found, namespace=self.namespace)
+            self.analyses.read(said, self.rollout, where, self.found, namespace=self.namespace, throughout=throughout)
 
     def _pairs(self, canary: str, stable: str) -> Pairs:
         of = {canary: stable} if canary and stable and canary != stable else {}

@@ -11,7 +11,7 @@ from adapters.foreign import clean
 from adapters.metrics.prometheus import Options
 from console.manifests.arms import Pairs
 from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, DraftBackend, Unmapped, named, quoted
-from console.manifests.metric import NotMapped, drafted
+from console.manifests.metric import NotMapped, drafted, measured
 
 _INSIDE = re.compile(
     r"https?://(?:[a-z0-9-]+(?::[0-9]+)?|[a-z0-9.-]+\.svc(?:\.[a-z0-9.-]+)?(?::[0-9]+)?|[a-z0-9-]+\.[a-z0-9-]+:[0-9]+)(?:/.*)?"
@@ -23,10 +23,14 @@ def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
     """Put every check into `draft`: as metrics with their backends, or as unmapped."""
     backends: dict[tuple[str | None, str | None], DraftBackend] = {}
     for check in checks:
+        taken = [metric.name for metric in draft.metrics]
         source = (check.address, check.org)
         backend = backends.get(source) or _backend(check, [one.name for one in (*draft.backends, *backends.values())])
         try:
-            made = drafted(check, pairs, backend.name, [metric.name for metric in draft.metrics])
+            if check.measured is not None:
+                draft.metrics += measured(check, check.measured, draft.targets[0], taken)
+                continue
+            made = drafted(check, pairs, backend.name, taken)
         except NotMapped as error:
             text = tuple(line.strip() for line in (check.query or "").splitlines() if line.strip())
             draft.unmapped.append(Unmapped(f"metric {check.name}", str(error), check.origin, check.decides, text))

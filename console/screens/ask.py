@@ -12,7 +12,7 @@ from console.screens.modal import Field, Modal
 from console.state.intent import Intent
 from console.state.values import State
 from widgets.line import Line, Look, Piece, cut
-from widgets.sheet import Sheet
+from widgets.sheet import Sheet, rows_of
 
 
 class NoteScreen(Modal[Intent | None]):
@@ -41,12 +41,18 @@ def _note_foot() -> Line:
 
 
 def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, width: int) -> list[Line]:
-    """`title`, and one row per (id, text) with the chosen one marked."""
+    """`title`, and as many rows per (id, text) as it takes, with those of the chosen one marked."""
     lines: list[Line] = [(Piece(cut(title, width), Look.TITLE),)]
     for index, (_, text) in enumerate(options):
         marked = index == chosen
-        lines.append((Piece("▌ " if marked else "  ", Look.TITLE), Piece(text, Look.STRONG if marked else Look.PLAIN)))
+        bar, look = Piece("▌ " if marked else "  ", Look.TITLE), Look.STRONG if marked else Look.PLAIN
+        lines += [(bar, Piece(f"{'  ' * (number > 0)}{row}", look)) for number, row in enumerate(_rows(text, width))]
     return lines
+
+
+def _rows(text: str, width: int) -> list[str]:
+    """`text` beside the bar; further rows are indented."""
+    return rows_of(text, width - 4) or [""]
 
 
 class ChoiceScreen(Modal[str | None]):
@@ -64,7 +70,15 @@ class ChoiceScreen(Modal[str | None]):
             yield Sheet(lambda _width, _height: [_choice_foot()], id="foot")
 
     def on_mount(self) -> None:
-        self.query_one("#sheet", Sheet).styles.height = min(len(self.options) + 1, max(self.app.size.height - 3, 1))
+        self._arrange()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        if self.whole("#sheet"):
+            rows = len(self.write(self.frame_width, 0))
+            self.query_one("#sheet", Sheet).styles.height = min(rows, max(self.app.size.height - 3, 1))
 
     def write(self, width: int, _height: int) -> list[Line]:
         return choice_lines(self.heading, self.options, self.chosen, width)
@@ -74,7 +88,9 @@ class ChoiceScreen(Modal[str | None]):
         sheet = self.query_one("#sheet", Sheet)
         if step is not None:
             self.chosen = max(0, min(self.chosen + step, len(self.options) - 1))
-            sheet.top = max(0, self.chosen + 2 - sheet.size.height)
+            above = sum(len(_rows(text, self.frame_width)) for _, text in self.options[: self.chosen + 1])
+            below = self.chosen < len(self.options) - 1  # what is hidden is counted on the last row
+            sheet.top = max(0, 1 + above + below - sheet.size.height)
             sheet.redraw()
         elif key == "enter":
             self.dismiss(self.options[self.chosen][0])

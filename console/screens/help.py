@@ -28,7 +28,8 @@ from widgets.sheet import rows_of
 
 _CAP = 7
 _LABEL = 10
-_NUMBER = 17
+_KIND = 11
+_NUMBER = 19
 _TIMES = (
     *(Mark(letter, verb.value, Look.STRONG) for verb, letter in MOMENTS.items()),
     Mark("n", "note", Look.STRONG),
@@ -77,11 +78,11 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
 def _marks(name: str, marks: Iterable[Mark], width: int) -> list[Line]:
     """`marks` in as many rows as they need, glyph and word never parted."""
     rows: list[Line] = []
-    row: Line = (Piece(left(name, _LABEL), Look.MUTED),)
+    row: Line = (Piece(left(name, _KIND), Look.MUTED),)
     for mark in marks:
         if len(row) > 1 and length(row) + length((mark.piece,)) + 2 > width:
             rows.append(row)
-            row = (Piece(" " * _LABEL),)
+            row = (Piece(" " * _KIND),)
         row = (*row, mark.piece, Piece("  "))
     return [*rows, row]
 

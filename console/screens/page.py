@@ -9,7 +9,7 @@ from console.screens.modal import Modal
 from widgets.line import Line, Look, Piece
 from widgets.sheet import Sheet
 
-_ROWS = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1}
+_ROWS = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1, "home": -10_000, "end": 10_000}
 _FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", Look.TITLE), Piece(" closes"))
 
 

@@ -117,7 +117,7 @@ def _way_on(state: State, ask: Ask) -> Opening:
         return Opening(None, f"answered already at step {reading.step}")
     if (failed := _failed(state, request)) is not None:
         return Opening(None, failed)
-    return Opening(request.id, f"promoted to step {request.setting}")
+    return Opening(request.id, f"promoted to {request.setting}")
 
 
 def wanted_step(setting: Setting, reading: TargetReading) -> int:

@@ -138,13 +138,18 @@ def _by_hand(state: State, was: TargetReading, now: TargetReading, at: datetime)
     return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb}d by hand outside warroom")
 
 
+def _version(now: TargetReading) -> str:
+    """What is rolled out; until its backend has begun with it, it may have no name."""
+    return "a new version" if now.canary_version is None else f"version {now.canary_version}"
+
+
 def _news(was: TargetReading, now: TargetReading) -> str:
     if now.canary_version != was.canary_version:
-        return f"version {now.canary_version} is wanted"
+        return f"{_version(now)} is wanted"
     if now.phase is Phase.ABORTED:
         return f"aborted: {now.detail}"
     if now.at_rest:
-        return f"version {now.canary_version} has everything"
+        return f"{_version(now)} has everything"
     there = now.own_steps[now.step].text if now.step is not None and now.step < len(now.own_steps) else "the last step"
     return f"step {was.step} -> {now.step} of {now.steps}: {there}"
 

@@ -16,7 +16,7 @@ from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
 from tests.argo_fake import PAUSE, weight
 from tests.journals.recorder import SOMEBODY, line, main
-from tests.test_steps_owned import LISTED, at_stage, reconciling, room_with
+from tests.steps_rig import LISTED, at_stage, reconciling, room_with
 
 WITH_STEPS = LISTED.replace("rollout: one", "rollout: orders").replace("400ms", "3s").replace(
     "adapter: argo", "adapter: argo-rollouts"

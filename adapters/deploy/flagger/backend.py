@@ -33,7 +33,7 @@ from adapters.deploy.flagger.seen import Seen, Unreadable
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
 from adapters.deploy.flagger.target import TARGETS, Wanted, wanted_of
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
-from adapters.foreign import clean
+from adapters.foreign import clean, first_flaw
 from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
 
 ON_SPEC = Need(CANARIES, "patch")
@@ -153,7 +153,8 @@ class Flagger:
         shown, canary = self._seen(seen, "promote"), self._parsed(await self._kube.get(CANARIES, target.name))
         wanted = await self._wanted(canary, now=True)
         permit.check(self.source, "promote")
-        if Seen.of(canary, wanted.template).place != shown.place:
+        template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
+        if Seen.of(canary, template).place != shown.place:
             raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
         reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {}, wanted)
         if (why := reading.cannot.get("promote")) is not None:
@@ -264,9 +265,7 @@ class Flagger:
         try:
             return Canary.model_validate(found)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = clean(".".join(str(part) for part in first["loc"]), 80)
-            raise BadReply(self.source, "read", f"not what Flagger keeps: {where}: {clean(first['msg'], 80)}") from None
+            raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
 
     async def _wanted(self, canary: Canary, *, now: bool = False) -> Wanted:
         """What its target asks for, while a promote is about that; not known where we may not read it.

@@ -37,7 +37,7 @@ from adapters.contract import (
 )
 from adapters.flags.unleash.calls import OFF, ON, Call, create_strategy, patch_percentage, words
 from adapters.flags.unleash.feature import Events, Feature, FlagState, flag_state
-from adapters.foreign import clean
+from adapters.foreign import clean, first_flaw
 from adapters.transport import HttpOptions, Reply, Transport
 
 _VERB = "set_flag"
@@ -275,8 +275,4 @@ class Unleash:
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = clean(".".join(str(part) for part in first["loc"]), 80)
-            raise BadReply(
-                self.source, "read", f"not what Unleash answers: {where}: {clean(first['msg'], 80)}"
-            ) from None
+            raise BadReply(self.source, "read", f"not what Unleash answers: {first_flaw(error)}") from None

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import psycopg
 from pydantic import ValidationError
 
-from adapters.foreign import clean
+from adapters.foreign import clean, first_flaw
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal.chain import Row
@@ -52,11 +52,7 @@ def _plain(method: Callable[Concatenate[PostgresJournal, _P], _T], /) -> Callabl
         try:
             return method(self, *args, **kwargs)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise Broken(
-                f"journal {self.url}: an event cannot be read: {clean(where)}: {clean(first['msg'])}"
-            ) from None
+            raise Broken(f"journal {self.url}: an event cannot be read: {first_flaw(error, 300)}") from None
         except (psycopg.Error, Lost, OSError, ValueError) as error:
             raise Broken(f"journal {self.url}: {self.url.redact(error)}") from None
 
