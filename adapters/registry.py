@@ -41,7 +41,7 @@ BUILT_IN = {
     "unleash": "adapters.flags.unleash",
 }
 
-LOGS_IN = ("argo-rollouts", "deployment")
+LOGS_IN = ("argo-rollouts", "deployment", "flagger")
 """Adapters that may have to log in before the screen (`prepare`), by name: known without importing any."""
 
 

@@ -147,3 +147,23 @@ class _Witness:
 def witnessed(journal: Journal, file: Path) -> Journal:
     """`journal`, whose appends are told to `file` as soon as they are acknowledged."""
     return cast(Journal, _Witness(journal, file))
+
+
+class _Late:
+    """A journal each of whose appends takes `seconds` longer."""
+
+    def __init__(self, journal: Journal, seconds: float) -> None:
+        self._journal = journal
+        self._seconds = seconds
+
+    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+        time.sleep(self._seconds)
+        return self._journal.append(rollout, event, fence=fence)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
+
+
+def late(journal: Journal, seconds: float) -> Journal:
+    """`journal`, each of whose appends takes `seconds` longer."""
+    return cast(Journal, _Late(journal, seconds))

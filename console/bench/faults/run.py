@@ -104,6 +104,11 @@ def run(
                 sweep(there, places.case(name), name, kills=size.kills, seed=seed, progress=progress)
                 for name in places.names(journals)
             ]
+            if "sqlite" in journals:
+                name = "sqlite, late"
+                swept.append(
+                    sweep(there, places.case("sqlite"), name, kills=size.kills, seed=seed, late=True, progress=progress)
+                )
             findings += _swept(swept)
         if "race" in only:
             raced = [

@@ -25,7 +25,8 @@ from adapters.points import watched
 from console.bench.faults.adapter import registered
 from console.bench.faults.children import Steps, call, fork, side_by_side
 from console.bench.faults.fake import Fake
-from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console, quick, told, witnessed
+from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console, late, quick, told, witnessed
+from console.engine import record
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, RequestMade
 from console.journal.chain import walk_rollout
@@ -133,8 +134,10 @@ class Swept:
         return Counter(kill.point for kill in self.kills)
 
 
-_BESIDE = ("samples", "lease")
+_BESIDE = ("samples", "lease", "spool")
 """Writes beside the decision path: how many there are depends on how long things take."""
+LATE_S = 0.06
+"""How long each append of a late journal takes; its consoles wait a third of that before they go ahead."""
 
 
 class _Killer:
@@ -171,12 +174,20 @@ class _Case:
     world: str
     zero: Zero
     place: Place
+    late: bool
 
     def clock(self) -> SharedClock:
         return SharedClock(self.zero, SPEED)
 
     def journal(self) -> Journal:
-        return witnessed(self.place.open(), self.folder / "acknowledged")
+        opened = witnessed(self.place.open(), self.folder / "acknowledged")
+        return late(opened, LATE_S) if self.late else opened
+
+    def begin(self) -> None:
+        """In the console's process: its beats, and how long what may not wait does wait for a late journal."""
+        quick()
+        if self.late:
+            record.PATIENCE_S = LATE_S / 3
 
 
 def sweep(
@@ -186,6 +197,7 @@ def sweep(
     *,
     kills: int | None,
     seed: int = 1,
+    late: bool = False,
     at_once: int = 3,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Swept:
@@ -197,12 +209,13 @@ def sweep(
         name: of the journal, for the report.
         kills: how many; None: every one.
         seed: which.
+        late: the journal is slower than a halt or a rollback waits for it.
         at_once: cases that run beside each other.
         progress: told now and then.
     """
     found: list[Killed] = []
     with registered(), tempfile.TemporaryDirectory(prefix="warroom-sweep-") as base:
-        rooms = _Rooms(fake, place, Path(base))
+        rooms = _Rooms(fake, place, Path(base), late)
         wanted: list[tuple[Task, int]] = []
         for task in TASKS:
             points = call(partial(_count, rooms.case(task, 0)))
@@ -229,6 +242,7 @@ class _Rooms:
     fake: Fake
     place: Callable[[Path], Place]
     base: Path
+    late: bool
     made: int = 0
 
     def case(self, task: Task, number: int) -> _Case:
@@ -241,7 +255,7 @@ class _Rooms:
         for target in _TARGETS:
             self.fake.tell(world, target=target, percent=task.before)
         self.fake.tell(world, lag_s=LAG_S)
-        return _Case(task, number, folder, plan, world, Zero(), self.place(folder))
+        return _Case(task, number, folder, plan, world, Zero(), self.place(folder), self.late)
 
 
 def _killed(case: _Case, fake: Fake) -> Steps[Killed | None]:
@@ -274,7 +288,7 @@ def _words(case: _Case) -> str:
 
 def _run(case: _Case, at: int) -> None:
     """Open a console and press keys until the goal is reached; killed at point `at`, unless that is 0."""
-    quick()
+    case.begin()
     with watched(_Killer(at, case.folder / "point")):
         try:
             asyncio.run(_finish(case))
@@ -286,7 +300,7 @@ def _run(case: _Case, at: int) -> None:
 
 def _count(case: _Case) -> tuple[int, int]:
     """How many points a run that is not killed passes: on the decision path, beside it."""
-    quick()
+    case.begin()
     killer = _Killer(0, case.folder / "point")
     with watched(killer):
         asyncio.run(_finish(case))
