@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import signal
 import tempfile
 import threading
@@ -17,7 +18,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -244,11 +245,13 @@ class _Rooms:
     base: Path
     late: bool
     made: int = 0
+    tag: str = field(default_factory=lambda: secrets.token_hex(3))
+    """Of this sweep: the fake backend is that of the others too."""
 
     def case(self, task: Task, number: int) -> _Case:
         """A fresh case: a world of its own at the fake, a rollout of its own in the journal."""
         self.made += 1
-        world = f"{task.name}-{number}-{self.made}"
+        world = f"{task.name}-{number}-{self.made}-{self.tag}"
         folder = self.base / world
         folder.mkdir()
         plan = task.plan.replace("NAME", world).replace("URL", f"{self.fake.url}/{world}")
