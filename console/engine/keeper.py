@@ -13,8 +13,8 @@ from console.events.kinds import Event
 from console.journal.contract import Broken, Journal
 from console.journal.spool import Spool
 
-ASIDE_S = 0.1
-"""How long an event is waited for that is put aside: a disk that hangs must not hold up a rollback."""
+ASIDE_S = 0.5
+"""How long an event is waited for that is put aside: a disk that hangs holds a rollback up once, and for no longer."""
 
 
 class Keeper:
@@ -23,10 +23,10 @@ class Keeper:
     def __init__(self, spool: Spool | None) -> None:
         self._spool = spool
         self._thread = Writer()
-        self._asked: set[str] = set()
-        """Ids of the events that were to be put aside and are not in the journal yet."""
-        self._stuck = False
-        """A call has not come back in time: nobody waits for the next one."""
+        self._asked: dict[str, asyncio.Future[None]] = {}
+        """Ids of the events that were to be put aside and are not in the journal yet, each with the call that does it."""
+        self._hangs = False
+        """A call has not come back in time: until it does nobody waits for the others."""
 
     @property
     def there(self) -> bool:
@@ -41,19 +41,25 @@ class Keeper:
     async def keep(self, rollout: str, event: Event) -> None:
         """Put an event aside: within ASIDE_S, or as soon as it can be; not at all where there is no room."""
         spool = self._spool
-        if spool is None or event.id in self._asked:
+        if spool is None:
             return
-        self._asked.add(event.id)
-        call = self._do(lambda: spool.keep(rollout, event))
-        done, _ = await asyncio.wait({call}, timeout=0 if self._stuck else ASIDE_S)
-        self._stuck = not done
+        call = self._asked.get(event.id)
+        if call is None:
+            call = self._asked[event.id] = self._do(lambda: spool.keep(rollout, event))
+        await asyncio.wait({call}, timeout=0 if self._hangs else ASIDE_S)
+        if not call.done():
+            self._hangs = True
+            call.add_done_callback(self._back)
+
+    def _back(self, _call: asyncio.Future[None]) -> None:
+        self._hangs = False
 
     def written(self, event_id: str) -> None:
         """The journal has it by now."""
         spool = self._spool
         if spool is None or event_id not in self._asked:
             return
-        self._asked.discard(event_id)
+        del self._asked[event_id]
         self._do(lambda: spool.written(event_id))
 
     def holds(self, events: Iterable[Event]) -> bool:
