@@ -80,6 +80,13 @@ async def test_without_leave_to_read_its_target_a_promote_is_of_whatever_is_set_
     await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
 
 
+async def test_who_may_not_read_the_target_can_promote_what_another_console_has_read(meshes: list[Mesh]) -> None:
+    there = mesh(meshes, WAITS)
+    seen = await read(there.console())
+    there.cluster.hook = denied
+    await there.console().advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+
+
 @pytest.mark.parametrize(
     ("target", "why"),
     [

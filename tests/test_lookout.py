@@ -273,6 +273,27 @@ async def test_watch_answers_at_its_gates_with_no_while_nothing_is_open(sh: Shel
     assert await watching.wait() == 0
 
 
+async def test_watch_tells_a_no_at_its_gates_once(sh: Shell, tmp_path: Path) -> None:
+    await does(sh, "promote")
+    written = tmp_path / "watch.out"
+    with written.open("wb") as out:
+        watching = await asyncio.create_subprocess_exec(
+            *WARROOM, *sh.arguments("watch"), "--gates", "0", stdout=out, stderr=out
+        )
+    async with asyncio.timeout(20):
+        while "one/1  " not in written.read_text():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.05)
+    (port,) = re.findall(r"gates are answered on 127\.0\.0\.1:([0-9]+)", written.read_text())
+    async with httpx.AsyncClient() as client:
+        for _ in range(3):
+            await client.post(f"http://127.0.0.1:{port}/flagger/rollback", content=b'{"name": "x", "namespace": "y"}')
+    watching.terminate()
+    assert await watching.wait() == 0
+    said = [line.split("  ", 1)[1] for line in written.read_text().splitlines()]
+    assert said.count("gate: a question at rollback answered no: not a target of this plan") == 1
+    assert said[-1] == "watch ends"
+
+
 def test_a_gate_that_cannot_be_listened_on_is_one_line(sh: Shell) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

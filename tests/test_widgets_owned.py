@@ -28,6 +28,14 @@ def reading(**more: object) -> TargetReading:
     [
         ({"waits": Wait.GATE}, "api 20 %, step 1/3 pause, waits for a promote"),
         (
+            {"waits": Wait.GATE, "release": "cart:2 (template 5d4)"},
+            "api 20 %, step 1/3 pause, waits for a promote: cart:2 (template 5d4)",
+        ),
+        (
+            {"waits": Wait.GATE, "release": "cart:2 (template 5d4)", "canary_version": "abc"},
+            "api 20 %, step 1/3 pause, waits for a promote",
+        ),
+        (
             {"waits": Wait.TIMER, "until": NOW + timedelta(seconds=95)},
             "api 20 %, step 1/3 pause, goes on by itself 1:35 left",
         ),

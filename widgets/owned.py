@@ -17,7 +17,10 @@ _WAITS = {
 
 
 def owned(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
-    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"; `promoted`: one is given, and not taken yet."""
+    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"; `promoted`: one is given, and not taken yet.
+
+    What waits to start and has no name of its own yet is told last: "..: cart:2 (template 5d41402a)".
+    """
     share = "?" if reading.percent is None else f"{reading.percent:.3g} %"
     asked = reading.desired
     if asked is not None and reading.percent is not None and abs(asked - reading.percent) >= 0.5:
@@ -29,7 +32,9 @@ def owned(name: str, reading: TargetReading, as_of: datetime | None, *, promoted
     held = waiting(reading, as_of)
     if promoted and reading.waits is Wait.GATE:
         held = Piece("promoted, still at its gate", Look.WARN)
-    return line if held is None else (*line, Piece(", "), held)
+    line = line if held is None else (*line, Piece(", "), held)
+    unnamed = reading.release is not None and reading.canary_version is None and not reading.at_rest
+    return (*line, Piece(f": {reading.release}")) if unnamed and held is not None else line
 
 
 def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:

@@ -153,7 +153,8 @@ class Flagger:
         shown, canary = self._seen(seen, "promote"), self._parsed(await self._kube.get(CANARIES, target.name))
         wanted = await self._wanted(canary, now=True)
         permit.check(self.source, "promote")
-        if Seen.of(canary, wanted.template).place != shown.place:
+        template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
+        if Seen.of(canary, template).place != shown.place:
             raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
         reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {}, wanted)
         if (why := reading.cannot.get("promote")) is not None:
