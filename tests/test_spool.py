@@ -362,8 +362,8 @@ def test_a_headless_rollback_without_its_journal_is_written_down_by_the_next_com
     lines = (tmp_path / name).read_bytes().partition(b"\0")[0].splitlines()
     kinds = [json.loads(line)["kind"] for line in lines]
     assert kinds == ["decision_taken", "request_made", "request_settled", "step_done"]
-    assert "decision_taken" not in sh.kinds()[-2:]
+    assert sh.kinds().count("decision_taken") == 1
     assert sh.run("note", "--reason", "morning") == 0
-    assert sh.kinds()[-5:] == [*kinds, "noted"]
+    assert [kind for kind in sh.kinds() if kind in (*kinds, "noted")][-5:] == [*kinds, "noted"]
     assert files(tmp_path) == []
     assert main(["log", "verify", "--journal", str(sh.journal)]) == 0

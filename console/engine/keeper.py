@@ -24,7 +24,7 @@ class Keeper:
         self._spool = spool
         self._thread = Writer()
         self._asked: dict[str, asyncio.Future[None]] = {}
-        """Ids of the events that were to be put aside and are not in the journal yet, each with the call that does it."""
+        """Id of an event that is to be aside until the journal has it -> the call that puts it there."""
         self._hangs = False
         """A call has not come back in time: until it does nobody waits for the others."""
 
