@@ -25,6 +25,7 @@ from console.engine.keeper import Keeper
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Noted, RolloutOpened
 from console.journal.contract import Broken
+from console.journal.place import FilePlace
 from console.journal.spool import ROOM, Spool
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
@@ -228,6 +229,7 @@ import resource, signal
 from datetime import UTC, datetime
 from pathlib import Path
 from console.events.kinds import Noted
+from console.journal.place import FilePlace
 from console.journal.spool import ROOM, Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 made = Spool([Path({str(tmp_path / "journal.db")!r})])
@@ -267,6 +269,20 @@ def test_the_second_place_is_used_where_the_first_cannot_be_written(
     made.close()
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
     assert Spool(places).adopt(journal, AT, me) == 1
+
+
+def test_it_is_beside_a_journal_of_ones_own_and_at_home_where_others_could_remove_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    private, shared = tmp_path / "private", tmp_path / "shared"
+    for folder, mode in ((private, 0o700), (shared, 0o2770)):
+        folder.mkdir()
+        folder.chmod(mode)
+        made = FilePlace(folder / "journal.db").spool
+        made.keep(RUN, note("first"))
+        made.close()
+    assert (len(files(private)), len(files(shared)), len(files(tmp_path / "home" / "warroom"))) == (1, 0, 1)
 
 
 async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

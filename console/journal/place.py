@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ class FilePlace:
     def spool(self) -> Spool:
         from console.journal.spool import Spool
 
-        return Spool([self.path, _kept_for(str(self.path))])
+        places = [self.path, _kept_for(str(self.path))]
+        return Spool(places[::-1] if _others_write(self.path.parent) else places)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -126,6 +128,14 @@ class ServerPlace:
         with _needing_psycopg():
             from console.journal.postgres.journal import durable
         return durable(self.url)
+
+
+def _others_write(folder: Path) -> bool:
+    """Whether somebody else could remove a file of ours from it."""
+    try:
+        return bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    except OSError:
+        return False
 
 
 def _kept_for(place: str) -> Path:

@@ -20,6 +20,7 @@ from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettl
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
 from console.journal.place import FilePlace, Place
+from console.journal.spool import Spool
 from widgets.advice import advice
 
 SPEED = 8.0
@@ -78,7 +79,8 @@ class Ground:
         """A console on it, whose acknowledged events are kept in mind."""
         kept = journal or witnessed(self.place.open(), self.folder / "acknowledged")
         try:
-            async with console(self.plan, kept, self.folder, clock or self.clock()) as room:
+            spool = Spool([self.file])
+            async with console(self.plan, kept, self.folder, clock or self.clock(), spool=spool) as room:
                 yield room
         finally:
             kept.close()
