@@ -17,6 +17,11 @@ def answer(line: str) -> None:
     _write(sys.stdout, line)
 
 
+def waiting(file: str) -> str:
+    """What becomes of what the journal could not take, `file` being where it waits."""
+    return f"{file} keeps what was decided until the next warroom here writes it down"
+
+
 def drop(stream: TextIO | None) -> None:
     """Let what is written to `stream` from now on go nowhere, so that the interpreter's last flush cannot fail."""
     if stream is None:

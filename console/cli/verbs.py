@@ -18,7 +18,7 @@ from console.cli.exits import Exit
 from console.cli.login import HURRIED_S, log_in
 from console.cli.paths import journal_place, open_anyhow, stand_in
 from console.cli.say import answer as say
-from console.cli.say import tell
+from console.cli.say import tell, waiting
 from console.cli.unopened import joined, may_open, refusal
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
@@ -130,11 +130,8 @@ async def _carried_out(
         await engine.close()
         if held := engine.record.state.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
-            kept = engine.kept_in
-            waits = (
-                "" if kept is None else f"; {kept} keeps what was decided until the next warroom here writes it down"
-            )
-            tell(f"warroom: UNJOURNALED: {events} not written down{waits}")
+            kept = f"; {waiting(engine.kept_in)}" if engine.kept_in is not None else ""
+            tell(f"warroom: UNJOURNALED: {events} not written down{kept}")
     return _written(verb, answer, engine.record.state)
 
 

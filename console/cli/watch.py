@@ -15,7 +15,7 @@ from console.cli.ending import end_with_the_terminal
 from console.cli.exits import Exit
 from console.cli.login import log_in_file, may_need
 from console.cli.paths import journal_place, open_anyhow
-from console.cli.say import tell
+from console.cli.say import tell, waiting
 from console.journal.place import FilePlace
 
 if TYPE_CHECKING:
@@ -122,4 +122,6 @@ def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> i
     if desk.busy():
         tell(f"warroom: finishing {desk.busy()}")
     desk.finish(None)
+    if kept := desk.kept_in():
+        tell(f"warroom: UNJOURNALED: {waiting(kept)}")
     return app.return_code or Exit.OK

@@ -81,6 +81,10 @@ class EngineThread:
     def ended(self) -> str | None:
         return self._ended
 
+    def kept_in(self) -> str | None:
+        """The file in which what could not be written waits for the next console; None if nothing does."""
+        return self._engine.kept_in if self._engine is not None else None
+
     def busy(self) -> str | None:
         return self._engine.busy() if self._engine is not None else None
 
