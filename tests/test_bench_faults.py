@@ -47,8 +47,9 @@ def test_a_fault_loses_nothing_and_says_what_is_wrong(fault: str) -> None:
     assert cell["sees"]
 
 
-def test_sixty_kills_lose_nothing_and_double_nothing() -> None:
-    cell = ran("--only", "sweep", "--journal", "sqlite")["cells"]["sweep sqlite"]
+@pytest.mark.parametrize("journal", ["sqlite", "sqlite, late"])
+def test_sixty_kills_lose_nothing_and_double_nothing(journal: str) -> None:
+    cell = ran("--only", "sweep", "--journal", "sqlite")["cells"][f"sweep {journal}"]
     assert (cell["kills"], cell["bad"]) == (60, 0), cell["words"]
     assert min(cell["promote"], cell["rollback"]) > 5
 
