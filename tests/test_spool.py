@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import sqlite3
@@ -20,14 +22,18 @@ import pytest
 
 from console.cli import main
 from console.engine import keeper
+from console.engine.clock import SystemClock
+from console.engine.engine import Engine
 from console.engine.identity import actor
 from console.engine.keeper import Keeper
 from console.events.evidence import Actor, Verb
-from console.events.kinds import Noted, RolloutOpened
+from console.events.kinds import Event, Noted, RolloutClosed, RolloutOpened
 from console.journal.contract import Broken
 from console.journal.place import FilePlace
+from console.journal.postgres.url import Url
 from console.journal.spool import ROOM, Spool
 from console.journal.sqlite import SqliteJournal
+from console.plan.load import load
 from console.state.values import Mode
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, locked, war_room
@@ -44,9 +50,20 @@ def me() -> Actor:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
-    made = SqliteJournal(tmp_path / "journal.db")
+    made = opened(tmp_path)
     yield made
     made.close()
+
+
+def opening() -> RolloutOpened:
+    return RolloutOpened(at=AT, who=actor(), plan_digest="d", plan_text="", readings=(), reached=0, warroom="0")
+
+
+def opened(folder: Path, run: str = RUN) -> SqliteJournal:
+    """The journal of `folder`, with a run that was opened in it."""
+    made = SqliteJournal(folder / "journal.db")
+    made.append(run, opening())
+    return made
 
 
 def note(text: str, who: Actor | None = None) -> Noted:
@@ -76,6 +93,17 @@ def texts(journal: SqliteJournal) -> list[str]:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if ".waiting-" in path.name)
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def removed(journal: Path) -> None:
+    """The journal, and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        journal.with_name(journal.name + suffix).unlink(missing_ok=True)
 
 
 # -- the file --------------------------------------------------------------------------------------------------------
@@ -144,7 +172,7 @@ def test_a_last_line_that_was_cut_off_counts_for_nothing(tmp_path: Path, journal
 
 def test_a_journal_that_cannot_be_written_leaves_the_file_for_the_next_try(tmp_path: Path, me: Actor) -> None:
     abandoned(tmp_path, note("first"))
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = opened(tmp_path)
     connection = sqlite3.connect(tmp_path / "journal.db")
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
     connection.commit()
@@ -169,6 +197,7 @@ def test_a_journal_that_cannot_be_written_leaves_the_file_for_the_next_try(tmp_p
         b'{"rollout": "one/1"}\n',
         b'{"rollout": "one/1", "kind": "noted", "event": "{}"}\n',
         b'{"rollout": "one/1", "kind": "noted", "event": 5}\n',
+        b"[" * 100_000 + b"\n",
     ],
 )
 def test_a_line_that_no_console_wrote_is_put_away_and_never_read_again(
@@ -176,39 +205,83 @@ def test_a_line_that_no_console_wrote_is_put_away_and_never_read_again(
 ) -> None:
     path = abandoned(tmp_path, note("first"))
     path.write_bytes(line + path.read_bytes())
-    assert spool(tmp_path).adopt(journal, AT, me) == 0
+    taking = spool(tmp_path)
+    assert taking.adopt(journal, AT, me) == 0
     assert files(tmp_path) == [f"{path.name}.left"]
+    [told] = taking.untold
+    assert f"{path.name}.left, not here: a line of it cannot be read" in told
     assert spool(tmp_path).adopt(journal, AT, me) == 0
     assert texts(journal) == []
 
 
-def test_nobody_speaks_for_somebody_else(tmp_path: Path, journal: SqliteJournal, me: Actor) -> None:
-    abandoned(tmp_path, note("forged", replace(me, uid=me.uid + 1)))
+def test_nobody_speaks_for_somebody_else_nor_puts_away_what_they_did(
+    tmp_path: Path, journal: SqliteJournal, me: Actor
+) -> None:
+    """Under sudo one file owner is several people."""
+    other = replace(me, uid=me.uid + 1)
+    path = abandoned(tmp_path, note("theirs", other))
     assert spool(tmp_path).adopt(journal, AT, me) == 0
+    assert (texts(journal), files(tmp_path)) == ([], [path.name])
+    assert spool(tmp_path).adopt(journal, AT, other) == 1
+    assert texts(journal) == ["theirs"]
+
+
+def test_a_journal_that_does_not_know_the_run_gets_no_run_without_an_opening(tmp_path: Path, me: Actor) -> None:
+    """The journal was removed and made anew: events without an opening would keep everybody from opening it."""
+    path = abandoned(tmp_path, note("halted"))
+    journal = SqliteJournal(tmp_path / "journal.db")
+    taking = spool(tmp_path)
+    assert taking.adopt(journal, AT, me) == 0
+    assert journal.tail(RUN, 0) == []
+    [told] = taking.untold
+    assert f"{path.name}.left, not here: {RUN} is not in this journal" in told
+    journal.close()
+
+
+def test_where_the_rest_is_is_told_in_the_run_that_is_open(tmp_path: Path, journal: SqliteJournal, me: Actor) -> None:
+    """A console that could not read its journal took its run for the first."""
+    journal.append(RUN, RolloutClosed(at=AT, how="complete"))
+    journal.append("one/2", opening())
+    made = spool(tmp_path)
+    made.keep(RUN, opening())
+    made.close()
+    spool(tmp_path).adopt(journal, AT, me)
     assert texts(journal) == []
+    assert [entry.event.kind for entry in journal.tail("one/2", 0)] == ["rollout_opened", "noted"]
+
+
+def test_somebodys_own_file_that_begins_alike_is_left_alone(tmp_path: Path, journal: SqliteJournal, me: Actor) -> None:
+    own = tmp_path / "journal.db.waiting-for-ana"
+    own.write_text("ask ana", encoding="utf-8")
+    spool(tmp_path).adopt(journal, AT, me)
+    assert own.read_text(encoding="utf-8") == "ask ana"
+
+
+def test_a_journal_may_be_called_anything(tmp_path: Path, journal: SqliteJournal, me: Actor) -> None:
+    beside = [tmp_path / "shop[1]*.db"]
+    made = Spool(beside)
+    made.keep(RUN, note("first"))
+    made.close()
+    assert Spool(beside).adopt(journal, AT, me) == 1
 
 
 def test_a_link_in_a_shared_folder_is_not_followed(tmp_path: Path, journal: SqliteJournal, me: Actor) -> None:
     private = tmp_path / "private"
     private.write_bytes(b"secret\n")
-    (tmp_path / "journal.db.waiting-1-a").symlink_to(private)
-    (tmp_path / "journal.db.waiting-2-b").hardlink_to(private)
+    (tmp_path / "journal.db.waiting-1-0000000a").symlink_to(private)
+    (tmp_path / "journal.db.waiting-2-0000000b").hardlink_to(private)
     assert spool(tmp_path).adopt(journal, AT, me) == 0
     assert private.read_bytes() == b"secret\n"
-    assert files(tmp_path) == ["journal.db.waiting-1-a", "journal.db.waiting-2-b"]
+    assert files(tmp_path) == ["journal.db.waiting-1-0000000a", "journal.db.waiting-2-0000000b"]
 
 
 def test_a_rollout_that_somebody_else_opened_meanwhile_is_told_where_the_rest_is(
     tmp_path: Path, journal: SqliteJournal, me: Actor
 ) -> None:
-    def opening() -> RolloutOpened:
-        return RolloutOpened(at=AT, who=me, plan_digest="d", plan_text="", readings=(), reached=0, warroom="0")
-
     made = spool(tmp_path)
     made.keep(RUN, opening())
     made.keep(RUN, note("rolled back by hand"))
     made.close()
-    journal.append(RUN, opening())
     spool(tmp_path).adopt(journal, AT, me)
     [left] = files(tmp_path)
     [told] = texts(journal)
@@ -245,7 +318,7 @@ except OSError:
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(ran.stdout) > 25
-    journal = SqliteJournal(tmp_path / "journal.db")
+    journal = opened(tmp_path)
     assert spool(tmp_path).adopt(journal, AT, actor()) == int(ran.stdout)
     journal.close()
 
@@ -257,6 +330,56 @@ def test_where_nothing_can_be_written_there_is_no_file(tmp_path: Path) -> None:
         made.keep(RUN, note("first"))
     assert made.path is None
     made.close()
+
+
+def test_where_nothing_can_be_locked_there_is_no_file(
+    tmp_path: Path, journal: SqliteJournal, me: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network file system without locks: who lives cannot be told from who is gone."""
+    abandoned(tmp_path, note("first"))
+    before, open_before = files(tmp_path), descriptors()
+
+    def unlockable(_file: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unlockable)
+    made = spool(tmp_path)
+    for _ in range(2):
+        with pytest.raises(OSError, match="No locks"):
+            made.keep(RUN, note("second"))
+    assert made.adopt(journal, AT, me) == 0
+    assert (files(tmp_path), descriptors()) == (before, open_before)
+
+
+def test_a_database_is_one_place_however_it_is_written_and_two_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def at(url: str) -> str:
+        return Url(url).place(os.environ)
+
+    same = [
+        "postgresql://ana:pw@db/w",
+        "postgres://ana@DB:5432/w",
+        "postgresql://ana@/w?host=db",
+        "postgresql://ana@db?dbname=w",
+    ]
+    assert len({at(url) for url in same}) == 1
+    assert "pw" not in at(same[0])
+    two = [
+        "postgresql:///w?host=/run/a",
+        "postgresql://%2Frun%2FA/w",
+        "postgresql://db/w?port=5433",
+        "postgresql://db/w",
+        "postgresql://db/v",
+        "postgresql://[::1]:5433/w",
+        "postgresql://[::1]/w",
+        "postgresql:///?service=prod",
+    ]
+    assert len({at(url) for url in two}) == len(two)
+    bare = at("postgresql:///w")
+    monkeypatch.setenv("PGHOST", "staging")
+    assert at("postgresql:///w") == at("postgresql://staging/w") != bare
 
 
 def test_the_second_place_is_used_where_the_first_cannot_be_written(
@@ -383,3 +506,48 @@ def test_a_headless_rollback_without_its_journal_is_written_down_by_the_next_com
     assert [kind for kind in sh.kinds() if kind in (*kinds, "noted")][-5:] == [*kinds, "noted"]
     assert files(tmp_path) == []
     assert main(["log", "verify", "--journal", str(sh.journal)]) == 0
+
+
+async def test_a_journal_made_anew_is_opened_and_says_where_the_rest_is(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        await console.promoted(1)
+        with full(room.journal):
+            await console.act(Verb.HALT)
+            await console.die()
+        removed(room.journal)
+        next_one = await room.console(answered=False)
+        assert next_one.state.rollout == RUN
+        assert next_one.state.mode is not Mode.HALTED
+        [told] = [event.text for event in room.events() if isinstance(event, Noted)]
+        assert f".left, not here: {RUN} is not in this journal" in told
+
+
+class Stuck(SqliteJournal):
+    """Is read as ever, and takes no events until it is let."""
+
+    free = threading.Event()
+
+    def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+        self.free.wait(30)
+        return super().append(rollout, event, fence=fence)
+
+
+async def test_who_is_in_a_hurry_joins_the_open_run_though_what_waits_cannot_be_written(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        await console.promoted(1)
+        with full(room.journal):
+            await console.act(Verb.HALT)
+            await console.die()
+        stuck = Stuck(room.journal)
+        where = FilePlace(room.journal)
+        engine = Engine(load(room.file), stuck, SystemClock(), tmp_path, "0", lambda _state: None, spool=where.spool)
+        opening = asyncio.create_task(engine.open(0.05))
+        await asyncio.sleep(0.3)
+        stuck.free.set()
+        await opening
+        assert (engine.began, engine.record.state.mode) == (False, Mode.HALTED)
+        engine.start()
+        await engine.close()
+        stuck.close()

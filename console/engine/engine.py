@@ -36,7 +36,7 @@ from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.engine.writer import Writer
 from console.events.evidence import Actor
-from console.events.kinds import Escalated, GateLapsed, VerdictChanged
+from console.events.kinds import Escalated, GateLapsed, Noted, VerdictChanged
 from console.journal.contract import Broken, Journal
 from console.journal.spool import Spool
 from console.judge.verdict import VerdictState
@@ -111,7 +111,7 @@ class Engine:
         joining = Joining(self._journal, writer, hurry_s)
         self._keeper.begin()
         try:
-            await joining.adopt(self._adopt)
+            await joining.adopt(self.plan.rollout, self._adopt)
             joined = await joining.into(self.plan, self._backends, self._clock, self._actor, self._version)
         except Broken:
             writer.shutdown(wait=False)
@@ -164,6 +164,7 @@ class Engine:
             pollers=lambda: self._pollers,
             token=self._gate_token,
         )
+        await self._tell_left()
         self._ready = True
 
     def _identified(self) -> Actor:
@@ -240,8 +241,8 @@ class Engine:
 
     @property
     def kept_in(self) -> str | None:
-        """The file in which what could not be written waits for the next console; None if nothing does."""
-        return self._keeper.path
+        """The file in which all that could not be written waits for the next console; None if some of it does not."""
+        return self._keeper.path if self.record.kept else None
 
     def busy(self) -> str | None:
         """What this console has in flight, or None."""
@@ -282,6 +283,11 @@ class Engine:
         """In the journal's thread: what consoles that are gone could not write."""
         return self._keeper.adopt(self._journal, self._clock.now(), self._actor)
 
+    async def _tell_left(self) -> None:
+        """Note here what no other rollout could be told: what was found waiting and is not for this journal."""
+        for text in self._keeper.untold():
+            await self.record.now(Noted(at=self._clock.now(), who=self._actor, text=text))
+
     async def _tail(self) -> None:
         """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""
         watch = self._journal.watch()
@@ -296,6 +302,7 @@ class Engine:
                 await self.record.retry()
                 if self._keeper.there and self.record.state.journal.broken is None:
                     await self.record.write(lambda _journal: self._adopt())
+                    await self._tell_left()
                 await self.crew.refresh()
                 await wait(BEAT_S if self.record.state.journal.broken is not None else TAIL_S)
         finally:

@@ -53,6 +53,8 @@ class Joining:
         self._journal = journal
         self._writer = writer
         self._hurry_s = hurry_s
+        self._said: tuple[str | None, str] | None = None
+        """What the journal said about the plan's runs before it was written to."""
 
     async def into(self, plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> Joined:
         """The state to go on from. Sends nothing.
@@ -60,7 +62,7 @@ class Joining:
         Raises:
             Broken: the journal cannot be read. One that cannot be written is no reason not to begin.
         """
-        rollout, coming = await self._asked(partial(_runs, self._journal, plan.rollout), self._hurry_s)
+        rollout, coming = await self._runs_of(plan)
         if rollout is not None:
             return Joined(await self._asked(partial(resumed, self._journal, rollout, plan.path), None))
         event = await opened(plan, backends, clock, actor, version)
@@ -73,14 +75,26 @@ class Joining:
         state = fold(blank(plan, coming), event)
         return Joined(replace(state, journal=JournalHealth(broken=broken, held=1)), (event,), began=True)
 
-    async def adopt(self, work: Callable[[], int]) -> None:
+    async def adopt(self, plan: str, work: Callable[[], int]) -> None:
         """Have `work` write what consoles that are gone could not: before the state is read, but no longer than
         `hurry_s`, and not where there is no journal to write to.
+
+        Raises:
+            Broken: the journal cannot be read. Who is in a hurry asks it first: one that takes no writes, and holds up
+                this one, still says which run is open.
         """
         if isinstance(self._journal, AbsentJournal):
             return
+        if self._hurry_s is not None:
+            self._said = await self._asked(partial(_runs, self._journal, plan), self._hurry_s)
         with contextlib.suppress(Late):
             await self._asked(work, self._hurry_s)
+            self._said = None  # it may have opened one
+
+    async def _runs_of(self, plan: Plan) -> tuple[str | None, str]:
+        if self._said is not None:
+            return self._said
+        return await self._asked(partial(_runs, self._journal, plan.rollout), self._hurry_s)
 
     async def _asked(self, work: Callable[[], _T], within_s: float | None) -> _T:
         """What `work` finds. Raises Late after `within_s`, and what `work` raises."""

@@ -75,6 +75,13 @@ class Keeper:
             return self._spool.adopt(journal, at, who)
         return 0
 
+    def untold(self) -> list[str]:
+        """What was put away instead of written, in words that nobody has been told yet; told from here on."""
+        if self._spool is None or not self._spool.untold:
+            return []
+        found, self._spool.untold = self._spool.untold, []
+        return found
+
     @property
     def path(self) -> str | None:
         """Where what waits is kept; None while nothing is."""

@@ -95,6 +95,12 @@ class Record:
         """How many events are in memory alone by now: held, or taking longer to be written than they are waited for."""
         return len(self._held) + len(self._overdue)
 
+    @property
+    def kept(self) -> bool:
+        """Whether what was decided or done and is not in the journal yet, if anything, is all in the keeper's file."""
+        waiting = [*(held.event for held in self._held if not held.observed), *self._overdue.values()]
+        return bool(waiting) and self._keeper.holds(waiting)
+
     async def write(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` on the journal in its thread, behind what may not wait. Raises what `work` raises."""
         return await self._writer.run(partial(work, self._journal))
@@ -322,9 +328,7 @@ class Record:
 
     def _health(self, broken: str | None) -> None:
         late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
-        waiting = [*(held.event for held in self._held if not held.observed), *self._overdue.values()]
-        kept = bool(waiting) and self._keeper.holds(waiting)
-        health = JournalHealth(broken=broken, held=len(self._held) + late, kept=kept)
+        health = JournalHealth(broken=broken, held=len(self._held) + late, kept=self.kept)
         if health != self.state.journal:
             self.replace(journal=health)
 

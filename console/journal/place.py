@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ class ServerPlace:
     def spool(self) -> Spool:
         from console.journal.spool import Spool
 
-        return Spool([_kept_for(str(self))])
+        return Spool([_kept_for(self.url.place(os.environ))])
 
     def exists(self) -> bool:
         return True  # it is never made by opening it: a database without a journal says so

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 import time
@@ -23,8 +24,8 @@ from pathlib import Path
 from adapters.foreign import clean
 from adapters.points import reached
 from console.events.evidence import Actor
-from console.events.kinds import Event, Noted, decode, encode
-from console.journal.contract import Journal, Raced
+from console.events.kinds import Event, Noted, RolloutOpened, decode, encode
+from console.journal.contract import Broken, Journal, Raced
 
 ROOM = 128 * 1024
 """Bytes that are there from the beginning: an opening and some twenty decisions."""
@@ -32,6 +33,8 @@ MOST = 16 * 1024 * 1024
 """A file that is larger is not ours."""
 _NEW_S = 60.0
 _NAME = ".waiting-"
+_MADE = re.compile(r"\d+-[0-9a-f]{8}")
+"""What follows it in the name of a file that `begin` made; anything else is somebody's own."""
 _LEFT = ".left"
 
 
@@ -41,8 +44,12 @@ class _Waiting:
     event: Event
 
 
+class _Others(Exception):
+    """It speaks for somebody else: under sudo the same file owner is several people."""
+
+
 class _Foreign(Exception):
-    """A line that no console of this user wrote."""
+    """What no console of this user wrote, or not for this journal."""
 
 
 class Spool:
@@ -60,6 +67,8 @@ class Spool:
         self._end = 0
         self._waiting: set[str] = set()
         self._closed = False
+        self.untold: list[str] = []
+        """What was put away and could be told in no rollout, in words: whoever takes it from here tells it."""
 
     @property
     def path(self) -> Path | None:
@@ -84,12 +93,10 @@ class Spool:
             path = beside.with_name(f"{beside.name}{_NAME}{os.getpid()}-{secrets.token_hex(4)}")
             try:
                 beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                self._file, self._path = _made(path), path
             except OSError as error:
                 failure = error
                 continue
-            fcntl.flock(made, fcntl.LOCK_EX)  # somebody may be looking into it at this moment
-            self._file, self._path = made, path
             self._make_room()
             return
         raise failure
@@ -129,8 +136,9 @@ class Spool:
     def adopt(self, journal: Journal, at: datetime, who: Actor) -> int:
         """Write into `journal` what consoles that are gone left waiting; how many events.
 
-        A rollout that somebody else opened meanwhile is not theirs: what they did then stays in the file, under another
-        name, and a note in that rollout, of `at` and by `who`, says where.
+        A rollout that somebody else opened meanwhile, or that this journal does not know, is not theirs: what they did
+        then stays in the file, under another name, and a note in the plan's open run, of `at` and by `who`, says where;
+        if there is none, `untold` does.
 
         Raises:
             Broken: the journal cannot be written; the files are left for the next try.
@@ -156,9 +164,12 @@ class Spool:
 
     def _left(self) -> Iterator[Path]:
         for beside in self._beside:
-            for path in sorted(beside.parent.glob(f"{beside.name}{_NAME}*")):
-                if path != self._path and path.suffix != _LEFT:
-                    yield path
+            start = f"{beside.name}{_NAME}"
+            with contextlib.suppress(OSError):  # no such folder, or not to be listed
+                for path in sorted(beside.parent.iterdir()):
+                    name = path.name
+                    if name.startswith(start) and _MADE.fullmatch(name, len(start)) and path != self._path:
+                        yield path
 
     def _adopted(self, path: Path, journal: Journal, at: datetime, who: Actor) -> int:
         try:
@@ -174,25 +185,56 @@ class Spool:
             return self._moved(path, file, journal, at, who)
         except BlockingIOError:  # its console lives
             return 0
+        except OSError:  # nothing can be locked there, so nobody can tell
+            return 0
         finally:
             os.close(file)
 
     def _moved(self, path: Path, file: int, journal: Journal, at: datetime, who: Actor) -> int:
-        count, rollout = 0, None
+        count, rollout = 0, ""
+        known: set[str] = set()
         try:
             for waiting in _waiting(os.pread(file, MOST, 0), who.uid):
                 rollout = waiting.rollout
+                if rollout not in known and not isinstance(waiting.event, RolloutOpened):
+                    if not journal.tail(rollout, 0):  # what it is about is gone: another file, or an older copy
+                        raise _Foreign(f"{clean(rollout)} is not in this journal")
+                    known.add(rollout)
                 journal.append(rollout, waiting.event)
                 count += 1
+        except _Others:  # their own next console takes it up
+            return 0
         except (_Foreign, Raced) as error:
             left = path.with_name(path.name + _LEFT)
             path.rename(left)
-            if rollout is not None:
-                did = f"what a console of {who.user} on {who.host} did while the journal could not be written"
-                journal.append(rollout, Noted(at=at, who=who, text=f"{did} is in {left}, not here: {clean(error)}"))
+            did = f"what a console of {who.user} on {who.host} did while the journal could not be written"
+            self._tell(journal, rollout, Noted(at=at, who=who, text=f"{did} is in {left}, not here: {clean(error)}"))
             return count
         path.unlink()
         return count
+
+    def _tell(self, journal: Journal, rollout: str, note: Noted) -> None:
+        """In the open run of the plan that `rollout` is of: where somebody looks."""
+        with contextlib.suppress(Broken):
+            if rollout and (run := journal.open_run(rollout.rpartition("/")[0])) is not None:
+                journal.append(run, note)
+                return
+        self.untold.append(note.text)
+
+
+def _made(path: Path) -> int:
+    """A new file, locked. Raises OSError: it cannot be made, or not be locked, and then there is none."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)  # somebody may be looking into it at this moment
+        if os.fstat(file).st_nlink == 0:
+            raise FileNotFoundError("it was taken away at once")
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os.close(file)
+        raise
+    return file
 
 
 def _ours(file: int) -> bool:
@@ -210,7 +252,7 @@ def _new(file: int) -> bool:
 def _waiting(held: bytes, uid: int) -> Sequence[_Waiting]:
     """What waits, in order; without a last line that was cut off, for nothing was done on its strength.
 
-    Raises _Foreign: it is not what a console of `uid` writes.
+    Raises _Foreign: it is not what a console writes; _Others: it is not what one of `uid` writes.
     """
     found: dict[str, _Waiting] = {}
     whole, _, _ = held.partition(b"\0")
@@ -222,9 +264,9 @@ def _waiting(held: bytes, uid: int) -> Sequence[_Waiting]:
                 found.pop(written, None)
                 continue
             waiting = _Waiting(str(said["rollout"]), decode(said["kind"], said["event"]))
-        except (ValueError, KeyError, TypeError, AttributeError):  # pydantic's errors are ValueErrors
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # pydantic's errors are ValueErrors
             raise _Foreign("a line of it cannot be read") from None
         if waiting.event.who is not None and waiting.event.who.uid != uid:
-            raise _Foreign("it speaks for somebody else")
+            raise _Others
         found[waiting.event.id] = waiting
     return list(found.values())

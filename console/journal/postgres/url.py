@@ -13,6 +13,16 @@ CONNECT_S = 2
 """How long connecting to one host may take; libpq takes no less."""
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
 
+_WHERE = (
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("dbname", "PGDATABASE"),
+    ("user", "PGUSER"),
+    ("service", "PGSERVICE"),
+)
+"""What a URL says about where the database is, and the variable that says it otherwise."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Url:
@@ -31,6 +41,23 @@ class Url:
 
     def __repr__(self) -> str:
         return f"Url({str(self)!r})"
+
+    def place(self, environ: Mapping[str, str]) -> str:
+        """What tells one database from another, however its URL is written: where, which, and as whom; no secret."""
+        parts = urlsplit(self.text)
+        _, _, where = parts.netloc.rpartition("@")
+        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        split = [_host_and_port(each) for each in where.split(",")]
+        given = {
+            "host": ",".join(host if host.startswith("/") else host.lower() for host, _ in split),
+            "port": ",".join(port or "5432" for _, port in split) if any(port for _, port in split) else "",
+            "dbname": unquote(parts.path.lstrip("/")),
+            "user": unquote(parts.username or ""),
+        }
+        found = {name: asked.get(name) or given.get(name) or environ.get(variable, "") for name, variable in _WHERE}
+        if all(port == "5432" for port in found["port"].split(",")):
+            found["port"] = ""
+        return "postgresql " + " ".join(f"{name}={value!r}" for name, value in found.items() if value)
 
     @property
     def hosts(self) -> int:
@@ -67,3 +94,11 @@ class Url:
         for secret in self.secrets:
             line = line.replace(secret, "***")
         return clean(line)
+
+
+def _host_and_port(given: str) -> tuple[str, str]:
+    """("db1", "5433") of "db1:5433"; an IPv6 address is in brackets."""
+    host, separator, port = given.rpartition(":")
+    if not separator or "]" in port:
+        return unquote(given), ""
+    return unquote(host), port
