@@ -34,7 +34,7 @@ from console.journal.postgres.url import Url
 from console.journal.spool import ROOM, Spool
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
-from console.state.values import Mode
+from console.state.values import Mode, StepMark
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, locked, war_room
 from tests.terminal import WARROOM
@@ -521,6 +521,29 @@ async def test_a_journal_made_anew_is_opened_and_says_where_the_rest_is(tmp_path
         assert next_one.state.mode is not Mode.HALTED
         [told] = [event.text for event in room.events() if isinstance(event, Noted)]
         assert f".left, not here: {RUN} is not in this journal" in told
+
+
+async def test_a_rollback_that_is_written_down_late_does_not_hide_what_was_promoted_since(tmp_path: Path) -> None:
+    """Its user came back hours later; somebody else, who could not know of it, went on meanwhile."""
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        await console.promoted(1)
+        with full(room.journal):
+            await console.act(Verb.ROLLBACK)
+            await console.until(lambda state: state.mode is Mode.ROLLED_BACK and state.journal.kept)
+            await console.die()
+        [name] = files(tmp_path)
+        away = (tmp_path / name).rename(tmp_path / "away")
+        other = await room.console()
+        await other.act(Verb.ACCEPT, subject="api")
+        await other.promoted(2)
+        away.rename(tmp_path / name)
+        state = await other.until(lambda state: state.checklist[0].mark is StepMark.RELAPSED)
+        assert state.mode is Mode.ROLLING_BACK
+        answer = await other.act(Verb.ROLLBACK)
+        assert answer.result == "accepted", answer.line
+        await other.until(lambda state: state.mode is Mode.ROLLED_BACK)
+        assert room.world.percent["api"] == 0
 
 
 class Stuck(SqliteJournal):
