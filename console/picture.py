@@ -77,9 +77,14 @@ class Sitting:
         )
 
     async def promote(self) -> None:
-        await self._pilot.press("p")
-        await self._pilot.pause(0.3)
+        await self._card("p")
         await self._pilot.press("y")
+
+    async def _card(self, key: str) -> None:
+        """Open a card, and look at it before anything is typed: what comes before it was drawn, it does not take."""
+        await self._pilot.press(key)
+        await self.until(lambda _: len(self._app.screen_stack) > 1)
+        await self._pilot.pause(0.5)
 
     async def go_to(self, moment: str) -> None:
         """From the first stage on to a moment of trouble."""
@@ -92,8 +97,7 @@ class Sitting:
         await self.until(fails)
         if moment == "failing":
             return
-        await self._pilot.press("r")
-        await self._pilot.pause(0.5)
+        await self._card("r")
         if moment == "card":
             return
         await self._pilot.press("enter")

@@ -23,6 +23,7 @@ from tests.states import (
     verdict,
     with_metric,
 )
+from widgets.evidence import ratio_of
 from widgets.line import Line, Look, fit, text_of
 from widgets.metrics import metrics_lines
 
@@ -259,3 +260,19 @@ def test_the_forecast_on_the_screen_moves_with_the_traffic_and_with_the_evidence
     told.flow(30, bad=2, n=2_000)
     seen.append(forecast())
     assert len(set(seen)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("state", "low", "high", "brief", "shown"),
+    [
+        (VerdictState.FAIL, 0.71, 2.3, "5.6x since 02:43Z", "2.3x over stage"),
+        (VerdictState.FAIL, 1.1, 2.3, "5.6x since 02:43Z", "2.3x (1.1-2.3)"),
+        (VerdictState.FAIL, 0.71, 2.3, "", "2.3x (0.71-2.3)"),
+        (VerdictState.UNSURE, 0.71, 2.3, "needs 4 min more", "2.3x (0.71-2.3)"),
+        (VerdictState.FAIL, None, None, "5.6x since 02:43Z", "2.3x"),
+    ],
+)
+def test_a_fail_that_began_late_is_not_shown_beside_an_interval_that_holds_one(
+    state: VerdictState, low: float | None, high: float | None, brief: str, shown: str
+) -> None:
+    assert ratio_of(state, 2.3, low, high, brief) == shown

@@ -14,8 +14,8 @@ from rich.cells import cell_len
 
 from console.events.evidence import ROLLED_BACK, SAFER, Card, Gate, MetricEvidence, TargetEvidence
 from console.judge.verdict import VerdictState
-from widgets.amounts import age, interval, ratio
-from widgets.evidence import mark_of, odds_of
+from widgets.amounts import age
+from widgets.evidence import mark_of, odds_of, ratio_of
 from widgets.line import Line, Look, Piece, left, length, text_of
 from widgets.sheet import rows_of
 
@@ -146,7 +146,7 @@ class _Cells(NamedTuple):
 
 def _cells(metric: MetricEvidence) -> _Cells:
     name = metric.metric if metric.role == "critical" else f"{metric.metric} ({metric.role})"
-    ratios = "" if metric.ratio is None else f"{ratio(metric.ratio)} {interval(metric.low, metric.high)}".strip()
+    ratios = ratio_of(metric.verdict, metric.ratio, metric.low, metric.high, metric.brief)
     told = odds_of(metric.verdict, metric.evidence, metric.ready)
     worse = " worse" if told and metric.verdict != VerdictState.PASS else ""
     old = "no sample" if metric.age_s is None else f"{age(metric.age_s)} old"

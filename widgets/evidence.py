@@ -37,11 +37,17 @@ def is_old(verdict: Verdict) -> bool:
     return verdict.state in (VerdictState.STALE, VerdictState.NO_DATA) and not verdict.idle
 
 
-def ratio_of(verdict: Verdict) -> str:
-    """ "10x (7.4-14)"; empty where no ratio can be formed."""
-    if verdict.ratio is None:
+def ratio_of(state: str, ratio: float | None, low: float | None, high: float | None, brief: str) -> str:
+    """ "10x (7.4-14)"; empty where no ratio can be formed.
+
+    A FAIL that began late says "5.7x since 02:43Z" in its `brief`. Its average over the stage may be in doubt all the
+    same, and an interval with 1 in it beside FAIL would only puzzle: then it is "2.3x over stage".
+    """
+    if ratio is None:
         return ""
-    return f"{amounts.ratio(verdict.ratio)} {amounts.interval(verdict.low, verdict.high)}".rstrip()
+    if state == VerdictState.FAIL and brief and low is not None and high is not None and low < 1 < high:
+        return f"{amounts.ratio(ratio)} over stage"
+    return f"{amounts.ratio(ratio)} {amounts.interval(low, high)}".rstrip()
 
 
 def odds_of(state: str, evidence: float | None, ready: float | None) -> str:

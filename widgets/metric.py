@@ -87,7 +87,7 @@ def _said(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]
     return [
         *named,
         Piece(" "),
-        Piece(left(ratio_of(verdict), _RATIO), proof),
+        Piece(left(ratio_of(verdict.state, verdict.ratio, verdict.low, verdict.high, verdict.brief), _RATIO), proof),
         Piece(" "),
         Piece(right(told, _ODDS), proof),
         Piece(left(claim, columns.claim), Look.MUTED),

@@ -82,7 +82,7 @@ class Record:
         self._ahead: set[str] = {event.id for event in held}
         """Ids of events folded before they were seen in the journal's tail."""
         self._background: set[asyncio.Task[None]] = set()
-        self._overdue: dict[asyncio.Task[None], Event] = {}
+        self._overdue: dict[asyncio.Task[None], _Held] = {}
         """Appends that took longer than PATIENCE_S and are still under way."""
         self._order = asyncio.Lock()
         """One append after the other: what comes after an event that has to be held is held behind it."""
@@ -98,7 +98,7 @@ class Record:
     @property
     def kept(self) -> bool:
         """Whether what was decided or done and is not in the journal yet, if anything, is all in the keeper's file."""
-        waiting = [*(held.event for held in self._held if not held.observed), *self._overdue.values()]
+        waiting = [held.event for held in (*self._held, *self._overdue.values()) if not held.observed]
         return bool(waiting) and self._keeper.holds(waiting)
 
     async def write(self, work: Callable[[Journal], _T]) -> _T:
@@ -142,7 +142,7 @@ class Record:
         task = self._later(self._append_or_hold(event, fence, observed=observed))
         await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
         if not task.done():
-            self._overdue[task] = event
+            self._overdue[task] = _Held(event, observed)
             task.add_done_callback(self._over)
             self._fold_ahead(event)
             await self._aside(event, observed)
