@@ -136,7 +136,7 @@ class Console:
             task.cancel()
         await asyncio.wait(tasks)
         self.engine.record._writer._thread.shutdown(wait=True, cancel_futures=True)
-        self.engine._keeper._thread._thread.shutdown(wait=True)
+        self.engine._keeper._hand.end(None)
         if (spool := self.engine._keeper._spool) is not None and spool._file is not None:
             os.close(spool._file)  # and with it the lock, as the kernel does
         self.journal.close()

@@ -425,6 +425,28 @@ async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: py
     await aside.close()
 
 
+def test_a_process_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> None:
+    program = f"""
+import asyncio, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from console.engine.keeper import Keeper
+from console.events.kinds import Noted
+from console.journal.spool import Spool
+class Hung(Spool):
+    def keep(self, rollout, event):
+        threading.Event().wait()
+async def main():
+    aside = Keeper(Hung([Path({str(tmp_path / "journal.db")!r})]))
+    await aside.keep("one/1", Noted(at=datetime.now(UTC), text="halted"))
+    await aside.close()
+asyncio.run(main())
+print("over")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == ("over\n", "")
+
+
 # -- consoles --------------------------------------------------------------------------------------------------------
 
 
