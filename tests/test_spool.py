@@ -498,6 +498,17 @@ async def test_a_console_that_is_open_takes_up_what_another_one_left(tmp_path: P
         await other.until(lambda state: state.mode is Mode.HALTED)
 
 
+async def test_who_only_looks_makes_no_file_and_takes_up_what_was_left(tmp_path: Path) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        await console.promoted(1)
+        with full(room.journal):
+            await console.act(Verb.HALT)
+            await console.die()
+        looking = await room.console(observing=True)
+        assert (looking.state.mode, files(tmp_path)) == (Mode.HALTED, [])
+
+
 async def test_what_is_written_in_the_end_leaves_no_file(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()

@@ -109,7 +109,8 @@ class Engine:
         self._backends = self._connect(self.plan)
         writer = Writer()
         joining = Joining(self._journal, writer, hurry_s)
-        self._keeper.begin()
+        if not self._observing or self._gate_token is not None:  # who only looks has nothing to put aside
+            self._keeper.begin()
         try:
             await joining.adopt(self.plan.rollout, self._adopt)
             joined = await joining.into(self.plan, self._backends, self._clock, self._actor, self._version)
