@@ -532,7 +532,7 @@ def test_a_headless_rollback_without_its_journal_is_written_down_by_the_next_com
     [name] = files(tmp_path)
     assert f"{tmp_path / name} keeps what was decided until the next warroom here writes it down" in rolled.stderr
     lines = (tmp_path / name).read_bytes().partition(b"\0")[0].splitlines()
-    kinds = [json.loads(line)["kind"] for line in lines]
+    kinds = [kind for line in lines if (kind := json.loads(line)["kind"]) != "target_observed"]  # if a read came first
     assert kinds == ["decision_taken", "request_made", "request_settled", "step_done"]
     assert sh.kinds().count("decision_taken") == 1
     assert sh.run("note", "--reason", "morning") == 0
