@@ -24,9 +24,9 @@ from textual.events import Key as KeyEvent
 from textual.events import Resize
 from textual.reactive import var
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.alarms import alarms
-from console.desk import Desk
+from console.engine_port import Desk
 from console.events.evidence import Verb
 from console.palette import Keys
 from console.state.gates import waiting_step
@@ -42,7 +42,7 @@ from widgets.header import HeaderLine, where
 from widgets.keys import KEYS, Key, KeyLine, impossible
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
-from widgets.now import NowLine
+from widgets.exposure import NowLine
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
@@ -236,7 +236,7 @@ class WarRoom(App[int]):
             return
         match verb:
             case Verb.PLACE:
-                from console.screens.place import PlaceScreen
+                from console.screens.placement import PlaceScreen
 
                 self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
             case Verb.ACCEPT:

@@ -15,8 +15,8 @@ import pytest
 
 from adapters import registry
 from adapters.contract import Wait
-from console.engine import nudges
-from console.engine.asking import Said
+from console.engine import debounce
+from console.engine.gate_webhooks import Said
 from console.state.values import State
 from tests import flagger_adapter
 from tests.engine_rig import TIMING, Console, Room, war_room
@@ -78,7 +78,7 @@ async def site(folder: Path, plan: str = PLAN, status: Json | None = None, **mor
     """A room on a Canary of 10, 30, 50 % that stands behind gates."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "flagger-fake", "tests.flagger_adapter")
-        monkeypatch.setattr(nudges, "REST_S", 0.01)
+        monkeypatch.setattr(debounce, "REST_S", 0.01)
         cluster = flagger_adapter.clusters.setdefault(folder, FakeCluster())
         cluster.put("canaries", canary_object(status, **more))
         cluster.put("deployments", target_object())

@@ -14,7 +14,7 @@ import pytest
 
 from adapters import registry
 from adapters.contract import Clock
-from console.engine import crew as crew_module
+from console.engine import membership as crew_module
 from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
 from console.engine.answer import Answer

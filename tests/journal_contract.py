@@ -15,7 +15,7 @@ import pytest
 from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.contract import Entry, Fenced, Forbidden, Journal, Raced, Role
-from console.journal.defuse import LONGEST
+from console.journal.sanitize import LONGEST
 from tests.journal_rig import (
     ANA,
     AT,

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Counts, MetricQuery, Reading, Sample, Shape
-from console.judge.circumstances import Circumstances
+from console.judge.context import Circumstances
 from console.judge.split import Split
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import Track
 from console.plan.nouns import Metric
 

@@ -10,7 +10,7 @@ import time
 from multiprocessing.connection import Connection
 
 from console.journal.contract import Fenced, Journal
-from console.journal.place import place
+from console.journal.location import place
 from tests.journal_rig import RUN, note, sample
 
 PATIENCE_S = 60.0

@@ -12,7 +12,7 @@ from rich.console import Console
 from textual.command import CommandPalette
 
 from console.app import WarRoom
-from console.desk import Desk
+from console.engine_port import Desk
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.screens.ask import ChoiceScreen
@@ -20,7 +20,7 @@ from console.screens.card import DecisionCard
 from console.screens.drilldown import Drilldown
 from console.screens.help import Help
 from console.screens.modal import Modal
-from console.screens.place import PlaceScreen
+from console.screens.placement import PlaceScreen
 from console.state.values import State
 from tests import states
 from tests.desk_fake import FakeDesk, war_room

@@ -12,7 +12,7 @@ from console.events.evidence import SAFER, Actor, Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Plan, Stage, Who, Window
 from console.state.approvals import bond, counted
-from console.state.crew import Approval
+from console.state.participants import Approval
 from console.state.gates import gates, why_not
 from console.state.values import MetricState, State
 from tests.rollout_rig import EDGE, Story

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.contract import Context, Moved, Permit, Setting, TargetRef
 from adapters.deploy.argo.backend import Argo
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import Seen
 from adapters.kube import Access
 from tests.adapters_contract import BAD, SECRET, Bad, check_call, check_cancel
 from tests.loopback import Request

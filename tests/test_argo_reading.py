@@ -10,7 +10,7 @@ import pytest
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import lines, runs_of
 from adapters.deploy.argo.reading import Whole, reading_of
-from adapters.deploy.argo.seen import Seen, Unreadable
+from adapters.deploy.argo.guard import Seen, Unreadable
 from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Rollout
 from adapters.kube.wire import ReplicaSet

@@ -15,7 +15,7 @@ from console.events.evidence import Verb
 from console.events.kinds import GateAnswered
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Metric, Role
-from console.state.asked import opening
+from console.state.gate_answers import opening
 from console.state.values import MetricState
 from tests.asking_rig import site
 
@@ -38,14 +38,14 @@ async def test_a_halt_while_the_answer_is_written_down_keeps_it_back(tmp_path: P
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        strict = console.engine.record.strict
+        strict = console.engine.store.strict
 
         async def halted_meanwhile(event: Any) -> None:
             await strict(event)
             if isinstance(event, GateAnswered):
                 await console.act(Verb.HALT)
 
-        console.engine.record.strict = halted_meanwhile  # type: ignore[method-assign]
+        console.engine.store.strict = halted_meanwhile  # type: ignore[method-assign]
         await there.flagger.look()
         assert there.flagger.passed == []
         assert there.said[-1].text == "not now: halted"

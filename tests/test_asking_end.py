@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from console.engine import asking
+from console.engine import gate_webhooks
 from console.events.evidence import Verb
 from tests.asking_rig import QUESTION, site
 
@@ -49,7 +49,7 @@ async def test_a_question_that_is_asked_as_the_console_ends_is_no_and_leaves_not
             await on.wait()
             return await look(target, within_s)
 
-        monkeypatch.setattr(asking, "LAST_WORD_S", 0.05)
+        monkeypatch.setattr(gate_webhooks, "LAST_WORD_S", 0.05)
         monkeypatch.setattr(console.engine._pollers, "look", slow)
         under_way = asyncio.create_task(console.engine.door.answer("confirm-rollout", QUESTION, None))
         await looking.wait()

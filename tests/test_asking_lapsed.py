@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.contract import Ask, Outcome
 from console.events.evidence import Verb
 from console.events.kinds import GateLapsed
-from console.state.asked import opening, overdue
+from console.state.gate_answers import opening, overdue
 from console.state.assess import assess
 from console.state.fold import fold
 from console.state.values import StageMark
@@ -71,5 +71,5 @@ async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_agai
         assert lapsed.requests[request].outcome is Outcome.REFUSED
         assert opening(lapsed, Ask("web", "confirm-rollout")).request is None
         assert fold(lapsed, GateLapsed(at=later, request=request, reason="again")).log == lapsed.log
-        await console.engine.record.strict(GateLapsed(at=later, request=request, reason=reason))
+        await console.engine.store.strict(GateLapsed(at=later, request=request, reason=reason))
         assert (await console.act(Verb.PROMOTE)).line == "promote to ten accepted"

@@ -100,7 +100,7 @@ async def test_a_version_that_is_seen_while_the_yes_is_written_down_keeps_it_bac
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        strict = console.engine.record.strict
+        strict = console.engine.store.strict
 
         async def swapped_meanwhile(event: Any) -> None:
             if isinstance(event, GateAnswered):
@@ -108,7 +108,7 @@ async def test_a_version_that_is_seen_while_the_yes_is_written_down_keeps_it_bac
                 await console.until(lambda state: "v3" in reads(state).release)
             await strict(event)
 
-        console.engine.record.strict = swapped_meanwhile  # type: ignore[method-assign]
+        console.engine.store.strict = swapped_meanwhile  # type: ignore[method-assign]
         await there.flagger.look()
         assert there.flagger.passed == []
         assert "podinfo:v3" in there.said[-1].text

@@ -57,7 +57,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         before = console.intent(Verb.PROMOTE)
-        console.engine.record.replace(cautions=("edge: TLS IS NOT VERIFIED",))
+        console.engine.store.replace(cautions=("edge: TLS IS NOT VERIFIED",))
         await console.engine.act(before)
         await console.act(Verb.HALT)
         decisions = [event for event in room.events() if isinstance(event, DecisionTaken)]

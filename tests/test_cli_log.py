@@ -13,7 +13,7 @@ from console.cli.paths import open_to_read
 from console.events.evidence import Verb
 from console.journal import sqlite
 from console.journal.contract import Broken
-from console.journal.place import FilePlace
+from console.journal.location import FilePlace
 from console.state.card import card_for
 from tests import states
 from tests.cli_rig import MANUAL, PLAN, Shell, shell

@@ -15,7 +15,7 @@ from console.engine.peek import peek
 from console.journal.sqlite import SqliteJournal
 from console.judge.verdict import VerdictState
 from console.plan.load import load
-from console.state.crew import Poller
+from console.state.participants import Poller
 from tests import states
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, war_room

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Outcome, Phase, Setting, TargetReading, Wait
 from console.plan.load import parse
-from console.state.climb import judged
+from console.state.stepped_targets import judged
 from console.state.fold import blank
 from console.state.requests import RequestState
 from console.state.values import State, TargetState

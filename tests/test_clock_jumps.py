@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from adapters.contract import Outcome, Setting
-from console.engine.hold import Holds
-from console.engine.sightings import Sightings
+from console.engine.stability import Holds
+from console.engine.expiry import Sightings
 from console.events.evidence import Verb
 from console.state.requests import RequestState
 from console.state.values import State

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.lookouts import SHELLS
+from console.cli.watch_args import SHELLS
 from console.cli.main import VERBS
 
 

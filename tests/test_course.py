@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from console.state.course import Course, Mark
+from console.state.evidence_history import Course, Mark
 from tests.rollout_rig import Story
-from widgets.course import course_lines
+from widgets.evidence_history import course_lines
 from widgets.line import text_of
 
 

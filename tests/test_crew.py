@@ -48,7 +48,7 @@ def steady(_query: MetricQuery, window: Window) -> tuple[Reading, ...]:
 
 
 def polls(console: Console) -> bool:
-    return console.engine.crew.turn()
+    return console.engine.membership.turn()
 
 
 def calls_of(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -138,7 +138,7 @@ async def test_who_leaves_gives_the_lease_back_and_another_polls_at_once(tmp_pat
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(), await room.console()
         await two.until(lambda state: state.crew is not None and len(state.crew) == 2)
-        room.monkeypatch.setattr("console.engine.crew.LEASE_S", 60.0)
+        room.monkeypatch.setattr("console.engine.membership.LEASE_S", 60.0)
         await one.close()
         await two.until(lambda _state: polls(two))
 
@@ -163,7 +163,7 @@ async def test_a_process_of_this_host_that_is_gone_is_not_waited_for(
     await ended.wait()
     ghost = Actor(uid=1001, user="ana", host=socket.gethostname(), pid=ended.pid)
     async with war_room(tmp_path, ONE) as room:
-        monkeypatch.setattr("console.engine.crew.LEASE_S", 600.0)
+        monkeypatch.setattr("console.engine.membership.LEASE_S", 600.0)
         one = await room.console(who=ghost)
         await one.die()
         assert polls(await room.console(who=BEN))
@@ -231,7 +231,7 @@ async def test_a_rollback_begun_by_a_console_that_follows_is_through_while_the_o
     tmp_path: Path,
 ) -> None:
     async with war_room(tmp_path, TWO) as room:
-        room.monkeypatch.setattr("console.engine.crew.LEASE_S", 600.0)
+        room.monkeypatch.setattr("console.engine.membership.LEASE_S", 600.0)
         one, two = await room.console(who=ANA), await room.console(who=BEN)
         await one.promoted(1)
         await two.until(lambda state: state.reached == 1)
@@ -282,7 +282,7 @@ async def test_a_console_that_leaves_while_its_journal_is_broken_does_not_wait_f
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         asked: list[str] = []
-        room.monkeypatch.setattr("console.engine.crew._gone", lambda *_args, **_more: asked.append("left"))
+        room.monkeypatch.setattr("console.engine.membership._gone", lambda *_args, **_more: asked.append("left"))
         with locked(room.journal):
             await console.act(Verb.HALT)
             await console.until(lambda state: state.journal.broken)
@@ -304,13 +304,13 @@ async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_fo
         held.clear()
         waiting = asyncio.ensure_future(console.engine.answered())
         await console.until(lambda _state: polls(console))
-        console.engine.record.fence = None
+        console.engine.store.fence = None
         held.set()
         await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_itself(tmp_path: Path) -> None:
-    from console.journal.absent import AbsentJournal
+    from console.journal.unavailable import AbsentJournal
     from console.journal.contract import Journal
 
     def no() -> Journal:

@@ -8,8 +8,8 @@ import unicodedata
 
 import pytest
 
-from adapters.foreign import clean
-from console.journal.defuse import LONGEST, defused, harmless
+from adapters.sanitize import clean
+from console.journal.sanitize import LONGEST, defused, harmless
 
 SEEN = "Zürich → 10 % ✓ 日本 𝛼"
 

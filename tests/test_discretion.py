@@ -10,7 +10,7 @@ import pytest
 
 from adapters import registry
 from adapters.contract import BackendError, MetricReply, Missing, TargetReading
-from console.engine.discretion import answered, discreet, told
+from console.engine.redact import answered, discreet, told
 from tests.adapters_contract import SECRET
 from tests.unleash_fake import F1, FakeUnleash, adapter, strategy
 

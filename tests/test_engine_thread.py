@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from adapters import registry
-from console.desk import Desk
+from console.engine_port import Desk
 from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
 from console.engine import thread as engine_thread
 from console.engine.clock import SystemClock
 from console.engine.thread import EngineThread, Set
 from console.events.evidence import Verb
-from console.journal.absent import open_or_absent
+from console.journal.unavailable import open_or_absent
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
 from console.state.card import card_for

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.flagger.reading import is_ours, reading_of
-from adapters.deploy.flagger.seen import Seen, Unreadable
+from adapters.deploy.flagger.guard import Seen, Unreadable
 from adapters.deploy.flagger.steps import interval_s, weights
 from adapters.deploy.flagger.target import Wanted, wanted_of
 from adapters.deploy.flagger.wire import Analysis, Event

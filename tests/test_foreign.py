@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from adapters.foreign import clean, first_flaw
+from adapters.sanitize import clean, first_flaw
 
 
 @given(st.text(st.characters(max_codepoint=127)), st.integers(2, 40))

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from console.cli.gates import Address, Desk, address
-from console.engine.asking import Said
+from console.engine.gate_webhooks import Said
 from console.engine.engine import Engine
-from console.gatehouse import server
-from console.gatehouse.server import LARGEST_BYTES, MOST, Gatehouse
+from console import gate_server
+from console.gate_server import LARGEST_BYTES, MOST, Gatehouse
 
 Asked = list[tuple[str, bytes, str | None]]
 
@@ -200,14 +200,14 @@ BEGUN = [b"", b"POST /fl", QUESTION[:-1]]
 
 @pytest.mark.parametrize("sent", BEGUN, ids=["nothing", "part of a line", "part of a body"])
 async def test_who_does_not_come_to_the_point_is_cut_off(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(server, "ASKING_S", 0.05)
+    monkeypatch.setattr(gate_server, "ASKING_S", 0.05)
     async with gatehouse() as (url, asked):
         assert await asyncio.wait_for(raw(url, sent), 10) == b""
         assert asked == []
 
 
 async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ASKING_S", 0.2)
+    monkeypatch.setattr(gate_server, "ASKING_S", 0.2)
     async with gatehouse() as (url, asked), knock(url) as (reader, writer):
         dripping = asyncio.create_task(drip(writer, itertools.repeat(b"A"), 0.01))
         assert await asyncio.wait_for(ended(reader), 10)
@@ -216,7 +216,7 @@ async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pyte
 
 
 async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ASKING_S", 0.2)
+    monkeypatch.setattr(gate_server, "ASKING_S", 0.2)
     house = Gatehouse(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"

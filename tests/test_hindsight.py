@@ -10,7 +10,7 @@ import pytest
 
 from adapters import registry
 from adapters.contract import ArmLabels, Gauge, MetricQuery, Reading, Unreachable, Window
-from console.engine.hindsight import Hindsight, Past
+from console.engine.history import Hindsight, Past
 from console.plan.load import parse
 from tests import scripted_adapter
 from tests.judge_rig import NOON

@@ -20,7 +20,7 @@ from console.events.kinds import (
     SourceRead,
     Unrecognised,
 )
-from console.journal.absent import AbsentJournal, open_or_absent
+from console.journal.unavailable import AbsentJournal, open_or_absent
 from console.journal.contract import Broken, Journal, Raced
 from console.journal.migrations import schema
 from console.journal.sqlite import SqliteJournal

@@ -16,7 +16,7 @@ import pytest
 from console.cli.paths import open_to_read
 from console.journal.chain import walk_journal
 from console.journal.contract import Broken
-from console.journal.place import FilePlace
+from console.journal.location import FilePlace
 from console.journal.sqlite import SqliteJournal
 from tests import stopped_holder
 from tests.journal_rig import RUN, note, opening

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from console.cli import main
 from console.cli.exits import Exit
 from console.journal.contract import Broken
-from console.journal.place import FilePlace, ServerPlace, place
+from console.journal.location import FilePlace, ServerPlace, place
 from console.journal.postgres.url import Url
 from tests.cli_rig import Shell, shell
 from tests.live.servers import free_port

@@ -16,9 +16,9 @@ from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.events.kinds import Event
-from console.journal.absent import AbsentJournal, open_or_absent
+from console.journal.unavailable import AbsentJournal, open_or_absent
 from console.journal.contract import Broken, Journal
-from console.journal.place import ServerPlace, place
+from console.journal.location import ServerPlace, place
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
 from tests.cli_rig import MANUAL, shell
@@ -65,7 +65,7 @@ async def test_a_rollback_is_carried_out_while_the_opening_of_its_journal_is_sti
         return SqliteJournal(room.journal)
 
     async with war_room(tmp_path, ONE) as room:
-        room.monkeypatch.setattr("console.engine.crew.SILENT_S", 0.2)
+        room.monkeypatch.setattr("console.engine.membership.SILENT_S", 0.2)
         console = await room.console(journal=open_or_absent(connect, within_s=0.05), answered=False)
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].reading and state.targets["api"].reading.percent == 30)
@@ -104,11 +104,11 @@ async def test_what_waits_for_a_silent_journal_is_only_in_memory_and_counted_so(
         await console.until(lambda state: not state.journal.held)
         journal.answers.clear()
         await console.act(Verb.HALT)
-        working, behind = console.state.journal, console.engine.record.behind
-        console.engine.record.told("journal: gone")
+        working, behind = console.state.journal, console.engine.store.behind
+        console.engine.store.told("journal: gone")
         broken = console.state.journal
         journal.answers.set()
-        await console.engine.record.settled()
+        await console.engine.store.settled()
         assert (working.broken, working.held, behind > 0) == (None, 0, True)
         assert (broken.broken, broken.held > 0) == ("journal: gone", True)
         await console.until(lambda state: not state.journal.held)

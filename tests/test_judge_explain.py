@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Reading, Shape
 from console.judge.explain import Explanation, Key, explain
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import Track, Word
 from console.plan.nouns import Metric
 from tests.judge_rig import ERRORS, reading, readings, stream, tracked

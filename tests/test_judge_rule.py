@@ -13,7 +13,7 @@ from adapters.contract import Counts, MetricQuery, MetricReply, Reading, Shape
 from console.events.evidence import Verb
 from console.events.kinds import SourceRead
 from console.judge.rule import verdict
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Metric
 from console.state.gates import why_not

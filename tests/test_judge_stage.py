@@ -10,8 +10,8 @@ from adapters.contract import Counts, MetricQuery, Reading, Shape
 from console.judge.latch import Latch
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
-from console.judge.standing import Standing
-from console.judge.terms import Terms
+from console.judge.evidence import Standing
+from console.judge.policy import Terms
 from console.judge.track import Track
 from console.judge.traffic import mismatch
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState

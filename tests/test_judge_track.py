@@ -15,7 +15,7 @@ from console.judge.absolute import Ceiling, Floor
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack, spread_before
 from console.judge.mixture import PLENTY
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import Track, Word
 from tests.judge_rig import NOON, reading, readings, stream, tracked
 

@@ -224,7 +224,7 @@ async def test_a_second_console_and_a_console_after_a_crash_have_the_same_tracks
         assert count >= 20
         await one.close()
         await other.close()
-        last = [console.engine.record.state for console in (one, other)]
+        last = [console.engine.store.state for console in (one, other)]
         journal = SqliteJournal(room.journal)
         read_back = resumed(journal, last[0].rollout, last[0].plan.path)
         journal.close()

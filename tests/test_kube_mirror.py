@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from adapters.contract import BackendError, Forbidden, Missing, Unreachable
-from adapters.kube.mirror import SILENT_S, SINGLY
+from adapters.kube.informer import SILENT_S, SINGLY
 from tests.kube_fake import FakeCluster, Sent, pages, settle
 from tests.kube_rig import Kept
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from console.events.evidence import Verb
 from console.events.kinds import Escalated, Noted, VerdictChanged
 from console.plan.nouns import Plan, Rung
-from console.state.ladder import due, standing, trouble
+from console.state.escalation import due, standing, trouble
 from tests.rollout_rig import EDGE, Story
 from tests.states import ANA, PLAN
 

@@ -14,11 +14,11 @@ import pytest
 
 from console.cli import main
 from console.cli.exits import Exit
-from console.cli.lookout import told
+from console.cli.watch import told
 from console.events.evidence import Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.state.conditions import CONDITIONS, holds, known, lost
-from console.state.crew import Poller
+from console.state.participants import Poller
 from console.state.values import JournalHealth, State
 from tests.cli_rig import Shell, shell
 from tests.rollout_rig import Story

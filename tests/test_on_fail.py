@@ -88,7 +88,7 @@ async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str,
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         plan = replace(console.state.plan, on_fail=OnFail(what))
-        console.engine.record.replace(plan=plan, plans={**console.state.plans, plan.digest: plan})
+        console.engine.store.replace(plan=plan, plans={**console.state.plans, plan.digest: plan})
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
         failing_state = replace(console.engine.state(), stage_verdict=said)

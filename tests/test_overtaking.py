@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from console.engine.answer import Result
-from console.engine.forward import Forwards
+from console.engine.inflight import Forwards
 from console.events.evidence import Verb
 from console.state.values import Mode
 from tests.engine_rig import ONE, TWO, Latch, war_room

@@ -9,7 +9,7 @@ import pytest
 
 from console.events.evidence import PENNED, SAFER, Actor, Verb
 from console.events.kinds import Noted, PenReleased, RolloutClosed
-from console.state.crew import Member
+from console.state.participants import Member
 from console.state.gates import gates, reason_due, unfit, why_not
 from console.state.pen import gone, whose
 from console.state.values import DecisionState, State

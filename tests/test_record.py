@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Outcome, Setting
-from console.engine.record import PATIENCE_S, Record
+from console.engine.store import PATIENCE_S, Record
 from console.events.kinds import Noted, RequestMade, RequestSettled
 from console.journal.contract import Broken, Journal
 from console.journal.sqlite import SqliteJournal

@@ -17,10 +17,10 @@ from console.screens.help import help_lines
 from console.screens.leave import leave_lines
 from console.screens.modal import Field
 from console.screens.particulars import difference, particulars
-from console.screens.place import places
-from console.screens.terms import Opened, Terms, changes, terms, worsened
+from console.screens.placement import places
+from console.screens.confirmation import Opened, Terms, changes, terms, worsened
 from console.state.card import card_for
-from console.state.course import Course
+from console.state.evidence_history import Course
 from console.state.values import MetricState, State
 from tests import states
 from tests.desk_fake import war_room

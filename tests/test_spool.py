@@ -21,15 +21,15 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.engine import keeper
+from console.engine import spooler
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.engine.identity import actor
-from console.engine.keeper import Keeper
+from console.engine.spooler import Keeper
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event, Noted, RolloutClosed, RolloutOpened
 from console.journal.contract import Broken
-from console.journal.place import FilePlace
+from console.journal.location import FilePlace
 from console.journal.postgres.url import Url
 from console.journal.spool import ROOM, Spool
 from console.journal.sqlite import SqliteJournal
@@ -302,7 +302,7 @@ import resource, signal
 from datetime import UTC, datetime
 from pathlib import Path
 from console.events.kinds import Noted
-from console.journal.place import FilePlace
+from console.journal.location import FilePlace
 from console.journal.spool import ROOM, Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 made = Spool([Path({str(tmp_path / "journal.db")!r})])
@@ -410,7 +410,7 @@ def test_it_is_beside_a_journal_of_ones_own_and_at_home_where_others_could_remov
 
 async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
-    monkeypatch.setattr(keeper, "ASIDE_S", 0.02)
+    monkeypatch.setattr(spooler, "ASIDE_S", 0.02)
 
     class Hung(Spool):
         def keep(self, rollout: str, event: object) -> None:
@@ -430,7 +430,7 @@ def test_a_process_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> None:
 import asyncio, threading
 from datetime import UTC, datetime
 from pathlib import Path
-from console.engine.keeper import Keeper
+from console.engine.spooler import Keeper
 from console.events.kinds import Noted
 from console.journal.spool import Spool
 class Hung(Spool):

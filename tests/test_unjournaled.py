@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from console.engine.answer import Result
-from console.engine.record import PATIENCE_S
+from console.engine.store import PATIENCE_S
 from console.events.evidence import Verb
-from console.journal.absent import open_or_absent
+from console.journal.unavailable import open_or_absent
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode, StepMark
 from tests.engine_rig import ONE, TWO, Latch, Room, locked, war_room
@@ -149,7 +149,7 @@ async def test_samples_do_not_queue_up_behind_a_slow_journal(tmp_path: Path) -> 
         with locked(room.journal):
             polled = len(room.world.reads)
             await console.until(lambda _state: len(room.world.reads) > polled + 8)
-            waiting = console.engine.record._writer.waiting
+            waiting = console.engine.store._writer.waiting
         assert waiting <= 2
 
 
@@ -184,9 +184,9 @@ NOT_A_BYTE = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from console.cli.paths import open_anyhow
-from console.journal.place import FilePlace
+from console.journal.location import FilePlace
 from console.events.evidence import Verb
-from console.journal.place import FilePlace
+from console.journal.location import FilePlace
 from console.state.values import StepMark
 from tests.engine_rig import ONE, war_room
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.state.crew import Poller
+from console.state.participants import Poller
 from console.state.values import State
 from tests import states
 from tests.states import STATES

@@ -20,7 +20,7 @@ from widgets.header import header_lines
 from widgets.line import Line, cut, fit, left, length, reach, right, wrap
 from widgets.log import log_lines
 from widgets.metrics import metrics_lines
-from widgets.now import now_lines
+from widgets.exposure import now_lines
 from widgets.sources import sources_lines
 from widgets.timeline import timeline_lines
 

@@ -20,7 +20,7 @@ from widgets.header import HeaderLine
 from widgets.line import text_of
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
-from widgets.now import NowLine
+from widgets.exposure import NowLine
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline

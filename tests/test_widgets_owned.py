@@ -10,8 +10,8 @@ import pytest
 from adapters.contract import OwnStep, Phase, TargetReading, Wait
 from tests import states
 from widgets.line import text_of
-from widgets.now import now_lines
-from widgets.owned import owned
+from widgets.exposure import now_lines
+from widgets.stepped_target import owned
 from widgets.timeline import timeline_lines
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)

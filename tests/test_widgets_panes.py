@@ -37,7 +37,7 @@ from widgets.checklist import checklist_lines
 from widgets.header import header_lines
 from widgets.line import Line, fit, text_of
 from widgets.log import entries, log_lines
-from widgets.now import now_lines
+from widgets.exposure import now_lines
 from widgets.sources import sources_lines
 from widgets.timeline import timeline_lines
 

@@ -12,9 +12,9 @@ from console.events.evidence import Verb
 from console.state.gates import gates
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
-from widgets import amounts
+from widgets import format
 from widgets.line import Line, Look, Piece, cut, fit
-from widgets.marks import Said
+from widgets.glyphs import Said
 from widgets.pane import Pane
 from widgets.people import asked, called, handed, offered
 from widgets.rollback import rolling_back
@@ -109,7 +109,7 @@ def _drifted(state: State) -> Said | None:
 def drift_words(drift: Drift, state: State) -> str:
     """ "5 % → 20 % 40s ago by carl"."""
     who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
-    return f"{drift.was} → {drift.now} {amounts.age(amounts.since(drift.since, state.as_of))} ago{who}"
+    return f"{drift.was} → {drift.now} {format.age(format.since(drift.since, state.as_of))} ago{who}"
 
 
 def _fault(state: State) -> Said | None:
@@ -124,7 +124,7 @@ def _source_failed(state: State) -> Said | None:
         return None
     first = failed[0]
     more = f" (+{len(failed) - 1} more)" if len(failed) > 1 else ""
-    span = amounts.duration(amounts.since(first.failed_since, state.as_of))
+    span = format.duration(format.since(first.failed_since, state.as_of))
     return "alarm", f"{first.name} FAILED for {span}{more}: {still_possible(state)} ({first.reason})"
 
 
@@ -144,7 +144,7 @@ def _halted(state: State) -> Said | None:
         return "warn", "HALTED: u resumes, r rolls back"
     who = f" by {decision.who.user}" if decision.who else ""
     why = f" ({decision.reason})" if decision.reason else ""
-    ago = amounts.age(amounts.since(decision.at, state.as_of))
+    ago = format.age(format.since(decision.at, state.as_of))
     return "warn", f"HALTED{who} {ago} ago at {exposure_words(state)}: u resumes, r rolls back{why}"
 
 

@@ -6,9 +6,9 @@ from rich.cells import cell_len
 
 from console.state.checklist import unmet
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
-from widgets import amounts
+from widgets import format
 from widgets.line import Line, Look, Piece, left, wrap
-from widgets.marks import STEPS
+from widgets.glyphs import STEPS
 from widgets.pane import Pane
 from widgets.rollback import owner, standing
 
@@ -68,7 +68,7 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
     if entry.mark is not StepMark.PENDING:
         head.append(Piece(mark.word, mark.look))
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
-            head.append(Piece(f" {amounts.age(amounts.since(entry.since, state.as_of))}", Look.MUTED))
+            head.append(Piece(f" {format.age(format.since(entry.since, state.as_of))}", Look.MUTED))
         head.append(Piece("  "))
     told = _told(entry, state)
     taken = sum(cell_len(piece.text) for piece in head)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from console.events.evidence import Verb
-from console.state import approvals, ladder
+from console.state import approvals, escalation
 from console.state.gates import gates, why_not
 from console.state.values import State
-from widgets import amounts, crew
-from widgets.marks import Said
+from widgets import format, crew
+from widgets.glyphs import Said
 
 
 def called(state: State) -> Said | None:
     """Nobody has acted for so long that somebody else is to be called."""
-    reached, wrong = ladder.standing(state), ladder.trouble(state)
+    reached, wrong = escalation.standing(state), escalation.trouble(state)
     if reached is None or wrong is None:
         return None
-    span = amounts.duration(amounts.since(wrong.since, state.as_of))
+    span = format.duration(format.since(wrong.since, state.as_of))
     return "alarm", f"CALL {reached.call}: nobody acted on {wrong.what} for {span}: r rolls back, h halts"
 
 

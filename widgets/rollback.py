@@ -8,8 +8,8 @@ from typing import NamedTuple
 from console.plan.nouns import Plan
 from console.state.gates import waiting_step
 from console.state.values import Mode, State, StepMark, StepState
-from widgets import amounts
-from widgets.marks import Level, Said
+from widgets import format
+from widgets.glyphs import Level, Said
 
 
 def rolling_back(state: State) -> Said | None:
@@ -69,9 +69,9 @@ def standing(state: State) -> Standing:
     if decision is None or who is None or mine is None or (who.pid, who.host) == (mine.pid, mine.host):
         return Standing("alarm", "NOT RUNNING", "NOT RUNNING", ": r continues")
     moved = [entry.since for entry in state.checklist if entry.since is not None]
-    idle_s = amounts.since(max([decision.at, *moved]), state.as_of)
+    idle_s = format.since(max([decision.at, *moved]), state.as_of)
     if idle_s is not None and idle_s > state.plan.hold_s * 2:
-        return Standing("alarm", "NO PROGRESS", f"no progress for {amounts.duration(idle_s)}", "; r continues")
+        return Standing("alarm", "NO PROGRESS", f"no progress for {format.duration(idle_s)}", "; r continues")
     return Standing("warn", "run elsewhere", f"run by {who.user}@{who.host} pid {who.pid}", "; r takes over")
 
 

@@ -9,8 +9,8 @@ from console.judge.wording import odds
 from console.plan.nouns import Role
 from console.state.exposure import deploy_share
 from console.state.values import MetricState, Mode, State
-from widgets import amounts
-from widgets.marks import STAGE_WORDS, Mark, Said
+from widgets import format
+from widgets.glyphs import STAGE_WORDS, Mark, Said
 
 _SHOWN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.HALTED, Mode.COMPLETE})
 _STILL_OPEN = frozenset({"bake", "verdict"})
@@ -91,7 +91,7 @@ def mismatch_words(state: State, seen: float) -> str:
     """ "2.1 % of the requests reach the canary, 5 % should"."""
     given = deploy_share(state)
     should = f", {given:g} % should" if given is not None else ""
-    return f"{amounts.percent(seen)} of the requests reach the canary{should}"
+    return f"{format.percent(seen)} of the requests reach the canary{should}"
 
 
 def warned(state: State) -> Said | None:
@@ -114,7 +114,7 @@ def _suspicion(said: Verdict) -> str:
     if said.ratio is None or said.evidence is None:
         return said.reason
     then = f", {said.brief}" if said.brief else ""
-    return f"{amounts.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
+    return f"{format.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
 
 
 def waiting(state: State, closed: list[Gate]) -> Said | None:

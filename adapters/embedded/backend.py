@@ -39,7 +39,7 @@ from adapters.embedded.exposure import Exposure, Standing
 from adapters.embedded.options import Options
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.registry import ConnectError
 
 __all__ = ["KINDS", "EmbeddedBackend", "Options", "connect"]

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.sanitize import clean
+from adapters.failpoints import reached
 
 
 class Verb(StrEnum):

@@ -18,7 +18,7 @@ from adapters.contract import MetricQuery, MetricReply, Reading, Shape, Window
 from adapters.embedded.changes import Change, ChangeLog, Verb
 from adapters.embedded.exposure import Exposure
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.seconds import Seconds
+from adapters.embedded.series import Seconds
 from adapters.embedded.traffic import Family, Traffic
 
 

@@ -8,7 +8,7 @@ adapters in `deploy`.
 
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.client import Kube, Object, name_of, version_of
-from adapters.kube.mirror import Mirror
+from adapters.kube.informer import Mirror
 from adapters.kube.objects import ByOwner, Parsed, template_of
 from adapters.kube.options import CONTEXT, KubeOptions, prepare
 from adapters.kube.permissions import Need, Permissions

@@ -20,7 +20,7 @@ import httpx
 from pydantic import ValidationError
 
 from adapters.contract import BackendError, BadReply, Context, Missing, Moved, Permit, Rejected
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube import jsonpatch, status
 from adapters.kube.access import Access
 from adapters.kube.login import identity_of

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube.access import Access, NoAccess, Plugin, Variable
 
 _LARGEST = 4 * 1024 * 1024

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from adapters.contract import BadReply
-from adapters.foreign import first_flaw
+from adapters.sanitize import first_flaw
 from adapters.kube.client import Object, name_of, version_of
-from adapters.kube.mirror import Mirror
+from adapters.kube.informer import Mirror
 
 W = TypeVar("W", bound=BaseModel)
 

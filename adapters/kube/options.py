@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube import incluster, kubeconfig
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.login import log_in

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube.access import Access, NoAccess, Plugin
 from adapters.transport import Certificate, Credentials
 

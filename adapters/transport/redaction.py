@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 _BEGINNING = 12
 """So much of a secret's beginning is hidden too: what was cut to a length before it came here."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract import BackendError, ServerFailed, Throttled
-from adapters.points import reached
+from adapters.failpoints import reached
 from adapters.transport.identity import NOBODY, Credentials
 
 ATTEMPTS = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.contract import Shape
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.backtest.replay import Span
 from console.backtest.rows import Reader, SeriesError
 from console.backtest.series import Series, Tick

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from adapters.contract import Reading
 from console.backtest.moments import utc
 from console.backtest.series import Tick
-from console.judge.circumstances import Circumstances
+from console.judge.context import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
 from console.judge.rule import verdict
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import Track, Word
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.exposures import Exposure

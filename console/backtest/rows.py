@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import BinaryIO
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.backtest.moments import moment
 from console.backtest.series import Column, Series
 from console.plan.problems import suggestion

@@ -14,7 +14,7 @@ from statistics import median
 from typing import NamedTuple
 
 from adapters.contract import Counts, Gauge, Sample, Shape
-from console.judge.terms import clean
+from console.judge.policy import clean
 from console.plan.nouns import Metric
 
 ARMS = ("canary", "baseline")

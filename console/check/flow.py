@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.contract import Buckets, Counts, MetricReply, Shape
 from console.judge.bursts import WITHOUT_HISTORY, phi_before
 from console.judge.latency import QUANTILES, edges, slower
-from console.judge.terms import clean
+from console.judge.policy import clean
 from console.judge.wording import per_second, share
 from console.plan.nouns import TICK_S, Metric, Timing
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.contract import Shape
 from console.check.flow import Stream
-from console.check.sight import Sight, lasting
+from console.check.sensitivity import Sight, lasting
 from console.judge.gauges import LENGTHS
 from console.plan.exposures import Exposure, exposures
 from console.plan.nouns import Metric, Plan

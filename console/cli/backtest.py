@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.cli.exits import Exit
-from console.cli.say import tell
+from console.cli.output import tell
 
 if TYPE_CHECKING:
     from console.backtest.recording import Recording
@@ -48,7 +48,7 @@ def _from_file(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[st
 
 
 def _from_backends(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
-    from console.backtest.asked import asked
+    from console.backtest.backend_recording import asked
     from console.backtest.recording import staged
     from console.plan.load import load
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from console.cli.exits import Exit
-from console.cli.say import tell
+from console.cli.output import tell
 
 
 def bench(options: argparse.Namespace) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
-from console.cli.say import tell
+from console.cli.output import tell
 
 if TYPE_CHECKING:
-    from console.check.hour import Hour
+    from console.check.live import Hour
     from console.plan.nouns import Plan
 
 
@@ -41,14 +41,14 @@ def check(options: argparse.Namespace) -> int:
 
 
 def _asked(plan: Plan) -> Hour:
-    from console.check.hour import ask
+    from console.check.live import ask
 
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
         return asyncio.run(ask(plan, Path(folder)))
 
 
 def _print(plan: Plan, hour: Hour | None) -> None:
-    from console.check import hour as last_hour
+    from console.check import live as last_hour
     from console.check import reach
     from console.check.flow import planned
     from console.plan.lint import warnings

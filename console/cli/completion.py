@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from console.cli.say import answer
+from console.cli.output import answer
 from console.state.conditions import CONDITIONS
 
 HIDDEN = ("bench",)

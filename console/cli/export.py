@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.cli.exits import Exit
 from console.cli.log import Told, as_json, by, card_text, moved, told
 from console.cli.paths import journal_place, open_to_read

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.cli.say import tell
-from console.gatehouse.server import Gatehouse
+from console.cli.output import tell
+from console.gate_server import Gatehouse
 
 if TYPE_CHECKING:
-    from console.engine.asking import Said
+    from console.engine.gate_webhooks import Said
     from console.engine.engine import Engine
 
 TOKEN = "WARROOM_GATE_TOKEN"  # noqa: S105 - the name of a variable, not a token
@@ -74,7 +74,7 @@ class Desk:
         self._engine = None
 
     async def answer(self, gate: str, body: bytes, shown: str | None) -> tuple[int, str]:
-        """As `console.gatehouse.server.Answer`."""
+        """As `console.gate_server.Answer`."""
         if self._engine is None:
             return 403, "not now: no rollout is open"
         said = await self._engine.door.answer(gate, body, shown)

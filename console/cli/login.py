@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from adapters.registry import LOGS_IN, ConnectError, UnknownAdapter, load
-from console.cli.say import tell
+from console.cli.output import tell
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 

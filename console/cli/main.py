@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.cli import lookouts, newplan, records
+from console.cli import watch_args, init, records
 from console.cli.exits import Exit
-from console.cli.say import drop, tell
+from console.cli.output import drop, tell
 
 CYCLES = (20_000, 10, 10)
 """How many new objects Python lets be before it looks for cycles among them. Its own 700 has one list of a cluster gone
@@ -69,11 +69,11 @@ def _dispatch(options: argparse.Namespace) -> int:
     if getattr(options, "context", None):
         os.environ["WARROOM_KUBE_CONTEXT"] = options.context
     if command in ("run", "demo"):
-        from console.cli import watch
+        from console.cli import run
 
-        return watch.run(options) if command == "run" else watch.demo(options)
+        return run.run(options) if command == "run" else run.demo(options)
     if command == "init":
-        return newplan.init(options)
+        return init.init(options)
     if command == "check":
         from console.cli import check
 
@@ -91,13 +91,13 @@ def _dispatch(options: argparse.Namespace) -> int:
 
         return bench.bench(options)
     if command == "rollback" and options.dry_run:
-        from console.cli import rehearsal
+        from console.cli import dry_run
 
-        return rehearsal.rehearse(options)
+        return dry_run.rehearse(options)
     if command == "journal" or command.startswith("log "):
         return records.run(options)
     if command in ("watch", "wait", "completion"):
-        return lookouts.run(options, _parser)
+        return watch_args.run(options, _parser)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -117,12 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     _add_screens(commands)
-    newplan.add(commands)
+    init.add(commands)
     _add_readers(commands)
     _add_verbs(commands)
     _add_benches(commands)
     records.add(commands, _journal)
-    lookouts.add(commands, _journal)
+    watch_args.add(commands, _journal)
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from console.journal.place import FilePlace, Place, ServerPlace, place
+from console.journal.location import FilePlace, Place, ServerPlace, place
 
 if TYPE_CHECKING:
     from console.journal.contract import Broken, Journal
@@ -40,7 +40,7 @@ def open_anyhow(where: Place) -> Journal:
 
     A server is given `opening_s` to answer: a host that swallows what is sent to it must not hold up a rollback.
     """
-    from console.journal.absent import open_or_absent
+    from console.journal.unavailable import open_or_absent
 
     if isinstance(where, ServerPlace):
         return open_or_absent(where.open, within_s=where.opening_s)
@@ -65,7 +65,7 @@ def open_to_read(where: Place) -> Journal:
 
 def stand_in(error: Broken) -> Journal:
     """A journal with nothing in it that cannot be written: for one that opened, and then could not be read."""
-    from console.journal.absent import AbsentJournal
+    from console.journal.unavailable import AbsentJournal
 
     def connect() -> Journal:
         raise error.with_traceback(None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from console.events.evidence import Actor
-from console.state import approvals, ladder, pen, windows
-from console.state.crew import UNSEEN_S, Member
+from console.state import approvals, escalation, pen, windows
+from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
 
 
@@ -28,7 +28,7 @@ def lines(state: State) -> list[str]:
         given += f" ({state.unvouched})" if state.unvouched is not None else ""
         told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
     told += [("calendar", text) for text in _calendar(state)]
-    if (called := ladder.standing(state)) is not None:
+    if (called := escalation.standing(state)) is not None:
         told.append(("CALL", f"{called.call}: nobody acted on {called.trouble}"))
     return [f"  {name:<16} {text}" for name, text in told]
 

@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> int:
     from console.cli.show import guarded
 
     if options.command == "journal":
-        from console.cli import init
+        from console.cli import journal_init
 
-        return guarded(init.init, options)
+        return guarded(journal_init.init, options)
     from console.cli import export, prune, verify
 
     does = {"log verify": verify.verify, "log export": export.export, "log prune": prune.prune}

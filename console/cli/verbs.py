@@ -13,20 +13,20 @@ from collections.abc import Mapping
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
-from console.cli.ending import Notice, Told, outlive_the_terminal
+from console.cli.signals import Notice, Told, outlive_the_terminal
 from console.cli.exits import Exit
 from console.cli.login import HURRIED_S, log_in
 from console.cli.paths import journal_place, open_anyhow, stand_in
-from console.cli.say import answer as say
-from console.cli.say import tell, waiting
-from console.cli.unopened import joined, may_open, refusal
+from console.cli.output import answer as say
+from console.cli.output import tell, waiting
+from console.cli.no_rollout import joined, may_open, refusal
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import PEN, SAFER, Verb
-from console.journal.absent import AbsentJournal
+from console.journal.unavailable import AbsentJournal
 from console.journal.contract import Broken, Journal
-from console.journal.place import Place
+from console.journal.location import Place
 from console.plan.load import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError

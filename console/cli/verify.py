@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.journal.chain import GENESIS, Row, Verified, walk_journal, walk_rollout

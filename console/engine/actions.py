@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.contract import Clock, Outcome, Setting
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.registry import ConnectError, UnknownAdapter
 from adapters.transport.trace import new_trace
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
-from console.engine.forward import Forward, Forwards, overtaken
-from console.engine.record import Record
+from console.engine.inflight import Forward, Forwards, overtaken
+from console.engine.store import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
@@ -23,7 +23,7 @@ from console.state import pen
 from console.state.approvals import bond
 from console.state.assess import assess
 from console.state.card import card_for, wanted
-from console.state.climb import held, stands_still
+from console.state.stepped_targets import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.halt import nothing_to_halt

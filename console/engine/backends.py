@@ -28,8 +28,8 @@ from adapters.contract import (
     Unreachable,
     Window,
 )
-from adapters.foreign import clean
-from console.engine.discretion import answered, discreet, told
+from adapters.sanitize import clean
+from console.engine.redact import answered, discreet, told
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
 _TOLD = 10_000

@@ -16,22 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from adapters.contract import Clock
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.registry import ConnectError, UnknownAdapter
-from adapters.urgency import urgent
+from adapters.priority import urgent
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
-from console.engine.asking import Doorkeeper
+from console.engine.gate_webhooks import Doorkeeper
 from console.engine.backends import Backends
-from console.engine.crew import Crew
+from console.engine.membership import Crew
 from console.engine.identity import actor, groups_of
 from console.engine.joining import Joining
-from console.engine.keeper import Keeper
-from console.engine.nudges import Nudges
-from console.engine.planfile import PlanFile
+from console.engine.spooler import Keeper
+from console.engine.debounce import Nudges
+from console.engine.plan_file import PlanFile
 from console.engine.pollers import Pollers
 from console.engine.previews import previews
-from console.engine.record import Record
+from console.engine.store import Record
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
 from console.engine.writer import Writer
@@ -41,7 +41,7 @@ from console.journal.contract import Broken, Journal
 from console.journal.spool import Spool
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
-from console.state import asked, ladder, pen
+from console.state import gate_answers, escalation, pen
 from console.state.assess import assess
 from console.state.intent import Intent
 from console.state.on_fail import due
@@ -349,9 +349,9 @@ class Engine:
         await self._say_verdicts(assessed)
         if pen.gone(assessed):
             await self._actions.let_go()
-        for request, reason in asked.overdue(assessed, self._clock.now()):
+        for request, reason in gate_answers.overdue(assessed, self._clock.now()):
             await self.record.observed(GateLapsed(at=self._clock.now(), request=request, reason=reason))
-        for number, rung, wrong in ladder.due(assessed):
+        for number, rung, wrong in escalation.due(assessed):
             await self.record.observed(
                 Escalated(at=self._clock.now(), rung=number, call=rung.call, trouble=wrong.what, since=wrong.since)
             )

@@ -12,7 +12,7 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.events.evidence import Actor
 
 _CLAIMS = ("SUDO_USER", "SSH_CLIENT", "SSH_CONNECTION")

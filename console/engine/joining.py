@@ -16,11 +16,11 @@ from typing import TypeVar
 from adapters.contract import Clock
 from console.engine.backends import Backends
 from console.engine.opening import begin, opened, resumed
-from console.engine.record import PATIENCE_S
+from console.engine.store import PATIENCE_S
 from console.engine.writer import Writer
 from console.events.evidence import Actor
 from console.events.kinds import Event
-from console.journal.absent import AbsentJournal
+from console.journal.unavailable import AbsentJournal
 from console.journal.contract import Broken, Journal, JournalError, Late
 from console.plan.nouns import Plan
 from console.state.fold import blank, fold

@@ -16,7 +16,7 @@ from console.plan.load import parse
 from console.plan.nouns import Plan, Target
 from console.plan.problems import PlanError
 from console.state.fold import blank, fold
-from console.state.taken import with_stages
+from console.state.derived_stages import with_stages
 from console.state.values import State
 from console.state.versions import as_exposure
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
-from console.engine.crew import looked
+from console.engine.membership import looked
 from console.engine.identity import actor
 from console.engine.opening import opened, resumed
 from console.engine.pollers import Pollers
 from console.engine.previews import previews
-from console.engine.record import Record
-from console.journal.absent import AbsentJournal
+from console.engine.store import Record
+from console.journal.unavailable import AbsentJournal
 from console.journal.contract import Broken, Journal
 from console.plan.nouns import Plan
 from console.state.assess import assess

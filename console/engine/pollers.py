@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.engine.backends import Backends
-from console.engine.record import Record
+from console.engine.store import Record
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.plan.nouns import Metric, Target
 from console.state.values import State

@@ -6,7 +6,7 @@ from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
 from console.state.card import wanted
-from console.state.climb import held, stands_still
+from console.state.stepped_targets import held, stands_still
 from console.state.orders import preview_key
 from console.state.values import Preview, State
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading, Wait
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.sanitize import clean
+from adapters.failpoints import reached
 from console.engine.backends import Backends
-from console.engine.record import Record
-from console.engine.sightings import Sightings
+from console.engine.store import Record
+from console.engine.expiry import Sightings
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import Broken

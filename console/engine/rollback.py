@@ -15,10 +15,10 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 
 from adapters.contract import Clock, Outcome
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.engine.backends import Backends
-from console.engine.hold import Holds
-from console.engine.record import Record
+from console.engine.stability import Holds
+from console.engine.store import Record
 from console.engine.requests import Requests
 from console.events.kinds import DecisionTaken, StepDone
 from console.plan.nouns import Target

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.state.intent import Intent
 from console.state.values import State
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.journal.contract import Approval, Approved, Broken, Forbidden
 
 LARGEST = 4096

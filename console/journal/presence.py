@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from console.events.evidence import Actor
 from console.journal.contract import Presence, Role
-from console.journal.defuse import defused, harmless
+from console.journal.sanitize import defused, harmless
 from console.journal.moment import Moment
 
 FORGOTTEN_S = 3600.0

@@ -8,7 +8,7 @@ from datetime import datetime
 from console.events.kinds import decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Decided, Entry, Run
-from console.journal.defuse import defused, harmless
+from console.journal.sanitize import defused, harmless
 
 _LOWEST = -(2**63)
 _COLUMNS = "id, rollout, seq, event_id, kind, v, at, who, move, NULL, body, prev, hash, head"

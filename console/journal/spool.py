@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.sanitize import clean
+from adapters.failpoints import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, Noted, RolloutOpened, decode, encode
 from console.journal.contract import Broken, Journal, Raced

@@ -16,8 +16,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from pydantic import ValidationError
 from sqlite_utils import Database
 
-from adapters.foreign import clean, first_flaw
-from adapters.points import reached
+from adapters.sanitize import clean, first_flaw
+from adapters.failpoints import reached
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording

@@ -10,8 +10,8 @@ from adapters.contract import Counts, Reading
 from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
 from console.judge.split import Split
-from console.judge.standing import Standing
-from console.judge.terms import Terms
+from console.judge.evidence import Standing
+from console.judge.policy import Terms
 from console.judge.value import Value
 
 THEN = 1.5

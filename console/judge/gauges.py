@@ -17,8 +17,8 @@ from itertools import pairwise
 
 from adapters.contract import Gauge, Reading
 from console.judge.mixture import Mixture
-from console.judge.standing import Standing
-from console.judge.terms import Terms
+from console.judge.evidence import Standing
+from console.judge.policy import Terms
 from console.judge.value import Value
 
 LENGTHS = (6, 12, 18, 30)

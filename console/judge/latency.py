@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from adapters.contract import Buckets, Counts, Reading
 from console.judge.counts import CountsTrack
-from console.judge.standing import Standing
-from console.judge.terms import Terms
+from console.judge.evidence import Standing
+from console.judge.policy import Terms
 from console.judge.value import Value
 
 QUANTILES = (0.9, 0.99)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from console.judge.circumstances import Circumstances
+from console.judge.context import Circumstances
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack

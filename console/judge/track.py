@@ -14,8 +14,8 @@ from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
 from console.judge.latch import READY, WARN, Latch
 from console.judge.latency import LatencyTrack
-from console.judge.standing import Standing
-from console.judge.terms import Terms, clean
+from console.judge.evidence import Standing
+from console.judge.policy import Terms, clean
 from console.judge.value import Value
 
 WARM_TICKS = 6

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.arguments import BRACES, Arguments, Missing, NotKnown, filled
 from console.manifests.bound import Bound, Condition, NotBounded, failure, success
 from console.manifests.draft import Check, Measured, Unmapped
 from console.manifests.origin import Manifest
-from console.manifests.place import lasts
+from console.manifests.draft_start import lasts
 from console.manifests.tree import Tree
 from console.plan.quantities import duration
 

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests import deployment, flagger, rollout
 from console.manifests.analysis import ARGO
 from console.manifests.deployment import APPS, managed
 from console.manifests.draft import Draft
 from console.manifests.flagger import FLAGGER
 from console.manifests.origin import Manifest
-from console.manifests.place import NoChoice
+from console.manifests.draft_start import NoChoice
 
 _KINDS = ((ARGO, "Rollout"), (FLAGGER, "Canary"), (APPS, "Deployment"))
 """(group, kind) of what a plan can be for, the most telling kind first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from console.manifests.draft import Draft, DraftStage
 from console.manifests.origin import Manifest
-from console.manifests.place import begun
+from console.manifests.draft_start import begun
 
 APPS = "apps"
 ADAPTER = "deployment"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.bound import Bound
 
 PASSWORD_IN_URL = re.compile(r"://[^/\s@:]*:[^/\s@]*@")

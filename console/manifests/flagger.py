@@ -16,14 +16,14 @@ from adapters.contract import LAST_STEP
 from adapters.deploy.flagger import Options
 from adapters.deploy.flagger.steps import Gated, gated_steps
 from adapters.deploy.flagger.wire import GATES, Canary
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.arguments import Missing, NotKnown, filled
 from console.manifests.arms import Pairs
 from console.manifests.bound import Bound
 from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, asked
 from console.manifests.draft import Check, Draft, DraftStage, Unmapped, quoted
 from console.manifests.origin import Manifest
-from console.manifests.place import begun, lasts, place
+from console.manifests.draft_start import begun, lasts, place
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 

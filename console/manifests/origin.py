@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.document import LARGEST_BYTES, read
 from console.manifests.tree import Tree
 from console.plan.problems import PlanError, Problem

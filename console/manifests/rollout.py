@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, Found
 from console.manifests.arms import Pairs
 from console.manifests.draft import Draft, DraftStage, Unmapped, named
 from console.manifests.origin import Manifest
-from console.manifests.place import begun, lasts, place
+from console.manifests.draft_start import begun, lasts, place
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.metrics.prometheus import Options
 from console.manifests.arms import Pairs
 from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, DraftBackend, Unmapped, named, quoted

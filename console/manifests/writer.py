@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
 
 _WIDTH = 110

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 
 from adapters.contract import Kind
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.registry import Adapter, UnknownAdapter, load, names
 from adapters.secret import Secret
 from console.plan.document import Node

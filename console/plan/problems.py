@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 Path = tuple[str | int, ...]
 """Where in the plan: mapping keys and list positions (0-based), outermost first."""

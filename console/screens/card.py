@@ -10,7 +10,7 @@ from textual.widgets import Label
 from console.events.evidence import Verb
 from console.screens.modal import Field, Modal
 from console.screens.particulars import particulars
-from console.screens.terms import Opened, Terms, changes, terms
+from console.screens.confirmation import Opened, Terms, changes, terms
 from console.state.approvals import bond
 from console.state.card import card_for
 from console.state.intent import Intent

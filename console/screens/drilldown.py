@@ -10,11 +10,11 @@ from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 from console.screens.page import Page
 from console.state.assess import is_over
-from console.state.course import Course
+from console.state.evidence_history import Course
 from console.state.judging import current
 from console.state.values import MetricState, SourceState, State
-from widgets.amounts import age, amount, clock, count, interval, level, ratio, share, since
-from widgets.course import course_lines
+from widgets.format import age, amount, clock, count, interval, level, ratio, share, since
+from widgets.evidence_history import course_lines
 from widgets.evidence import mark_of
 from widgets.line import Line, Look, Piece, left, right
 from widgets.rollback import owner

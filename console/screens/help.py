@@ -9,7 +9,7 @@ from console.screens.page import Page
 from console.state.values import State
 from widgets.keys import KEYS, impossible
 from widgets.line import Line, Look, Piece, left, length
-from widgets.marks import (
+from widgets.glyphs import (
     DETAILS,
     DRIFTED,
     GAP,

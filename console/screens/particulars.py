@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.events.evidence import Verb
 from console.state.values import State
 from widgets.line import Line, Look, Piece, length
-from widgets.marks import STEPS
+from widgets.glyphs import STEPS
 from widgets.rollback import owner
 from widgets.sheet import rows_of
 

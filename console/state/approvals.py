@@ -11,7 +11,7 @@ from adapters.contract import TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.authority import permitted
-from console.state.crew import Approval
+from console.state.participants import Approval
 from console.state.values import State
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Buckets, Counts, Reading, Shape
-from console.judge.circumstances import Circumstances
+from console.judge.context import Circumstances
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
 from console.judge.track import Track

@@ -32,11 +32,11 @@ from console.events.kinds import (
     VerdictChanged,
 )
 from console.plan.nouns import Plan
-from console.state import ladder, pen
-from console.state.asked import gate_answered
+from console.state import escalation, pen
+from console.state.gate_answers import gate_answered
 from console.state.checklist import checklist_of
 from console.state.judging import standing_from
-from console.state.moves import (
+from console.state.decisions import (
     decision_taken,
     gate_lapsed,
     request_made,
@@ -46,7 +46,7 @@ from console.state.moves import (
 )
 from console.state.samples import bake, source_read
 from console.state.steps import step_done
-from console.state.taken import planned, with_stages
+from console.state.derived_stages import planned, with_stages
 from console.state.targets import confirm_stage, follow, target_observed
 from console.state.values import (
     MetricState,
@@ -116,7 +116,7 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
             after = pen.released(state, event)
             return state if after is None else _noted(after, event, "pen", f"the pen is free: {event.reason}")
         case Escalated():
-            after = ladder.escalated(state, event)
+            after = escalation.escalated(state, event)
             told = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
             return state if after is None else _noted(after, event, "called", told)
         case SourceFailed():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Buckets, Kind, Reading, Shape
 from console.judge.latency import LatencyTrack, edges, slower
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Metric

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
-from console.state import climb
+from console.state import stepped_targets
 from console.state.checklist import checklist_of, reads_back, turned
 from console.state.judging import standing_from
 from console.state.requests import RequestState
-from console.state.taken import planned, with_stages
+from console.state.derived_stages import planned, with_stages
 from console.state.values import Drift, NoteState, StageMark, State, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _judge_move(state: State, entry: TargetState, at: datetime) -> tuple[TargetS
     if reading is None:
         return entry, None
     if reading.steps is not None:
-        return climb.judged(state, entry, at)
+        return stepped_targets.judged(state, entry, at)
     request = latest_request(state, reading.target)
     if request is not None and request.took_effect is not False and reading.satisfies(request.setting):
         return replace(entry, confirmed=reading, drift=None), None
@@ -165,7 +165,7 @@ def confirm_stage(state: State, at: datetime) -> State:
 
 def follow(state: State, at: datetime) -> State:
     """The state moved on to the stages that controllers which own their steps have reached by themselves."""
-    for _ in range(climb.reached_alone(state)):
+    for _ in range(stepped_targets.reached_alone(state)):
         index = state.reached or 0
         text = f"stage {state.stages[index].stage.name} reached without a promote"
         state = _stands(state, index, at)
@@ -226,7 +226,7 @@ def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[Stag
         elif request.outcome is Outcome.ACCEPTED:
             unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
             reading = state.targets[name].reading
-            waiting = waiting or unseen or climb.on_its_way(reading) or climb.has_to_ask(reading)
+            waiting = waiting or unseen or stepped_targets.on_its_way(reading) or stepped_targets.has_to_ask(reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

@@ -12,7 +12,7 @@ from console.events.evidence import Actor, Card, PlannedCall, Verb
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
-from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
+from console.state.participants import Approval, Called, Handoff, Member, Pen, Poller
 from console.state.requests import RequestState
 
 

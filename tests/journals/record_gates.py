@@ -37,7 +37,7 @@ async def record(folder: Path) -> list[str]:
         asked = list(state.requests.values())[-1]
         late = (state.as_of or asked.at) + timedelta(minutes=5)
         reason = "web did not ask in 300 s: see that `warroom watch --gates` runs, promote again"
-        await console.engine.record.observed(GateLapsed(at=late, request=asked.id, reason=reason))
+        await console.engine.store.observed(GateLapsed(at=late, request=asked.id, reason=reason))
         await console.act(Verb.ROLLBACK, reason="enough of it")
         await console.until(lambda state: len(state.requests) == 3)
         await there.looks(2)

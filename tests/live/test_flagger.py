@@ -18,7 +18,7 @@ from adapters.contract import Outcome, Wait
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
-from console.gatehouse.server import Gatehouse
+from console.gate_server import Gatehouse
 from console.journal.sqlite import SqliteJournal
 from console.plan.load import load
 from console.state.values import State

@@ -19,7 +19,7 @@ from console.cli.log import by
 from console.events.kinds import Noted
 from console.journal.chain import walk_journal
 from console.journal.contract import Broken, Forbidden, Journal
-from console.journal.place import ServerPlace, place
+from console.journal.location import ServerPlace, place
 from console.journal.postgres import connection as wire
 from console.journal.postgres import recording
 from console.journal.postgres.journal import PostgresJournal, make

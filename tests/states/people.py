@@ -8,7 +8,7 @@ from datetime import timedelta
 from console.events.evidence import Actor
 from console.plan.nouns import Rung, Window
 from console.state.approvals import bond
-from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
+from console.state.participants import Approval, Called, Handoff, Member, Pen, Poller
 from console.state.values import State
 from tests.states.plan import ANA, BEN, NOW, ago
 

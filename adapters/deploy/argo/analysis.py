@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from adapters.deploy.argo.wire import HASH_LABEL, AnalysisRun, MetricResult, Rollout
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 STEP_LABEL, TYPE_LABEL = "step-index", "rollout-type"
 _SHOWN = 4

@@ -31,16 +31,16 @@ from adapters.contract import (
     Window,
 )
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.back import Move, next_move
+from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.measuring import reply_of
 from adapters.deploy.argo.patches import Patch
 from adapters.deploy.argo.phase import observed
 from adapters.deploy.argo.reading import Whole, reading_of
-from adapters.deploy.argo.seen import Seen, Unreadable
+from adapters.deploy.argo.guard import Seen, Unreadable
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")

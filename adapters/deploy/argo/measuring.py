@@ -12,7 +12,7 @@ from datetime import datetime
 
 from adapters.contract import MetricQuery, MetricReply, Window
 from adapters.deploy.argo.wire import AnalysisRun, Measurement
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.metrics.counters import Series, Ticks
 from adapters.metrics.reading import Answer, dropped, level
 

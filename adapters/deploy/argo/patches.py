@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import Seen
 from adapters.deploy.argo.wire import REVISION
 from adapters.kube.jsonpatch import Operation, add, check, remove, replace
 

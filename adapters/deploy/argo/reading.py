@@ -9,10 +9,10 @@ from datetime import datetime
 from adapters.contract import OwnStep, Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
 from adapters.deploy.argo.phase import Standing, actual, desired, observed, standing, step_of
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import Seen
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube.client import MANAGER
 from adapters.kube.wire import Meta, ReplicaSet, earlier
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.contract import OwnStep
 from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 _DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
 _UNITS_S = (3600.0, 60.0, 1.0, 0.001)

@@ -22,7 +22,7 @@ from adapters.contract import (
 )
 from adapters.deploy.deployment.reading import reading_of
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen, Unreadable
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube import (
     DEPLOYMENTS,
     REPLICA_SETS,

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from adapters.contract import Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube.wire import ReplicaSet, earlier
 
 

@@ -29,11 +29,11 @@ from adapters.deploy.flagger import patches
 from adapters.deploy.flagger.asking import parsed
 from adapters.deploy.flagger.patches import Patch
 from adapters.deploy.flagger.reading import is_ours, reading_of
-from adapters.deploy.flagger.seen import Seen, Unreadable
+from adapters.deploy.flagger.guard import Seen, Unreadable
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
 from adapters.deploy.flagger.target import TARGETS, Wanted, wanted_of
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
-from adapters.foreign import clean, first_flaw
+from adapters.sanitize import clean, first_flaw
 from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
 
 ON_SPEC = Need(CANARIES, "patch")

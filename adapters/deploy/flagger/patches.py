@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.deploy.flagger.seen import Seen
+from adapters.deploy.flagger.guard import Seen
 from adapters.kube.jsonpatch import Operation, add, check
 
 

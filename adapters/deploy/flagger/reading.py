@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.contract import Phase, TargetReading, TargetRef, Wait
-from adapters.deploy.flagger.seen import Seen
+from adapters.deploy.flagger.guard import Seen
 from adapters.deploy.flagger.steps import (
     AT_REST,
     FAILED,
@@ -28,7 +28,7 @@ from adapters.deploy.flagger.steps import (
 )
 from adapters.deploy.flagger.target import Wanted
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 _CLOSED = "advancement waiting for traffic increase approval"
 """What Flagger says each time it met a closed traffic gate; nothing in the status does."""

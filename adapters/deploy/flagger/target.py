@@ -13,7 +13,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube import DEPLOYMENTS, Object, Resource
 
 TARGETS = {

@@ -28,7 +28,7 @@ from adapters.contract import (
 )
 from adapters.deploy.haproxy.node import Node
 from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 """What HAProxy itself accepts in the name of a proxy or a server; anything else could be another command."""

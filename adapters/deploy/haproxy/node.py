@@ -15,8 +15,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from adapters.contract import BackendError, BadReply, Cut, Forbidden, Missing, Permit, Rejected, TimedOut, Unreachable
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.sanitize import clean
+from adapters.failpoints import reached
 
 MAX_ANSWER = 1 << 20
 _UNIX_PATH_MAX = 107

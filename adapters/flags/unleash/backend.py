@@ -37,7 +37,7 @@ from adapters.contract import (
 )
 from adapters.flags.unleash.calls import OFF, ON, Call, create_strategy, patch_percentage, words
 from adapters.flags.unleash.feature import Events, Feature, FlagState, flag_state
-from adapters.foreign import clean, first_flaw
+from adapters.sanitize import clean, first_flaw
 from adapters.transport import HttpOptions, Reply, Transport
 
 _VERB = "set_flag"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from adapters.flags.unleash.feature import FlagState
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.request import Request, urlopen
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 DRIP_S = 0.1
 """Between two bytes of an answer that drips."""

@@ -19,7 +19,7 @@ from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
-from console.journal.place import FilePlace, Place
+from console.journal.location import FilePlace, Place
 from console.journal.spool import Spool
 from widgets.advice import advice
 

@@ -21,7 +21,7 @@ from console.bench.faults.children import fork, reap
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console
 from console.events.evidence import Verb
-from console.journal.place import Place
+from console.journal.location import Place
 from console.state.gates import why_not
 
 PATIENCE_S = 60.0

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.points import watched
+from adapters.failpoints import watched
 from console.bench.faults.backend import Case
 from console.bench.faults.children import fork, reap
 from console.bench.faults.fake import Mode
@@ -21,7 +21,7 @@ from console.bench.faults.ground import Ground, Row, locked, quiet, screen
 from console.bench.faults.room import SharedClock, quick
 from console.bench.postgres import Postgres
 from console.events.evidence import Verb
-from console.journal.absent import open_or_absent
+from console.journal.unavailable import open_or_absent
 from console.state.values import Mode as Stands
 from console.state.values import StepMark
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from adapters.contract import Clock
-from console.engine import crew, engine, rollback
+from console.engine import membership, engine, rollback
 from console.engine.clock import boottime
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
@@ -61,7 +61,7 @@ class SharedClock:
 def quick() -> None:
     """Shorten this process's beats and its lease: a console that was killed is followed at once. For good."""
     engine.BEAT_S, rollback.BEAT_S = 0.05, 0.1
-    crew.LEASE_S, crew.ROUND_S, crew.ALONE_S = 0.6, 0.2, 0.1
+    membership.LEASE_S, membership.ROUND_S, membership.ALONE_S = 0.6, 0.2, 0.1
 
 
 class Console:

@@ -27,7 +27,7 @@ from console.bench.faults.room import quick
 from console.bench.faults.sweep import Swept, sweep
 from console.bench.judge.tables import Cells, Findings, Goal, Held, Number, Table, goals_table, held
 from console.bench.postgres import NotInstalled, Postgres, postgres
-from console.journal.place import FilePlace, Place, ServerPlace
+from console.journal.location import FilePlace, Place, ServerPlace
 from console.journal.postgres.url import Url
 
 SLOWER = 1.5

@@ -1,6 +1,6 @@
 """The crash sweep: a console is killed at its n-th write or call, for every n; the next one finishes what it began.
 
-A kill is SIGKILL to itself at a numbered point (`adapters.points`), so no timing is involved. Children are forked from
+A kill is SIGKILL to itself at a numbered point (`adapters.failpoints`), so no timing is involved. Children are forked from
 a parent that has imported everything. The backend is the fake; it takes effect late, so that a console which sends
 again too early is caught: the adapter is declared not repeatable.
 """
@@ -22,17 +22,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from adapters.points import watched
+from adapters.failpoints import watched
 from console.bench.faults.adapter import registered
 from console.bench.faults.children import Steps, call, fork, side_by_side
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console, late, quick, told, witnessed
-from console.engine import record
+from console.engine import store
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, RequestMade
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
-from console.journal.place import Place
+from console.journal.location import Place
 from console.journal.spool import Spool
 from console.state.values import Mode, StageMark, State, StepMark
 
@@ -188,7 +188,7 @@ class _Case:
         """In the console's process: its beats, and how long what may not wait does wait for a late journal."""
         quick()
         if self.late:
-            record.PATIENCE_S = LATE_S / 3
+            store.PATIENCE_S = LATE_S / 3
 
 
 def sweep(

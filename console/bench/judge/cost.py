@@ -22,7 +22,7 @@ from console.bench.judge.shares import seeded
 from console.bench.judge.tables import Findings, Goal, Table, held
 from console.bench.judge.ticks import TICK_S
 from console.bench.judge.worlds import HOUR, Regime, World, simulate
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import Track
 
 METRICS = 20

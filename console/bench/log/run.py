@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.bench.judge.tables import Findings, Goal, Held, Table, goals_table, held
 from console.bench.log import appends, large
 from console.bench.log.ledgers import Begin, in_file

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import psycopg
 from pydantic import ValidationError
 
-from adapters.foreign import clean, first_flaw
+from adapters.sanitize import clean, first_flaw
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal.chain import Row

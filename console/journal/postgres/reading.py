@@ -9,7 +9,7 @@ from typing import Any
 from console.events.kinds import Event, decode
 from console.journal.chain import GENESIS, PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Lease, Presence, Run
-from console.journal.defuse import defused, harmless
+from console.journal.sanitize import defused, harmless
 from console.journal.postgres.connection import Connection
 from console.journal.presence import parsed
 

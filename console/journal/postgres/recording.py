@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 
-from adapters.points import reached
+from adapters.failpoints import reached
 from console.events.kinds import DecisionTaken, Event, SourceRead, encode
 from console.journal.chain import chained
 from console.journal.contract import Fenced, Lease, Raced

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 SCHEMES = ("postgresql", "postgres")
 CONNECT_S = 2

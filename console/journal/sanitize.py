@@ -1,6 +1,6 @@
 """Stored text made harmless where it is read back: whoever may write a shared journal may write anything into it.
 
-What warroom itself records was cleaned before (`adapters.foreign`), so nearly every body passes untouched.
+What warroom itself records was cleaned before (`adapters.sanitize`), so nearly every body passes untouched.
 """
 
 from __future__ import annotations

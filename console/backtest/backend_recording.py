@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.contract import MetricReply, Shape
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.backtest.moments import iso, utc
 from console.backtest.replay import Span
 from console.backtest.series import Tick
-from console.engine.hindsight import Hindsight
+from console.engine.history import Hindsight
 from console.engine.pollers import GAUGE_HISTORY_S, HISTORY_S
-from console.judge.terms import clean as fit
+from console.judge.policy import clean as fit
 from console.plan.nouns import Metric, Plan
 
 LONGEST_S = 31 * 86400.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role, Rung
-from console.state.crew import Called
+from console.state.participants import Called
 from console.state.exposure import exposed
 from console.state.values import State, StepMark
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from console.engine.record import Record
+from console.engine.store import Record
 from console.plan.load import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError

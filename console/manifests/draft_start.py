@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.manifests.draft import Draft, DraftBackend, DraftTarget, named, plain
 from console.manifests.origin import Manifest
 from console.plan.quantities import QuantityError, duration

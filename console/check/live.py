@@ -8,10 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.contract import Counts, MetricQuery, MetricReply, Shape
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.check.flow import Stream, observed
-from console.check.sight import lasting
-from console.engine.hindsight import Hindsight
+from console.check.sensitivity import lasting
+from console.engine.history import Hindsight
 from console.judge.wording import per_second
 from console.plan.nouns import Metric, Plan
 

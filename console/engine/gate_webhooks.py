@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from adapters.contract import Ask, BackendError, Clock
 from console.engine.backends import Backends
 from console.engine.pollers import Pollers
-from console.engine.record import Record
+from console.engine.store import Record
 from console.events.evidence import Actor
 from console.events.kinds import GateAnswered
 from console.journal.contract import Broken, Raced
 from console.plan.nouns import Target
-from console.state.asked import answered_by, opening
+from console.state.gate_answers import answered_by, opening
 from console.state.assess import assess
 
 DEADLINE_S = 6.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import Seen
 
 
 class Move(Enum):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 from adapters.contract import BackendError, Clock, Missing, ServerFailed, Throttled
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from adapters.kube.client import WATCH_S, Kube, Object, name_of, newer, version_of
 from adapters.kube.resource import Resource
 

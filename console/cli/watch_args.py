@@ -45,9 +45,9 @@ def run(options: argparse.Namespace, parser: Callable[[], argparse.ArgumentParse
         from console.cli import completion
 
         return completion.completion(options.shell, parser())
-    from console.cli import lookout
+    from console.cli import watch
 
-    return lookout.watch(options) if options.command == "watch" else lookout.wait(options)
+    return watch.watch(options) if options.command == "watch" else watch.wait(options)
 
 
 def _span(text: str) -> float:

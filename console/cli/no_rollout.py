@@ -14,7 +14,7 @@ from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.engine.opening import snapshot
 from console.events.evidence import Verb
-from console.journal.place import Place
+from console.journal.location import Place
 from console.plan.nouns import Plan
 
 

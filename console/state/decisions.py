@@ -13,7 +13,7 @@ from console.state.checklist import checklist_of
 from console.state.judging import asked_anew, overridden, standing_from
 from console.state.requests import RequestState
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
-from console.state.taken import with_stages
+from console.state.derived_stages import with_stages
 from console.state.targets import settled_target
 from console.state.values import (
     Boundary,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from console.state.values import Mode, StageMark, State, StepMark, TargetState
-from widgets import amounts
+from widgets import format
 from widgets.line import Line, Look, Piece, length
-from widgets.marks import DRIFTED, STAGES, STEPS
-from widgets.owned import owned
+from widgets.glyphs import DRIFTED, STAGES, STEPS
+from widgets.stepped_target import owned
 from widgets.pane import Pane
 
 
@@ -38,7 +38,7 @@ def _target(entry: TargetState, state: State) -> Line:
         line = (Piece(f"{DRIFTED} {name} {entry.reading}, was {entry.drift.was}", DRIFTED.look),)
     source = state.sources.get(entry.target.backend)
     if source is not None and source.failed_since is not None:
-        line = (*line, Piece(f" ({amounts.age(amounts.since(entry.read_at, state.as_of))} ago)", Look.WARN))
+        line = (*line, Piece(f" ({format.age(format.since(entry.read_at, state.as_of))} ago)", Look.WARN))
     if any(request.target == name for request in state.in_doubt):
         line = (*line, Piece(f" {STEPS[StepMark.IN_DOUBT]}", Look.ALARM))
     return line
@@ -57,7 +57,7 @@ def _mismatch(state: State) -> Line:
     seen = state.stage_verdict.mismatch if state.stage_verdict is not None else None
     if seen is None:
         return ()
-    return (Piece(f"! TRAFFIC MISMATCH, canary gets {amounts.percent(seen)}", Look.WARN), Piece("  "))
+    return (Piece(f"! TRAFFIC MISMATCH, canary gets {format.percent(seen)}", Look.WARN), Piece("  "))
 
 
 class NowLine(Pane):

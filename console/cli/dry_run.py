@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
-from console.cli.say import tell
+from console.cli.output import tell
 from console.cli.show import guarded
-from console.cli.unopened import may_open, refusal
+from console.cli.no_rollout import may_open, refusal
 from console.engine.peek import peek
 from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Broken, Journal
-from console.journal.place import Place
+from console.journal.location import Place
 from console.plan.load import load
 from console.plan.nouns import Step
 from console.state.card import card_for

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from adapters.foreign import clean
+from adapters.sanitize import clean
 
 if TYPE_CHECKING:
     from console.journal.contract import Journal

@@ -17,10 +17,10 @@ from functools import partial
 from adapters.contract import Clock
 from console.engine.clock import boottime
 from console.engine.identity import died, groups_of
-from console.engine.record import Record
+from console.engine.store import Record
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
-from console.state.crew import Approval, Member, Poller
+from console.state.participants import Approval, Member, Poller
 from console.state.values import State
 
 LEASE_S = 10.0

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from adapters.contract import Phase, TargetReading, Wait
 from console.state.values import State
-from widgets import amounts
+from widgets import format
 from widgets.line import Line, Look, Piece
 
 _WAITS = {
@@ -45,7 +45,7 @@ def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:
         return Piece("DEGRADED", Look.ALARM)
     if reading.waits is Wait.TIMER:
         left_s = (reading.until - as_of).total_seconds() if reading.until is not None and as_of is not None else None
-        left = "" if left_s is None else f" {amounts.duration(max(left_s, 0.0))} left"
+        left = "" if left_s is None else f" {format.duration(max(left_s, 0.0))} left"
         return Piece(f"goes on by itself{left}", Look.WARN)
     words = _WAITS.get(reading.waits) if reading.waits is not None else None
     return None if words is None else Piece(words, Look.WARN)

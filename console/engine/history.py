@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from adapters.contract import BackendError, MetricReply, Window
-from adapters.foreign import clean
+from adapters.sanitize import clean
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.plan.nouns import Metric, Plan

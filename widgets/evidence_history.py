@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from console.judge.latch import CONVICT, READY
 from console.judge.wording import clock, odds
-from console.state.course import Course
+from console.state.evidence_history import Course
 from widgets.line import Line, Look, Piece, left
 from widgets.trace import Axis, cells
 

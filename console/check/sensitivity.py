@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from console.check.flow import Stream
 from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass
-from console.judge.terms import Terms
+from console.judge.policy import Terms
 from console.judge.track import PASS_TICKS
 from console.judge.wording import per_second, share
 from console.plan.exposures import Exposure
