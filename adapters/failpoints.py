@@ -15,14 +15,14 @@ Watch = Callable[[str], None]
 _watch: Watch | None = None
 
 
-def reached(point: str) -> None:
+def failpoint(point: str) -> None:
     """The process has come to `point`."""
     if _watch is not None:
         _watch(point)
 
 
 @contextmanager
-def watched(watch: Watch) -> Iterator[None]:
+def observing(watch: Watch) -> Iterator[None]:
     """Within the block `watch` is called at every point of this process."""
     global _watch
     before, _watch = _watch, watch

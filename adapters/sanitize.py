@@ -15,7 +15,7 @@ _LINE_BREAKS = frozenset("\n\r\t\v\f\x85\u2028\u2029")
 _INVISIBLE = frozenset("\u200b\u2060\ufeff")
 
 
-def clean(text: object, limit: int = 300) -> str:
+def one_line(text: object, limit: int = 300) -> str:
     """`text` on one line, at most `limit` characters, with what could act on a terminal or mislead an eye removed.
 
     Control characters (C0, C1, DEL), format characters (bidi overrides and isolates, zero-width), lone surrogates and
@@ -34,10 +34,10 @@ def clean(text: object, limit: int = 300) -> str:
 
 
 def first_flaw(error: ValidationError, limit: int = 80) -> str:
-    """The first thing that a model did not take, each half `clean`ed: "spec.replicas: Field required"."""
+    """The first thing that a model did not take, each half `one_line`ed: "spec.replicas: Field required"."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{clean(where, limit)}: {clean(first['msg'], limit)}"
+    return f"{one_line(where, limit)}: {one_line(first['msg'], limit)}"
 
 
 def _cut(line: str, limit: int) -> str:

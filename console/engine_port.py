@@ -8,7 +8,7 @@ from console.state.intent import Intent
 from console.state.values import State
 
 
-class Desk(Protocol):
+class EnginePort(Protocol):
     """The engine as the application sees it. No method blocks."""
 
     def start(self) -> None:

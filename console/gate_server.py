@@ -1,4 +1,4 @@
-"""`Gatehouse`: listens, reads one bounded question per connection, and answers with a code and a line of text.
+"""`GateServer`: listens, reads one bounded question per connection, and answers with a code and a line of text.
 
 Everything but a yes is a no to whoever asks: a question that is too large, too slow, of another path, or asked while
 nobody can answer. Nobody keeps others from asking by saying nothing, or little: who has not asked in time is cut off,
@@ -36,7 +36,7 @@ class _Question:
     body: bytes
 
 
-class Gatehouse:
+class GateServer:
     """One listening socket."""
 
     def __init__(self, answer: Answer) -> None:
@@ -49,7 +49,7 @@ class Gatehouse:
 
     async def listen(self, host: str, port: int) -> int:
         """Begin; the port that is listened on (another one only if `port` is 0). Raises OSError."""
-        self._server = await asyncio.start_server(self._met, host, port, limit=LARGEST_BYTES)
+        self._server = await asyncio.start_server(self._serve, host, port, limit=LARGEST_BYTES)
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 
@@ -65,7 +65,7 @@ class Gatehouse:
         if self._server is not None:
             await self._server.wait_closed()
 
-    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         try:
             if task is not None and self._let_in(task):

@@ -15,8 +15,8 @@ import pytest
 from console.engine.answer import Result
 from console.engine.store import PATIENCE_S
 from console.events.evidence import Verb
-from console.journal.unavailable import open_or_absent
 from console.journal.sqlite import SqliteJournal
+from console.journal.unavailable import open_or_unavailable
 from console.state.values import Mode, StepMark
 from tests.engine_rig import ONE, TWO, Latch, Room, locked, war_room
 from tests.scripted_adapter import at_once
@@ -171,7 +171,7 @@ async def test_a_journal_that_is_no_database_leaves_halt_and_rollback(tmp_path: 
     async with war_room(tmp_path, ONE) as room:
         room.journal.write_bytes(b"not a database, but a letter to mother" * 100)
         room.journal.chmod(0o600)
-        console = await room.console(journal=open_or_absent(lambda: SqliteJournal(room.journal)))
+        console = await room.console(journal=open_or_unavailable(lambda: SqliteJournal(room.journal)))
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].drift)
         answer = await console.act(Verb.ROLLBACK)

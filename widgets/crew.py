@@ -107,7 +107,7 @@ def _approvals(state: State) -> list[tuple[Look, str]]:
     needed = approvals.needed(state)
     if needed == 0 or state.next is None:
         return []
-    given = approvals.standing(state)
+    given = approvals.valid_approvals(state)
     look = Look.GOOD if len(given) >= needed else Look.WARN
     told = [(look, f"{state.next.stage.name} needs {needed}, has {len(given)}")]
     return told + [
@@ -126,7 +126,7 @@ def _calendar(state: State) -> list[tuple[Look, str]]:
 
 
 def _ladder(state: State) -> list[tuple[Look, str]]:
-    wrong, reached = escalation.trouble(state), escalation.standing(state)
+    wrong, reached = escalation.current_trouble(state), escalation.current_call(state)
     told = []
     for number, rung in enumerate(state.plan.escalation, start=1):
         up = reached is not None and number <= reached.rung

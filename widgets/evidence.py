@@ -6,10 +6,10 @@ from adapters.contract import Shape
 from console.judge.verdict import SILENT, Verdict, VerdictState
 from console.judge.wording import odds
 from widgets import format
-from widgets.glyphs import DETAILS, VERDICTS, Mark
+from widgets.glyphs import DETAILS, VERDICTS, Glyph
 
 
-def mark_of(state: str, detail: str) -> Mark:
+def mark_of(state: str, detail: str) -> Glyph:
     """The mark of a verdict: `unsure` by its kind, a pass with what it excludes, a FAIL that went silent.
 
     A state that a newer version wrote is shown as it is.
@@ -25,7 +25,7 @@ def mark_of(state: str, detail: str) -> Mark:
     return replace_word(mark, f"{mark.word} ({detail})" if state == VerdictState.PASS else f"{mark.word} {detail}")
 
 
-def replace_word(mark: Mark, word: str) -> Mark:
+def replace_word(mark: Glyph, word: str) -> Glyph:
     """`mark` with another word."""
     return mark._replace(word=word)
 

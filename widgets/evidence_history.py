@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from console.judge.latch import CONVICT, READY
+from console.judge.latch import FAIL_AT, READY
 from console.judge.wording import clock, odds
-from console.state.evidence_history import Course
+from console.state.evidence_history import EvidenceHistory
 from widgets.line import Line, Look, Piece, left
 from widgets.trace import Axis, cells
 
@@ -15,17 +15,17 @@ _LABEL = 7
 _TAIL = 30
 
 
-def course_lines(course: Course, width: int, tick_s: float) -> list[Line]:
+def evidence_history_lines(course: EvidenceHistory, width: int, tick_s: float) -> list[Line]:
     """How the evidence for worse and for a pass went, and over which time; nothing before the first judged tick."""
-    if not course.marks:
+    if not course.points:
         return [(Piece("no tick judged in this stage yet" if course.whole else "reckoning..", Look.MUTED),)]
     room = max(width - _LABEL - _TAIL, 8)
-    each = math.ceil(len(course.marks) / room)
+    each = math.ceil(len(course.points) / room)
     rows = [
-        _row("worse", [mark.worse for mark in course.marks], each, CONVICT, "is a FAIL", Look.CANARY),
-        _row("pass", [mark.ready for mark in course.marks], each, READY, "is a pass", Look.BASELINE),
+        _row("worse", [mark.worse for mark in course.points], each, FAIL_AT, "is a FAIL", Look.CANARY),
+        _row("pass", [mark.ready for mark in course.points], each, READY, "is a pass", Look.BASELINE),
     ]
-    first, last = course.marks[0].at, course.marks[-1].at
+    first, last = course.points[0].at, course.points[-1].at
     cell = f"a cell is {each} tick{'s' * (each > 1)} of {tick_s:g} s"
     more = "" if course.whole else ", reckoning.."
     return [*rows, (Piece(f"{clock(first)} to {clock(last)}, {cell}{more}", Look.MUTED),)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from console.state.values import Mode, StageMark, State, StepMark, TargetState
 from widgets import format
-from widgets.line import Line, Look, Piece, length
 from widgets.glyphs import DRIFTED, STAGES, STEPS
-from widgets.stepped_target import owned
+from widgets.line import Line, Look, Piece, length
 from widgets.pane import Pane
+from widgets.stepped_target import stepped_target_text
 
 
-def now_lines(state: State | None, width: int, height: int) -> list[Line]:
+def exposure_lines(state: State | None, width: int, height: int) -> list[Line]:
     """ "NOW  edge 5 % · new-checkout off", with drift, doubt and a stage that is partly set; one line."""
     if height <= 0:
         return []
@@ -33,7 +33,7 @@ def _target(entry: TargetState, state: State) -> Line:
         return (Piece(f"{name} not read", Look.WARN),)
     line: Line = (Piece(f"{name} {entry.reading}", Look.STRONG),)
     if entry.reading.steps is not None:
-        line = owned(name, entry.reading, state.as_of, promoted=state.mode is Mode.PROMOTING)
+        line = stepped_target_text(name, entry.reading, state.as_of, promoted=state.mode is Mode.PROMOTING)
     if entry.drift is not None:
         line = (Piece(f"{DRIFTED} {name} {entry.reading}, was {entry.drift.was}", DRIFTED.look),)
     source = state.sources.get(entry.target.backend)
@@ -60,8 +60,8 @@ def _mismatch(state: State) -> Line:
     return (Piece(f"! TRAFFIC MISMATCH, canary gets {format.percent(seen)}", Look.WARN), Piece("  "))
 
 
-class NowLine(Pane):
+class ExposureLine(Pane):
     """One line over the stages."""
 
     def draw(self, width: int, height: int) -> list[Line]:
-        return now_lines(self.state, width, height)
+        return exposure_lines(self.state, width, height)

@@ -19,7 +19,7 @@ Said = tuple[Level, str]
 """A sentence and its level."""
 
 
-class Mark(NamedTuple):
+class Glyph(NamedTuple):
     glyph: str
     word: str
     look: Look
@@ -33,78 +33,78 @@ class Mark(NamedTuple):
         return Piece(str(self), self.look)
 
 
-VERDICTS: Mapping[VerdictState, Mark] = {
-    VerdictState.PASS: Mark("✓", "pass", Look.GOOD),
-    VerdictState.FAIL: Mark("✗", "FAIL", Look.ALARM),
-    VerdictState.UNSURE: Mark("?", "unsure", Look.WARN),
-    VerdictState.STALE: Mark("~", "STALE", Look.WARN),
-    VerdictState.NO_DATA: Mark("∅", "no data", Look.WARN),
+VERDICTS: Mapping[VerdictState, Glyph] = {
+    VerdictState.PASS: Glyph("✓", "pass", Look.GOOD),
+    VerdictState.FAIL: Glyph("✗", "FAIL", Look.ALARM),
+    VerdictState.UNSURE: Glyph("?", "unsure", Look.WARN),
+    VerdictState.STALE: Glyph("~", "STALE", Look.WARN),
+    VerdictState.NO_DATA: Glyph("∅", "no data", Look.WARN),
 }
 
-DETAILS: Mapping[str, Mark] = {
-    "WARN": Mark("!", "WARN", Look.WARN),
-    "WARMING UP": Mark("?", "WARMING UP", Look.MUTED),
-    "WATCHING": Mark("?", "WATCHING", Look.PLAIN),
-    "INCONCLUSIVE": Mark("?", "INCONCLUSIVE", Look.WARN),
+DETAILS: Mapping[str, Glyph] = {
+    "WARN": Glyph("!", "WARN", Look.WARN),
+    "WARMING UP": Glyph("?", "WARMING UP", Look.MUTED),
+    "WATCHING": Glyph("?", "WATCHING", Look.PLAIN),
+    "INCONCLUSIVE": Glyph("?", "INCONCLUSIVE", Look.WARN),
 }
 """Which kind of `unsure`; don't know while there is still time is no alarm."""
 
-STAGE_WORDS: Mapping[StageWord, Mark] = {
-    StageWord.FAIL: Mark("✗", "FAIL", Look.ALARM),
-    StageWord.HOLD: Mark("!", "HOLD", Look.WARN),
-    StageWord.WARN: Mark("!", "WARN", Look.WARN),
-    StageWord.PASS: Mark("✓", "PASS", Look.GOOD),
-    StageWord.WATCHING: Mark("?", "WATCHING", Look.PLAIN),
-    StageWord.INCONCLUSIVE: Mark("?", "INCONCLUSIVE", Look.WARN),
+STAGE_WORDS: Mapping[StageWord, Glyph] = {
+    StageWord.FAIL: Glyph("✗", "FAIL", Look.ALARM),
+    StageWord.HOLD: Glyph("!", "HOLD", Look.WARN),
+    StageWord.WARN: Glyph("!", "WARN", Look.WARN),
+    StageWord.PASS: Glyph("✓", "PASS", Look.GOOD),
+    StageWord.WATCHING: Glyph("?", "WATCHING", Look.PLAIN),
+    StageWord.INCONCLUSIVE: Glyph("?", "INCONCLUSIVE", Look.WARN),
 }
 
-STAGES: Mapping[StageMark, Mark] = {
-    StageMark.PLANNED: Mark("·", "planned", Look.MUTED),
-    StageMark.REQUESTED: Mark("○", "requested", Look.WARN),
-    StageMark.CONFIRMED: Mark("●", "confirmed", Look.GOOD),
-    StageMark.PARTIAL: Mark("◐", "PARTIAL", Look.ALARM),
-    StageMark.FAILED: Mark("✗", "NOT SET", Look.ALARM),
+STAGES: Mapping[StageMark, Glyph] = {
+    StageMark.PLANNED: Glyph("·", "planned", Look.MUTED),
+    StageMark.REQUESTED: Glyph("○", "requested", Look.WARN),
+    StageMark.CONFIRMED: Glyph("●", "confirmed", Look.GOOD),
+    StageMark.PARTIAL: Glyph("◐", "PARTIAL", Look.ALARM),
+    StageMark.FAILED: Glyph("✗", "NOT SET", Look.ALARM),
 }
 
-STEPS: Mapping[StepMark, Mark] = {
-    StepMark.PENDING: Mark("·", "to do", Look.MUTED),
-    StepMark.REQUESTED: Mark("○", "sent", Look.WARN),
-    StepMark.HOLDING: Mark("◐", "holding", Look.WARN),
-    StepMark.DONE: Mark("●", "done", Look.GOOD),
-    StepMark.REFUSED: Mark("✗", "REFUSED", Look.ALARM),
-    StepMark.IN_DOUBT: Mark("?", "IN DOUBT", Look.ALARM),
-    StepMark.RELAPSED: Mark("✗", "RELAPSED", Look.ALARM),
-    StepMark.WAITING: Mark("→", "YOUR TURN", Look.WARN),
-    StepMark.SKIPPED: Mark("–", "skipped", Look.WARN),
-    StepMark.OVERDUE: Mark("✗", "OVERDUE", Look.ALARM),
+STEPS: Mapping[StepMark, Glyph] = {
+    StepMark.PENDING: Glyph("·", "to do", Look.MUTED),
+    StepMark.REQUESTED: Glyph("○", "sent", Look.WARN),
+    StepMark.HOLDING: Glyph("◐", "holding", Look.WARN),
+    StepMark.DONE: Glyph("●", "done", Look.GOOD),
+    StepMark.REFUSED: Glyph("✗", "REFUSED", Look.ALARM),
+    StepMark.IN_DOUBT: Glyph("?", "IN DOUBT", Look.ALARM),
+    StepMark.RELAPSED: Glyph("✗", "RELAPSED", Look.ALARM),
+    StepMark.WAITING: Glyph("→", "YOUR TURN", Look.WARN),
+    StepMark.SKIPPED: Glyph("–", "skipped", Look.WARN),
+    StepMark.OVERDUE: Glyph("✗", "OVERDUE", Look.ALARM),
 }
 
-MODES: Mapping[Mode, Mark] = {
-    Mode.READY: Mark("○", "READY", Look.STRONG),
-    Mode.BAKING: Mark("◐", "BAKING", Look.STRONG),
-    Mode.WATCHING: Mark("●", "BAKED", Look.STRONG),  # WATCHING is the verdicts' word
-    Mode.PROMOTING: Mark("▲", "PROMOTING", Look.WARN),
-    Mode.PARTIAL: Mark("◐", "PARTIAL", Look.ALARM),
-    Mode.UNPLACED: Mark("?", "UNPLACED", Look.WARN),
-    Mode.HALTED: Mark("■", "HALTED", Look.WARN),
-    Mode.ROLLING_BACK: Mark("▼", "ROLLING BACK", Look.ALARM),
-    Mode.ROLLED_BACK: Mark("▼", "ROLLED BACK", Look.STRONG),
-    Mode.COMPLETE: Mark("✓", "COMPLETE", Look.GOOD),
-    Mode.CLOSED: Mark("✓", "CLOSED", Look.STRONG),
+MODES: Mapping[Mode, Glyph] = {
+    Mode.READY: Glyph("○", "READY", Look.STRONG),
+    Mode.BAKING: Glyph("◐", "BAKING", Look.STRONG),
+    Mode.WATCHING: Glyph("●", "BAKED", Look.STRONG),  # WATCHING is the verdicts' word
+    Mode.PROMOTING: Glyph("▲", "PROMOTING", Look.WARN),
+    Mode.PARTIAL: Glyph("◐", "PARTIAL", Look.ALARM),
+    Mode.UNPLACED: Glyph("?", "UNPLACED", Look.WARN),
+    Mode.HALTED: Glyph("■", "HALTED", Look.WARN),
+    Mode.ROLLING_BACK: Glyph("▼", "ROLLING BACK", Look.ALARM),
+    Mode.ROLLED_BACK: Glyph("▼", "ROLLED BACK", Look.STRONG),
+    Mode.COMPLETE: Glyph("✓", "COMPLETE", Look.GOOD),
+    Mode.CLOSED: Glyph("✓", "CLOSED", Look.STRONG),
 }
-CLOSED_BACK = Mark("▼", "CLOSED, rolled back", Look.STRONG)
-CLOSED_MIDWAY = Mark("▼", "CLOSED, rollback UNFINISHED", Look.ALARM)
+CLOSED_BACK = Glyph("▼", "CLOSED, rolled back", Look.STRONG)
+CLOSED_MIDWAY = Glyph("▼", "CLOSED, rollback UNFINISHED", Look.ALARM)
 """Instead of a plain CLOSED, which would read as if what was reached still stood."""
-OPENING = Mark("·", "OPENING", Look.MUTED)
+OPENING = Glyph("·", "OPENING", Look.MUTED)
 """Instead of a mode, before the rollout is open."""
 
-UNDONE = Mark("▼", "was reached", Look.MUTED)
+UNDONE = Glyph("▼", "was reached", Look.MUTED)
 """A stage that was reached before the rollback."""
-ONE_WAY = Mark("⊘", "one-way", Look.WARN)
-DRIFTED = Mark("!", "DRIFTED", Look.ALARM)
-SOURCE_OK = Mark("✓", "ok", Look.GOOD)
-SOURCE_FAILED = Mark("✗", "FAILED", Look.ALARM)
-SOURCE_NEVER = Mark("∅", "not read yet", Look.WARN)
+ONE_WAY = Glyph("⊘", "one-way", Look.WARN)
+DRIFTED = Glyph("!", "DRIFTED", Look.ALARM)
+SOURCE_OK = Glyph("✓", "ok", Look.GOOD)
+SOURCE_FAILED = Glyph("✗", "FAILED", Look.ALARM)
+SOURCE_NEVER = Glyph("∅", "not read yet", Look.WARN)
 
 CURSOR = "▌"
 """Stands before the selected metric."""

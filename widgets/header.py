@@ -8,9 +8,9 @@ from datetime import datetime
 from textual.reactive import reactive
 
 from console.state.values import Mode, State
-from widgets import format, crew
+from widgets import crew, format
+from widgets.glyphs import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Glyph
 from widgets.line import Line, Look, Piece, cut, length
-from widgets.glyphs import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
 from widgets.verdict import word_of
 
@@ -51,7 +51,7 @@ def _time(state: State, now: datetime | None) -> list[Piece]:
     return [*shown, _SPACE]
 
 
-def mode_mark(state: State) -> Mark:
+def mode_mark(state: State) -> Glyph:
     """The mode's mark; a rollout that is not open yet has none of its own."""
     if state.opened_at is None:
         return OPENING

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from console.events.evidence import Actor
 from console.state.values import DecisionState, NoteState, State
 from widgets import format
-from widgets.line import Line, Look, Piece, left
 from widgets.glyphs import OUTCOMES
+from widgets.line import Line, Look, Piece, left
 from widgets.pane import Pane
 
 

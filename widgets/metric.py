@@ -14,8 +14,8 @@ from console.state.judging import plotted
 from console.state.values import MetricState, State
 from widgets import format
 from widgets.evidence import follows, is_old, levels_of, mark_of, odds_of, ratio_of
-from widgets.line import Line, Look, Piece, cut, fit, left, right
 from widgets.glyphs import CURSOR, QUIETER
+from widgets.line import Line, Look, Piece, cut, fit, left, right
 from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells
 
 _WORD = 12

@@ -18,8 +18,8 @@ from textual.reactive import reactive
 from console.judge.verdict import StageWord
 from console.state.values import State
 from widgets import format
-from widgets.line import Line, Look, Piece, cut, fit, spread
 from widgets.glyphs import MOMENTS, ONSET
+from widgets.line import Line, Look, Piece, cut, fit, spread
 from widgets.metric import Columns, pair, reason, short
 from widgets.pane import Pane
 from widgets.trace import Grid, grid_for

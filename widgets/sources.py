@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from console.state.values import SourceState, State
 from widgets import format
-from widgets.line import Line, Look, Piece, fit, length
 from widgets.glyphs import SOURCE_FAILED, SOURCE_NEVER, SOURCE_OK
+from widgets.line import Line, Look, Piece, fit, length
 from widgets.pane import Pane
 
 _GAP = Piece("  ")

@@ -16,7 +16,7 @@ _WAITS = {
 }
 
 
-def owned(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
+def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
     """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"; `promoted`: one is given, and not taken yet.
 
     What waits to start and has no name of its own yet is told last: "..: cart:2 (template 5d41402a)".

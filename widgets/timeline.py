@@ -8,14 +8,14 @@ from rich.cells import cell_len
 
 from adapters.contract import Kind
 from console.events.evidence import Verb
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.values import StageMark, StageState, State
 from widgets import format
 from widgets.advice import drift_words
-from widgets.line import Line, Look, Piece, left, length, wrap
 from widgets.glyphs import DRIFTED, ONE_WAY, STAGES, UNDONE
-from widgets.stepped_target import notes
+from widgets.line import Line, Look, Piece, left, length, wrap
 from widgets.pane import Pane
+from widgets.stepped_target import notes
 
 _LEAST_WORDS = 6
 """Cells below which a cut setting says nothing."""
@@ -111,7 +111,7 @@ def _bake(entry: StageState, state: State) -> Piece:
 
 def _not_fresh(state: State) -> bool:
     """The bake clock runs on fresh data only."""
-    return any(gate.name == "fresh" and not gate.ok for gate in gates(state, Verb.PROMOTE))
+    return any(gate.name == "fresh" and not gate.ok for gate in gates_for(state, Verb.PROMOTE))
 
 
 def settings_words(entry: StageState, state: State) -> str:

@@ -29,7 +29,7 @@ _Slower = tuple[tuple[int, ...] | None, tuple[int, ...] | None]
 _Numbers = TypeVar("_Numbers")
 
 
-class Seconds:
+class SecondSeries:
     """Numbers by metric and second, (canary, baseline)."""
 
     def __init__(self, traffic: Traffic, scenario: Scenario) -> None:

@@ -1,4 +1,4 @@
-"""`Mirror`: the objects of one collection as they are now: listed once, then watched, and asked for where the watch is
+"""`Informer`: the objects of one collection as they are now: listed once, then watched, and asked for where the watch is
 silent.
 
 It knows how old it may be: every event, every bookmark, every end of a watch by the server is a sign that nothing was
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 from adapters.contract import BackendError, Clock, Missing, ServerFailed, Throttled
-from adapters.sanitize import clean
 from adapters.kube.client import WATCH_S, Kube, Object, name_of, newer, version_of
 from adapters.kube.resource import Resource
+from adapters.sanitize import one_line
 
 SILENT_S = WATCH_S + 3.0
 """A stream that has given no sign for so long is not believed any more."""
@@ -30,7 +30,7 @@ _PATIENCE = 3
 """Failures in a row after which the collection is listed anew."""
 
 
-class Mirror:
+class Informer:
     """One collection of one cluster, kept by a task of its own that begins with the first read."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Mirror:
         found = self._objects.get(name)
         if found is None:
             raise Missing(
-                self._kube.source, "read", f"no {self._resource.kind} {clean(name, 80)} in {self._kube.namespace}"
+                self._kube.source, "read", f"no {self._resource.kind} {one_line(name, 80)} in {self._kube.namespace}"
             )
         return found
 
@@ -92,11 +92,11 @@ class Mirror:
             self._put_at[name] = self._clock.monotonic()
             self._changed()
 
-    def quiet_s(self, name: str) -> float:
+    def idle_s(self, name: str) -> float:
         """For how long an object has not been seen to change; infinite if it never was."""
         return self._clock.monotonic() - self._put_at.get(name, float("-inf"))
 
-    def doubt(self) -> None:
+    def invalidate(self) -> None:
         """Believe nothing that was heard up to now: the next read goes to the cluster."""
         self._heard_at = self._listed_at = float("-inf")
 
@@ -168,14 +168,14 @@ class Mirror:
             except BackendError as error:
                 failures += 1
                 self.fault = error
-                self.doubt()
+                self.invalidate()
                 if error.status == 410 or failures >= _PATIENCE:
                     self._version = ""
             except Exception as error:  # the last net: a mirror that dies silently would show the past for ever
                 failures += 1
-                words = f"internal error: {type(error).__name__}: {clean(error)}"
+                words = f"internal error: {type(error).__name__}: {one_line(error)}"
                 self.fault, self._version = BackendError(self._kube.source, "watch", words), ""
-                self.doubt()
+                self.invalidate()
             self._first.set()
             await self._clock.sleep(_rest_s(failures, self.fault))
 

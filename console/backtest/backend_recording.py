@@ -7,20 +7,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.contract import MetricReply, Shape
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.backtest.moments import iso, utc
 from console.backtest.replay import Span
 from console.backtest.series import Tick
-from console.engine.history import Hindsight
+from console.engine.history import MetricHistory
 from console.engine.pollers import GAUGE_HISTORY_S, HISTORY_S
-from console.judge.policy import clean as fit
+from console.judge.policy import is_judgeable as fit
 from console.plan.nouns import Metric, Plan
 
 LONGEST_S = 31 * 86400.0
 """The longest time that is asked for."""
 
 
-class AskedRecording:
+class BackendRecording:
     """The answers, as one stage: the plan's first."""
 
     def __init__(self, begin: float, end: float, replies: Mapping[str, MetricReply], notes: tuple[str, ...]) -> None:
@@ -60,17 +60,19 @@ class AskedRecording:
         return sum(not fit(sample) for sample in samples)
 
 
-async def asked(plan: Plan, begin: float, end: float | None, state_dir: Path) -> tuple[AskedRecording, dict[str, str]]:
+async def record_from_backends(
+    plan: Plan, begin: float, end: float | None, state_dir: Path
+) -> tuple[BackendRecording, dict[str, str]]:
     """(the answers from `begin` to `end`, or to now; backend -> why it did not answer). Unix seconds.
 
     Raises:
-        ConnectError, UnknownAdapter: as `Hindsight`.
+        ConnectError, UnknownAdapter: as `MetricHistory`.
         ValueError: no such time: one plain line.
     """
     replies: dict[str, MetricReply] = {}
     faults: dict[str, str] = {}
-    async with Hindsight(plan, state_dir) as hindsight:
-        now = hindsight.now().timestamp()
+    async with MetricHistory(plan, state_dir) as hindsight:
+        now = hindsight.end_of_hour().timestamp()
         end = now if end is None else min(end, now)
         if begin >= end:
             raise ValueError(f"--from {iso(begin)} is not before {'now' if end == now else f'--to {iso(end)}'}")
@@ -85,9 +87,9 @@ async def asked(plan: Plan, begin: float, end: float | None, state_dir: Path) ->
     notes = []
     for name, reply in replies.items():
         if reply.problem is not None:
-            notes.append(f"{name}: {clean(reply.problem)}")
+            notes.append(f"{name}: {one_line(reply.problem)}")
         elif not reply.readings:
             notes.append(f"{name}: no data in this time")
         elif reply.partial is not None:
-            notes.append(f"{name}: partial answer: {clean(reply.partial)}")
-    return AskedRecording(begin, end, replies, tuple(notes)), faults
+            notes.append(f"{name}: partial answer: {one_line(reply.partial)}")
+    return BackendRecording(begin, end, replies, tuple(notes)), faults

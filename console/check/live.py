@@ -8,10 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.contract import Counts, MetricQuery, MetricReply, Shape
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.check.flow import Stream, observed
 from console.check.sensitivity import lasting
-from console.engine.history import Hindsight
+from console.engine.history import MetricHistory
 from console.judge.wording import per_second
 from console.plan.nouns import Metric, Plan
 
@@ -21,7 +21,7 @@ _FAR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class LastHour:
     """What the backends answered."""
 
     replies: Mapping[str, MetricReply]
@@ -31,14 +31,14 @@ class Hour:
     """Metric -> the selector of its bad events that matched no series of either arm, and how it fails."""
 
 
-async def ask(plan: Plan, state_dir: Path) -> Hour:
+async def fetch_last_hour(plan: Plan, state_dir: Path) -> LastHour:
     """Ask every metrics backend of the plan for the last hour.
 
     Raises:
-        ConnectError, UnknownAdapter: as `Hindsight`.
+        ConnectError, UnknownAdapter: as `MetricHistory`.
     """
-    async with Hindsight(plan, state_dir) as hindsight:
-        end = hindsight.now()
+    async with MetricHistory(plan, state_dir) as hindsight:
+        end = hindsight.end_of_hour()
         past = await hindsight.read(list(plan.metrics.values()), end - _HOUR, end)
         without = [
             metric
@@ -54,7 +54,7 @@ async def ask(plan: Plan, state_dir: Path) -> Hour:
         label = metric.query.arms.label if metric.query.arms is not None else None
         beyond = label is not None and any_.name in found.replies and _seen(found.replies[any_.name])
         unmatched[metric.name] = f"series without the label {label} of the arms" if beyond else "no series"
-    return Hour(past.replies, past.faults, unmatched)
+    return LastHour(past.replies, past.faults, unmatched)
 
 
 def _no_bad(reply: MetricReply) -> bool:
@@ -73,13 +73,13 @@ def _seen(reply: MetricReply) -> bool:
     return bool(reply.readings) or reply.problem is not None
 
 
-def streams(metric: Metric, hour: Hour) -> tuple[Stream, ...]:
+def streams(metric: Metric, hour: LastHour) -> tuple[Stream, ...]:
     """What flowed of a metric; () where it did not answer."""
     reply = hour.replies.get(metric.name)
     return () if reply is None else observed(metric, reply)
 
 
-def facts(metric: Metric, hour: Hour) -> Iterator[str]:
+def facts(metric: Metric, hour: LastHour) -> Iterator[str]:
     """What was seen: which arms have data, how often it is scraped."""
     reply = hour.replies.get(metric.name)
     if reply is None or not reply.readings:
@@ -94,14 +94,14 @@ def facts(metric: Metric, hour: Hour) -> Iterator[str]:
     yield f"{told}{spacing}"
 
 
-def warnings(plan: Plan, metric: Metric, hour: Hour) -> Iterator[str]:
+def warnings(plan: Plan, metric: Metric, hour: LastHour) -> Iterator[str]:
     """What is odd about a metric's last hour."""
     reply = hour.replies.get(metric.name)
     if reply is None:
         return
     name = f"metric {metric.name}"
     if reply.problem is not None:
-        yield f"{name}: {clean(reply.problem)}"
+        yield f"{name}: {one_line(reply.problem)}"
         return
     if not reply.readings:
         yield f"{name}: no data within the hour: do its queries and the label of its arms match anything?"
@@ -111,9 +111,9 @@ def warnings(plan: Plan, metric: Metric, hour: Hour) -> Iterator[str]:
     if metric.name in hour.unmatched:
         part = "events" if metric.falling else "bad"
         told = f"matched {hour.unmatched[metric.name]} within the hour, which reads as zero for ever"
-        yield f"{name}: its {part} selector {told}: {clean(metric.query.bad, 120)}"
+        yield f"{name}: its {part} selector {told}: {one_line(metric.query.bad, 120)}"
     if reply.partial is not None:
-        yield f"{name}: partial answer: {clean(reply.partial)}"
+        yield f"{name}: partial answer: {one_line(reply.partial)}"
     yield from _timing(plan, metric, reply)
     for stream in observed(metric, reply)[:1]:
         expected = metric.traffic

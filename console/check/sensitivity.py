@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from console.check.flow import Stream
 from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass
-from console.judge.policy import Terms
+from console.judge.policy import MetricPolicy
 from console.judge.track import PASS_TICKS
 from console.judge.wording import per_second, share
 from console.plan.exposures import Exposure
@@ -20,7 +20,7 @@ _PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *map(float, range(1, 51)))
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class StageSensitivity:
     """One stream in one stage."""
 
     stream: Stream
@@ -56,7 +56,7 @@ class Sight:
             return f"{bake} {where}: no bad events, so no ratio can be foretold"
         if self._time_s <= 0.0:
             warm = ", all of it warm-up," if self.exposure.stage.bake_s > 0.0 else ""
-            return f"{bake}{warm} {where}; {self._asked()}"
+            return f"{bake}{warm} {where}; {self._needed_text()}"
         warm = f", {lasting(self._metric.warmup_s)} of it warm-up," if self._metric.warmup_s > 0.0 else ""
         return f"{bake}{warm} {where} {self._found()}"
 
@@ -90,9 +90,9 @@ class Sight:
             if place:
                 told += f", not {self._times(rungs[place - 1])}"
         found = place is not None and rungs[place] <= asked
-        return told if found else f"{told}; {self._asked()}"
+        return told if found else f"{told}; {self._needed_text()}"
 
-    def _asked(self) -> str:
+    def _needed_text(self) -> str:
         """What it takes to find a regression of `pass_below`."""
         asked = self._metric.pass_below
         ratio = self._times(asked)
@@ -141,7 +141,7 @@ class Sight:
     def passes_s(self) -> float:
         """Seconds after the warm-up until a healthy canary passes; infinite if it does not."""
         metric = self._metric
-        terms = Terms.of(metric)
+        terms = MetricPolicy.of(metric)
         flow = self._flow(self.percent, 1.0)
         seconds = seconds_to_pass(flow, worse_by=metric.pass_below, negligible=terms.negligible)
         canary = self.stream.rate * self.percent / 100.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from console.cli.exits import Exit
-from console.cli.output import tell
+from console.cli.output import print_err
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def bench(options: argparse.Namespace) -> int:
 def judge(options: argparse.Namespace) -> int:
     """`warroom bench judge`: simulated rollouts, the peers' rules, the goals; exit 1 when a goal is missed."""
     if importlib.util.find_spec("numpy") is None:
-        tell("warroom: bench judge needs numpy: python -m pip install numpy")
+        print_err("warroom: bench judge needs numpy: python -m pip install numpy")
         return Exit.USAGE
     from console.bench.judge.run import run
 
@@ -29,7 +29,7 @@ def judge(options: argparse.Namespace) -> int:
         options.write.write_text(report.markdown(datetime.now(UTC).date().isoformat()), encoding="utf-8")
     print(report.json() if options.json else report.text())
     for goal in report.missed:
-        tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+        print_err(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
     return Exit.FAULT if report.missed else Exit.OK
 
 
@@ -46,7 +46,7 @@ def log(options: argparse.Namespace) -> int:
     )
     print(report.json() if options.json else report.text())
     for goal in report.missed:
-        tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+        print_err(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
     return Exit.FAULT if report.missed else Exit.OK
 
 
@@ -65,13 +65,13 @@ def faults(options: argparse.Namespace) -> int:
         options.write.write_text(report.markdown(), encoding="utf-8")
     print(report.json() if options.json else report.text())
     for goal in report.missed:
-        tell(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+        print_err(f"warroom: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
     return Exit.FAULT if report.missed else Exit.OK
 
 
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
-        tell(line)
+        print_err(line)
 
 
 BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"faults": faults, "judge": judge, "log": log}

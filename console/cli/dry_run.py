@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.cli.exits import Exit
-from console.cli.paths import journal_place, open_to_read
-from console.cli.output import tell
-from console.cli.show import guarded
 from console.cli.no_rollout import may_open, refusal
-from console.engine.peek import peek
+from console.cli.output import print_err
+from console.cli.paths import journal_place, open_to_read
+from console.cli.show import guarded
+from console.engine.single_read import read_once
 from console.events.evidence import PlannedCall, Verb
-from console.journal.contract import Broken, Journal
-from console.journal.location import Place
-from console.plan.load import load
+from console.journal.contract import Journal, JournalUnavailable
+from console.journal.location import JournalLocation
+from console.plan.loader import load
 from console.plan.nouns import Step
 from console.state.card import card_for
 from console.state.checklist import stands, timeout_s, waves
@@ -23,12 +23,12 @@ from console.state.values import State, StepState
 from widgets.rollback import owner
 
 
-def rehearse(options: argparse.Namespace) -> int:
+def dry_run_command(options: argparse.Namespace) -> int:
     """`warroom rollback PLAN --dry-run`: reads every source once and prints."""
-    return guarded(_rehearse, options)
+    return guarded(_print_dry_run, options)
 
 
-def _rehearse(options: argparse.Namespace) -> int:
+def _print_dry_run(options: argparse.Namespace) -> int:
     plan = load(options.plan)
     place = journal_place(options.journal)
     journal, unread = _journal(place)
@@ -36,31 +36,31 @@ def _rehearse(options: argparse.Namespace) -> int:
         open_run = journal.open_run(plan.rollout) if journal is not None else None
         if open_run is None and not may_open(Verb.ROLLBACK, plan):
             answer = asyncio.run(refusal(Verb.ROLLBACK, plan, place, unread))
-            tell(answer.line)
+            print_err(answer.line)
             return Exit.REFUSED if unread is None else Exit.JOURNAL
-        state = asyncio.run(peek(plan, journal, place.state_dir))
+        state = asyncio.run(read_once(plan, journal, place.state_dir))
     finally:
         if journal is not None:
             journal.close()
     where = f"{state.rollout} in journal {place}" if open_run is not None else f"no rollout is open in journal {place}"
-    tell(f"warroom: dry run of {where}: nothing is sent, nothing is written")
-    for line in rehearsal(state):
+    print_err(f"warroom: dry run of {where}: nothing is sent, nothing is written")
+    for line in dry_run_lines(state):
         print(line)
     return Exit.OK
 
 
-def _journal(place: Place) -> tuple[Journal | None, str | None]:
+def _journal(place: JournalLocation) -> tuple[Journal | None, str | None]:
     """The journal to read, or why there is none: a rollback can be rehearsed without one, as it can be carried out."""
     if not place.exists():
         return None, None
     try:
         return open_to_read(place), None
-    except Broken as error:
-        tell(f"warroom: {error}")
+    except JournalUnavailable as error:
+        print_err(f"warroom: {error}")
         return None, str(error)
 
 
-def rehearsal(state: State) -> list[str]:
+def dry_run_lines(state: State) -> list[str]:
     """Every step in the order in which it would begin, with each call it would make as of now."""
     card = card_for(state, Verb.ROLLBACK)
     lines = [f"! {warning}" for warning in card.warnings]
@@ -73,11 +73,11 @@ def rehearsal(state: State) -> list[str]:
         lines.append(f"{number}. {len(wave)} {'step' if len(wave) == 1 else 'steps'}{at_once}")
         for step in wave:
             calls = [call for call in card.calls if call.step == step.id]
-            lines += _told(state, entries[step.id], calls)
+            lines += _step_lines(state, entries[step.id], calls)
     return lines or ["nothing to undo: no stage of the plan sets anything"]
 
 
-def _told(state: State, entry: StepState, calls: list[PlannedCall]) -> list[str]:
+def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> list[str]:
     step = entry.step
     after = f", after {' and '.join(step.needs)}" if step.needs else ""
     if entry.over:
@@ -85,7 +85,7 @@ def _told(state: State, entry: StepState, calls: list[PlannedCall]) -> list[str]
     if step.manual is not None:
         return [f"   {step.id}{after}: BY HAND{owner(state.plan, step.team)}: {step.manual}"]
     lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner(state.plan, step.team)}"]
-    lines += [f"      {call.backend}: {clean(call.text)}" for call in calls]
+    lines += [f"      {call.backend}: {one_line(call.text)}" for call in calls]
     return lines + _unsent(state, step, {call.target for call in calls})
 
 

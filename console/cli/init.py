@@ -1,4 +1,4 @@
-"""`init`: a plan to start with, or one made from the manifests that are there. Nothing that exists is overwritten."""
+"""`warroom init`: a plan to start with, or one made from the manifests that are there. Nothing that exists is overwritten."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.cli.exits import Exit
-from console.cli.output import answer, tell
+from console.cli.output import print_err, print_out
 
 DEFAULT = "plan.yaml"
 STDOUT = "-"
@@ -37,11 +37,11 @@ def add(commands: _Commands) -> None:  # type: ignore[valid-type]
     )
 
 
-def init(options: argparse.Namespace) -> int:
+def init_command(options: argparse.Namespace) -> int:
     """`warroom init [--from FILE..] [-o PLAN]`."""
     if options.sources is None:
         if any(given is not None for given in (options.only, options.namespace, options.provider)):
-            tell("warroom: --only, --namespace and --provider are for init --from FILE")
+            print_err("warroom: --only, --namespace and --provider are for init --from FILE")
             return Exit.USAGE
         from importlib.resources import files
 
@@ -55,49 +55,49 @@ def _from_manifests(options: argparse.Namespace) -> int:
     from console.manifests.origin import manifests
     from console.manifests.writer import summary, written
     from console.plan.lint import warnings
-    from console.plan.load import parse
+    from console.plan.loader import parse
     from console.plan.problems import PlanError
 
     try:
         hints = Hints(options.only, options.namespace, options.provider)
         draft = drafted(manifests(options.sources, sys.stdin.buffer), hints)
     except PlanError as error:
-        tell(str(error))
+        print_err(str(error))
         return Exit.USAGE
     except NoChoice as error:
-        tell(f"warroom: {error}")
+        print_err(f"warroom: {error}")
         return Exit.USAGE
     text = written(draft, options.sources)
     try:
         plan = parse(text, options.output)
     except PlanError as error:
-        tell(f"warroom: a fault of init: the plan that it made does not check, and is not written\n{error}")
+        print_err(f"warroom: a fault of init: the plan that it made does not check, and is not written\n{error}")
         return Exit.FAULT
     code = _put(text, options.output, None)
     if code != Exit.OK:
         return code
-    say = tell if options.output == STDOUT else answer
+    say = print_err if options.output == STDOUT else print_out
     for line in warnings(plan):
         say(f"warning: {line}")
-    say(f"{clean(options.output)}: {summary(draft)}")
+    say(f"{one_line(options.output)}: {summary(draft)}")
     return code
 
 
 def _put(text: str, output: str, then: str | None) -> int:
     """Write the plan; `then`: what to do with it."""
     if output == STDOUT:
-        answer(text.rstrip("\n"))
+        print_out(text.rstrip("\n"))
         return Exit.OK
     try:
         with Path(output).open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        tell(f"warroom: {clean(output)} is there already, and is left as it is: give another name with -o")
+        print_err(f"warroom: {one_line(output)} is there already, and is left as it is: give another name with -o")
         return Exit.USAGE
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
-        tell(f"warroom: {clean(output)} cannot be written: {why}")
+        print_err(f"warroom: {one_line(output)} cannot be written: {why}")
         return Exit.USAGE
     if then is not None:
-        answer(f"{clean(output)}: written; {clean(then)} opens it")
+        print_out(f"{one_line(output)}: written; {one_line(then)} opens it")
     return Exit.OK

@@ -14,7 +14,7 @@ from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.engine.opening import snapshot
 from console.events.evidence import Verb
-from console.journal.location import Place
+from console.journal.location import JournalLocation
 from console.plan.nouns import Plan
 
 
@@ -25,7 +25,7 @@ def may_open(verb: Verb | None, plan: Plan) -> bool:
     return verb in (None, Verb.PROMOTE, Verb.HALT)
 
 
-async def refusal(verb: Verb, plan: Plan, place: Place, unread: str | None) -> Answer:
+async def refusal(verb: Verb, plan: Plan, place: JournalLocation, unread: str | None) -> Answer:
     """What a verb that may not begin a rollout says instead: what stands, and what to do. Sends nothing.
 
     Args:
@@ -57,8 +57,14 @@ async def _reads(plan: Plan, folder: Path) -> str:
     return ", ".join(f"{name} {readings[name] if name in readings else unread[name]}" for name in plan.targets)
 
 
-def joined(
-    verb: Verb | None, rollout: str, place: Place, *, began: bool, unread: str | None, unknown: Sequence[str] = ()
+def joined_notice(
+    verb: Verb | None,
+    rollout: str,
+    place: JournalLocation,
+    *,
+    began: bool,
+    unread: str | None,
+    unknown: Sequence[str] = (),
 ) -> str:
     """Which rollout of which journal a verb works on; loud where an emergency had to begin one.
 

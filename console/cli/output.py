@@ -7,22 +7,22 @@ import sys
 from typing import TextIO
 
 
-def tell(line: str) -> None:
+def print_err(line: str) -> None:
     """A line on stderr; nothing where stderr is closed, full or has no reader."""
     _write(sys.stderr, line)
 
 
-def answer(line: str) -> None:
-    """A line on stdout, as `tell`."""
+def print_out(line: str) -> None:
+    """A line on stdout, as `print_err`."""
     _write(sys.stdout, line)
 
 
-def waiting(file: str) -> str:
+def spool_notice(file: str) -> str:
     """What becomes of what the journal could not take, `file` being where it waits."""
     return f"{file} keeps what was decided until the next warroom here writes it down"
 
 
-def drop(stream: TextIO | None) -> None:
+def discard(stream: TextIO | None) -> None:
     """Let what is written to `stream` from now on go nowhere, so that the interpreter's last flush cannot fail."""
     if stream is None:
         return
@@ -39,4 +39,4 @@ def _write(stream: TextIO | None, line: str) -> None:
         print(line.encode(stream.encoding or "utf-8", "replace").decode(stream.encoding or "utf-8"), file=stream)
         stream.flush()
     except (OSError, ValueError):
-        drop(stream)
+        discard(stream)

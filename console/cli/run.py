@@ -1,4 +1,4 @@
-"""`run` and `demo`: the screen over an engine in its own thread, and a clean end whatever ends it."""
+"""`warroom run` and `warroom demo`: the screen over an engine in its own thread, and a clean end whatever ends it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.signals import end_with_the_terminal
 from console.cli.exits import Exit
 from console.cli.login import log_in_file, may_need
+from console.cli.output import print_err, spool_notice
 from console.cli.paths import journal_place, open_anyhow
-from console.cli.output import tell, waiting
-from console.journal.location import FilePlace
+from console.cli.signals import stop_with_terminal
+from console.journal.location import FileLocation
 
 if TYPE_CHECKING:
-    from console.engine.thread import Set
+    from console.engine.thread import EngineConfig
 
 
-def run(options: argparse.Namespace) -> int:
+def run_command(options: argparse.Namespace) -> int:
     """`warroom run PLAN`."""
     try:
         journal = journal_place(options.journal)
@@ -34,38 +34,40 @@ def run(options: argparse.Namespace) -> int:
     if may_need(plan):
         log_in_file(plan)
 
-    def prepare() -> Set:
+    def prepare() -> EngineConfig:
         from console.engine.clock import SystemClock
-        from console.engine.thread import Set
-        from console.plan.load import load
+        from console.engine.thread import EngineConfig
+        from console.plan.loader import load
         from console.version import version
 
         loaded = load(plan)
         opened = open_anyhow(journal)
-        return Set(loaded, opened, SystemClock(), journal.state_dir, version(), observing=observe, spool=journal.spool)
+        return EngineConfig(
+            loaded, opened, SystemClock(), journal.state_dir, version(), observing=observe, spool=journal.spool
+        )
 
     return _show(prepare, str(plan), observe=observe)
 
 
-def demo(options: argparse.Namespace) -> int:
+def demo_command(options: argparse.Namespace) -> int:
     """`warroom demo`: the demo plan on the embedded world, in a journal of its own unless one is given."""
     folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
     try:
-        journal = FilePlace(folder / "journal.db") if options.journal is None else journal_place(options.journal)
+        journal = FileLocation(folder / "journal.db") if options.journal is None else journal_place(options.journal)
     except ValueError as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
     plan = folder / "demo.yaml"
     plan.write_text(demo_plan(options.scenario, options.seed), encoding="utf-8")
 
-    def prepare() -> Set:
+    def prepare() -> EngineConfig:
         from console.engine.clock import FastClock, SystemClock
-        from console.engine.thread import Set
-        from console.plan.load import load
+        from console.engine.thread import EngineConfig
+        from console.plan.loader import load
         from console.version import version
 
         clock = SystemClock() if options.speed == 1.0 else FastClock(options.speed)
-        return Set(load(plan), open_anyhow(journal), clock, folder, version())
+        return EngineConfig(load(plan), open_anyhow(journal), clock, folder, version())
 
     if options.svg is not None:
         return _picture(options, prepare)
@@ -75,7 +77,7 @@ def demo(options: argparse.Namespace) -> int:
     return code
 
 
-def _picture(options: argparse.Namespace, prepare: Callable[[], Set]) -> int:
+def _picture(options: argparse.Namespace, prepare: Callable[[], EngineConfig]) -> int:
     """The demo's screen at a moment, written to a file."""
     import asyncio
 
@@ -102,7 +104,7 @@ def demo_plan(scenario: str, seed: int) -> str:
     return text.replace("scenario: error_spike", f"scenario: {scenario}").replace("seed: 1", f"seed: {seed}")
 
 
-def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> int:
+def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = False) -> int:
     """The screen over an engine made by `prepare`, until it is left."""
     from console.terminal import unusable, write_utf8
 
@@ -115,13 +117,13 @@ def _show(prepare: Callable[[], Set], title: str, *, observe: bool = False) -> i
     write_utf8(sys.__stdout__, sys.__stderr__)
     desk = EngineThread(prepare)
     app = WarRoom(desk, title=title, observe=observe)
-    left = end_with_the_terminal(desk, app, sys.stdin.fileno())
+    left = stop_with_terminal(desk, app, sys.stdin.fileno())
     app.run(mouse=False)
     left.set()
     desk.stop(leave=True)
     if desk.busy():
-        tell(f"warroom: finishing {desk.busy()}")
+        print_err(f"warroom: finishing {desk.busy()}")
     desk.finish(None)
     if kept := desk.kept_in():
-        tell(f"warroom: UNJOURNALED: {waiting(kept)}")
+        print_err(f"warroom: UNJOURNALED: {spool_notice(kept)}")
     return app.return_code or Exit.OK

@@ -27,7 +27,7 @@ RESTORE_S = 0.4
 """How long the screen may take to put the terminal back."""
 
 
-def end_with_the_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> threading.Event:
+def stop_with_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> threading.Event:
     """End on SIGHUP, SIGTERM and SIGINT, and once the terminal (a file descriptor) is hung up, signal or not.
 
     The screen is asked to put the terminal back, but not waited for: its loop may be blocked for ever. Returns the
@@ -53,7 +53,7 @@ def end_with_the_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> th
         threading.Thread(target=end, args=(signum,), name="end", daemon=True).start()
 
     def watch() -> None:
-        _hung_up(terminal)
+        _wait_for_hangup(terminal)
         end(signal.SIGHUP)
 
     for signum in (*_SIGNALS, signal.SIGINT):
@@ -62,7 +62,7 @@ def end_with_the_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> th
     return left
 
 
-class Told(Exception):
+class Terminated(Exception):
     """A headless verb was told to end before it was through."""
 
     def __init__(self, signum: int) -> None:
@@ -70,7 +70,7 @@ class Told(Exception):
         self.signum = signum
 
 
-class Notice:
+class TaskCanceller:
     """Ends the task that made it when the process is told to end: what is in flight is then settled as unknown."""
 
     def __init__(self) -> None:
@@ -90,13 +90,13 @@ class Notice:
         self._task.cancel()
 
 
-def outlive_the_terminal() -> None:
+def ignore_signals() -> None:
     """Nothing ends this process before its rollback is through, which is bounded by its deadlines."""
     for signum in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
 
 
-def _hung_up(terminal: int) -> None:
+def _wait_for_hangup(terminal: int) -> None:
     """Return once nobody holds the other end of a terminal: also where no SIGHUP tells of it."""
     poll = select.poll()
     poll.register(terminal, 0)  # POLLHUP and POLLERR are told whether asked for or not

@@ -1,6 +1,6 @@
-"""`watch` and `wait`: the engine without a screen, looking on. They poll when nobody else does, and decide nothing.
+"""`warroom watch` and `warroom wait`: the engine without a screen, looking on. They poll when nobody else does, and decide nothing.
 
-`watch` guards: it records verdicts, climbs the escalation ladder, releases the pen of a captain who is gone. A hang-up
+`warroom watch` guards: it records verdicts, climbs the escalation ladder, releases the pen of a captain who is gone. A hang-up
 of its terminal does not end it; SIGTERM does, cleanly.
 """
 
@@ -18,36 +18,36 @@ from datetime import UTC, datetime
 
 from console.cli import gates
 from console.cli.exits import Exit
+from console.cli.output import print_err, print_out
 from console.cli.paths import journal_place, open_to_read
-from console.cli.output import answer, tell
 from console.cli.show import guarded
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.engine.opening import resumed
 from console.journal.contract import Journal
-from console.journal.location import Place
-from console.plan.load import load
+from console.journal.location import JournalLocation
+from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.state import conditions
 from console.state.values import DecisionState, NoteState, State
 from console.version import version
 
 LOOK_S = 0.2
-"""How often `wait` looks at its State."""
+"""How often `warroom wait` looks at its State."""
 LINES = 1000
 """Lines that may wait for a terminal that does not read."""
 LAST_WORDS_S = 1.0
 """How long the end of a watch waits for its last lines to be read."""
 UNOPENED_S = 30.0
-"""How long a `watch` that waits for a rollout waits for the journal's word before it looks itself."""
+"""How long a `warroom watch` that waits for a rollout waits for the journal's word before it looks itself."""
 
 
-def watch(options: argparse.Namespace) -> int:
+def watch_command(options: argparse.Namespace) -> int:
     """`warroom watch PLAN`."""
     return guarded(_watch, options)
 
 
-def wait(options: argparse.Namespace) -> int:
+def wait_command(options: argparse.Namespace) -> int:
     """`warroom wait PLAN --until WHAT`."""
     return guarded(_wait, options)
 
@@ -58,24 +58,24 @@ def _watch(options: argparse.Namespace) -> int:
     return asyncio.run(_guard(plan, place, gates.address(options.gates) if options.gates is not None else None))
 
 
-async def _guard(plan: Plan, place: Place, at: gates.Address | None) -> int:
+async def _guard(plan: Plan, place: JournalLocation, at: gates.Address | None) -> int:
     """Watch one rollout after the other until told to end, and answer those who ask at the gates."""
-    desk = gates.Desk()
+    desk = gates.GateFront()
     if at is None:
         return await _watch_all(plan, place, desk)
     try:
         house, port = await gates.listen(desk, at)
     except OSError as error:
-        tell(f"warroom: {at} cannot be listened on: {os.strerror(error.errno or 0) if error.errno else error}")
+        print_err(f"warroom: {at} cannot be listened on: {os.strerror(error.errno or 0) if error.errno else error}")
         return Exit.USAGE
-    answer(f"{_clock(datetime.now(UTC))}  gates are answered on {gates.Address(at.host, port)}")
+    print_out(f"{_clock(datetime.now(UTC))}  gates are answered on {gates.Address(at.host, port)}")
     try:
         return await _watch_all(plan, place, desk)
     finally:
         await house.aclose()
 
 
-async def _watch_all(plan: Plan, place: Place, desk: gates.Desk) -> int:
+async def _watch_all(plan: Plan, place: JournalLocation, desk: gates.GateFront) -> int:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -84,16 +84,16 @@ async def _watch_all(plan: Plan, place: Place, desk: gates.Desk) -> int:
     while not ended.is_set():
         journal = place.open()
         try:
-            if not await _opened(plan, journal, place, ended):
+            if not await _wait_for_open(plan, journal, place, ended):
                 break
-            await _watched(plan, journal, place, ended, desk)
+            await _watch_rollout(plan, journal, place, ended, desk)
         finally:
             journal.close()
-    answer(f"{_clock(datetime.now(UTC))}  watch ends")
+    print_out(f"{_clock(datetime.now(UTC))}  watch ends")
     return Exit.OK
 
 
-async def _opened(plan: Plan, journal: Journal, place: Place, ended: asyncio.Event) -> bool:
+async def _wait_for_open(plan: Plan, journal: Journal, place: JournalLocation, ended: asyncio.Event) -> bool:
     """Wait until a rollout of the plan is open; False if told to end before."""
     told = False
     changes = journal.watch()
@@ -102,7 +102,9 @@ async def _opened(plan: Plan, journal: Journal, place: Place, ended: asyncio.Eve
             if journal.open_run(plan.rollout) is not None:
                 return True
             if not told:
-                answer(f"{_clock(datetime.now(UTC))}  no rollout of {plan.rollout} is open in journal {place}: waiting")
+                print_out(
+                    f"{_clock(datetime.now(UTC))}  no rollout of {plan.rollout} is open in journal {place}: waiting"
+                )
                 told = True
             waiting = asyncio.ensure_future(asyncio.to_thread(changes.wait, UNOPENED_S))
             ending = asyncio.ensure_future(ended.wait())
@@ -117,10 +119,12 @@ async def _opened(plan: Plan, journal: Journal, place: Place, ended: asyncio.Eve
     return False
 
 
-async def _watched(plan: Plan, journal: Journal, place: Place, ended: asyncio.Event, desk: gates.Desk) -> None:
+async def _watch_rollout(
+    plan: Plan, journal: Journal, place: JournalLocation, ended: asyncio.Event, desk: gates.GateFront
+) -> None:
     """Poll and tell until the rollout is closed."""
     printer = Printer()
-    teller = Teller(printer.put)
+    teller = StateReporter(printer.put)
     closed = asyncio.Event()
 
     def show(state: State) -> None:
@@ -175,10 +179,10 @@ class Printer:
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:
-            answer(line)
+            print_out(line)
 
 
-class Teller:
+class StateReporter:
     """Says what is new in each State, one line per change."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -187,11 +191,11 @@ class Teller:
 
     def tell(self, state: State) -> None:
         before, self._before = self._before, state
-        for at, line in told(before, state):
+        for at, line in new_lines(before, state):
             self._say(f"{_clock(at)}  {line}")
 
 
-def told(before: State | None, after: State) -> list[tuple[datetime, str]]:
+def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
     """(when, line) of what is new in `after`, in the order of time; from the beginning on, where it stands now."""
     now = after.as_of or datetime.now(UTC)
     if before is None:
@@ -204,7 +208,7 @@ def told(before: State | None, after: State) -> list[tuple[datetime, str]]:
         for entry in after.decisions
         if entry.id in known and known[entry.id] != entry.outcome
     ]
-    found += [(line.at, _line(line)) for line in _new_lines(before, after)]
+    found += [(line.at, _line(line)) for line in _new_log_lines(before, after)]
     if _where(before) != _where(after):
         found.append((now, _where(after)))
     if before.journal.broken != after.journal.broken:
@@ -217,7 +221,7 @@ def told(before: State | None, after: State) -> list[tuple[datetime, str]]:
     return sorted(found, key=lambda entry: entry[0])
 
 
-def _new_lines(before: State, after: State) -> list[NoteState]:
+def _new_log_lines(before: State, after: State) -> list[NoteState]:
     """Lines of the log that were not there: it only grows at its end, and is cut at its beginning."""
     last = before.log[-1] if before.log else None
     found: list[NoteState] = []
@@ -270,33 +274,35 @@ def _wait(options: argparse.Namespace) -> int:
     try:
         if journal.open_run(plan.rollout) is None:
             return _over(plan, place, journal, options.until)
-        return asyncio.run(_waited(plan, place, journal, options.until, options.timeout))
+        return asyncio.run(_wait_until(plan, place, journal, options.until, options.timeout))
     finally:
         journal.close()
 
 
-def _unopened(plan: Plan, place: Place) -> int:
-    tell(f"wait refused: no open rollout of {plan.rollout} in journal {place}")
+def _unopened(plan: Plan, place: JournalLocation) -> int:
+    print_err(f"wait refused: no open rollout of {plan.rollout} in journal {place}")
     return Exit.REFUSED
 
 
-def _over(plan: Plan, place: Place, journal: Journal, condition: str) -> int:
+def _over(plan: Plan, place: JournalLocation, journal: Journal, condition: str) -> int:
     """No rollout is open: what the last one came to may be what is waited for."""
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _unopened(plan, place)
-    return _told(resumed(journal, runs[0], plan.path), condition)
+    return _condition_result(resumed(journal, runs[0], plan.path), condition)
 
 
-def _told(state: State, condition: str) -> int:
+def _condition_result(state: State, condition: str) -> int:
     if conditions.holds(state, condition):
-        answer(f"{condition}: {state.rollout} {_where(state)}")
+        print_out(f"{condition}: {state.rollout} {_where(state)}")
         return Exit.OK
-    tell(f"{condition} cannot come any more: {conditions.lost(state, condition)}; {state.rollout} {_where(state)}")
+    print_err(f"{condition} cannot come any more: {conditions.lost(state, condition)}; {state.rollout} {_where(state)}")
     return Exit.MISSED
 
 
-async def _waited(plan: Plan, place: Place, journal: Journal, condition: str, timeout_s: float | None) -> int:
+async def _wait_until(
+    plan: Plan, place: JournalLocation, journal: Journal, condition: str, timeout_s: float | None
+) -> int:
     engine = Engine(
         plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, observing=True, spool=place.spool
     )
@@ -309,9 +315,9 @@ async def _waited(plan: Plan, place: Place, journal: Journal, condition: str, ti
                 while True:
                     state = engine.state()
                     if conditions.holds(state, condition) or conditions.lost(state, condition) is not None:
-                        return _told(state, condition)
+                        return _condition_result(state, condition)
                     await asyncio.sleep(LOOK_S)
-        tell(f"{condition} not within {timeout_s:g} s: {engine.record.state.rollout} {_where(engine.state())}")
+        print_err(f"{condition} not within {timeout_s:g} s: {engine.store.state.rollout} {_where(engine.state())}")
         return Exit.TIMEOUT
     finally:
         await engine.close()

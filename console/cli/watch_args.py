@@ -44,10 +44,10 @@ def run(options: argparse.Namespace, parser: Callable[[], argparse.ArgumentParse
     if options.command == "completion":
         from console.cli import completion
 
-        return completion.completion(options.shell, parser())
+        return completion.completion_command(options.shell, parser())
     from console.cli import watch
 
-    return watch.watch(options) if options.command == "watch" else watch.wait(options)
+    return watch.watch_command(options) if options.command == "watch" else watch.wait_command(options)
 
 
 def _span(text: str) -> float:

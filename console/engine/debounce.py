@@ -9,7 +9,7 @@ REST_S = 0.2
 """How long a source is left alone after it was asked; what changes there meanwhile is asked for once, after that."""
 
 
-class Nudges:
+class ChangeDebouncer:
     """Lets a source be asked now, for backends that are told of changes. Called in the engine's loop."""
 
     def __init__(self, hurry: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ JUMP_S = 1.0
 
 
 @dataclass
-class _Sighting:
+class _SeenRequest:
     at: float
     """On the monotonic clock."""
     offset_s: float
@@ -31,12 +31,12 @@ class _Sighting:
     over: bool = False
 
 
-class Sightings:
+class RequestExpiry:
     """What this process knows of the time of requests."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._seen: dict[str, _Sighting] = {}
+        self._seen: dict[str, _SeenRequest] = {}
 
     def see(self, request: RequestState, state: State) -> None:
         """Look at a request; to be called for every one that is not settled or in doubt, again and again."""
@@ -44,7 +44,7 @@ class Sightings:
         read_at = entry.read_at if entry is not None else None
         seen = self._seen.get(request.id)
         if seen is None:
-            seen = self._seen[request.id] = _Sighting(self._clock.monotonic(), self._offset_s(), read_at)
+            seen = self._seen[request.id] = _SeenRequest(self._clock.monotonic(), self._offset_s(), read_at)
         if not seen.over and self._over(request, seen):
             seen.over, seen.over_read_at = True, read_at
 
@@ -68,7 +68,7 @@ class Sightings:
             return False
         return (seen.over and entry.read_at != seen.over_read_at) if over else entry.read_at != seen.read_at
 
-    def _over(self, request: RequestState, seen: _Sighting) -> bool:
+    def _over(self, request: RequestState, seen: _SeenRequest) -> bool:
         if self._clock.monotonic() - seen.at > request.may_land_s:
             return True
         steady = abs(self._offset_s() - seen.offset_s) < JUMP_S

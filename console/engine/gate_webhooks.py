@@ -8,16 +8,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from adapters.contract import Ask, BackendError, Clock
+from adapters.contract import BackendError, Clock, GateQuery
 from console.engine.backends import Backends
 from console.engine.pollers import Pollers
-from console.engine.store import Record
+from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.events.kinds import GateAnswered
-from console.journal.contract import Broken, Raced
+from console.journal.contract import Conflict, JournalUnavailable
 from console.plan.nouns import Target
-from console.state.gate_answers import answered_by, opening
-from console.state.assess import assess
+from console.state.assessment import assess
+from console.state.gate_answers import answered_by, decide_gate
 
 DEADLINE_S = 6.0
 """A question is answered within this, or with no: Flagger waits for ten seconds."""
@@ -28,7 +28,7 @@ CATCH_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class GateResponse:
     """What whoever asks is told."""
 
     code: int
@@ -38,15 +38,15 @@ class Said:
     """Which target it is about; empty where that was not found out."""
 
 
-_ENDS = Said(403, "not now: this console ends")
+_ENDS = GateResponse(403, "not now: this console ends")
 
 
-class Doorkeeper:
+class GateResponder:
     """Answers for one console. It decides nothing: what was promoted, halted or rolled back was decided by people."""
 
     def __init__(
         self,
-        record: Record,
+        record: StateStore,
         clock: Clock,
         actor: Actor,
         *,
@@ -62,10 +62,10 @@ class Doorkeeper:
         self._token = token
         self._order = asyncio.Lock()
         """One question to go on after the other: two of one moment never get the same answer."""
-        self._under_way: set[asyncio.Task[Said]] = set()
+        self._under_way: set[asyncio.Task[GateResponse]] = set()
         self._ended = False
 
-    async def answer(self, gate: str, body: bytes, token: str | None) -> Said:
+    async def answer(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         """The answer to `body`, asked at `gate`; `token`: what came with it beside the body."""
         if self._ended:
             return _ENDS
@@ -89,58 +89,58 @@ class Doorkeeper:
         if late:
             await asyncio.wait(late)
 
-    async def _in_time(self, gate: str, body: bytes, token: str | None) -> Said:
+    async def _in_time(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 return await self._answered(gate, body, token)
         except TimeoutError:
-            return Said(403, "not now: it could not be decided in time")
+            return GateResponse(403, "not now: it could not be decided in time")
 
-    async def _answered(self, gate: str, body: bytes, token: str | None) -> Said:
+    async def _answered(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         try:
-            found = self._asked(gate, body)
+            found = self._parse_query(gate, body)
         except BackendError as error:
-            return Said(400, error.reason)
+            return GateResponse(400, error.reason)
         if not found:
-            return Said(404, "not a target of this plan")
+            return GateResponse(404, "not a target of this plan")
         target, ask = found[0]
         if self._token is not None and not _same(self._token, token or ask.token):
-            return Said(401, "the token is missing or wrong", target.name)
+            return GateResponse(401, "the token is missing or wrong", target.name)
         if len(found) > 1:
             names = ", ".join(each.name for each, _ in found)
-            return Said(409, f"not now: it may be any of {names}; give its webhook metadata: {{target: NAME}}")
+            return GateResponse(409, f"not now: it may be any of {names}; give its webhook metadata: {{target: NAME}}")
         if ask.back:  # a way back waits neither for a read nor behind another question
             return replace(await self._decided(ask), target=target.name)
         async with self._order:
             if not await self._pollers().look(target, self._record.state.plan.timing.read_deadline_s):
-                return Said(403, "not now: it cannot be read where it stands", target.name)
+                return GateResponse(403, "not now: it cannot be read where it stands", target.name)
             return replace(await self._decided(ask), target=target.name)
 
-    async def _decided(self, ask: Ask) -> Said:
+    async def _decided(self, ask: GateQuery) -> GateResponse:
         """By everything that was recorded until now: a way back that is missed by a second costs one more interval."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_S):
                 await self._record.catch_up()
-        said = opening(assess(self._record.state, self._clock.now()), ask)
+        said = decide_gate(assess(self._record.state, self._clock.now()), ask)
         if said.request is None:
-            return Said(403, f"not now: {said.why}")
+            return GateResponse(403, f"not now: {said.why}")
         if said.again:
-            return Said(200, f"yes: {said.why}")
+            return GateResponse(200, f"yes: {said.why}")
         return await self._yes(ask, said.request, said.why)
 
-    def _asked(self, gate: str, body: bytes) -> list[tuple[Target, Ask]]:
+    def _parse_query(self, gate: str, body: bytes) -> list[tuple[Target, GateQuery]]:
         """The target that a question is about; several, where clusters have one of the same name each.
 
         Raises BadReply where every backend that asks finds it senseless.
         """
-        found: list[tuple[Target, Ask]] = []
+        found: list[tuple[Target, GateQuery]] = []
         wrong: BackendError | None = None
         for target in self._record.state.plan.targets.values():
             backend = self._backends().asking(target)
             if backend is None:
                 continue
             try:
-                ask = backend.asked(target.ref, gate, body)
+                ask = backend.parse_gate_query(target.ref, gate, body)
             except BackendError as error:
                 wrong = error
                 continue
@@ -150,7 +150,7 @@ class Doorkeeper:
             raise wrong
         return found
 
-    async def _yes(self, ask: Ask, request: str, why: str) -> Said:
+    async def _yes(self, ask: GateQuery, request: str, why: str) -> GateResponse:
         """Written down, then said; a way back is said all the same when it cannot be written down."""
         reading = self._record.state.targets[ask.target].reading
         step = None if ask.back or reading is None else reading.step
@@ -158,18 +158,18 @@ class Doorkeeper:
             at=self._clock.now(), who=self._actor, target=ask.target, gate=ask.gate, request=request, step=step
         )
         if ask.back:
-            await self._record.now(event)
-            return Said(200, f"yes: {why}")
+            await self._record.append_soon(event)
+            return GateResponse(200, f"yes: {why}")
         try:
-            await self._record.strict(event)
-        except (Broken, Raced) as error:
-            return Said(403, f"not now: {error}")
+            await self._record.append(event)
+        except (JournalUnavailable, Conflict) as error:
+            return GateResponse(403, f"not now: {error}")
         if answered_by(self._record.state, request, ask, step) != event.id:
-            return Said(403, "not now: another console has answered it")
-        again = opening(assess(self._record.state, self._clock.now()), ask)
+            return GateResponse(403, "not now: another console has answered it")
+        again = decide_gate(assess(self._record.state, self._clock.now()), ask)
         if again.request is None and not again.why.startswith("answered already"):
-            return Said(403, f"not now: {again.why}")  # halted, or rolled back, while it was written down
-        return Said(200, f"yes: {why}")
+            return GateResponse(403, f"not now: {again.why}")  # halted, or rolled back, while it was written down
+        return GateResponse(200, f"yes: {why}")
 
 
 def _same(token: str, given: str | None) -> bool:

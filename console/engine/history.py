@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from adapters.contract import BackendError, MetricReply, Window
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.plan.nouns import Metric, Plan
@@ -24,7 +24,7 @@ AT_ONCE_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class HistoryResult:
     """What the backends said."""
 
     replies: Mapping[str, MetricReply]
@@ -33,7 +33,7 @@ class Past:
     """Backend -> why it did not answer, one line."""
 
 
-class Hindsight:
+class MetricHistory:
     """The metrics backends of a plan, connected; of the others only those whose targets' versions tell arms apart.
 
     Raises:
@@ -50,7 +50,7 @@ class Hindsight:
         self._backends = Backends(self._plan, self._clock, state_dir)
         self._read: dict[str, TargetState] = {}
 
-    async def __aenter__(self) -> Hindsight:
+    async def __aenter__(self) -> MetricHistory:
         return self
 
     async def __aexit__(
@@ -58,11 +58,11 @@ class Hindsight:
     ) -> None:
         await self._backends.aclose()
 
-    def now(self) -> datetime:
+    def end_of_hour(self) -> datetime:
         """The time by which "the last hour" is meant."""
         return self._clock.now()
 
-    async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> Past:
+    async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> HistoryResult:
         """The metrics in whole ticks from `start` to `end`; ticks as long as the plan or the scrape interval wants."""
         replies: dict[str, MetricReply] = {}
         faults: dict[str, str] = {}
@@ -82,7 +82,7 @@ class Hindsight:
                     replies[reply.metric] = reply
 
         await asyncio.gather(*map(ask, dict.fromkeys(metric.backend for metric in able)))
-        return Past(replies, faults)
+        return HistoryResult(replies, faults)
 
     async def _look(self, faults: dict[str, str]) -> None:
         """Read the targets whose versions tell arms apart, once."""
@@ -101,7 +101,7 @@ class Hindsight:
         except TimeoutError:
             faults[source] = f"no answer within {self._plan.timing.read_deadline_s:g} s"
         except Exception as error:  # an adapter's bug
-            faults[source] = f"internal error: {type(error).__name__}: {clean(error)}"
+            faults[source] = f"internal error: {type(error).__name__}: {one_line(error)}"
 
     async def _all(
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime

@@ -15,7 +15,7 @@ _STOPS = {Verb.HALT: "halted", Verb.ROLLBACK: "overtaken by a rollback"}
 
 
 @dataclass
-class Forward:
+class ForwardMove:
     """One forward decision being carried out."""
 
     decision: str
@@ -27,22 +27,22 @@ class Forward:
 
     def lapsed(self, state: State) -> str | None:
         """Why its unsent calls may not leave any more, or None."""
-        return self.fence or overtaken(state, self.decision)
+        return self.fence or overtaken_reason(state, self.decision)
 
 
-class Forwards:
+class ForwardMoves:
     """Those of this console: at most one that goes on, and for a moment one that loses to it."""
 
     def __init__(self) -> None:
-        self._under_way: list[Forward] = []
+        self._under_way: list[ForwardMove] = []
 
-    def begin(self, decision: str) -> Forward:
+    def begin(self, decision: str) -> ForwardMove:
         """The forward move that the current task carries out from now on."""
-        forward = Forward(decision, asyncio.current_task())
+        forward = ForwardMove(decision, asyncio.current_task())
         self._under_way.append(forward)
         return forward
 
-    def end(self, forward: Forward) -> None:
+    def end(self, forward: ForwardMove) -> None:
         self._under_way.remove(forward)
 
     def fence(self, verb: Verb) -> None:
@@ -64,7 +64,7 @@ class Forwards:
             await asyncio.wait(tasks, timeout=CUT_S)
 
 
-def overtaken(state: State, decision: str) -> str | None:
+def overtaken_reason(state: State, decision: str) -> str | None:
     """Why the unsent calls of a forward decision may not leave any more: what anybody decided after it.
 
     Or before it, where its console had not seen that when it decided. A resume does not bring them back. A decision

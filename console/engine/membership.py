@@ -17,9 +17,9 @@ from functools import partial
 from adapters.contract import Clock
 from console.engine.clock import boottime
 from console.engine.identity import died, groups_of
-from console.engine.store import Record
+from console.engine.store import StateStore
 from console.events.evidence import Actor
-from console.journal.contract import Approved, Broken, Journal, Lease, Presence, Role
+from console.journal.contract import Approved, Journal, JournalUnavailable, Lease, Presence, Role
 from console.state.participants import Approval, Member, Poller
 from console.state.values import State
 
@@ -38,7 +38,7 @@ REMEMBERED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _Roster:
     """What the journal says about the consoles of a rollout."""
 
     present: list[Presence]
@@ -47,10 +47,10 @@ class _Room:
     """Why the approvals cannot be told; None: they are told."""
 
 
-class Crew:
+class Membership:
     """Keeps `State.crew`, `State.poller` and `State.approvals`, and this console's place in them."""
 
-    def __init__(self, record: Record, clock: Clock, actor: Actor, *, observing: bool) -> None:
+    def __init__(self, record: StateStore, clock: Clock, actor: Actor, *, observing: bool) -> None:
         self._record = record
         self._clock = clock
         self._actor = actor
@@ -60,29 +60,29 @@ class Crew:
         self._since = clock.now()
         self._until = 0.0
         """Up to when this console's lease certainly lasts, on the clock that counts suspend."""
-        self._met = asyncio.Event()
+        self._known = asyncio.Event()
         self._holder: str | None = None
         """Session of the console that polls, as last heard."""
         self._left_s = ROUND_S
         """How long the lease of another console lasts at most if it is not renewed."""
         self._asking = asyncio.Lock()
-        self.on_turn: Callable[[], None] = lambda: None
+        self.on_poller: Callable[[], None] = lambda: None
         """Called when it has become this console's turn to poll."""
 
-    def turn(self) -> bool:
+    def is_poller(self) -> bool:
         """Whether this console asks the backends now."""
-        return self._record.alone or (self._record.fence is not None and boottime() < self._until)
+        return self._record.standalone or (self._record.fence is not None and boottime() < self._until)
 
-    async def met(self) -> None:
+    async def wait_known(self) -> None:
         """Returns once it is known who else is there and who polls, or that nobody can tell."""
-        await self._met.wait()
+        await self._known.wait()
 
     async def run(self) -> None:
         """Say that this console is here, and hold or ask for the lease, for ever."""
         while True:
             await self._round()
-            self._met.set()
-            await asyncio.sleep(ALONE_S if self._record.alone else min(ROUND_S, self._left_s))
+            self._known.set()
+            await asyncio.sleep(ALONE_S if self._record.standalone else min(ROUND_S, self._left_s))
 
     async def _round(self) -> None:
         async with self._asking:
@@ -91,7 +91,7 @@ class Crew:
     async def _attend(self) -> None:
         asked_at = boottime()
         work = partial(
-            _attended,
+            _attend,
             rollout=self._record.state.rollout,
             presence=Presence(self.session, self._actor, self._role(), self._since),
             ttl_s=LEASE_S,
@@ -102,14 +102,14 @@ class Crew:
             if not asked.done():
                 self._left_alone()
             room, lease = await asked
-        except Broken as error:
-            self._record.told(str(error))
+        except JournalUnavailable as error:
+            self._record.report_journal(str(error))
             self._left_alone()
             return
         finally:
             asked.cancel()
-        self._record.told(None)
-        self._record.alone = False
+        self._record.report_journal(None)
+        self._record.standalone = False
         self._holder = lease.holder
         await self._polling(lease, asked_at)
         self._show(room)
@@ -122,12 +122,12 @@ class Crew:
 
     def _left_alone(self) -> None:
         """The journal cannot be asked, or is silent: go on under the lease as long as it lasts, then for oneself."""
-        self._met.set()
-        if boottime() < self._until or self._record.alone:
+        self._known.set()
+        if boottime() < self._until or self._record.standalone:
             return
-        self._record.alone = True
-        self._record.replace(poller=Poller(here=True, who=self._actor))
-        self.on_turn()
+        self._record.standalone = True
+        self._record.set_local(poller=Poller(here=True, who=self._actor))
+        self.on_poller()
 
     async def _polling(self, lease: Lease, asked_at: float) -> None:
         self._left_s = ROUND_S
@@ -142,20 +142,20 @@ class Crew:
         self._until = asked_at + LEASE_S
         self._record.fence = lease.fence
         if gained:
-            self.on_turn()
+            self.on_poller()
 
     async def refresh(self) -> None:
         """Look again who is there and what was approved, for something was written; take over from who has left."""
         try:
-            room = await self._record.write(partial(_looked, rollout=self._record.state.rollout))
-        except Broken:  # told by whoever appends or tails
+            room = await self._record.write(partial(_roster, rollout=self._record.state.rollout))
+        except JournalUnavailable:  # told by whoever appends or tails
             return
         self._show(room)
         if self._holder is not None and all(presence.session != self._holder for presence in room.present):
             self._holder = None
             await self._round()
 
-    def _show(self, room: _Room) -> None:
+    def _show(self, room: _Roster) -> None:
         state = self._record.state
         crew, approvals = _people(room, self._clock.now())
         poller = state.poller
@@ -163,7 +163,7 @@ class Crew:
             who = next((member.who for member in crew if member.session == self._holder), None)
             poller = Poller(here=self._holder == self.session, who=who)
         if (crew, poller, approvals, room.unvouched) != (state.crew, state.poller, state.approvals, state.unvouched):
-            self._record.replace(crew=crew, poller=poller, approvals=approvals, unvouched=room.unvouched)
+            self._record.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=room.unvouched)
 
     async def leave(self) -> None:
         """Give the lease back and say that this console is gone; a journal that is broken is not waited for."""
@@ -171,17 +171,17 @@ class Crew:
             return
         try:
             await self._record.write(partial(_gone, rollout=self._record.state.rollout, session=self.session))
-        except Broken:  # the others find out by themselves
+        except JournalUnavailable:  # the others find out by themselves
             return
         finally:
             self._record.fence = None
 
 
-def looked(state: State, journal: Journal, now: datetime) -> State:
-    """`state` with who is there, who polls and what was approved, for whoever only looks. Raises Broken."""
-    room = _looked(journal, rollout=state.rollout)
+def with_roster(state: State, journal: Journal, now: datetime) -> State:
+    """`state` with who is there, who polls and what was approved, for whoever only looks. Raises JournalUnavailable."""
+    room = _roster(journal, rollout=state.rollout)
     crew, approvals = _people(room, now)
-    lease = journal.leased(state.rollout)
+    lease = journal.current_lease(state.rollout)
     poller = None
     if lease is not None:
         who = next((member.who for member in crew if member.session == lease.holder), None)
@@ -189,32 +189,32 @@ def looked(state: State, journal: Journal, now: datetime) -> State:
     return replace(state, crew=crew, approvals=approvals, unvouched=room.unvouched, poller=poller)
 
 
-def _people(room: _Room, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
+def _people(room: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:
     crew = tuple(_member(presence, now) for presence in room.present)
     return crew, tuple(_approval(approved) for approved in room.approved)
 
 
-def _attended(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Room, Lease]:
-    journal.seen(rollout, presence)
-    lease, room = journal.lease(rollout, presence.session, ttl_s), _looked(journal, rollout=rollout)
+def _attend(journal: Journal, *, rollout: str, presence: Presence, ttl_s: float) -> tuple[_Roster, Lease]:
+    journal.heartbeat(rollout, presence)
+    lease, room = journal.lease(rollout, presence.session, ttl_s), _roster(journal, rollout=rollout)
     if any(other.session == lease.holder and died(other.actor) for other in room.present):
         journal.release(rollout, lease.holder)  # whoever starts again after a kill need not wait for its own ghost
         lease = journal.lease(rollout, presence.session, ttl_s)
     return room, lease
 
 
-def _looked(journal: Journal, *, rollout: str) -> _Room:
+def _roster(journal: Journal, *, rollout: str) -> _Roster:
     """Who is there and what was approved. A folder of approvals that is no good ends no console: none counts then."""
     present = journal.present(rollout, REMEMBERED_S)
     try:
-        return _Room(present, journal.approvals(rollout))
-    except Broken as error:
-        return _Room(present, [], str(error))
+        return _Roster(present, journal.approvals(rollout))
+    except JournalUnavailable as error:
+        return _Roster(present, [], str(error))
 
 
 def _gone(journal: Journal, *, rollout: str, session: str) -> None:
     journal.release(rollout, session)
-    journal.left(rollout, session)
+    journal.leave(rollout, session)
 
 
 def _member(presence: Presence, now: datetime) -> Member:

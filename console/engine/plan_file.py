@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from console.engine.store import Record
-from console.plan.load import load
+from console.engine.store import StateStore
+from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 
@@ -14,7 +14,7 @@ from console.plan.problems import PlanError
 class PlanFile:
     """Compares the file with the plan that the rollout runs."""
 
-    def __init__(self, record: Record, plan: Plan) -> None:
+    def __init__(self, record: StateStore, plan: Plan) -> None:
         self._record = record
         self._path = Path(plan.path)
         self._stamp = self._stamped()
@@ -61,7 +61,7 @@ class PlanFile:
         if state.edited == difference:
             return
         plans = state.plans if self._latest is None else {**state.plans, self._latest.digest: self._latest}
-        self._record.replace(edited=difference, plans=plans)
+        self._record.set_local(edited=difference, plans=plans)
 
     def _stamped(self) -> tuple[int, int] | None:
         try:

@@ -6,12 +6,12 @@ from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
 from console.state.card import wanted
-from console.state.stepped_targets import held, stands_still
 from console.state.orders import preview_key
+from console.state.stepped_targets import held, stands_still
 from console.state.values import Preview, State
 
 
-def previews(state: State, backends: Backends) -> dict[str, Preview]:
+def previews_for(state: State, backends: Backends) -> dict[str, Preview]:
     """Verb -> its preview, for the verbs that call something."""
     return {
         Verb.PROMOTE.value: _preview(state, backends, Verb.PROMOTE),

@@ -15,7 +15,7 @@ from adapters.contract import Backend, BackendError, MetricReply, TargetReading
 
 
 @contextlib.contextmanager
-def discreet(backend: Backend) -> Iterator[None]:
+def redacting(backend: Backend) -> Iterator[None]:
     """Whatever BackendError is raised inside says no secret of `backend`."""
     try:
         yield
@@ -24,7 +24,7 @@ def discreet(backend: Backend) -> Iterator[None]:
         raise
 
 
-def told(backend: Backend, reading: TargetReading) -> TargetReading:
+def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
     """`reading` without secrets in its words."""
     hide, said = _hide(backend), _words(reading)
     hidden = tuple(hide(text) for text in said)
@@ -46,7 +46,7 @@ def _words(reading: TargetReading) -> tuple[str, ...]:
     return (*first, *reading.notes, *reading.cannot.values())
 
 
-def answered(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
+def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
     """`replies` without secrets in what they say is wrong."""
     hide = _hide(backend)
     return tuple(

@@ -12,14 +12,14 @@ from queue import SimpleQueue
 
 from console.events.evidence import Actor
 from console.events.kinds import Event
-from console.journal.contract import Broken, Journal
+from console.journal.contract import Journal, JournalUnavailable
 from console.journal.spool import Spool
 
 ASIDE_S = 0.5
 """How long an event is waited for that is put aside: a disk that hangs holds a rollback up once, and for no longer."""
 
 
-class _Hand:
+class _Worker:
     """Does one thing after the other in a thread that the process does not wait for: a disk may hang for ever."""
 
     def __init__(self) -> None:
@@ -54,19 +54,19 @@ class _Hand:
                 made.set_exception(error)
 
 
-class Keeper:
+class SpoolWriter:
     """The spool of one console, or none: then what the journal cannot take is in memory alone."""
 
     def __init__(self, spool: Spool | None) -> None:
         self._spool = spool
-        self._hand = _Hand()
+        self._hand = _Worker()
         self._asked: dict[str, asyncio.Future[None]] = {}
         """Id of an event that is to be aside until the journal has it -> the call that puts it there."""
         self._hangs = False
         """A call has not come back in time: until it does nobody waits for the others."""
 
     @property
-    def there(self) -> bool:
+    def is_available(self) -> bool:
         """Whether it has somewhere to put things."""
         return self._spool is not None
 
@@ -91,7 +91,7 @@ class Keeper:
     def _back(self, _call: asyncio.Future[None]) -> None:
         self._hangs = False
 
-    def written(self, event_id: str) -> None:
+    def mark_written(self, event_id: str) -> None:
         """The journal has it by now."""
         spool = self._spool
         if spool is None or event_id not in self._asked:
@@ -108,11 +108,11 @@ class Keeper:
         """What consoles that are gone left waiting is written into `journal`, whose thread this is; how many events."""
         if self._spool is None:
             return 0
-        with contextlib.suppress(Broken, OSError):  # it stays where it is, and is tried again
+        with contextlib.suppress(JournalUnavailable, OSError):  # it stays where it is, and is tried again
             return self._spool.adopt(journal, at, who)
         return 0
 
-    def untold(self) -> list[str]:
+    def pending_notices(self) -> list[str]:
         """What was put away instead of written, in words that nobody has been told yet; told from here on."""
         if self._spool is None or not self._spool.untold:
             return []

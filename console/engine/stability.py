@@ -27,7 +27,7 @@ class _Hold:
     """Target -> its last read, and when that was noticed."""
 
 
-class Holds:
+class StabilityTimers:
     """The steps that read as rolled back, and since when."""
 
     def __init__(self, clock: Clock) -> None:
@@ -42,18 +42,18 @@ class Holds:
         """The rollback begins: nothing that was read until now counts."""
         self._before = {name: entry.read_at for name, entry in state.targets.items()}
 
-    def long_enough(self, entry: StepState, state: State) -> bool:
+    def is_stable(self, entry: StepState, state: State) -> bool:
         """Whether a step has read as rolled back for the longest write deadline plus one poll."""
         hold = self._hold(entry, state)
         return hold is not None and min(seen for _, seen in hold.read_at.values()) - hold.since >= state.plan.hold_s
 
-    def met(self, step: Step, state: State) -> bool:
+    def needs_met(self, step: Step, state: State) -> bool:
         """Whether nothing a step needs is left: what needed no call is met once it was read since the beginning."""
         entries = {entry.step.id: entry for entry in state.checklist}
         left = [entries[need] for need in unmet(step, state.checklist)]
         return all(entry.step.manual is None and self._hold(entry, state) is not None for entry in left)
 
-    def given_up(self, entry: StepState, state: State) -> bool:
+    def is_given_up(self, entry: StepState, state: State) -> bool:
         """Whether nobody could look at a step that seems to be undone for so long that it is a person's turn."""
         hold = self._hold(entry, state)
         now = self._clock.monotonic()

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from console.engine.spooler import Keeper
+from console.engine.spooler import SpoolWriter
 from console.engine.writer import Writer
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
-from console.journal.contract import Broken, Entry, Fenced, Journal, Raced
-from console.plan.load import parse
+from console.journal.contract import Conflict, Entry, Fenced, Journal, JournalUnavailable
+from console.plan.loader import parse
 from console.plan.problems import PlanError
-from console.state.fold import fold
+from console.state.folding import fold
 from console.state.values import JournalHealth, State
 
 PATIENCE_S = 0.2
@@ -45,7 +45,7 @@ class _Held:
     """By polling: not worth writing once another console polls."""
 
 
-class Record:
+class StateStore:
     """State and journal of one rollout, moved on together.
 
     Args:
@@ -64,16 +64,16 @@ class Record:
         on_change: Callable[[], None],
         held: Sequence[Event] = (),
         writer: Writer | None = None,
-        keeper: Keeper | None = None,
+        keeper: SpoolWriter | None = None,
     ) -> None:
         self.state = state
         self._journal = journal
         self._writer = writer or Writer()
-        self._keeper = keeper or Keeper(None)
+        self._keeper = keeper or SpoolWriter(None)
         self._on_change = on_change
         self.fence: int | None = None
         """Of the lease under which this console polls; None while another one does."""
-        self.alone = False
+        self.standalone = False
         """The journal cannot say who polls, so this console polls for itself."""
         self._sample = state.last_sample
         """Number of the last sample that is folded, or that this console wrote."""
@@ -105,38 +105,38 @@ class Record:
         """Run `work` on the journal in its thread, behind what may not wait. Raises what `work` raises."""
         return await self._writer.run(partial(work, self._journal))
 
-    async def strict(self, event: Event) -> None:
+    async def append(self, event: Event) -> None:
         """Append, then fold. Nothing happened if it raises.
 
         Raises:
-            Broken: the journal cannot be written, or events are still held in memory.
-            Raced: somebody else recorded this move first; their events are folded by now.
+            JournalUnavailable: the journal cannot be written, or events are still held in memory.
+            Conflict: somebody else recorded this move first; their events are folded by now.
         """
         async with self._order:
             if self._held:
-                raise Broken(self.state.journal.broken or "events are waiting to be journalled")
+                raise JournalUnavailable(self.state.journal.broken or "events are waiting to be journalled")
             try:
-                entries = await self._append(event)
-            except Broken as error:
+                entries = await self._append_to_journal(event)
+            except JournalUnavailable as error:
                 self._health(str(error))
                 raise
-            except Raced:
+            except Conflict:
                 await self.catch_up()
                 raise
             self._take(entries)
 
-    async def now(self, event: Event) -> None:
+    async def append_soon(self, event: Event) -> None:
         """Fold without fail, and append: within PATIENCE_S if possible, else as soon as the journal can be written."""
-        await self._now(event, None, observed=False)
+        await self._append_soon(event, None, observed=False)
 
-    async def observed(self, event: Event) -> None:
-        """As `now`, for what this console saw by polling: dropped if another console polls by then."""
-        if self.fence is None and not self.alone:
+    async def append_observation(self, event: Event) -> None:
+        """As `append_soon`, for what this console saw by polling: dropped if another console polls by then."""
+        if self.fence is None and not self.standalone:
             return
-        await self._now(event, self.fence, observed=True)
+        await self._append_soon(event, self.fence, observed=True)
 
-    async def _now(self, event: Event, fence: int | None, *, observed: bool) -> None:
-        if self._held or (observed and fence is None and self.alone):
+    async def _append_soon(self, event: Event, fence: int | None, *, observed: bool) -> None:
+        if self._held or (observed and fence is None and self.standalone):
             await self._hold(event, observed)
             return
         task = self._later(self._append_or_hold(event, fence, observed=observed))
@@ -164,17 +164,17 @@ class Record:
                 await self._hold(event, observed)
                 return
             try:
-                entries = await self._append(event, fence, urgent=not observed)
+                entries = await self._append_to_journal(event, fence, urgent=not observed)
             except Fenced:
                 self._overtaken(fence)
                 return
-            except Broken as error:
+            except JournalUnavailable as error:
                 self._health(str(error))
                 await self._hold(event, observed)
                 return
             self._take(entries)
-            self._keeper.written(event.id)
-            self.told(None)
+            self._keeper.mark_written(event.id)
+            self.report_journal(None)
 
     def _overtaken(self, fence: int | None) -> None:
         """Another console polls: this one does not any more, and what it saw is not written."""
@@ -201,24 +201,24 @@ class Record:
                 self._sample = max(self._sample, await self.write(work))
             except Fenced:
                 self._overtaken(fence)
-            except Broken as error:
+            except JournalUnavailable as error:
                 self._health(str(error))
                 return
         if not self._held:
             self._health(None)
 
-    def told(self, broken: str | None) -> None:
+    def report_journal(self, broken: str | None) -> None:
         """The journal was asked for something else and could not be written, or could: None, unless events wait."""
         if broken is not None or not self._held:
             self._health(broken)
 
     async def catch_up(self) -> None:
         """Fold what other consoles recorded. A journal that cannot be read is shown, not raised."""
-        sample = self._sample if self.fence is None and not self.alone else None
+        sample = self._sample if self.fence is None and not self.standalone else None
         work = partial(_news, rollout=self.state.rollout, after=self.state.last_seq, sample=sample)
         try:
             entries = await self.write(work)
-        except Broken as error:
+        except JournalUnavailable as error:
             self._health(str(error))
             return
         self._take(entries)
@@ -231,24 +231,24 @@ class Record:
             while self._held:
                 held = self._held[0]
                 if held.observed and self.fence is None:
-                    if self.alone:  # whether it is worth writing is known once the journal says who polls
+                    if self.standalone:  # whether it is worth writing is known once the journal says who polls
                         return
                     self._held.pop(0)
                     continue
                 try:
-                    entries = await self._append(held.event, self.fence if held.observed else None)
+                    entries = await self._append_to_journal(held.event, self.fence if held.observed else None)
                 except Fenced:
                     self._overtaken(self.fence)
                     continue
-                except Broken as error:
+                except JournalUnavailable as error:
                     self._health(str(error))
                     return
-                except Raced as error:
+                except Conflict as error:
                     self._health(f"{error} while this console could not write; start it again")
                     return
                 self._held.pop(0)
                 self._take(entries)
-                self._keeper.written(held.event.id)
+                self._keeper.mark_written(held.event.id)
         self._health(None)
 
     async def settled(self) -> None:
@@ -266,12 +266,12 @@ class Record:
         """Nothing is written any more; called once, last."""
         self._writer.shutdown(wait=True)
 
-    def replace(self, **changes: object) -> None:
+    def set_local(self, **changes: object) -> None:
         """Set what no event carries: previews, the plan's difference, who is at the keyboard."""
         self.state = replace(self.state, **changes)  # type: ignore[arg-type]
         self._on_change()
 
-    async def _append(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> list[Entry]:
+    async def _append_to_journal(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> list[Entry]:
         work = partial(_append, self._journal, self.state.rollout, event, self.state.last_seq, fence)
         return await self._writer.run(work, urgent=urgent)
 
@@ -297,7 +297,7 @@ class Record:
         try:
             plan = parse(event.plan_text, self.state.plan.path)
         except PlanError as error:  # written by a newer version: this console goes on under the plan it can read
-            self.replace(fault=f"the accepted plan cannot be read by this version: {error.problems[0]}")
+            self.set_local(fault=f"the accepted plan cannot be read by this version: {error.problems[0]}")
             return
         self.state = replace(self.state, plans={**self.state.plans, plan.digest: plan})
 
@@ -330,7 +330,7 @@ class Record:
         late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
         health = JournalHealth(broken=broken, held=len(self._held) + late, kept=self.kept)
         if health != self.state.journal:
-            self.replace(journal=health)
+            self.set_local(journal=health)
 
 
 def _append_samples(journal: Journal, *, rollout: str, batch: Sequence[SourceRead], fence: int, after: int) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 
 if TYPE_CHECKING:
     from console.journal.contract import Journal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from console.journal.spool import Spool
 
 
-class Place(Protocol):
+class JournalLocation(Protocol):
     """Where a journal is. `str()` names it without secrets."""
 
     @property
@@ -37,14 +37,14 @@ class Place(Protocol):
         """Whether there is a journal to be read: a command that only looks makes none."""
 
     def open(self) -> Journal:
-        """The journal, made if it is not there. Raises Broken."""
+        """The journal, made if it is not there. Raises JournalUnavailable."""
 
     def open_to_read(self) -> Journal:
-        """The journal, of which not a byte is written. Raises Broken."""
+        """The journal, of which not a byte is written. Raises JournalUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
-class FilePlace:
+class FileLocation:
     """A SQLite file."""
 
     path: Path
@@ -78,7 +78,7 @@ class FilePlace:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerPlace:
+class ServerLocation:
     """A PostgreSQL database."""
 
     url: Url
@@ -119,13 +119,13 @@ class ServerPlace:
         return PostgresJournal(self.url, read_only=True)
 
     def make(self, role: str | None) -> int:
-        """Make or update the journal, and give `role` its rights; how many migrations that took. Raises Broken."""
+        """Make or update the journal, and give `role` its rights; how many migrations that took. Raises JournalUnavailable."""
         with _needing_psycopg():
             from console.journal.postgres.journal import make
         return make(self.url, role)
 
     def durable(self) -> bool:
-        """Whether the server writes to disk what it says it wrote. Raises Broken."""
+        """Whether the server writes to disk what it says it wrote. Raises JournalUnavailable."""
         with _needing_psycopg():
             from console.journal.postgres.journal import durable
         return durable(self.url)
@@ -140,7 +140,7 @@ def _others_write(folder: Path) -> bool:
 
 
 def _kept_for(place: str) -> Path:
-    """What files of this user begin with that are kept for the journal at `place`."""
+    """What files of this user begin with that are kept for the journal at `journal_location`."""
     from platformdirs import user_state_path
 
     return user_state_path("warroom") / f"journal-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
@@ -148,17 +148,17 @@ def _kept_for(place: str) -> Path:
 
 @contextlib.contextmanager
 def _needing_psycopg() -> Iterator[None]:
-    """What imports the driver. Raises Broken where it is not installed."""
+    """What imports the driver. Raises JournalUnavailable where it is not installed."""
     try:
         yield
     except ImportError as error:
-        from console.journal.contract import Broken
+        from console.journal.contract import JournalUnavailable
 
-        reason = f"a PostgreSQL journal needs psycopg ({clean(error)})"
-        raise Broken(f"{reason}: pip install 'rollout-warroom[postgres]'") from None
+        reason = f"a PostgreSQL journal needs psycopg ({one_line(error)})"
+        raise JournalUnavailable(f"{reason}: pip install 'rollout-warroom[postgres]'") from None
 
 
-def place(given: str) -> Place:
+def journal_location(given: str) -> JournalLocation:
     """The place that a path or a URL names.
 
     Raises:
@@ -166,14 +166,14 @@ def place(given: str) -> Place:
     """
     scheme, separator, _ = given.partition("://")
     if not separator:
-        return FilePlace(Path(given).expanduser().absolute())
+        return FileLocation(Path(given).expanduser().absolute())
     from console.journal.postgres.url import SCHEMES, Url
 
     if scheme not in SCHEMES:
-        raise ValueError(f"journal {clean(scheme, 20)}://: a journal is a path or a postgresql:// URL")
+        raise ValueError(f"journal {one_line(scheme, 20)}://: a journal is a path or a postgresql:// URL")
     url = Url(given)
     try:
         str(url)
     except ValueError:
         raise ValueError("journal: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
-    return ServerPlace(url)
+    return ServerLocation(url)

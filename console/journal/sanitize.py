@@ -31,7 +31,7 @@ _ESCAPED = re.compile(r"\\[^\"\\/]")
 _WRONG = re.compile(f"[{_ACTS}{_UNSEEN}{_BREAKS}]")
 
 
-def defused(body: str) -> str:
+def sanitize_body(body: str) -> str:
     """A JSON body without characters that could act on a terminal, begin a line, or mislead who reads it.
 
     No text in it is longer than `LONGEST`. A plan's own text keeps its lines and its length, for it is parsed and not
@@ -40,7 +40,7 @@ def defused(body: str) -> str:
     if _harmless_as_it_is(body):
         return body
     try:
-        return json.dumps(harmless(json.loads(body)), ensure_ascii=False)
+        return json.dumps(sanitize_value(json.loads(body)), ensure_ascii=False)
     except (ValueError, RecursionError):
         return body
 
@@ -55,17 +55,17 @@ def _harmless_as_it_is(body: str) -> bool:
     return (body.isascii() and "\x7f" not in body) or _WRONG.search(body) is None
 
 
-def harmless(value: Any) -> Any:
-    """A JSON value, or a column's, as `defused` leaves it."""
+def sanitize_value(value: Any) -> Any:
+    """A JSON value, or a column's, as `sanitize_body` leaves it."""
     if isinstance(value, str):
         return _line(value)
     if isinstance(value, list):
-        return [harmless(entry) for entry in value]
+        return [sanitize_value(entry) for entry in value]
     if isinstance(value, dict):
         return {
             _line(name): _IN_A_PLAN.sub("", entry)
             if name == "plan_text" and isinstance(entry, str)
-            else harmless(entry)
+            else sanitize_value(entry)
             for name, entry in value.items()
         }
     return value

@@ -17,10 +17,10 @@ from console.journal.chain import Row
 from console.journal.contract import (
     Approval,
     Approved,
-    Broken,
     Decided,
     Entry,
     Journal,
+    JournalUnavailable,
     Lease,
     Presence,
     Run,
@@ -28,8 +28,8 @@ from console.journal.contract import (
 )
 
 
-class AbsentJournal:
-    """Stands in for `connect()`, which raised Broken when it was tried first."""
+class UnavailableJournal:
+    """Stands in for `connect()`, which raised JournalUnavailable when it was tried first."""
 
     def __init__(self, connect: Callable[[], Journal], reason: str, readable: Journal | None = None) -> None:
         self._connect = connect
@@ -93,14 +93,14 @@ class AbsentJournal:
     def release(self, rollout: str, holder: str) -> None:
         self._real().release(rollout, holder)
 
-    def leased(self, rollout: str) -> Lease | None:
-        return None if self._journal is None else self._journal.leased(rollout)
+    def current_lease(self, rollout: str) -> Lease | None:
+        return None if self._journal is None else self._journal.current_lease(rollout)
 
-    def seen(self, rollout: str, presence: Presence) -> None:
-        self._real().seen(rollout, presence)
+    def heartbeat(self, rollout: str, presence: Presence) -> None:
+        self._real().heartbeat(rollout, presence)
 
-    def left(self, rollout: str, session: str) -> None:
-        self._real().left(rollout, session)
+    def leave(self, rollout: str, session: str) -> None:
+        self._real().leave(rollout, session)
 
     def present(self, rollout: str, within_s: float) -> list[Presence]:
         return [] if self._journal is None else self._journal.present(rollout, within_s)
@@ -153,7 +153,7 @@ class _Attempt:
             made.set_exception(error)
 
     def journal(self, within_s: float | None = None) -> Journal:
-        """What came of it, or once that was told what comes of another one. Raises Broken, TimeoutError."""
+        """What came of it, or once that was told what comes of another one. Raises JournalUnavailable, TimeoutError."""
         if self._made is None:
             return self._connect()
         made = self._made.result(within_s)
@@ -161,7 +161,7 @@ class _Attempt:
         return made
 
 
-def open_or_absent(
+def open_or_unavailable(
     connect: Callable[[], Journal], read: Callable[[], Journal] | None = None, within_s: float | None = None
 ) -> Journal:
     """The journal, or its stand-in when it cannot be opened.
@@ -176,14 +176,14 @@ def open_or_absent(
         try:
             return attempt.journal(within_s)
         except TimeoutError:
-            return AbsentJournal(attempt.journal, f"the journal has not answered within {within_s:g} s")
-        except Broken as error:
-            return AbsentJournal(connect, str(error))
+            return UnavailableJournal(attempt.journal, f"the journal has not answered within {within_s:g} s")
+        except JournalUnavailable as error:
+            return UnavailableJournal(connect, str(error))
     try:
         return connect()
-    except Broken as error:
+    except JournalUnavailable as error:
         readable = None
         if read is not None:
-            with contextlib.suppress(Broken):
+            with contextlib.suppress(JournalUnavailable):
                 readable = read()
-        return AbsentJournal(connect, str(error), readable)
+        return UnavailableJournal(connect, str(error), readable)

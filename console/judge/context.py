@@ -10,7 +10,7 @@ from console.judge.verdict import ArmTotals
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class VerdictContext:
     """What the verdict depends on beside the ticks."""
 
     now: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.judge.value import Value
 
 
-class Standing(Value):
+class Evidence(Value):
     """Evidence ("so many to one") and what it is about. Immutable by convention, made anew for each tick."""
 
     __slots__ = ("can_fail", "excess", "expected", "fits", "limit", "passes_by", "ratio", "ready", "trivial", "worse")

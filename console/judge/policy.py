@@ -14,7 +14,7 @@ _NIL = 1e-100
 """Numbers between 0 and this likewise, and their quotients would vanish."""
 
 
-class Terms(Value):
+class MetricPolicy(Value):
     """One metric's terms. Immutable."""
 
     __slots__ = ("falling", "limit", "min_excess", "negligible", "shape", "tolerance", "worse_by")
@@ -44,7 +44,7 @@ class Terms(Value):
         """Lower is worse: a usage counter."""
 
     @classmethod
-    def of(cls, metric: Metric) -> Terms:
+    def of(cls, metric: Metric) -> MetricPolicy:
         """The terms of a metric of the plan."""
         return cls(
             metric.query.shape,
@@ -57,7 +57,7 @@ class Terms(Value):
         )
 
 
-def clean(sample: Sample | None) -> bool:
+def is_judgeable(sample: Sample | None) -> bool:
     """Whether a sample can be judged: finite, not negative, no more bad than total. None is a gap, not dirt."""
     match sample:
         case None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.manifests.draft import Draft, DraftBackend, DraftTarget, named, plain
 from console.manifests.origin import Manifest
 from console.plan.quantities import QuantityError, duration
@@ -31,7 +31,7 @@ def begun(manifest: Manifest, what: str, namespace: str | None, adapter: str, *o
         NoChoice: it has no name, or its namespace is none.
     """
     if not _NAME.fullmatch(manifest.name):
-        told = f"{clean(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
+        told = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
         raise NoChoice(f"{manifest.where()}: {told or f'a {manifest.kind} without metadata.name'}")
     space = place(manifest, namespace)
     name = named(manifest.name, (), manifest.kind.lower())
@@ -49,7 +49,7 @@ def place(manifest: Manifest, namespace: str | None) -> str | None:
     """The namespace of an object, by its manifest or by what was said beside it. Raises NoChoice."""
     space = manifest.namespace or namespace
     if space is not None and not _NAMESPACE.fullmatch(space):
-        raise NoChoice(f"{manifest.where()}: {clean(space, 60)!r} is not the name of a namespace")
+        raise NoChoice(f"{manifest.where()}: {one_line(space, 60)!r} is not the name of a namespace")
     return space
 
 

@@ -16,7 +16,7 @@ from console.state.values import State
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class CardAtOpening:
     """What stood when the card was opened."""
 
     card: Card
@@ -25,7 +25,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Confirmation:
     """What confirms a card now."""
 
     key: str = "enter"
@@ -50,41 +50,41 @@ class Terms:
         return None
 
 
-def terms(state: State, card: Card, opened: Opened, subject: str | None = None) -> Terms:
+def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
     """What confirms `card` now, given how it was when it opened; `subject` as in Intent."""
     if card.blocked is not None:
-        return Terms(refused=card.blocked)
+        return Confirmation(refused=card.blocked)
     if card.verb in SAFER:
         return _safer(state, card.verb)
     at_first = _forward(state, opened.card, subject)
     if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
-        return replace(at_first, refused=f"OUTDATED: {moved(state, opened)}")
+        return replace(at_first, refused=f"OUTDATED: {describe_move(state, opened)}")
     worse = worsened(opened.card, card)
     if worse:
         return replace(at_first, refused=f"changed since this card was opened: {'; '.join(worse)}")
     return replace(at_first, override=at_first.override and card.override is not None)
 
 
-def _safer(state: State, verb: Verb) -> Terms:
+def _safer(state: State, verb: Verb) -> Confirmation:
     """Halt, and rollback: its reason is due only where it may do harm. One that has begun was paid for then."""
     word = typed_word(state, verb)
-    return Terms(word=word, reason=word is not None)
+    return Confirmation(word=word, reason=word is not None)
 
 
-def _forward(state: State, card: Card, subject: str | None) -> Terms:
+def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
     """A verb that goes riskier, judged by the card as it was opened."""
     if card.blocked is not None:
-        return Terms(refused="it was closed when this card was opened")
+        return Confirmation(refused="it was closed when this card was opened")
     if card.verb in PEN and reason_due(state, card.verb):
-        return Terms(reason=True)
+        return Confirmation(reason=True)
     if card.override is not None:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
-        return Terms(word=word, reason=True, override=True)
+        return Confirmation(word=word, reason=True, override=True)
     typed = typed_word(state, card.verb, subject)
-    return Terms(key="y") if typed is None else Terms(word=typed, reason=reason_due(state, card.verb))
+    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=reason_due(state, card.verb))
 
 
-def moved(state: State, opened: Opened) -> str:
+def describe_move(state: State, opened: CardAtOpening) -> str:
     """Where the rollout stands instead, and who moved it last, as far as it is known."""
     since = [entry for entry in state.decisions if entry.at >= opened.card.as_of and entry.verb is not Verb.HALT]
     who = f" by {since[-1].who.user}" if since and since[-1].who is not None else ""

@@ -37,7 +37,7 @@ def approval_gate(state: State) -> list[Gate]:
     tally = f"approved{by}: {min(len(given), needed)} of {needed}"
     if len(given) >= needed:
         return [Gate("approval", ok=True, why=tally)]
-    mine = len(approvals.standing(state)) > len(given)
+    mine = len(approvals.valid_approvals(state)) > len(given)
     own = "; your own does not count for you" if mine else ""
     return [Gate("approval", ok=False, why=f"{tally}{own}: another person has to approve (v)")]
 
@@ -67,12 +67,12 @@ def approve_gates(state: State) -> list[Gate]:
     """What approving the next forward move needs."""
     me = state.operator
     asked = approvals.needed(state)
-    given = {approval.person for approval in approvals.standing(state)}
+    given = {approval.person for approval in approvals.valid_approvals(state)}
     mine = me is not None and me.person in given
     return [
         Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
         Gate("rollback", state.rollback is None, "a rollback was begun" if state.rollback else "no rollback"),
-        Gate("asked", asked > 0, _asked(state, asked)),
+        Gate("asked", asked > 0, _approval_terms(state, asked)),
         Gate(
             "second person",
             not state.pen.held_by(me),
@@ -84,7 +84,7 @@ def approve_gates(state: State) -> list[Gate]:
     ]
 
 
-def _asked(state: State, number: int) -> str:
+def _approval_terms(state: State, number: int) -> str:
     if state.reached is None:
         return "stage unknown: say where it stands (s, or warroom place)"
     if state.next is None:

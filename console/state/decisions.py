@@ -10,10 +10,10 @@ from console.events.evidence import PENNED, Verb
 from console.plan.nouns import Metric, Plan, Target
 from console.state import pen
 from console.state.checklist import checklist_of
-from console.state.judging import asked_anew, overridden, standing_from
+from console.state.derived_stages import with_stages
+from console.state.judging import enter_stage, overridden, rejudge
 from console.state.requests import RequestState
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
-from console.state.derived_stages import with_stages
 from console.state.targets import settled_target
 from console.state.values import (
     Boundary,
@@ -108,7 +108,7 @@ def _promoted(state: State, event: DecisionTaken) -> State:
     stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
     decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="confirmed"))
     state = replace(state, stages=stages, decisions=decisions, reached=coming.number, baked_s=0.0, clocked_at=event.at)
-    return standing_from(state, event.at)
+    return enter_stage(state, event.at)
 
 
 def _placed(state: State, event: DecisionTaken) -> State:
@@ -118,7 +118,7 @@ def _placed(state: State, event: DecisionTaken) -> State:
     if number is None or state.reached is not None:
         return state
     state = replace(state, reached=number, candidates=(), baked_s=0.0, clocked_at=event.at)
-    return standing_from(replace(state, stages=stood_at(state.stages, number)), event.at)
+    return enter_stage(replace(state, stages=stood_at(state.stages, number)), event.at)
 
 
 def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
@@ -162,7 +162,7 @@ def _replanned(state: State, event: DecisionTaken) -> State:
         for name, target in plan.targets.items()
     }
     boundaries = _renumbered(state, plan)
-    metrics = _asked(state, plan, boundaries)
+    metrics = _metrics_under(state, plan, boundaries)
     sources = {
         name: source
         if (source := state.sources.get(name)) is not None and source.adapter == spec.adapter
@@ -192,9 +192,9 @@ def _renumbered(state: State, plan: Plan) -> tuple[Boundary, ...]:
     return tuple(replace(each, reached=moved.get(each.reached, each.reached)) for each in state.boundaries)
 
 
-def _asked(state: State, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
+def _metrics_under(state: State, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
     return {
-        name: asked_anew(state, boundaries, measured, metric)
+        name: rejudge(state, boundaries, measured, metric)
         if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
         else MetricState(metric)
         for name, metric in plan.metrics.items()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role, Rung
-from console.state.participants import Called
 from console.state.exposure import exposed
+from console.state.participants import Escalation
 from console.state.values import State, StepMark
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Trouble:
     """When it began, or when a person last did anything."""
 
 
-def trouble(state: State) -> Trouble | None:
+def current_trouble(state: State) -> Trouble | None:
     """What waits for somebody, gravest first, and since when nobody has acted; None while nothing does."""
     if state.closed is not None or state.opened_at is None:
         return None
@@ -79,9 +79,9 @@ def _last_act(state: State) -> datetime | None:
     return max((moment for moment in (decided, noted) if moment is not None), default=None)
 
 
-def due(state: State) -> list[tuple[int, Rung, Trouble]]:
+def due_rungs(state: State) -> list[tuple[int, Rung, Trouble]]:
     """(number, rung, trouble) of the rungs that are reached at `as_of` and not recorded yet."""
-    wrong = trouble(state)
+    wrong = current_trouble(state)
     if wrong is None or state.as_of is None:
         return []
     waited = state.as_of - wrong.since
@@ -93,9 +93,9 @@ def due(state: State) -> list[tuple[int, Rung, Trouble]]:
     ]
 
 
-def standing(state: State) -> Called | None:
+def current_call(state: State) -> Escalation | None:
     """The highest rung reached for what is wrong now; None if none was, or somebody has acted since."""
-    wrong = trouble(state)
+    wrong = current_trouble(state)
     if wrong is None:
         return None
     return max(
@@ -107,5 +107,5 @@ def escalated(state: State, event: Escalated) -> State | None:
     """The state after a rung was reached; None if another console had recorded it already."""
     if any((called.rung, called.since) == (event.rung, event.since) for called in state.called):
         return None
-    called = Called(event.rung, event.call, event.trouble, event.since, event.at)
+    called = Escalation(event.rung, event.call, event.trouble, event.since, event.at)
     return replace(state, called=(*state.called, called))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from console.judge.track import Track
-from console.state.judging import ticked
+from console.state.judging import judge_tick
 from console.state.values import Boundary, MetricState
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class EvidencePoint:
     """The evidence after one judged tick."""
 
     at: float
@@ -25,10 +25,10 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class EvidenceHistory:
     """The evidence of the stage's ticks so far."""
 
-    marks: tuple[Mark, ...] = ()
+    points: tuple[EvidencePoint, ...] = ()
     """Of the stage of the last tick, oldest first."""
     whole: bool = False
     """It has reached what is judged; False while steps are left."""
@@ -36,7 +36,7 @@ class Course:
     to: float = 0.0
     """Start of the last tick followed, unix seconds."""
 
-    def followed(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> Course:
+    def extended(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> EvidenceHistory:
         """The course `at_most` ticks further, or up to the newest judged one."""
         if entry.track is None:
             return replace(self, whole=True)
@@ -44,16 +44,16 @@ class Course:
         first = len(ledger)
         while first > 0 and ledger[first - 1].at.timestamp() > self.to:
             first -= 1
-        track, marks, to = self.track, list(self.marks), self.to
+        track, marks, to = self.track, list(self.points), self.to
         for place in range(first, min(first + at_most, len(ledger))):
             at = ledger[place].at.timestamp()
             if at > entry.track.judged_to:
                 break
-            before, track, to = track, ticked(boundaries, entry, place, track), at
+            before, track, to = track, judge_tick(boundaries, entry, place, track), at
             if track is None or track is before:
                 continue
             if before is not None and before.stage != track.stage:
                 marks.clear()
             if before is None or before.total != track.total:
-                marks.append(Mark(at, track.standing.worse, track.standing.ready))
-        return Course(tuple(marks), to >= entry.track.judged_to or first + at_most >= len(ledger), track, to)
+                marks.append(EvidencePoint(at, track.standing.worse, track.standing.ready))
+        return EvidenceHistory(tuple(marks), to >= entry.track.judged_to or first + at_most >= len(ledger), track, to)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from adapters.contract import LAST_STEP, Ask, Outcome, Setting, TargetReading
+from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.requests import GateAnswer, RequestState
@@ -27,7 +27,7 @@ GRACE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class GateDecision:
     """The answer to one question."""
 
     request: str | None
@@ -47,19 +47,19 @@ def gate_answered(state: State, event: GateAnswered) -> State | None:
     return replace(state, requests={**state.requests, request.id: request})
 
 
-def opening(state: State, ask: Ask) -> Opening:
+def decide_gate(state: State, ask: GateQuery) -> GateDecision:
     """What a backend that asks is to be told, as the state stands now, just after its target was read."""
     return _way_back(state, ask) if ask.back else _way_on(state, ask)
 
 
-def answered_by(state: State, request: str, ask: Ask, step: int | None) -> str | None:
+def answered_by(state: State, request: str, ask: GateQuery, step: int | None) -> str | None:
     """Id of the event that stands for the answer to `ask`; None while there is none."""
     known = state.requests.get(request)
     found = None if known is None else _answer(known, ask.gate, step)
     return None if found is None else found.id
 
 
-def overdue(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
+def overdue_promotes(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
     """(request, reason) of every promote that should have been asked for by now, or is not of what waits now."""
     found = []
     for request in state.requests.values():
@@ -83,41 +83,41 @@ def overdue(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _way_back(state: State, ask: Ask) -> Opening:
+def _way_back(state: State, ask: GateQuery) -> GateDecision:
     if state.rollback is None:
-        return Opening(None, "no rollback was decided")
+        return GateDecision(None, "no rollback was decided")
     if state.closed is not None:
-        return Opening(None, f"the rollout is closed ({state.closed})")
+        return GateDecision(None, f"the rollout is closed ({state.closed})")
     for request in reversed(tuple(state.requests.values())):
         if request.target == ask.target and request.setting.version is not None:
             if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
-                return Opening(None, "its step of the rollback was skipped")
+                return GateDecision(None, "its step of the rollback was skipped")
             # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
             said = _answer(request, ask.gate, None) is not None
-            return Opening(request.id, "the rollback was decided", again=said)
-    return Opening(None, f"the rollback has not come to {ask.target} yet")
+            return GateDecision(request.id, "the rollback was decided", again=said)
+    return GateDecision(None, f"the rollback has not come to {ask.target} yet")
 
 
-def _way_on(state: State, ask: Ask) -> Opening:
+def _way_on(state: State, ask: GateQuery) -> GateDecision:
     if (why := _held_up(state, ask.target)) is not None:
-        return Opening(None, why)
+        return GateDecision(None, why)
     reading = state.targets[ask.target].reading
     request = _promoted(state, ask.target)
     if reading is None or request is None:
-        return Opening(None, "nobody has promoted it")
+        return GateDecision(None, "nobody has promoted it")
     if request.known_outcome is not Outcome.ACCEPTED:
         refused = f"its promote was refused: {request.reason}"
-        return Opening(None, "its promote is not made yet" if request.in_flight else refused)
+        return GateDecision(None, "its promote is not made yet" if request.in_flight else refused)
     wanted = wanted_step(request.setting, reading)
     if reading.step is None or reading.step >= wanted:
-        return Opening(None, "it stands where it was promoted to")
+        return GateDecision(None, "it stands where it was promoted to")
     if (other := _other_release(request, reading)) is not None:
-        return Opening(None, other)
+        return GateDecision(None, other)
     if _answer(request, ask.gate, reading.step) is not None:
-        return Opening(None, f"answered already at step {reading.step}")
+        return GateDecision(None, f"answered already at step {reading.step}")
     if (failed := _failed(state, request)) is not None:
-        return Opening(None, failed)
-    return Opening(request.id, f"promoted to {request.setting}")
+        return GateDecision(None, failed)
+    return GateDecision(request.id, f"promoted to {request.setting}")
 
 
 def wanted_step(setting: Setting, reading: TargetReading) -> int:

@@ -6,7 +6,7 @@ from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state import orders, access_gates
+from console.state import access_gates, orders
 from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
@@ -16,7 +16,7 @@ from console.state.targets import unread, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
-def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
+def gates_for(state: State, verb: Verb) -> tuple[Gate, ...]:
     """Every condition of `verb` in the order an operator should read them."""
     if state.closed is not None:
         return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
@@ -73,7 +73,7 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
 
 def why_not(state: State, verb: Verb) -> str | None:
     """Why `verb` cannot be had now whatever one types (first closed hard gate), or None."""
-    return next((gate.why for gate in gates(state, verb) if gate.hard and not gate.ok), None)
+    return next((gate.why for gate in gates_for(state, verb) if gate.hard and not gate.ok), None)
 
 
 def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | None:
@@ -131,7 +131,7 @@ def reason_due(state: State, verb: Verb) -> bool:
     """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from somebody."""
     if verb in (Verb.HANDOFF, Verb.SKIP):
         return True
-    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates(state, verb))
+    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
 
 
 def _unfit_plan(state: State) -> str | None:

@@ -88,7 +88,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class Escalation:
     """A rung of the ladder that was reached."""
 
     rung: int

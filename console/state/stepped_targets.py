@@ -17,16 +17,16 @@ _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
 _BACK = frozenset({"abort", "undo", "restart"})
 
 
-def judged(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
+def observe(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
     """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
         return replace(entry, confirmed=now), None
-    swapped = _swapped(was, now, _ours(state, entry), known=entry.drift is not None)
+    swapped = _swapped(was, now, _own_requests(state, entry), known=entry.drift is not None)
     if _place(now) == _place(was) and swapped is None:
         entry = replace(entry, confirmed=now, drift=None)
         return entry, _by_hand(state, was, now, at)
-    why = None if _going_back(state, now) else swapped or _foreign(was, now, _ours(state, entry))
+    why = None if _going_back(state, now) else swapped or _external_change(was, now, _own_requests(state, entry))
     name = entry.target.name
     if why is None:
         aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
@@ -44,7 +44,7 @@ def _place(reading: TargetReading) -> tuple[object, ...]:
     return (reading.canary_version, reading.step, reading.phase is Phase.ABORTED, reading.at_rest, reading.skipped)
 
 
-def _ours(state: State, entry: TargetState) -> list[RequestState]:
+def _own_requests(state: State, entry: TargetState) -> list[RequestState]:
     """Our own requests that may explain where it stands: those since it came to the step it was confirmed at."""
     since = entry.step_since or state.opened_at
     return [
@@ -68,7 +68,7 @@ def _going_back(state: State, now: TargetReading) -> bool:
     )
 
 
-def _foreign(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
+def _external_change(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
     """What somebody else did, in words; None where it was the controller, or us."""
     back = any(request.action.split()[0] in _BACK for request in ours)
     if now.canary_version != was.canary_version:

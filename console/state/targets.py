@@ -10,16 +10,16 @@ from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
 from console.state.checklist import checklist_of, reads_back, turned
-from console.state.judging import standing_from
-from console.state.requests import RequestState
 from console.state.derived_stages import planned, with_stages
+from console.state.judging import enter_stage
+from console.state.requests import RequestState
 from console.state.values import Drift, NoteState, StageMark, State, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
     from console.events.kinds import TargetObserved
 
 
-def moved(before: TargetReading, after: TargetReading) -> bool:
+def has_moved(before: TargetReading, after: TargetReading) -> bool:
     """Whether exposure differs; phases and details do not count, nor what an off flag would expose if it were on."""
     if before.on is False and after.on is False:
         return False
@@ -84,11 +84,11 @@ def _judge_move(state: State, entry: TargetState, at: datetime) -> tuple[TargetS
     if reading is None:
         return entry, None
     if reading.steps is not None:
-        return stepped_targets.judged(state, entry, at)
+        return stepped_targets.observe(state, entry, at)
     request = latest_request(state, reading.target)
     if request is not None and request.took_effect is not False and reading.satisfies(request.setting):
         return replace(entry, confirmed=reading, drift=None), None
-    if confirmed is not None and not moved(confirmed, reading):
+    if confirmed is not None and not has_moved(confirmed, reading):
         return replace(entry, drift=None), None
     arrived = request is not None and confirmed is not None and confirmed.satisfies(request.setting)
     if request is not None and not arrived and _on_the_way(request, at, state.plan.hold_s):
@@ -184,7 +184,7 @@ def _stands(state: State, index: int, at: datetime) -> State:
         baked_s=0.0,
         clocked_at=at,
     )
-    return standing_from(state, at)
+    return enter_stage(state, at)
 
 
 def _still_to_be_read(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:

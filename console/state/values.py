@@ -12,7 +12,7 @@ from console.events.evidence import Actor, Card, PlannedCall, Verb
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
-from console.state.participants import Approval, Called, Handoff, Member, Pen, Poller
+from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.requests import RequestState
 
 
@@ -311,7 +311,7 @@ class State:
     """Why the journal cannot say what was approved, one line: then nothing counts; None while it can."""
     poller: Poller | None = None
     """Which console polls; None while that is not known."""
-    called: tuple[Called, ...] = ()
+    called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""

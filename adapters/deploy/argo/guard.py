@@ -17,12 +17,12 @@ Pause = tuple[str, str]
 """(reason, startTime) as the controller wrote them."""
 
 
-class Unreadable(ValueError):
+class BadGuardToken(ValueError):
     """A text that is not what `str(Seen)` gives."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GuardToken:
     """A Rollout at the moment somebody looked."""
 
     index: int | None
@@ -41,7 +41,7 @@ class Seen:
     """The revision annotation: which template it is."""
 
     @classmethod
-    def of(cls, rollout: Rollout) -> Seen:
+    def of(cls, rollout: Rollout) -> GuardToken:
         status, green = rollout.status, rollout.spec.strategy.blue_green is not None
         return cls(
             index=None if green else status.index,
@@ -56,7 +56,7 @@ class Seen:
         )
 
     @classmethod
-    def parse(cls, text: str) -> Seen:
+    def parse(cls, text: str) -> GuardToken:
         """The reverse of str(). Raises Unreadable."""
         return _parsed(text)
 
@@ -67,12 +67,12 @@ class Seen:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> Seen:
+def _parsed(text: str) -> GuardToken:
     """Kept, because every order of a Rollout is told from the same text."""
     try:
         index, hashed, stable, pauses, flags, active, revision = json.loads(text)
         by_hand, aborted, full = (flag in flags for flag in "paf")
         seen = tuple((reason, began) for reason, began in pauses)
-        return Seen(index, hashed, stable, seen, by_hand, aborted, full, active, revision)
+        return GuardToken(index, hashed, stable, seen, by_hand, aborted, full, active, revision)
     except (ValueError, TypeError, RecursionError):
-        raise Unreadable("what was seen cannot be read") from None
+        raise BadGuardToken("what was seen cannot be read") from None

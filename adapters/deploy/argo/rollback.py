@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from adapters.deploy.argo.guard import Seen
+from adapters.deploy.argo.guard import GuardToken
 
 
 class Move(Enum):
@@ -16,7 +16,7 @@ class Move(Enum):
     FINISH = "promote in full: the earlier version does not climb its steps"
 
 
-def next_move(seen: Seen, version: str | None) -> Move:
+def next_move(seen: GuardToken, version: str | None) -> Move:
     """What brings `version` (a pod template hash; None: whatever is stable) all the traffic.
 
     An abort is discarded by the controller while it promotes in full, and there is nothing to abort once it has: the

@@ -9,12 +9,12 @@ from adapters.deploy.flagger.steps import WAITING
 from adapters.deploy.flagger.wire import Canary
 
 
-class Unreadable(ValueError):
+class BadGuardToken(ValueError):
     """A text that is not what `str(Seen)` gives."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GuardToken:
     """A Canary at the moment somebody looked."""
 
     phase: str
@@ -29,7 +29,7 @@ class Seen:
     """The hash of what its target asked for; empty where that was not read."""
 
     @classmethod
-    def of(cls, canary: Canary, template: str = "") -> Seen:
+    def of(cls, canary: Canary, template: str = "") -> GuardToken:
         status, spec = canary.status, canary.spec
         known = (status.phase, status.weight, status.iterations, status.applied, status.promoted)
         return cls(*known, spec.suspend, spec.skip, template)
@@ -45,7 +45,7 @@ class Seen:
         return self.phase == WAITING and bool(self.template)
 
     @classmethod
-    def parse(cls, text: str) -> Seen:
+    def parse(cls, text: str) -> GuardToken:
         """The reverse of str(). Raises Unreadable."""
         try:
             phase, weight, iterations, applied, promoted, flags, *more = json.loads(text)
@@ -53,7 +53,7 @@ class Seen:
             known = (str(phase), int(weight), int(iterations), str(applied), str(promoted))
             return cls(*known, "s" in flags, "k" in flags, str(template))
         except (ValueError, TypeError, RecursionError):
-            raise Unreadable("what was seen cannot be read") from None
+            raise BadGuardToken("what was seen cannot be read") from None
 
     def __str__(self) -> str:
         flags = "s" * self.suspended + "k" * self.skips

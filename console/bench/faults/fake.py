@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.request import Request, urlopen
 
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 
 DRIP_S = 0.1
 """Between two bytes of an answer that drips."""
@@ -155,7 +155,7 @@ async def _answer(
     mode = world.mode if method == "PUT" or world.reads else Mode.FINE
     if method == "PUT":
         percent = float(json.loads(body)["percent"])
-        world.writes.append(Write(clean(target), percent, trace.split("-")[1] if "-" in trace else "", time.time()))
+        world.writes.append(Write(one_line(target), percent, trace.split("-")[1] if "-" in trace else "", time.time()))
         if mode not in (Mode.REFUSE, Mode.HANG):
             _take_effect(world, target, percent)
     reads = {"percent": world.percent.get(target, 0.0)}

@@ -19,9 +19,9 @@ from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
-from console.journal.location import FilePlace, Place
+from console.journal.location import FileLocation, JournalLocation
 from console.journal.spool import Spool
-from widgets.advice import advice
+from widgets.advice import advice_for
 
 SPEED = 8.0
 PLAN = """\
@@ -53,13 +53,13 @@ class Row:
 class Ground:
     """One rollout of one plan, with its journal and its world at the fake backend."""
 
-    def __init__(self, fake: Fake, folder: Path, place: Place | None = None) -> None:
+    def __init__(self, fake: Fake, folder: Path, place: JournalLocation | None = None) -> None:
         self.world = f"fault-{os.getpid()}-{next(_numbers)}"
         self.folder = folder / self.world
         self.folder.mkdir()
         self.fake = fake
         self.file = self.folder / "journal.db"
-        self.place: Place = place or FilePlace(self.file)
+        self.place: JournalLocation = place or FileLocation(self.file)
         self.plan = PLAN.replace("NAME", self.world).replace("URL", f"{fake.url}/{self.world}")
         self.zero = Zero()
 
@@ -137,7 +137,7 @@ def locked(file: Path) -> Iterator[None]:
 
 def screen(room: Console) -> str:
     """The advice line as it stands."""
-    return advice(room.state)[1]
+    return advice_for(room.state)[1]
 
 
 async def quiet(room: Console) -> None:

@@ -21,7 +21,7 @@ from console.bench.faults.children import fork, reap
 from console.bench.faults.fake import Fake
 from console.bench.faults.room import Console, SharedClock, Stuck, Zero, console
 from console.events.evidence import Verb
-from console.journal.location import Place
+from console.journal.location import JournalLocation
 from console.state.gates import why_not
 
 PATIENCE_S = 60.0
@@ -29,7 +29,7 @@ PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Raced:
+class Conflict:
     """A whole race."""
 
     journal: str
@@ -49,13 +49,13 @@ class Raced:
 
 def race(
     fake: Fake,
-    place: Place,
+    place: JournalLocation,
     name: str,
     *,
     consoles: int = 16,
     rounds: int = 200,
     progress: Callable[[str], None] = lambda _: None,
-) -> Raced:
+) -> Conflict:
     """Run the race on one rollout with one stage per round.
 
     Raises:
@@ -86,7 +86,7 @@ def race(
                 racer.end()
             starts.close()
             start.close()
-    return Raced(name, consoles, rounds, calls, answers)
+    return Conflict(name, consoles, rounds, calls, answers)
 
 
 def plan_of(world: str, url: str, rounds: int) -> str:
@@ -106,7 +106,7 @@ class _Racer:
     """One console in a process of its own, and the wire to it."""
 
     def __init__(
-        self, plan: str, place: Place, folder: Path, rounds: int, start: socket.socket, *, first: bool
+        self, plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, *, first: bool
     ) -> None:
         self._wire, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._wire.settimeout(PATIENCE_S)
@@ -136,7 +136,9 @@ class _Racer:
         reap(self._pid)
 
 
-async def _press(plan: str, place: Place, folder: Path, rounds: int, start: socket.socket, wire: socket.socket) -> None:
+async def _press(
+    plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, wire: socket.socket
+) -> None:
     start.setblocking(False)
     loop = asyncio.get_running_loop()
     journal = place.open()

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.failpoints import watched
+from adapters.failpoints import observing
 from console.bench.faults.backend import Case
 from console.bench.faults.children import fork, reap
 from console.bench.faults.fake import Mode
@@ -21,7 +21,7 @@ from console.bench.faults.ground import Ground, Row, locked, quiet, screen
 from console.bench.faults.room import SharedClock, quick
 from console.bench.postgres import Postgres
 from console.events.evidence import Verb
-from console.journal.unavailable import open_or_absent
+from console.journal.unavailable import open_or_unavailable
 from console.state.values import Mode as Stands
 from console.state.values import StepMark
 
@@ -108,7 +108,7 @@ async def _read_only(ground: Ground) -> Row:
     try:
         ground.file.chmod(0o400)
         ground.folder.chmod(0o500)
-        journal = open_or_absent(ground.place.open, ground.place.open_to_read)
+        journal = open_or_unavailable(ground.place.open, ground.place.open_to_read)
         async with ground.console(journal=journal) as room:
             forward = await room.engine.act(room.intent(Verb.PROMOTE))
             await room.engine.act(room.intent(Verb.ROLLBACK))
@@ -196,7 +196,7 @@ async def _stops(ground: Ground, report: Path) -> None:
         elif point == "samples committed" and state["stopped"]:
             state["samples"] += 1
 
-    with watched(stop):
+    with observing(stop):
         async with ground.console() as room:
             answer = await room.engine.act(room.intent(Verb.PROMOTE))
             await asyncio.sleep(0.5)  # long enough for a poll to be written, if it were

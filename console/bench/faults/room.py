@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import cast
 
 from adapters.contract import Clock
-from console.engine import membership, engine, rollback
+from console.engine import engine, membership, rollback
 from console.engine.clock import boottime
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
 from console.journal.contract import Journal
 from console.journal.spool import Spool
-from console.plan.load import parse
+from console.plan.loader import parse
 from console.state.card import card_for
 from console.state.gates import typed_word
 from console.state.intent import Intent

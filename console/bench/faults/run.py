@@ -22,12 +22,12 @@ from console.bench.faults.children import call
 from console.bench.faults.fake import Fake, fake
 from console.bench.faults.ground import Ground, Row
 from console.bench.faults.prometheus import fake_prometheus
-from console.bench.faults.race import Raced, race
+from console.bench.faults.race import Conflict, race
 from console.bench.faults.room import quick
 from console.bench.faults.sweep import Swept, sweep
 from console.bench.judge.tables import Cells, Findings, Goal, Held, Number, Table, goals_table, held
 from console.bench.postgres import NotInstalled, Postgres, postgres
-from console.journal.location import FilePlace, Place, ServerPlace
+from console.journal.location import FileLocation, JournalLocation, ServerLocation
 from console.journal.postgres.url import Url
 
 SLOWER = 1.5
@@ -146,17 +146,17 @@ class _Places:
     def names(self, wanted: Sequence[str]) -> list[str]:
         return [name for name in wanted if name == "sqlite" or self.server is not None]
 
-    def shared(self, name: str) -> Place:
+    def shared(self, name: str) -> JournalLocation:
         self.made += 1
         if name == "sqlite" or self.server is None:
-            return FilePlace(self.folder / f"shared-{self.made}" / "journal.db")
-        found = ServerPlace(Url(self.server.database(f"bench{self.made}")))
+            return FileLocation(self.folder / f"shared-{self.made}" / "journal.db")
+        found = ServerLocation(Url(self.server.database(f"bench{self.made}")))
         found.make(None)
         return found
 
-    def case(self, name: str) -> Callable[[Path], Place]:
+    def case(self, name: str) -> Callable[[Path], JournalLocation]:
         if name == "sqlite":
-            return lambda folder: FilePlace(folder / "journal.db")
+            return lambda folder: FileLocation(folder / "journal.db")
         shared = self.shared(name)
         return lambda _folder: shared
 
@@ -201,7 +201,7 @@ def _swept(found: Sequence[Swept]) -> Findings:
     return Findings([table], [goal], cells)
 
 
-def _raced(found: Sequence[Raced]) -> Findings:
+def _raced(found: Sequence[Conflict]) -> Findings:
     rows: list[tuple[str, ...]] = []
     cells: dict[str, dict[str, Number]] = {}
     for each in found:
@@ -228,7 +228,7 @@ def _table(there: Fake, folder: Path, server: Postgres | None, missing: str, pro
         if server is None:
             yield Row(fault, "", (), skipped=missing)
             continue
-        place = ServerPlace(Url(server.database(f"fault{number}")))
+        place = ServerLocation(Url(server.database(f"fault{number}")))
         place.make(None)
         yield _one(fault, partial(_provoked_there, on_server, there, folder, place, server), progress)
 
@@ -238,7 +238,7 @@ def _provoked(case: backend.Case, there: Fake, folder: Path) -> Coroutine[Any, A
 
 
 def _provoked_there(
-    case: record.ServerCase, there: Fake, folder: Path, place: Place, server: Postgres
+    case: record.ServerCase, there: Fake, folder: Path, place: JournalLocation, server: Postgres
 ) -> Coroutine[Any, Any, Row]:
     return case(Ground(there, folder, place), server)
 

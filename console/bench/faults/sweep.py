@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from adapters.failpoints import watched
+from adapters.failpoints import observing
 from console.bench.faults.adapter import registered
 from console.bench.faults.children import Steps, call, fork, side_by_side
 from console.bench.faults.fake import Fake
@@ -32,7 +32,7 @@ from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, RequestMade
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
-from console.journal.location import Place
+from console.journal.location import JournalLocation
 from console.journal.spool import Spool
 from console.state.values import Mode, StageMark, State, StepMark
 
@@ -174,7 +174,7 @@ class _Case:
     plan: str
     world: str
     zero: Zero
-    place: Place
+    place: JournalLocation
     late: bool
 
     def clock(self) -> SharedClock:
@@ -193,7 +193,7 @@ class _Case:
 
 def sweep(
     fake: Fake,
-    place: Callable[[Path], Place],
+    place: Callable[[Path], JournalLocation],
     name: str,
     *,
     kills: int | None,
@@ -241,7 +241,7 @@ def sweep(
 @dataclass
 class _Rooms:
     fake: Fake
-    place: Callable[[Path], Place]
+    place: Callable[[Path], JournalLocation]
     base: Path
     late: bool
     made: int = 0
@@ -292,7 +292,7 @@ def _words(case: _Case) -> str:
 def _run(case: _Case, at: int) -> None:
     """Open a console and press keys until the goal is reached; killed at point `at`, unless that is 0."""
     case.begin()
-    with watched(_Killer(at, case.folder / "point")):
+    with observing(_Killer(at, case.folder / "point")):
         try:
             asyncio.run(_finish(case))
         except Exception as error:
@@ -305,7 +305,7 @@ def _count(case: _Case) -> tuple[int, int]:
     """How many points a run that is not killed passes: on the decision path, beside it."""
     case.begin()
     killer = _Killer(0, case.folder / "point")
-    with watched(killer):
+    with observing(killer):
         asyncio.run(_finish(case))
     return killer.main, killer.beside
 

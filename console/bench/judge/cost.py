@@ -22,7 +22,7 @@ from console.bench.judge.shares import seeded
 from console.bench.judge.tables import Findings, Goal, Table, held
 from console.bench.judge.ticks import TICK_S
 from console.bench.judge.worlds import HOUR, Regime, World, simulate
-from console.judge.policy import Terms
+from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 
 METRICS = 20
@@ -112,6 +112,6 @@ def _hour(seed: int) -> list[Reading]:
 
 
 def _replay(hour: list[Reading]) -> None:
-    track = Track.begin(Terms(), [], 1)
+    track = Track.begin(MetricPolicy(), [], 1)
     for reading in hour:
         track = track.after(reading, 1)

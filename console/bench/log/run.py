@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.sanitize import clean
+from adapters.sanitize import one_line
 from console.bench.judge.tables import Findings, Goal, Held, Table, goals_table, held
 from console.bench.log import appends, large
 from console.bench.log.ledgers import Begin, in_file
@@ -137,7 +137,7 @@ def _in_postgresql(folder: Path, seed: int, edits: int) -> Findings:
             from console.bench.postgres import NotInstalled, postgres
             from console.journal.postgres.url import Url
         except ImportError as error:
-            return _left_out(clean(error))
+            return _left_out(one_line(error))
         try:
             server = stack.enter_context(postgres(folder))
         except NotInstalled as error:

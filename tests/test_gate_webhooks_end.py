@@ -16,7 +16,7 @@ import pytest
 
 from console.engine import gate_webhooks
 from console.events.evidence import Verb
-from tests.asking_rig import QUESTION, site
+from tests.gate_rig import QUESTION, site
 
 
 @asynccontextmanager
@@ -51,12 +51,12 @@ async def test_a_question_that_is_asked_as_the_console_ends_is_no_and_leaves_not
 
         monkeypatch.setattr(gate_webhooks, "LAST_WORD_S", 0.05)
         monkeypatch.setattr(console.engine._pollers, "look", slow)
-        under_way = asyncio.create_task(console.engine.door.answer("confirm-rollout", QUESTION, None))
+        under_way = asyncio.create_task(console.engine.gate_responder.answer("confirm-rollout", QUESTION, None))
         await looking.wait()
         await console.close()
         on.set()
         assert (await under_way).code == 403
-        said = await console.engine.door.answer("confirm-rollout", QUESTION, None)
+        said = await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
         assert (said.code, said.text) == (403, "not now: this console ends")
 
 
@@ -75,7 +75,7 @@ async def test_an_answer_that_was_begun_is_given_before_the_console_ends(
             return await look(target, within_s)
 
         monkeypatch.setattr(console.engine._pollers, "look", seen)
-        under_way = asyncio.create_task(console.engine.door.answer("confirm-rollout", QUESTION, None))
+        under_way = asyncio.create_task(console.engine.gate_responder.answer("confirm-rollout", QUESTION, None))
         await looking.wait()
         await console.close()
         assert (await under_way).code == 200
@@ -96,7 +96,7 @@ async def test_whoever_hangs_up_is_not_answered_to_the_end(tmp_path: Path, monke
                 cut.set()
 
         monkeypatch.setattr(console.engine._pollers, "look", stuck)
-        under_way = asyncio.create_task(console.engine.door.answer("confirm-rollout", QUESTION, None))
+        under_way = asyncio.create_task(console.engine.gate_responder.answer("confirm-rollout", QUESTION, None))
         await looking.wait()
         under_way.cancel()
         await asyncio.wait_for(cut.wait(), 10)

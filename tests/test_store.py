@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Outcome, Setting
-from console.engine.store import PATIENCE_S, Record
+from console.engine.store import PATIENCE_S, StateStore
 from console.events.kinds import Noted, RequestMade, RequestSettled
-from console.journal.contract import Broken, Journal
+from console.journal.contract import Journal, JournalUnavailable
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import parse
-from console.state.fold import blank
+from console.plan.loader import parse
+from console.state.folding import blank
 from tests.engine_rig import ONE, locked
 
 
@@ -33,7 +33,7 @@ class Slow:
     def append(self, rollout: str, event: Noted, *, fence: int | None = None) -> int:
         if getattr(event, "text", "") in self.failing:
             self.failing.clear()
-            raise Broken("journal: no")
+            raise JournalUnavailable("journal: no")
         return self.real.append(rollout, event)
 
 
@@ -41,8 +41,8 @@ def note(text: str) -> Noted:
     return Noted(at=datetime.now(UTC), text=text)
 
 
-def record_on(journal: object) -> Record:
-    return Record(journal, blank(parse(ONE.replace("scripted", "embedded"), "p"), "one/1"), lambda: None)  # type: ignore[arg-type]
+def record_on(journal: object) -> StateStore:
+    return StateStore(journal, blank(parse(ONE.replace("scripted", "embedded"), "p"), "one/1"), lambda: None)  # type: ignore[arg-type]
 
 
 def written(journal: Slow) -> list[str]:
@@ -54,7 +54,10 @@ async def test_concurrent_events_are_each_folded_once_and_written_once(tmp_path:
     record = record_on(journal)
     texts = [f"note {number}" for number in range(30)]
     await asyncio.gather(
-        *(record.now(note(text)) if number % 2 else record.strict(note(text)) for number, text in enumerate(texts))
+        *(
+            record.append_soon(note(text)) if number % 2 else record.append(note(text))
+            for number, text in enumerate(texts)
+        )
     )
     await record.drain()
     assert sorted(line.text for line in record.state.log) == sorted(texts)
@@ -66,7 +69,9 @@ async def test_what_comes_after_an_event_that_is_held_is_held_behind_it(tmp_path
     journal = Slow(tmp_path / "j.db")
     journal.failing = {"first"}
     record = record_on(journal)
-    await asyncio.gather(record.now(note("first")), record.now(note("second")), record.now(note("third")))
+    await asyncio.gather(
+        record.append_soon(note("first")), record.append_soon(note("second")), record.append_soon(note("third"))
+    )
     assert (written(journal), record.state.journal.held) == ([], 3)
     await record.retry()
     assert written(journal) == ["first", "second", "third"]
@@ -79,9 +84,9 @@ async def test_nothing_strict_is_written_while_something_is_held(tmp_path: Path)
     journal = Slow(tmp_path / "j.db")
     journal.failing = {"first"}
     record = record_on(journal)
-    await record.now(note("first"))
-    with pytest.raises(Broken):
-        await record.strict(note("second"))
+    await record.append_soon(note("first"))
+    with pytest.raises(JournalUnavailable):
+        await record.append(note("second"))
     await record.drain()
     assert written(journal) == ["first"]
     journal.real.close()
@@ -91,12 +96,12 @@ async def test_an_append_that_is_cut_off_is_folded_with_the_next_tail(tmp_path: 
     journal = Slow(tmp_path / "j.db")
     record = record_on(journal)
     with locked(tmp_path / "j.db"):
-        task = asyncio.create_task(record.strict(note("cut off")))
+        task = asyncio.create_task(record.append(note("cut off")))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait({task})
-    await record.strict(note("next"))
+    await record.append(note("next"))
     assert [line.text for line in record.state.log] == ["cut off", "next"]
     await record.drain()
     journal.real.close()
@@ -109,7 +114,7 @@ async def test_only_the_first_event_waits_for_a_locked_journal_and_each_is_folde
     with locked(tmp_path / "j.db"):
         began = time.monotonic()
         for text in texts:
-            await record.now(note(text))
+            await record.append_soon(note(text))
         took_s = time.monotonic() - began
         assert [line.text for line in record.state.log] == texts
     await record.drain()
@@ -128,13 +133,13 @@ async def test_a_settlement_that_overtakes_its_request_in_memory_still_settles_i
     )
     settled = RequestSettled(at=now, request=made.id, outcome=Outcome.REFUSED, reason="not sent")
     with locked(tmp_path / "j.db"):
-        task = asyncio.create_task(record.strict(made))
+        task = asyncio.create_task(record.append(made))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
-        await record.now(settled)
+        await record.append_soon(settled)
         assert record.state.requests == {}
-    await record.strict(note("next"))
+    await record.append(note("next"))
     assert [request.outcome for request in record.state.requests.values()] == [Outcome.REFUSED]
     await record.drain()
     journal.real.close()
@@ -152,7 +157,7 @@ async def test_an_event_that_may_not_wait_is_written_before_what_was_to_be_looke
     first = asyncio.create_task(record.write(hold))
     looked = asyncio.create_task(record.write(lambda read: seen.append(f"{len(read.tail('one/1', 0))} there")))
     await asyncio.to_thread(begun.wait, 60)
-    event = asyncio.create_task(record.now(note("urgent")))
+    event = asyncio.create_task(record.append_soon(note("urgent")))
     while record._writer.waiting < 2:  # noqa: ASYNC110 - the look-up and the event, behind what is being done
         await asyncio.sleep(0.001)
     busy.set()

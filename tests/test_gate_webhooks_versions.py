@@ -12,7 +12,7 @@ from adapters.contract import Outcome
 from console.engine.answer import Result
 from console.events.evidence import Verb
 from console.events.kinds import GateAnswered
-from tests.asking_rig import QUESTION, reads, site
+from tests.gate_rig import QUESTION, reads, site
 
 
 async def test_a_version_that_is_swapped_before_flagger_asks_is_not_let_in(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_version_that_is_set_after_a_yes_that_started_nothing_has_to_be_
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        assert (await console.engine.door.answer("confirm-rollout", QUESTION, None)).code == 200
+        assert (await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)).code == 200
         there.flagger.wanted = "v3"
         state = await console.until(lambda state: state.targets["web"].drift)
         assert any("was set while podinfo:v2" in line.text for line in state.log)
@@ -100,7 +100,7 @@ async def test_a_version_that_is_seen_while_the_yes_is_written_down_keeps_it_bac
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        strict = console.engine.store.strict
+        strict = console.engine.store.append
 
         async def swapped_meanwhile(event: Any) -> None:
             if isinstance(event, GateAnswered):
@@ -108,7 +108,7 @@ async def test_a_version_that_is_seen_while_the_yes_is_written_down_keeps_it_bac
                 await console.until(lambda state: "v3" in reads(state).release)
             await strict(event)
 
-        console.engine.store.strict = swapped_meanwhile  # type: ignore[method-assign]
+        console.engine.store.append = swapped_meanwhile  # type: ignore[method-assign]
         await there.flagger.look()
         assert there.flagger.passed == []
         assert "podinfo:v3" in there.said[-1].text

@@ -11,11 +11,11 @@ from typing import cast
 import httpx
 import pytest
 
-from console.cli.gates import Address, Desk, address
-from console.engine.gate_webhooks import Said
-from console.engine.engine import Engine
 from console import gate_server
-from console.gate_server import LARGEST_BYTES, MOST, Gatehouse
+from console.cli.gates import Address, GateFront, address
+from console.engine.engine import Engine
+from console.engine.gate_webhooks import GateResponse
+from console.gate_server import LARGEST_BYTES, MOST, GateServer
 
 Asked = list[tuple[str, bytes, str | None]]
 
@@ -29,7 +29,7 @@ async def gatehouse(code: int = 200, text: str = "yes") -> AsyncIterator[tuple[s
         asked.append((gate, body, token))
         return code, text
 
-    house = Gatehouse(answer)
+    house = GateServer(answer)
     port = await house.listen("127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{port}", asked
@@ -184,7 +184,7 @@ async def test_a_fault_of_ours_is_no_and_says_which() -> None:
     async def answer(gate: str, body: bytes, token: str | None) -> tuple[int, str]:
         raise RuntimeError(f"{gate} {body!r} {token}")
 
-    house = Gatehouse(answer)
+    house = GateServer(answer)
     try:
         port = await house.listen("127.0.0.1", 0)
         async with httpx.AsyncClient() as client:
@@ -217,7 +217,7 @@ async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pyte
 
 async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_server, "ASKING_S", 0.2)
-    house = Gatehouse(deliberate := Deliberate())
+    house = GateServer(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
         asking = asyncio.create_task(raw(url, QUESTION))
@@ -250,7 +250,7 @@ async def test_a_crowd_that_comes_again_and_again_keeps_nobody_from_asking() -> 
 
 
 async def test_who_is_being_answered_is_not_sent_away_for_who_comes_later() -> None:
-    house = Gatehouse(deliberate := Deliberate())
+    house = GateServer(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
         asking = [asyncio.create_task(raw(url, QUESTION)) for _ in range(MOST)]
@@ -295,34 +295,34 @@ def test_an_address_that_is_none_is_one_line(text: str) -> None:
 
 
 async def test_while_no_rollout_is_open_every_answer_is_no() -> None:
-    assert await Desk().answer("rollback", b"", None) == (403, "not now: no rollout is open")
+    assert await GateFront().answer("rollback", b"", None) == (403, "not now: no rollout is open")
 
 
 class Door:
     """An engine that answers as it is told to."""
 
     def __init__(self) -> None:
-        self.said = Said(403, "not now: nobody has promoted it", "web")
+        self.said = GateResponse(403, "not now: nobody has promoted it", "web")
         self.door = self
 
-    async def answer(self, gate: str, body: bytes, token: str | None) -> Said:
+    async def answer(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         return self.said
 
 
-async def heard(*answers: tuple[str, Said]) -> list[str]:
+async def heard(*answers: tuple[str, GateResponse]) -> list[str]:
     """What a watch prints of these answers at gates, in order."""
-    desk, engine, lines = Desk(), Door(), list[str]()
+    desk, engine, lines = GateFront(), Door(), list[str]()
     desk.opens(cast(Engine, engine), lines.append)
     for gate, engine.said in answers:
         assert await desk.answer(gate, b"", None) == (engine.said.code, engine.said.text)
     return lines
 
 
-def no(reason: str, target: str = "web") -> Said:
-    return Said(403, f"not now: {reason}", target)
+def no(reason: str, target: str = "web") -> GateResponse:
+    return GateResponse(403, f"not now: {reason}", target)
 
 
-YES = Said(200, "yes: promoted to step 2", "web")
+YES = GateResponse(200, "yes: promoted to step 2", "web")
 
 
 async def test_a_no_is_told_once_per_gate_and_again_when_its_reason_changes() -> None:
@@ -361,7 +361,10 @@ MOVING = [(2.1, 31, 5.0), (3.75, 1200, 5.5), (10, 4.5, 12)]
 
 
 async def test_who_asks_about_nothing_of_ours_is_told_once_whatever_gates_it_names() -> None:
-    unknown, senseless = Said(404, "not a target of this plan"), Said(400, "not a question of Flagger's")
+    unknown, senseless = (
+        GateResponse(404, "not a target of this plan"),
+        GateResponse(400, "not a question of Flagger's"),
+    )
     assert await heard(("a", unknown), ("b", unknown), ("c", senseless), ("d", unknown)) == [
         "gate: a question at a answered no: not a target of this plan",
         "gate: a question at c answered no: not a question of Flagger's",
@@ -369,7 +372,7 @@ async def test_who_asks_about_nothing_of_ours_is_told_once_whatever_gates_it_nam
 
 
 async def test_the_next_rollout_begins_with_nothing_said() -> None:
-    desk, lines = Desk(), list[str]()
+    desk, lines = GateFront(), list[str]()
     for _ in range(2):
         desk.opens(cast(Engine, Door()), lines.append)
         await desk.answer("rollback", b"", None)

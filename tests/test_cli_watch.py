@@ -14,7 +14,7 @@ import pytest
 
 from console.cli import main
 from console.cli.exits import Exit
-from console.cli.watch import told
+from console.cli.watch import new_lines
 from console.events.evidence import Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.state.conditions import CONDITIONS, holds, known, lost
@@ -174,7 +174,7 @@ def test_stages_are_known_by_name_and_number() -> None:
 
 
 def lines(before: State | None, after: State) -> list[str]:
-    return [line for _, line in told(before, after)]
+    return [line for _, line in new_lines(before, after)]
 
 
 def test_the_first_line_says_where_it_stands_and_who_polls() -> None:

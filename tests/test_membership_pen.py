@@ -94,13 +94,13 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(who=ANA), await room.console(who=BEN)
         wish = one.intent(Verb.PROMOTE)
-        real = one.engine.record.strict
+        real = one.engine.store.append
 
         async def late(event: object) -> None:
             assert (await two.act(Verb.HALT, reason="pages")).result is Result.ACCEPTED
             await real(event)  # type: ignore[arg-type]
 
-        room.monkeypatch.setattr(one.engine.record, "strict", late)
+        room.monkeypatch.setattr(one.engine.store, "strict", late)
         answer = await one.engine.act(wish)
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line

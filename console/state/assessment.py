@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Buckets, Counts, Reading, Shape
-from console.judge.context import Circumstances
+from console.judge.context import VerdictContext
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
 from console.judge.track import Track
@@ -44,7 +44,7 @@ def verdict_of(state: State, entry: MetricState, now: datetime) -> Verdict:
     return verdict(
         entry.metric,
         _track(state, entry),
-        Circumstances(
+        VerdictContext(
             now=now,
             exposed=exposed(state),
             alone=alone(state) or no_baseline(entry),

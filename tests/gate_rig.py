@@ -16,7 +16,7 @@ import pytest
 from adapters import registry
 from adapters.contract import Wait
 from console.engine import debounce
-from console.engine.gate_webhooks import Said
+from console.engine.gate_webhooks import GateResponse
 from console.state.values import State
 from tests import flagger_adapter
 from tests.engine_rig import TIMING, Console, Room, war_room
@@ -47,13 +47,13 @@ class Site:
         self.cluster = cluster
         self.flagger = Controller(cluster, self._ask)
         self.door: Console | None = None
-        self.said: list[Said] = []
+        self.said: list[GateResponse] = []
         """Every answer, in order."""
 
     async def _ask(self, gate: str, body: bytes) -> int:
         if self.door is None:
             return 502
-        self.said.append(await self.door.engine.door.answer(gate, body, None))
+        self.said.append(await self.door.engine.gate_responder.answer(gate, body, None))
         return self.said[-1].code
 
     async def opened(self) -> Console:

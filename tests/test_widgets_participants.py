@@ -11,7 +11,7 @@ from console.state.values import State
 from tests import states
 from tests.states import STATES
 from tests.states.people import CARL, crowded
-from widgets.advice import advice
+from widgets.advice import advice_for
 from widgets.crew import crew_lines, several, words
 from widgets.header import header_lines
 from widgets.keys import idle_keys, key_line
@@ -117,24 +117,24 @@ def test_without_a_state_the_page_says_so() -> None:
     ],
 )
 def test_the_advice_line_says_what_waits_for_a_person(name: str, level: str, told: str) -> None:
-    said, text = advice(STATES[name]())
+    said, text = advice_for(STATES[name]())
     assert said == level and text.startswith(told)
 
 
 def test_what_is_so_for_everybody_comes_before_who_has_the_pen() -> None:
-    _, text = advice(crowded(states.healthy()))
+    _, text = advice_for(crowded(states.healthy()))
     assert text.startswith("baked ")
 
 
 def test_a_captain_is_not_asked_to_approve_his_own_move() -> None:
     state = replace(STATES["approval_asked"](), operator=states.ANA)
-    assert "WAITS FOR APPROVAL" not in advice(state)[1]
+    assert "WAITS FOR APPROVAL" not in advice_for(state)[1]
     assert "approve" in idle_keys(state)
 
 
 def test_an_observer_is_not_asked_to_approve_what_he_has_approved() -> None:
     given = STATES["approval_given"]()
-    assert "WAITS FOR APPROVAL" not in advice(replace(given, operator=CARL))[1]
+    assert "WAITS FOR APPROVAL" not in advice_for(replace(given, operator=CARL))[1]
 
 
 def test_the_keys_between_people_come_onto_the_line_with_the_people() -> None:

@@ -10,14 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.contract import Ask, MetricQuery, Shape
+from adapters.contract import GateQuery, MetricQuery, Shape
 from console.events.evidence import Verb
 from console.events.kinds import GateAnswered
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Metric, Role
-from console.state.gate_answers import opening
+from console.state.gate_answers import decide_gate
 from console.state.values import MetricState
-from tests.asking_rig import site
+from tests.gate_rig import site
 
 
 async def test_a_halt_keeps_the_gate_closed_and_sends_nothing(tmp_path: Path) -> None:
@@ -38,14 +38,14 @@ async def test_a_halt_while_the_answer_is_written_down_keeps_it_back(tmp_path: P
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        strict = console.engine.store.strict
+        strict = console.engine.store.append
 
         async def halted_meanwhile(event: Any) -> None:
             await strict(event)
             if isinstance(event, GateAnswered):
                 await console.act(Verb.HALT)
 
-        console.engine.store.strict = halted_meanwhile  # type: ignore[method-assign]
+        console.engine.store.append = halted_meanwhile  # type: ignore[method-assign]
         await there.flagger.look()
         assert there.flagger.passed == []
         assert there.said[-1].text == "not now: halted"
@@ -58,10 +58,12 @@ async def test_a_verdict_that_fails_after_the_promote_keeps_its_gate_closed(tmp_
         await console.act(Verb.PROMOTE)
         state = console.state
         failed = replace(state, metrics=failing())
-        assert opening(failed, Ask("web", "confirm-rollout")).why.startswith("errors FAIL")
-        assert opening(state, Ask("web", "confirm-rollout")).request is not None
+        assert decide_gate(failed, GateQuery("web", "confirm-rollout")).why.startswith("errors FAIL")
+        assert decide_gate(state, GateQuery("web", "confirm-rollout")).request is not None
         overridden = tuple(replace(entry, override="errors FAIL") for entry in state.decisions)
-        assert opening(replace(failed, decisions=overridden), Ask("web", "confirm-rollout")).request is not None
+        assert (
+            decide_gate(replace(failed, decisions=overridden), GateQuery("web", "confirm-rollout")).request is not None
+        )
 
 
 def failing(*names: str) -> dict[str, MetricState]:
@@ -82,7 +84,7 @@ async def test_an_override_covers_what_failed_then_and_nothing_that_fails_later(
         state = console.state
         overridden = tuple(replace(entry, override="errors FAIL: bad") for entry in state.decisions)
         later = replace(state, decisions=overridden, metrics=failing("errors", "latency"))
-        assert opening(later, Ask("web", "confirm-rollout")).why.startswith("latency FAIL")
+        assert decide_gate(later, GateQuery("web", "confirm-rollout")).why.startswith("latency FAIL")
 
 
 async def test_metrics_that_fell_silent_after_the_promote_keep_its_gate_closed(tmp_path: Path) -> None:
@@ -98,6 +100,8 @@ async def test_metrics_that_fell_silent_after_the_promote_keep_its_gate_closed(t
             metrics={"errors": MetricState(metric)},
             stage_since=console.engine._clock.now() - timedelta(hours=1),
         )
-        assert opening(silent, Ask("web", "confirm-rollout")).why == "STALE: errors has no data"
+        assert decide_gate(silent, GateQuery("web", "confirm-rollout")).why == "STALE: errors has no data"
         overridden = tuple(replace(entry, override="STALE: errors has no data") for entry in state.decisions)
-        assert opening(replace(silent, decisions=overridden), Ask("web", "confirm-rollout")).request is not None
+        assert (
+            decide_gate(replace(silent, decisions=overridden), GateQuery("web", "confirm-rollout")).request is not None
+        )

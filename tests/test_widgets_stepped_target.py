@@ -9,9 +9,9 @@ import pytest
 
 from adapters.contract import OwnStep, Phase, TargetReading, Wait
 from tests import states
+from widgets.exposure import exposure_lines
 from widgets.line import text_of
-from widgets.exposure import now_lines
-from widgets.stepped_target import owned
+from widgets.stepped_target import stepped_target_text
 from widgets.timeline import timeline_lines
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -52,7 +52,7 @@ def reading(**more: object) -> TargetReading:
     ],
 )
 def test_where_it_stands_is_told_in_words(more: dict[str, object], told: str) -> None:
-    assert text_of(owned("api", reading(**more), NOW)) == told
+    assert text_of(stepped_target_text("api", reading(**more), NOW)) == told
 
 
 def test_the_line_of_what_is_exposed_now_tells_it_and_the_stages_tell_what_is_said_of_it() -> None:
@@ -60,11 +60,11 @@ def test_the_line_of_what_is_exposed_now_tells_it_and_the_stages_tell_what_is_sa
     name = next(iter(state.targets))
     said = reading(target=name, waits=Wait.GATE, notes=("analysis step 2 rate: Running, 3 ok",))
     state = replace(state, targets={**state.targets, name: replace(state.targets[name], reading=said)})
-    assert "waits for a promote" in text_of(now_lines(state, 200, 1)[0])
+    assert "waits for a promote" in text_of(exposure_lines(state, 200, 1)[0])
     drawn = [text_of(line) for line in timeline_lines(state, 80, 20)]
     assert any(f"{name}: analysis step 2 rate: Running, 3 ok" in line for line in drawn)
 
 
 def test_a_promote_that_was_given_is_not_waited_for() -> None:
-    told = text_of(owned("api", reading(waits=Wait.GATE), NOW, promoted=True))
+    told = text_of(stepped_target_text("api", reading(waits=Wait.GATE), NOW, promoted=True))
     assert told == "api 20 %, step 1/3 pause, promoted, still at its gate"

@@ -33,9 +33,7 @@ from console.events.kinds import (
 )
 from console.plan.nouns import Plan
 from console.state import escalation, pen
-from console.state.gate_answers import gate_answered
 from console.state.checklist import checklist_of
-from console.state.judging import standing_from
 from console.state.decisions import (
     decision_taken,
     gate_lapsed,
@@ -44,9 +42,11 @@ from console.state.decisions import (
     request_settled,
     stood_at,
 )
+from console.state.derived_stages import planned, with_stages
+from console.state.gate_answers import gate_answered
+from console.state.judging import enter_stage
 from console.state.samples import bake, source_read
 from console.state.steps import step_done
-from console.state.derived_stages import planned, with_stages
 from console.state.targets import confirm_stage, follow, target_observed
 from console.state.values import (
     MetricState,
@@ -167,7 +167,7 @@ def _opened(state: State, event: RolloutOpened) -> State:
         clocked_at=event.at,
         checklist=checklist_of(state.plan, targets),
     )
-    state = standing_from(state, event.at)
+    state = enter_stage(state, event.at)
     reads = ", ".join(f"{reading.target} {reading}" for reading in event.readings) or "nothing could be read"
     return _noted(state, event, "note", f"opened; {reads}")
 

@@ -17,7 +17,7 @@ from console.engine import engine as engine_module
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
-from console.journal.contract import Approved, Broken
+from console.journal.contract import Approved, JournalUnavailable
 from console.journal.sqlite import SqliteJournal
 from console.state.gates import why_not
 from console.state.values import Mode
@@ -48,7 +48,7 @@ def steady(_query: MetricQuery, window: Window) -> tuple[Reading, ...]:
 
 
 def polls(console: Console) -> bool:
-    return console.engine.membership.turn()
+    return console.engine.membership.is_poller()
 
 
 def calls_of(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -187,21 +187,21 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
         async def stopped() -> None:
             await held.wait()
 
-        monkeypatch.setattr(one.engine.crew, "_attend", stopped)  # it renews no more, as if it were stopped
+        monkeypatch.setattr(one.engine.membership, "_attend", stopped)  # it renews no more, as if it were stopped
         await one.until(lambda _state: not polls(one))
         made = calls_of(one, monkeypatch)
         assert not polls(one)
         two = await room.console()
         assert polls(two)
-        fence, written = one.engine.record.fence, len(sampled(room))
+        fence, written = one.engine.store.fence, len(sampled(room))
         assert fence is not None  # it does not know yet
-        one.engine.record.sample(SourceRead(at=one.engine._clock.now(), source="edge", targets=("api",)))
+        one.engine.store.sample(SourceRead(at=one.engine._clock.now(), source="edge", targets=("api",)))
         reading = one.state.targets["api"].reading
         assert reading is not None
         observed = TargetObserved(at=reading.at, reading=reading)
-        await one.engine.record.observed(observed)
-        await one.engine.record.settled()
-        assert one.engine.record.fence is None
+        await one.engine.store.append_observation(observed)
+        await one.engine.store.settled()
+        assert one.engine.store.fence is None
         assert observed.id not in [event.id for event in room.events()]
         assert made == []
         assert written <= len(sampled(room))
@@ -247,7 +247,7 @@ class Flooded(SqliteJournal):
     """A fake in one point: somebody has filled the folder of the approvals."""
 
     def approvals(self, rollout: str) -> list[Approved]:
-        raise Broken("approvals: too many files")
+        raise JournalUnavailable("approvals: too many files")
 
 
 async def test_approvals_that_cannot_be_told_close_their_gate_and_nothing_else(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ async def test_a_console_that_leaves_after_its_journal_broke_and_mended_is_gone_
             room.monkeypatch.setattr(engine_module, "BEAT_S", 600.0)  # it does not notice before it ends
         await console.close()
         journal = SqliteJournal(room.journal)
-        assert (journal.present("one/1", 60.0), journal.leased("one/1")) == ([], None)
+        assert (journal.present("one/1", 60.0), journal.current_lease("one/1")) == ([], None)
         journal.close()
         assert room.kinds()[-1] == "decision_taken"
 
@@ -310,14 +310,14 @@ async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_fo
 
 
 async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_itself(tmp_path: Path) -> None:
-    from console.journal.unavailable import AbsentJournal
     from console.journal.contract import Journal
+    from console.journal.unavailable import UnavailableJournal
 
     def no() -> Journal:
-        raise Broken("journal: no")
+        raise JournalUnavailable("journal: no")
 
     async with war_room(tmp_path, ONE) as room:
-        console = await room.console(journal=AbsentJournal(no, "journal: no"))
+        console = await room.console(journal=UnavailableJournal(no, "journal: no"))
         room.world.move("api", 7)
         await console.until(lambda state: state.targets["api"].drift)
         assert console.state.journal.broken == "journal: no"

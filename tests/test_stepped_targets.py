@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Outcome, Phase, Setting, TargetReading, Wait
-from console.plan.load import parse
-from console.state.stepped_targets import judged
-from console.state.fold import blank
+from console.plan.loader import parse
+from console.state.folding import blank
 from console.state.requests import RequestState
+from console.state.stepped_targets import observe
 from console.state.values import State, TargetState
 from tests.steps_rig import LISTED
 
@@ -37,7 +37,7 @@ def after(*readings: tuple[float, TargetReading], requests: tuple[RequestState, 
     state = replace(state, opened_at=AT, requests={request.id: request for request in requests})
     entry = replace(state.targets["api"], opening=GATE, confirmed=GATE)
     for seconds, reading in readings:
-        entry, _ = judged(state, replace(entry, reading=reading), later(seconds))
+        entry, _ = observe(state, replace(entry, reading=reading), later(seconds))
     return entry
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from adapters.contract import Outcome
 from console.events.evidence import Verb
-from tests.asking_rig import QUESTION, site
 from tests.engine_rig import locked
 from tests.flagger_rig import under_way
+from tests.gate_rig import QUESTION, site
 
 
 async def test_a_rollback_is_answered_until_it_is_taken_and_not_before_it_is_decided(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ async def test_a_rollback_is_answered_though_the_cluster_does_not_answer_us(
             return await never.wait()
 
         monkeypatch.setattr(console.engine._pollers, "look", stuck)
-        waiting = asyncio.create_task(console.engine.door.answer("confirm-promotion", QUESTION, None))
+        waiting = asyncio.create_task(console.engine.gate_responder.answer("confirm-promotion", QUESTION, None))
         await looking.wait()
-        assert (await console.engine.door.answer("rollback", QUESTION, None)).code == 200
+        assert (await console.engine.gate_responder.answer("rollback", QUESTION, None)).code == 200
         waiting.cancel()
         await asyncio.wait({waiting})

@@ -10,8 +10,8 @@ import pytest
 
 from adapters import registry
 from adapters.contract import ArmLabels, Gauge, MetricQuery, Reading, Unreachable, Window
-from console.engine.history import Hindsight, Past
-from console.plan.load import parse
+from console.engine.history import HistoryResult, MetricHistory
+from console.plan.loader import parse
 from tests import scripted_adapter
 from tests.judge_rig import NOON
 from tests.scripted_adapter import World
@@ -37,9 +37,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     scripted_adapter.worlds.pop(tmp_path)
 
 
-async def read(folder: Path, start: datetime = NOON - HOUR, end: datetime = NOON) -> Past:
+async def read(folder: Path, start: datetime = NOON - HOUR, end: datetime = NOON) -> HistoryResult:
     plan = parse(PLAN, "plan.yaml")
-    async with Hindsight(plan, folder) as hindsight:
+    async with MetricHistory(plan, folder) as hindsight:
         return await hindsight.read(list(plan.metrics.values()), start, end)
 
 
@@ -96,7 +96,7 @@ async def test_a_backend_that_fails_is_a_fault_in_words(tmp_path: Path, world: W
             raise Unreachable("numbers", "read", "connection refused")
 
     world.before_read = fails
-    assert (await read(tmp_path)) == Past({}, {"numbers": "connection refused"})
+    assert (await read(tmp_path)) == HistoryResult({}, {"numbers": "connection refused"})
 
 
 async def test_an_adapters_bug_is_a_fault_too(tmp_path: Path, world: World) -> None:

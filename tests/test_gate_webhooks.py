@@ -16,8 +16,8 @@ from adapters.contract import Wait
 from console.engine.answer import Result
 from console.events.evidence import Verb
 from console.state.gates import why_not
-from tests.asking_rig import PLAN, QUESTION, has_reached, reads, site
 from tests.flagger_rig import under_way
+from tests.gate_rig import PLAN, QUESTION, has_reached, reads, site
 
 
 async def test_a_promote_answers_each_gate_once_up_to_its_stage_and_then_no_more(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_what_another_console_decided_a_moment_ago_is_known_when_flagger_a
             if task.get_name() == "tail":
                 task.cancel()  # so that nothing but the question makes it look
         assert (await other.act(Verb.PROMOTE)).result is Result.ACCEPTED
-        assert (await console.engine.door.answer("confirm-rollout", QUESTION, None)).code == 200
+        assert (await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)).code == 200
 
 
 async def test_two_gatehouses_answer_one_question_once(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_two_gatehouses_answer_one_question_once(tmp_path: Path) -> None:
         await other.until(lambda state: state.reached == 1)
         await console.act(Verb.PROMOTE)
         await other.until(lambda state: state.promoting is not None and not state.in_flight)
-        doors = (console.engine.door, other.engine.door)
+        doors = (console.engine.gate_responder, other.engine.gate_responder)
         said = await asyncio.gather(*(door.answer("confirm-rollout", QUESTION, None) for door in doors))
         assert sorted(answer.code for answer in said) == [200, 403]
 
@@ -112,8 +112,8 @@ async def test_an_answer_that_flagger_never_heard_is_not_given_again(tmp_path: P
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        first = await console.engine.door.answer("confirm-rollout", QUESTION, None)
-        second = await console.engine.door.answer("confirm-rollout", QUESTION, None)
+        first = await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
+        second = await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
         assert (first.code, second.text) == (200, "not now: answered already at step 0")
 
 
@@ -122,10 +122,10 @@ async def test_a_gatehouse_that_is_started_again_remembers_what_it_answered(tmp_
         console = await there.opened()
         await there.released(console)
         await console.act(Verb.PROMOTE)
-        await console.engine.door.answer("confirm-rollout", QUESTION, None)
+        await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
         await console.die()
         again = await there.room.console()
-        said = await again.engine.door.answer("confirm-rollout", QUESTION, None)
+        said = await again.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
         assert said.text == "not now: answered already at step 0"
 
 
@@ -137,10 +137,10 @@ async def test_of_two_clusters_with_one_name_each_the_webhook_says_which_it_is(t
     async with site(tmp_path, plan) as there:
         console = await there.opened()
         await there.flagger.look()
-        said = await console.engine.door.answer("confirm-rollout", QUESTION, None)
+        said = await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
         assert (said.code, said.text.split(";")[0]) == (409, "not now: it may be any of web, us")
         named = {**json.loads(QUESTION), "metadata": {"target": "us"}}
-        said = await console.engine.door.answer("confirm-rollout", json.dumps(named).encode(), None)
+        said = await console.engine.gate_responder.answer("confirm-rollout", json.dumps(named).encode(), None)
         assert (said.code, said.text) == (403, "not now: nobody has promoted it")
 
 
@@ -181,14 +181,14 @@ async def test_a_blue_green_is_asked_for_twice_and_both_are_answered(tmp_path: P
 async def test_a_question_that_is_none_of_ours_is_no(tmp_path: Path, gate: str, body: bytes, code: int) -> None:
     async with site(tmp_path) as there:
         console = await there.opened()
-        assert (await console.engine.door.answer(gate, body, None)).code == code
+        assert (await console.engine.gate_responder.answer(gate, body, None)).code == code
 
 
 async def test_with_a_token_only_who_shows_it_is_answered(tmp_path: Path) -> None:
     async with site(tmp_path) as there:
         console = await there.opened()
         await there.released(console)
-        console.engine.door._token = "s3cret"
+        console.engine.gate_responder._token = "s3cret"
         plain = {"name": "podinfo", "namespace": "default"}
         shown = {**plain, "metadata": {"token": "s3cret"}}
         for body, token, code in (
@@ -197,7 +197,7 @@ async def test_with_a_token_only_who_shows_it_is_answered(tmp_path: Path) -> Non
             (plain, "s3cret", 403),
             (shown, None, 403),
         ):
-            said = await console.engine.door.answer("confirm-rollout", json.dumps(body).encode(), token)
+            said = await console.engine.gate_responder.answer("confirm-rollout", json.dumps(body).encode(), token)
             assert (said.code, "s3cret" in said.text) == (code, False)
 
 
@@ -207,5 +207,5 @@ async def test_a_cluster_that_cannot_be_read_is_no(tmp_path: Path) -> None:
         await there.released(console)
         await console.act(Verb.PROMOTE)
         there.cluster.delete("canaries", "podinfo")
-        said = await console.engine.door.answer("confirm-rollout", QUESTION, None)
+        said = await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)
         assert said.code == 403

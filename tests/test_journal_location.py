@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from console.cli import main
 from console.cli.exits import Exit
-from console.journal.contract import Broken
-from console.journal.location import FilePlace, ServerPlace, place
+from console.journal.contract import JournalUnavailable
+from console.journal.location import FileLocation, ServerLocation, journal_location
 from console.journal.postgres.url import Url
 from tests.cli_rig import Shell, shell
 from tests.live.servers import free_port
@@ -29,7 +29,7 @@ def sh(tmp_path: Path, capsys: Capture) -> Shell:
 
 def test_a_path_is_a_file_wherever_it_is_said_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert place("journal.db") == FilePlace(tmp_path / "journal.db")
+    assert journal_location("journal.db") == FileLocation(tmp_path / "journal.db")
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_a_path_is_a_file_wherever_it_is_said_from(tmp_path: Path, monkeypatch: 
     ],
 )
 def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
-    found = place(url)
-    assert isinstance(found, ServerPlace)
+    found = journal_location(url)
+    assert isinstance(found, ServerLocation)
     assert (str(found), repr(found)) == (shown, f"ServerPlace(url=Url('{shown}'))")
     assert bool(found.url.secrets) is ("s3" in url)
 
@@ -103,7 +103,7 @@ def test_without_its_driver_a_url_says_what_to_install(sh: Shell, monkeypatch: p
 
 
 def test_no_traceback_of_a_failed_connect_holds_the_password() -> None:
-    found = place(f"postgresql://ana:s3cret@127.0.0.1:{free_port()}/warroom?bad_option=1")
-    with pytest.raises(Broken, match="no PostgreSQL URL") as caught:
+    found = journal_location(f"postgresql://ana:s3cret@127.0.0.1:{free_port()}/warroom?bad_option=1")
+    with pytest.raises(JournalUnavailable, match="no PostgreSQL URL") as caught:
         found.open()
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from console.judge.counts import CountsTrack
 from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass, smallest_found
 from console.judge.gauges import GaugeTrack
-from console.judge.latch import CALM, CONVICT, NOT_TRIVIAL, READY, WARN
+from console.judge.latch import CALM, FAIL_AT, NOT_TRIVIAL, READY, WARN
 from console.judge.latency import LatencyTrack
 from console.judge.mixture import PLENTY
-from console.judge.reason import flow_of, onset_of, telling
+from console.judge.reason import dominant_model, flow_of, onset_of
 from console.judge.track import PASS_TICKS, WARM_EVENTS, WARM_TICKS, Track, Word
 from console.judge.wording import clock, factor, odds, per_second, share, wait
 from console.plan.nouns import Metric
@@ -79,9 +79,9 @@ def _keys(metric: Metric, track: Track) -> list[Key]:
     standing, latch = track.standing, track.latch
     found = []
     if track.alone:
-        if isinstance(track.shaped, CountsTrack) and track.shaped.then is not None:
+        if isinstance(track.model, CountsTrack) and track.model.then is not None:
             found.append(Key("above 1.5x what the baseline was before", standing.worse, WARN, "WARN, never FAIL"))
-    elif isinstance(track.shaped, GaugeTrack):
+    elif isinstance(track.model, GaugeTrack):
         found.append(Key(f"worse than {_allowed(metric)}", standing.worse, latch.needed_worse, "FAIL"))
     else:
         found.append(Key("worse than the baseline", standing.worse, latch.needed_worse, "key 1 of a FAIL"))
@@ -99,12 +99,12 @@ def _allowed(metric: Metric) -> str:
 
 def _limit(metric: Metric, track: Track) -> str:
     limit = metric.limit or 0.0
-    return f"{limit:g}" if isinstance(track.shaped, GaugeTrack) else share(limit)
+    return f"{limit:g}" if isinstance(track.model, GaugeTrack) else share(limit)
 
 
 def _passing(metric: Metric, track: Track) -> str:
     """What a pass would have shown."""
-    shaped = track.shaped
+    shaped = track.model
     if isinstance(shaped, GaugeTrack):
         if track.alone:
             return f"within the limit of {_limit(metric, track)}"
@@ -113,7 +113,7 @@ def _passing(metric: Metric, track: Track) -> str:
     if track.alone:
         ways = [f"below the limit of {_limit(metric, track)}" if metric.limit is not None else "", small]
         return " or ".join(way for way in ways if way) or "nothing: no limit and no baseline"
-    engine = telling(track)
+    engine = dominant_model(track)
     if small and isinstance(engine, CountsTrack) and engine.weight > 0.0:
         return f"below {metric.pass_below:g}x or {small}"
     return f"below {metric.pass_below:g}x"
@@ -128,7 +128,7 @@ def _follows(metric: Metric, track: Track, flow: Flow | None, *, over: bool) -> 
     match track.word():
         case Word.FAIL:
             stands = standing.limit if track.latch.by == "limit" else standing.worse
-            again = 2.0 * min(max(stands, CONVICT / 2.0), PLENTY)
+            again = 2.0 * min(max(stands, FAIL_AT / 2.0), PLENTY)
             stays = "stays FAIL whatever comes, also through silence, until the next stage or a recorded override"
             return f"{stays}; after one it takes {odds(again)} to fail again"
         case Word.WARN:
@@ -183,7 +183,7 @@ def _watching(metric: Metric, track: Track, flow: Flow | None, *, over: bool) ->
 def _forecast(metric: Metric, track: Track, flow: Flow | None, tick_s: float) -> list[str]:
     if track.latch.failed_at is not None:
         return []
-    if isinstance(track.shaped, GaugeTrack):
+    if isinstance(track.model, GaugeTrack):
         return ["none for a gauge: how fast it drifts is not known beforehand"]
     if track.alone:
         return ["none without a baseline"]
@@ -211,13 +211,13 @@ def _forecast(metric: Metric, track: Track, flow: Flow | None, tick_s: float) ->
 
 
 def _inputs(metric: Metric, track: Track) -> list[str]:
-    shaped = track.shaped
+    shaped = track.model
     lines = [_rule(metric, track)]
     if isinstance(shaped, LatencyTrack):
         lines += _edges(shaped)
     if isinstance(shaped, GaugeTrack):
         return [*lines, _spread(shaped)]
-    engine = telling(track)
+    engine = dominant_model(track)
     if isinstance(engine, CountsTrack):
         bursts = engine.split.bursts
         lines.append(
@@ -230,7 +230,7 @@ def _inputs(metric: Metric, track: Track) -> list[str]:
 
 
 def _rule(metric: Metric, track: Track) -> str:
-    if isinstance(track.shaped, GaugeTrack):
+    if isinstance(track.model, GaugeTrack):
         parts = [f"equal up to {_allowed(metric)}", _passing(metric, track).replace("below", "a pass excludes", 1)]
     else:
         parts = [f"equal up to {metric.tolerance:g}x", f"a pass excludes {metric.pass_below:g}x"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from console.events.evidence import Verb
 from console.events.kinds import Escalated, Noted, VerdictChanged
 from console.plan.nouns import Plan, Rung
-from console.state.escalation import due, standing, trouble
+from console.state.escalation import current_call, current_trouble, due_rungs
 from tests.rollout_rig import EDGE, Story
 from tests.states import ANA, PLAN
 
@@ -27,12 +27,12 @@ def failing() -> Story:
 
 
 def called(story: Story) -> list[str]:
-    return [rung.call for _, rung, _ in due(story.seen)]
+    return [rung.call for _, rung, _ in due_rungs(story.seen)]
 
 
 def climb(story: Story) -> None:
     """Record every rung that is due, as the console that polls does."""
-    for number, rung, wrong in due(story.seen):
+    for number, rung, wrong in due_rungs(story.seen):
         story.tell(Escalated(at=story.at, rung=number, call=rung.call, trouble=wrong.what, since=wrong.since))
 
 
@@ -41,7 +41,7 @@ def test_a_healthy_rollout_waits_for_nobody() -> None:
     story.flow(20)
     story.promote()
     story.flow(320)
-    assert trouble(story.seen) is None
+    assert current_trouble(story.seen) is None
 
 
 def test_a_fail_that_nobody_acts_on_climbs_rung_by_rung() -> None:
@@ -58,7 +58,7 @@ def test_a_fail_that_nobody_acts_on_climbs_rung_by_rung() -> None:
 def test_a_rung_is_recorded_once_whoever_else_records_it() -> None:
     story = failing()
     story.flow(65, bad=5000)
-    (number, rung, wrong), *_ = due(story.seen)
+    (number, rung, wrong), *_ = due_rungs(story.seen)
     for _ in range(2):
         story.tell(Escalated(at=story.at, rung=number, call=rung.call, trouble=wrong.what, since=wrong.since))
     assert len(story.state.called) == 1
@@ -71,10 +71,10 @@ def test_the_highest_rung_stands_until_somebody_acts() -> None:
     story = failing()
     story.flow(310, bad=5000)
     climb(story)
-    told = standing(story.seen)
+    told = current_call(story.seen)
     assert told is not None and (told.rung, told.call) == (2, "carl")
     story.tell(Noted(at=story.at, who=ANA, text="looking"))
-    assert standing(story.seen) is None
+    assert current_call(story.seen) is None
 
 
 def test_a_note_or_a_decision_is_acting_and_starts_the_clock_again() -> None:
@@ -98,7 +98,7 @@ def test_what_a_console_notes_by_itself_is_nobody_acting() -> None:
 def test_a_halt_that_is_left_standing_over_exposed_traffic_is_a_trouble() -> None:
     story = failing()
     story.decide(Verb.HALT)
-    told = trouble(story.seen)
+    told = current_trouble(story.seen)
     assert told is not None and (told.what, told.since) == ("the halt", story.at)
 
 
@@ -106,7 +106,7 @@ def test_drift_is_a_trouble() -> None:
     story = Story(LADDER).open()
     story.flow(20)
     story.observe(EDGE, 20)
-    told = trouble(story.seen)
+    told = current_trouble(story.seen)
     assert told is not None and told.what == "edge drifted"
 
 
@@ -115,7 +115,7 @@ def test_a_rollback_step_that_waits_for_a_person_is_a_trouble() -> None:
     story.flow(20)
     story.promote()
     story.roll_back()
-    told = trouble(story.seen)
+    told = current_trouble(story.seen)
     assert told is not None and told.what == "rollback step tell-data waiting"
 
 

@@ -8,25 +8,25 @@ from pathlib import Path
 
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
-from console.engine.membership import looked
 from console.engine.identity import actor
+from console.engine.membership import with_roster
 from console.engine.opening import opened, resumed
 from console.engine.pollers import Pollers
-from console.engine.previews import previews
-from console.engine.store import Record
-from console.journal.unavailable import AbsentJournal
-from console.journal.contract import Broken, Journal
+from console.engine.previews import previews_for
+from console.engine.store import StateStore
+from console.journal.contract import Journal, JournalUnavailable
+from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
-from console.state.assess import assess
-from console.state.fold import blank, fold
+from console.state.assessment import assess
+from console.state.folding import blank, fold
 from console.state.values import State
 
 
-async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
+async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
     """The assessed state after every source was asked once.
 
     Raises:
-        Broken, ConnectError, UnknownAdapter: as Engine.open.
+        JournalUnavailable, ConnectError, UnknownAdapter: as Engine.open.
     """
     clock = SystemClock()
     rollout = journal.open_run(plan.rollout) if journal is not None else None
@@ -40,19 +40,21 @@ async def peek(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
         if rollout is None:
             event = await opened(plan, backends, clock, actor(), "")
             state = replace(fold(state, event), opened_at=None)
-        record = Record(AbsentJournal(_nowhere, "status writes nothing"), state, lambda: None)
-        record.alone = True
+        record = StateStore(UnavailableJournal(_nowhere, "status writes nothing"), state, lambda: None)
+        record.standalone = True
         read = await _read(record, backends, clock)
         if journal is not None and rollout is not None:
-            read = looked(read, journal, clock.now())
+            read = with_roster(read, journal, clock.now())
         return replace(
-            read, previews=previews(read, backends), cautions=(*backends.cautions, *getattr(journal, "cautions", ()))
+            read,
+            previews=previews_for(read, backends),
+            cautions=(*backends.cautions, *getattr(journal, "cautions", ())),
         )
     finally:
         await backends.aclose()
 
 
-async def _read(record: Record, backends: Backends, clock: SystemClock) -> State:
+async def _read(record: StateStore, backends: Backends, clock: SystemClock) -> State:
     pollers = Pollers(record, backends, clock)
     task = asyncio.create_task(pollers.run())
     try:
@@ -64,4 +66,4 @@ async def _read(record: Record, backends: Backends, clock: SystemClock) -> State
 
 
 def _nowhere() -> Journal:
-    raise Broken("status writes nothing")
+    raise JournalUnavailable("status writes nothing")
