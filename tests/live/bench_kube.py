@@ -63,7 +63,7 @@ _STATUS: dict[str, Any] = {
 }
 _QUIET = """
 import sys
-from adapters.kube import mirror
+from adapters.kube import informer
 async def nothing(self):
     import asyncio
     await asyncio.Event().wait()
