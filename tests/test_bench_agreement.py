@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from console.bench.judge import absolute, bursts, forecast, mid
-from console.bench.judge.cells import play
-from console.bench.judge.split import Rule, split_evidence
-from console.bench.judge.ticks import Ticks
-from console.bench.judge.worlds import Regime, Weather, World, history, simulate
 from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
 from console.judge.forecast import Flow, seconds_to_find
 from console.judge.split import Split
+from tests.bench.judge import absolute, bursts, forecast, mid
+from tests.bench.judge.cells import play
+from tests.bench.judge.split import Rule, split_evidence
+from tests.bench.judge.ticks import Ticks
+from tests.bench.judge.worlds import Regime, Weather, World, history, simulate
 
 STREAMS = [
     World(Regime(2, 0.001), Weather.PLAIN, 5.0),

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from console.bench.judge import absolute, dirty, forecast, gauge, kayenta, latency, own, peers, run, traffic
-from console.bench.judge.cells import Scale, play
-from console.bench.judge.limits import limit_s, oracle
-from console.bench.judge.shares import Delays, Share, seeded, share, span
-from console.bench.judge.tables import Held, at_most
-from console.bench.judge.ticks import Array, Ticks
-from console.bench.judge.worlds import Regime, Weather, World, simulate
-from console.cli.main import JUDGE_PARTS
+from tests.bench.cli import JUDGE_PARTS
+from tests.bench.judge import absolute, dirty, forecast, gauge, kayenta, latency, own, peers, run, traffic
+from tests.bench.judge.cells import Scale, play
+from tests.bench.judge.limits import limit_s, oracle
+from tests.bench.judge.shares import Delays, Share, seeded, share, span
+from tests.bench.judge.tables import Held, at_most
+from tests.bench.judge.ticks import Array, Ticks
+from tests.bench.judge.worlds import Regime, Weather, World, simulate
 
 TINY = Scale(nulls=40, peer_nulls=20, regressions=20, kayentas=4)
 
@@ -179,7 +179,7 @@ def test_every_part_can_be_asked_for_alone() -> None:
 def test_the_page_says_how_it_was_made_and_lists_every_goal(tmp_path: Path) -> None:
     report = run.run(7, quick=True, only="real")
     page = report.markdown("2026-01-02")
-    assert "warroom bench judge --quick --seed 7 --write" in page and "2026-01-02" in page
+    assert "python -m tests.bench judge --quick --seed 7 --write" in page and "2026-01-02" in page
     assert all(goal.name in page for goal in report.findings.goals)
     assert report.missed == []
 

@@ -1,4 +1,4 @@
-"""The figures of `warroom bench faults`, at the size that CI can afford: each part run once, each line a test.
+"""The figures of `python -m tests.bench faults`, at the size that CI can afford: each part run once, each line a test.
 
 On PostgreSQL: tests/live/test_bench_faults_postgres.py.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.terminal import WARROOM
-
+ROOT = Path(__file__).parent.parent
 FAULTS = (
     "refuse (403)",
     "hang",
@@ -33,8 +34,8 @@ FAULTS = (
 @cache
 def ran(*arguments: str) -> dict[str, Any]:
     """What a run says as JSON."""
-    command = [*WARROOM, "bench", "faults", "--quick", "--json", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    command = [sys.executable, "-m", "tests.bench", "faults", "--quick", "--json", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

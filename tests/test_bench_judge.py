@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from console.bench.judge import mid
-from console.bench.judge.bursts import phi_before, phi_during
-from console.bench.judge.cells import Scale
-from console.bench.judge.split import DEFAULT, first, split_evidence, split_told
-from console.bench.judge.ticks import Ticks, ledger
-from console.bench.judge.worlds import Regime, Weather, World, history, simulate
-from console.cli import main
+from tests.bench.cli import main
+from tests.bench.judge import mid
+from tests.bench.judge.bursts import phi_before, phi_during
+from tests.bench.judge.cells import Scale
+from tests.bench.judge.split import DEFAULT, first, split_evidence, split_told
+from tests.bench.judge.ticks import Ticks, ledger
+from tests.bench.judge.worlds import Regime, Weather, World, history, simulate
 
 Tick = tuple[float, float, float, float]
 
@@ -126,7 +126,7 @@ def test_the_help_of_the_benchmark_fits_a_screen_of_80_by_24(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        main(["bench", *what, "--help"])
+        main([*what, "--help"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
@@ -136,8 +136,8 @@ def test_without_numpy_one_line_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert main(["bench", "judge"]) == 2
-    assert capsys.readouterr().err == "warroom: bench judge needs numpy: python -m pip install numpy\n"
+    assert main(["judge"]) == 2
+    assert capsys.readouterr().err == "bench: judge needs numpy: python -m pip install numpy\n"
 
 
 def test_a_run_is_a_function_of_its_seed() -> None:
@@ -148,7 +148,7 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 
 
 def test_the_command_names_every_missed_goal_and_exits_one_only_then(capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["bench", "judge", "--quick", "--only", "mid", "--json"])
+    code = main(["judge", "--quick", "--only", "mid", "--json"])
     out, err = capsys.readouterr()
     missed = [goal["name"] for goal in json.loads(out)["goals"] if goal["held"] == "MISS"]
     assert code == bool(missed)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from console.bench.log import appends, large, run
-from console.cli import main
 from console.journal.chain import walk_journal
 from console.journal.sqlite import SqliteJournal
+from tests.bench.cli import main
+from tests.bench.log import appends, large, run
 
 
 def test_each_way_of_writing_is_measured_as_often(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_command_prints_every_figure(
 ) -> None:
     monkeypatch.setattr(run, "OPENS_WITHIN", 1000.0)
     monkeypatch.setattr(run, "QUICK", run.Size(appends=5, others=500, openings=2, edits=20))
-    assert main(["bench", "log", "--quick", "--json", "--journal", "sqlite", "--folder", str(tmp_path)]) == 0
+    assert main(["log", "--quick", "--json", "--journal", "sqlite", "--folder", str(tmp_path)]) == 0
     cells = json.loads(capsys.readouterr().out)
     edited = cells["tampering SQLite"]
     assert (edited["edits"], edited["found"]) == (20, 20)

@@ -89,7 +89,7 @@ def test_a_journals_words_are_shown_as_they_are_written(
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "execfile", "input", "globals", "locals", "breakpoint"}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "jinja2", "yaml", "code", "codeop", "string"}
-IMPORTS_BY_NAME = {"adapters/registry.py", "console/bench/faults/run.py"}
+IMPORTS_BY_NAME = {"adapters/registry.py"}
 """Where a module may be imported by a name that is not written there."""
 SHELL = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
 

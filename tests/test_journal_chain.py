@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from console.bench.log.ledgers import in_file
-from console.bench.log.tampering import EDITS, Edit, forge, tampered
 from console.journal.chain import GENESIS, Row, Verified, linked, walk_journal, walk_rollout
 from console.journal.contract import JournalUnavailable
 from console.journal.sqlite import SqliteJournal
+from tests.bench.log.ledgers import in_file
+from tests.bench.log.tampering import EDITS, Edit, forge, tampered
 from tests.journal_rig import RUN, forward, note, opening
 from tests.journal_rig import closing as ended
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from console.cli.output import print_out
 from console.state.conditions import CONDITIONS
 
-HIDDEN = ("bench",)
-
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -49,7 +47,7 @@ def commands_of(parser: argparse.ArgumentParser) -> Iterator[Command]:
     choices: dict[str, argparse.ArgumentParser] = actions[0].choices
     helps = {action.dest: action.help or "" for action in actions[0]._choices_actions}
     for name, made in choices.items():
-        if " " in name or name in HIDDEN:
+        if " " in name:
             continue
         words = [other.split(" ", 1)[1] for other in choices if other.startswith(f"{name} ")]
         options, positional = [], words

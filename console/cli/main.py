@@ -86,10 +86,6 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import log, show
 
         return show.status(options) if command == "status" else log.log_command(options)
-    if command == "bench":
-        from console.cli import bench
-
-        return bench.bench(options)
     if command == "rollback" and options.dry_run:
         from console.cli import dry_run
 
@@ -120,7 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     init.add(commands)
     _add_readers(commands)
     _add_verbs(commands)
-    _add_benches(commands)
     records.add(commands, _journal)
     watch_args.add(commands, _journal)
     return parser
@@ -247,35 +242,6 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
         _journal(parser)
 
 
-def _add_benches(commands: _Commands) -> None:  # type: ignore[valid-type]
-    # Without a help of its own it is not listed: it is for developers, and the page has to fit 24 lines.
-    bench = commands.add_parser("bench", description="Measure warroom itself.")  # type: ignore[attr-defined]
-    whats = bench.add_subparsers(prog="warroom bench", dest="what", metavar="WHAT ...", required=True)
-    faults = whats.add_parser("faults", help="crashes, races and faults: that nothing is lost, doubled or forged")
-    faults.add_argument("--quick", action="store_true", help="60 kills a journal and 20 rounds: minutes")
-    faults.add_argument("--seed", type=int, default=1, metavar="N", help="which kills (default: 1)")
-    faults.add_argument("--only", action="append", choices=FAULTS_PARTS, help="a part; may be given again")
-    faults.add_argument("--journal", dest="journals", action="append", choices=("sqlite", "postgresql"))
-    faults.add_argument("--json", action="store_true", help="everything, as one JSON object")
-    faults.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
-    judge = whats.add_parser("judge", help="the verdicts: false halts, delays, peers' rules, goals; needs numpy")
-    judge.add_argument("--quick", action="store_true", help="fewer stages: a minute instead of six")
-    judge.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same figures (default: 1)")
-    judge.add_argument("--only", choices=JUDGE_PARTS, metavar="PART", help=f"one of {', '.join(JUDGE_PARTS)}")
-    judge.add_argument("--json", action="store_true", help="everything, as one JSON object")
-    judge.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
-    log = whats.add_parser("log", help="the journal: appends, opening a large one, edits found")
-    log.add_argument("--quick", action="store_true", help="a tenth of the size")
-    log.add_argument("--seed", type=int, default=1, metavar="N", help="of the random edits (default: 1)")
-    log.add_argument(
-        "--journal", dest="journals", action="append", choices=("sqlite", "postgresql"), help="to be edited"
-    )
-    log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
-    log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
-
-
-FAULTS_PARTS = ("sweep", "race", "table", "ends", "speed")
-JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
 VERBS = {

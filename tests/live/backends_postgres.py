@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from console.bench import postgres as server
-from console.bench.postgres import PASSWORD, NotInstalled, Postgres
+from tests.bench import postgres as server
+from tests.bench.postgres import PASSWORD, NotInstalled, Postgres
 from tests.live.servers import absent
 
 __all__ = ["PASSWORD", "Postgres", "postgres"]

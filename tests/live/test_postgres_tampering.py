@@ -7,22 +7,22 @@ import random
 import psycopg
 import pytest
 
-from console.bench.log import large
-from console.bench.log.run import EDITED
-from console.bench.log.server import filled, on_server
-from console.bench.log.tampering import EDITS, Edit, tampered
 from console.cli import main
 from console.cli.exits import Exit
 from console.journal.chain import walk_journal
 from console.journal.postgres.journal import PostgresJournal
 from console.journal.postgres.url import Url
+from tests.bench.log import large
+from tests.bench.log.run import EDITED
+from tests.bench.log.server import filled, on_server
+from tests.bench.log.tampering import EDITS, Edit, tampered
 from tests.journal_rig import RUN, note, opening
 from tests.live.backends_postgres import Postgres
 
 pytestmark = pytest.mark.live
 
 EDITS_HERE = 100
-"""Of the thousand that `warroom bench log` makes."""
+"""Of the thousand that `python -m tests.bench log` makes."""
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)

@@ -1,0 +1,115 @@
+"""The benchmarks' command line: `python -m tests.bench judge | faults | log`. Only `judge` needs numpy."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from console.cli.exits import Exit
+from console.cli.main import CYCLES
+from console.cli.output import print_err
+
+FAULTS_PARTS = ("sweep", "race", "table", "ends", "speed")
+JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
+JOURNALS = ("sqlite", "postgresql")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one benchmark; its exit code is 1 when a goal is missed."""
+    gc.set_threshold(*CYCLES)  # as a console does: times are compared with its own
+    options = _parser().parse_args(argv)
+    try:
+        return BENCHES[options.benchmark](options)
+    except KeyboardInterrupt:
+        print_err("bench: interrupted")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure warroom itself.")
+    benchmarks = parser.add_subparsers(dest="benchmark", metavar="BENCHMARK", required=True)
+    faults = benchmarks.add_parser("faults", help="crashes, races and faults: nothing is lost, doubled or forged")
+    faults.add_argument("--quick", action="store_true", help="60 kills a journal and 20 rounds: minutes")
+    faults.add_argument("--seed", type=int, default=1, metavar="N", help="which kills (default: 1)")
+    faults.add_argument("--only", action="append", choices=FAULTS_PARTS, help="a part; may be given again")
+    faults.add_argument("--journal", dest="journals", action="append", choices=JOURNALS)
+    faults.add_argument("--json", action="store_true", help="everything, as one JSON object")
+    faults.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
+    judge = benchmarks.add_parser("judge", help="the verdicts: false halts, delays, peers' rules, goals; needs numpy")
+    judge.add_argument("--quick", action="store_true", help="fewer stages: a minute instead of six")
+    judge.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same figures (default: 1)")
+    judge.add_argument("--only", choices=JUDGE_PARTS, metavar="PART", help=f"one of {', '.join(JUDGE_PARTS)}")
+    judge.add_argument("--json", action="store_true", help="everything, as one JSON object")
+    judge.add_argument("--write", type=Path, metavar="FILE", help="the tables as a page too")
+    log = benchmarks.add_parser("log", help="the journal: appends, opening a large one, edits found")
+    log.add_argument("--quick", action="store_true", help="a tenth of the size")
+    log.add_argument("--seed", type=int, default=1, metavar="N", help="of the random edits (default: 1)")
+    log.add_argument("--journal", dest="journals", action="append", choices=JOURNALS, help="to be edited")
+    log.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: temporary)")
+    log.add_argument("--json", action="store_true", help="the numbers, as one JSON object")
+    return parser
+
+
+def judge(options: argparse.Namespace) -> int:
+    """`python -m tests.bench judge`: simulated rollouts, the peers' rules, the goals; exit 1 when a goal is missed."""
+    if importlib.util.find_spec("numpy") is None:
+        print_err("bench: judge needs numpy: python -m pip install numpy")
+        return Exit.USAGE
+    from tests.bench.judge.run import run
+
+    report = run(options.seed, quick=options.quick, only=options.only, progress=_progress)
+    if options.write is not None:
+        options.write.write_text(report.markdown(datetime.now(UTC).date().isoformat()), encoding="utf-8")
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        print_err(f"bench: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
+def log(options: argparse.Namespace) -> int:
+    """`python -m tests.bench log`: what an append costs, how a large journal opens, whether edits of it are found."""
+    from tests.bench.log.run import run
+
+    report = run(
+        options.folder,
+        options.seed,
+        quick=options.quick,
+        journals=options.journals or JOURNALS,
+        progress=_progress,
+    )
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        print_err(f"bench: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
+def faults(options: argparse.Namespace) -> int:
+    """`python -m tests.bench faults`: crashes, races, faults, a key press under load; exit 1 on a loss."""
+    from tests.bench.faults.run import run
+
+    report = run(
+        options.seed,
+        small=options.quick,
+        only=options.only or FAULTS_PARTS,
+        journals=options.journals or JOURNALS,
+        progress=_progress,
+    )
+    if options.write is not None:
+        options.write.write_text(report.markdown(), encoding="utf-8")
+    print(report.json() if options.json else report.text())
+    for goal in report.missed:
+        print_err(f"bench: goal missed: {goal.name}: asked {goal.asked}, measured {goal.measured}")
+    return Exit.FAULT if report.missed else Exit.OK
+
+
+def _progress(line: str) -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        print_err(line)
+
+
+BENCHES: Mapping[str, Callable[[argparse.Namespace], int]] = {"faults": faults, "judge": judge, "log": log}
