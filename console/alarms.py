@@ -11,7 +11,7 @@ from console.state.values import State
 _RINGING = (VerdictState.FAIL, VerdictState.STALE)
 
 
-def standing(state: State) -> frozenset[str]:
+def active_alarms(state: State) -> frozenset[str]:
     """Every alarm that stands, one line each. Metrics that only inform never ring."""
     ringing = {
         f"{name} is {metric.verdict.state}"
@@ -29,8 +29,8 @@ def standing(state: State) -> frozenset[str]:
     return frozenset(ringing | {f"request {request.id} is in doubt" for request in state.in_doubt})
 
 
-def alarms(before: State | None, after: State) -> tuple[str, ...]:
+def new_alarms(before: State | None, after: State) -> tuple[str, ...]:
     """Alarms that began between two States, sorted. What already stood when the console opened does not ring."""
     if before is None:
         return ()
-    return tuple(sorted(standing(after) - standing(before)))
+    return tuple(sorted(active_alarms(after) - active_alarms(before)))

@@ -24,9 +24,9 @@ from textual.events import Key as KeyEvent
 from textual.events import Resize
 from textual.reactive import var
 
-from adapters.foreign import clean
-from console.alarms import alarms
-from console.desk import Desk
+from adapters.sanitize import one_line
+from console.alarms import new_alarms
+from console.engine_port import EnginePort
 from console.events.evidence import Verb
 from console.palette import Keys
 from console.state.gates import waiting_step
@@ -38,11 +38,11 @@ from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
 from widgets.checklist import Checklist
 from widgets.crew import others
+from widgets.exposure import ExposureLine
 from widgets.header import HeaderLine, where
 from widgets.keys import KEYS, Key, KeyLine, impossible
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
-from widgets.now import NowLine
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
@@ -80,7 +80,7 @@ class WarRoom(App[int]):
     state: var[State | None] = var(None)
     """The newest State; None until the rollout is opened."""
 
-    def __init__(self, desk: Desk, *, title: str, observe: bool = False) -> None:
+    def __init__(self, desk: EnginePort, *, title: str, observe: bool = False) -> None:
         # Said here already: without it NO_COLOR would make everything black on black.
         super().__init__(driver_class=TitledDriver, ansi_color=True)
         self.theme = "ansi-dark"
@@ -98,7 +98,7 @@ class WarRoom(App[int]):
         yield HeaderLine().data_bind(WarRoom.state)
         yield AnswerLine().data_bind(WarRoom.state)
         yield MetricsPane().data_bind(WarRoom.state)
-        yield NowLine().data_bind(WarRoom.state)
+        yield ExposureLine().data_bind(WarRoom.state)
         with Horizontal(id="middle"):
             yield Timeline().data_bind(WarRoom.state)
             yield Checklist().data_bind(WarRoom.state)
@@ -124,7 +124,7 @@ class WarRoom(App[int]):
         error = self._exception
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-        words = f"{type(error).__name__}: {clean(error)}{where}"
+        words = f"{type(error).__name__}: {one_line(error)}{where}"
         self.panic(Text(f"warroom: the screen failed: {words}; start it again, it goes on from the journal"))
 
     # -- State in ----------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class WarRoom(App[int]):
             return
         for modal in self._modals():
             modal.state = after
-        if alarms(before, after):
+        if new_alarms(before, after):
             self.bell()
         if before is None or len(before.stages) != len(after.stages) or len(before.metrics) != len(after.metrics):
             self._place_panes(after, self.size.height)
@@ -236,7 +236,7 @@ class WarRoom(App[int]):
             return
         match verb:
             case Verb.PLACE:
-                from console.screens.place import PlaceScreen
+                from console.screens.placement import PlaceScreen
 
                 self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
             case Verb.ACCEPT:

@@ -16,7 +16,7 @@ from console.app import WarRoom
 from console.engine.thread import EngineThread
 from console.events.evidence import Verb
 from console.judge.verdict import StageWord, VerdictState
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.values import Mode, State, StepMark
 
 PATIENCE_S = 90.0
@@ -128,4 +128,4 @@ def all_pass(state: State) -> bool:
 
 
 def open_gate(state: State) -> bool:
-    return all(gate.ok for gate in gates(state, Verb.PROMOTE))
+    return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))

@@ -14,8 +14,8 @@ import pytest
 
 from adapters import registry
 from adapters.contract import Clock
-from console.engine import crew as crew_module
 from console.engine import engine as engine_module
+from console.engine import membership as crew_module
 from console.engine import rollback as rollback_module
 from console.engine.answer import Answer
 from console.engine.clock import SystemClock
@@ -25,7 +25,7 @@ from console.events.kinds import Event
 from console.journal.contract import Journal
 from console.journal.spool import Spool
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.plan.loader import load
 from console.state.card import card_for
 from console.state.gates import typed_word
 from console.state.intent import Intent
@@ -135,7 +135,7 @@ class Console:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        self.engine.record._writer._thread.shutdown(wait=True, cancel_futures=True)
+        self.engine.store._writer._thread.shutdown(wait=True, cancel_futures=True)
         self.engine._keeper._hand.end(None)
         if (spool := self.engine._keeper._spool) is not None and spool._file is not None:
             os.close(spool._file)  # and with it the lock, as the kernel does

@@ -14,8 +14,8 @@ import pytest
 
 from console.events.evidence import Actor
 from console.events.kinds import Event
-from console.journal.contract import Entry, Fenced, Forbidden, Journal, Raced, Role
-from console.journal.defuse import LONGEST
+from console.journal.contract import Conflict, Entry, Fenced, Journal, NotPermitted, Role
+from console.journal.sanitize import LONGEST
 from tests.journal_rig import (
     ANA,
     AT,
@@ -91,7 +91,7 @@ class EventsContract:
 
     def test_a_forward_move_is_made_once(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, forward(1))
-        with pytest.raises(Raced, match="move 1 of checkout/1 was made by somebody else"):
+        with pytest.raises(Conflict, match="move 1 of checkout/1 was made by somebody else"):
             other.append(RUN, forward(1))
         assert other.append(RUN, forward(2)) == 2
 
@@ -102,7 +102,7 @@ class EventsContract:
             both.wait(30)
             try:
                 mine.append(RUN, forward(number))
-            except Raced:
+            except Conflict:
                 return False
             return True
 
@@ -125,12 +125,12 @@ class EventsContract:
 
     def test_a_rollout_is_opened_once(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, opening())
-        with pytest.raises(Raced, match="checkout/1 was opened by somebody else"):
+        with pytest.raises(Conflict, match="checkout/1 was opened by somebody else"):
             other.append(RUN, opening())
 
     def test_no_second_run_of_a_plan_is_opened_while_one_is_open(self, journal: Journal, other: Journal) -> None:
         journal.append("checkout/1", opening())
-        with pytest.raises(Raced):
+        with pytest.raises(Conflict):
             other.append(other.next_run("checkout"), opening())
         assert other.append("check/1", opening()) == 1
 
@@ -145,7 +145,7 @@ class EventsContract:
     def test_a_closed_rollout_is_not_moved_forward(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, opening())
         journal.append(RUN, closing())
-        with pytest.raises(Raced, match="was closed by somebody else"):
+        with pytest.raises(Conflict, match="was closed by somebody else"):
             other.append(RUN, forward(1))
 
     def test_a_plan_never_run_has_no_open_run_and_begins_at_one(self, journal: Journal) -> None:
@@ -226,7 +226,7 @@ class SamplesContract:
     def test_the_samples_of_an_open_rollout_are_not_pruned(self, journal: Journal, rollout: str) -> None:
         journal.append(RUN, opening())
         journal.append_samples(RUN, [sample("s0")])
-        with pytest.raises(Forbidden, match="only samples of closed rollouts are pruned"):
+        with pytest.raises(NotPermitted, match="only samples of closed rollouts are pruned"):
             journal.prune(rollout)
         assert len(journal.history(RUN)) == 2
 
@@ -260,15 +260,15 @@ class RoomContract:
         assert (other.lease(RUN, "b", LONG_S).holder, other.lease(RUN, "b", LONG_S).fence) == ("b", 2)
 
     def test_whoever_only_looks_is_told_whose_lease_is_in_force(self, journal: Journal, other: Journal) -> None:
-        assert other.leased(RUN) is None
+        assert other.current_lease(RUN) is None
         mine = journal.lease(RUN, "a", LONG_S)
-        told = other.leased(RUN)
+        told = other.current_lease(RUN)
         assert told is not None and (told.holder, told.fence) == ("a", mine.fence)
         assert 0 < told.left_s <= LONG_S
         journal.release(RUN, "a")
-        assert other.leased(RUN) is None
+        assert other.current_lease(RUN) is None
         journal.lease(RUN, "a", 0.0)
-        assert other.leased(RUN) is None
+        assert other.current_lease(RUN) is None
 
     def test_every_rollout_has_a_lease_of_its_own(self, journal: Journal, other: Journal) -> None:
         assert (journal.lease("a/1", "a", LONG_S).holder, other.lease("b/1", "b", LONG_S).holder) == ("a", "b")
@@ -315,27 +315,27 @@ class RoomContract:
             journal.append(RUN, note("x"), fence=1)
 
     def test_who_was_seen_is_present_until_gone(self, journal: Journal, other: Journal) -> None:
-        journal.seen(RUN, presence("s1"))
-        other.seen(RUN, presence("s2", BOB, Role.OBSERVER))
-        other.seen("other/1", presence("s3"))
-        journal.seen(RUN, presence("s1", role=Role.CAPTAIN))
+        journal.heartbeat(RUN, presence("s1"))
+        other.heartbeat(RUN, presence("s2", BOB, Role.OBSERVER))
+        other.heartbeat("other/1", presence("s3"))
+        journal.heartbeat(RUN, presence("s1", role=Role.CAPTAIN))
         found = journal.present(RUN, LONG_S)
         assert [(entry.session, entry.actor, entry.role, entry.since) for entry in found] == [
             ("s1", ANA, Role.CAPTAIN, AT),
             ("s2", BOB, Role.OBSERVER, AT),
         ]
         assert all(0 <= entry.ago_s < LONG_S for entry in found)
-        journal.left(RUN, "s2")
+        journal.leave(RUN, "s2")
         assert [entry.session for entry in other.present(RUN, LONG_S)] == ["s1"]
 
     def test_who_is_there_cannot_act_on_the_terminal_of_the_others(self, journal: Journal, other: Journal) -> None:
         evil = Actor(uid=1, user="a\x1b]52;c;!\x07\r\nb\u202e", host="h" * 1_000_000, pid=1)
-        other.seen(RUN, presence("s1", evil))
+        other.heartbeat(RUN, presence("s1", evil))
         (found,) = journal.present(RUN, LONG_S)
         assert (found.actor.user, len(found.actor.host)) == ("a]52;c;! b", LONGEST)
 
     def test_who_was_not_seen_lately_is_not_present(self, journal: Journal) -> None:
-        journal.seen(RUN, presence("s1"))
+        journal.heartbeat(RUN, presence("s1"))
         assert journal.present(RUN, -1.0) == []
 
     def test_a_watch_says_at_once_that_there_may_be_something_and_then_waits(self, journal: Journal) -> None:

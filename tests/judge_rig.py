@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Counts, MetricQuery, Reading, Sample, Shape
-from console.judge.circumstances import Circumstances
+from console.judge.context import VerdictContext
+from console.judge.policy import MetricPolicy
 from console.judge.split import Split
-from console.judge.terms import Terms
 from console.judge.track import Track
 from console.plan.nouns import Metric
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ERRORS = Metric(MetricQuery("errors", Shape.COUNTS), "prom")
-FLOWING = Circumstances(NOON, exposed=True, alone=False, canary_at=NOON, baseline_at=NOON)
+FLOWING = VerdictContext(NOON, exposed=True, alone=False, canary_at=NOON, baseline_at=NOON)
 
 Tick = tuple[float, float, float, float]
 """(canary bad, canary total, baseline bad, baseline total)"""
@@ -38,10 +38,10 @@ def split_of(ticks: Iterable[Tick], phi: float = 1.0, tolerance: float = 1.25) -
 
 
 def tracked(
-    ticks: Sequence[Reading], terms: Terms | None = None, history: Sequence[Reading] = (), *, alone: bool = False
+    ticks: Sequence[Reading], terms: MetricPolicy | None = None, history: Sequence[Reading] = (), *, alone: bool = False
 ) -> Track:
     """A metric's track after these ticks of one stage."""
-    track = Track.begin(terms or Terms(), history, 1)
+    track = Track.begin(terms or MetricPolicy(), history, 1)
     for tick in ticks:
         track = track.after(tick, 1, alone=alone)
     return track

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.contract import Context, Permit
-from adapters.kube import Access, Kube, Mirror, Resource
+from adapters.kube import Access, Informer, Kube, Resource
 from tests.kube_fake import FakeCluster, HandClock, settle
 
 ROLLOUTS = Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout")
@@ -26,7 +26,7 @@ class Kept:
         self.clock = HandClock()
         self.changes = 0
         self.client = kube(cluster, self.clock)
-        self.mirror = Mirror(self.client, ROLLOUTS, self.clock, changed=self._changed)
+        self.mirror = Informer(self.client, ROLLOUTS, self.clock, changed=self._changed)
 
     def _changed(self) -> None:
         self.changes += 1

@@ -11,7 +11,7 @@ from console.manifests.document import read
 from console.manifests.draft import Draft
 from console.manifests.origin import Manifest, manifests
 from console.manifests.writer import written
-from console.plan.load import parse
+from console.plan.loader import parse
 from console.plan.nouns import Plan
 
 MANIFESTS = Path(__file__).parent / "manifests"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.plan.load import PlanError, Problem, parse
+from console.plan.loader import PlanError, Problem, parse
 from console.plan.nouns import Plan
 
 PLANS = Path(__file__).parent / "plans"

@@ -23,9 +23,9 @@ from console.events.kinds import (
     TargetObserved,
 )
 from console.plan.nouns import Plan
-from console.state.assess import assess
+from console.state.assessment import assess
 from console.state.card import card_for, wanted
-from console.state.fold import blank, fold
+from console.state.folding import blank, fold
 from console.state.values import State, StepMark
 from tests.states import ANA, PLAN
 

@@ -11,7 +11,7 @@ import pytest
 
 from adapters import registry
 from adapters.contract import TargetReading, Wait
-from console.engine import nudges
+from console.engine import debounce
 from console.state.values import State
 from tests import argo_adapter
 from tests.argo_adapter import Site
@@ -39,7 +39,7 @@ async def room_with(folder: Path, plan: str, *steps: Json) -> AsyncIterator[tupl
     """A room on a Rollout of these steps whose new version was just set."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "argo", "tests.argo_adapter")
-        monkeypatch.setattr(nudges, "REST_S", 0.01)
+        monkeypatch.setattr(debounce, "REST_S", 0.01)
         site = argo_adapter.sites.setdefault(folder, Site())
         site.controller.rollout("web", *steps)
         try:

@@ -10,7 +10,7 @@ import time
 from multiprocessing.connection import Connection
 
 from console.journal.contract import Fenced, Journal
-from console.journal.place import place
+from console.journal.location import journal_location
 from tests.journal_rig import RUN, note, sample
 
 PATIENCE_S = 60.0
@@ -19,7 +19,7 @@ TTL_S = 0.5
 
 def _poll(where: str, pipe: Connection) -> None:
     """Hold the lease and write under it; then, on a word, write as if no time had passed, and say what became of it."""
-    journal = place(where).open()
+    journal = journal_location(where).open()
     fence = journal.lease(RUN, "stopped", TTL_S).fence
     journal.append(RUN, note("in time"), fence=fence)
     journal.append_samples(RUN, [sample("in time")], fence=fence)

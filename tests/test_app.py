@@ -12,7 +12,7 @@ from rich.console import Console
 from textual.command import CommandPalette
 
 from console.app import WarRoom
-from console.desk import Desk
+from console.engine_port import EnginePort
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.screens.ask import ChoiceScreen
@@ -20,10 +20,10 @@ from console.screens.card import DecisionCard
 from console.screens.drilldown import Drilldown
 from console.screens.help import Help
 from console.screens.modal import Modal
-from console.screens.place import PlaceScreen
+from console.screens.placement import PlaceScreen
 from console.state.values import State
 from tests import states
-from tests.desk_fake import FakeDesk, war_room
+from tests.engine_port_fake import FakeDesk, war_room
 from widgets.answer import AnswerLine
 from widgets.header import HeaderLine
 from widgets.keys import KeyLine
@@ -204,7 +204,7 @@ async def test_a_silent_engine_is_seen_on_the_header() -> None:
 
 
 def test_the_fake_is_a_desk() -> None:
-    desk: Desk = FakeDesk(None)
+    desk: EnginePort = FakeDesk(None)
     assert desk.latest() is None
 
 
@@ -226,11 +226,11 @@ async def test_a_terminal_that_shrinks_keeps_the_keys_and_the_sources_on_the_scr
 
 
 async def test_a_fault_of_the_screen_is_one_line_and_no_traceback() -> None:
-    class Broken(FakeDesk):
+    class JournalUnavailable(FakeDesk):
         def refusals(self) -> list[str]:
             raise RuntimeError("\x1b]52;c;aGk=\x07 boom")
 
-    app = WarRoom(Broken(states.healthy()), title="x")
+    app = WarRoom(JournalUnavailable(states.healthy()), title="x")
     said = StringIO()
     app.error_console = Console(file=said, width=200)
     with pytest.raises(RuntimeError):

@@ -10,7 +10,7 @@ from textual.events import Key as KeyEvent
 from console.events.evidence import Verb
 from console.screens.card import DecisionCard
 from tests import states
-from tests.desk_fake import war_room
+from tests.engine_port_fake import war_room
 from widgets.line import text_of
 from widgets.sheet import Sheet
 

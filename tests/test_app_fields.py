@@ -8,7 +8,7 @@ from textual.events import Paste
 from console.events.evidence import Verb
 from console.screens.modal import Field
 from tests import states
-from tests.desk_fake import war_room
+from tests.engine_port_fake import war_room
 
 
 async def test_the_override_form_wants_the_stage_and_a_reason() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from console.screens.leave import LeaveScreen
 from tests import states
-from tests.desk_fake import war_room
+from tests.engine_port_fake import war_room
 
 
 async def test_q_leaves_at_once_when_nothing_is_in_flight() -> None:
@@ -51,7 +51,7 @@ async def test_leaving_a_running_rollback_says_that_it_finishes_first() -> None:
 def test_an_engine_that_ended_ends_the_screen_with_code_2_and_its_reason() -> None:
     script = """
 import sys
-from tests.desk_fake import FakeDesk
+from tests.engine_port_fake import FakeDesk
 from console.app import WarRoom
 desk = FakeDesk(None)
 desk.end = "plan.yaml:3: no such backend [edge]"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from console.alarms import alarms
+from console.alarms import new_alarms
 from console.events.evidence import Verb
 from tests import states
-from tests.desk_fake import war_room
+from tests.engine_port_fake import war_room
 from tests.states import STATES
 from tests.states.people import called, crowded, handed, offered
 from widgets.answer import AnswerLine
@@ -172,8 +172,10 @@ async def test_the_people_fit_the_smallest_screen() -> None:
 
 def test_being_called_offered_the_pen_or_losing_it_rings() -> None:
     quiet = crowded(states.failing())
-    assert alarms(quiet, called(quiet)) == ("called payments on call for errors FAIL since 2026-03-08 03:06:00+00:00",)
+    assert new_alarms(quiet, called(quiet)) == (
+        "called payments on call for errors FAIL since 2026-03-08 03:06:00+00:00",
+    )
     held = crowded(states.healthy())
-    assert alarms(held, offered(held))[0] == "the pen is offered, change 2"
-    assert alarms(crowded(states.healthy(), captain=None), held) == ("the pen is with ana, change 1",)
-    assert alarms(held, handed(held)) == ()
+    assert new_alarms(held, offered(held))[0] == "the pen is offered, change 2"
+    assert new_alarms(crowded(states.healthy(), captain=None), held) == ("the pen is with ana, change 1",)
+    assert new_alarms(held, handed(held)) == ()

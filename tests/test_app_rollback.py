@@ -7,7 +7,7 @@ from dataclasses import replace
 from console.events.evidence import Verb
 from console.state.values import StepMark
 from tests import states
-from tests.desk_fake import war_room
+from tests.engine_port_fake import war_room
 
 
 async def test_rolling_back_past_a_one_way_stage_costs_typing() -> None:

@@ -12,8 +12,8 @@ from console.events.evidence import SAFER, Actor, Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Plan, Stage, Who, Window
 from console.state.approvals import bond, counted
-from console.state.crew import Approval
-from console.state.gates import gates, why_not
+from console.state.gates import gates_for, why_not
+from console.state.participants import Approval
 from console.state.values import MetricState, State
 from tests.rollout_rig import EDGE, Story
 from tests.states import ANA, PLAN, STATES
@@ -52,7 +52,7 @@ def approved(state: State, *people: Actor) -> State:
 
 def gate(state: State, name: str, verb: Verb = Verb.PROMOTE) -> str | None:
     """Why the gate `name` is closed; None if it is open."""
-    found = [entry for entry in gates(state, verb) if entry.name == name]
+    found = [entry for entry in gates_for(state, verb) if entry.name == name]
     assert found, f"no gate {name}"
     return next((entry.why for entry in found if not entry.ok), None)
 
@@ -79,12 +79,14 @@ def test_two_approvals_of_one_person_are_one() -> None:
 
 
 def test_an_approval_cannot_be_overridden() -> None:
-    entry = next(entry for entry in gates(sat(story(planned()).seen, ANA), Verb.PROMOTE) if entry.name == "approval")
+    entry = next(
+        entry for entry in gates_for(sat(story(planned()).seen, ANA), Verb.PROMOTE) if entry.name == "approval"
+    )
     assert entry.hard
 
 
 def test_a_stage_that_asks_for_none_has_no_such_gate() -> None:
-    assert "approval" not in [entry.name for entry in gates(sat(story(PLAN).seen, ANA), Verb.PROMOTE)]
+    assert "approval" not in [entry.name for entry in gates_for(sat(story(PLAN).seen, ANA), Verb.PROMOTE)]
 
 
 def test_an_approval_is_for_one_move_and_gone_with_it() -> None:
@@ -195,7 +197,7 @@ def test_who_may_not_override_is_told_with_what_is_closed() -> None:
     told = gate(sat(story(plan).seen, ANA), "override")
     assert told == "FREEZE: year end; override is for group lead; you are ana"
     assert "override" not in [
-        entry.name for entry in gates(sat(story(plan).seen, ANA, ("lead",)), Verb.PROMOTE) if not entry.ok
+        entry.name for entry in gates_for(sat(story(plan).seen, ANA, ("lead",)), Verb.PROMOTE) if not entry.ok
     ]
 
 
@@ -206,7 +208,7 @@ def test_nothing_of_this_keeps_anybody_from_going_safer(verb: Verb) -> None:
     told = story(plan)
     told.decide(Verb.TAKE, who=BEN, pen=0)
     state = sat(told.seen, ANA)
-    assert {entry.name for entry in gates(state, verb)} & {
+    assert {entry.name for entry in gates_for(state, verb)} & {
         "authority",
         "approval",
         "freeze",
@@ -218,7 +220,7 @@ def test_nothing_of_this_keeps_anybody_from_going_safer(verb: Verb) -> None:
 def test_a_freeze_gates_promote_and_resume_and_can_be_overridden() -> None:
     state = sat(story(replace(PLAN, freeze=(FREEZE,))).seen, ANA)
     for verb in (Verb.PROMOTE, Verb.RESUME):
-        entry = next(entry for entry in gates(state, verb) if entry.name == "freeze")
+        entry = next(entry for entry in gates_for(state, verb) if entry.name == "freeze")
         assert (entry.ok, entry.hard, entry.why) == (False, False, "FREEZE: year end")
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from adapters.contract import Context, Moved, Permit, Setting, TargetRef
 from adapters.deploy.argo.backend import Argo
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import GuardToken
 from adapters.kube import Access
 from tests.adapters_contract import BAD, SECRET, Bad, check_call, check_cancel
 from tests.loopback import Request
 
 WEB = TargetRef("api", "web")
-SEEN = str(Seen(1, "new", "old", (("CanaryPauseStep", "2026-01-01T10:00:00Z"),)))
+SEEN = str(GuardToken(1, "new", "old", (("CanaryPauseStep", "2026-01-01T10:00:00Z"),)))
 ROLLOUT = {
     "metadata": {"name": "web", "uid": "u", "resourceVersion": "5", "generation": 1},
     "spec": {"strategy": {"canary": {"steps": [{"setWeight": 5}, {"pause": {}}]}}},

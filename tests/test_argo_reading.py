@@ -9,8 +9,8 @@ import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import lines, runs_of
+from adapters.deploy.argo.guard import BadGuardToken, GuardToken
 from adapters.deploy.argo.reading import Whole, reading_of
-from adapters.deploy.argo.seen import Seen, Unreadable
 from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Rollout
 from adapters.kube.wire import ReplicaSet
@@ -50,6 +50,7 @@ def read(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **meta: 
         ({"abort": True, "phase": "Degraded", "message": "RolloutAborted: x"}, {}, Phase.ABORTED, None),
         ({"abort": True, "phase": "Paused"}, {"paused": True}, Phase.ABORTED, None),
         ({"phase": "Healthy", "observedGeneration": "2"}, {}, Phase.PROGRESSING, None),
+        ({"phase": "Paused", "observedGeneration": "2"}, {"paused": True}, Phase.PROGRESSING, Wait.MANUAL),
         ({"phase": "Paused", "controllerPause": True}, {}, Phase.PROGRESSING, None),
         ({"phase": "Degraded", "message": "RolloutAborted: x", "abort": False}, {}, Phase.PROGRESSING, None),
         ({"phase": "Paused"}, {"paused": True}, Phase.PAUSED, Wait.MANUAL),
@@ -305,15 +306,17 @@ def test_whoever_else_wrote_the_step_is_named() -> None:
 
 
 def test_what_was_seen_survives_the_journal_letter_by_letter() -> None:
-    seen = Seen.of(rollout({**UNDER_WAY, "pauseConditions": PAUSED, "currentStepIndex": 1}, spec={"paused": True}))
-    assert Seen.parse(str(seen)) == seen
+    seen = GuardToken.of(
+        rollout({**UNDER_WAY, "pauseConditions": PAUSED, "currentStepIndex": 1}, spec={"paused": True})
+    )
+    assert GuardToken.parse(str(seen)) == seen
     assert seen.pauses == (("CanaryPauseStep", "2026-01-01T09:59:00Z"),)
 
 
 @pytest.mark.parametrize("text", ["", "null", "[1]", "{}", '[1,"a","b",[["x"]],"","",""]'])
 def test_what_cannot_have_been_seen_is_refused(text: str) -> None:
-    with pytest.raises(Unreadable):
-        Seen.parse(text)
+    with pytest.raises(BadGuardToken):
+        GuardToken.parse(text)
 
 
 # -- analyses --------------------------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from console.backtest.rows import Reader
 from console.backtest.series import Series
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
-from console.plan.exposures import exposures
-from console.plan.load import parse
+from console.plan.exposures import stage_exposures
+from console.plan.loader import parse
 from console.plan.nouns import Metric, Plan
-from console.state.judging import judged
+from console.state.judging import judge_final_ticks
 from console.state.values import Boundary, MetricState
 from tests.backtest_rig import PLAN
 from tests.judge_rig import NOON, stream
@@ -37,7 +37,7 @@ def replayed(plan: Plan, lines: list[str], name: str = "errors") -> tuple[Replay
     Reader("series", series).read(BytesIO("".join(lines).encode()))
     assert series.began is not None
     span = Span(series.began, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
-    replay = Replay(plan.metrics[name], exposures(plan), span, series.spacing_s(name))
+    replay = Replay(plan.metrics[name], stage_exposures(plan), span, series.spacing_s(name))
     return replay, list(replay.changes(series.ticks(name)))
 
 
@@ -89,7 +89,7 @@ def live(metric: Metric, readings: list[Reading]) -> Track:
     entry = MetricState(metric)
     for place, reading in enumerate(readings):
         entry = replace(entry, ledger=tuple(readings[: place + 1]), baseline_at=reading.at + timedelta(seconds=10))
-        entry = judged(boundaries, entry)
+        entry = judge_final_ticks(boundaries, entry)
     assert entry.track is not None
     return entry.track
 
@@ -127,7 +127,7 @@ def test_the_state_of_every_tick_is_that_of_the_verdict_in_words(seed: int, name
     series = Series(plan.metrics, numbered(plan), 10.0)
     Reader("series", series).read(BytesIO("".join(lines).encode()))
     span = Span(series.began or 0.0, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
-    list(Compared(plan.metrics[name], exposures(plan), span, 10.0).changes(series.ticks(name)))
+    list(Compared(plan.metrics[name], stage_exposures(plan), span, 10.0).changes(series.ticks(name)))
     assert len(seen) >= 3
 
 
@@ -197,5 +197,5 @@ def test_whatever_is_left_of_a_broken_file_can_be_judged(cells: list[tuple[str, 
     span = Span(series.began or 0.0, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
     for name, metric in PLANNED.metrics.items():
         counted = replace(metric, query=MetricQuery(name, Shape.GAUGE if name == "load" else Shape.COUNTS))
-        replay = Replay(counted, exposures(PLANNED), span, series.spacing_s(name))
+        replay = Replay(counted, stage_exposures(PLANNED), span, series.spacing_s(name))
         assert all(change.verdict.state is not VerdictState.PASS for change in replay.changes(series.ticks(name)))

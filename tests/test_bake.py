@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from console.events.evidence import Verb
 from console.events.kinds import Noted, SourceFailed, SourceRead, decode, encode
-from console.state.assess import assess
+from console.state.assessment import assess
 from console.state.samples import stale_part
 from console.state.values import Mode
 from tests.plausible import happen, story

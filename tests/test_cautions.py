@@ -13,7 +13,7 @@ from console.engine.clock import SystemClock
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken
 from console.journal.postgres.url import Url
-from console.plan.load import parse
+from console.plan.loader import parse
 from console.state.card import card_for
 from tests.engine_rig import ONE, war_room
 from tests.rollout_rig import Story
@@ -57,7 +57,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         before = console.intent(Verb.PROMOTE)
-        console.engine.record.replace(cautions=("edge: TLS IS NOT VERIFIED",))
+        console.engine.store.set_local(cautions=("edge: TLS IS NOT VERIFIED",))
         await console.engine.act(before)
         await console.act(Verb.HALT)
         decisions = [event for event in room.events() if isinstance(event, DecisionTaken)]

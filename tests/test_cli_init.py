@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.plan.load import load
+from console.plan.loader import load
 from console.plan.nouns import Plan
 from tests.manifests_rig import MANIFESTS, rollout
 

@@ -12,8 +12,8 @@ from console.cli.log import card_text
 from console.cli.paths import open_to_read
 from console.events.evidence import Verb
 from console.journal import sqlite
-from console.journal.contract import Broken
-from console.journal.place import FilePlace
+from console.journal.contract import JournalUnavailable
+from console.journal.location import FileLocation
 from console.state.card import card_for
 from tests import states
 from tests.cli_rig import MANUAL, PLAN, Shell, shell
@@ -94,11 +94,11 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, monkeypatch: py
     class Unwritable(sqlite.SqliteJournal):
         def __init__(self, path: Path, *, read_only: bool = False) -> None:
             if not read_only:
-                raise Broken(f"journal {path}: attempt to write a readonly database")
+                raise JournalUnavailable(f"journal {path}: attempt to write a readonly database")
             super().__init__(path, read_only=True)
 
     monkeypatch.setattr(sqlite, "SqliteJournal", Unwritable)
-    journal = open_to_read(FilePlace(path))
+    journal = open_to_read(FileLocation(path))
     assert journal.runs() == []
     journal.close()
 

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.kube import login as kept
 from console.cli.login import log_in, may_need
-from console.plan.load import parse
+from console.plan.loader import parse
 
 PLAN = """\
 warroom: 1

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from console.cli.show import as_json, status_lines
-from console.engine.peek import peek
+from console.engine.single_read import read_once
 from console.journal.sqlite import SqliteJournal
 from console.judge.verdict import VerdictState
-from console.plan.load import load
-from console.state.crew import Poller
+from console.plan.loader import load
+from console.state.participants import Poller
 from tests import states
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, war_room
@@ -115,7 +115,7 @@ async def test_whoever_only_looks_sees_the_lease_of_the_console_that_polls(tmp_p
     async with war_room(tmp_path, ONE) as room:
         await room.console(who=ANA)
         journal = SqliteJournal(room.journal)
-        state = await peek(load(room.file), journal, room.folder)
+        state = await read_once(load(room.file), journal, room.folder)
         journal.close()
         assert state.poller is not None and state.poller.who == ANA
 

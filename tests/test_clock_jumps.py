@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from adapters.contract import Outcome, Setting
-from console.engine.hold import Holds
-from console.engine.sightings import Sightings
+from console.engine.expiry import RequestExpiry
+from console.engine.stability import StabilityTimers
 from console.events.evidence import Verb
 from console.state.requests import RequestState
 from console.state.values import State
@@ -54,7 +54,7 @@ def asked(clock: JumpingClock) -> tuple[State, RequestState]:
 
 def test_a_request_is_over_after_its_last_word() -> None:
     clock = JumpingClock()
-    sightings = Sightings(clock)
+    sightings = RequestExpiry(clock)
     state, request = asked(clock)
     sightings.see(request, state)
     clock.passes(10.5)
@@ -69,7 +69,7 @@ def test_a_request_of_long_ago_is_over_at_once() -> None:
     clock = JumpingClock()
     state, request = asked(clock)
     clock.passes(HOUR)
-    sightings = Sightings(clock)
+    sightings = RequestExpiry(clock)
     sightings.see(request, state)
     assert sightings.over(request)
 
@@ -77,7 +77,7 @@ def test_a_request_of_long_ago_is_over_at_once() -> None:
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 def test_after_a_jump_only_the_time_that_really_passed_counts(jump: float) -> None:
     clock = JumpingClock()
-    sightings = Sightings(clock)
+    sightings = RequestExpiry(clock)
     state, request = asked(clock)
     sightings.see(request, state)
     clock.jumps(jump)
@@ -91,7 +91,7 @@ def test_after_a_jump_only_the_time_that_really_passed_counts(jump: float) -> No
 
 def test_a_read_after_the_clock_was_put_back_is_still_a_read_since() -> None:
     clock = JumpingClock()
-    sightings = Sightings(clock)
+    sightings = RequestExpiry(clock)
     state, request = asked(clock)
     sightings.see(request, state)
     clock.jumps(-HOUR)
@@ -101,11 +101,11 @@ def test_a_read_after_the_clock_was_put_back_is_still_a_read_since() -> None:
     assert sightings.read_since(request, again)
 
 
-def undone(clock: JumpingClock) -> tuple[Story, Holds]:
+def undone(clock: JumpingClock) -> tuple[Story, StabilityTimers]:
     """A rollback whose first step reads as rolled back from now on."""
     story = Story().open().promote().promote()
     decision = story.decide(Verb.ROLLBACK)
-    holds = Holds(clock)
+    holds = StabilityTimers(clock)
     holds.begin(story.state)
     request = story.send(decision, "new-checkout", OFF, "flag-off")
     story.settle(request, Outcome.ACCEPTED)
@@ -125,13 +125,13 @@ def read(story: Story, clock: JumpingClock) -> State:
 def test_a_step_holds_for_as_long_as_it_really_held(jump: float) -> None:
     clock = JumpingClock()
     story, holds = undone(clock)
-    first = holds.long_enough(story.state.checklist[0], read(story, clock))
+    first = holds.is_stable(story.state.checklist[0], read(story, clock))
     clock.jumps(jump)
     clock.passes(9)
-    early = holds.long_enough(story.state.checklist[0], read(story, clock))
+    early = holds.is_stable(story.state.checklist[0], read(story, clock))
     clock.passes(2)
-    unread = holds.long_enough(story.state.checklist[0], story.state)
-    done = holds.long_enough(story.state.checklist[0], read(story, clock))
+    unread = holds.is_stable(story.state.checklist[0], story.state)
+    done = holds.is_stable(story.state.checklist[0], read(story, clock))
     assert (first, early, unread, done) == (False, False, False, True)
 
 
@@ -140,6 +140,6 @@ def test_a_step_that_nobody_can_read_is_a_persons_turn_in_the_end() -> None:
     story, holds = undone(clock)
     entry = story.state.checklist[0]
     holds.begin(story.state)  # what was read until now does not count
-    waits = holds.given_up(entry, story.state)
+    waits = holds.is_given_up(entry, story.state)
     clock.passes(31)
-    assert (waits, holds.given_up(entry, story.state)) == (False, True)
+    assert (waits, holds.is_given_up(entry, story.state)) == (False, True)

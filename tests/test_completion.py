@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.lookouts import SHELLS
 from console.cli.main import VERBS
+from console.cli.watch_args import SHELLS
 
 
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -10,10 +10,10 @@ import pytest
 
 from console.events.kinds import Noted, Unrecognised, decode
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import parse
+from console.plan.loader import parse
 from console.plan.problems import PlanError
 from tests.cli_rig import Shell, shell
-from widgets.advice import advice
+from widgets.advice import advice_for
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [path for room in ("adapters", "console", "widgets") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -84,7 +84,7 @@ def test_a_journals_words_are_shown_as_they_are_written(
     assert sh.run("log", "--json") == 0
     assert sh.run("log") == 0
     assert payload in sh.out
-    assert advice(None)[0] == "calm"
+    assert advice_for(None)[0] == "calm"
 
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "execfile", "input", "globals", "locals", "breakpoint"}

@@ -12,7 +12,7 @@ import pytest
 from adapters.contract import Context, Missing, Moved, Permit, Phase, Rejected, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.deployment.backend import Deployments
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import Deployment, Seen, Unreadable
+from adapters.deploy.deployment.wire import BadGuardToken, Deployment, GuardToken
 from adapters.kube import Access
 from adapters.kube.wire import ReplicaSet
 from tests.kube_fake import FakeCluster, HandClock, Json, settle
@@ -107,8 +107,8 @@ def test_there_is_nothing_to_promote() -> None:
 
 @pytest.mark.parametrize("text", ["", "null", "[1]", "{}"])
 def test_what_cannot_have_been_seen_is_refused(text: str) -> None:
-    with pytest.raises(Unreadable):
-        Seen.parse(text)
+    with pytest.raises(BadGuardToken):
+        GuardToken.parse(text)
 
 
 # -- changing --------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ async def test_a_log_that_was_removed_starts_the_world_over(rig: Rig) -> None:
 
 def test_changes_happened_in_the_order_of_the_log_whatever_their_clocks_said() -> None:
     exposure = Exposure([Change(100, "checkout", 25, None, "a"), Change(90, "checkout", 0, None, "b")])
-    standing = exposure.standing("checkout", 101)
+    standing = exposure.span_at("checkout", 101)
     assert standing is not None
     assert (standing.percent, standing.was_exposed, standing.revision) == (0, True, 2)
 

@@ -15,7 +15,7 @@ from console.engine.clock import FastClock, SystemClock
 from console.events.evidence import Card, Verb
 from console.events.kinds import DecisionTaken, RequestMade, RequestReconciled, RequestSettled
 from console.journal.sqlite import SqliteJournal
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.values import Mode, State
 from tests.engine_rig import ONE, PATIENCE_S, TIMING, TWO, Latch, Room, war_room
 from tests.scripted_adapter import at_once
@@ -219,7 +219,7 @@ async def test_the_bake_clock_stands_while_halted_and_while_data_is_stale(tmp_pa
         await console.act(Verb.RESUME)
         await console.until(lambda state: baked(state) > halted)
         room.world.before_read = Latch("api")
-        state = await console.until(lambda state: any("STALE" in gate.why for gate in gates(state, Verb.PROMOTE)))
+        state = await console.until(lambda state: any("STALE" in gate.why for gate in gates_for(state, Verb.PROMOTE)))
         stale = baked(state)
         later = await console.until(lambda late: late.as_of and state.as_of and late.as_of > state.as_of + _MOMENT)
         assert baked(later) == stale

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from adapters import registry
-from console.desk import Desk
 from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
 from console.engine import thread as engine_thread
 from console.engine.clock import SystemClock
-from console.engine.thread import EngineThread, Set
+from console.engine.thread import EngineConfig, EngineThread
+from console.engine_port import EnginePort
 from console.events.evidence import Verb
-from console.journal.absent import open_or_absent
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.journal.unavailable import open_or_unavailable
+from console.plan.loader import load
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import State
@@ -87,9 +87,9 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     journal = folder / "journal.db"
 
-    def prepare() -> Set:
-        opened = open_or_absent(lambda: SqliteJournal(journal))
-        return Set(load(folder / "plan.yaml"), opened, SystemClock(), folder, "0")
+    def prepare() -> EngineConfig:
+        opened = open_or_unavailable(lambda: SqliteJournal(journal))
+        return EngineConfig(load(folder / "plan.yaml"), opened, SystemClock(), folder, "0")
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
@@ -108,7 +108,7 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
 
 def test_the_thread_is_a_desk(tmp_path: Path) -> None:
     with seat(tmp_path) as seated:
-        desk: Desk = seated.desk
+        desk: EnginePort = seated.desk
         assert desk.busy() is None
 
 

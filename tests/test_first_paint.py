@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("pydantic", "httpx", "sqlite_utils", "ruamel", "yaml", "numpy", "console.engine.engine", "console.plan.load")
+HEAVY = ("pydantic", "httpx", "sqlite_utils", "ruamel", "yaml", "numpy", "console.engine.engine", "console.plan.loader")
 
 
 def test_run_imports_nothing_heavy_before_the_screen_takes_over(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ sys.exit(console.cli.main(["run", {str(tmp_path / "plan.yaml")!r}, "--journal", 
 def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
     script = f"""
 import asyncio, json, sys
-from tests.desk_fake import FakeDesk
+from tests.engine_port_fake import FakeDesk
 from console.app import WarRoom
 class First(FakeDesk):
     def start(self):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
+from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
 from adapters.deploy.flagger.reading import is_ours, reading_of
-from adapters.deploy.flagger.seen import Seen, Unreadable
 from adapters.deploy.flagger.steps import interval_s, weights
 from adapters.deploy.flagger.target import Wanted, wanted_of
 from adapters.deploy.flagger.wire import Analysis, Event
@@ -301,14 +301,14 @@ def test_a_webhook_is_ours_by_its_whole_address(url: str, ours: bool) -> None:
 
 def test_what_was_seen_survives_the_journal() -> None:
     found = canary(under_way(30, iterations=2), spec={"suspend": True, "skipAnalysis": True})
-    for seen in (Seen.of(found), Seen.of(found, "3f2a9c1b")):
-        assert Seen.parse(str(seen)) == seen
+    for seen in (GuardToken.of(found), GuardToken.of(found, "3f2a9c1b")):
+        assert GuardToken.parse(str(seen)) == seen
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '["a", "b", 0, "", "", ""]', "[" * 5000])
 def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
-    with pytest.raises(Unreadable):
-        Seen.parse(text)
+    with pytest.raises(BadGuardToken):
+        GuardToken.parse(text)
 
 
 def test_a_gate_of_ours_may_carry_a_token_in_its_address_and_nobody_is_told_it() -> None:

@@ -275,7 +275,7 @@ async def test_what_is_not_there_or_is_no_canary_is_one_line(meshes: list[Mesh])
 async def test_a_question_is_about_one_canary_of_one_namespace(
     meshes: list[Mesh], body: bytes, target: str | None
 ) -> None:
-    ask = mesh(meshes).console().asked(WEB, "rollback", body)
+    ask = mesh(meshes).console().parse_gate_query(WEB, "rollback", body)
     assert (None if ask is None else ask.target) == target
     assert ask is None or ask.back
 
@@ -283,7 +283,7 @@ async def test_a_question_is_about_one_canary_of_one_namespace(
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 5, "namespace": "x"}', b"\xff\xfe"])
 async def test_a_body_that_is_no_question_is_refused(meshes: list[Mesh], body: bytes) -> None:
     with pytest.raises(BadReply, match="not a question of Flagger's"):
-        mesh(meshes).console().asked(WEB, "confirm-rollout", body)
+        mesh(meshes).console().parse_gate_query(WEB, "confirm-rollout", body)
 
 
 def test_an_address_for_gates_has_to_be_one() -> None:

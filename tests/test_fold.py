@@ -24,10 +24,10 @@ from console.events.kinds import (
     VerdictChanged,
 )
 from console.plan.nouns import Plan, Stage
-from console.state.assess import assess
+from console.state.assessment import assess
 from console.state.card import card_for
-from console.state.fold import blank, fold
-from console.state.gates import changes, gates, typed_word, unfit, why_not
+from console.state.folding import blank, fold
+from console.state.gates import changes, gates_for, typed_word, unfit, why_not
 from console.state.values import Mode, StageMark, State, StepMark
 from tests.plausible import SUBJECTS, happen, story
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, REFUSED, START, UNKNOWN, Story, empty_card, reads
@@ -329,7 +329,7 @@ def test_an_accepted_plan_that_is_not_known_changes_nothing() -> None:
 def see(state: State) -> None:
     """Everything that is ever asked of a State."""
     for verb in Verb:
-        gates(state, verb)
+        gates_for(state, verb)
         why_not(state, verb)
         typed_word(state, verb)
         for subject in SUBJECTS:
@@ -364,7 +364,7 @@ def test_after_every_event_every_question_has_an_answer(data: st.DataObject) -> 
     for event in told.events:
         state = fold(state, event, None if isinstance(event, SourceRead) else state.last_seq + 1)
         assert state.mode in Mode
-        gates(assess(state, event.at), Verb.PROMOTE)
+        gates_for(assess(state, event.at), Verb.PROMOTE)
 
 
 @settings(max_examples=50, deadline=None)

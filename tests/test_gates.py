@@ -12,8 +12,8 @@ from console.events.evidence import SAFER, Verb
 from console.events.kinds import RolloutClosed, SourceFailed
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
-from console.state.assess import assess
-from console.state.gates import gates, typed_word, unfit, why_not
+from console.state.assessment import assess
+from console.state.gates import gates_for, typed_word, unfit, why_not
 from console.state.halt import nothing_to_halt
 from console.state.values import JournalHealth, Mode, State
 from tests.rollout_rig import EDGE, FLAG, REFUSED, UNKNOWN, Story
@@ -44,11 +44,11 @@ def manual(number: int = 2) -> Story:
 
 def closed(state: State, verb: Verb) -> list[str]:
     """Names of the gates of `verb` that do not hold."""
-    return [gate.name for gate in gates(state, verb) if not gate.ok]
+    return [gate.name for gate in gates_for(state, verb) if not gate.ok]
 
 
 def soft(state: State) -> list[str]:
-    return [gate.name for gate in gates(state, Verb.PROMOTE) if not gate.ok and not gate.hard]
+    return [gate.name for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and not gate.hard]
 
 
 def told(verdict: VerdictState, name: str = "errors") -> State:
@@ -91,7 +91,7 @@ def test_a_critical_metric_without_verdict_opens_no_gate() -> None:
 def test_a_stage_that_has_not_baked_is_left_only_by_override() -> None:
     story = ready().promote()
     story.flow(200)
-    found = [gate for gate in gates(story.seen, Verb.PROMOTE) if gate.name == "bake"]
+    found = [gate for gate in gates_for(story.seen, Verb.PROMOTE) if gate.name == "bake"]
     assert [(gate.ok, gate.hard, gate.why) for gate in found] == [(False, False, "baked 3:20 of 5:00")]
 
 
@@ -164,7 +164,7 @@ def test_a_plan_without_critical_metrics_says_so_and_has_no_verdict_gate() -> No
     story.promote()
     story.flow(320)
     assert closed(story.seen, Verb.PROMOTE) == []
-    assert any(gate.why == "NO METRICS: no verdict gate" for gate in gates(story.seen, Verb.PROMOTE))
+    assert any(gate.why == "NO METRICS: no verdict gate" for gate in gates_for(story.seen, Verb.PROMOTE))
 
 
 HARD: dict[str, Callable[[State], State]] = {
@@ -181,7 +181,7 @@ HARD: dict[str, Callable[[State], State]] = {
 @pytest.mark.parametrize("name", HARD)
 def test_no_override_opens_a_hard_gate(name: str) -> None:
     state = HARD[name](watching().seen)
-    assert name in [gate.name for gate in gates(state, Verb.PROMOTE) if gate.hard and not gate.ok]
+    assert name in [gate.name for gate in gates_for(state, Verb.PROMOTE) if gate.hard and not gate.ok]
 
 
 def test_a_promote_waits_for_the_call_in_flight_and_for_the_stage_to_be_read() -> None:
@@ -371,10 +371,10 @@ def test_an_edited_plan_is_not_accepted_during_a_rollback_or_a_call() -> None:
 def test_gates_can_be_told_of_every_sample_state(verb: Verb) -> None:
     for made in STATES.values():
         state = made()
-        found = gates(assess(state, state.as_of) if state.as_of else state, verb)
+        found = gates_for(assess(state, state.as_of) if state.as_of else state, verb)
         assert found and all(gate.why for gate in found)
 
 
 def test_a_verdict_that_is_not_there_yet_is_called_what_the_screen_calls_it() -> None:
-    why = [gate.why for gate in gates(undecided(), Verb.PROMOTE) if gate.name == "verdict" and not gate.ok]
+    why = [gate.why for gate in gates_for(undecided(), Verb.PROMOTE) if gate.name == "verdict" and not gate.ok]
     assert why == ["errors WATCHING: 1.2x (0.60-2.3), a 2x would show in ~7 min"]

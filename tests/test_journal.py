@@ -20,10 +20,10 @@ from console.events.kinds import (
     SourceRead,
     Unrecognised,
 )
-from console.journal.absent import AbsentJournal, open_or_absent
-from console.journal.contract import Broken, Journal, Raced
+from console.journal.contract import Conflict, Journal, JournalUnavailable
 from console.journal.migrations import schema
 from console.journal.sqlite import SqliteJournal
+from console.journal.unavailable import UnavailableJournal, open_or_unavailable
 from tests.journal_rig import AT, RUN, decided, forward, note, opening
 
 PROCESSES = 8
@@ -101,7 +101,7 @@ def test_an_event_that_fits_no_shape_breaks_the_reading_in_one_line(
     insert = "INSERT INTO events (rollout, seq, event_id, at, kind, v, body) VALUES (?, 1, 'x', 'x', ?, 1, ?)"
     raw(path, "DROP TRIGGER events_chained")
     raw(path, insert, RUN, kind, body)
-    with pytest.raises(Broken, match="an event cannot be read") as caught:
+    with pytest.raises(JournalUnavailable, match="an event cannot be read") as caught:
         journal.tail(RUN, 0)
     assert one_line(caught.value).startswith(f"journal {path}: ")
 
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_database_is_broken(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"these are not the pages you are looking for" * 100)
     path.chmod(0o600)
-    with pytest.raises(Broken, match="file is not a database") as caught:
+    with pytest.raises(JournalUnavailable, match="file is not a database") as caught:
         SqliteJournal(path)
     one_line(caught.value)
 
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_database_is_broken(path: Path) -> None:
 def test_a_database_of_something_else_is_broken(path: Path) -> None:
     path.parent.mkdir()
     raw(path, "CREATE TABLE events (id)")
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(JournalUnavailable) as caught:
         SqliteJournal(path)
     one_line(caught.value)
 
@@ -163,7 +163,7 @@ def test_a_database_of_something_else_is_broken(path: Path) -> None:
 def test_a_place_that_cannot_hold_a_file_is_broken(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     (tmp_path / "journal.db").mkdir()
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(JournalUnavailable) as caught:
         SqliteJournal(tmp_path / place)
     one_line(caught.value)
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_broken_and_loses_nothing_that_was_written(
     journal.append(RUN, opening())
     pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
     journal._db.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(Broken, match="full") as caught:
+    with pytest.raises(JournalUnavailable, match="full") as caught:
         write(journal)
     one_line(caught.value)
     journal._db.execute("PRAGMA max_page_count = 1000000")
@@ -195,7 +195,7 @@ def test_a_journal_that_may_only_be_read_is_broken_for_writing(
 ) -> None:
     journal.append(RUN, opening())
     journal._db.execute("PRAGMA query_only = ON")
-    with pytest.raises(Broken, match="readonly"):
+    with pytest.raises(JournalUnavailable, match="readonly"):
         write(journal)
     assert len(journal.tail(RUN, 0)) == 1
 
@@ -203,14 +203,14 @@ def test_a_journal_that_may_only_be_read_is_broken_for_writing(
 def test_a_closed_journal_is_broken(path: Path) -> None:
     journal = SqliteJournal(path)
     journal.close()
-    with pytest.raises(Broken):
+    with pytest.raises(JournalUnavailable):
         journal.append(RUN, note("late"))
 
 
 def test_an_append_waits_for_another_writer_and_then_is_broken(journal: SqliteJournal, other: SqliteJournal) -> None:
     other._db.execute("PRAGMA busy_timeout = 50")
     journal._db.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Broken, match="locked"):
+    with pytest.raises(JournalUnavailable, match="locked"):
         other.append(RUN, note("blocked"))
     journal._db.execute("ROLLBACK")
     assert other.append(RUN, note("free")) == 1
@@ -218,12 +218,12 @@ def test_an_append_waits_for_another_writer_and_then_is_broken(journal: SqliteJo
 
 def test_an_absent_journal_reads_as_empty_and_refuses_every_append(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    absent = open_or_absent(lambda: SqliteJournal(tmp_path / "file" / "journal.db"))
-    assert isinstance(absent, AbsentJournal) and absent.reason.startswith("journal ")
+    absent = open_or_unavailable(lambda: SqliteJournal(tmp_path / "file" / "journal.db"))
+    assert isinstance(absent, UnavailableJournal) and absent.reason.startswith("journal ")
     assert (absent.tail(RUN, 0), absent.history(RUN), absent.runs(), absent.decisions()) == ([], [], [], [])
     assert (absent.open_run("checkout"), absent.next_run("checkout")) == (None, "checkout/1")
     for write in WRITES:
-        with pytest.raises(Broken):
+        with pytest.raises(JournalUnavailable):
             write(absent)
     absent.close()
 
@@ -231,7 +231,7 @@ def test_an_absent_journal_reads_as_empty_and_refuses_every_append(tmp_path: Pat
 def test_an_absent_journal_becomes_the_real_one_once_it_can_be_opened(tmp_path: Path) -> None:
     blocked = tmp_path / "folder"
     blocked.write_text("", encoding="utf-8")
-    absent = open_or_absent(lambda: SqliteJournal(blocked / "journal.db"))
+    absent = open_or_unavailable(lambda: SqliteJournal(blocked / "journal.db"))
     blocked.unlink()
     assert absent.append(RUN, opening()) == 1
     assert (len(absent.history(RUN)), absent.open_run("checkout"), len(absent.runs())) == (1, RUN, 1)
@@ -239,7 +239,7 @@ def test_an_absent_journal_becomes_the_real_one_once_it_can_be_opened(tmp_path: 
 
 
 def test_a_journal_that_can_be_opened_is_not_absent(path: Path) -> None:
-    journal = open_or_absent(lambda: SqliteJournal(path))
+    journal = open_or_unavailable(lambda: SqliteJournal(path))
     assert isinstance(journal, SqliteJournal)
     journal.close()
 
@@ -271,7 +271,7 @@ def _begin(path: Path) -> str:
     journal = SqliteJournal(path)
     try:
         journal.append(journal.next_run("checkout"), opening())
-    except Raced:
+    except Conflict:
         return "raced"
     finally:
         journal.close()
@@ -282,7 +282,7 @@ def _move(path: Path) -> str:
     journal = SqliteJournal(path)
     try:
         journal.append(RUN, forward(1))
-    except Raced:
+    except Conflict:
         return "raced"
     finally:
         journal.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from console.journal.chain import GENESIS, Row, Verified, linked, walk_journal, walk_rollout
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 from console.journal.sqlite import SqliteJournal
 from tests.bench.log.journals import edit_sqlite
 from tests.bench.log.tampering import EDITS, Edit, forge, tamper
@@ -229,6 +229,6 @@ def test_an_old_journal_that_may_only_be_read_has_no_chain_and_says_so(path: Pat
     old(path)
     journal = SqliteJournal(path, read_only=True)
     assert len(journal.tail("r/1", 0)) > 0
-    with pytest.raises(Broken, match="of an older warroom and has no chain"):
+    with pytest.raises(JournalUnavailable, match="of an older warroom and has no chain"):
         journal.rows(None, None)
     journal.close()

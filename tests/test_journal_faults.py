@@ -15,8 +15,8 @@ import pytest
 
 from console.cli.paths import open_to_read
 from console.journal.chain import walk_journal
-from console.journal.contract import Broken
-from console.journal.place import FilePlace
+from console.journal.contract import JournalUnavailable
+from console.journal.location import FileLocation
 from console.journal.sqlite import SqliteJournal
 from tests import stopped_holder
 from tests.journal_rig import RUN, note, opening
@@ -30,7 +30,7 @@ def fill(journal: SqliteJournal) -> int:
     for written in range(10_000):
         try:
             journal.append(RUN, note("x" * 20_000))
-        except Broken as error:
+        except JournalUnavailable as error:
             assert "\n" not in str(error)
             return written
     raise AssertionError("the disk is never full")
@@ -97,12 +97,12 @@ def test_a_file_that_may_only_be_read_is_read_and_says_so_when_it_is_to_be_writt
     path.chmod(0o644)
     os.seteuid(NOBODY)
     try:
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(JournalUnavailable) as caught:
             SqliteJournal(path)
         assert "\n" not in str(caught.value)
-        reading = open_to_read(FilePlace(path))
+        reading = open_to_read(FileLocation(path))
         assert len(reading.history(RUN)) == 1
-        with pytest.raises(Broken, match="readonly"):
+        with pytest.raises(JournalUnavailable, match="readonly"):
             reading.append(RUN, note("no"))
         reading.close()
     finally:

@@ -9,7 +9,7 @@ import pytest
 
 from console.engine.answer import Result
 from console.events.evidence import Verb
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
 from tests.engine_rig import ONE, war_room
@@ -31,9 +31,9 @@ def test_nothing_is_appended_to_a_file_that_is_not_at_its_path(tmp_path: Path, g
     journal = SqliteJournal(path)
     journal.append(RUN, opening())
     gone(path)
-    with pytest.raises(Broken, match=r"journal\.db was removed or replaced while open"):
+    with pytest.raises(JournalUnavailable, match=r"journal\.db was removed or replaced while open"):
         journal.append(RUN, note("into the void"))
-    with pytest.raises(Broken, match="removed or replaced"):
+    with pytest.raises(JournalUnavailable, match="removed or replaced"):
         journal.append_samples(RUN, [])
     journal.close()
 
@@ -43,7 +43,7 @@ def test_a_file_that_was_put_back_is_written_again(tmp_path: Path) -> None:
     journal = SqliteJournal(path)
     journal.append(RUN, opening())
     path.rename(away)
-    with pytest.raises(Broken):
+    with pytest.raises(JournalUnavailable):
         journal.append(RUN, note("meanwhile"))
     away.rename(path)
     assert journal.append(RUN, note("back")) == 2

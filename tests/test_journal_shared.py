@@ -15,7 +15,7 @@ import pytest
 from console.cli import main
 from console.cli.exits import Exit
 from console.journal.approvals import folder_of, given
-from console.journal.contract import Broken, Forbidden
+from console.journal.contract import JournalUnavailable, NotPermitted
 from console.journal.file import share
 from console.journal.sqlite import SqliteJournal
 from tests.journal_rig import ANA, CARD, RUN, approval, note, opening
@@ -105,7 +105,7 @@ def test_a_shared_journal_that_others_could_use_is_refused(
     path: Path, spoil: Callable[[Path], None], advice: str
 ) -> None:
     spoil(path)
-    with pytest.raises(Broken, match=advice) as caught:
+    with pytest.raises(JournalUnavailable, match=advice) as caught:
         SqliteJournal(path)
     assert "\n" not in str(caught.value)
 
@@ -113,7 +113,7 @@ def test_a_shared_journal_that_others_could_use_is_refused(
 @as_root
 def test_a_file_of_another_group_is_refused(path: Path) -> None:
     os.chown(path, -1, OTHER_GROUP)
-    with pytest.raises(Broken, match=f"belongs to group nogroup, its directory to {GROUP}: chgrp {GROUP} "):
+    with pytest.raises(JournalUnavailable, match=f"belongs to group nogroup, its directory to {GROUP}: chgrp {GROUP} "):
         SqliteJournal(path)
 
 
@@ -122,7 +122,7 @@ def test_a_journal_of_one_person_that_others_could_use_is_refused(tmp_path: Path
     path = tmp_path / "journal.db"
     SqliteJournal(path).close()
     path.chmod(bits)
-    with pytest.raises(Broken, match=rf"it is one person's, but {who} may use journal\.db .*: chmod 600 "):
+    with pytest.raises(JournalUnavailable, match=rf"it is one person's, but {who} may use journal\.db .*: chmod 600 "):
         SqliteJournal(path)
     reading = SqliteJournal(path, read_only=True)
     assert reading.runs() == []
@@ -132,7 +132,7 @@ def test_a_journal_of_one_person_that_others_could_use_is_refused(tmp_path: Path
 def test_a_journal_that_anybody_could_replace_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
-    with pytest.raises(Broken, match=r"anybody may replace it \(mode 777\): chmod o-w "):
+    with pytest.raises(JournalUnavailable, match=r"anybody may replace it \(mode 777\): chmod o-w "):
         SqliteJournal(tmp_path / "open" / "journal.db")
     (tmp_path / "open").chmod(0o1777)
     SqliteJournal(tmp_path / "open" / "journal.db").close()
@@ -169,7 +169,7 @@ def test_init_says_what_is_wrong_in_one_line(
 
 def test_init_refuses_a_directory_that_is_used_for_other_things(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").touch()
-    with pytest.raises(Broken, match=r"holds other things \(diary.txt\)"):
+    with pytest.raises(JournalUnavailable, match=r"holds other things \(diary.txt\)"):
         share(tmp_path / "journal.db", GROUP)
 
 
@@ -178,7 +178,7 @@ def test_init_refuses_a_directory_that_is_used_for_other_things(tmp_path: Path) 
 
 def test_a_journal_of_one_person_takes_no_approvals(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
-    with pytest.raises(Forbidden, match="warroom journal init --group GROUP"):
+    with pytest.raises(NotPermitted, match="warroom journal init --group GROUP"):
         journal.approve(RUN, approval())
     assert journal.approvals(RUN) == []
     journal.close()
@@ -187,7 +187,7 @@ def test_a_journal_of_one_person_takes_no_approvals(tmp_path: Path) -> None:
 @as_root
 def test_root_gives_no_approval(path: Path) -> None:
     journal = SqliteJournal(path)
-    with pytest.raises(Forbidden, match="root is nobody in particular"):
+    with pytest.raises(NotPermitted, match="root is nobody in particular"):
         journal.approve(RUN, approval())
     journal.close()
 
@@ -336,7 +336,7 @@ def test_a_flood_of_files_is_an_error_and_not_a_console_that_hangs(
     journal = SqliteJournal(path)
     for number in range(4):
         (folder_of(path) / names.format(number)).touch()
-    with pytest.raises(Broken, match=said):
+    with pytest.raises(JournalUnavailable, match=said):
         journal.approvals(RUN)
     journal.close()
 

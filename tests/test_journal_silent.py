@@ -16,11 +16,11 @@ from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.events.kinds import Event
-from console.journal.absent import AbsentJournal, open_or_absent
-from console.journal.contract import Broken, Journal
-from console.journal.place import ServerPlace, place
+from console.journal.contract import Journal, JournalUnavailable
+from console.journal.location import ServerLocation, journal_location
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.journal.unavailable import UnavailableJournal, open_or_unavailable
+from console.plan.loader import load
 from tests.cli_rig import MANUAL, shell
 from tests.engine_rig import ONE, Console, Room, war_room
 
@@ -65,8 +65,8 @@ async def test_a_rollback_is_carried_out_while_the_opening_of_its_journal_is_sti
         return SqliteJournal(room.journal)
 
     async with war_room(tmp_path, ONE) as room:
-        room.monkeypatch.setattr("console.engine.crew.SILENT_S", 0.2)
-        console = await room.console(journal=open_or_absent(connect, within_s=0.05), answered=False)
+        room.monkeypatch.setattr("console.engine.membership.SILENT_S", 0.2)
+        console = await room.console(journal=open_or_unavailable(connect, within_s=0.05), answered=False)
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].reading and state.targets["api"].reading.percent == 30)
         answer = await console.act(Verb.ROLLBACK)
@@ -104,11 +104,11 @@ async def test_what_waits_for_a_silent_journal_is_only_in_memory_and_counted_so(
         await console.until(lambda state: not state.journal.held)
         journal.answers.clear()
         await console.act(Verb.HALT)
-        working, behind = console.state.journal, console.engine.record.behind
-        console.engine.record.told("journal: gone")
+        working, behind = console.state.journal, console.engine.store.behind
+        console.engine.store.report_journal("journal: gone")
         broken = console.state.journal
         journal.answers.set()
-        await console.engine.record.settled()
+        await console.engine.store.settled()
         assert (working.broken, working.held, behind > 0) == (None, 0, True)
         assert (broken.broken, broken.held > 0) == ("journal: gone", True)
         await console.until(lambda state: not state.journal.held)
@@ -122,7 +122,7 @@ async def test_a_journal_that_does_not_say_which_rollout_is_open_is_not_waited_f
         journal.open_run = lambda _plan: journal.answers.wait(60)  # type: ignore[attr-defined]
         engine = Engine(load(room.file), journal, SystemClock(), room.folder, "0", lambda _state: None)  # type: ignore[arg-type]
         try:
-            with pytest.raises(Broken, match=r"the journal has not answered within 0\.05 s"):
+            with pytest.raises(JournalUnavailable, match=r"the journal has not answered within 0\.05 s"):
                 await engine.open(0.05)
         finally:
             journal.answers.set()
@@ -136,8 +136,8 @@ def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) ->
         opened.append(SqliteJournal(tmp_path / "journal.db"))
         return opened[-1]
 
-    journal = open_or_absent(connect, within_s=0.05)
-    assert isinstance(journal, AbsentJournal) and journal.unread == "the journal has not answered within 0.05 s"
+    journal = open_or_unavailable(connect, within_s=0.05)
+    assert isinstance(journal, UnavailableJournal) and journal.unread == "the journal has not answered within 0.05 s"
     answers.set()
     assert journal.lease("one/1", "me", 5.0).holder == "me"
     assert len(opened) == 1
@@ -154,8 +154,8 @@ def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) ->
     ],
 )
 def test_every_host_of_a_server_is_given_its_time_to_answer(url: str, seconds: float) -> None:
-    found = place(url)
-    assert isinstance(found, ServerPlace)
+    found = journal_location(url)
+    assert isinstance(found, ServerLocation)
     assert found.opening_s == seconds
 
 

@@ -35,7 +35,7 @@ def test_a_row_of_presence_that_no_warroom_wrote_keeps_nobody_from_seeing_the_ot
 ) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
     for session in ("s1", "s2"):
-        journal.seen(RUN, presence(session))
+        journal.heartbeat(RUN, presence(session))
     with closing(sqlite3.connect(journal.path)) as database:
         database.execute(f"UPDATE presence SET {column} = ? WHERE session = 's1'", [value])  # noqa: S608 - a constant
         database.commit()

@@ -17,10 +17,10 @@ from console.events.kinds import DecisionTaken, Event, RolloutOpened, SourceRead
 from console.journal.sqlite import SqliteJournal
 from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
-from console.plan.load import parse
-from console.state.assess import assess
+from console.plan.loader import parse
+from console.state.assessment import assess
 from console.state.card import card_for
-from console.state.fold import blank, fold
+from console.state.folding import blank, fold
 from console.state.values import Mode, StageMark, State, StepMark
 
 FOLDER = Path(__file__).parent / "journals"
@@ -213,8 +213,8 @@ def test_what_a_card_said_of_its_metrics_is_reckoned_again_bit_for_bit(judged: l
 def test_the_buckets_and_the_instances_of_a_judged_rollout_are_read_as_they_were(judged: list[Line]) -> None:
     last = replayed(judged)
     latency, cpu = last.metrics["latency"].track, last.metrics["cpu"].track
-    assert latency is not None and isinstance(latency.shaped, LatencyTrack) and latency.shaped.edges == (0.25, 1.0)
-    assert cpu is not None and isinstance(cpu.shaped, GaugeTrack)
+    assert latency is not None and isinstance(latency.model, LatencyTrack) and latency.model.edges == (0.25, 1.0)
+    assert cpu is not None and isinstance(cpu.model, GaugeTrack)
     told = [tick.baseline for tick in last.metrics["cpu"].ledger if isinstance(tick.baseline, Gauge)]
     assert told and all(len(gauge.instances) == 4 for gauge in told)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Reading, Shape
-from console.judge.explain import Explanation, Key, explain
-from console.judge.terms import Terms
+from console.judge.explanation import Explanation, Key, explain
+from console.judge.policy import MetricPolicy
 from console.judge.track import Track, Word
 from console.plan.nouns import Metric
 from tests.judge_rig import ERRORS, reading, readings, stream, tracked
@@ -22,7 +22,7 @@ SLOW = Metric(MetricQuery("slow", Shape.HISTOGRAM), "prom")
 def explained(
     ticks: list[Reading], metric: Metric = ERRORS, *, history: list[Reading] | None = None, alone: bool = False
 ) -> Explanation:
-    track = tracked(ticks, Terms.of(metric), history or (), alone=alone)
+    track = tracked(ticks, MetricPolicy.of(metric), history or (), alone=alone)
     return explain(metric, track, tick_s=10.0, late=0, over=False)
 
 
@@ -63,13 +63,13 @@ def test_a_fail_stays_and_says_what_it_takes_after_an_override() -> None:
 
 
 def test_after_an_override_the_keys_take_twice_what_stood() -> None:
-    track = tracked(WORSE, Terms.of(ERRORS)).overridden()
+    track = tracked(WORSE, MetricPolicy.of(ERRORS)).overridden()
     told = explain(ERRORS, track, tick_s=10.0, late=0, over=False)
     assert keys(told)["worse than the baseline"].needed == 2.0 * track.standing.worse
 
 
 def test_a_warning_says_when_it_would_be_a_fail() -> None:
-    track = tracked(SUSPECT, Terms.of(ERRORS))
+    track = tracked(SUSPECT, MetricPolicy.of(ERRORS))
     assert track.word() is Word.WARN
     told = explain(ERRORS, track, tick_s=10.0, late=0, over=False).follows
     assert told.startswith("FAIL once its keys turn, in ~") and told.endswith("; calm again below 5:1")
@@ -132,7 +132,7 @@ def test_a_regression_says_how_many_more_events_there_are_and_whether_that_is_en
 
 def test_the_ticks_say_how_many_were_judged_dropped_and_late() -> None:
     dirty = [*HEALTHY, reading(200, Counts(1, 5), Counts(900, 9))]
-    track = tracked(dirty, Terms.of(ERRORS))
+    track = tracked(dirty, MetricPolicy.of(ERRORS))
     told = explain(ERRORS, track, tick_s=10.0, late=3, over=False).ticks
     assert told.startswith("120 of 10 s judged in this stage, 120 in this rollout, 1 dirty dropped, 3 changed after")
 
@@ -190,6 +190,6 @@ def test_alone_without_a_limit_only_a_negligible_share_passes() -> None:
 
 
 def test_a_track_that_judged_nothing_is_explained() -> None:
-    told = explain(ERRORS, Track.begin(Terms(), (), 1), tick_s=10.0, late=0, over=False)
+    told = explain(ERRORS, Track.begin(MetricPolicy(), (), 1), tick_s=10.0, late=0, over=False)
     assert told.ticks == "0 of 10 s judged in this stage, 0 in this rollout, none dirty"
     assert told.forecast == ("none before both arms have told something in this stage",)

@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 from console.judge.forecast import Flow, projected, seconds_to_find, seconds_to_pass, smallest_found, weight_to_find
-from console.judge.latch import CONVICT, NOT_TRIVIAL, READY
+from console.judge.latch import FAIL_AT, NOT_TRIVIAL, READY
 from console.judge.mixture import Mixture
 from console.judge.split import Split
 from tests.judge_rig import stream
@@ -20,7 +20,7 @@ def found_after(flow: Flow, ratio: float, seed: int) -> float:
     ticks = stream(seed, 400, canary=flow.canary * 10, baseline=flow.baseline * 10, bad=flow.bad, ratio=ratio)
     for number, (kc, nc, kb, nb) in enumerate(ticks, start=1):
         split = split.after(10.0 * number, kc, nc, kb, nb)
-        if split.worse.evidence >= CONVICT and split.trivial.evidence >= NOT_TRIVIAL:
+        if split.worse.evidence >= FAIL_AT and split.trivial.evidence >= NOT_TRIVIAL:
             return 10.0 * number
     return math.inf
 

@@ -12,8 +12,8 @@ import pytest
 from adapters.contract import Counts, MetricQuery, MetricReply, Reading, Shape
 from console.events.evidence import Verb
 from console.events.kinds import SourceRead
+from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
-from console.judge.terms import Terms
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Metric
 from console.state.gates import why_not
@@ -150,7 +150,7 @@ def test_below_the_wanted_number_of_requests_nothing_passes_and_a_failure_still_
 
 def said_after(ticks: list[Reading], metric: Metric = ERRORS, **here: object) -> str:
     circumstances = replace(FLOWING, **here)  # type: ignore[arg-type]
-    return verdict(metric, tracked(ticks, Terms.of(metric)), circumstances).reason
+    return verdict(metric, tracked(ticks, MetricPolicy.of(metric)), circumstances).reason
 
 
 def test_a_fail_says_ratio_interval_odds_and_since_when() -> None:
@@ -224,7 +224,7 @@ def test_an_excess_too_small_to_act_upon_is_said() -> None:
 
 def test_a_falling_usage_is_shown_as_what_the_canary_has_of_the_baseline() -> None:
     orders = Metric(MetricQuery("orders", Shape.COUNTS), "prom", falling=True)
-    track = tracked(readings([(10, 1000, 270, 9000)] * 40), Terms.of(orders))
+    track = tracked(readings([(10, 1000, 270, 9000)] * 40), MetricPolicy.of(orders))
     said = verdict(orders, track, FLOWING)
     assert said.state is FAIL and said.ratio == pytest.approx(1 / 3)
     assert said.low is not None and said.high is not None and said.low < 1 / 3 < said.high < 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.judge.bursts import WITHOUT_HISTORY, phi_before
-from console.judge.latch import CONVICT, NOT_TRIVIAL
+from console.judge.latch import FAIL_AT, NOT_TRIVIAL
 from console.judge.mixture import MOST
 from console.judge.onset import RATIOS
 from console.judge.split import PASS_RATIOS, Split
@@ -53,7 +53,7 @@ def test_the_golden_vectors_are_met_to_all_printed_digits(
     split, failed = Split.begin(phi=1.0), None
     for number, (kc, nc, kb, nb) in enumerate(ticks, start=1):
         split = split.after(10.0 * number, kc, nc, kb, nb)
-        if failed is None and split.worse.evidence >= CONVICT and split.trivial.evidence >= NOT_TRIVIAL:
+        if failed is None and split.worse.evidence >= FAIL_AT and split.trivial.evidence >= NOT_TRIVIAL:
             failed = number
     assert (digits(split.worse.evidence), digits(split.trivial.evidence)) == (worse, trivial)
     assert (digits(split.better.evidence), f"{split.bursts.phi:.3f}", failed) == (ready, phi, fails)
@@ -139,8 +139,8 @@ def test_swapping_the_arms_of_a_regression_turns_fail_into_ready() -> None:
     worse = stream(3, 120, canary=500, baseline=500, bad=0.01, ratio=4.0)
     plain = split_of(worse)
     swapped = split_of([(kb, nb, kc, nc) for kc, nc, kb, nb in worse])
-    assert plain.worse.evidence > CONVICT > plain.better.evidence
-    assert swapped.better.evidence > CONVICT > swapped.worse.evidence
+    assert plain.worse.evidence > FAIL_AT > plain.better.evidence
+    assert swapped.better.evidence > FAIL_AT > swapped.worse.evidence
 
 
 @pytest.mark.parametrize("seed", range(8))

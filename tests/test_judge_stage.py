@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from adapters.contract import Counts, MetricQuery, Reading, Shape
+from console.judge.evidence import Evidence
 from console.judge.latch import Latch
+from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
-from console.judge.standing import Standing
-from console.judge.terms import Terms
 from console.judge.track import Track
 from console.judge.traffic import mismatch
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
@@ -30,7 +30,7 @@ def metric(name: str, role: Role = Role.CRITICAL, limit: float | None = None) ->
 def together(
     *entries: tuple[Metric, list[Reading]], lost: float | None = None, over: bool = False, silent: str = ""
 ) -> StageVerdict:
-    tracks: dict[str, Track | None] = {one.name: tracked(ticks, Terms.of(one)) for one, ticks in entries}
+    tracks: dict[str, Track | None] = {one.name: tracked(ticks, MetricPolicy.of(one)) for one, ticks in entries}
     verdicts: dict[str, Verdict] = {}
     for one, _ in entries:
         said = verdict(one, tracks[one.name], FLOWING)
@@ -51,7 +51,7 @@ def test_one_metric_fails_the_stage_when_the_average_convicts() -> None:
 
 def test_evidence_of_one_among_many_has_to_be_so_much_larger() -> None:
     """What convicts alone does not convict the average of five: the stage warns, and says how far it is."""
-    short, track = [], Track.begin(Terms(), (), 1)
+    short, track = [], Track.begin(MetricPolicy(), (), 1)
     for tick in WORSE:
         short.append(tick)
         track = track.after(tick, 1)
@@ -68,8 +68,8 @@ def test_evidence_of_one_among_many_has_to_be_so_much_larger() -> None:
 def stood(worse: float, peak: float = 0.0) -> Track:
     """A track whose evidence stands at `worse`; latched with a `peak` if it has one."""
     latch = Latch(0.0, "worse", peak) if peak else Latch()
-    standing = Standing(worse=worse, trivial=50.0, ready=1.0, ratio=3.0, expected=10.0)
-    return Track(Terms(), tracked(HEALTHY).shaped, 1, latch=latch, standing=standing, ticks=60)
+    standing = Evidence(worse=worse, trivial=50.0, ready=1.0, ratio=3.0, expected=10.0)
+    return Track(MetricPolicy(), tracked(HEALTHY).model, 1, latch=latch, standing=standing, ticks=60)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from console.judge.absolute import Ceiling, Floor
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack, spread_before
 from console.judge.mixture import PLENTY
-from console.judge.terms import Terms
+from console.judge.policy import MetricPolicy
 from console.judge.track import Track, Word
 from tests.judge_rig import NOON, reading, readings, stream, tracked
 
@@ -23,9 +23,9 @@ HEALTHY = readings(stream(1, 120, bad=0.01))
 WORSE = readings(stream(2, 60, bad=0.01, ratio=6.0))
 
 
-def words(ticks: list[Reading], terms: Terms | None = None, *, alone: bool = False) -> list[Word]:
+def words(ticks: list[Reading], terms: MetricPolicy | None = None, *, alone: bool = False) -> list[Word]:
     """The word after each tick."""
-    track, found = Track.begin(terms or Terms(), (), 1), []
+    track, found = Track.begin(terms or MetricPolicy(), (), 1), []
     for tick in ticks:
         track = track.after(tick, 1, alone=alone)
         found.append(track.word())
@@ -58,7 +58,7 @@ def test_a_failed_track_remembers_when_and_its_peak() -> None:
 
 
 def test_an_override_lets_a_fail_go_until_the_evidence_has_doubled() -> None:
-    track = Track.begin(Terms(), (), 1)
+    track = Track.begin(MetricPolicy(), (), 1)
     fails = 0
     for tick in WORSE:
         track = track.after(tick, 1)
@@ -93,7 +93,7 @@ def test_a_fail_beyond_all_measure_comes_back_in_the_next_stage_while_it_lasts()
 
 
 def test_an_override_of_worse_than_the_baseline_is_none_of_the_limit() -> None:
-    track = tracked(WORSE, Terms(limit=0.5))
+    track = tracked(WORSE, MetricPolicy(limit=0.5))
     assert track.latch.by == "worse" and track.standing.worse > 1e4
     track = track.overridden()
     for tick in readings([(100, 100, 9, 900)] * 200)[-6:]:
@@ -103,14 +103,14 @@ def test_an_override_of_worse_than_the_baseline_is_none_of_the_limit() -> None:
 
 def test_a_fail_against_the_baseline_becomes_one_of_the_limit_once_that_is_broken() -> None:
     ticks = readings([(20, 100, 90, 900)] * 30 + [(60, 100, 90, 900)] * 30)
-    worse, broken = tracked(ticks[:30], Terms(limit=0.3)), tracked(ticks, Terms(limit=0.3))
+    worse, broken = tracked(ticks[:30], MetricPolicy(limit=0.3)), tracked(ticks, MetricPolicy(limit=0.3))
     assert (worse.latch.by, broken.latch.by) == ("worse", "limit")
     assert broken.latch.failed_at == worse.latch.failed_at and broken.latch.peak == broken.standing.limit
 
 
 def test_a_gauge_above_its_limit_fails_again_after_an_override_while_it_lasts() -> None:
     hot = [reading(number, Gauge(90.0), Gauge(90.0)) for number in range(10)]
-    track = tracked(hot[:5], Terms(Shape.GAUGE, limit=80.0)).overridden()
+    track = tracked(hot[:5], MetricPolicy(Shape.GAUGE, limit=80.0)).overridden()
     assert track.word() is Word.WARN
     for tick in hot[5:8]:
         track = track.after(tick, 1)
@@ -128,13 +128,13 @@ def test_a_new_stage_lets_a_fail_go_in_the_same_way() -> None:
 def test_an_excess_too_small_to_matter_is_no_fail() -> None:
     tiny = readings([(6, 100_000, 9, 900_000)] * 60)
     assert words(tiny)[-1] is Word.WARN
-    assert words(tiny, Terms(min_excess=0.0))[-1] is Word.FAIL
+    assert words(tiny, MetricPolicy(min_excess=0.0))[-1] is Word.FAIL
 
 
 def test_a_regression_within_the_tolerance_is_no_fail() -> None:
     near = readings([(12, 1000, 90, 9000)] * 1500)
     assert Word.FAIL not in words(near)
-    assert words(near, Terms(tolerance=1.0))[-1] is Word.FAIL
+    assert words(near, MetricPolicy(tolerance=1.0))[-1] is Word.FAIL
 
 
 def test_without_any_errors_a_canary_passes_once_its_share_is_shown_to_be_negligible() -> None:
@@ -144,33 +144,33 @@ def test_without_any_errors_a_canary_passes_once_its_share_is_shown_to_be_neglig
     said = words(many)
     assert said[-1] is Word.PASS and said.index(Word.PASS) >= 11
     assert tracked(many).standing.passes_by == "negligible"
-    assert words(many, Terms(negligible=0.0))[-1] is Word.WARMING_UP
+    assert words(many, MetricPolicy(negligible=0.0))[-1] is Word.WARMING_UP
 
 
 def test_above_its_own_ceiling_a_canary_fails_whatever_the_baseline_does() -> None:
     both_bad = readings([(30, 100, 270, 900)] * 20)
-    assert words(both_bad, Terms(limit=0.05))[-1] is Word.FAIL
-    assert tracked(both_bad, Terms(limit=0.05)).latch.by == "limit"
+    assert words(both_bad, MetricPolicy(limit=0.05))[-1] is Word.FAIL
+    assert tracked(both_bad, MetricPolicy(limit=0.05)).latch.by == "limit"
     assert Word.FAIL not in words(both_bad)
 
 
 def test_one_tick_alone_never_convicts() -> None:
     assert words(readings([(1000, 1000, 0, 9000)]))[-1] is not Word.FAIL
     assert words(readings([(1000, 1000, 0, 9000)] * 2))[-1] is Word.FAIL
-    assert words(readings([(900, 1000, 0, 9000)]), Terms(limit=0.01))[-1] is not Word.FAIL
+    assert words(readings([(900, 1000, 0, 9000)]), MetricPolicy(limit=0.01))[-1] is not Word.FAIL
 
 
 def test_a_canary_at_its_ceiling_as_seen_does_not_pass() -> None:
     at_it = readings([(6, 100, 54, 900)] * 60)
-    said = words(at_it, Terms(limit=0.05))
+    said = words(at_it, MetricPolicy(limit=0.05))
     assert Word.PASS not in said
 
 
 def test_alone_only_the_ceiling_and_the_negligible_share_speak() -> None:
     calm = [reading(number, Counts(10_000, 100), None) for number in range(20)]
     assert words(calm, alone=True)[-1] is Word.WATCHING
-    assert words(calm, Terms(limit=0.05), alone=True)[-1] is Word.PASS
-    assert words(calm, Terms(limit=0.005), alone=True)[-1] is Word.FAIL
+    assert words(calm, MetricPolicy(limit=0.05), alone=True)[-1] is Word.PASS
+    assert words(calm, MetricPolicy(limit=0.005), alone=True)[-1] is Word.FAIL
     clean = [reading(number, Counts(10_000, 0), None) for number in range(20)]
     assert words(clean, alone=True)[-1] is Word.PASS
 
@@ -189,8 +189,8 @@ def test_a_tick_in_which_only_one_arm_spoke_does_not_count() -> None:
         reading(2, Counts(100, 1), Counts(900, 9)),
     ]
     track = tracked(gappy)
-    assert isinstance(track.shaped, CountsTrack)
-    assert (track.shaped.n, track.ticks, track.dirty) == (100, 1, 0)
+    assert isinstance(track.model, CountsTrack)
+    assert (track.model.n, track.ticks, track.dirty) == (100, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -200,21 +200,21 @@ def test_a_tick_in_which_only_one_arm_spoke_does_not_count() -> None:
 def test_a_sample_that_cannot_be_counted_is_dropped_and_told(dirty: Sample) -> None:
     track = tracked([*HEALTHY, reading(500, dirty, Counts(900, 9))])
     assert track.dirty == 1
-    assert track.shaped == tracked(HEALTHY).shaped
+    assert track.model == tracked(HEALTHY).model
 
 
 def test_dropping_a_tick_is_as_if_it_had_never_been() -> None:
     with_gap = [*HEALTHY[:50], replace(HEALTHY[50], canary=None), *HEALTHY[51:]]
     without = [*HEALTHY[:50], *HEALTHY[51:]]
-    assert tracked(with_gap).shaped == tracked(without).shaped
+    assert tracked(with_gap).model == tracked(without).model
 
 
 def test_lower_is_worse_with_the_arms_exchanged() -> None:
     fewer = readings([(10, 1000, 270, 9000)] * 40)
-    assert words(fewer, Terms(falling=True, negligible=0.0))[-1] is Word.FAIL
+    assert words(fewer, MetricPolicy(falling=True, negligible=0.0))[-1] is Word.FAIL
     assert Word.FAIL not in words(fewer)
     same = readings([(30, 1000, 270, 9000)] * 80)
-    assert words(same, Terms(falling=True, negligible=0.0))[-1] is Word.PASS
+    assert words(same, MetricPolicy(falling=True, negligible=0.0))[-1] is Word.PASS
 
 
 counted = st.tuples(st.integers(1, 3000), st.floats(0, 1)).map(
@@ -235,15 +235,15 @@ def test_streaming_batch_and_replay_agree_bit_for_bit(
             track = track.after(tick, 1 if number < stage else 2)
         return track
 
-    batch = run(Track.begin(Terms(), (), 1), ledger)
-    first = run(Track.begin(Terms(), (), 1), ledger[:cut])
+    batch = run(Track.begin(MetricPolicy(), (), 1), ledger)
+    first = run(Track.begin(MetricPolicy(), (), 1), ledger[:cut])
     assert run(first, ledger[cut:]) == batch
-    assert run(Track.begin(Terms(), (), 1), list(ledger)) == batch
+    assert run(Track.begin(MetricPolicy(), (), 1), list(ledger)) == batch
 
 
 @given(st.lists(st.tuples(sample, sample), max_size=80))
 def test_no_ledger_raises_and_no_evidence_is_lost_to_nan(pairs: list[tuple[Counts | None, Counts | None]]) -> None:
-    track = tracked([reading(n, one, other) for n, (one, other) in enumerate(pairs)], Terms(limit=0.02))
+    track = tracked([reading(n, one, other) for n, (one, other) in enumerate(pairs)], MetricPolicy(limit=0.02))
     assert math.isfinite(track.standing.worse) and math.isfinite(track.standing.ready)
     assert track.word() in Word
 
@@ -259,7 +259,7 @@ def test_the_ceilings_evidence_is_one_at_most_on_average_at_the_ceiling(rate: fl
 
 # -- gauges ----------------------------------------------------------------------------------------------------------
 
-GAUGE = Terms(Shape.GAUGE, tolerance=1.1, min_excess=0.0)
+GAUGE = MetricPolicy(Shape.GAUGE, tolerance=1.1, min_excess=0.0)
 
 
 def gauges(canary: list[float], baseline: list[float] | None = None) -> list[Reading]:
@@ -284,20 +284,20 @@ def test_a_gauge_within_its_tolerance_does_not_fail() -> None:
 
 
 def test_a_gauge_fails_above_its_limit_only_after_three_ticks_in_a_row() -> None:
-    limited = Terms(Shape.GAUGE, tolerance=1.1, min_excess=0.0, limit=2.0)
+    limited = MetricPolicy(Shape.GAUGE, tolerance=1.1, min_excess=0.0, limit=2.0)
     assert Word.FAIL in words(gauges([1.0] * 12 + [3.0] * 3, [1.0] * 15), limited)
     assert Word.FAIL not in words(gauges([1.0] * 13 + [3.0] * 2, [1.0] * 15), limited)
 
 
 def test_a_gauge_that_is_just_above_its_limit_does_not_pass_alone_either() -> None:
-    limited = Terms(Shape.GAUGE, tolerance=1.1, min_excess=0.0, limit=2.0)
+    limited = MetricPolicy(Shape.GAUGE, tolerance=1.1, min_excess=0.0, limit=2.0)
     assert words(gauges([1.0] * 12 + [3.0]), limited, alone=True)[-1] is Word.WARN
     assert words(gauges([1.0] * 12), limited, alone=True)[-1] is Word.PASS
     assert words(gauges([1.0] * 40), GAUGE, alone=True)[-1] is Word.WATCHING
 
 
 def test_a_gauge_that_can_be_nothing_is_compared_by_its_plain_difference() -> None:
-    plain = Terms(Shape.GAUGE, tolerance=1.1, min_excess=5.0)
+    plain = MetricPolicy(Shape.GAUGE, tolerance=1.1, min_excess=5.0)
     queue = [float(number % 3) for number in range(120)]
     assert words(gauges([value + 40 for value in queue], queue), plain)[-1] is Word.FAIL
     assert Word.FAIL not in words(gauges([value + 1 for value in queue], queue), plain)

@@ -87,8 +87,8 @@ def test_ticks_count_for_the_stage_in_which_they_began_however_late_they_come() 
     new = Reading(second, Counts(500, 5), Counts(9500, 95))
     entry = sampled(story, [old, new], second + 3 * TICK)
     track = entry.track
-    assert track is not None and isinstance(track.shaped, CountsTrack)
-    assert (track.stage, track.ticks, track.total, track.shaped.k) == (2, 1, 2, 5)
+    assert track is not None and isinstance(track.model, CountsTrack)
+    assert (track.stage, track.ticks, track.total, track.model.k) == (2, 1, 2, 5)
 
 
 def test_before_anything_is_exposed_nothing_is_judged_and_the_ticks_are_history() -> None:
@@ -98,8 +98,8 @@ def test_before_anything_is_exposed_nothing_is_judged_and_the_ticks_are_history(
     story.promote()
     story.flow(120)
     track = track_of(story)
-    assert track is not None and isinstance(track.shaped, CountsTrack)
-    assert track.shaped.then is not None  # the hour before is known
+    assert track is not None and isinstance(track.model, CountsTrack)
+    assert track.model.then is not None  # the hour before is known
 
 
 def test_the_warm_up_of_a_stage_is_not_judged() -> None:
@@ -220,11 +220,11 @@ async def test_a_second_console_and_a_console_after_a_crash_have_the_same_tracks
         state = await one.until(lambda state: _judged(state) >= 20)
         followed = await other.until(lambda state: _judged(state) >= 20)
         assert state.poller is not None and followed.poller is not None
-        count = min(_judged(one.engine.record.state), _judged(other.engine.record.state))
+        count = min(_judged(one.engine.store.state), _judged(other.engine.store.state))
         assert count >= 20
         await one.close()
         await other.close()
-        last = [console.engine.record.state for console in (one, other)]
+        last = [console.engine.store.state for console in (one, other)]
         journal = SqliteJournal(room.journal)
         read_back = resumed(journal, last[0].rollout, last[0].plan.path)
         journal.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.contract import LAST_STEP, ArmLabels, Shape
-from console.manifests.builtin import asked
+from console.manifests.builtin import builtin_check
 from console.manifests.choice import NoChoice
 from console.manifests.promql import parsed
 from console.manifests.writer import written
@@ -124,7 +124,7 @@ def test_every_mesh_that_is_known_makes_metrics_that_check(provider: str) -> Non
     rate, *duration = metrics(text)
     assert (rate.query.shape, rate.role) == (Shape.GOOD_TOTAL, Role.CRITICAL)
     assert duration[-1].limit == 500.0
-    known = asked(provider)
+    known = builtin_check(provider)
     assert known is not None
     parsed(known.duration().replace("{{ interval }}", "1m"))
 

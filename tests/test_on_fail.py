@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.alarms import alarms
+from console.alarms import new_alarms
 from console.events.evidence import Verb
 from console.judge.verdict import StageVerdict, StageWord
 from console.plan.nouns import OnFail
@@ -16,7 +16,7 @@ from console.state.values import Mode, State
 from tests.engine_rig import ONE, war_room
 from tests.rollout_rig import Story
 from tests.states import PLAN
-from widgets.advice import advice
+from widgets.advice import advice_for
 from widgets.log import log_lines
 
 
@@ -77,8 +77,8 @@ def test_what_it_did_rings_and_stands_in_the_log_and_in_the_advice() -> None:
     story.decide(Verb.HALT)
     before = story.state
     acted = replace(before, decisions=(*before.decisions[:-1], replace(before.decisions[-1], automatic=True)))
-    assert any("by on_fail" in line for line in alarms(before, acted))
-    assert "BY ITSELF (on_fail)" in advice(replace(acted, metrics=state.metrics))[1]
+    assert any("by on_fail" in line for line in new_alarms(before, acted))
+    assert "BY ITSELF (on_fail)" in advice_for(replace(acted, metrics=state.metrics))[1]
     text = "\n".join("".join(piece.text for piece in line) for line in log_lines(acted, 120, 10))
     assert "on_fail" in text
 
@@ -88,7 +88,7 @@ async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str,
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         plan = replace(console.state.plan, on_fail=OnFail(what))
-        console.engine.record.replace(plan=plan, plans={**console.state.plans, plan.digest: plan})
+        console.engine.store.set_local(plan=plan, plans={**console.state.plans, plan.digest: plan})
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
         failing_state = replace(console.engine.state(), stage_verdict=said)

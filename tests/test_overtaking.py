@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from console.engine.answer import Result
-from console.engine.forward import Forwards
+from console.engine.inflight import ForwardMoves
 from console.events.evidence import Verb
 from console.state.values import Mode
 from tests.engine_rig import ONE, TWO, Latch, war_room
@@ -72,7 +72,7 @@ async def test_a_rollback_in_another_console_cuts_off_a_promote_in_flight(tmp_pa
 async def test_a_call_is_cut_off_once_so_that_it_can_be_settled(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         state = (await room.console()).state
-        forwards, settle, ended = Forwards(), asyncio.Event(), []
+        forwards, settle, ended = ForwardMoves(), asyncio.Event(), []
 
         async def promote() -> None:
             forwards.begin("d1")

@@ -9,8 +9,8 @@ import pytest
 
 from console.events.evidence import PENNED, SAFER, Actor, Verb
 from console.events.kinds import Noted, PenReleased, RolloutClosed
-from console.state.crew import Member
-from console.state.gates import gates, reason_due, unfit, why_not
+from console.state.gates import gates_for, reason_due, unfit, why_not
+from console.state.participants import Member
 from console.state.pen import gone, whose
 from console.state.values import DecisionState, State
 from tests.rollout_rig import Story, empty_card
@@ -197,7 +197,7 @@ def test_the_gate_tells_whose_the_pen_is_and_what_to_do(verb: Verb) -> None:
 def test_no_gate_of_the_pen_keeps_anybody_from_going_safer(verb: Verb) -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
-    names = [gate.name for gate in gates(at_keyboard(story.seen, BEN), verb)]
+    names = [gate.name for gate in gates_for(at_keyboard(story.seen, BEN), verb)]
     assert "pen" not in names
 
 
@@ -234,7 +234,7 @@ def test_taking_from_somebody_who_is_there_takes_a_reason() -> None:
     story.decide(Verb.TAKE, pen=0)
     seen = at_keyboard(story.seen, BEN, there=((ANA, 3),))
     assert reason_due(seen, Verb.TAKE)
-    assert [gate.why for gate in gates(seen, Verb.TAKE) if not gate.ok] == [
+    assert [gate.why for gate in gates_for(seen, Verb.TAKE) if not gate.ok] == [
         "the pen is with ana (here now), who does not offer it"
     ]
 

@@ -13,7 +13,7 @@ import pytest
 import console
 from adapters.contract import ArmLabels, Kind, Setting, Shape, TargetRef
 from adapters.registry import load as load_adapter
-from console.plan.load import PlanError, load, parse, warnings
+from console.plan.loader import PlanError, load, parse, warnings
 from console.plan.nouns import Role, Team, Timing
 from tests.plan_rig import CHECKOUT, PLANS, plan
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.plan.load import parse, warnings
+from console.plan.loader import parse, warnings
 from tests.plan_rig import PLANS, edited, table
 
 

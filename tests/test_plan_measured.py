@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.contract import Kind, Shape, TargetRef
-from console.plan.load import parse
+from console.plan.loader import parse
 from console.plan.nouns import Metric, Role
 from tests.plan_rig import problems
 

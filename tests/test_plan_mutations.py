@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.plan.document import read
-from console.plan.load import PlanError, parse, warnings
+from console.plan.loader import PlanError, parse, warnings
 from console.plan.nouns import Plan
 from console.plan.problems import Findings
 from tests.plan_rig import CHECKOUT

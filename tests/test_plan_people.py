@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from console.plan.lint import warnings
-from console.plan.load import PlanError, parse
+from console.plan.loader import PlanError, parse
 from console.plan.nouns import Plan, Rung, Who
 from tests.plan_rig import CHECKOUT, line_of
 

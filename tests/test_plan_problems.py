@@ -8,7 +8,7 @@ import pytest
 
 from adapters import registry
 from adapters.contract import ArmLabels
-from console.plan.load import PlanError, parse
+from console.plan.loader import PlanError, parse
 from console.plan.nouns import Role
 from tests.plan_rig import CHECKOUT, edited, line_of, plan, problems, said, table
 

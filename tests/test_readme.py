@@ -12,7 +12,7 @@ import pytest
 
 from console.cli.exits import Exit
 from console.cli.main import MOMENTS, VERBS, main
-from console.plan.load import parse
+from console.plan.loader import parse
 from tests.terminal import WARROOM, terminal
 from widgets.keys import KEYS
 

@@ -10,12 +10,12 @@ import pytest
 from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
 from console.events.evidence import Verb
 from console.state.card import card_for
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.recovery import recoveries
 from console.state.values import MetricState, State
 from tests.rollout_rig import Story
 from tests.states import PLAN
-from widgets.advice import advice
+from widgets.advice import advice_for
 
 QUIET = replace(PLAN, metrics={"errors": PLAN.metrics["errors"]}, rollback=tuple((PLAN.rollback or ())[:2]))
 
@@ -43,21 +43,21 @@ def tell(story: Story, sample: Sample) -> None:
 
 
 def close_gate(state: State) -> str:
-    return next(gate.why for gate in gates(state, Verb.CLOSE) if gate.name == "recovery")
+    return next(gate.why for gate in gates_for(state, Verb.CLOSE) if gate.name == "recovery")
 
 
 def test_a_metric_that_reads_as_before_lets_the_rollout_be_closed() -> None:
     state = rolled_back(bad=1).seen
     assert [look.back for look in recoveries(state)] == [True]
     assert card_for(state, Verb.CLOSE).open
-    assert "every metric as before; c closes" in advice(state)[1]
+    assert "every metric as before; c closes" in advice_for(state)[1]
 
 
 def test_a_metric_that_is_worse_than_before_wants_an_override() -> None:
     state = rolled_back(bad=30).seen
     assert close_gate(state).startswith("errors NOT BACK: 3 % of 4,000, before it was ")
     assert card_for(state, Verb.CLOSE).override is not None
-    assert advice(state)[0] == "alarm"
+    assert advice_for(state)[0] == "alarm"
 
 
 def test_a_difference_that_chance_explains_is_not_told_yet() -> None:

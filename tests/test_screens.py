@@ -12,29 +12,29 @@ from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.screens.ask import choice_lines
 from console.screens.card import prompt
+from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for, worsened
 from console.screens.drilldown import Drilldown, drill_lines
 from console.screens.help import help_lines
 from console.screens.leave import leave_lines
 from console.screens.modal import Field
-from console.screens.particulars import difference, particulars
-from console.screens.place import places
-from console.screens.terms import Opened, Terms, changes, terms, worsened
+from console.screens.particulars import difference, particular_lines
+from console.screens.placement import places
 from console.state.card import card_for
-from console.state.course import Course
+from console.state.evidence_history import EvidenceHistory
 from console.state.values import MetricState, State
 from tests import states
-from tests.desk_fake import war_room
+from tests.engine_port_fake import war_room
 from tests.rollout_rig import Story
 from widgets.card import plain
 from widgets.keys import KEYS
 from widgets.line import Line, length, text_of
 
 
-def asked(state: State, verb: Verb, before: State | None = None) -> Terms:
+def asked(state: State, verb: Verb, before: State | None = None) -> Confirmation:
     """The terms of `verb` now, on a card opened at `before`."""
     first = before if before is not None else state
-    opened = Opened(card_for(first, verb), first.reached, first.move)
-    return terms(state, card_for(state, verb), opened)
+    opened = CardAtOpening(card_for(first, verb), first.reached, first.move)
+    return confirmation_for(state, card_for(state, verb), opened)
 
 
 def words(lines: list[Line]) -> str:
@@ -47,20 +47,20 @@ def words(lines: list[Line]) -> str:
 @pytest.mark.parametrize(
     ("state", "verb", "expected"),
     [
-        (states.at_stage_one(), Verb.PROMOTE, Terms(key="y")),
-        (states.watching(), Verb.PROMOTE, Terms(word="migrate")),
-        (states.healthy(), Verb.PROMOTE, Terms(word="migrate", reason=True, override=True)),
-        (states.failing(), Verb.HALT, Terms()),
-        (states.failing(), Verb.ROLLBACK, Terms()),
-        (states.past_one_way(), Verb.ROLLBACK, Terms(word="rollback", reason=True)),
-        (states.rolling_back(), Verb.ROLLBACK, Terms()),
-        (states.unjournaled(), Verb.ROLLBACK, Terms()),
-        (states.halted(), Verb.RESUME, Terms(key="y")),
-        (states.complete(), Verb.CLOSE, Terms(key="y")),
-        (states.healthy(), Verb.CLOSE, Terms(word="close", reason=True, override=True)),
+        (states.at_stage_one(), Verb.PROMOTE, Confirmation(key="y")),
+        (states.watching(), Verb.PROMOTE, Confirmation(word="migrate")),
+        (states.healthy(), Verb.PROMOTE, Confirmation(word="migrate", reason=True, override=True)),
+        (states.failing(), Verb.HALT, Confirmation()),
+        (states.failing(), Verb.ROLLBACK, Confirmation()),
+        (states.past_one_way(), Verb.ROLLBACK, Confirmation(word="rollback", reason=True)),
+        (states.rolling_back(), Verb.ROLLBACK, Confirmation()),
+        (states.unjournaled(), Verb.ROLLBACK, Confirmation()),
+        (states.halted(), Verb.RESUME, Confirmation(key="y")),
+        (states.complete(), Verb.CLOSE, Confirmation(key="y")),
+        (states.healthy(), Verb.CLOSE, Confirmation(word="close", reason=True, override=True)),
     ],
 )
-def test_what_it_takes_to_confirm(state: State, verb: Verb, expected: Terms) -> None:
+def test_what_it_takes_to_confirm(state: State, verb: Verb, expected: Confirmation) -> None:
     assert asked(state, verb) == expected
 
 
@@ -108,15 +108,15 @@ def test_passing_a_one_way_stage_makes_an_open_rollback_card_stricter() -> None:
     [("", "", "type five first"), ("fiv", "x", "type five first"), (" five ", " ", "give a reason first")],
 )
 def test_a_form_says_what_it_lacks(word: str, reason: str, missing: str) -> None:
-    assert Terms(word="five", reason=True).missing(word, reason) == missing
+    assert Confirmation(word="five", reason=True).missing(word, reason) == missing
 
 
 def test_a_wrong_word_is_told_from_one_that_is_not_finished() -> None:
-    assert Terms(word="rollback").missing("qrroll", "") == "‹qrroll› is not ‹rollback›: type rollback first"
+    assert Confirmation(word="rollback").missing("qrroll", "") == "‹qrroll› is not ‹rollback›: type rollback first"
 
 
 def test_a_filled_form_lacks_nothing() -> None:
-    assert Terms(word="five", reason=True).missing("five", "because") is None
+    assert Confirmation(word="five", reason=True).missing("five", "because") is None
 
 
 def test_gates_of_one_name_are_told_apart_by_what_they_are_about() -> None:
@@ -139,26 +139,26 @@ def test_changes_tell_verdicts_calls_and_opened_gates() -> None:
 
 
 def test_a_refused_card_offers_only_the_way_out() -> None:
-    text = words(prompt("promotes to five", Terms(refused="halted"), "", "", 70))
+    text = words(prompt("promotes to five", Confirmation(refused="halted"), "", "", 70))
     assert text == "✗ CANNOT BE CONFIRMED halted esc closes this card; nothing is sent"
 
 
 def test_the_prompt_names_the_confirming_key() -> None:
-    assert words(prompt("halts", Terms(), "", "", 70)).startswith("enter halts n reason")
-    assert words(prompt("promotes to five", Terms(key="y"), "", "", 70)).startswith("y promotes to five")
+    assert words(prompt("halts", Confirmation(), "", "", 70)).startswith("enter halts n reason")
+    assert words(prompt("promotes to five", Confirmation(key="y"), "", "", 70)).startswith("y promotes to five")
 
 
 def test_the_prompt_of_a_field_says_that_enter_leaves_it_before_y_confirms() -> None:
-    text = words(prompt("promotes to five", Terms(key="y"), "", "why", 70, in_field=True))
+    text = words(prompt("promotes to five", Confirmation(key="y"), "", "why", 70, in_field=True))
     assert text.startswith("enter leaves the field, then y promotes to five")
 
 
 def test_enter_confirms_from_within_a_field_where_enter_is_the_key() -> None:
-    assert words(prompt("halts", Terms(), "", "why", 70, in_field=True)).startswith("enter halts")
+    assert words(prompt("halts", Confirmation(), "", "why", 70, in_field=True)).startswith("enter halts")
 
 
 def test_an_override_is_called_one() -> None:
-    text = words(prompt("promotes to five", Terms(word="five", reason=True, override=True), "five", "x", 40))
+    text = words(prompt("promotes to five", Confirmation(word="five", reason=True, override=True), "five", "x", 40))
     assert text.startswith("enter OVERRIDES the closed gates and promotes to five")
 
 
@@ -166,20 +166,20 @@ def test_an_override_is_called_one() -> None:
 
 
 def test_a_manual_stage_shows_what_to_do_and_whose_it_is() -> None:
-    text = words(particulars(states.watching(), Verb.PROMOTE, None, 70))
+    text = words(particular_lines(states.watching(), Verb.PROMOTE, None, 70))
     assert text.startswith("by hand orders table is migrated (data: dora)")
     assert text.endswith("run it first, then confirm here when it is DONE")
 
 
 def test_a_rollback_that_was_begun_shows_its_steps_and_marks() -> None:
-    text = words(particulars(states.rolling_back(), Verb.ROLLBACK, None, 70))
+    text = words(particular_lines(states.rolling_back(), Verb.ROLLBACK, None, 70))
     assert "1 ● done flag-off" in text
     assert "2 ? IN DOUBT edge-zero" in text
     assert "3 · to do tell-data" in text
 
 
 def test_an_edited_plan_shows_the_difference() -> None:
-    assert words(particulars(states.edited(), Verb.ACCEPT, "plan", 70)) == "- removed bake: 5m + added bake: 1m"
+    assert words(particular_lines(states.edited(), Verb.ACCEPT, "plan", 70)) == "- removed bake: 5m + added bake: 1m"
 
 
 def test_a_difference_keeps_the_indent_of_every_line_and_names_what_changed() -> None:
@@ -204,7 +204,7 @@ def test_a_difference_stays_inside_its_width(width: int) -> None:
 
 
 def test_drift_shows_from_to_since_and_who() -> None:
-    text = words(particulars(states.drifted(), Verb.ACCEPT, "edge", 70))
+    text = words(particular_lines(states.drifted(), Verb.ACCEPT, "edge", 70))
     assert text == "drift edge was 5 %, reads 20 % since 03:11:20Z by carl"
 
 
@@ -255,7 +255,7 @@ def test_the_drilldown_of_a_failed_metric_says_since_when_by_how_much_and_that_i
 
 def test_the_drilldown_draws_the_evidence_over_time_once_it_was_followed() -> None:
     state = told_story(100, 1000)
-    course = Course().followed(state.boundaries, state.metrics["errors"], 1000)
+    course = EvidenceHistory().extended(state.boundaries, state.metrics["errors"], 1000)
     assert "over time worse ▁" in words(drill_lines(state, "errors", 96, course))
 
 
@@ -266,7 +266,7 @@ async def test_the_evidence_over_time_is_followed_when_the_page_is_opened() -> N
         page = table.app.screen
         assert isinstance(page, Drilldown)
         await table.pilot.pause()
-        assert page.course.whole and page.course.marks
+        assert page.course.whole and page.course.points
 
 
 def test_the_drilldown_shows_a_gap_as_a_gap() -> None:

@@ -21,19 +21,19 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.engine import keeper
+from console.engine import spooler
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.engine.identity import actor
-from console.engine.keeper import Keeper
+from console.engine.spooler import SpoolWriter
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event, Noted, RolloutClosed, RolloutOpened
-from console.journal.contract import Broken
-from console.journal.place import FilePlace
+from console.journal.contract import JournalUnavailable
+from console.journal.location import FileLocation
 from console.journal.postgres.url import Url
 from console.journal.spool import ROOM, Spool
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.plan.loader import load
 from console.state.values import Mode, StepMark
 from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, locked, war_room
@@ -176,7 +176,7 @@ def test_a_journal_that_cannot_be_written_leaves_the_file_for_the_next_try(tmp_p
     connection = sqlite3.connect(tmp_path / "journal.db")
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
     connection.commit()
-    with pytest.raises(Broken, match="disk is full"):
+    with pytest.raises(JournalUnavailable, match="disk is full"):
         spool(tmp_path).adopt(journal, AT, me)
     connection.execute("DROP TRIGGER full")
     connection.commit()
@@ -302,7 +302,7 @@ import resource, signal
 from datetime import UTC, datetime
 from pathlib import Path
 from console.events.kinds import Noted
-from console.journal.place import FilePlace
+from console.journal.location import FileLocation
 from console.journal.spool import ROOM, Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 made = Spool([Path({str(tmp_path / "journal.db")!r})])
@@ -402,7 +402,7 @@ def test_it_is_beside_a_journal_of_ones_own_and_at_home_where_others_could_remov
     for folder, mode in ((private, 0o700), (shared, 0o2770)):
         folder.mkdir()
         folder.chmod(mode)
-        made = FilePlace(folder / "journal.db").spool
+        made = FileLocation(folder / "journal.db").spool
         made.keep(RUN, note("first"))
         made.close()
     assert (len(files(private)), len(files(shared)), len(files(tmp_path / "home" / "warroom"))) == (1, 0, 1)
@@ -410,13 +410,13 @@ def test_it_is_beside_a_journal_of_ones_own_and_at_home_where_others_could_remov
 
 async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
-    monkeypatch.setattr(keeper, "ASIDE_S", 0.02)
+    monkeypatch.setattr(spooler, "ASIDE_S", 0.02)
 
     class Hung(Spool):
         def keep(self, rollout: str, event: object) -> None:
             free.wait(30)
 
-    aside = Keeper(Hung([tmp_path / "journal.db"]))
+    aside = SpoolWriter(Hung([tmp_path / "journal.db"]))
     async with asyncio.timeout(5):
         for number in range(20):
             await aside.keep(RUN, note(f"note {number}"))
@@ -430,14 +430,14 @@ def test_a_process_does_not_wait_for_a_disk_that_hangs(tmp_path: Path) -> None:
 import asyncio, threading
 from datetime import UTC, datetime
 from pathlib import Path
-from console.engine.keeper import Keeper
+from console.engine.spooler import SpoolWriter
 from console.events.kinds import Noted
 from console.journal.spool import Spool
 class Hung(Spool):
     def keep(self, rollout, event):
         threading.Event().wait()
 async def main():
-    aside = Keeper(Hung([Path({str(tmp_path / "journal.db")!r})]))
+    aside = SpoolWriter(Hung([Path({str(tmp_path / "journal.db")!r})]))
     await aside.keep("one/1", Noted(at=datetime.now(UTC), text="halted"))
     await aside.close()
 asyncio.run(main())
@@ -597,13 +597,13 @@ async def test_who_is_in_a_hurry_joins_the_open_run_though_what_waits_cannot_be_
             await console.act(Verb.HALT)
             await console.die()
         stuck = Stuck(room.journal)
-        where = FilePlace(room.journal)
+        where = FileLocation(room.journal)
         engine = Engine(load(room.file), stuck, SystemClock(), tmp_path, "0", lambda _state: None, spool=where.spool)
         opening = asyncio.create_task(engine.open(0.05))
         await asyncio.sleep(0.3)
         stuck.free.set()
         await opening
-        assert (engine.began, engine.record.state.mode) == (False, Mode.HALTED)
+        assert (engine.began, engine.store.state.mode) == (False, Mode.HALTED)
         engine.start()
         await engine.close()
         stuck.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Reading
-from console.engine.crew import LEASE_S
+from console.engine.membership import LEASE_S
 from console.events.kinds import SourceRead
 from console.journal.sqlite import SqliteJournal
 from tests.cli_rig import Shell, shell

@@ -9,8 +9,8 @@ import pytest
 from adapters.contract import Setting
 from console.events.evidence import Verb
 from console.state.card import wanted
-from console.state.gates import gates, why_not
-from console.state.targets import moved
+from console.state.gates import gates_for, why_not
+from console.state.targets import has_moved
 from console.state.values import Mode, StageMark
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, REFUSED, START, UNKNOWN, Story, reads
 from tests.states import PLAN
@@ -199,12 +199,12 @@ def test_a_move_right_after_our_own_was_confirmed_is_drift() -> None:
 
 def test_a_flag_whose_percentage_is_edited_while_it_is_off_has_not_drifted() -> None:
     was = reads(FLAG, 0, START)
-    assert not moved(was, replace(was, percent=50.0))
+    assert not has_moved(was, replace(was, percent=50.0))
 
 
 @pytest.mark.parametrize(("was", "now"), [(1.0, None), (None, 1.0), (1.0, 2.0)])
 def test_exposure_that_changes_or_cannot_be_told_any_more_has_moved(was: float | None, now: float | None) -> None:
-    assert moved(reads(EDGE, was, START), reads(EDGE, now, START))
+    assert has_moved(reads(EDGE, was, START), reads(EDGE, now, START))
 
 
 def test_the_first_reading_of_a_target_unread_at_the_opening_is_its_opening() -> None:
@@ -226,7 +226,7 @@ def test_a_first_reading_during_a_rollback_does_not_reset_the_checklist() -> Non
 def test_a_target_with_a_problem_closes_the_gate_of_the_stage_that_sets_it() -> None:
     story = Story().open()
     story.observe(EDGE, None, problem="nodes disagree")
-    assert any(gate.why == "edge: nodes disagree" and gate.hard for gate in gates(story.state, Verb.PROMOTE))
+    assert any(gate.why == "edge: nodes disagree" and gate.hard for gate in gates_for(story.state, Verb.PROMOTE))
 
 
 def test_an_unknown_outcome_locks_forward_moves_until_a_read_tells() -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from console.engine.answer import Result
-from console.engine.record import PATIENCE_S
+from console.engine.store import PATIENCE_S
 from console.events.evidence import Verb
-from console.journal.absent import open_or_absent
 from console.journal.sqlite import SqliteJournal
+from console.journal.unavailable import open_or_unavailable
 from console.state.values import Mode, StepMark
 from tests.engine_rig import ONE, TWO, Latch, Room, locked, war_room
 from tests.scripted_adapter import at_once
@@ -149,7 +149,7 @@ async def test_samples_do_not_queue_up_behind_a_slow_journal(tmp_path: Path) -> 
         with locked(room.journal):
             polled = len(room.world.reads)
             await console.until(lambda _state: len(room.world.reads) > polled + 8)
-            waiting = console.engine.record._writer.waiting
+            waiting = console.engine.store._writer.waiting
         assert waiting <= 2
 
 
@@ -171,7 +171,7 @@ async def test_a_journal_that_is_no_database_leaves_halt_and_rollback(tmp_path: 
     async with war_room(tmp_path, ONE) as room:
         room.journal.write_bytes(b"not a database, but a letter to mother" * 100)
         room.journal.chmod(0o600)
-        console = await room.console(journal=open_or_absent(lambda: SqliteJournal(room.journal)))
+        console = await room.console(journal=open_or_unavailable(lambda: SqliteJournal(room.journal)))
         room.world.move("api", 30)
         await console.until(lambda state: state.targets["api"].drift)
         answer = await console.act(Verb.ROLLBACK)
@@ -184,9 +184,9 @@ NOT_A_BYTE = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from console.cli.paths import open_anyhow
-from console.journal.place import FilePlace
+from console.journal.location import FileLocation
 from console.events.evidence import Verb
-from console.journal.place import FilePlace
+from console.journal.location import FileLocation
 from console.state.values import StepMark
 from tests.engine_rig import ONE, war_room
 
@@ -202,7 +202,7 @@ async def main(folder, again):
             await console.close()
         writable(0)
         if again:
-            console = await room.console(journal=open_anyhow(FilePlace(room.journal)))
+            console = await room.console(journal=open_anyhow(FileLocation(room.journal)))
         answer = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
         broken = console.state.journal.broken

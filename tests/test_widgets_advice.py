@@ -32,7 +32,7 @@ from tests.states import (
     verdict,
     with_metric,
 )
-from widgets.advice import advice, advice_lines, shortened
+from widgets.advice import advice_for, advice_lines, shortened
 from widgets.line import text_of
 
 
@@ -68,29 +68,29 @@ from widgets.line import text_of
     ],
 )
 def test_each_condition_is_told(name: str, level: str, words: list[str]) -> None:
-    said = advice(STATES[name]())
+    said = advice_for(STATES[name]())
     assert said[0] == level
     assert [word for word in words if word not in said[1]] == []
 
 
 def test_no_state_is_calm() -> None:
-    assert advice(None)[0] == "calm"
+    assert advice_for(None)[0] == "calm"
 
 
 def test_an_open_promote_says_where_it_leads() -> None:
     state = replace(healthy(), reached=1, stages=stage_states(1), baked_s=300.0, stage_since=healthy().opened_at)
-    assert advice(state) == ("calm", "p promotes to five (edge 5 %, new-checkout 5 %)")
+    assert advice_for(state) == ("calm", "p promotes to five (edge 5 %, new-checkout 5 %)")
 
 
 def test_a_failing_metric_outranks_a_drift() -> None:
     state = replace(drifted(), metrics=failing().metrics, stage_verdict=failing().stage_verdict)
-    assert "errors FAIL" in advice(state)[1]
+    assert "errors FAIL" in advice_for(state)[1]
 
 
 def test_a_failing_metric_that_only_informs_does_not_alarm() -> None:
     state = failing()
     entry = replace(state.metrics["errors"], metric=replace(state.metrics["errors"].metric, role=Role.INFO))
-    assert "FAIL" not in advice(replace(state, metrics={**state.metrics, "errors": entry}))[1]
+    assert "FAIL" not in advice_for(replace(state, metrics={**state.metrics, "errors": entry}))[1]
 
 
 def test_a_failure_by_the_limit_gives_its_reason_and_not_its_ratio() -> None:
@@ -102,19 +102,19 @@ def test_a_failure_by_the_limit_gives_its_reason_and_not_its_ratio() -> None:
         brief="above 0.5 % since 03:08Z",
         evidence=120.0,
     )
-    text = advice(with_metric(failing(), "errors", verdict=said))[1]
+    text = advice_for(with_metric(failing(), "errors", verdict=said))[1]
     assert text == "errors FAIL above 0.5 % since 03:08Z, 120:1: r rolls back, h halts"
 
 
 def test_a_metric_that_convicts_alone_but_not_with_the_others_is_a_warning() -> None:
     said = StageVerdict(StageWord.WARN, "errors: 10x (7.4-14), 340:1", 68.0, "errors")
-    level, text = advice(replace(failing(), stage_verdict=said))
+    level, text = advice_for(replace(failing(), stage_verdict=said))
     assert level == "warn"
     assert text.startswith("WARN errors FAIL alone 11x since 03:08Z, 340:1 (stage 68:1 of 100:1): h halts")
 
 
 def test_what_failed_is_still_said_when_nothing_is_exposed_any_more() -> None:
-    assert advice(replace(failing(), stage_verdict=None))[1].startswith("errors FAIL 11x")
+    assert advice_for(replace(failing(), stage_verdict=None))[1].startswith("errors FAIL 11x")
 
 
 def test_the_metric_that_decided_is_named_first() -> None:
@@ -122,12 +122,12 @@ def test_the_metric_that_decided_is_named_first() -> None:
     slow = replace(state.metrics["errors"].verdict or verdict("slow", VerdictState.FAIL, ""), metric="slow")
     both = with_metric(state, "slow", verdict=slow)
     decided = replace(both, stage_verdict=StageVerdict(StageWord.FAIL, "slow: worse", 340.0, "slow"))
-    assert advice(decided)[1].startswith("slow FAIL 11x since 03:08Z, 340:1; errors FAIL")
+    assert advice_for(decided)[1].startswith("slow FAIL 11x since 03:08Z, 340:1; errors FAIL")
 
 
 def test_a_gate_that_time_does_not_open_is_told_instead_of_the_verdict() -> None:
     flying = replace(undecided(), requests={"r": request("edge", Setting(5))})
-    assert "is still in flight" in advice(flying)[1]
+    assert "is still in flight" in advice_for(flying)[1]
 
 
 def carried_out_by(who: Actor, seconds: float) -> State:
@@ -139,33 +139,33 @@ def carried_out_by(who: Actor, seconds: float) -> State:
 
 
 def test_a_rollback_that_another_console_runs_is_no_alarm() -> None:
-    level, text = advice(carried_out_by(BEN, 2))
+    level, text = advice_for(carried_out_by(BEN, 2))
     assert (level, text) == ("warn", "Rollback 1 of 3 done, run by ben@bastion-1 pid 4343; r takes over")
 
 
 def test_a_rollback_of_another_console_that_does_not_move_is_an_alarm() -> None:
-    level, text = advice(carried_out_by(BEN, 40))
+    level, text = advice_for(carried_out_by(BEN, 40))
     assert level == "alarm"
     assert text.startswith("Rollback 1 of 3 done, no progress for 0:40, edge-zero UNANSWERED; r continues")
 
 
 def test_a_rollback_of_this_console_that_it_does_not_run_is_an_alarm_at_once() -> None:
-    level, text = advice(carried_out_by(ANA, 2))
+    level, text = advice_for(carried_out_by(ANA, 2))
     assert (level, "NOT RUNNING" in text) == ("alarm", True)
 
 
 def test_a_rollout_closed_in_the_middle_of_a_rollback_says_that_it_is_unfinished() -> None:
-    assert "rollback UNFINISHED" in advice(replace(rolling_back(), closed="gave up"))[1]
+    assert "rollback UNFINISHED" in advice_for(replace(rolling_back(), closed="gave up"))[1]
 
 
 def test_a_failing_metric_while_halted_does_not_offer_to_halt() -> None:
     state = replace(failing(), halted=halted().halted, decisions=halted().decisions)
-    assert advice(state)[1] == "HALTED, errors FAIL 11x since 03:08Z, 340:1: r rolls back"
+    assert advice_for(state)[1] == "HALTED, errors FAIL 11x since 03:08Z, 340:1: r rolls back"
 
 
 def test_a_call_in_doubt_outranks_a_halt() -> None:
     lost = request("edge", Setting(5), Outcome.UNKNOWN, reason="no answer within 5 s")
-    said = advice(replace(halted(), requests={lost.id: lost}))
+    said = advice_for(replace(halted(), requests={lost.id: lost}))
     assert said[0] == "alarm"
     assert said[1].startswith("IN DOUBT: whether edge took 5 % (no answer within 5 s)")
 
@@ -174,17 +174,17 @@ def test_a_rollback_under_way_outranks_everything_that_is_open() -> None:
     state = replace(
         rolling_back(), running=True, journal=unjournaled().journal, checklist=step_states((StepMark.REQUESTED, ""))
     )
-    assert advice(state) == ("warn", "Rollback 0 of 3 done, under way; UNJOURNALED: database or disk is full")
+    assert advice_for(state) == ("warn", "Rollback 0 of 3 done, under way; UNJOURNALED: database or disk is full")
 
 
 def test_a_manual_step_says_that_it_waits_for_a_person() -> None:
     marks = ((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
     state = replace(rolling_back(), running=True, checklist=step_states(*marks), requests={})
-    assert "tell-data waits for you: r confirms (tell the data team" in advice(state)[1]
+    assert "tell-data waits for you: r confirms (tell the data team" in advice_for(state)[1]
 
 
 def test_past_a_one_way_stage_calm_metrics_still_say_that_there_is_no_way_back() -> None:
-    level, text = advice(replace(past_one_way(), metrics=healthy().metrics))
+    level, text = advice_for(replace(past_one_way(), metrics=healthy().metrics))
     assert (level, text.startswith("PAST POINT OF NO RETURN (migrate): freeze or roll forward.")) == ("warn", True)
 
 
@@ -196,7 +196,7 @@ def test_a_stage_of_which_every_call_was_refused_says_not_set() -> None:
         promoting="promote-20",
         decisions=(decision(Verb.PROMOTE, 20, "refused"),),
     )
-    assert advice(state) == ("alarm", "NOT SET five: p sends again, r rolls back; edge refused: 403")
+    assert advice_for(state) == ("alarm", "NOT SET five: p sends again, r rolls back; edge refused: 403")
 
 
 def test_an_alarm_carries_a_glyph_besides_its_colour() -> None:
@@ -204,7 +204,7 @@ def test_an_alarm_carries_a_glyph_besides_its_colour() -> None:
 
 
 def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
-    level, text = advice(replace(healthy(), fault="beat: KeyError: 'x'; restarted"))
+    level, text = advice_for(replace(healthy(), fault="beat: KeyError: 'x'; restarted"))
     assert level == "alarm"
     assert "FAULT" in text
     assert "h and r work" in text

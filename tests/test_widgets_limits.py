@@ -16,11 +16,11 @@ from console.state.values import NoteState, State
 from tests.states import ANA, NOW, STATES, ago, healthy, with_metric
 from widgets.advice import advice_lines
 from widgets.checklist import checklist_lines
+from widgets.exposure import exposure_lines
 from widgets.header import header_lines
 from widgets.line import Line, cut, fit, left, length, reach, right, wrap
 from widgets.log import log_lines
 from widgets.metrics import metrics_lines
-from widgets.now import now_lines
 from widgets.sources import sources_lines
 from widgets.timeline import timeline_lines
 
@@ -28,7 +28,7 @@ DRAWN: Sequence[Callable[[State | None, int, int], list[Line]]] = (
     header_lines,
     advice_lines,
     metrics_lines,
-    now_lines,
+    exposure_lines,
     timeline_lines,
     checklist_lines,
     sources_lines,

@@ -16,11 +16,11 @@ from console.state.values import State
 from tests.states import STATES, ago, failing, healthy
 from widgets.advice import AdviceLine
 from widgets.checklist import Checklist
+from widgets.exposure import ExposureLine
 from widgets.header import HeaderLine
 from widgets.line import text_of
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
-from widgets.now import NowLine
 from widgets.pane import Pane
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
@@ -55,7 +55,7 @@ class Bench(App[None]):
         yield HeaderLine()
         yield AdviceLine()
         yield Recorder()
-        yield NowLine()
+        yield ExposureLine()
         yield Timeline()
         yield Checklist()
         yield SourcesLine()

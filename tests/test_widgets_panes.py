@@ -34,10 +34,10 @@ from tests.states import (
     unplaced,
 )
 from widgets.checklist import checklist_lines
+from widgets.exposure import exposure_lines
 from widgets.header import header_lines
 from widgets.line import Line, fit, text_of
 from widgets.log import entries, log_lines
-from widgets.now import now_lines
 from widgets.sources import sources_lines
 from widgets.timeline import timeline_lines
 
@@ -89,7 +89,7 @@ def test_the_mode_of_a_stage_that_has_baked_is_not_a_verdicts_word() -> None:
 
 
 def test_requests_that_do_not_reach_the_canary_stand_beside_what_it_was_given() -> None:
-    line = said(now_lines(mismatched(), 80, 1), 80)[0]
+    line = said(exposure_lines(mismatched(), 80, 1), 80)[0]
     assert "! TRAFFIC MISMATCH, canary gets 2.1 %  edge 5 %" in line
 
 
@@ -223,7 +223,7 @@ def test_a_simulation_cannot_be_taken_for_production() -> None:
 @pytest.mark.parametrize("name", [name for name in STATES if name != "opening"])
 def test_what_is_exposed_now_is_told_in_every_mode(name: str) -> None:
     state = STATES[name]()
-    line = said(now_lines(state, 80, 1), 80)[0]
+    line = said(exposure_lines(state, 80, 1), 80)[0]
     assert line.startswith("NOW  ")
     for target, entry in state.targets.items():
         assert f"{target} {entry.reading}" in line
@@ -239,17 +239,17 @@ def test_what_is_exposed_now_is_told_in_every_mode(name: str) -> None:
     ],
 )
 def test_what_is_exposed_now_says_what_is_not_as_it_should_be(state: State, words: str) -> None:
-    assert words in said(now_lines(state, 80, 1), 80)[0]
+    assert words in said(exposure_lines(state, 80, 1), 80)[0]
 
 
 def test_a_reading_of_a_source_that_fails_is_dated() -> None:
     sources = source_states(edge_lb="no answer")
-    assert "edge 5 % (4s ago)" in said(now_lines(replace(healthy(), sources=sources), 80, 1), 80)[0]
+    assert "edge 5 % (4s ago)" in said(exposure_lines(replace(healthy(), sources=sources), 80, 1), 80)[0]
 
 
 def test_drift_stands_first_where_not_every_target_fits() -> None:
     targets = dict(reversed(list(drifted().targets.items())))
-    assert "! DRIFTED edge" in said(now_lines(replace(drifted(), targets=targets), 44, 1), 44)[0]
+    assert "! DRIFTED edge" in said(exposure_lines(replace(drifted(), targets=targets), 44, 1), 44)[0]
 
 
 def test_a_checklist_that_another_console_works_off_says_so_in_its_title() -> None:

@@ -1,4 +1,4 @@
-"""The one sentence that matters most now. `advice` is the brain: pure, first match wins; the widget only colours it."""
+"""The one sentence that matters most now. `advice_for` is the brain: pure, first match wins; the widget only colours it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rich.cells import cell_len
 
 from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
-from widgets import amounts
+from widgets import format
+from widgets.glyphs import Said
 from widgets.line import Line, Look, Piece, cut, fit
-from widgets.marks import Said
 from widgets.pane import Pane
-from widgets.people import asked, called, handed, offered
+from widgets.people import approval_request, called, handed, offered
 from widgets.rollback import rolling_back
 from widgets.verdict import failing, held, still_possible, waiting, warned
 
@@ -26,7 +26,7 @@ LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
 
-def advice(state: State | None) -> Said:
+def advice_for(state: State | None) -> Said:
     """(level, one sentence) on what an operator should know or do first; the most important words come first.
 
     Args:
@@ -109,7 +109,7 @@ def _drifted(state: State) -> Said | None:
 def drift_words(drift: Drift, state: State) -> str:
     """ "5 % → 20 % 40s ago by carl"."""
     who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
-    return f"{drift.was} → {drift.now} {amounts.age(amounts.since(drift.since, state.as_of))} ago{who}"
+    return f"{drift.was} → {drift.now} {format.age(format.since(drift.since, state.as_of))} ago{who}"
 
 
 def _fault(state: State) -> Said | None:
@@ -124,7 +124,7 @@ def _source_failed(state: State) -> Said | None:
         return None
     first = failed[0]
     more = f" (+{len(failed) - 1} more)" if len(failed) > 1 else ""
-    span = amounts.duration(amounts.since(first.failed_since, state.as_of))
+    span = format.duration(format.since(first.failed_since, state.as_of))
     return "alarm", f"{first.name} FAILED for {span}{more}: {still_possible(state)} ({first.reason})"
 
 
@@ -144,7 +144,7 @@ def _halted(state: State) -> Said | None:
         return "warn", "HALTED: u resumes, r rolls back"
     who = f" by {decision.who.user}" if decision.who else ""
     why = f" ({decision.reason})" if decision.reason else ""
-    ago = amounts.age(amounts.since(decision.at, state.as_of))
+    ago = format.age(format.since(decision.at, state.as_of))
     return "warn", f"HALTED{who} {ago} ago at {exposure_words(state)}: u resumes, r rolls back{why}"
 
 
@@ -192,7 +192,7 @@ def _complete(state: State) -> Said | None:
 
 def _promotion(state: State) -> Said:
     """Why p is closed, or where it leads."""
-    closed = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok]
+    closed = [gate for gate in gates_for(state, Verb.PROMOTE) if not gate.ok]
     closed.sort(key=lambda gate: gate.name in _PERSONAL)  # what is so for everybody comes first
     coming = state.next
     if closed:
@@ -233,7 +233,7 @@ _IN_ORDER: Sequence[Callable[[State], Said | None]] = (
     warned,
     _promoting,
     _complete,
-    asked,
+    approval_request,
     _no_return,
 )
 
@@ -254,7 +254,7 @@ def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
     """The sentence on one line; an alarm fills the whole line."""
     if height <= 0:
         return []
-    level, text = advice(state)
+    level, text = advice_for(state)
     look = LOOKS[level]
     line = fit([Piece(shortened(f"{GLYPHS[level]} {text}", width))], width)
     return [tuple(Piece(piece.text, look) for piece in line)]

@@ -14,8 +14,8 @@ from rich.cells import cell_len
 
 from console.events.evidence import ROLLED_BACK, SAFER, Card, Gate, MetricEvidence, TargetEvidence
 from console.judge.verdict import VerdictState
-from widgets.amounts import age
 from widgets.evidence import mark_of, odds_of, ratio_of
+from widgets.format import age
 from widgets.line import Line, Look, Piece, left, length, text_of
 from widgets.sheet import rows_of
 

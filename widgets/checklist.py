@@ -6,11 +6,11 @@ from rich.cells import cell_len
 
 from console.state.checklist import unmet
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
-from widgets import amounts
+from widgets import format
+from widgets.glyphs import STEPS
 from widgets.line import Line, Look, Piece, left, wrap
-from widgets.marks import STEPS
 from widgets.pane import Pane
-from widgets.rollback import owner, standing
+from widgets.rollback import owner, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
@@ -46,7 +46,7 @@ def _progress(state: State) -> Piece:
         return Piece(of, Look.MUTED)
     if state.running:
         return Piece(f"{of}, under way", Look.WARN)
-    stands = standing(state)
+    stands = rollback_runner(state)
     return Piece(f"{of}, {stands.word}", Look.ALARM if stands.level == "alarm" else Look.WARN)
 
 
@@ -68,9 +68,9 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
     if entry.mark is not StepMark.PENDING:
         head.append(Piece(mark.word, mark.look))
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
-            head.append(Piece(f" {amounts.age(amounts.since(entry.since, state.as_of))}", Look.MUTED))
+            head.append(Piece(f" {format.age(format.since(entry.since, state.as_of))}", Look.MUTED))
         head.append(Piece("  "))
-    told = _told(entry, state)
+    told = _step_text(entry, state)
     taken = sum(cell_len(piece.text) for piece in head)
     planned = entry.mark is StepMark.PENDING and entry.step.manual is None
     if spare <= 0 or planned or taken + cell_len(told) <= width:
@@ -79,7 +79,7 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
     return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(told, width - 5, min(spare, 2))]
 
 
-def _told(entry: StepState, state: State) -> str:
+def _step_text(entry: StepState, state: State) -> str:
     """What a step does, or what became of it; whose it is when a person has to do it, what it waits for else."""
     if entry.step.manual is not None:
         if entry.over and entry.detail:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from console.state import approvals, ladder, pen, windows
-from console.state.crew import UNSEEN_S, Member
+from console.state import approvals, escalation, pen, windows
+from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
-from widgets import amounts
+from widgets import format
 from widgets.line import Line, Look, Piece, cut
 from widgets.sheet import rows_of
 
@@ -43,8 +43,8 @@ def words(state: State) -> list[Piece]:
         return [Piece("pen free", Look.WARN if state.handoff is not None else Look.STRONG), Piece(here, Look.MUTED)]
     if state.pen.held_by(state.operator):
         return [Piece("pen yours", Look.STRONG), Piece(here, Look.MUTED)]
-    ago = amounts.since(pen.last_seen(state), state.as_of) or 0.0
-    away = f" unseen {amounts.age(ago)}" if ago > UNSEEN_S else ""
+    ago = format.since(pen.last_seen(state), state.as_of) or 0.0
+    away = f" unseen {format.age(ago)}" if ago > UNSEEN_S else ""
     return [Piece(f"pen {cut(holder.user, 12)}{away}", Look.WARN if away else Look.STRONG), Piece(here, Look.MUTED)]
 
 
@@ -74,8 +74,8 @@ def _present(state: State, width: int) -> list[Line]:
     lines: list[Line] = []
     for member in state.crew:
         mine = member.who == state.operator
-        ago = amounts.since(member.seen_at, state.as_of) or 0.0
-        seen = "here now" if ago <= UNSEEN_S else f"last seen {amounts.age(ago)} ago"
+        ago = format.since(member.seen_at, state.as_of) or 0.0
+        seen = "here now" if ago <= UNSEEN_S else f"last seen {format.age(ago)} ago"
         polls = state.poller is not None and state.poller.who == member.who
         tail = f"{member.who.user}@{member.who.host} pid {member.who.pid}, {member.role}, {seen}"
         tail += ", this console" if mine else ""
@@ -100,18 +100,18 @@ def handed(state: State) -> str:
     if handoff is None:
         return ""
     who = handoff.who.user if handoff.who is not None else "somebody"
-    return f"{who} left the pen {amounts.age(amounts.since(handoff.at, state.as_of))} ago: {handoff.text}"
+    return f"{who} left the pen {format.age(format.since(handoff.at, state.as_of))} ago: {handoff.text}"
 
 
 def _approvals(state: State) -> list[tuple[Look, str]]:
     needed = approvals.needed(state)
     if needed == 0 or state.next is None:
         return []
-    given = approvals.standing(state)
+    given = approvals.valid_approvals(state)
     look = Look.GOOD if len(given) >= needed else Look.WARN
     told = [(look, f"{state.next.stage.name} needs {needed}, has {len(given)}")]
     return told + [
-        (Look.PLAIN, f"{approval.user} {amounts.clock(approval.at)}{f': {approval.text}' if approval.text else ''}")
+        (Look.PLAIN, f"{approval.user} {format.clock(approval.at)}{f': {approval.text}' if approval.text else ''}")
         for approval in given
     ]
 
@@ -126,13 +126,13 @@ def _calendar(state: State) -> list[tuple[Look, str]]:
 
 
 def _ladder(state: State) -> list[tuple[Look, str]]:
-    wrong, reached = ladder.trouble(state), ladder.standing(state)
+    wrong, reached = escalation.current_trouble(state), escalation.current_call(state)
     told = []
     for number, rung in enumerate(state.plan.escalation, start=1):
         up = reached is not None and number <= reached.rung
-        line = f"after {amounts.duration(rung.after_s)}: {rung.call}{', CALLED' if up else ''}"
+        line = f"after {format.duration(rung.after_s)}: {rung.call}{', CALLED' if up else ''}"
         told.append((Look.ALARM if up else Look.MUTED, line))
     if told and wrong is not None:
-        span = amounts.duration(amounts.since(wrong.since, state.as_of))
+        span = format.duration(format.since(wrong.since, state.as_of))
         told.append((Look.WARN, f"nobody has acted on {wrong.what} for {span}"))
     return told

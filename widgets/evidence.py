@@ -5,11 +5,11 @@ from __future__ import annotations
 from adapters.contract import Shape
 from console.judge.verdict import SILENT, Verdict, VerdictState
 from console.judge.wording import odds
-from widgets import amounts
-from widgets.marks import DETAILS, VERDICTS, Mark
+from widgets import format
+from widgets.glyphs import DETAILS, VERDICTS, Glyph
 
 
-def mark_of(state: str, detail: str) -> Mark:
+def mark_of(state: str, detail: str) -> Glyph:
     """The mark of a verdict: `unsure` by its kind, a pass with what it excludes, a FAIL that went silent.
 
     A state that a newer version wrote is shown as it is.
@@ -25,7 +25,7 @@ def mark_of(state: str, detail: str) -> Mark:
     return replace_word(mark, f"{mark.word} ({detail})" if state == VerdictState.PASS else f"{mark.word} {detail}")
 
 
-def replace_word(mark: Mark, word: str) -> Mark:
+def replace_word(mark: Glyph, word: str) -> Glyph:
     """`mark` with another word."""
     return mark._replace(word=word)
 
@@ -46,8 +46,8 @@ def ratio_of(state: str, ratio: float | None, low: float | None, high: float | N
     if ratio is None:
         return ""
     if state == VerdictState.FAIL and brief and low is not None and high is not None and low < 1 < high:
-        return f"{amounts.ratio(ratio)} over stage"
-    return f"{amounts.ratio(ratio)} {amounts.interval(low, high)}".rstrip()
+        return f"{format.ratio(ratio)} over stage"
+    return f"{format.ratio(ratio)} {format.interval(low, high)}".rstrip()
 
 
 def odds_of(state: str, evidence: float | None, ready: float | None) -> str:
@@ -58,8 +58,8 @@ def odds_of(state: str, evidence: float | None, ready: float | None) -> str:
 
 def levels_of(verdict: Verdict, shape: Shape) -> str:
     """ "4.10 % vs 0.40 %": the canary's level and the baseline's, or alone."""
-    own = amounts.amount(verdict.canary.value, shape)
-    return own if verdict.baseline.value is None else f"{own} vs {amounts.amount(verdict.baseline.value, shape)}"
+    own = format.amount(verdict.canary.value, shape)
+    return own if verdict.baseline.value is None else f"{own} vs {format.amount(verdict.baseline.value, shape)}"
 
 
 def follows(verdict: Verdict) -> str:

@@ -8,9 +8,9 @@ from datetime import datetime
 from textual.reactive import reactive
 
 from console.state.values import Mode, State
-from widgets import amounts, crew
+from widgets import crew, format
+from widgets.glyphs import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Glyph
 from widgets.line import Line, Look, Piece, cut, length
-from widgets.marks import CLOSED_BACK, CLOSED_MIDWAY, MODES, OPENING, Mark
 from widgets.pane import Pane
 from widgets.verdict import word_of
 
@@ -29,7 +29,7 @@ def header_lines(state: State | None, width: int, height: int, now: datetime | N
     if height <= 0:
         return []
     if state is None:
-        return [(Piece(amounts.clock(now), Look.MUTED), _SPACE, Piece("warroom: no state yet", Look.MUTED))]
+        return [(Piece(format.clock(now), Look.MUTED), _SPACE, Piece("warroom: no state yet", Look.MUTED))]
     fixed = [*_time(state, now), *_doing(state)]
     extra = _extras(state, now if now is not None else state.as_of, width)
     title_room = width - length(fixed) - 2
@@ -44,14 +44,14 @@ def header_lines(state: State | None, width: int, height: int, now: datetime | N
 
 
 def _time(state: State, now: datetime | None) -> list[Piece]:
-    behind = amounts.since(state.as_of, now)
-    shown = [Piece(amounts.clock(now if now is not None else state.as_of), Look.PLAIN)]
+    behind = format.since(state.as_of, now)
+    shown = [Piece(format.clock(now if now is not None else state.as_of), Look.PLAIN)]
     if behind is not None and behind > LATE_S:
-        shown += [_SPACE, Piece(f"SCREEN {amounts.age(behind)} BEHIND", Look.ALARM)]
+        shown += [_SPACE, Piece(f"SCREEN {format.age(behind)} BEHIND", Look.ALARM)]
     return [*shown, _SPACE]
 
 
-def mode_mark(state: State) -> Mark:
+def mode_mark(state: State) -> Glyph:
     """The mode's mark; a rollout that is not open yet has none of its own."""
     if state.opened_at is None:
         return OPENING
@@ -114,7 +114,7 @@ def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
     if state.operator is not None and not people:
         found.append([Piece(cut(state.operator.user, 12), Look.MUTED)])
     if width >= 100:
-        found.append([Piece(amounts.local_clock(at), Look.MUTED)])
+        found.append([Piece(format.local_clock(at), Look.MUTED)])
         found.append([Piece(cut(state.rollout, 30), Look.MUTED)])
     return found
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from console.events.evidence import Actor
 from console.state.values import DecisionState, NoteState, State
-from widgets import amounts
+from widgets import format
+from widgets.glyphs import OUTCOMES
 from widgets.line import Line, Look, Piece, left
-from widgets.marks import OUTCOMES
 from widgets.pane import Pane
 
 
@@ -60,13 +60,13 @@ def kept(found: Sequence[DecisionState | NoteState], rows: int) -> list[Decision
 def _line(entry: DecisionState | NoteState) -> Line:
     if isinstance(entry, NoteState):
         return (
-            Piece(f"{amounts.clock(entry.at)[:8]} ", Look.MUTED),
+            Piece(f"{format.clock(entry.at)[:8]} ", Look.MUTED),
             Piece(f"{left(_who(entry.who), 8)} ", Look.MUTED),
             Piece(f"{left(entry.kind, 8)} ", Look.MUTED),
             Piece(entry.text),
         )
     return (
-        Piece(f"{amounts.clock(entry.at)[:8]} "),
+        Piece(f"{format.clock(entry.at)[:8]} "),
         Piece(f"{left('on_fail' if entry.automatic else _who(entry.who), 8)} ", Look.STRONG),
         Piece(f"{left(entry.verb.value, 8)} ", Look.STRONG),
         *((Piece("NOT WRITTEN", Look.ALARM), Piece(" ")) if entry.seq is None else ()),

@@ -12,10 +12,10 @@ from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
 from console.state.judging import plotted
 from console.state.values import MetricState, State
-from widgets import amounts
+from widgets import format
 from widgets.evidence import follows, is_old, levels_of, mark_of, odds_of, ratio_of
+from widgets.glyphs import CURSOR, QUIETER
 from widgets.line import Line, Look, Piece, cut, fit, left, right
-from widgets.marks import CURSOR, QUIETER
 from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells
 
 _WORD = 12
@@ -109,7 +109,7 @@ def _name(entry: MetricState, width: int) -> Line:
 
 
 def _age(verdict: Verdict) -> str:
-    return "" if verdict.age_s is None else f"{amounts.age(verdict.age_s)} old"
+    return "" if verdict.age_s is None else f"{format.age(verdict.age_s)} old"
 
 
 def _proof(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
@@ -121,7 +121,7 @@ def _proof(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool
     if not spelled or verdict.brief:
         parts.append(Piece(follows(verdict), Look.WARN if old else Look.PLAIN))
     if verdict.canary.n:
-        parts.append(Piece(f"n {amounts.count(verdict.canary.n)}", Look.MUTED))
+        parts.append(Piece(f"n {format.count(verdict.canary.n)}", Look.MUTED))
     return _in_a_row(parts, columns.about - 1)
 
 
@@ -146,7 +146,7 @@ def reason(entry: MetricState, chosen: bool) -> Line:
         f"not read: {entry.problem}" if entry.problem else "",
         f"not whole: {entry.partial}" if entry.partial else "",
         verdict.reason,
-        f"limit {amounts.amount(limit, entry.metric.query.shape)}" if limit is not None else "",
+        f"limit {format.amount(limit, entry.metric.query.shape)}" if limit is not None else "",
     ]
     return (
         Piece(CURSOR if chosen else " ", Look.STRONG),
@@ -170,7 +170,7 @@ def _arm(
     look = Look.STALE if old else Look.CANARY if arm == "canary" else Look.BASELINE
     pieces = [Piece(left("canary" if arm == "canary" else "base", len("canary")), look), Piece(" ")]
     if columns.value:
-        level = right(amounts.amount(totals.value, shape), columns.value)
+        level = right(format.amount(totals.value, shape), columns.value)
         pieces += [Piece(level, look if old else Look.STRONG), Piece(" ")]
     if chart is not None:
         values = chart.arms[arm]
@@ -181,14 +181,14 @@ def _arm(
 
 def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
     """Whether this arm should have said something by now."""
-    late = amounts.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
+    late = format.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
     return late is not None and late > entry.stale_after_s
 
 
 def _scale(axis: Axis, shape: Shape) -> str:
     """What the lowest and the highest block stand for; the same beside both arms, because it is the same axis."""
-    top = amounts.axis_end(axis.top, shape)
-    return f"0-{top}" if axis.floor == 0 else f"{amounts.axis_end(axis.floor, shape)}..{top}"
+    top = format.axis_end(axis.top, shape)
+    return f"0-{top}" if axis.floor == 0 else f"{format.axis_end(axis.floor, shape)}..{top}"
 
 
 def short(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
@@ -200,6 +200,6 @@ def short(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Lin
         Piece(_age(verdict).removesuffix(" old"), Look.WARN if old else Look.MUTED),
         Piece(follows(verdict), Look.WARN if old else Look.PLAIN),
         Piece(levels_of(verdict, entry.metric.query.shape) if verdict.canary.value is not None and not old else ""),
-        Piece(f"n {amounts.count(verdict.canary.n)}" if verdict.canary.n else "", Look.MUTED),
+        Piece(f"n {format.count(verdict.canary.n)}" if verdict.canary.n else "", Look.MUTED),
     ]
     return fit([*start, *_in_a_row(parts, width - columns.about - 1)], width)

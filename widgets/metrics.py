@@ -17,9 +17,9 @@ from textual.reactive import reactive
 
 from console.judge.verdict import StageWord
 from console.state.values import State
-from widgets import amounts
+from widgets import format
+from widgets.glyphs import MOMENTS, ONSET
 from widgets.line import Line, Look, Piece, cut, fit, spread
-from widgets.marks import MOMENTS, ONSET
 from widgets.metric import Columns, pair, reason, short
 from widgets.pane import Pane
 from widgets.trace import Grid, grid_for
@@ -70,7 +70,7 @@ def _grid(state: State, columns: Columns) -> Grid | None:
     """One time grid for every metric: from before the stage we stand on until now."""
     if state.as_of is None:
         return None
-    in_stage = amounts.since(state.stage_since, state.as_of) or 0.0
+    in_stage = format.since(state.stage_since, state.as_of) or 0.0
     return grid_for(state.as_of, _tick_s(state), columns.trace, max(in_stage * 1.25, _LEAST_SPAN_S))
 
 
@@ -87,14 +87,14 @@ def _title(state: State, width: int, columns: Columns, grid: Grid | None, hidden
     if hidden:
         told.append(Piece(f"  {hidden} more not shown: move the cursor", Look.WARN))
     elif state.stage_since is not None and state.current is not None:
-        since = amounts.duration(amounts.since(state.stage_since, state.as_of))
+        since = format.duration(format.since(state.stage_since, state.as_of))
         told.append(Piece(f"  since {cut(state.current.stage.name, 14)} began {since} ago", Look.MUTED))
     if state.stage_verdict is not None and state.stage_verdict.flagged:
         told.append(Piece(f"  stands out: {', '.join(state.stage_verdict.flagged)}", Look.MUTED))
     if grid is None or not columns.trace:
         return fit(told, width)
     start = width - columns.trace - 1 - columns.scale
-    span = Piece(f"last {amounts.duration(grid.span_s)} ", Look.MUTED)
+    span = Piece(f"last {format.duration(grid.span_s)} ", Look.MUTED)
     return (*spread(told, [span], start), Piece(_moments(state, grid), Look.STRONG), Piece(" scale", Look.MUTED))
 
 

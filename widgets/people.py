@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from console.events.evidence import Verb
-from console.state import approvals, ladder
-from console.state.gates import gates, why_not
+from console.state import approvals, escalation
+from console.state.gates import gates_for, why_not
 from console.state.values import State
-from widgets import amounts, crew
-from widgets.marks import Said
+from widgets import crew, format
+from widgets.glyphs import Said
 
 
 def called(state: State) -> Said | None:
     """Nobody has acted for so long that somebody else is to be called."""
-    reached, wrong = ladder.standing(state), ladder.trouble(state)
+    reached, wrong = escalation.current_call(state), escalation.current_trouble(state)
     if reached is None or wrong is None:
         return None
-    span = amounts.duration(amounts.since(wrong.since, state.as_of))
+    span = format.duration(format.since(wrong.since, state.as_of))
     return "alarm", f"CALL {reached.call}: nobody acted on {wrong.what} for {span}: r rolls back, h halts"
 
 
@@ -32,13 +32,13 @@ def handed(state: State) -> Said | None:
     return None if state.handoff is None else ("warn", f"{crew.handed(state)}; t takes the pen")
 
 
-def asked(state: State) -> Said | None:
+def approval_request(state: State) -> Said | None:
     """Everything is ready but for a second person, and whoever sits here may be it."""
     needed = approvals.needed(state)
     if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
         return None
-    given = len(approvals.standing(state))
-    waits = [gate for gate in gates(state, Verb.PROMOTE) if not gate.ok and gate.name not in ("pen", "approval")]
+    given = len(approvals.valid_approvals(state))
+    waits = [gate for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in ("pen", "approval")]
     if given >= needed or waits:
         return None
     return "warn", f"{state.next.stage.name} WAITS FOR APPROVAL ({given} of {needed}): v shows what it is and approves"

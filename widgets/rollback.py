@@ -8,8 +8,8 @@ from typing import NamedTuple
 from console.plan.nouns import Plan
 from console.state.gates import waiting_step
 from console.state.values import Mode, State, StepMark, StepState
-from widgets import amounts
-from widgets.marks import Level, Said
+from widgets import format
+from widgets.glyphs import Level, Said
 
 
 def rolling_back(state: State) -> Said | None:
@@ -21,7 +21,7 @@ def rolling_back(state: State) -> Said | None:
     lead, last = f"Rollback {done} of {len(steps)} done", ""
     calm = state.running
     if not state.running:
-        stands = standing(state)
+        stands = rollback_runner(state)
         lead, last, calm = f"{lead}, {stands.how}", stands.then, stands.level != "alarm"
     for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
@@ -45,7 +45,7 @@ def owner(plan: Plan, team: str | None) -> str:
     return f" ({team}: {named.owner})" if named is not None and named.owner else f" ({team})"
 
 
-class Standing(NamedTuple):
+class RollbackRunner(NamedTuple):
     """Who carries out a rollback that this console does not."""
 
     level: Level
@@ -56,23 +56,23 @@ class Standing(NamedTuple):
     """What `r` does about it, with what parts it from the words before."""
 
 
-def standing(state: State) -> Standing:
+def rollback_runner(state: State) -> RollbackRunner:
     """Who carries out the rollback, as far as it can be told from here.
 
     Another console's is left alone while its steps move; nobody's, or one that has stopped moving, is an alarm.
     """
     if waiting_step(state) is not None:
-        return Standing("warn", "waiting for you", "waiting for you", ": r confirms")
+        return RollbackRunner("warn", "waiting for you", "waiting for you", ": r confirms")
     decision = next((entry for entry in state.decisions if entry.id == state.rollback), None)
     who = decision.who if decision is not None else None
     mine = state.operator
     if decision is None or who is None or mine is None or (who.pid, who.host) == (mine.pid, mine.host):
-        return Standing("alarm", "NOT RUNNING", "NOT RUNNING", ": r continues")
+        return RollbackRunner("alarm", "NOT RUNNING", "NOT RUNNING", ": r continues")
     moved = [entry.since for entry in state.checklist if entry.since is not None]
-    idle_s = amounts.since(max([decision.at, *moved]), state.as_of)
+    idle_s = format.since(max([decision.at, *moved]), state.as_of)
     if idle_s is not None and idle_s > state.plan.hold_s * 2:
-        return Standing("alarm", "NO PROGRESS", f"no progress for {amounts.duration(idle_s)}", "; r continues")
-    return Standing("warn", "run elsewhere", f"run by {who.user}@{who.host} pid {who.pid}", "; r takes over")
+        return RollbackRunner("alarm", "NO PROGRESS", f"no progress for {format.duration(idle_s)}", "; r continues")
+    return RollbackRunner("warn", "run elsewhere", f"run by {who.user}@{who.host} pid {who.pid}", "; r takes over")
 
 
 _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (

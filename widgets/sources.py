@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.state.values import SourceState, State
-from widgets import amounts
+from widgets import format
+from widgets.glyphs import SOURCE_FAILED, SOURCE_NEVER, SOURCE_OK
 from widgets.line import Line, Look, Piece, fit, length
-from widgets.marks import SOURCE_FAILED, SOURCE_NEVER, SOURCE_OK
 from widgets.pane import Pane
 
 _GAP = Piece("  ")
@@ -69,12 +69,12 @@ def _skew(source: SourceState) -> Piece | None:
     if source.skew_s is None or abs(source.skew_s) <= SKEW_S:
         return None
     behind = "ahead" if source.skew_s > 0 else "behind"
-    return Piece(f" clock {amounts.age(abs(source.skew_s))} {behind}", Look.WARN)
+    return Piece(f" clock {format.age(abs(source.skew_s))} {behind}", Look.WARN)
 
 
 def _words(source: SourceState, state: State) -> list[Piece]:
     if source.failed_since is not None:
-        span = amounts.duration(amounts.since(source.failed_since, state.as_of))
+        span = format.duration(format.since(source.failed_since, state.as_of))
         return [
             Piece(f"{SOURCE_FAILED.glyph} {source.name} {SOURCE_FAILED.word} {span}", SOURCE_FAILED.look),
             Piece(f" {source.reason}", Look.STRONG),
@@ -83,7 +83,7 @@ def _words(source: SourceState, state: State) -> list[Piece]:
         return [Piece(f"{SOURCE_NEVER.glyph} {source.name} {SOURCE_NEVER.word}", SOURCE_NEVER.look)]
     said = [
         Piece(SOURCE_OK.glyph, SOURCE_OK.look),
-        Piece(f" {source.name} {amounts.age(amounts.since(source.ok_at, state.as_of))} ago", Look.MUTED),
+        Piece(f" {source.name} {format.age(format.since(source.ok_at, state.as_of))} ago", Look.MUTED),
     ]
     off = _skew(source)
     return said if off is None else [*said, off]

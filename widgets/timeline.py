@@ -8,14 +8,14 @@ from rich.cells import cell_len
 
 from adapters.contract import Kind
 from console.events.evidence import Verb
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.values import StageMark, StageState, State
-from widgets import amounts
+from widgets import format
 from widgets.advice import drift_words
+from widgets.glyphs import DRIFTED, ONE_WAY, STAGES, UNDONE
 from widgets.line import Line, Look, Piece, left, length, wrap
-from widgets.marks import DRIFTED, ONE_WAY, STAGES, UNDONE
-from widgets.owned import notes
 from widgets.pane import Pane
+from widgets.stepped_target import notes
 
 _LEAST_WORDS = 6
 """Cells below which a cut setting says nothing."""
@@ -93,7 +93,7 @@ def _status(entry: StageState, state: State) -> Piece:
         return _bake(entry, state)
     if entry.confirmed_at is not None:
         word = "was set" if gone else "set"
-        return Piece(f"{word} {amounts.clock(entry.confirmed_at)[:5]}Z", Look.MUTED)
+        return Piece(f"{word} {format.clock(entry.confirmed_at)[:5]}Z", Look.MUTED)
     return Piece("")
 
 
@@ -105,13 +105,13 @@ def _bake(entry: StageState, state: State) -> Piece:
         return Piece("baked", Look.GOOD)
     held = "halted" if state.halted is not None else "stale" if _not_fresh(state) else ""
     if held:
-        return Piece(f"HELD ({held}), {amounts.duration(left_s)} left", Look.WARN)
-    return Piece(f"bake {amounts.duration(left_s)} left", Look.STRONG)
+        return Piece(f"HELD ({held}), {format.duration(left_s)} left", Look.WARN)
+    return Piece(f"bake {format.duration(left_s)} left", Look.STRONG)
 
 
 def _not_fresh(state: State) -> bool:
     """The bake clock runs on fresh data only."""
-    return any(gate.name == "fresh" and not gate.ok for gate in gates(state, Verb.PROMOTE))
+    return any(gate.name == "fresh" and not gate.ok for gate in gates_for(state, Verb.PROMOTE))
 
 
 def settings_words(entry: StageState, state: State) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from adapters.contract import Counts, Gauge, Reading, Sample
-from widgets.marks import GAP, HATCH
+from widgets.glyphs import GAP, HATCH
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 Series = Sequence[float | None]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from console.events.evidence import Gate
-from console.judge.latch import CONVICT
+from console.judge.latch import FAIL_AT
 from console.judge.verdict import SILENT, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
 from console.plan.nouns import Role
 from console.state.exposure import deploy_share
 from console.state.values import MetricState, Mode, State
-from widgets import amounts
-from widgets.marks import STAGE_WORDS, Mark, Said
+from widgets import format
+from widgets.glyphs import STAGE_WORDS, Glyph, Said
 
 _SHOWN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.HALTED, Mode.COMPLETE})
 _STILL_OPEN = frozenset({"bake", "verdict"})
 """Gates that time alone may open."""
 
 
-def word_of(state: State) -> Mark | None:
+def word_of(state: State) -> Glyph | None:
     """The mark of the stage's verdict; None where there is none, or it is over (a rollback, a closed rollout)."""
     together = state.stage_verdict
     return STAGE_WORDS[together.word] if together is not None and state.mode in _SHOWN else None
@@ -47,7 +47,7 @@ def _failed(state: State) -> list[MetricState]:
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.FAIL:
         return []
-    failed = [entry for entry in _judged(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
+    failed = [entry for entry in _metrics_with(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
     return sorted(failed, key=lambda entry: together is not None and entry.metric.name != together.metric)
 
 
@@ -72,7 +72,7 @@ def held(state: State) -> Said | None:
         return None
     lead = "" if together is None else "HOLD, "
     for word, wanted in (("STALE", VerdictState.STALE), ("NO DATA", VerdictState.NO_DATA)):
-        old = [entry for entry in _judged(state, wanted) if entry.metric.role is Role.CRITICAL]
+        old = [entry for entry in _metrics_with(state, wanted) if entry.metric.role is Role.CRITICAL]
         if old and not (together is None and wanted is VerdictState.NO_DATA):
             names = ", ".join(entry.metric.name for entry in old)
             why = old[0].verdict.reason if old[0].verdict is not None else "old data"
@@ -91,7 +91,7 @@ def mismatch_words(state: State, seen: float) -> str:
     """ "2.1 % of the requests reach the canary, 5 % should"."""
     given = deploy_share(state)
     should = f", {given:g} % should" if given is not None else ""
-    return f"{amounts.percent(seen)} of the requests reach the canary{should}"
+    return f"{format.percent(seen)} of the requests reach the canary{should}"
 
 
 def warned(state: State) -> Said | None:
@@ -105,7 +105,7 @@ def warned(state: State) -> Said | None:
         return None
     does = "r rolls back" if state.halted is not None else "h halts, r rolls back"
     if said.state is VerdictState.FAIL:
-        average = f"stage {odds(together.evidence)} of {CONVICT:g}:1"
+        average = f"stage {odds(together.evidence)} of {FAIL_AT:g}:1"
         return "warn", f"WARN {entry.metric.name} FAIL alone {_how(entry)} ({average}): {does}"
     return "warn", f"WARN {entry.metric.name} {_suspicion(said)}: {does}"
 
@@ -114,7 +114,7 @@ def _suspicion(said: Verdict) -> str:
     if said.ratio is None or said.evidence is None:
         return said.reason
     then = f", {said.brief}" if said.brief else ""
-    return f"{amounts.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
+    return f"{format.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
 
 
 def waiting(state: State, closed: list[Gate]) -> Said | None:
@@ -134,7 +134,7 @@ def waiting(state: State, closed: list[Gate]) -> Said | None:
             return None
 
 
-def _judged(state: State, wanted: VerdictState) -> list[MetricState]:
+def _metrics_with(state: State, wanted: VerdictState) -> list[MetricState]:
     return [
         entry
         for entry in state.metrics.values()

@@ -8,15 +8,15 @@ nothing but the standard library. Wire formats live in the adapters; decisions l
 """
 
 from adapters.contract.backends import (
-    Ask,
-    AskingBackend,
     Backend,
     Capabilities,
     DeployBackend,
     FlagBackend,
+    GateQuery,
     MetricsBackend,
     Order,
     SteppedBackend,
+    WebhookBackend,
 )
 from adapters.contract.context import Clock, Context, Permit
 from adapters.contract.errors import (
@@ -57,8 +57,6 @@ from adapters.contract.targets import LAST_STEP, Kind, OwnStep, Phase, Setting, 
 __all__ = [
     "LAST_STEP",
     "ArmLabels",
-    "Ask",
-    "AskingBackend",
     "AuthFailed",
     "Backend",
     "BackendError",
@@ -72,6 +70,7 @@ __all__ = [
     "DeployBackend",
     "FlagBackend",
     "Forbidden",
+    "GateQuery",
     "Gauge",
     "HalfDone",
     "Kind",
@@ -102,6 +101,7 @@ __all__ = [
     "TimedOut",
     "Unreachable",
     "Wait",
+    "WebhookBackend",
     "Window",
     "Withdrawn",
 ]

@@ -101,7 +101,7 @@ class SteppedBackend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class GateQuery:
     """One question of a backend that asks whether it may go on."""
 
     target: str
@@ -115,10 +115,10 @@ class Ask:
 
 
 @runtime_checkable
-class AskingBackend(Protocol):
+class WebhookBackend(Protocol):
     """What a backend has besides that asks at gates instead of being called."""
 
-    def asked(self, target: TargetRef, gate: str, body: bytes) -> Ask | None:
+    def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
         """What it asks in `body` at `gate`; None where it is not about `target`. Raises BadReply."""
 
 

@@ -35,12 +35,12 @@ from adapters.contract import (
     Window,
 )
 from adapters.embedded.changes import Change, Verb
-from adapters.embedded.exposure import Exposure, Standing
+from adapters.embedded.exposure import Exposure, ExposureSpan
 from adapters.embedded.options import Options
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
-from adapters.foreign import clean
 from adapters.registry import ConnectError
+from adapters.sanitize import one_line
 
 __all__ = ["KINDS", "EmbeddedBackend", "Options", "connect"]
 
@@ -53,7 +53,7 @@ WRITER = "warroom"
 _AT_ONCE = 60
 """Ticks of a metric that are drawn without letting others run."""
 
-Decide = Callable[[float, Standing | None], Change]
+Decide = Callable[[float, ExposureSpan | None], Change]
 """(moment of the write, where the target stands) -> what to write."""
 
 
@@ -125,11 +125,11 @@ class EmbeddedBackend:
         except OSError as error:
             raise ServerFailed(self.source, "read_target", _log_failed(error)) from error
         moment = exposure.not_before_newest(now.timestamp())
-        standing = exposure.standing(target.target, moment - self._options.lag)
+        standing = exposure.span_at(target.target, moment - self._options.lag)
         is_flag = self._is_flag(target, exposure)
         versions = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
         if standing is None:
-            standing = Standing(0.0, 0.0, 0.0, False if is_flag else None, "", 0)
+            standing = ExposureSpan(0.0, 0.0, 0.0, False if is_flag else None, "", 0)
         return TargetReading(
             target.target,
             now,
@@ -153,7 +153,7 @@ class EmbeddedBackend:
         scenario = self.world.scenario
         climbs = self._options.advances and scenario is not Scenario.STUCK_DEPLOY
 
-        def weight(at: float, last: Standing | None) -> Change:
+        def weight(at: float, last: ExposureSpan | None) -> Change:
             held = scenario.holds(percent, last.percent if last else 0.0)
             return Change(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
 
@@ -162,7 +162,7 @@ class EmbeddedBackend:
     async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
         """Make the flag read as `setting`, in one step. Raises Withdrawn, Rejected, ServerFailed."""
 
-        def flag(at: float, last: Standing | None) -> Change:
+        def flag(at: float, last: ExposureSpan | None) -> Change:
             percent = setting.percent if setting.percent is not None else last.percent if last else 0
             on = setting.on if setting.on is not None else bool(last and last.on)
             return Change(at, target.target, percent, on, WRITER)
@@ -211,7 +211,7 @@ class EmbeddedBackend:
         if not self._options.advances:
             raise Rejected(self.source, verb, f"{target.target} does not advance by itself")
 
-        def hold(at: float, last: Standing | None) -> Change:
+        def hold(at: float, last: ExposureSpan | None) -> Change:
             return Change(at, target.target, None, None, WRITER, what)
 
         await self._write(verb, target, permit, None, hold)
@@ -228,7 +228,7 @@ class EmbeddedBackend:
 
         def change(exposure: Exposure) -> Change:
             at = exposure.not_before_newest(self._clock.now().timestamp())
-            return decide(at, exposure.standing(target.target, at))
+            return decide(at, exposure.span_at(target.target, at))
 
         try:
             self.world.change(change)
@@ -246,7 +246,7 @@ def _parts(window: Window) -> list[Window]:
     return [Window(start, end, window.tick_s) for start, end in zip(starts, [*starts[1:], window.end], strict=True)]
 
 
-def _phase(standing: Standing) -> Phase:
+def _phase(standing: ExposureSpan) -> Phase:
     if standing.asked is not None:
         return Phase.DEGRADED
     if standing.paused:
@@ -256,7 +256,7 @@ def _phase(standing: Standing) -> Phase:
     return Phase.ROLLED_BACK if standing.was_exposed else Phase.HEALTHY
 
 
-def _detail(standing: Standing) -> str:
+def _detail(standing: ExposureSpan) -> str:
     if standing.on is not None:
         return ""
     weights = f"weights {standing.percent:g}/{100 - standing.percent:g}"
@@ -266,4 +266,4 @@ def _detail(standing: Standing) -> str:
 
 
 def _log_failed(error: OSError) -> str:
-    return f"the world's log cannot be used: {clean(error.strerror or type(error).__name__)}"
+    return f"the world's log cannot be used: {one_line(error.strerror or type(error).__name__)}"

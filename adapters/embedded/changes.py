@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.failpoints import failpoint
+from adapters.sanitize import one_line
 
 
 class Verb(StrEnum):
@@ -73,7 +73,7 @@ class Change:
             at = datetime.fromisoformat(fields["at"]).timestamp()
             percent = None if fields["percent"] is None else float(fields["percent"])
             verb = Verb(fields.get("verb", Verb.SET))
-            target, on, by = str(fields["target"]), fields["on"], clean(fields["by"], 80)
+            target, on, by = str(fields["target"]), fields["on"], one_line(fields["by"], 80)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
         if percent is not None and not 0 <= percent <= 100:
@@ -133,9 +133,9 @@ class ChangeLog:
                 size = os.fstat(file).st_size
                 # A process that was killed while writing leaves half a line; ours must not become part of it.
                 torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-                reached("world changes")
+                failpoint("world changes")
                 os.write(file, (b"\n" if torn else b"") + change.line())
-                reached("world changed")
+                failpoint("world changed")
         finally:
             os.close(file)
 

@@ -20,7 +20,7 @@ DWELL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExposureSpan:
     """Where one target stands from `since` until its next standing."""
 
     since: float
@@ -48,7 +48,7 @@ class Exposure:
     """Every target's standings over time, and the split they make."""
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
-        self._tracks: dict[str, list[Standing]] = {}
+        self._tracks: dict[str, list[ExposureSpan]] = {}
         self._newest = -math.inf
         for change in changes:
             # The order of the file is what happened; a process whose clock is behind does not undo it.
@@ -61,13 +61,13 @@ class Exposure:
         """`at`, or the moment of the newest change where a process's clock is behind it (another pace, a step back)."""
         return max(at, self._newest)
 
-    def standing(self, target: str, at: float) -> Standing | None:
+    def span_at(self, target: str, at: float) -> ExposureSpan | None:
         """Where `target` stood at `at` (seconds since the epoch); None when nothing had been done to it."""
         track = self._tracks.get(target, [])
         index = bisect_right(track, at, key=lambda standing: standing.since)
         return track[index - 1] if index else None
 
-    def latest(self, target: str) -> Standing | None:
+    def latest(self, target: str) -> ExposureSpan | None:
         """The newest standing that a change made, whatever the time; None when the target was never touched."""
         track = self._tracks.get(target)
         return track[-1] if track else None
@@ -98,7 +98,7 @@ class Exposure:
                 end = min(end, int(begin))
         return None
 
-    def _splitting(self) -> list[list[Standing]]:
+    def _splitting(self) -> list[list[ExposureSpan]]:
         deploys = [track for track in self._tracks.values() if track[-1].on is None]
         return deploys or list(self._tracks.values())
 
@@ -109,12 +109,12 @@ class Exposure:
         return moments, shares
 
 
-def _exposure_at(track: list[Standing], moment: float) -> float:
+def _exposure_at(track: list[ExposureSpan], moment: float) -> float:
     index = bisect_right(track, moment, key=lambda standing: standing.since)
     return track[index - 1].exposure if index else 0.0
 
 
-def _extend(track: list[Standing], change: Change) -> None:
+def _extend(track: list[ExposureSpan], change: Change) -> None:
     """Add what a change makes of a track, with the climb that follows from it."""
     while track and track[-1].since > change.at:  # rungs of a climb that this change cuts short
         track.pop()
@@ -132,12 +132,12 @@ def _extend(track: list[Standing], change: Change) -> None:
     track.extend(_climb(now))
 
 
-def _set(last: Standing | None, change: Change) -> Standing:
+def _set(last: ExposureSpan | None, change: Change) -> ExposureSpan:
     percent = change.percent or 0.0
     asked = None
     if change.held:
         percent, asked = (last.percent if last else 0.0), percent
-    return Standing(
+    return ExposureSpan(
         since=-math.inf if change.verb is Verb.OPENING and last is None else change.at,
         dated=change.at,
         percent=percent,
@@ -151,7 +151,7 @@ def _set(last: Standing | None, change: Change) -> Standing:
     )
 
 
-def _climb(start: Standing) -> Iterator[Standing]:
+def _climb(start: ExposureSpan) -> Iterator[ExposureSpan]:
     if not start.climbs or start.paused or start.percent <= 0:
         return
     rung = start

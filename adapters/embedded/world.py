@@ -18,7 +18,7 @@ from adapters.contract import MetricQuery, MetricReply, Reading, Shape, Window
 from adapters.embedded.changes import Change, ChangeLog, Verb
 from adapters.embedded.exposure import Exposure
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.seconds import Seconds
+from adapters.embedded.series import SecondSeries
 from adapters.embedded.traffic import Family, Traffic
 
 
@@ -143,7 +143,7 @@ class World:
 
     def _settle(self, settings: Settings) -> None:
         self._settings = settings
-        self._seconds = Seconds(settings.traffic(), self.scenario)
+        self._seconds = SecondSeries(settings.traffic(), self.scenario)
         self._seconds.redraw(self._exposure, self._began(), -math.inf)
 
 

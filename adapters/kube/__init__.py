@@ -8,7 +8,7 @@ adapters in `deploy`.
 
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.client import Kube, Object, name_of, version_of
-from adapters.kube.mirror import Mirror
+from adapters.kube.informer import Informer
 from adapters.kube.objects import ByOwner, Parsed, template_of
 from adapters.kube.options import CONTEXT, KubeOptions, prepare
 from adapters.kube.permissions import Need, Permissions
@@ -20,9 +20,9 @@ __all__ = [
     "REPLICA_SETS",
     "Access",
     "ByOwner",
+    "Informer",
     "Kube",
     "KubeOptions",
-    "Mirror",
     "Need",
     "NoAccess",
     "Object",

@@ -20,12 +20,12 @@ import httpx
 from pydantic import ValidationError
 
 from adapters.contract import BackendError, BadReply, Context, Missing, Moved, Permit, Rejected
-from adapters.foreign import clean
 from adapters.kube import jsonpatch, status
 from adapters.kube.access import Access
 from adapters.kube.login import identity_of
 from adapters.kube.resource import Resource
 from adapters.registry import ConnectError
+from adapters.sanitize import one_line
 from adapters.transport import HttpOptions, Reply, Transport
 
 Object = Mapping[str, Any]
@@ -285,7 +285,7 @@ class Kube:
 
     def _ended(self, found: object) -> BackendError:
         code, said = status.code_of(found)
-        error = Rejected(self.source, "watch", f"the watch ended: {clean(said, 160) or 'no reason given'}")
+        error = Rejected(self.source, "watch", f"the watch ended: {one_line(said, 160) or 'no reason given'}")
         error.status = code or None
         return error
 

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from adapters.foreign import clean
 from adapters.kube.access import Access, NoAccess, Plugin, Variable
+from adapters.sanitize import one_line
 
 _LARGEST = 4 * 1024 * 1024
 
@@ -120,7 +120,7 @@ def files(given: Path | None, environment: Mapping[str, str]) -> list[Path]:
     listed = [Path(part).expanduser() for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
     found = [path for path in listed if path.is_file()]
     if listed and not found:
-        raise NoAccess(f"none of the files of $KUBECONFIG is there ({clean(', '.join(map(str, listed)), 120)})")
+        raise NoAccess(f"none of the files of $KUBECONFIG is there ({one_line(', '.join(map(str, listed)), 120)})")
     usual = Path.home() / ".kube" / "config"
     return found or ([usual] if usual.is_file() else [])
 
@@ -134,23 +134,23 @@ def access(paths: list[Path], context: str | None) -> Access:
     merged = _Merged({}, {}, {}, "")
     for path in paths:
         _merge(merged, _read(path), path.absolute().parent)
-    where = clean(", ".join(map(str, paths)), 120)
+    where = one_line(", ".join(map(str, paths)), 120)
     name = context or merged.current
     if not name:
         raise NoAccess(f"no context: {where} names no current-context; give context: (there are: {_names(merged)})")
     if name not in merged.contexts:
-        raise NoAccess(f"no context {clean(name, 80)!r} in {where} (there are: {_names(merged)})")
+        raise NoAccess(f"no context {one_line(name, 80)!r} in {where} (there are: {_names(merged)})")
     chosen = merged.contexts[name]
     if chosen.cluster not in merged.clusters:
-        raise NoAccess(f"context {clean(name, 80)}: no cluster {clean(chosen.cluster, 80)!r} in {where}")
+        raise NoAccess(f"context {one_line(name, 80)}: no cluster {one_line(chosen.cluster, 80)!r} in {where}")
     if chosen.user and chosen.user not in merged.users:
-        raise NoAccess(f"context {clean(name, 80)}: no user {clean(chosen.user, 80)!r} in {where}")
+        raise NoAccess(f"context {one_line(name, 80)}: no user {one_line(chosen.user, 80)!r} in {where}")
     user = merged.users.get(chosen.user, (_User(), Path()))
-    return _joined(clean(name, 80), chosen, merged.clusters[chosen.cluster], user)
+    return _joined(one_line(name, 80), chosen, merged.clusters[chosen.cluster], user)
 
 
 def _names(merged: _Merged) -> str:
-    return clean(", ".join(sorted(merged.contexts)), 200) or "none"
+    return one_line(", ".join(sorted(merged.contexts)), 200) or "none"
 
 
 def _read(path: Path) -> _File:
@@ -167,7 +167,7 @@ def _read(path: Path) -> _File:
         document = YAML(typ="safe", pure=True).load(data.decode("utf-8"))
         return _File.model_validate({} if document is None else document)
     except ValidationError as error:
-        place = clean(".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]), 80)
+        place = one_line(".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]), 80)
         raise NoAccess(f"kubeconfig {path}: not what a kubeconfig holds at {place or 'its top'}") from None
     except (YAMLError, ValueError, RecursionError, TypeError):  # the parser's own words may quote a token
         raise NoAccess(f"kubeconfig {path} is not YAML") from None
@@ -186,9 +186,9 @@ def _merge(merged: _Merged, file: _File, folder: Path) -> None:
 def _joined(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
     (cluster, folder), (user, home) = of, by
     if not cluster.server:
-        raise NoAccess(f"context {name}: cluster {clean(context.cluster, 80)!r} has no server")
+        raise NoAccess(f"context {name}: cluster {one_line(context.cluster, 80)!r} has no server")
     if user.provider is not None:
-        kind = clean(user.provider.get("name", "?"), 40)
+        kind = one_line(user.provider.get("name", "?"), 40)
         raise NoAccess(f"context {name}: auth-provider {kind!r} was removed from Kubernetes; use an exec plugin")
     if user.exec is not None and (user.token or user.token_file or user.username):
         raise NoAccess(f"context {name}: its user has an exec plugin and another credential; keep one of them")
@@ -224,7 +224,7 @@ def _plugin(name: str, said: _Exec, home: Path) -> Plugin:
         command=command,
         args=tuple(said.args or ()),
         environment=tuple(said.env or ()),
-        install_hint=clean(said.install_hint, 200),
+        install_hint=one_line(said.install_hint, 200),
         provide_cluster_info=said.provide_cluster_info,
         interactive=said.interactive or "IfAvailable",
     )

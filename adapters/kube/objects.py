@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from adapters.contract import BadReply
-from adapters.foreign import first_flaw
 from adapters.kube.client import Object, name_of, version_of
-from adapters.kube.mirror import Mirror
+from adapters.kube.informer import Informer
+from adapters.sanitize import first_flaw
 
 W = TypeVar("W", bound=BaseModel)
 
@@ -39,7 +39,7 @@ class Parsed(Generic[W]):
 class ByOwner:
     """A collection by the uid of what its objects belong to."""
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: Informer) -> None:
         self.mirror = mirror
         self._changes = -1
         self._index: Mapping[str, list[Object]] = {}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from adapters.foreign import clean
 from adapters.kube import incluster, kubeconfig
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.login import log_in
 from adapters.registry import ConnectError
+from adapters.sanitize import one_line
 
 CONTEXT = "WARROOM_KUBE_CONTEXT"
 """Set by `--context`: the kubeconfig context of backends whose plan names none."""
@@ -55,7 +55,7 @@ class KubeOptions(BaseModel):
     def _access(self) -> Access:
         asked = os.environ.get(CONTEXT) or None
         if self.context is not None and asked not in (None, self.context):
-            raise NoAccess(f"--context {clean(asked, 80)} is not the plan's context {clean(self.context, 80)}")
+            raise NoAccess(f"--context {one_line(asked, 80)} is not the plan's context {one_line(self.context, 80)}")
         found = kubeconfig.files(self.kubeconfig, os.environ)
         if found:
             return kubeconfig.access(found, self.context or asked)

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.foreign import clean
 from adapters.kube.access import Access, NoAccess, Plugin
+from adapters.sanitize import one_line
 from adapters.transport import Certificate, Credentials
 
 GROUP = "client.authentication.k8s.io"
@@ -68,7 +68,7 @@ async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: flo
     """
     asks = terminal and plugin.interactive != "Never"
     if plugin.version not in VERSIONS:
-        raise NoAccess(f"login plugin {plugin.name}: apiVersion {clean(plugin.version, 60)!r} is not v1 or v1beta1")
+        raise NoAccess(f"login plugin {plugin.name}: apiVersion {one_line(plugin.version, 60)!r} is not v1 or v1beta1")
     if plugin.interactive == "Always" and not asks:
         raise NoAccess(f"login plugin {plugin.name} wants a terminal: leave with q, log in, and start again")
     within_s = deadline_s or (PATIENCE_S if asks else DEADLINE_S)
@@ -82,7 +82,7 @@ async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: flo
     finally:
         await _ended(process, own_group=not asks)
     if code != 0:
-        words = clean(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2], 160)
+        words = one_line(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2], 160)
         raise NoAccess(f"login plugin {plugin.name} failed (exit {code})" + (f": {words}" if words else ""))
     return _kept(plugin, access, said)
 

@@ -38,8 +38,8 @@ from adapters.contract import (
 from adapters.metrics.counters import Series, Ticks
 from adapters.metrics.pieces import Pieces, joined, pieces_of
 from adapters.metrics.reading import Answer, bucketed, counted, level
+from adapters.priority import give_way
 from adapters.transport import HttpOptions, Reply, Transport
-from adapters.urgency import give_way
 
 if TYPE_CHECKING:
     import httpx

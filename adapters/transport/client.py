@@ -27,7 +27,7 @@ from adapters.contract import (
 from adapters.registry import ConnectError
 from adapters.transport.body import fill, lines
 from adapters.transport.connections import CannotOpen, open_client
-from adapters.transport.fault import fault
+from adapters.transport.fault import backend_error
 from adapters.transport.identity import Credentials, Fixed, Identity
 from adapters.transport.options import HttpOptions, check_header
 from adapters.transport.redaction import Redactor
@@ -293,7 +293,9 @@ class Transport:
         return self._clients[-1]
 
     def _fault(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
-        return fault(self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s)
+        return backend_error(
+            self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s
+        )
 
     async def _received(self, verb: str, response: httpx.Response) -> Reply:
         if not response.is_success:

@@ -13,7 +13,9 @@ from adapters.contract import BackendError, BadReply, Cut, TimedOut, Unreachable
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
-def fault(source: str, verb: str, error: httpx.HTTPError, *, sent: bool, where: str, deadline_s: float) -> BackendError:
+def backend_error(
+    source: str, verb: str, error: httpx.HTTPError, *, sent: bool, where: str, deadline_s: float
+) -> BackendError:
     """The error for what httpx raised.
 
     Args:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 _BEGINNING = 12
 """So much of a secret's beginning is hidden too: what was cut to a length before it came here."""
@@ -55,7 +55,7 @@ class Redactor:
         Redacted before cleaning, so that no cut leaves half a secret, and again after it, because a control character
         inside an echoed secret hides it from the first pass.
         """
-        return self.redact(clean(self.redact(text), limit))
+        return self.redact(one_line(self.redact(text), limit))
 
     def __repr__(self) -> str:
         return "Redactor(***)"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.contract import BackendError, ServerFailed, Throttled
-from adapters.points import reached
+from adapters.failpoints import failpoint
 from adapters.transport.identity import NOBODY, Credentials
 
 ATTEMPTS = 4
@@ -33,12 +33,12 @@ class Sending:
         if event.endswith("send_request_headers.started"):
             if self.check is not None:
                 self.check()
-                reached("request leaves")
+                failpoint("request leaves")
             self.sent = True
         elif self.check is not None and event.endswith("send_request_body.complete"):
-            reached("request left")
+            failpoint("request left")
         elif self.check is not None and event.endswith("receive_response_headers.complete"):
-            reached("answer begins")
+            failpoint("answer begins")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.contract import Shape
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.backtest.replay import Span
 from console.backtest.rows import Reader, SeriesError
 from console.backtest.series import Series, Tick
-from console.plan.exposures import exposures
+from console.plan.exposures import stage_exposures
 from console.plan.nouns import TICK_S, Metric, Plan, Stage
 
 
@@ -28,7 +28,7 @@ def staged(plan: Plan) -> Plan:
 
 def numbered(plan: Plan) -> dict[str, int]:
     """Stage name -> 1-based number; 0 for what comes before anything is exposed, which is not judged live either."""
-    stages = exposures(plan)
+    stages = stage_exposures(plan)
     none = not any(exposure.exposing for exposure in stages)
     return {one.stage.name: number if one.exposing or none else 0 for number, one in enumerate(stages, 1)}
 
@@ -79,15 +79,15 @@ class FileRecording:
                 with path.open("rb") as file:
                     reader.read(file)
         except OSError as error:
-            raise SeriesError(f"{clean(path)}: cannot be read: {error.strerror or 'not a usable path'}") from None
+            raise SeriesError(f"{one_line(path)}: cannot be read: {error.strerror or 'not a usable path'}") from None
         except ValueError as error:  # a path with a NUL in it
             raise (
-                error if isinstance(error, SeriesError) else SeriesError(f"{clean(path)}: not a usable path")
+                error if isinstance(error, SeriesError) else SeriesError(f"{one_line(path)}: not a usable path")
             ) from None
         notes = [reader.left_out] if reader.skipped else []
         notes += [
             f"stage {exposure.stage.name} gives the canary all the traffic: nothing is compared with its baseline"
-            for number, exposure in enumerate(exposures(plan), 1)
+            for number, exposure in enumerate(stage_exposures(plan), 1)
             if number in series.starts and exposure.given == 100.0
         ]
         notes += [f"{name}: not in the file" for name in plan.metrics if not series.mentions(name)]

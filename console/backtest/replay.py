@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from adapters.contract import Reading
 from console.backtest.moments import utc
 from console.backtest.series import Tick
-from console.judge.circumstances import Circumstances
+from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
+from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
-from console.judge.terms import Terms
 from console.judge.track import Track, Word
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.exposures import Exposure
@@ -66,7 +66,7 @@ class Replay:
         self._stages = stages
         self._span = span
         self._spacing_s = spacing_s
-        self._terms = Terms.of(metric)
+        self._terms = MetricPolicy.of(metric)
         self._history: deque[Reading] = deque(maxlen=LEDGER_TICKS)
         self._stage = 0
         self._entered: set[int] = set()
@@ -102,7 +102,7 @@ class Replay:
             yield from self._quiet(tick.at)
             if tick.stage != self._stage:
                 self._enter(tick.stage, tick.at)
-            yield from self._judged(tick)
+            yield from self._judge(tick)
         if not self._entered:
             self._enter(first, span.began)
         yield from self._quiet(span.last + span.tick_s)
@@ -120,7 +120,7 @@ class Replay:
         if tick.baseline_at is not None:
             self._newest["baseline"] = tick.baseline_at
 
-    def _judged(self, tick: Tick) -> Iterator[Change]:
+    def _judge(self, tick: Tick) -> Iterator[Change]:
         self._hear(tick)
         if self._stage and tick.at - self._since >= self.metric.warmup_s:
             if self.track is None:
@@ -132,7 +132,7 @@ class Replay:
         gone_s = self._span.tick_s if self._at is None else tick.at - self._at
         self._baked_s += min(gone_s, self.stale_after_s)
         self._at = tick.at
-        yield from self._told(tick.at)
+        yield from self._changes_at(tick.at)
 
     def _quiet(self, until: float) -> Iterator[Change]:
         """The ticks without any sample before `until`: only an arm's falling silent can change something there."""
@@ -143,11 +143,11 @@ class Replay:
         heard = [at for at in self._newest.values() if at is not None]
         turns = {tick_s * (math.floor((at + stale_s - tick_s) / tick_s) + 1) for at in (*heard, self._since - tick_s)}
         for at in sorted(turn for turn in turns if after < turn < until):
-            yield from self._told(at)
+            yield from self._changes_at(at)
 
     # -- the state -----------------------------------------------------------------------------------------------------
 
-    def _told(self, at: float) -> Iterator[Change]:
+    def _changes_at(self, at: float) -> Iterator[Change]:
         state, detail = self.state(at)
         now = (self._stage, state, detail)
         if now == self._said:
@@ -162,7 +162,7 @@ class Replay:
 
     @property
     def _current(self) -> Track | None:
-        """The track, as far as it speaks of this stage: as `console.state.assess` has it."""
+        """The track, as far as it speaks of this stage: as `console.state.assessment` has it."""
         track = self.track
         if track is None or track.stage == self._stage or track.latch.failed_at is not None:
             return track
@@ -182,7 +182,7 @@ class Replay:
                 return VerdictState.UNSURE, Word.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
-        if track is not None and track.mute(self._span.tick_s, self.stale_after_s) is not None:
+        if track is not None and track.silence_reason(self._span.tick_s, self.stale_after_s) is not None:
             return VerdictState.NO_DATA, ""
         if word is Word.PASS and track is not None:
             if _events(track) >= self._min_requests:
@@ -203,7 +203,7 @@ class Replay:
             told = f"waiting for the first samples of the {' and the '.join(silent)}"
             return Verdict(name, VerdictState.UNSURE, told, detail=Word.WARMING_UP)
         canary_at, baseline_at = self._newest["canary"], self._newest["baseline"]
-        here = Circumstances(
+        here = VerdictContext(
             now=utc(at + self._span.tick_s),
             exposed=self._stage > 0,
             alone=self._alone,
@@ -250,8 +250,8 @@ def _reading(tick: Tick) -> Reading:
 
 def _events(track: Track) -> float:
     """What `min_requests` counts: the canary's events of this stage."""
-    shaped = track.shaped
+    shaped = track.model
     if isinstance(shaped, LatencyTrack):
-        telling = shaped.telling
+        telling = shaped.dominant_model
         return telling[1].n if telling is not None else 0.0
     return shaped.n if isinstance(shaped, CountsTrack) else float(shaped.sums[0])

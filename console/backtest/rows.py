@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import BinaryIO
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.backtest.moments import moment
 from console.backtest.series import Column, Series
 from console.plan.problems import suggestion
@@ -65,7 +65,7 @@ class Reader:
     """Puts the rows of one file into a `Series`."""
 
     def __init__(self, name: str, series: Series, *, lenient: bool = False) -> None:
-        self._name = clean(name)
+        self._name = one_line(name)
         self._series = series
         self._lenient = lenient
         self._times: dict[object, float] = {}
@@ -159,7 +159,7 @@ class Reader:
             except StopIteration:
                 return
             except (csv.Error, _BadRow) as bad:
-                what = f"is not CSV: {clean(bad)}" if isinstance(bad, csv.Error) else str(bad)
+                what = f"is not CSV: {one_line(bad)}" if isinstance(bad, csv.Error) else str(bad)
                 self._bad(lines.given[0][0], what, row)
                 if not whole and len(lines.given) > 1:  # a quote that is never closed must not take good rows with it
                     lines.back()
@@ -268,6 +268,6 @@ def _object(text: str) -> dict[str, object]:
 
 
 def _shown(given: object) -> str:
-    if isinstance(given, str) and clean(given) == given.strip():
-        return f"'{clean(given, 40)}'"
-    return clean(json.dumps(given), 40)
+    if isinstance(given, str) and one_line(given) == given.strip():
+        return f"'{one_line(given, 40)}'"
+    return one_line(json.dumps(given), 40)

@@ -14,7 +14,7 @@ from statistics import median
 from typing import NamedTuple
 
 from adapters.contract import Counts, Gauge, Sample, Shape
-from console.judge.terms import clean
+from console.judge.policy import is_judgeable
 from console.plan.nouns import Metric
 
 ARMS = ("canary", "baseline")
@@ -93,7 +93,7 @@ class Column:
         for place in rows:
             value = self.first[place]
             sample = Gauge(value) if self.gauge else Counts(value, self.second[place])
-            if clean(sample):
+            if is_judgeable(sample):
                 fit.append(place)
                 samples.append(sample)
         self.dirty += len(rows) - len(fit)

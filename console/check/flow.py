@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.contract import Buckets, Counts, MetricReply, Shape
 from console.judge.bursts import WITHOUT_HISTORY, phi_before
 from console.judge.latency import QUANTILES, edges, slower
-from console.judge.terms import clean
+from console.judge.policy import is_judgeable
 from console.judge.wording import per_second, share
 from console.plan.nouns import TICK_S, Metric, Timing
 
@@ -52,7 +52,7 @@ def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
     The share and the bursts are the baseline's; the canary's where there is no baseline.
     """
     arms = [
-        [sample for reading in reply.readings if (sample := getattr(reading, arm)) is not None and clean(sample)]
+        [sample for reading in reply.readings if (sample := getattr(reading, arm)) is not None and is_judgeable(sample)]
         for arm in ("canary", "baseline")
     ]
     base = arms[1] or arms[0]

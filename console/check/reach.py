@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.contract import Shape
 from console.check.flow import Stream
-from console.check.sight import Sight, lasting
+from console.check.sensitivity import StageSensitivity, lasting
 from console.judge.gauges import LENGTHS
-from console.plan.exposures import Exposure, exposures
+from console.plan.exposures import Exposure, stage_exposures
 from console.plan.nouns import Metric, Plan
 
 _BLOCKS = (5, 3)
@@ -24,7 +24,7 @@ def lines(
         streams: what flows, by metric.
         facts: what else was seen of a metric, in lines of their own.
     """
-    stages = exposures(plan)
+    stages = stage_exposures(plan)
     known = any(streams.values()) or bool(facts)
     for name, metric in plan.metrics.items():
         own = list((facts or {}).get(name, ()))
@@ -40,19 +40,19 @@ def lines(
             if plan.stages_from is not None and not stages:
                 yield f"  stages: {plan.stages_from.target}'s own, known once it is read"
             for exposure in stages:
-                if _asked(exposure):
-                    yield f"  stage {exposure.stage.name}: {Sight(stream, exposure).line()}"
+                if _judges_metrics(exposure):
+                    yield f"  stage {exposure.stage.name}: {StageSensitivity(stream, exposure).line()}"
 
 
 def warnings(plan: Plan, streams: Mapping[str, Sequence[Stream]]) -> Iterator[str]:
     """Stages whose bake is too short for a healthy canary to pass; the last one need not be left."""
-    stages = exposures(plan)[:-1]
+    stages = stage_exposures(plan)[:-1]
     for own in streams.values():
-        told = [Sight(stream, exposure).warning() for stream in own for exposure in stages]
+        told = [StageSensitivity(stream, exposure).warning() for stream in own for exposure in stages]
         yield from (line for line in told if line is not None)
 
 
-def _asked(exposure: Exposure) -> bool:
+def _judges_metrics(exposure: Exposure) -> bool:
     """A manual step without a bake looks at nothing."""
     return exposure.stage.manual is None or exposure.stage.bake_s > 0.0
 

@@ -1,4 +1,4 @@
-"""`backtest`: the judge over recorded data as if live. Prints every change of state; sends and records nothing."""
+"""`backtest_command`: the judge over recorded data as if live. Prints every change of state; sends and records nothing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.cli.exits import Exit
-from console.cli.say import tell
+from console.cli.output import print_err
 
 if TYPE_CHECKING:
     from console.backtest.recording import Recording
     from console.plan.nouns import Plan
 
 
-def backtest(options: argparse.Namespace) -> int:
+def backtest_command(options: argparse.Namespace) -> int:
     """`warroom backtest PLAN --series FILE | --from T [--to T]`. A backend that cannot be read is exit 3."""
     from adapters.registry import ConnectError, UnknownAdapter
     from console.plan.problems import PlanError
@@ -26,20 +26,20 @@ def backtest(options: argparse.Namespace) -> int:
     try:
         recording, plan, faults = _from_file(options) if options.series is not None else _from_backends(options)
     except PlanError as error:
-        tell(str(error))
+        print_err(str(error))
         return Exit.USAGE
     except (ConnectError, UnknownAdapter, ValueError) as error:
-        tell(f"warroom: {error}")
+        print_err(f"warroom: {error}")
         return Exit.USAGE
     for source, reason in faults.items():
-        tell(f"warroom: {source}: {reason}")
+        print_err(f"warroom: {source}: {reason}")
     _print(plan, recording, as_json=options.json)
     return Exit.REFUSED if faults else Exit.OK
 
 
 def _from_file(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
     from console.backtest.recording import FileRecording, staged
-    from console.plan.load import load
+    from console.plan.loader import load
 
     if options.end is not None:
         raise ValueError("--to goes with --from; a file is judged whole")
@@ -48,15 +48,15 @@ def _from_file(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[st
 
 
 def _from_backends(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
-    from console.backtest.asked import asked
+    from console.backtest.backend_recording import record_from_backends
     from console.backtest.recording import staged
-    from console.plan.load import load
+    from console.plan.loader import load
 
     begin = _moment("--from", options.begin)
     end = None if options.end is None else _moment("--to", options.end)
     plan = staged(load(options.plan))
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
-        recording, faults = asyncio.run(asked(plan, begin, end, Path(folder)))
+        recording, faults = asyncio.run(record_from_backends(plan, begin, end, Path(folder)))
     return recording, plan, faults
 
 
@@ -66,7 +66,7 @@ def _moment(option: str, given: str) -> float:
     try:
         return moment(given)
     except (ValueError, OverflowError):
-        shown = clean(given, 40)
+        shown = one_line(given, 40)
         raise ValueError(
             f"{option}: '{shown}' is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"
         ) from None
@@ -75,11 +75,11 @@ def _moment(option: str, given: str) -> float:
 def _print(plan: Plan, recording: Recording, *, as_json: bool) -> None:
     from console.backtest import report
     from console.backtest.replay import Replay
-    from console.plan.exposures import exposures
+    from console.plan.exposures import stage_exposures
 
-    stages = exposures(plan)
+    stages = stage_exposures(plan)
     for note in recording.notes:
-        tell(f"warroom: {note}")
+        print_err(f"warroom: {note}")
     summaries: dict[str, report.Summary] = {}
     for name, planned in plan.metrics.items():
         metric = recording.metric(planned)

@@ -1,4 +1,4 @@
-"""`check`: the plan alone, or with the last hour of its backends. Exit 0, or 2 with every error, each with its line."""
+"""`check_command`: the plan alone, or with the last hour of its backends. Exit 0, or 2 with every error, each with its line."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
-from console.cli.say import tell
+from console.cli.output import print_err
 
 if TYPE_CHECKING:
-    from console.check.hour import Hour
+    from console.check.live import LastHour
     from console.plan.nouns import Plan
 
 
-def check(options: argparse.Namespace) -> int:
+def check_command(options: argparse.Namespace) -> int:
     """`warroom check PLAN [--live]`. With --live, a backend that cannot be read is exit 3; one line each."""
     from adapters.registry import ConnectError, UnknownAdapter
-    from console.plan.load import load
+    from console.plan.loader import load
     from console.plan.problems import PlanError
 
     try:
         plan = load(options.plan)
-        hour = _asked(plan) if options.live else None
+        hour = _fetch_last_hour(plan) if options.live else None
     except PlanError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
     except (ConnectError, UnknownAdapter) as error:
-        tell(f"warroom: {error}")
+        print_err(f"warroom: {error}")
         return Exit.USAGE
     _print(plan, hour)
     if hour is None or not hour.faults:
         return Exit.OK
     for source, reason in hour.faults.items():
-        tell(f"warroom: {source}: {reason}")
+        print_err(f"warroom: {source}: {reason}")
     return Exit.REFUSED
 
 
-def _asked(plan: Plan) -> Hour:
-    from console.check.hour import ask
+def _fetch_last_hour(plan: Plan) -> LastHour:
+    from console.check.live import fetch_last_hour
 
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
-        return asyncio.run(ask(plan, Path(folder)))
+        return asyncio.run(fetch_last_hour(plan, Path(folder)))
 
 
-def _print(plan: Plan, hour: Hour | None) -> None:
-    from console.check import hour as last_hour
+def _print(plan: Plan, hour: LastHour | None) -> None:
+    from console.check import live as last_hour
     from console.check import reach
     from console.check.flow import planned
     from console.plan.lint import warnings

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from console.cli.say import answer
+from console.cli.output import print_out
 from console.state.conditions import CONDITIONS
 
 
@@ -34,10 +34,10 @@ class Command:
     """What can stand in place of its first argument, beside files."""
 
 
-def completion(shell: str, parser: argparse.ArgumentParser) -> int:
+def completion_command(shell: str, parser: argparse.ArgumentParser) -> int:
     """`warroom completion SHELL`."""
     commands = list(commands_of(parser))
-    answer({"bash": bash, "zsh": zsh, "fish": fish}[shell](commands))
+    print_out({"bash": bash, "zsh": zsh, "fish": fish}[shell](commands))
     return 0
 
 

@@ -13,13 +13,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.cli.exits import Exit
-from console.cli.log import Told, as_json, by, card_text, moved, told
+from console.cli.log import LogEntry, as_json, by, card_text, decision_summary, log_entries
 from console.cli.paths import journal_place, open_to_read
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.chain import Row
-from console.journal.contract import Broken, Journal
+from console.journal.contract import Journal, JournalUnavailable
 
 COLUMNS = (
     "kind",
@@ -46,11 +46,11 @@ LONGEST = 4000
 """Characters of a cell at most."""
 
 
-def export(options: argparse.Namespace) -> int:
-    """`warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`. Raises Broken, ValueError."""
+def export_command(options: argparse.Namespace) -> int:
+    """`warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`. Raises JournalUnavailable, ValueError."""
     place = journal_place(options.journal)
     if not place.exists():
-        raise Broken(f"journal {place}: there is none")
+        raise JournalUnavailable(f"journal {place}: there is none")
     journal = open_to_read(place)
     try:
         runs = [run.rollout for run in reversed(journal.runs())]
@@ -104,7 +104,7 @@ def event_json(row: Row) -> dict[str, Any]:
 def _csv(journal: Journal, rollouts: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for entry in told(journal, rollouts):
+    for entry in log_entries(journal, rollouts):
         found = as_json(entry)
         writer.writerow([cell(found.get(column)) for column in COLUMNS])
 
@@ -113,27 +113,27 @@ def cell(value: object) -> str:
     """A value as a spreadsheet may have it: what it would take for a formula gets an apostrophe first."""
     if isinstance(value, dict):
         value = ", ".join(f"{name} {what}" for name, what in value.items())
-    text = "" if value is None else clean(value, LONGEST)
+    text = "" if value is None else one_line(value, LONGEST)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _markdown(journal: Journal, rollouts: Sequence[str]) -> None:
     for rollout in rollouts:
         print(f"# {_plain(rollout)}\n")
-        lines = told(journal, [rollout])
+        lines = log_entries(journal, [rollout])
         for entry in lines:
             print("\n".join(_section(entry)) + "\n")
         if not lines:
             print("Nothing decided or noted.\n")
 
 
-def _section(entry: Told) -> list[str]:
+def _section(entry: LogEntry) -> list[str]:
     event = entry.event
     who = by(event.who)
     when = f"{event.at:%Y-%m-%d %H:%M:%S}Z"
     if isinstance(event, Noted):
         return [f"## {when} {_plain(who)}: note", "", _plain(event.text)]
-    lines = [f"## {when} {_plain(who)}: {_plain(moved(event))}", "", f"- ended: {_plain(entry.ended)}"]
+    lines = [f"## {when} {_plain(who)}: {_plain(decision_summary(event))}", "", f"- ended: {_plain(entry.ended)}"]
     lines += [f"- reason: {_plain(event.reason)}"] if event.reason else []
     lines += [f"- OVERRIDE: {_plain(event.override)}"] if event.override else []
     return [*lines, f"- id: {event.id}", "", *_evidence(event)]
@@ -141,9 +141,9 @@ def _section(entry: Told) -> list[str]:
 
 def _evidence(event: DecisionTaken) -> list[str]:
     """The card as an indented block: in there nothing is markup."""
-    return [f"    {clean(line, LONGEST)}" for line in card_text(event.card)]
+    return [f"    {one_line(line, LONGEST)}" for line in card_text(event.card)]
 
 
 def _plain(text: object) -> str:
     """Text that Markdown takes for nothing else."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!&" else char for char in clean(text, LONGEST))
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!&" else char for char in one_line(text, LONGEST))

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.cli.say import tell
-from console.gatehouse.server import Gatehouse
+from console.cli.output import print_err
+from console.gate_server import GateServer
 
 if TYPE_CHECKING:
-    from console.engine.asking import Said
     from console.engine.engine import Engine
+    from console.engine.gate_webhooks import GateResponse
 
 TOKEN = "WARROOM_GATE_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _LOOPBACK = "127.0.0.1"
@@ -56,7 +56,7 @@ def token() -> str | None:
     return os.environ.get(TOKEN, "").strip() or None
 
 
-class Desk:
+class GateFront:
     """Answers for the rollout that is open, and with no while none is. Says each no once, until its reason changes."""
 
     def __init__(self) -> None:
@@ -74,14 +74,14 @@ class Desk:
         self._engine = None
 
     async def answer(self, gate: str, body: bytes, shown: str | None) -> tuple[int, str]:
-        """As `console.gatehouse.server.Answer`."""
+        """As `console.gate_server.Answer`."""
         if self._engine is None:
             return 403, "not now: no rollout is open"
-        said = await self._engine.door.answer(gate, body, shown)
+        said = await self._engine.gate_responder.answer(gate, body, shown)
         self._tell(gate, said)
         return said.code, said.text
 
-    def _tell(self, gate: str, said: Said) -> None:
+    def _tell(self, gate: str, said: GateResponse) -> None:
         """A yes is recorded, and told as everything that is; a no is not, and comes again with every question."""
         key = (said.target, gate) if said.target else ("", str(said.code))
         if said.code == _YES:
@@ -96,9 +96,9 @@ class Desk:
         self._say(f"gate: {about} answered no: {reason}")
 
 
-async def listen(desk: Desk, at: Address) -> tuple[Gatehouse, int]:
+async def listen(desk: GateFront, at: Address) -> tuple[GateServer, int]:
     """Answer at an address; the port too, which is another one only for port 0. Raises OSError."""
     if not at.is_private and token() is None:
-        tell(f"warroom: whoever reaches {at} can ask; set {TOKEN} to let in only who shows it")
-    house = Gatehouse(desk.answer)
+        print_err(f"warroom: whoever reaches {at} can ask; set {TOKEN} to let in only who shows it")
+    house = GateServer(desk.answer)
     return house, await house.listen(at.host, at.port)

@@ -1,42 +1,103 @@
-"""`journal init`: a journal that a Unix group shares, or the schema of one in PostgreSQL."""
+"""`warroom init`: a plan to start with, or one made from the manifests that are there. Nothing that exists is overwritten."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from adapters.sanitize import one_line
 from console.cli.exits import Exit
-from console.cli.paths import journal_place
-from console.journal.contract import Broken
-from console.journal.file import share
-from console.journal.place import FilePlace, ServerPlace
+from console.cli.output import print_err, print_out
+
+DEFAULT = "plan.yaml"
+STDOUT = "-"
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def init(options: argparse.Namespace) -> int:
-    """`warroom journal init [--group GROUP | --role ROLE] PATH|URL`. Raises Broken, ValueError."""
-    place = journal_place(options.place)
-    if isinstance(place, ServerPlace):
-        if options.group is not None:
-            raise ValueError("--group is for a file; a PostgreSQL journal is shared by roles: --role ROLE")
-        return _server(place, options.role)
-    if not isinstance(place, FilePlace) or options.role is not None:
-        raise ValueError("--role is for PostgreSQL; a file is shared by a group: --group GROUP")
-    if options.group is None:
-        raise ValueError("give --group GROUP: a journal of your own needs no init, the first command makes it")
+def add(commands: _Commands) -> None:  # type: ignore[valid-type]
+    """The command's arguments."""
+    parser = commands.add_parser(  # type: ignore[attr-defined]
+        "init",
+        help="a plan to start with, or one from your manifests",
+        description="Write a plan to start with; or that of an Argo Rollout, a Flagger Canary or a Deployment.",
+    )
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        metavar="FILE",
+        nargs="+",
+        help="manifests, YAML or JSON: files, folders, - for standard input",
+    )
+    parser.add_argument("--only", metavar="NAME", help="which object, where there are several: web, or rollout/web")
+    parser.add_argument("--namespace", metavar="NS", help="where it lives, when its manifest does not say")
+    parser.add_argument("--provider", metavar="MESH", help="Flagger's mesh provider, when the Canary names none")
+    parser.add_argument(
+        "-o", "--output", metavar="PLAN", default=DEFAULT, help=f"the file to write, - for standard output ({DEFAULT})"
+    )
+
+
+def init_command(options: argparse.Namespace) -> int:
+    """`warroom init [--from FILE..] [-o PLAN]`."""
+    if options.sources is None:
+        if any(given is not None for given in (options.only, options.namespace, options.provider)):
+            print_err("warroom: --only, --namespace and --provider are for init --from FILE")
+            return Exit.USAGE
+        from importlib.resources import files
+
+        text = files("console").joinpath("starter.yaml").read_text(encoding="utf-8")
+        return _put(text.replace("PLAN", options.output), options.output, f"warroom run {options.output}")
+    return _from_manifests(options)
+
+
+def _from_manifests(options: argparse.Namespace) -> int:
+    from console.manifests.choice import Hints, NoChoice, drafted
+    from console.manifests.origin import manifests
+    from console.manifests.writer import summary, written
+    from console.plan.lint import warnings
+    from console.plan.loader import parse
+    from console.plan.problems import PlanError
+
     try:
-        shared = FilePlace(share(place.path, options.group))
-    except OSError as error:
-        raise Broken(f"journal {place}: {error}") from None
-    shared.open().close()
-    print(f"{shared}: shared by group {options.group}; everybody in it sets WARROOM_JOURNAL={shared}")
-    return Exit.OK
+        hints = Hints(options.only, options.namespace, options.provider)
+        draft = drafted(manifests(options.sources, sys.stdin.buffer), hints)
+    except PlanError as error:
+        print_err(str(error))
+        return Exit.USAGE
+    except NoChoice as error:
+        print_err(f"warroom: {error}")
+        return Exit.USAGE
+    text = written(draft, options.sources)
+    try:
+        plan = parse(text, options.output)
+    except PlanError as error:
+        print_err(f"warroom: a fault of init: the plan that it made does not check, and is not written\n{error}")
+        return Exit.FAULT
+    code = _put(text, options.output, None)
+    if code != Exit.OK:
+        return code
+    say = print_err if options.output == STDOUT else print_out
+    for line in warnings(plan):
+        say(f"warning: {line}")
+    say(f"{one_line(options.output)}: {summary(draft)}")
+    return code
 
 
-def _server(place: ServerPlace, role: str | None) -> int:
-    made = place.make(role)
-    print(f"{place}: {f'{made} migrations applied' if made else 'up to date'}")
-    if role is not None:
-        print(f"{place}: {role} may read and add, and nothing else")
-    if not place.durable():
-        print(f"warroom: {place}: fsync is off: a power cut may lose decisions", file=sys.stderr)
+def _put(text: str, output: str, then: str | None) -> int:
+    """Write the plan; `then`: what to do with it."""
+    if output == STDOUT:
+        print_out(text.rstrip("\n"))
+        return Exit.OK
+    try:
+        with Path(output).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        print_err(f"warroom: {one_line(output)} is there already, and is left as it is: give another name with -o")
+        return Exit.USAGE
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        print_err(f"warroom: {one_line(output)} cannot be written: {why}")
+        return Exit.USAGE
+    if then is not None:
+        print_out(f"{one_line(output)}: written; {one_line(then)} opens it")
     return Exit.OK

@@ -1,4 +1,4 @@
-"""`log`: what was decided and noted, by whom, when, why, what it moved and how it ended. Changes and sends nothing."""
+"""`warroom log`: what was decided and noted, by whom, when, why, what it moved and how it ended. Changes and sends nothing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from console.cli.show import guarded
 from console.engine.opening import resumed
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
-from console.journal.contract import Broken, Journal
+from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
 from console.state.values import DecisionState, State
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogEntry:
     """A decision or a note as the log tells it."""
 
     rollout: str
@@ -34,7 +34,7 @@ class Told:
     """Of a decision: how it ended in one word, with what was not accepted and why."""
 
 
-def log(options: argparse.Namespace) -> int:
+def log_command(options: argparse.Namespace) -> int:
     """`warroom log [PLAN-NAME|ROLLOUT|DECISION]`."""
     return guarded(_log, options)
 
@@ -42,7 +42,7 @@ def log(options: argparse.Namespace) -> int:
 def _log(options: argparse.Namespace) -> int:
     place = journal_place(options.journal)
     if not place.exists():
-        raise Broken(f"journal {place}: there is none yet; `warroom run PLAN` begins one")
+        raise JournalUnavailable(f"journal {place}: there is none yet; `warroom run PLAN` begins one")
     journal = open_to_read(place)
     try:
         return _print_log(journal, options.which, options.json)
@@ -57,7 +57,7 @@ def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
         if not wanted:
             return _print_decision(journal, which, as_lines)
         runs = wanted
-    lines = told(journal, runs)
+    lines = log_entries(journal, runs)
     for entry in lines:
         print(json.dumps(as_json(entry)) if as_lines else _line(entry))
     if not lines and not as_lines:
@@ -65,8 +65,8 @@ def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
     return Exit.OK
 
 
-def told(journal: Journal, rollouts: Sequence[str]) -> list[Told]:
-    """The decisions and notes of `rollouts` in the order in which they were taken. Raises Broken."""
+def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
+    """The decisions and notes of `rollouts` in the order in which they were taken. Raises JournalUnavailable."""
     found = []
     for rollout in rollouts:
         decided = {entry.id: entry for entry in journal.decisions(rollout)}
@@ -74,10 +74,10 @@ def told(journal: Journal, rollouts: Sequence[str]) -> list[Told]:
         for entry in journal.tail(rollout, 0):
             event = entry.event
             if isinstance(event, Noted):
-                found.append(Told(rollout, entry.seq, event))
+                found.append(LogEntry(rollout, entry.seq, event))
             elif isinstance(event, DecisionTaken):
                 outcome = decided[event.id].outcome
-                found.append(Told(rollout, entry.seq, event, outcome, endings.get(event.id, outcome)))
+                found.append(LogEntry(rollout, entry.seq, event, outcome, endings.get(event.id, outcome)))
     return sorted(found, key=lambda entry: (entry.event.at, entry.rollout, entry.seq))
 
 
@@ -85,7 +85,7 @@ def _endings(journal: Journal, rollout: str) -> dict[str, str]:
     """How each decision ended; empty when this version cannot read the plan that the rollout ran."""
     try:
         state = resumed(journal, rollout, rollout)
-    except Broken:
+    except JournalUnavailable:
         return {}
     return {decision.id: _ended(state, decision) for decision in state.decisions}
 
@@ -101,7 +101,7 @@ def _ended(state: State, decision: DecisionState) -> str:
     return f"{decision.outcome}: {'; '.join(trouble)}"
 
 
-def as_json(entry: Told) -> dict[str, Any]:
+def as_json(entry: LogEntry) -> dict[str, Any]:
     """One line of `log --json`: plain values; `kind` is "decision" or "note"."""
     event = entry.event
     head = {
@@ -135,14 +135,14 @@ def _sets(card: Card) -> dict[str, str]:
     return {target.target: target.becomes for target in card.targets if target.becomes is not None}
 
 
-def _line(entry: Told) -> str:
+def _line(entry: LogEntry) -> str:
     event = entry.event
     head = f"{event.id[:8]}  {event.at:%Y-%m-%d %H:%M:%S}Z  {entry.rollout}  {by(event.who)}"
     if isinstance(event, Noted):
         return f"{head}  note  {event.text}"
     why = f"  {event.reason}" if event.reason else ""
     forced = f"  OVERRIDE: {event.override}" if event.override else ""
-    return f"{head}  {moved(event)}  {entry.ended}{why}{forced}"
+    return f"{head}  {decision_summary(event)}  {entry.ended}{why}{forced}"
 
 
 def by(who: Actor | None) -> str:
@@ -152,7 +152,7 @@ def by(who: Actor | None) -> str:
     return who.user if who.login in (None, who.user) else f"{who.user} (login {who.login})"
 
 
-def moved(event: DecisionTaken) -> str:
+def decision_summary(event: DecisionTaken) -> str:
     """What a decision was about: "promote start -> smoke (api 1 %)", "halt at smoke"."""
     card = event.card
     subject = f" {event.subject}" if event.subject else ""
@@ -169,9 +169,9 @@ def _print_decision(journal: Journal, which: str, as_lines: bool) -> int:
         what = "no plan, no rollout and no decision" if not found else f"{len(found)} decisions"
         print(f"warroom: {what} {which!r} in the journal; `warroom log` lists them", file=sys.stderr)
         return Exit.USAGE
-    entry = next(entry for entry in told(journal, [found[0].rollout]) if entry.event.id == found[0].id)
+    entry = next(entry for entry in log_entries(journal, [found[0].rollout]) if entry.event.id == found[0].id)
     if not isinstance(entry.event, DecisionTaken):
-        raise Broken(f"decision {which} cannot be read by this version")
+        raise JournalUnavailable(f"decision {which} cannot be read by this version")
     if as_lines:
         print(entry.event.model_dump_json())
         return Exit.OK
@@ -181,7 +181,7 @@ def _print_decision(journal: Journal, which: str, as_lines: bool) -> int:
     return Exit.OK
 
 
-def _saw(metric: MetricEvidence) -> str:
+def _metric_line(metric: MetricEvidence) -> str:
     """One metric of a stored card: verdict, reason, odds, both arms, how many events, how old."""
     age = "no data" if metric.age_s is None else f"{metric.age_s:.0f} s old"
     kind = f" ({metric.detail})" if metric.detail else ""
@@ -199,7 +199,7 @@ def card_text(card: Card) -> list[str]:
     lines = [f"{card.verb}: {card.stage_from} -> {card.stage_to}, as of {card.as_of:%Y-%m-%d %H:%M:%S}Z"]
     lines += [f"gate  {'ok    ' if gate.ok else 'CLOSED'} {gate.why}" for gate in card.gates]
     for metric in card.metrics:
-        lines.append(_saw(metric))
+        lines.append(_metric_line(metric))
     for target in card.targets:
         lines.append(
             f"saw   {target.target} reads {target.reads}" + (f" -> {target.becomes}" if target.becomes else "")

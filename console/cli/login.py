@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from adapters.registry import LOGS_IN, ConnectError, UnknownAdapter, load
-from console.cli.say import tell
+from console.cli.output import print_err
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 
@@ -27,7 +27,7 @@ def may_need(file: Path) -> bool:
 
 def log_in_file(file: Path) -> None:
     """Log in wherever the plan in `file` has to; a plan that cannot be read is told by whoever loads it next."""
-    from console.plan.load import load as read
+    from console.plan.loader import load as read
 
     try:
         log_in(read(file))
@@ -48,9 +48,9 @@ def log_in(plan: Plan, within_s: float | None = None) -> None:
             options = adapter.options.model_validate(dict(spec.options))
             asyncio.run(_within(adapter.prepare(options, spec.name, terminal=_at_a_terminal()), within_s))
         except (UnknownAdapter, ConnectError) as error:
-            tell(f"warroom: {error}")
+            print_err(f"warroom: {error}")
         except TimeoutError:
-            tell(f"warroom: {spec.name}: no login within {within_s:g} s; going on")
+            print_err(f"warroom: {spec.name}: no login within {within_s:g} s; going on")
 
 
 async def _within(work: Coroutine[None, None, None], within_s: float | None) -> None:

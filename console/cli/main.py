@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.cli import lookouts, newplan, records
+from console.cli import init, records, watch_args
 from console.cli.exits import Exit
-from console.cli.say import drop, tell
+from console.cli.output import discard, print_err
 
 CYCLES = (20_000, 10, 10)
 """How many new objects Python lets be before it looks for cycles among them. Its own 700 has one list of a cluster gone
@@ -53,14 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here, where a reader that went away is no fault yet, not when the interpreter ends
         return code
     except KeyboardInterrupt:
-        tell("warroom: interrupted")
+        print_err("warroom: interrupted")
         return 130
     except BrokenPipeError:  # the reader of `status`, `log` or `check` went away; a verb's own words never raise
-        drop(sys.stdout)
+        discard(sys.stdout)
         return Exit.OK
     except OSError as error:
-        tell(f"warroom: the output cannot be written: {error}")
-        drop(sys.stdout)
+        print_err(f"warroom: the output cannot be written: {error}")
+        discard(sys.stdout)
         return Exit.FAULT
 
 
@@ -69,31 +69,31 @@ def _dispatch(options: argparse.Namespace) -> int:
     if getattr(options, "context", None):
         os.environ["WARROOM_KUBE_CONTEXT"] = options.context
     if command in ("run", "demo"):
-        from console.cli import watch
+        from console.cli import run
 
-        return watch.run(options) if command == "run" else watch.demo(options)
+        return run.run_command(options) if command == "run" else run.demo_command(options)
     if command == "init":
-        return newplan.init(options)
+        return init.init_command(options)
     if command == "check":
         from console.cli import check
 
-        return check.check(options)
+        return check.check_command(options)
     if command == "backtest":
         from console.cli import backtest
 
-        return backtest.backtest(options)
+        return backtest.backtest_command(options)
     if command in ("status", "log"):
         from console.cli import log, show
 
-        return show.status(options) if command == "status" else log.log(options)
+        return show.status(options) if command == "status" else log.log_command(options)
     if command == "rollback" and options.dry_run:
-        from console.cli import rehearsal
+        from console.cli import dry_run
 
-        return rehearsal.rehearse(options)
+        return dry_run.dry_run_command(options)
     if command == "journal" or command.startswith("log "):
         return records.run(options)
     if command in ("watch", "wait", "completion"):
-        return lookouts.run(options, _parser)
+        return watch_args.run(options, _parser)
     from console.cli import verbs
 
     return verbs.act(options)
@@ -113,11 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(prog="warroom", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     _add_screens(commands)
-    newplan.add(commands)
+    init.add(commands)
     _add_readers(commands)
     _add_verbs(commands)
     records.add(commands, _journal)
-    lookouts.add(commands, _journal)
+    watch_args.add(commands, _journal)
     return parser
 
 

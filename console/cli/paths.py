@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from console.journal.place import FilePlace, Place, ServerPlace, place
+from console.journal.location import FileLocation, JournalLocation, ServerLocation, journal_location
 
 if TYPE_CHECKING:
-    from console.journal.contract import Broken, Journal
+    from console.journal.contract import Journal, JournalUnavailable
 
 
-def journal_place(given: str | None) -> Place:
+def journal_place(given: str | None) -> JournalLocation:
     """--journal, else $WARROOM_JOURNAL, else journal.db in the user's state directory.
 
     Raises:
@@ -21,53 +21,53 @@ def journal_place(given: str | None) -> Place:
     if given is not None and not given.strip():
         raise ValueError("--journal is empty: give a path, or leave it out")
     if given is not None:
-        found = place(given)
-        if isinstance(found, ServerPlace) and found.url.secrets:
+        found = journal_location(given)
+        if isinstance(found, ServerLocation) and found.url.secrets:
             raise ValueError(
                 f"journal {found}: a password on the command line is in everybody's process list: put it into "
                 "~/.pgpass, or the whole URL into $WARROOM_JOURNAL"
             )
         return found
     if chosen := os.environ.get("WARROOM_JOURNAL"):
-        return place(chosen)
+        return journal_location(chosen)
     from platformdirs import user_state_path
 
-    return FilePlace(user_state_path("warroom") / "journal.db")
+    return FileLocation(user_state_path("warroom") / "journal.db")
 
 
-def open_anyhow(where: Place) -> Journal:
+def open_anyhow(where: JournalLocation) -> Journal:
     """The journal at `where`, to be read if it cannot be written, or a stand-in if it cannot be read either.
 
     A server is given `opening_s` to answer: a host that swallows what is sent to it must not hold up a rollback.
     """
-    from console.journal.absent import open_or_absent
+    from console.journal.unavailable import open_or_unavailable
 
-    if isinstance(where, ServerPlace):
-        return open_or_absent(where.open, within_s=where.opening_s)
-    return open_or_absent(where.open, where.open_to_read)
+    if isinstance(where, ServerLocation):
+        return open_or_unavailable(where.open, within_s=where.opening_s)
+    return open_or_unavailable(where.open, where.open_to_read)
 
 
-def open_to_read(where: Place) -> Journal:
+def open_to_read(where: JournalLocation) -> Journal:
     """The journal at `where` for a command that only looks: one that may not be written is read all the same.
 
     Raises:
-        Broken: it cannot be read either.
+        JournalUnavailable: it cannot be read either.
     """
-    from console.journal.contract import Broken
+    from console.journal.contract import JournalUnavailable
 
     try:
         return where.open()
-    except Broken:
-        if not isinstance(where, FilePlace):  # a server that cannot be reached cannot be read either
+    except JournalUnavailable:
+        if not isinstance(where, FileLocation):  # a server that cannot be reached cannot be read either
             raise
         return where.open_to_read()
 
 
-def stand_in(error: Broken) -> Journal:
+def stand_in(error: JournalUnavailable) -> Journal:
     """A journal with nothing in it that cannot be written: for one that opened, and then could not be read."""
-    from console.journal.absent import AbsentJournal
+    from console.journal.unavailable import UnavailableJournal
 
     def connect() -> Journal:
         raise error.with_traceback(None)
 
-    return AbsentJournal(connect, str(error))
+    return UnavailableJournal(connect, str(error))

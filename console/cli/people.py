@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from console.events.evidence import Actor
-from console.state import approvals, ladder, pen, windows
-from console.state.crew import UNSEEN_S, Member
+from console.state import approvals, escalation, pen, windows
+from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
 
 
@@ -24,11 +24,11 @@ def lines(state: State) -> list[str]:
         nobody = "nobody: nothing is judged or guarded until a console runs (warroom run, warroom watch)"
         told.append(("polls", nobody if state.poller is None else "a console that says no more that it is here"))
     if (needed := approvals.needed(state)) and state.next is not None:
-        given = ", ".join(approval.user for approval in approvals.standing(state)) or "nobody"
+        given = ", ".join(approval.user for approval in approvals.valid_approvals(state)) or "nobody"
         given += f" ({state.unvouched})" if state.unvouched is not None else ""
         told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
     told += [("calendar", text) for text in _calendar(state)]
-    if (called := ladder.standing(state)) is not None:
+    if (called := escalation.current_call(state)) is not None:
         told.append(("CALL", f"{called.call}: nobody acted on {called.trouble}"))
     return [f"  {name:<16} {text}" for name, text in told]
 
@@ -56,7 +56,7 @@ def as_json(state: State) -> dict[str, Any]:
         "polled": state.poller is not None,
         "approvals": {
             "needed": approvals.needed(state),
-            "given": [approval.user for approval in approvals.standing(state)],
+            "given": [approval.user for approval in approvals.valid_approvals(state)],
         },
         "calendar": _calendar(state),
     }

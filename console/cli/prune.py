@@ -7,18 +7,18 @@ import sys
 
 from console.cli.exits import Exit
 from console.cli.paths import journal_place
-from console.journal.contract import Broken, Forbidden, Journal
+from console.journal.contract import Journal, JournalUnavailable, NotPermitted
 
 
-def prune(options: argparse.Namespace) -> int:
-    """`warroom log prune [PLAN-NAME|ROLLOUT] [--dry-run]`. Raises Broken, ValueError."""
+def prune_command(options: argparse.Namespace) -> int:
+    """`warroom log prune [PLAN-NAME|ROLLOUT] [--dry-run]`. Raises JournalUnavailable, ValueError."""
     place = journal_place(options.journal)
     if not place.exists():
-        raise Broken(f"journal {place}: there is none")
+        raise JournalUnavailable(f"journal {place}: there is none")
     journal = place.open()
     try:
         return _prune(journal, options.rollout, dry_run=options.dry_run)
-    except Forbidden as error:
+    except NotPermitted as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.REFUSED
     finally:
@@ -31,7 +31,7 @@ def _prune(journal: Journal, which: str | None, *, dry_run: bool) -> int:
     if which is not None and not chosen:
         raise ValueError(f"no plan and no rollout {which!r} in the journal; `warroom log` lists them")
     if any(run.rollout == which and not run.closed for run in chosen):
-        raise Forbidden(f"{which} is open: only samples of closed rollouts are pruned")
+        raise NotPermitted(f"{which} is open: only samples of closed rollouts are pruned")
     would = "would remove" if dry_run else "removed"
     total = 0
     for run in chosen:

@@ -56,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
     from console.cli.show import guarded
 
     if options.command == "journal":
-        from console.cli import init
+        from console.cli import journal_init
 
-        return guarded(init.init, options)
+        return guarded(journal_init.journal_init_command, options)
     from console.cli import export, prune, verify
 
-    does = {"log verify": verify.verify, "log export": export.export, "log prune": prune.prune}
+    does = {"log verify": verify.verify_command, "log export": export.export_command, "log prune": prune.prune_command}
     return guarded(does[options.command], options)

@@ -15,9 +15,9 @@ from console.cli import people
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.events.evidence import Actor
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 from console.judge.verdict import StageVerdict, Verdict
-from console.plan.load import load
+from console.plan.loader import load
 from console.plan.problems import PlanError
 from console.state.values import DecisionState, State
 
@@ -29,7 +29,7 @@ def guarded(command: Callable[[argparse.Namespace], int], options: argparse.Name
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
         print(error if isinstance(error, PlanError) else f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
-    except Broken as error:
+    except JournalUnavailable as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.JOURNAL
 
@@ -43,13 +43,13 @@ def status(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from console.engine.peek import peek
+    from console.engine.single_read import read_once
 
     plan = load(options.plan)
     place = journal_place(options.journal)
     journal = open_to_read(place) if place.exists() else None
     try:
-        state = asyncio.run(peek(plan, journal, place.state_dir))
+        state = asyncio.run(read_once(plan, journal, place.state_dir))
     finally:
         if journal is not None:
             journal.close()

@@ -13,21 +13,21 @@ from collections.abc import Mapping
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
-from console.cli.ending import Notice, Told, outlive_the_terminal
 from console.cli.exits import Exit
 from console.cli.login import HURRIED_S, log_in
+from console.cli.no_rollout import joined_notice, may_open, refusal
+from console.cli.output import print_err, spool_notice
+from console.cli.output import print_out as say
 from console.cli.paths import journal_place, open_anyhow, stand_in
-from console.cli.say import answer as say
-from console.cli.say import tell, waiting
-from console.cli.unopened import joined, may_open, refusal
+from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import PEN, SAFER, Verb
-from console.journal.absent import AbsentJournal
-from console.journal.contract import Broken, Journal
-from console.journal.place import Place
-from console.plan.load import load
+from console.journal.contract import Journal, JournalUnavailable
+from console.journal.location import JournalLocation
+from console.journal.unavailable import UnavailableJournal
+from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 from console.state.approvals import bond
@@ -52,7 +52,9 @@ def act(options: argparse.Namespace) -> int:
     """`warroom VERB PLAN`."""
     verb = _verb(options)
     if looks_on(os.environ) and verb not in SAFER:
-        tell(f"{options.command} refused: WARROOM_OBSERVE is set: this shell only observes; halt and rollback work")
+        print_err(
+            f"{options.command} refused: WARROOM_OBSERVE is set: this shell only observes; halt and rollback work"
+        )
         return Exit.REFUSED
     try:
         place = journal_place(options.journal)
@@ -60,15 +62,15 @@ def act(options: argparse.Namespace) -> int:
         log_in(plan, HURRIED_S if verb in SAFER else None)
         answer = _acted(options, verb, plan, place)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
-        tell(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
+        print_err(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
         return Exit.USAGE
-    except Broken as error:
-        tell(f"warroom: {error}")
+    except JournalUnavailable as error:
+        print_err(f"warroom: {error}")
         return Exit.JOURNAL
-    except Told as told:
-        tell("warroom: told to end; a call that was in flight counts as unknown until a read tells")
+    except Terminated as told:
+        print_err("warroom: told to end; a call that was in flight counts as unknown until a read tells")
         return 128 + told.signum
-    (say if answer.result is Result.ACCEPTED else tell)(answer.line)
+    (say if answer.result is Result.ACCEPTED else print_err)(answer.line)
     return CODES[answer.result]
 
 
@@ -85,7 +87,7 @@ def looks_on(environ: Mapping[str, str]) -> bool:
     return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
 
 
-def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, place: Place) -> Answer:
+def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, place: JournalLocation) -> Answer:
     """The verb on the journal at `place`, which only a verb that may begin a rollout makes if it is not there."""
     if verb is None and not options.reason.strip():
         return Answer(Result.REFUSED, "note refused: it is empty: give --reason TEXT")
@@ -98,51 +100,53 @@ def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, place: Pl
         journal.close()
 
 
-async def _act(options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: Place) -> Answer:
+async def _act(
+    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation
+) -> Answer:
     if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
         return await refusal(verb, plan, place, _unread(journal))
     if verb is Verb.ROLLBACK:
-        outlive_the_terminal()
+        ignore_signals()
         return await _carried_out(options, verb, plan, journal, place)
-    notice = Notice()
+    notice = TaskCanceller()
     try:
         return await _carried_out(options, verb, plan, journal, place)
     except asyncio.CancelledError:
         if notice.signum is None:
             raise
-        raise Told(notice.signum) from None
+        raise Terminated(notice.signum) from None
 
 
 async def _carried_out(
-    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: Place
+    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation
 ) -> Answer:
     engine, journal = await _opened(verb, plan, journal, place)
-    rollout = engine.record.state.rollout
-    unknown = [name for name, entry in engine.record.state.targets.items() if entry.opening is None]
-    line = joined(verb, rollout, place, began=engine.began, unread=_unread(journal), unknown=unknown)
-    tell(f"warroom: {line}")
+    rollout = engine.store.state.rollout
+    unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
+    line = joined_notice(verb, rollout, place, began=engine.began, unread=_unread(journal), unknown=unknown)
+    print_err(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
-        if engine.record.behind:
-            tell(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
+        if engine.store.behind:
+            print_err(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
     finally:
         await engine.close()
-        if held := engine.record.state.journal.held:
+        if held := engine.store.state.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
-            kept = f"; {waiting(engine.kept_in)}" if engine.kept_in is not None else ""
-            tell(f"warroom: UNJOURNALED: {events} not written down{kept}")
-    return _written(verb, answer, engine.record.state)
+            kept = f"; {spool_notice(engine.kept_in)}" if engine.kept_in is not None else ""
+            print_err(f"warroom: UNJOURNALED: {events} not written down{kept}")
+    return _written(verb, answer, engine.store.state)
 
 
-async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: Place) -> tuple[Engine, Journal]:
+async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation) -> tuple[Engine, Journal]:
     """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
     try:
         engine = Engine(
             plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
         )
         await engine.open(JOINING_S if verb in SAFER else None)
-    except Broken as error:
+    except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = stand_in(error)
@@ -154,14 +158,14 @@ async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: Place)
 
 
 def _unread(journal: Journal) -> str | None:
-    return journal.unread if isinstance(journal, AbsentJournal) else None
+    return journal.unread if isinstance(journal, UnavailableJournal) else None
 
 
 async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
     if verb is None:
         return await engine.act(Intent(None, text=options.reason))
     if verb in PEN:
-        await engine.crew.met()
+        await engine.membership.wait_known()
     elif verb not in SAFER:
         await engine.answered()
     state = engine.state()
@@ -201,15 +205,15 @@ async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) ->
         return _rolled_back(engine.state())
     if verb is not Verb.PROMOTE or answer.result is not Result.ACCEPTED:
         return answer
-    patience_s = 2 * engine.record.state.plan.hold_s
+    patience_s = 2 * engine.store.state.plan.hold_s
     waited = 0.0
-    while engine.record.state.promoting is not None and waited < patience_s:
-        mark = engine.record.state.stages[engine.record.state.reached or 0].mark
+    while engine.store.state.promoting is not None and waited < patience_s:
+        mark = engine.store.state.stages[engine.store.state.reached or 0].mark
         if mark is not StageMark.REQUESTED:
             break
         await asyncio.sleep(0.1)
         waited += 0.1
-    state = engine.record.state
+    state = engine.store.state
     if state.reached is not None and state.reached > before and state.current is not None:
         return Answer(Result.ACCEPTED, f"{state.current.stage.name} confirmed: stage {state.reached}")
     trouble = state.next.trouble if state.next is not None else ""

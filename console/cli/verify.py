@@ -7,21 +7,21 @@ import re
 import sys
 from collections.abc import Sequence
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.journal.chain import GENESIS, Row, Verified, walk_journal, walk_rollout
-from console.journal.contract import Broken, Journal
+from console.journal.contract import Journal, JournalUnavailable
 
 
-def verify(options: argparse.Namespace) -> int:
-    """`warroom log verify [ROLLOUT] [--pinned HASH]`. Raises Broken, ValueError."""
+def verify_command(options: argparse.Namespace) -> int:
+    """`warroom log verify [ROLLOUT] [--pinned HASH]`. Raises JournalUnavailable, ValueError."""
     pinned = None if options.pinned is None else options.pinned.strip().lower()
     if pinned is not None and re.fullmatch(r"[0-9a-f]{64}", pinned) is None:
         raise ValueError(f"--pinned takes the 64 hex digits that verify printed, not {options.pinned!r}")
     place = journal_place(options.journal)
     if not place.exists():
-        raise Broken(f"journal {place}: there is none")
+        raise JournalUnavailable(f"journal {place}: there is none")
     journal = open_to_read(place)
     try:
         found = _walked(journal, options.rollout, pinned)
@@ -45,7 +45,7 @@ def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> Verifi
 
 def _none(journal: str, rollout: str | None, pinned: str | None) -> int:
     """There is no event to walk, which is no success for whoever has pinned one. Raises ValueError."""
-    missing = f"{journal}: no events" if rollout is None else f"{journal}: no events of a rollout {clean(rollout)!r}"
+    missing = f"{journal}: no events" if rollout is None else f"{journal}: no events of a rollout {one_line(rollout)!r}"
     if pinned not in (None, GENESIS):
         _complain(f"CHAIN BROKEN: {missing}, so what was pinned is not in it: removed, or another journal or name")
         return Exit.TAMPERED
@@ -58,7 +58,7 @@ def _none(journal: str, rollout: str | None, pinned: str | None) -> int:
 def _say(found: Verified, what: str, pinned: str | None) -> int:
     if found.flaw is not None:
         flaw = found.flaw
-        _complain(f"CHAIN BROKEN at event {flaw.position}, {clean(flaw.rollout)} seq {flaw.seq}: {flaw.what}")
+        _complain(f"CHAIN BROKEN at event {flaw.position}, {one_line(flaw.rollout)} seq {flaw.seq}: {flaw.what}")
         if found.last is not None:
             _complain(f"the {found.events} events before it fit, up to {_moment(found.last)}, head {found.head}")
         return Exit.TAMPERED
@@ -80,7 +80,7 @@ def _say(found: Verified, what: str, pinned: str | None) -> int:
 def _unguarded(altered: Sequence[str]) -> int:
     """Say that the database does not refuse edits any more, whatever the chain shows."""
     _complain(
-        f"NOT GUARDED: {clean('; '.join(altered))}: events could be edited; docs/journal.md says how to put it right"
+        f"NOT GUARDED: {one_line('; '.join(altered))}: events could be edited; docs/journal.md says how to put it right"
     )
     return Exit.TAMPERED
 
@@ -94,7 +94,7 @@ def _count(row: Row, what: str) -> int:
 
 
 def _moment(row: Row) -> str:
-    return clean(f"event {row.position}, {row.rollout} seq {row.seq}, {row.at[:19]}Z")
+    return one_line(f"event {row.position}, {row.rollout} seq {row.seq}, {row.at[:19]}Z")
 
 
 def _complain(line: str) -> None:

@@ -7,28 +7,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.contract import Clock, Outcome, Setting
-from adapters.foreign import clean
 from adapters.registry import ConnectError, UnknownAdapter
+from adapters.sanitize import one_line
 from adapters.transport.trace import new_trace
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
-from console.engine.forward import Forward, Forwards, overtaken
-from console.engine.record import Record
+from console.engine.inflight import ForwardMove, ForwardMoves, overtaken_reason
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
+from console.engine.store import StateStore
 from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
 from console.events.kinds import NEWER, DecisionTaken, Noted, PenReleased, RolloutClosed
-from console.journal.contract import Approval, Broken, Forbidden, Raced
+from console.journal.contract import Approval, Conflict, JournalUnavailable, NotPermitted
 from console.state import pen
 from console.state.approvals import bond
-from console.state.assess import assess
+from console.state.assessment import assess
 from console.state.card import card_for, wanted
-from console.state.climb import held, stands_still
 from console.state.difference import lost
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.halt import nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import SAFE
+from console.state.stepped_targets import held, stands_still
 from console.state.values import Mode, State
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Actions:
 
     def __init__(
         self,
-        record: Record,
+        record: StateStore,
         requests: Requests,
         runner: Runner,
         clock: Clock,
@@ -60,7 +60,7 @@ class Actions:
         self._hurry = hurry
         self._edited_plan = edited_plan
         self._connect = connect
-        self._forwards = Forwards()
+        self._forwards = ForwardMoves()
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent. Never raises for what a backend, the journal or somebody else did."""
@@ -96,15 +96,15 @@ class Actions:
                 return await self._plain(decision, state, intent)
 
     async def let_go(self) -> None:
-        """Record that a captain who is gone holds the pen no more, so that whoever acts now need not take it."""
+        """StateStore that a captain who is gone holds the pen no more, so that whoever acts now need not take it."""
         state = assess(self._record.state, self._clock.now())
         if not pen.gone(state) or state.pen.held_by(self._actor):
             return
         holder = state.pen.holder
         reason = f"{holder.user if holder else 'the captain'} was {pen.seen_words(state)}"
         try:
-            await self._record.strict(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
-        except Broken:  # the gates say what that means for the verb
+            await self._record.append(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
+        except JournalUnavailable:  # the gates say what that means for the verb
             return
 
     async def _approve(self, state: State, intent: Intent) -> Answer | None:
@@ -112,10 +112,10 @@ class Actions:
         bound = bond(state)
         if bound is None or intent.bound not in (None, bound):
             return Answer(Result.MOVED, lost(state, Verb.APPROVE, intent))
-        given = Approval(state.move + 1, bound, self._clock.now(), clean(intent.reason, 500))
+        given = Approval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
         try:
             await self._record.write(lambda journal: journal.approve(state.rollout, given))
-        except (Forbidden, Broken) as error:
+        except (NotPermitted, JournalUnavailable) as error:
             said = str(error)
             return Answer(Result.REFUSED, said if said.startswith("approve") else f"approve refused: {said}")
         return None
@@ -127,11 +127,11 @@ class Actions:
             return "this console only observes"
         if card.blocked is not None:
             return card.blocked
-        if reason_due(state, verb) and not clean(intent.reason):
+        if reason_due(state, verb) and not one_line(intent.reason):
             return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
         if card.override is not None and not (intent.override or verb is Verb.TAKE):
             return f"{card.override}; override with a reason"
-        if card.override is not None and not clean(intent.reason):
+        if card.override is not None and not one_line(intent.reason):
             return "an override needs a reason"
         if (wrong := self._unfit(state, intent)) is not None:
             return wrong
@@ -174,7 +174,7 @@ class Actions:
             verb=verb,
             stage=state.reached,
             move=state.move + 1 if verb is Verb.PROMOTE else None,
-            reason=clean(intent.reason, 2000),
+            reason=one_line(intent.reason, 2000),
             override=card.override if intent.override or verb is Verb.TAKE else None,
             card=replace(shown, warnings=(*unsaid, *shown.warnings)) if unsaid else shown,
             subject=intent.subject,
@@ -186,17 +186,17 @@ class Actions:
         )
 
     async def _note(self, intent: Intent) -> Answer:
-        text = clean(intent.text or intent.reason, 2000)
+        text = one_line(intent.text or intent.reason, 2000)
         if not text:
             return Answer(Result.REFUSED, "note refused: it is empty")
         try:
-            await self._record.strict(Noted(at=self._clock.now(), who=self._actor, text=text))
-        except Broken as error:
+            await self._record.append(Noted(at=self._clock.now(), who=self._actor, text=text))
+        except JournalUnavailable as error:
             return Answer(Result.REFUSED, f"note not written: {error}")
         return Answer(Result.ACCEPTED, "noted")
 
     async def _promoted(
-        self, decision: DecisionTaken, forward: Forward, becomes: dict[str, Setting], intent: Intent
+        self, decision: DecisionTaken, forward: ForwardMove, becomes: dict[str, Setting], intent: Intent
     ) -> Answer:
         backends, targets = self._backends(), self._record.state.plan.targets
 
@@ -204,10 +204,10 @@ class Actions:
             return forward.lapsed(self._record.state)
 
         try:
-            await self._record.strict(decision)
-        except Raced:
+            await self._record.append(decision)
+        except Conflict:
             return self._lost(intent)
-        except Broken as error:
+        except JournalUnavailable as error:
             return Answer(Result.REFUSED, f"promote refused: {error}")
         if (overtaken := self._void(decision, intent)) is not None:
             return overtaken
@@ -225,7 +225,7 @@ class Actions:
                     strict=True,
                     lapsed=lapsed,
                 )
-            except Broken as error:
+            except JournalUnavailable as error:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
             self._hurry(targets[name].backend)
             if ended.outcome is not Outcome.ACCEPTED:
@@ -237,12 +237,12 @@ class Actions:
 
     async def _halted(self, decision: DecisionTaken) -> Answer:
         self._forwards.fence(Verb.HALT)
-        await self._record.now(decision)
+        await self._record.append_soon(decision)
         lines = []
         backends = self._backends()
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not powers.advances or stands_still(self._record.state.targets[target.name].reading):
+            if not powers.advances or stands_still(self._record.state, self._record.state.targets[target.name]):
                 continue
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
@@ -257,15 +257,15 @@ class Actions:
 
     async def _halts_nothing(self, intent: Intent, idle: str) -> Answer:
         """A halt that finds nothing to stop is no failure, and the reason that came with it is kept."""
-        if reason := clean(intent.reason, 2000):
-            await self._record.now(Noted(at=self._clock.now(), who=self._actor, text=f"halt: {idle}; {reason}"))
+        if reason := one_line(intent.reason, 2000):
+            await self._record.append_soon(Noted(at=self._clock.now(), who=self._actor, text=f"halt: {idle}; {reason}"))
         return Answer(Result.ACCEPTED, idle)
 
     async def _rolled_back(self, decision: DecisionTaken) -> Answer:
         """The fence first: what has not left is dropped, what is in flight is cut off and counts as unknown."""
         begun = self._record.state.rollback is not None
         self._forwards.fence(Verb.ROLLBACK)
-        await self._record.now(decision)
+        await self._record.append_soon(decision)
         await self.cut_off()
         self._runner.start(decision)
         return Answer(Result.ACCEPTED, "rollback goes on" if begun else "rollback begun")
@@ -289,12 +289,12 @@ class Actions:
         if (
             verb in (Verb.CONFIRM, Verb.SKIP) and self._runner.begun
         ):  # the rollback of this console waits for no journal
-            await self._record.now(decision)
+            await self._record.append_soon(decision)
             self._runner.go_on()
             return Answer(Result.ACCEPTED, f"{verb} recorded")
         try:
-            await self._record.strict(decision)
-        except Broken as error:
+            await self._record.append(decision)
+        except JournalUnavailable as error:
             return Answer(Result.REFUSED, f"{verb} refused: {error}")
         if (overtaken := self._void(decision, intent)) is not None:
             return overtaken
@@ -304,7 +304,7 @@ class Actions:
             return await self._ordered(decision)
         if verb is Verb.CLOSE:
             how = {Mode.COMPLETE: "complete", Mode.ROLLED_BACK: "rolled_back"}.get(state.mode, "decision")
-            await self._record.now(
+            await self._record.append_soon(
                 RolloutClosed.model_validate({"at": self._clock.now(), "who": self._actor, "how": how})
             )
         return Answer(Result.ACCEPTED, _said(verb, intent, state))
@@ -323,9 +323,9 @@ class Actions:
                 action=order,
                 seen=decision.card.seen(name),
                 strict=True,
-                lapsed=lambda: None if order in SAFE else overtaken(self._record.state, decision.id),
+                lapsed=lambda: None if order in SAFE else overtaken_reason(self._record.state, decision.id),
             )
-        except Broken as error:
+        except JournalUnavailable as error:
             return Answer(Result.REFUSED, f"order refused: {error}")
         self._hurry(target.backend)
         if ended.outcome is Outcome.ACCEPTED:
@@ -339,8 +339,8 @@ class Actions:
         backends = self._backends()
         lines = []
         for target in self._record.state.plan.targets.values():
-            powers = backends.capabilities(target)
-            if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
+            powers, state = backends.capabilities(target), self._record.state
+            if not (powers.advances and powers.can_pause) or not held(state, state.targets[target.name]):
                 continue
             ended = await self._requests.send(
                 backends,
@@ -349,7 +349,7 @@ class Actions:
                 decision=decision.id,
                 trace=decision.trace,
                 action="resume",
-                lapsed=lambda: overtaken(self._record.state, decision.id),
+                lapsed=lambda: overtaken_reason(self._record.state, decision.id),
             )
             self._hurry(target.backend)
             if ended.outcome is not Outcome.ACCEPTED:

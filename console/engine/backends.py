@@ -10,7 +10,6 @@ from typing import cast
 
 from adapters import registry
 from adapters.contract import (
-    AskingBackend,
     Backend,
     Capabilities,
     Clock,
@@ -26,10 +25,11 @@ from adapters.contract import (
     SteppedBackend,
     TargetReading,
     Unreachable,
+    WebhookBackend,
     Window,
 )
-from adapters.foreign import clean
-from console.engine.discretion import answered, discreet, told
+from adapters.sanitize import one_line
+from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
 _TOLD = 10_000
@@ -62,15 +62,15 @@ class Backends:
     async def read_target(self, target: Target) -> TargetReading:
         """One reading within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast("DeployBackend | FlagBackend", self._of(target))
-        with discreet(backend):
+        with redacting(backend):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
-                return told(backend, await backend.read_target(target.ref))
+                return redact_reading(backend, await backend.read_target(target.ref))
 
     @property
     def cautions(self) -> tuple[str, ...]:
         """What everybody who decides has to know about how we talk to backends (TLS that is not verified)."""
         said = ((name, getattr(backend, "cautions", ())) for name, backend in self._by_name.items())
-        return tuple(f"{name}: {clean(line)}" for name, lines in said for line in lines)
+        return tuple(f"{name}: {one_line(line)}" for name, lines in said for line in lines)
 
     def skew_s(self, source: str) -> float | None:
         """How far the clock of a source is ahead of ours, where its adapter can tell."""
@@ -80,9 +80,9 @@ class Backends:
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
         """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast(MetricsBackend, self._by_name[source])
-        with discreet(backend):
+        with redacting(backend):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
-                return answered(backend, await backend.read_metrics([metric.query for metric in metrics], window))
+                return redact_replies(backend, await backend.read_metrics([metric.query for metric in metrics], window))
 
     async def set(self, target: Target, setting: Setting, seen: str | None, permit: Permit) -> None:
         """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError.
@@ -108,15 +108,15 @@ class Backends:
         async with self._writing(backend):
             await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
 
-    def asking(self, target: Target) -> AskingBackend | None:
+    def asking(self, target: Target) -> WebhookBackend | None:
         """A target's backend, if it is one that asks; None for any other, and while it is not connected."""
         backend = self._by_name.get(target.backend)
-        return backend if isinstance(backend, AskingBackend) else None
+        return backend if isinstance(backend, WebhookBackend) else None
 
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend) -> AsyncIterator[None]:
         """Within the write deadline, with nothing said that is the backend's secret."""
-        with discreet(backend):
+        with redacting(backend):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
@@ -151,7 +151,7 @@ class Backends:
                 return cast("DeployBackend | FlagBackend", self._of(target)).calls(target.ref, setting)
             return self._stepped_calls(target, setting, action, seen)
         except Exception as error:  # an adapter's bug must not keep a rollback from being sent
-            return (f"{target.name} -> {setting} ({type(error).__name__}: {clean(error)})",)
+            return (f"{target.name} -> {setting} ({type(error).__name__}: {one_line(error)})",)
 
     def _stepped_calls(self, target: Target, setting: Setting, action: str, seen: str | None) -> tuple[str, ...]:
         """They follow from what was seen alone, and are asked for at every beat: made once, and kept."""

@@ -16,33 +16,33 @@ from pathlib import Path
 from typing import Any
 
 from adapters.contract import Clock
-from adapters.foreign import clean
+from adapters.priority import urgent
 from adapters.registry import ConnectError, UnknownAdapter
-from adapters.urgency import urgent
+from adapters.sanitize import one_line
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
-from console.engine.asking import Doorkeeper
 from console.engine.backends import Backends
-from console.engine.crew import Crew
+from console.engine.debounce import ChangeDebouncer
+from console.engine.gate_webhooks import GateResponder
 from console.engine.identity import actor, groups_of
 from console.engine.joining import Joining
-from console.engine.keeper import Keeper
-from console.engine.nudges import Nudges
-from console.engine.planfile import PlanFile
+from console.engine.membership import Membership
+from console.engine.plan_file import PlanFile
 from console.engine.pollers import Pollers
-from console.engine.previews import previews
-from console.engine.record import Record
+from console.engine.previews import previews_for
 from console.engine.requests import Requests
 from console.engine.rollback import Runner
+from console.engine.spooler import SpoolWriter
+from console.engine.store import StateStore
 from console.engine.writer import Writer
 from console.events.evidence import Actor
 from console.events.kinds import Escalated, GateLapsed, Noted, VerdictChanged
-from console.journal.contract import Broken, Journal
+from console.journal.contract import Journal, JournalUnavailable
 from console.journal.spool import Spool
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Plan
-from console.state import asked, ladder, pen
-from console.state.assess import assess
+from console.state import escalation, gate_answers, pen
+from console.state.assessment import assess
 from console.state.intent import Intent
 from console.state.on_fail import due
 from console.state.values import State
@@ -84,13 +84,13 @@ class Engine:
         self._actor = who or actor()
         self._observing = observing
         self._gate_token = gate_token
-        self._keeper = Keeper(spool)
+        self._keeper = SpoolWriter(spool)
         self._tasks: set[asyncio.Task[None]] = set()
         self._intents: set[asyncio.Task[Answer]] = set()
         self._changed = True
         self._acted_on_fail: datetime | None = None
         """Since when the stage is stood on in which `on_fail` was already acted upon here."""
-        self._nudges = Nudges(self._hurry)
+        self._nudges = ChangeDebouncer(self._hurry)
         self._ready = False
         """The pollers are there."""
         self.began = False
@@ -104,7 +104,7 @@ class Engine:
 
         Raises:
             ConnectError, UnknownAdapter: a backend's options cannot be used.
-            Broken: the journal cannot be read. One that cannot be written opens UNJOURNALED.
+            JournalUnavailable: the journal cannot be read. One that cannot be written opens UNJOURNALED.
         """
         self._backends = self._connect(self.plan)
         writer = Writer()
@@ -114,7 +114,7 @@ class Engine:
         try:
             await joining.adopt(self.plan.rollout, self._adopt)
             joined = await joining.into(self.plan, self._backends, self._clock, self._actor, self._version)
-        except Broken:
+        except JournalUnavailable:
             writer.shutdown(wait=False)
             await self._keeper.close()
             await self._backends.aclose()
@@ -131,14 +131,14 @@ class Engine:
             observing=self._observing,
             cautions=self._cautions(self._backends),
         )
-        self.record = Record(self._journal, seated, self._on_change, joined.held, writer, self._keeper)
-        await self.record.keep_held()
-        self.crew = Crew(self.record, self._clock, self._actor, observing=self._observing)
-        self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
-        self.crew.on_turn = lambda: self._pollers.hurry()
-        self._requests = Requests(self.record, self._clock, self._actor)
+        self.store = StateStore(self._journal, seated, self._on_change, joined.held, writer, self._keeper)
+        await self.store.keep_held()
+        self.membership = Membership(self.store, self._clock, self._actor, observing=self._observing)
+        self._pollers = Pollers(self.store, self._backends, self._clock, self.membership.is_poller)
+        self.membership.on_poller = lambda: self._pollers.hurry()
+        self._requests = Requests(self.store, self._clock, self._actor)
         self.runner = Runner(
-            self.record,
+            self.store,
             self._requests,
             self._clock,
             backends=lambda: self._backends,
@@ -146,7 +146,7 @@ class Engine:
             look=lambda target, within_s: self._pollers.look(target, within_s),
         )
         self._actions = Actions(
-            self.record,
+            self.store,
             self._requests,
             self.runner,
             self._clock,
@@ -156,9 +156,9 @@ class Engine:
             edited_plan=lambda: self._plan_file.edited,
             connect=self._connect,
         )
-        self._plan_file = PlanFile(self.record, self.plan)
-        self.door = Doorkeeper(
-            self.record,
+        self._plan_file = PlanFile(self.store, self.plan)
+        self.gate_responder = GateResponder(
+            self.store,
             self._clock,
             self._actor,
             backends=lambda: self._backends,
@@ -189,7 +189,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin polling and publishing; returns at once."""
-        self._keep("crew", self.crew.run)
+        self._keep("crew", self.membership.run)
         self._keep("pollers", lambda: self._pollers.run())
         self._keep("tail", self._tail)
         self._keep("beat", self._beat)
@@ -206,14 +206,16 @@ class Engine:
                 await work()
             except Exception as error:  # the last net: a task that dies silently would leave a calm, dead screen
                 causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-                self.record.replace(fault=f"{name}: {type(causes[0]).__name__}: {clean(causes[0])}; restarted")
+                self.store.set_local(fault=f"{name}: {type(causes[0]).__name__}: {one_line(causes[0])}; restarted")
                 await asyncio.sleep(RESTART_S)
 
     async def answered(self) -> None:
         """Returns once every source has been asked once, here or, of late, by the console that polls."""
-        await self.crew.met()
+        await self.membership.wait_known()
         polled = asyncio.ensure_future(self._pollers.answered())
-        while self.crew.turn() and not polled.done():  # the turn may be lost meanwhile, and then nobody here polls
+        while (
+            self.membership.is_poller() and not polled.done()
+        ):  # the turn may be lost meanwhile, and then nobody here polls
             await asyncio.wait({polled}, timeout=BEAT_S)
         if not polled.cancel():
             return
@@ -221,8 +223,8 @@ class Engine:
 
     def state(self) -> State:
         """The newest State, assessed now."""
-        assessed = assess(self.record.state, self._clock.now())
-        return replace(assessed, previews=previews(assessed, self._backends))
+        assessed = assess(self.store.state, self._clock.now())
+        return replace(assessed, previews=previews_for(assessed, self._backends))
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent; runs beside others (a rollback overtakes a promote)."""
@@ -234,8 +236,8 @@ class Engine:
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task
-            words = f"internal error: {type(error).__name__}: {clean(error)}"
-            self.record.replace(fault=f"{intent.verb or 'note'}: {words}")
+            words = f"internal error: {type(error).__name__}: {one_line(error)}"
+            self.store.set_local(fault=f"{intent.verb or 'note'}: {words}")
             return Answer(Result.UNKNOWN, f"{intent.verb or 'note'}: {words}; look before doing anything")
         await self._rewire()
         return task.result()
@@ -243,20 +245,20 @@ class Engine:
     @property
     def kept_in(self) -> str | None:
         """The file in which all that could not be written waits for the next console; None if some of it does not."""
-        return self._keeper.path if self.record.kept else None
+        return self._keeper.path if self.store.kept else None
 
     def busy(self) -> str | None:
         """What this console has in flight, or None."""
         flying = [request.asks for request in self._requests.in_flight]
-        if self.record.state.running:
+        if self.store.state.running:
             flying.append("the rollback's automatic steps")
         return ", ".join(flying) or None
 
     async def finish_rollback(self) -> None:
         """Wait for the automatic rollback steps under way, bounded by their deadlines."""
-        steps = sum(not entry.over for entry in self.record.state.checklist)
-        timing = self.record.state.plan.timing
-        bound_s = steps * (timing.write_deadline_s + 2 * self.record.state.plan.hold_s) + 10.0
+        steps = sum(not entry.over for entry in self.store.state.checklist)
+        timing = self.store.state.plan.timing
+        bound_s = steps * (timing.write_deadline_s + 2 * self.store.state.plan.hold_s) + 10.0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(bound_s):
                 await self.runner.idle.wait()
@@ -268,17 +270,17 @@ class Engine:
 
     async def close(self) -> None:
         """Stop: cut off what is in flight (settled as unknown), write what is held, close the backends."""
-        await self.door.close()
+        await self.gate_responder.close()
         await self.runner.stop()
         for task in (*self._intents, *self._tasks):
             task.cancel()
         if pending := {*self._intents, *self._tasks}:
             await asyncio.wait(pending)
         await self._backends.aclose()
-        await self.record.drain()
-        await self.crew.leave()
+        await self.store.drain()
+        await self.membership.leave()
         await self._keeper.close()
-        self.record.end()
+        self.store.end()
 
     def _adopt(self) -> int:
         """In the journal's thread: what consoles that are gone could not write."""
@@ -286,8 +288,8 @@ class Engine:
 
     async def _tell_left(self) -> None:
         """Note here what no other rollout could be told: what was found waiting and is not for this journal."""
-        for text in self._keeper.untold():
-            await self.record.now(Noted(at=self._clock.now(), who=self._actor, text=text))
+        for text in self._keeper.pending_notices():
+            await self.store.append_soon(Noted(at=self._clock.now(), who=self._actor, text=text))
 
     async def _tail(self) -> None:
         """Follow the journal. A task of its own, so that one that is locked or hangs keeps nothing from the screen."""
@@ -299,13 +301,13 @@ class Engine:
 
         try:
             while True:
-                await self.record.catch_up()
-                await self.record.retry()
-                if self._keeper.there and self.record.state.journal.broken is None:
-                    await self.record.write(lambda _journal: self._adopt())
+                await self.store.catch_up()
+                await self.store.retry()
+                if self._keeper.is_available and self.store.state.journal.broken is None:
+                    await self.store.write(lambda _journal: self._adopt())
                     await self._tell_left()
-                await self.crew.refresh()
-                await wait(BEAT_S if self.record.state.journal.broken is not None else TAIL_S)
+                await self.membership.refresh()
+                await wait(BEAT_S if self.store.state.journal.broken is not None else TAIL_S)
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))
@@ -322,7 +324,7 @@ class Engine:
             if self._changed or beats % 4 == 0:
                 self._changed = False
                 state = self.state()
-                if self.crew.turn():
+                if self.membership.is_poller():
                     await self._say(state)
                     self._act_on_fail(state)
                 self._on_state(state)
@@ -342,17 +344,17 @@ class Engine:
     async def _on_fail(self, intent: Intent) -> None:
         answer = await self.act(intent)
         if answer.result is not Result.ACCEPTED:
-            self.record.replace(fault=f"on_fail {intent.verb}: {answer.line}")
+            self.store.set_local(fault=f"on_fail {intent.verb}: {answer.line}")
 
     async def _say(self, assessed: State) -> None:
         """Record what the console that polls notices: verdicts, a captain who is gone, what nobody asked for, rungs."""
         await self._say_verdicts(assessed)
         if pen.gone(assessed):
             await self._actions.let_go()
-        for request, reason in asked.overdue(assessed, self._clock.now()):
-            await self.record.observed(GateLapsed(at=self._clock.now(), request=request, reason=reason))
-        for number, rung, wrong in ladder.due(assessed):
-            await self.record.observed(
+        for request, reason in gate_answers.overdue_promotes(assessed, self._clock.now()):
+            await self.store.append_observation(GateLapsed(at=self._clock.now(), request=request, reason=reason))
+        for number, rung, wrong in escalation.due_rungs(assessed):
+            await self.store.append_observation(
                 Escalated(at=self._clock.now(), rung=number, call=rung.call, trouble=wrong.what, since=wrong.since)
             )
 
@@ -364,7 +366,7 @@ class Engine:
                 continue
             if entry.said is None and verdict.state is VerdictState.UNSURE:
                 continue
-            await self.record.observed(
+            await self.store.append_observation(
                 VerdictChanged(
                     at=self._clock.now(),
                     metric=name,
@@ -376,22 +378,22 @@ class Engine:
 
     async def _rewire(self) -> None:
         """Poll and call the backends of the plan that was accepted, here or by another console."""
-        plan = self.record.state.plan
+        plan = self.store.state.plan
         if plan.digest == self._backends.plan.digest:
             return
         try:
             backends = self._connect(plan)
         except (ConnectError, UnknownAdapter) as error:
             fault = f"the accepted plan cannot be used here: {error}"
-            if self.record.state.fault != fault:
-                self.record.replace(fault=fault)
+            if self.store.state.fault != fault:
+                self.store.set_local(fault=fault)
             return
         before, self._backends = self._backends, backends
-        self.record.replace(cautions=self._cautions(backends))
+        self.store.set_local(cautions=self._cautions(backends))
         if polling := {task for task in self._tasks if task.get_name() == "pollers"}:
             for task in polling:
                 task.cancel()
             await asyncio.wait(polling)
-        self._pollers = Pollers(self.record, self._backends, self._clock, self.crew.turn)
+        self._pollers = Pollers(self.store, self._backends, self._clock, self.membership.is_poller)
         self._keep("pollers", lambda: self._pollers.run())
         await before.aclose()

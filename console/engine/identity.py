@@ -12,7 +12,7 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.events.evidence import Actor
 
 _CLAIMS = ("SUDO_USER", "SSH_CLIENT", "SSH_CONNECTION")
@@ -56,8 +56,8 @@ def actor() -> Actor:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:
         user = f"uid {uid}"
-    claims = {name: clean(os.environ[name], 120) for name in _CLAIMS if os.environ.get(name)}
-    return Actor(uid=uid, user=clean(user, 64), host=_host(), pid=os.getpid(), claims=claims)
+    claims = {name: one_line(os.environ[name], 120) for name in _CLAIMS if os.environ.get(name)}
+    return Actor(uid=uid, user=one_line(user, 64), host=_host(), pid=os.getpid(), claims=claims)
 
 
 @lru_cache(maxsize=64)
@@ -90,4 +90,4 @@ def died(actor: Actor) -> bool:
 
 
 def _host() -> str:
-    return clean(socket.gethostname(), 64)
+    return one_line(socket.gethostname(), 64)

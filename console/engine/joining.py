@@ -16,14 +16,14 @@ from typing import TypeVar
 from adapters.contract import Clock
 from console.engine.backends import Backends
 from console.engine.opening import begin, opened, resumed
-from console.engine.record import PATIENCE_S
+from console.engine.store import PATIENCE_S
 from console.engine.writer import Writer
 from console.events.evidence import Actor
 from console.events.kinds import Event
-from console.journal.absent import AbsentJournal
-from console.journal.contract import Broken, Journal, JournalError, Late
+from console.journal.contract import Journal, JournalError, JournalTimeout, JournalUnavailable
+from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
-from console.state.fold import blank, fold
+from console.state.folding import blank, fold
 from console.state.values import JournalHealth, State
 
 _T = TypeVar("_T")
@@ -60,18 +60,18 @@ class Joining:
         """The state to go on from. Sends nothing.
 
         Raises:
-            Broken: the journal cannot be read. One that cannot be written is no reason not to begin.
+            JournalUnavailable: the journal cannot be read. One that cannot be written is no reason not to begin.
         """
         rollout, coming = await self._runs_of(plan)
         if rollout is not None:
-            return Joined(await self._asked(partial(resumed, self._journal, rollout, plan.path), None))
+            return Joined(await self._ask_journal(partial(resumed, self._journal, rollout, plan.path), None))
         event = await opened(plan, backends, clock, actor, version)
-        absent = self._journal.reason if isinstance(self._journal, AbsentJournal) else None
+        absent = self._journal.reason if isinstance(self._journal, UnavailableJournal) else None
         patience_s = None if absent is None and self._hurry_s is None else PATIENCE_S
         try:
-            return Joined(await self._asked(partial(begin, self._journal, plan, event), patience_s), began=True)
-        except Broken as error:
-            broken = absent if isinstance(error, Late) else str(error)
+            return Joined(await self._ask_journal(partial(begin, self._journal, plan, event), patience_s), began=True)
+        except JournalUnavailable as error:
+            broken = absent if isinstance(error, JournalTimeout) else str(error)
         state = fold(blank(plan, coming), event)
         return Joined(replace(state, journal=JournalHealth(broken=broken, held=1)), (event,), began=True)
 
@@ -80,29 +80,29 @@ class Joining:
         `hurry_s`, and not where there is no journal to write to.
 
         Raises:
-            Broken: the journal cannot be read. Who is in a hurry asks it first: one that takes no writes, and holds up
+            JournalUnavailable: the journal cannot be read. Who is in a hurry asks it first: one that takes no writes, and holds up
                 this one, still says which run is open.
         """
-        if isinstance(self._journal, AbsentJournal):
+        if isinstance(self._journal, UnavailableJournal):
             return
         if self._hurry_s is not None:
-            self._said = await self._asked(partial(_runs, self._journal, plan), self._hurry_s)
-        with contextlib.suppress(Late):
-            await self._asked(work, self._hurry_s)
+            self._said = await self._ask_journal(partial(_runs, self._journal, plan), self._hurry_s)
+        with contextlib.suppress(JournalTimeout):
+            await self._ask_journal(work, self._hurry_s)
             self._said = None  # it may have opened one
 
     async def _runs_of(self, plan: Plan) -> tuple[str | None, str]:
         if self._said is not None:
             return self._said
-        return await self._asked(partial(_runs, self._journal, plan.rollout), self._hurry_s)
+        return await self._ask_journal(partial(_runs, self._journal, plan.rollout), self._hurry_s)
 
-    async def _asked(self, work: Callable[[], _T], within_s: float | None) -> _T:
+    async def _ask_journal(self, work: Callable[[], _T], within_s: float | None) -> _T:
         """What `work` finds. Raises Late after `within_s`, and what `work` raises."""
         call = self._writer.run(work)
         await asyncio.wait({call}, timeout=within_s)
         if not call.done():
             call.add_done_callback(_forgotten)
-            raise Late(f"the journal has not answered within {within_s:g} s")
+            raise JournalTimeout(f"the journal has not answered within {within_s:g} s")
         return call.result()
 
 

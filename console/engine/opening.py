@@ -11,12 +11,12 @@ from adapters.contract import BackendError, Clock, TargetReading
 from console.engine.backends import Backends
 from console.events.evidence import Actor
 from console.events.kinds import DecisionTaken, RolloutOpened
-from console.journal.contract import Broken, Journal, Raced
-from console.plan.load import parse
+from console.journal.contract import Conflict, Journal, JournalUnavailable
+from console.plan.loader import parse
 from console.plan.nouns import Plan, Target
 from console.plan.problems import PlanError
-from console.state.fold import blank, fold
-from console.state.taken import with_stages
+from console.state.derived_stages import with_stages
+from console.state.folding import blank, fold
 from console.state.values import State
 from console.state.versions import as_exposure
 
@@ -91,7 +91,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> State:
     """The state of a rollout in the journal: its own plan, and every event and sample folded.
 
     Raises:
-        Broken: the journal cannot be read, or the plan it holds is not one this version can read.
+        JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
     """
     entries = journal.history(rollout)
     plans: dict[str, Plan] = {}
@@ -106,7 +106,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> State:
             plans[plan.digest] = plan
             first = first or plan
     if first is None:
-        raise Broken(f"journal: {rollout} has no opening")
+        raise JournalUnavailable(f"journal: {rollout} has no opening")
     state = blank(first, rollout, plans)
     for entry in entries:
         state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
@@ -117,20 +117,20 @@ def _replayed(text: str, path: str, rollout: str) -> Plan:
     try:
         return parse(text, path)
     except PlanError as error:
-        raise Broken(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
+        raise JournalUnavailable(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
 
 
 def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
     """Record the opening, or join whoever opened the same run first.
 
     Raises:
-        Broken: the journal cannot be written.
+        JournalUnavailable: the journal cannot be written.
     """
     while (rollout := journal.open_run(plan.rollout)) is None:
         rollout = journal.next_run(plan.rollout)
         try:
             seq = journal.append(rollout, event)
-        except Raced:
+        except Conflict:
             continue
         return fold(blank(plan, rollout), event, seq)
     return resumed(journal, rollout, plan.path)

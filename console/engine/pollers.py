@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.engine.backends import Backends
-from console.engine.record import Record
+from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.plan.nouns import Metric, Target
 from console.state.values import State
@@ -42,7 +42,7 @@ class Pollers:
     """Reads every source of the plan until cancelled."""
 
     def __init__(
-        self, record: Record, backends: Backends, clock: Clock, turn: Callable[[], bool] = lambda: True
+        self, record: StateStore, backends: Backends, clock: Clock, turn: Callable[[], bool] = lambda: True
     ) -> None:
         self._turn = turn
         """Whether this console polls; asked before each call and each record: it may have been stopped in between."""
@@ -83,7 +83,7 @@ class Pollers:
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
-                await self._failed(source, f"internal error: {type(error).__name__}: {clean(error)}")
+                await self._failed(source, f"internal error: {type(error).__name__}: {one_line(error)}")
                 wait_s = self._backends.plan.timing.poll_s * SLOWEST
             self._first[source].set()
             asked = await self._rest(source, wait_s)
@@ -134,7 +134,7 @@ class Pollers:
             return max(wait_s * random.uniform(0.9, 1.1), retry_after_s)  # noqa: S311 - jitter, not a secret
         self._failures[source] = 0
         if self._record.state.sources[source].failed_since is not None:
-            await self._record.observed(SourceRecovered(at=self._clock.now(), source=source))
+            await self._record.append_observation(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
 
     async def _take(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
@@ -151,7 +151,7 @@ class Pollers:
     async def _failed(self, source: str, reason: str) -> None:
         known = self._record.state.sources.get(source)
         if known is not None and (known.failed_since is None or known.reason != reason):
-            await self._record.observed(SourceFailed(at=self._clock.now(), source=source, reason=reason))
+            await self._record.append_observation(SourceFailed(at=self._clock.now(), source=source, reason=reason))
 
     async def _read_target(self, target: Target, faults: list[tuple[str, float]]) -> str | None:
         try:
@@ -185,7 +185,7 @@ class Pollers:
         known = self._record.state.targets.get(target.name)
         reading = as_exposure(reading, known.opening if known is not None else None)
         if known is not None and (known.reading is None or not known.reading.same_as(reading)):
-            record = self._record.observed if polling else self._record.now
+            record = self._record.append_observation if polling else self._record.append_soon
             await record(TargetObserved(at=self._clock.now(), reading=reading))
 
     async def _read_metrics(self, source: str, faults: list[tuple[str, float]]) -> tuple[MetricReply, ...] | None:
@@ -246,7 +246,7 @@ class Pollers:
             return error.reason, min(retry_after_s or 0.0, LONGEST_RETRY_S)
         if isinstance(error, TimeoutError):
             return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
-        return f"internal error: {type(error).__name__}: {clean(error)}", 0.0
+        return f"internal error: {type(error).__name__}: {one_line(error)}", 0.0
 
     def _window(self, metrics: list[str], tick_s: float) -> Window:
         """From the oldest tick that may still change up to now, on whole ticks."""

@@ -9,14 +9,14 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading, Wait
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.failpoints import failpoint
+from adapters.sanitize import one_line
 from console.engine.backends import Backends
-from console.engine.record import Record
-from console.engine.sightings import Sightings
+from console.engine.expiry import RequestExpiry
+from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 from console.plan.nouns import Target
 from console.state.requests import RequestState
 
@@ -31,13 +31,13 @@ class Ended(NamedTuple):
 class Requests:
     """Sends and settles. Nothing here retries."""
 
-    def __init__(self, record: Record, clock: Clock, actor: Actor) -> None:
+    def __init__(self, record: StateStore, clock: Clock, actor: Actor) -> None:
         self.record = record
         self._clock = clock
         self._actor = actor
         self._mine: set[str] = set()
         """Requests this process is waiting for right now."""
-        self._sightings = Sightings(clock)
+        self._sightings = RequestExpiry(clock)
 
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
@@ -76,7 +76,7 @@ class Requests:
         same target that was recorded before it may still arrive; of two consoles the journal lets one through.
 
         Raises:
-            Broken: strict, and the journal cannot be written; nothing was sent.
+            JournalUnavailable: strict, and the journal cannot be written; nothing was sent.
         """
         state = self.record.state
         within = state.plan.timing.send_within_s
@@ -104,10 +104,10 @@ class Requests:
         )
         outcome, reason = Outcome.REFUSED, ""
         try:
-            await (self.record.strict(made) if strict else self.record.now(made))
+            await (self.record.append(made) if strict else self.record.append_soon(made))
             outcome = Outcome.UNKNOWN
             outcome, reason = await self._call(backends, target, setting, action, seen, permit, deadline_s)
-        except Broken:
+        except JournalUnavailable:
             self._mine.discard(made.id)
             raise
         except asyncio.CancelledError:
@@ -147,7 +147,7 @@ class Requests:
     ) -> Ended:
         try:
             permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
-            reached("call begins")
+            failpoint("call begins")
             async with asyncio.timeout(deadline_s):
                 if action == "pause":
                     await backends.pause(target, permit)
@@ -157,19 +157,19 @@ class Requests:
                     await backends.set(target, setting, seen, permit)
                 else:
                     await backends.order(target, action, seen, permit)
-            reached("call ended")
+            failpoint("call ended")
         except BackendError as error:
             return Ended(error.outcome, error.reason)
         except TimeoutError:
             return Ended(Outcome.UNKNOWN, f"no answer within {deadline_s:g} s")
         except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
-            return Ended(Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {clean(error)}")
+            return Ended(Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {one_line(error)}")
         return Ended(Outcome.ACCEPTED, "")
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
         settled = RequestSettled(at=self._clock.now(), who=self._actor, request=request, outcome=outcome, reason=reason)
         try:
-            await asyncio.shield(asyncio.ensure_future(self.record.now(settled)))
+            await asyncio.shield(asyncio.ensure_future(self.record.append_soon(settled)))
         finally:
             self._mine.discard(request)
 
@@ -193,7 +193,7 @@ class Requests:
         took_effect = _shows(entry.reading, request)
         known = took_effect and self._sightings.read_since(request, state) and self._is_latest(request)
         if known or self._sightings.read_since(request, state, over=True):
-            await self.record.now(
+            await self.record.append_soon(
                 RequestReconciled(
                     at=self._clock.now(),
                     request=request.id,

@@ -15,11 +15,11 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 
 from adapters.contract import Clock, Outcome
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.engine.backends import Backends
-from console.engine.hold import Holds
-from console.engine.record import Record
 from console.engine.requests import Requests
+from console.engine.stability import StabilityTimers
+from console.engine.store import StateStore
 from console.events.kinds import DecisionTaken, StepDone
 from console.plan.nouns import Target
 from console.state.checklist import stands, timeout_s, undone
@@ -40,7 +40,7 @@ class Runner:
 
     def __init__(
         self,
-        record: Record,
+        record: StateStore,
         requests: Requests,
         clock: Clock,
         *,
@@ -64,7 +64,7 @@ class Runner:
         """Steps sent under the decision in force, and when on the monotonic clock."""
         self._resent: set[str] = set()
         """Steps sent once more because their target moved again."""
-        self._holds = Holds(clock)
+        self._holds = StabilityTimers(clock)
         self.idle = asyncio.Event()
         """Set while there is nothing left that the runner can do by itself."""
         self.idle.set()
@@ -90,7 +90,7 @@ class Runner:
         if self._decision is None:
             return
         self.idle.clear()
-        self._record.replace(running=True)
+        self._record.set_local(running=True)
         self._asked.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="rollback")
@@ -121,7 +121,7 @@ class Runner:
             self._set_idle(True)
 
     def _fault(self, error: Exception) -> None:
-        self._record.replace(fault=f"rollback: {type(error).__name__}: {clean(error)}; r continues")
+        self._record.set_local(fault=f"rollback: {type(error).__name__}: {one_line(error)}; r continues")
 
     async def _pause(self, seconds: float) -> None:
         waiting = {asyncio.ensure_future(self._asked.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
@@ -161,7 +161,7 @@ class Runner:
     def _set_idle(self, idle: bool) -> None:
         if idle != self.idle.is_set() or self._record.state.running is idle:
             (self.idle.set if idle else self.idle.clear)()
-            self._record.replace(running=not idle)
+            self._record.set_local(running=not idle)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class Runner:
             self._under_way[step] = task
             task.add_done_callback(partial(self._ended, step))
         if held_back != self._record.state.held_back:
-            self._record.replace(held_back=held_back)
+            self._record.set_local(held_back=held_back)
 
     def _ended(self, step: str, _task: asyncio.Task[None]) -> None:
         self._under_way.pop(step, None)
@@ -198,7 +198,7 @@ class Runner:
             and not entry.over
             and entry.step.id not in self._under_way
             and not undone(entry, state)
-            and self._holds.met(entry.step, state)
+            and self._holds.needs_met(entry.step, state)
             and self._untried(entry)
         ]
 
@@ -267,13 +267,13 @@ class Runner:
     # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _mark_done(self) -> None:
-        """Record every step whose targets have read as rolled back for long enough."""
+        """StateStore every step whose targets have read as rolled back for long enough."""
         for entry in self._record.state.checklist:
             if entry.step.manual is not None or entry.over:
                 continue
-            if self._holds.long_enough(entry, self._record.state):
+            if self._holds.is_stable(entry, self._record.state):
                 how = f"reads {self._reads(entry)}"
-                await self._record.now(StepDone(at=self._clock.now(), step=entry.step.id, how=how))
+                await self._record.append_soon(StepDone(at=self._clock.now(), step=entry.step.id, how=how))
 
     def _reads(self, entry: StepState) -> str:
         readings = (self._record.state.targets[name].reading for name in entry.step.sets)
@@ -288,7 +288,7 @@ class Runner:
             if entry.step.manual is not None or entry.over:
                 continue
             if undone(entry, state):
-                if not self._holds.given_up(entry, state):
+                if not self._holds.is_given_up(entry, state):
                     return True
             elif entry.mark in (StepMark.REQUESTED, StepMark.IN_DOUBT) and self._in_time(entry):
                 return True

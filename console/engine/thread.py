@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.state.intent import Intent
 from console.state.values import State
 
@@ -33,7 +33,7 @@ INBOX = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
+class EngineConfig:
     """What an engine is made of, prepared in its own thread."""
 
     plan: Plan
@@ -46,9 +46,9 @@ class Set:
 
 
 class EngineThread:
-    """Runs one engine. `prepare` is called in the thread; PlanError, Broken, ConnectError, UnknownAdapter end it."""
+    """Runs one engine. `prepare` is called in the thread; PlanError, JournalUnavailable, ConnectError, UnknownAdapter end it."""
 
-    def __init__(self, prepare: Callable[[], Set]) -> None:
+    def __init__(self, prepare: Callable[[], EngineConfig]) -> None:
         self._prepare = prepare
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._mailbox: State | None = None
@@ -111,7 +111,7 @@ class EngineThread:
         return not self._thread.is_alive()
 
     def _rolls_back(self) -> bool:
-        return self._rollbacks > 0 or (self._engine is not None and self._engine.record.state.running)
+        return self._rollbacks > 0 or (self._engine is not None and self._engine.store.state.running)
 
     def _put(self, item: Intent | None) -> bool:
         loop, inbox = self._loop, self._inbox
@@ -125,15 +125,15 @@ class EngineThread:
 
     def _run(self) -> None:
         from adapters.registry import ConnectError, UnknownAdapter
-        from console.journal.contract import Broken
+        from console.journal.contract import JournalUnavailable
         from console.plan.problems import PlanError
 
         try:
             asyncio.run(self._main())
-        except (PlanError, Broken, ConnectError, UnknownAdapter) as error:
+        except (PlanError, JournalUnavailable, ConnectError, UnknownAdapter) as error:
             self._ended = str(error)
         except Exception as error:  # the last net: an engine that dies must say so on the screen
-            self._ended = f"internal error: {type(error).__name__}: {clean(error)}"
+            self._ended = f"internal error: {type(error).__name__}: {one_line(error)}"
 
     async def _main(self) -> None:
         from console.engine.engine import Engine
@@ -155,7 +155,7 @@ class EngineThread:
         self._engine, self._inbox, self._loop = engine, inbox, asyncio.get_running_loop()
         engine.start()
         await self._serve(engine, inbox)
-        if engine.record.state.running:
+        if engine.store.state.running:
             await engine.finish_rollback()
         if not self._leave:
             await engine.settled()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 
 _T = TypeVar("_T")
 
@@ -26,9 +26,9 @@ class Writer:
         self._over = False
 
     def run(self, work: Callable[[], _T], *, urgent: bool = False) -> asyncio.Future[_T]:
-        """What `work` returns, to be awaited in the loop that is running. Raises Broken once it was shut down."""
+        """What `work` returns, to be awaited in the loop that is running. Raises JournalUnavailable once it was shut down."""
         if self._over:
-            raise Broken("this console has ended")
+            raise JournalUnavailable("this console has ended")
         made: Future[_T] = Future()
         (self._urgent if urgent else self._other).append((made, work))
         self._thread.submit(self._next)

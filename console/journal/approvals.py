@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from adapters.foreign import clean
-from console.journal.contract import Approval, Approved, Broken, Forbidden
+from adapters.sanitize import one_line
+from console.journal.contract import Approval, Approved, JournalUnavailable, NotPermitted
 
 LARGEST = 4096
 """Bytes of an approval's file at most."""
@@ -53,12 +53,12 @@ def give(folder: Path, rollout: str, approval: Approval) -> Approved:
 
     Raises:
         Forbidden: root has no approval to give.
-        Broken, OSError: the directory cannot be written.
+        JournalUnavailable, OSError: the directory cannot be written.
         ValueError: the card's digest is none.
     """
     uid = os.geteuid()
     if uid == 0:
-        raise Forbidden("approve refused: root is nobody in particular; approve as yourself, without sudo")
+        raise NotPermitted("approve refused: root is nobody in particular; approve as yourself, without sudo")
     if _CARD.fullmatch(approval.card) is None:
         raise ValueError(f"not a digest: {approval.card!r}")
     written = _Written(
@@ -66,7 +66,7 @@ def give(folder: Path, rollout: str, approval: Approval) -> Approved:
         move=approval.move,
         card=approval.card,
         at=approval.at,
-        text=clean(approval.text, 500),
+        text=one_line(approval.text, 500),
     )
     name = f"{_stem(rollout)}.{approval.move}.{_binding(rollout, approval.move, approval.card)}.{uid}.json"
     with _opened(folder) as directory:
@@ -75,23 +75,23 @@ def give(folder: Path, rollout: str, approval: Approval) -> Approved:
         except FileExistsError:
             before = _read(directory, name, rollout)
             if before is None:
-                raise Broken(f"approval {folder / name} is there, but is not one; remove it") from None
+                raise JournalUnavailable(f"approval {folder / name} is there, but is not one; remove it") from None
             return before
         given = _read(directory, name, rollout)
     if given is None:
-        raise Broken(f"approval {folder / name} was written, but does not read as one")
+        raise JournalUnavailable(f"approval {folder / name} was written, but does not read as one")
     return given
 
 
 def given(folder: Path, rollout: str) -> list[Approved]:
-    """Every approval of `rollout` that is by who it says, oldest first. Raises Broken, OSError."""
+    """Every approval of `rollout` that is by who it says, oldest first. Raises JournalUnavailable, OSError."""
     if not folder.exists():
         return []
     found = []
     with _opened(folder) as directory:
         for number, name in enumerate(_names(directory, folder, f"{_stem(rollout)}.")):
             if number >= MOST_OF_ONE:
-                raise Broken(
+                raise JournalUnavailable(
                     f"approvals: {folder} holds more than {MOST_OF_ONE} of {rollout}; remove what is not yours"
                 )
             with contextlib.suppress(OSError):  # removed meanwhile, a link, not ours to read: no approval
@@ -109,7 +109,7 @@ def _names(directory: int, folder: Path, prefix: str) -> Iterator[str]:
     with os.scandir(directory) as entries:
         for number, entry in enumerate(entries):
             if number >= MOST_FILES:
-                raise Broken(f"approvals: {folder} holds more than {MOST_FILES} files; remove what is old")
+                raise JournalUnavailable(f"approvals: {folder} holds more than {MOST_FILES} files; remove what is old")
             if entry.name.startswith(prefix) and entry.name.endswith(".json"):
                 yield entry.name
 
@@ -163,13 +163,13 @@ def _parsed(content: bytes, rollout: str, uid: int) -> Approved | None:
     if written.rollout != rollout or _CARD.fullmatch(written.card) is None:
         return None
     return Approved(
-        Approval(written.move, written.card, written.at, clean(written.text, 500)), identity(uid), _user(uid)
+        Approval(written.move, written.card, written.at, one_line(written.text, 500)), identity(uid), _user(uid)
     )
 
 
 def _user(uid: int) -> str:
     try:
-        return clean(pwd.getpwuid(uid).pw_name, 64)
+        return one_line(pwd.getpwuid(uid).pw_name, 64)
     except KeyError:
         return f"uid {uid}"
 

@@ -24,15 +24,15 @@ class JournalError(Exception):
     """One plain line about the journal."""
 
 
-class Broken(JournalError):
+class JournalUnavailable(JournalError):
     """The journal cannot be opened, read or written (disk full, read-only, not a database, locked for too long)."""
 
 
-class Late(Broken):
+class JournalTimeout(JournalUnavailable):
     """It has not answered as soon as it was needed; what was asked of it is still under way."""
 
 
-class Raced(JournalError):
+class Conflict(JournalError):
     """Somebody else recorded this first: the same forward move of a rollout, or the same opening."""
 
 
@@ -40,7 +40,7 @@ class Fenced(JournalError):
     """Another console polls by now: what this one observed was not recorded."""
 
 
-class Forbidden(JournalError):
+class NotPermitted(JournalError):
     """The journal does not allow it: an approval by nobody in particular, samples of an open rollout pruned."""
 
 
@@ -154,7 +154,7 @@ class Watch(Protocol):
 
 
 class Journal(Protocol):
-    """All methods raise Broken. None is awaited: the engine calls them in its one writer thread."""
+    """All methods raise JournalUnavailable. None is awaited: the engine calls them in its one writer thread."""
 
     def identity(self, actor: Actor) -> str:
         """Who `actor`, the operator of this console, is to the journal: what an approval of theirs carries."""
@@ -170,7 +170,7 @@ class Journal(Protocol):
             fence: of the lease under which it was observed; None for what needs none (decisions, requests, notes).
 
         Raises:
-            Raced: its forward move is already taken, its rollout was closed before a forward move, or a run of the
+            Conflict: its forward move is already taken, its rollout was closed before a forward move, or a run of the
                 plan is open already.
             Fenced: the lease was taken over since.
         """
@@ -223,16 +223,16 @@ class Journal(Protocol):
     def release(self, rollout: str, holder: str) -> None:
         """Give the lease back, so that another console need not wait for its time to be over."""
 
-    def leased(self, rollout: str) -> Lease | None:
+    def current_lease(self, rollout: str) -> Lease | None:
         """Whose lease it is now, for whoever only looks; None: nobody's, it is free or over."""
 
-    def seen(self, rollout: str, presence: Presence) -> None:
+    def heartbeat(self, rollout: str, presence: Presence) -> None:
         """Note that a console is there, now. Not part of what was recorded; allowed to be lost."""
 
     def present(self, rollout: str, within_s: float) -> list[Presence]:
         """Consoles seen within the last `within_s`, the longest there first."""
 
-    def left(self, rollout: str, session: str) -> None:
+    def leave(self, rollout: str, session: str) -> None:
         """Note that a console is gone."""
 
     def approve(self, rollout: str, approval: Approval) -> Approved:

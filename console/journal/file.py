@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from console.journal.approvals import folder_of
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 
 _WORLD = 0o007
 _SHARED_FOLDER = 0o2770
@@ -27,7 +27,7 @@ def prepared(path: Path) -> bool:
     """Make the journal's directory and an empty file unless they are there, refuse unsafe ones; whether it is shared.
 
     Raises:
-        Broken: somebody else could read, write or replace the journal; the line says what to do.
+        JournalUnavailable: somebody else could read, write or replace the journal; the line says what to do.
         OSError: it cannot be made.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,13 +63,13 @@ def share(path: Path, group: str) -> Path:
         group: name of the group.
 
     Raises:
-        Broken: there is no such group, or the directory is used for other things, or is not ours to change.
+        JournalUnavailable: there is no such group, or the directory is used for other things, or is not ours to change.
         OSError: it cannot be made.
     """
     try:
         gid = grp.getgrnam(group).gr_gid
     except KeyError:
-        raise Broken(f"there is no group {group!r} on this machine") from None
+        raise JournalUnavailable(f"there is no group {group!r} on this machine") from None
     path = path / "journal.db" if path.is_dir() else path
     _check_sharable(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,14 +102,16 @@ def _check_folder(path: Path, *, shared: bool) -> None:
     mode = stat.S_IMODE(folder.stat().st_mode)
     if not shared:
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise Broken(f"journal {path}: anybody may replace it (mode {mode:o}): chmod o-w {folder}")
+            raise JournalUnavailable(f"journal {path}: anybody may replace it (mode {mode:o}): chmod o-w {folder}")
         return
     if mode & _WORLD or mode & _SHARED_FOLDER != _SHARED_FOLDER:
-        raise Broken(f"journal {path}: a shared journal's directory has mode 2770, not {mode:o}: chmod 2770 {folder}")
+        raise JournalUnavailable(
+            f"journal {path}: a shared journal's directory has mode 2770, not {mode:o}: chmod 2770 {folder}"
+        )
     approvals = folder_of(path)
     mode = stat.S_IMODE(approvals.stat().st_mode)
     if mode & _WORLD or mode & _APPROVALS != _APPROVALS:
-        raise Broken(f"journal {path}: approvals need mode 3770, not {mode:o}: chmod 3770 {approvals}")
+        raise JournalUnavailable(f"journal {path}: approvals need mode 3770, not {mode:o}: chmod 3770 {approvals}")
 
 
 def _check_file(path: Path, file: Path, *, shared: bool) -> None:
@@ -120,27 +122,27 @@ def _check_file(path: Path, file: Path, *, shared: bool) -> None:
     mode = stat.S_IMODE(found.st_mode)
     if not shared and mode & 0o077:
         others = "anybody" if mode & _WORLD else f"group {_group(found.st_gid)}"
-        raise Broken(
+        raise JournalUnavailable(
             f"journal {path}: it is one person's, but {others} may use {file.name} (mode {mode:o}): chmod 600 {file}, "
             f"or share it: warroom journal init --group GROUP {path}"
         )
     if mode & _WORLD:
-        raise Broken(f"journal {path}: anybody may use {file.name} (mode {mode:o}): chmod 660 {file}")
+        raise JournalUnavailable(f"journal {path}: anybody may use {file.name} (mode {mode:o}): chmod 660 {file}")
     if shared and found.st_gid != (gid := path.parent.stat().st_gid):
-        raise Broken(
+        raise JournalUnavailable(
             f"journal {path}: {file.name} belongs to group {_group(found.st_gid)}, its directory to {_group(gid)}: "
             f"chgrp {_group(gid)} {file}"
         )
 
 
 def _check_sharable(path: Path) -> None:
-    """Raise Broken if the directory holds anything else: sharing it would share that too."""
+    """Raise JournalUnavailable if the directory holds anything else: sharing it would share that too."""
     folder = path.parent
     if not folder.exists():
         return
     ours = {path.name + side for side in _SIDES} | {folder_of(path).name}
     if others := sorted({entry.name for entry in folder.iterdir()} - ours):
-        raise Broken(f"{folder} holds other things ({others[0]}): give the journal a directory of its own")
+        raise JournalUnavailable(f"{folder} holds other things ({others[0]}): give the journal a directory of its own")
 
 
 def _give(what: Path, gid: int, group: str, mode: int) -> None:
@@ -149,11 +151,11 @@ def _give(what: Path, gid: int, group: str, mode: int) -> None:
         os.chown(what, -1, gid)
         what.chmod(mode)
     except PermissionError as error:
-        raise Broken(
+        raise JournalUnavailable(
             f"{what} cannot be given to group {group}: {error.strerror}; are you its owner and a member?"
         ) from None
     if stat.S_IMODE(what.stat().st_mode) != mode:
-        raise Broken(f"{what} cannot be given to group {group}: you are no member of it")
+        raise JournalUnavailable(f"{what} cannot be given to group {group}: you are no member of it")
 
 
 def _group(gid: int) -> str:

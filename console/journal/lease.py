@@ -26,7 +26,7 @@ def take(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str,
     return Lease(holder, fence, ttl_s)
 
 
-def held(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:
+def current_lease(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:
     """The lease of `rollout` that is in force, as `Journal.leased` says."""
     found = _found(connection, now, rollout)
     return found if found is not None and found.left_s > 0 else None

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 
 from console.events.evidence import Actor
 from console.journal.contract import Presence, Role
-from console.journal.defuse import defused, harmless
 from console.journal.moment import Moment
+from console.journal.sanitize import sanitize_body, sanitize_value
 
 FORGOTTEN_S = 3600.0
 """A console that was not seen for this long is dropped from the table."""
@@ -19,7 +19,7 @@ ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 """An actor as JSON."""
 
 
-def seen(connection: sqlite3.Connection, now: Moment, rollout: str, presence: Presence) -> None:
+def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presence: Presence) -> None:
     """Note `presence` as of now, and forget who has not been seen for long. The caller holds the write lock."""
     connection.execute("DELETE FROM presence WHERE boot <> ? OR seen < ?", [now.boot, now.at - FORGOTTEN_S])
     connection.execute(
@@ -37,7 +37,7 @@ def seen(connection: sqlite3.Connection, now: Moment, rollout: str, presence: Pr
     )
 
 
-def left(connection: sqlite3.Connection, rollout: str, session: str) -> None:
+def leave(connection: sqlite3.Connection, rollout: str, session: str) -> None:
     """Drop a console."""
     connection.execute("DELETE FROM presence WHERE rollout = ? AND session = ?", [rollout, session])
 
@@ -56,7 +56,7 @@ def present(connection: sqlite3.Connection, now: Moment, rollout: str, within_s:
 def parsed(session: str, actor: str, role: str, since: str, ago_s: float, login: str = "") -> Presence | None:
     """A row of the table of who is there, made harmless; None if no warroom wrote it: then nobody is told by it."""
     try:
-        who = ACTOR.validate_json(defused(actor))
-        return Presence(session, who, Role(role), datetime.fromisoformat(since), max(0.0, ago_s), harmless(login))
+        who = ACTOR.validate_json(sanitize_body(actor))
+        return Presence(session, who, Role(role), datetime.fromisoformat(since), max(0.0, ago_s), sanitize_value(login))
     except (ValueError, TypeError):
         return None

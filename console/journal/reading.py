@@ -8,7 +8,7 @@ from datetime import datetime
 from console.events.kinds import decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import Decided, Entry, Run
-from console.journal.defuse import defused, harmless
+from console.journal.sanitize import sanitize_body, sanitize_value
 
 _LOWEST = -(2**63)
 _COLUMNS = "id, rollout, seq, event_id, kind, v, at, who, move, NULL, body, prev, hash, head"
@@ -18,14 +18,14 @@ def tail(connection: sqlite3.Connection, rollout: str, after: int) -> list[Entry
     rows = connection.execute(
         "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
     )
-    return [Entry(seq, decode(kind, defused(body))) for seq, kind, body in rows.fetchall()]
+    return [Entry(seq, decode(kind, sanitize_body(body))) for seq, kind, body in rows.fetchall()]
 
 
 def tail_samples(connection: sqlite3.Connection, rollout: str, after: int) -> list[Entry]:
     rows = connection.execute(
         "SELECT id, after_seq, body FROM samples WHERE rollout = ? AND id > ? ORDER BY id", [rollout, after]
     )
-    return [Entry(seq, decode("source_read", defused(body)), number) for number, seq, body in rows.fetchall()]
+    return [Entry(seq, decode("source_read", sanitize_body(body)), number) for number, seq, body in rows.fetchall()]
 
 
 def history(connection: sqlite3.Connection, rollout: str) -> list[Entry]:
@@ -39,7 +39,7 @@ def history(connection: sqlite3.Connection, rollout: str) -> list[Entry]:
         {"rollout": rollout},
     )
     return [
-        Entry(seq, decode(kind, defused(body)), number if sample else None)
+        Entry(seq, decode(kind, sanitize_body(body)), number if sample else None)
         for seq, sample, number, kind, body in rows.fetchall()
     ]
 
@@ -63,7 +63,7 @@ def closed(connection: sqlite3.Connection, rollout: str) -> bool:
     return rows.fetchone() is not None
 
 
-def moved(connection: sqlite3.Connection, rollout: str, move: int) -> bool:
+def has_move(connection: sqlite3.Connection, rollout: str, move: int) -> bool:
     rows = connection.execute("SELECT 1 FROM events WHERE rollout = ? AND move = ?", [rollout, move])
     return rows.fetchone() is not None
 
@@ -93,7 +93,7 @@ def runs(connection: sqlite3.Connection) -> list[Run]:
         """
     )
     return [
-        Run(harmless(rollout), datetime.fromisoformat(at), harmless(who), bool(closed_), decisions)
+        Run(sanitize_value(rollout), datetime.fromisoformat(at), sanitize_value(who), bool(closed_), decisions)
         for rollout, at, who, closed_, decisions in rows.fetchall()
     ]
 
@@ -102,7 +102,7 @@ def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[Decid
     columns = "rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome, id"
     chosen, values = ("", []) if rollout is None else ("WHERE rollout = ?", [rollout])
     found = connection.execute(f"SELECT {columns} FROM decisions {chosen} ORDER BY at, seq", values)  # noqa: S608 - constants
-    return [Decided(*map(harmless, row)) for row in found.fetchall()]
+    return [Decided(*map(sanitize_value, row)) for row in found.fetchall()]
 
 
 def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None, limit: int = PAGE) -> list[Row]:

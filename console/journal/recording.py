@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from console.events.kinds import DecisionTaken, Event, SourceRead, encode
 from console.journal import lease, reading
 from console.journal.chain import GENESIS, Row, chained
-from console.journal.contract import Raced
+from console.journal.contract import Conflict
 
 
 def event(connection: sqlite3.Connection, rollout: str, event: Event, fence: int | None) -> int:
@@ -39,15 +39,15 @@ def samples(connection: sqlite3.Connection, rollout: str, batch: Sequence[Source
 
 
 def _check_race(connection: sqlite3.Connection, rollout: str, event: Event, last: int) -> None:
-    """Raise Raced unless an event may still be recorded. The write lock is held: nobody comes between."""
+    """Raise Conflict unless an event may still be recorded. The write lock is held: nobody comes between."""
     if event.kind == "rollout_opened":
         if last or reading.open_run(connection, rollout.rpartition("/")[0]) is not None:
-            raise Raced(f"{rollout} was opened by somebody else")
+            raise Conflict(f"{rollout} was opened by somebody else")
     elif isinstance(event, DecisionTaken) and event.move is not None:
         if reading.closed(connection, rollout):
-            raise Raced(f"{rollout} was closed by somebody else")
-        if reading.moved(connection, rollout, event.move):
-            raise Raced(f"move {event.move} of {rollout} was made by somebody else")
+            raise Conflict(f"{rollout} was closed by somebody else")
+        if reading.has_move(connection, rollout, event.move):
+            raise Conflict(f"move {event.move} of {rollout} was made by somebody else")
 
 
 def insert(connection: sqlite3.Connection, row: Row) -> None:

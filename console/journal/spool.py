@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.failpoints import failpoint
+from adapters.sanitize import one_line
 from console.events.evidence import Actor
 from console.events.kinds import Event, Noted, RolloutOpened, decode, encode
-from console.journal.contract import Broken, Journal, Raced
+from console.journal.contract import Conflict, Journal, JournalUnavailable
 
 ROOM = 128 * 1024
 """Bytes that are there from the beginning: an opening and some twenty decisions."""
@@ -108,7 +108,7 @@ class Spool:
         self.begin()
         self._write({"rollout": rollout, "kind": event.kind, "event": encode(event)})
         self._waiting.add(event.id)
-        reached("spool kept")
+        failpoint("spool kept")
 
     def written(self, event_id: str) -> None:
         """The journal has it by now. Raises OSError."""
@@ -141,7 +141,7 @@ class Spool:
         if there is none, `untold` does.
 
         Raises:
-            Broken: the journal cannot be written; the files are left for the next try.
+            JournalUnavailable: the journal cannot be written; the files are left for the next try.
         """
         return sum(self._adopted(path, journal, at, who) for path in self._left())
 
@@ -182,7 +182,7 @@ class Spool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not path.exists() or _new(file):  # somebody else took it up; its console has just made it
                 return 0
-            return self._moved(path, file, journal, at, who)
+            return self._transfer(path, file, journal, at, who)
         except BlockingIOError:  # its console lives
             return 0
         except OSError:  # nothing can be locked there, so nobody can tell
@@ -190,7 +190,7 @@ class Spool:
         finally:
             os.close(file)
 
-    def _moved(self, path: Path, file: int, journal: Journal, at: datetime, who: Actor) -> int:
+    def _transfer(self, path: Path, file: int, journal: Journal, at: datetime, who: Actor) -> int:
         count, rollout = 0, ""
         known: set[str] = set()
         try:
@@ -198,24 +198,24 @@ class Spool:
                 rollout = waiting.rollout
                 if rollout not in known and not isinstance(waiting.event, RolloutOpened):
                     if not journal.tail(rollout, 0):  # what it is about is gone: another file, or an older copy
-                        raise _Foreign(f"{clean(rollout)} is not in this journal")
+                        raise _Foreign(f"{one_line(rollout)} is not in this journal")
                     known.add(rollout)
                 journal.append(rollout, waiting.event)
                 count += 1
         except _Others:  # their own next console takes it up
             return 0
-        except (_Foreign, Raced) as error:
+        except (_Foreign, Conflict) as error:
             left = path.with_name(path.name + _LEFT)
             path.rename(left)
             did = f"what a console of {who.user} on {who.host} did while the journal could not be written"
-            self._tell(journal, rollout, Noted(at=at, who=who, text=f"{did} is in {left}, not here: {clean(error)}"))
+            self._tell(journal, rollout, Noted(at=at, who=who, text=f"{did} is in {left}, not here: {one_line(error)}"))
             return count
         path.unlink()
         return count
 
     def _tell(self, journal: Journal, rollout: str, note: Noted) -> None:
         """In the open run of the plan that `rollout` is of: where somebody looks."""
-        with contextlib.suppress(Broken):
+        with contextlib.suppress(JournalUnavailable):
             if rollout and (run := journal.open_run(rollout.rpartition("/")[0])) is not None:
                 journal.append(run, note)
                 return

@@ -16,8 +16,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from pydantic import ValidationError
 from sqlite_utils import Database
 
-from adapters.foreign import clean, first_flaw
-from adapters.points import reached
+from adapters.failpoints import failpoint
+from adapters.sanitize import first_flaw, one_line
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording
@@ -26,11 +26,11 @@ from console.journal.chain import Row
 from console.journal.contract import (
     Approval,
     Approved,
-    Broken,
     Decided,
     Entry,
-    Forbidden,
+    JournalUnavailable,
     Lease,
+    NotPermitted,
     Presence,
     Run,
 )
@@ -47,16 +47,18 @@ _T = TypeVar("_T")
 
 
 def _plain(method: Callable[Concatenate[SqliteJournal, _P], _T], /) -> Callable[Concatenate[SqliteJournal, _P], _T]:
-    """Turn what SQLite raises into Broken: what, where, in one line."""
+    """Turn what SQLite raises into JournalUnavailable: what, where, in one line."""
 
     @wraps(method)
     def call(self: SqliteJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return method(self, *args, **kwargs)
         except ValidationError as error:
-            raise Broken(f"journal {self.path}: an event cannot be read: {first_flaw(error, 300)}") from None
+            raise JournalUnavailable(
+                f"journal {self.path}: an event cannot be read: {first_flaw(error, 300)}"
+            ) from None
         except (sqlite3.Error, OSError, ValueError) as error:
-            raise Broken(f"journal {self.path}: {clean(error)}") from error
+            raise JournalUnavailable(f"journal {self.path}: {one_line(error)}") from error
 
     return call
 
@@ -66,11 +68,11 @@ class SqliteJournal:
 
     Args:
         path: the file.
-        read_only: write not a byte, not even beside it; for a journal that cannot be written. Appending raises Broken.
+        read_only: write not a byte, not even beside it; for a journal that cannot be written. Appending raises JournalUnavailable.
         clock: what leases and presence are judged by.
 
     Raises:
-        Broken: the file cannot be made, opened or migrated, or others than its owner or group could use it.
+        JournalUnavailable: the file cannot be made, opened or migrated, or others than its owner or group could use it.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
@@ -133,20 +135,22 @@ class SqliteJournal:
             synchronous: as SQLite's pragma of that name.
 
         Raises:
-            Broken: what is at the path is not what is open: SQLite would go on writing where nobody looks.
+            JournalUnavailable: what is at the path is not what is open: SQLite would go on writing where nobody looks.
         """
         if self._file is not None and file.identity(self.path) != self._file:
-            raise Broken(f"journal {self.path} was removed or replaced while open; put it back, or start again")
+            raise JournalUnavailable(
+                f"journal {self.path} was removed or replaced while open; put it back, or start again"
+            )
         connection = self._db.conn
         if synchronous != "FULL":
             connection.execute(f"PRAGMA synchronous = {synchronous}")
         try:
-            reached(f"{what} begins")
+            failpoint(f"{what} begins")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
-            reached(f"{what} written")
+            failpoint(f"{what} written")
             connection.execute("COMMIT")
-            reached(f"{what} committed")
+            failpoint(f"{what} committed")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -215,18 +219,18 @@ class SqliteJournal:
             lease.release(connection, self._clock(), rollout, holder)
 
     @_plain
-    def leased(self, rollout: str) -> Lease | None:
-        return lease.held(self._db.conn, self._clock(), rollout)
+    def current_lease(self, rollout: str) -> Lease | None:
+        return lease.current_lease(self._db.conn, self._clock(), rollout)
 
     @_plain
-    def seen(self, rollout: str, presence: Presence) -> None:
+    def heartbeat(self, rollout: str, presence: Presence) -> None:
         with self._writing("lease", "NORMAL") as connection:
-            people.seen(connection, self._clock(), rollout, presence)
+            people.heartbeat(connection, self._clock(), rollout, presence)
 
     @_plain
-    def left(self, rollout: str, session: str) -> None:
+    def leave(self, rollout: str, session: str) -> None:
         with self._writing("lease", "NORMAL") as connection:
-            people.left(connection, rollout, session)
+            people.leave(connection, rollout, session)
 
     @_plain
     def present(self, rollout: str, within_s: float) -> list[Presence]:
@@ -236,7 +240,7 @@ class SqliteJournal:
     def approve(self, rollout: str, approval: Approval) -> Approved:
         folder = approvals.folder_of(self.path)
         if not folder.is_dir():
-            raise Forbidden(
+            raise NotPermitted(
                 f"approve refused: journal {self.path} is one person's; `warroom journal init --group GROUP PATH` "
                 "makes one that a group shares"
             )
@@ -253,7 +257,7 @@ class SqliteJournal:
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
         with self._writing("prune") as connection:
             if not reading.closed(connection, rollout):
-                raise Forbidden(
+                raise NotPermitted(
                     f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
                 )
             count = "SELECT count(*) FROM samples WHERE rollout = ?"

@@ -40,9 +40,9 @@ class Ceiling(Value):
         """At a new stage: the evidence goes on."""
         return Ceiling(self.rate, self.mixture.restarted())
 
-    def eased(self) -> Ceiling:
+    def discounted(self) -> Ceiling:
         """After an override: see `Mixture.eased`."""
-        return Ceiling(self.rate, self.mixture.eased())
+        return Ceiling(self.rate, self.mixture.discounted())
 
     @property
     def evidence(self) -> float:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from adapters.contract import Counts, Reading
 from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
+from console.judge.evidence import Evidence
+from console.judge.policy import MetricPolicy
 from console.judge.split import Split
-from console.judge.standing import Standing
-from console.judge.terms import Terms
 from console.judge.value import Value
 
 THEN = 1.5
@@ -26,7 +26,7 @@ class CountsTrack(Value):
 
     def __init__(
         self,
-        terms: Terms,
+        terms: MetricPolicy,
         split: Split,
         *,
         limit: Ceiling | None,
@@ -56,7 +56,7 @@ class CountsTrack(Value):
         by then."""
 
     @classmethod
-    def begin(cls, terms: Terms, history: list[Counts]) -> CountsTrack:
+    def begin(cls, terms: MetricPolicy, history: list[Counts]) -> CountsTrack:
         """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
         bad, total = sum(tick.bad for tick in history), sum(tick.total for tick in history)
         common = total > 0.0 and bad / total >= terms.negligible
@@ -83,12 +83,12 @@ class CountsTrack(Value):
             weight=self.weight,
         )
 
-    def eased(self) -> CountsTrack:
+    def discounted(self) -> CountsTrack:
         """After an override: see `Mixture.eased`."""
         return CountsTrack(
             self.terms,
-            self.split.eased(),
-            limit=self.limit.eased() if self.limit is not None else None,
+            self.split.discounted(),
+            limit=self.limit.discounted() if self.limit is not None else None,
             then=self.then,
             floor=self.floor,
             under=self.under,
@@ -142,7 +142,7 @@ class CountsTrack(Value):
         known, ticks, so_far = self.idle
         return (arm, ticks + 1, so_far + due) if known == arm else (arm, 1, due)
 
-    def standing(self, *, alone: bool) -> Standing:
+    def evidence(self, *, alone: bool) -> Evidence:
         """What stands after the last tick."""
         terms = self.terms
         limit = self.limit.evidence if self.limit is not None else 0.0
@@ -150,7 +150,7 @@ class CountsTrack(Value):
         fits = self.n <= 0.0 or terms.limit is None or self.k / self.n <= terms.limit
         if alone:
             under = self.under.evidence if self.under is not None else 0.0
-            return Standing(
+            return Evidence(
                 worse=self.then.evidence if self.then is not None else 0.0,
                 limit=limit,
                 ready=max(under, floor),
@@ -162,7 +162,7 @@ class CountsTrack(Value):
             )
         split = self.split
         better = split.better.evidence
-        return Standing(
+        return Evidence(
             worse=split.worse.evidence,
             trivial=split.trivial.evidence,
             limit=limit,

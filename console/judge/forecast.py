@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 from console.judge.absolute import BELOW
 from console.judge.bursts import WITHOUT_HISTORY
-from console.judge.latch import CONVICT, NOT_TRIVIAL, READY
+from console.judge.latch import FAIL_AT, NOT_TRIVIAL, READY
 from console.judge.mixture import HALF_LIFE, SPENT_AT_ONCE, TICK_CAP, Mixture
 from console.judge.onset import RATIOS
-from console.judge.split import ARM_NOISE, PASS_RATIOS, told
+from console.judge.split import ARM_NOISE, PASS_RATIOS, tick_evidence
 from console.judge.value import Value
 
 MEDIAN = 0.2
@@ -123,9 +123,9 @@ def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_ex
     if nc <= 0.0 or nb <= 0.0 or errors <= 0.0:
         return math.inf
     keys = [
-        (mixture, *told(RATIOS, _LOG_RATIOS, null, kc, nc, errors, nb, f), math.log(needed) - ahead)
+        (mixture, *tick_evidence(RATIOS, _LOG_RATIOS, null, kc, nc, errors, nb, f), math.log(needed) - ahead)
         for mixture, null, needed, ahead in (
-            (flow.worse, 1.0, CONVICT, MEDIAN),
+            (flow.worse, 1.0, FAIL_AT, MEDIAN),
             (flow.trivial, tolerance, NOT_TRIVIAL, MEDIAN_TRIVIAL),
         )
     ]
@@ -175,7 +175,7 @@ def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:
     times = []
     kc, nc, errors, nb, f = flow.tick(1.0, 1.25)
     if nc > 0.0 and nb > 0.0 and errors > 0.0:
-        logs, due = told(PASS_RATIOS, _LOG_PASS, worse_by, kc, nc, errors, nb, f)
+        logs, due = tick_evidence(PASS_RATIOS, _LOG_PASS, worse_by, kc, nc, errors, nb, f)
         wanted = math.log(READY) - MEDIAN
 
         def turned(ticks: float) -> bool:

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from adapters.contract import Gauge, Reading
+from console.judge.evidence import Evidence
 from console.judge.mixture import Mixture
-from console.judge.standing import Standing
-from console.judge.terms import Terms
+from console.judge.policy import MetricPolicy
 from console.judge.value import Value
 
 LENGTHS = (6, 12, 18, 30)
@@ -108,7 +108,7 @@ class GaugeTrack(Value):
 
     def __init__(
         self,
-        terms: Terms,
+        terms: MetricPolicy,
         spread: Spread,
         worse: Mixture | None = None,
         better: Mixture | None = None,
@@ -131,7 +131,7 @@ class GaugeTrack(Value):
         """Consecutive canary ticks above the limit."""
 
     @classmethod
-    def begin(cls, terms: Terms, history: list[Gauge]) -> GaugeTrack:
+    def begin(cls, terms: MetricPolicy, history: list[Gauge]) -> GaugeTrack:
         """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
         return cls(terms, spread_before(history, plain=terms.min_excess > 0.0))
 
@@ -139,10 +139,10 @@ class GaugeTrack(Value):
         """At a new stage."""
         return GaugeTrack(self.terms, self.spread, self.worse.restarted(), medians=self.medians)
 
-    def eased(self) -> GaugeTrack:
+    def discounted(self) -> GaugeTrack:
         """After an override: see `Mixture.eased`; and the limit has to be broken three times anew."""
         return GaugeTrack(
-            *(self.terms, self.spread, self.worse.eased(), self.better, self.block, self.medians, self.sums)
+            *(self.terms, self.spread, self.worse.discounted(), self.better, self.block, self.medians, self.sums)
         )
 
     def after(self, reading: Reading, *, alone: bool) -> GaugeTrack | None:
@@ -166,7 +166,7 @@ class GaugeTrack(Value):
         if len(block) < self.spread.length:
             return self._with(self.worse, self.better, block, self.medians, sums, above)
         middle = median(block)
-        worse, better = self._judged(middle)
+        worse, better = self._judge_block(middle)
         return self._with(worse, better, (), (*self.medians[-29:], middle), sums, above)
 
     @property
@@ -177,7 +177,7 @@ class GaugeTrack(Value):
     def _worse(self, value: float, limit: float) -> bool:
         return value < limit if self.terms.falling else value > limit
 
-    def _judged(self, middle: float) -> tuple[Mixture, Mixture]:
+    def _judge_block(self, middle: float) -> tuple[Mixture, Mixture]:
         sd = self.spread.sd if self.spread.sd is not None else _learned(self.medians, plain=self.plain)
         if sd is None:
             return self.worse, self.better
@@ -205,7 +205,7 @@ class GaugeTrack(Value):
     ) -> GaugeTrack:
         return GaugeTrack(self.terms, self.spread, worse, better, block, medians, sums, above)
 
-    def standing(self, *, alone: bool) -> Standing:
+    def evidence(self, *, alone: bool) -> Evidence:
         """What stands after the last tick."""
         ticks, canary, baseline = self.sums
         ratio = None
@@ -213,7 +213,7 @@ class GaugeTrack(Value):
             ratio = baseline / canary if self.terms.falling else canary / baseline
         limited = self.terms.limit is not None
         fits = self.above == 0
-        return Standing(
+        return Evidence(
             worse=0.0 if alone else self.worse.evidence,
             trivial=self.worse.evidence,  # its null is the tolerance already
             limit=1e3 if self.above >= 3 else 10.0 if self.above else 0.0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from console.judge.value import Value
 
-CONVICT = 100.0
+FAIL_AT = 100.0
 """Key 1: evidence against "no worse" that a FAIL needs. 1 in 100 healthy rollouts at most, however often looked at."""
 NOT_TRIVIAL = 5.0
 """Key 2: evidence against "no worse than the tolerance" that a FAIL needs at the same tick."""
@@ -23,7 +23,7 @@ READY = 20.0
 class Latch(Value):
     """One metric's standing conclusions."""
 
-    __slots__ = ("acknowledged", "by", "failed_at", "over", "peak", "warned")
+    __slots__ = ("acknowledged", "by", "failed_at", "limit_acknowledged", "peak", "warned")
 
     def __init__(
         self,
@@ -43,19 +43,19 @@ class Latch(Value):
         """The largest evidence of that kind since then."""
         self.acknowledged = acknowledged
         """The evidence of key 1 that somebody has already overridden."""
-        self.over = over
+        self.limit_acknowledged = over
         """The same of the ceiling's evidence."""
         self.warned = warned
 
     @property
     def needed_worse(self) -> float:
         """What key 1 takes for a FAIL."""
-        return max(CONVICT, 2.0 * self.acknowledged)
+        return max(FAIL_AT, 2.0 * self.acknowledged)
 
     @property
     def needed_limit(self) -> float:
         """What the ceiling's evidence takes."""
-        return max(CONVICT, 2.0 * self.over)
+        return max(FAIL_AT, 2.0 * self.limit_acknowledged)
 
     def after(self, at: float, *, worse: float, trivial: float, limit: float, clearly: bool, above: bool) -> Latch:
         """After a tick.
@@ -81,10 +81,10 @@ class Latch(Value):
         return self._with(self.failed_at, self.by, self.peak, warned=warned)
 
     def _with(self, failed_at: float | None, by: str, peak: float, *, warned: bool) -> Latch:
-        return Latch(failed_at, by, peak, self.acknowledged, self.over, warned=warned)
+        return Latch(failed_at, by, peak, self.acknowledged, self.limit_acknowledged, warned=warned)
 
-    def let_go(self, *, worse: float, limit: float) -> Latch:
+    def release(self, *, worse: float, limit: float) -> Latch:
         """After an override, or at a new stage, with this much evidence standing."""
         if self.failed_at is None:
             return self
-        return Latch(None, "", 0.0, max(self.acknowledged, worse), max(self.over, limit), warned=True)
+        return Latch(None, "", 0.0, max(self.acknowledged, worse), max(self.limit_acknowledged, limit), warned=True)

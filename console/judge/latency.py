@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from adapters.contract import Buckets, Counts, Reading
 from console.judge.counts import CountsTrack
-from console.judge.standing import Standing
-from console.judge.terms import Terms
+from console.judge.evidence import Evidence
+from console.judge.policy import MetricPolicy
 from console.judge.value import Value
 
 QUANTILES = (0.9, 0.99)
@@ -46,7 +46,11 @@ class LatencyTrack(Value):
     __slots__ = ("edges", "seen", "terms", "tracks")
 
     def __init__(
-        self, terms: Terms, edges: tuple[float, ...], tracks: tuple[CountsTrack, ...], seen: tuple[Buckets, ...] = ()
+        self,
+        terms: MetricPolicy,
+        edges: tuple[float, ...],
+        tracks: tuple[CountsTrack, ...],
+        seen: tuple[Buckets, ...] = (),
     ) -> None:
         self.terms = terms
         self.edges = edges
@@ -56,7 +60,7 @@ class LatencyTrack(Value):
         """The baseline's ticks from which the edges are still to be chosen."""
 
     @classmethod
-    def begin(cls, terms: Terms, history: list[Buckets]) -> LatencyTrack:
+    def begin(cls, terms: MetricPolicy, history: list[Buckets]) -> LatencyTrack:
         """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
         chosen = edges(history)
         tracks = []
@@ -69,9 +73,9 @@ class LatencyTrack(Value):
         """At a new stage; the edges stay."""
         return LatencyTrack(self.terms, self.edges, tuple(track.next_stage() for track in self.tracks), self.seen)
 
-    def eased(self) -> LatencyTrack:
+    def discounted(self) -> LatencyTrack:
         """After an override: see `Mixture.eased`."""
-        return LatencyTrack(self.terms, self.edges, tuple(track.eased() for track in self.tracks), self.seen)
+        return LatencyTrack(self.terms, self.edges, tuple(track.discounted() for track in self.tracks), self.seen)
 
     def after(self, reading: Reading, *, alone: bool) -> LatencyTrack | None:
         """After a tick; None where it does not count."""
@@ -97,14 +101,14 @@ class LatencyTrack(Value):
             self.terms, (), (), seen
         )  # fmt: skip
 
-    def standing(self, *, alone: bool) -> Standing:
+    def evidence(self, *, alone: bool) -> Evidence:
         """What stands after the last tick: the engines' evidence averaged, the numbers of the edge that says most."""
         if not self.tracks:
-            return Standing(worse=1.0, ready=1.0, ratio=None, expected=0.0)
-        each = [track.standing(alone=alone) for track in self.tracks]
+            return Evidence(worse=1.0, ready=1.0, ratio=None, expected=0.0)
+        each = [track.evidence(alone=alone) for track in self.tracks]
         top = max(each, key=lambda standing: standing.worse)
         count = len(each)
-        return Standing(
+        return Evidence(
             worse=sum(standing.worse for standing in each) / count,
             trivial=sum(standing.trivial for standing in each) / count,
             limit=sum(standing.limit for standing in each) / count,
@@ -118,7 +122,7 @@ class LatencyTrack(Value):
         )
 
     @property
-    def telling(self) -> tuple[float, CountsTrack] | None:
+    def dominant_model(self) -> tuple[float, CountsTrack] | None:
         """The edge whose evidence is largest, with its engine; None before the edges are chosen."""
         pairs = list(zip(self.edges, self.tracks, strict=True))
         return max(pairs, key=lambda pair: pair[1].split.worse.evidence) if pairs else None

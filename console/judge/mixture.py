@@ -81,7 +81,7 @@ class Mixture(Value):
         half = self.unspent / 2.0
         return Mixture(tuple(part + half for part in self.parts), self.seen, self.scale / 2.0)
 
-    def eased(self) -> Mixture:
+    def discounted(self) -> Mixture:
         """At most `PLENTY`, the suspicions as they stand to each other. Less evidence is as valid."""
         total = sum(self.parts) / len(self.parts)
         if total <= PLENTY:

@@ -14,25 +14,25 @@ from console.judge.wording import clock, odds, per_second, share, span, times, w
 from console.plan.nouns import Metric
 
 
-def telling(track: Track) -> CountsTrack | LatencyTrack | GaugeTrack:
+def dominant_model(track: Track) -> CountsTrack | LatencyTrack | GaugeTrack:
     """What a track's numbers come from: of a histogram's engines the one whose edge says most."""
-    shaped = track.shaped
+    shaped = track.model
     if isinstance(shaped, LatencyTrack):
-        most = shaped.telling
+        most = shaped.dominant_model
         return shaped if most is None else most[1]
     return shaped
 
 
 def onset_of(track: Track) -> float | None:
     """The likeliest beginning of a regression, unix seconds; None while nothing speaks for one."""
-    shaped = telling(track)
+    shaped = dominant_model(track)
     best = shaped.split.onset.best() if isinstance(shaped, CountsTrack) else None
     return None if best is None else best[1]
 
 
 def flow_of(track: Track, tick_s: float) -> Flow | None:
     """What has flowed in this stage so far, for forecasts; None for a gauge, alone, or before anything flowed."""
-    shaped = telling(track)
+    shaped = dominant_model(track)
     if not isinstance(shaped, CountsTrack) or not track.ticks or track.alone:
         return None
     split = shaped.split
@@ -78,7 +78,7 @@ class Reason:
         """The stage's time is over."""
         self._flow = flow_of(track, tick_s)
 
-    def told(self) -> tuple[str, str]:
+    def texts(self) -> tuple[str, str]:
         """(what stands beside the verdict, the same without what has a column of its own)."""
         match self._word:
             case Word.FAIL:
@@ -95,7 +95,7 @@ class Reason:
     @property
     def lately(self) -> float | None:
         """The ratio since the regression's likeliest beginning, in the direction that is worse; None without one."""
-        shaped = telling(self._track)
+        shaped = dominant_model(self._track)
         best = shaped.split.onset.best() if isinstance(shaped, CountsTrack) else None
         if best is None:
             return None
@@ -119,13 +119,13 @@ class Reason:
             return f"{times(self._ratio)} ({span(*self._ends)})" if self._has_interval else times(self._ratio)
         if self._canary.value is None:
             return "no canary events"
-        if isinstance(self._track.shaped, GaugeTrack):
+        if isinstance(self._track.model, GaugeTrack):
             return f"{self._canary.value:.3g}"
         return f"{share(self._canary.value)} of {self._canary.n:,.0f}"
 
     @property
     def _has_interval(self) -> bool:
-        return not isinstance(self._track.shaped, GaugeTrack)
+        return not isinstance(self._track.model, GaugeTrack)
 
     def _fail(self) -> tuple[str, str]:
         latch = self._track.latch
@@ -155,12 +155,12 @@ class Reason:
         value = self._canary.value
         if value is None:
             return "the canary is"
-        return f"{value:.3g} is" if isinstance(self._track.shaped, GaugeTrack) else f"{share(value)} is"
+        return f"{value:.3g} is" if isinstance(self._track.model, GaugeTrack) else f"{share(value)} is"
 
     @property
     def _limit(self) -> str:
         limit = self._metric.limit or 0.0
-        return f"{limit:g}" if isinstance(self._track.shaped, GaugeTrack) else share(limit)
+        return f"{limit:g}" if isinstance(self._track.model, GaugeTrack) else share(limit)
 
     def _warn(self) -> tuple[str, str]:
         standing = self._track.standing

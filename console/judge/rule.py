@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from console.judge.circumstances import Circumstances
+from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
@@ -21,7 +21,7 @@ from console.plan.nouns import Metric
 _T = TypeVar("_T")
 
 
-def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict:
+def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdict:
     """The verdict of one metric; first match wins:
 
     a latched FAIL; stale (nothing fresh from either arm), no_data (an arm is silent while the other flows, or nothing
@@ -49,7 +49,7 @@ def verdict(metric: Metric, track: Track | None, here: Circumstances) -> Verdict
         return replace(_instead(said, VerdictState.NO_DATA, "nothing is exposed: not judged"), idle=True)
     if here.problem is not None:
         return _instead(said, VerdictState.UNSURE, f"query failed: {here.problem}")
-    if track is not None and (mute := track.mute(here.tick_s, here.stale_after_s)) is not None:
+    if track is not None and (mute := track.silence_reason(here.tick_s, here.stale_after_s)) is not None:
         return _instead(said, VerdictState.NO_DATA, mute)
     if here.partial is not None and said.state is VerdictState.PASS:
         return _instead(said, VerdictState.UNSURE, f"partial data: {here.partial}")
@@ -65,7 +65,7 @@ def _age(at: datetime | None, now: datetime) -> float | None:
     return None if at is None else max(0.0, (now - at).total_seconds())
 
 
-def _had_its_time(here: Circumstances) -> bool:
+def _had_its_time(here: VerdictContext) -> bool:
     """Whether the canary has spoken in this stage, or has had as long as a sample may be old to do so."""
     if here.since is None or (here.canary_at is not None and here.canary_at >= here.since):
         return True
@@ -73,7 +73,7 @@ def _had_its_time(here: Circumstances) -> bool:
 
 
 def _silence(
-    here: Circumstances, ages: dict[str, float | None], watched: Sequence[str]
+    here: VerdictContext, ages: dict[str, float | None], watched: Sequence[str]
 ) -> tuple[VerdictState, str] | None:
     silent = [arm for arm in watched if (age := ages[arm]) is None or age > here.stale_after_s]
     if not silent:
@@ -123,8 +123,8 @@ def _said(metrics: _Same[Metric], tracks: _Same[Track], tick_s: float, min_reque
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
     reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
-    line, brief = reason.told()
-    bounded = shown is not None and not isinstance(track.shaped, GaugeTrack)
+    line, brief = reason.texts()
+    bounded = shown is not None and not isinstance(track.model, GaugeTrack)
     return Verdict(
         metric=metric.name,
         state=state,
@@ -165,9 +165,9 @@ def _shown(metric: Metric, ratio: float | None) -> float | None:
 
 def _seen(track: Track) -> tuple[ArmTotals, ArmTotals, tuple[float, float]]:
     """Both arms' totals in this stage, and the ratio's interval (in the direction that is worse)."""
-    shaped = track.shaped
+    shaped = track.model
     if isinstance(shaped, LatencyTrack):
-        telling = shaped.telling
+        telling = shaped.dominant_model
         if telling is None:
             return ArmTotals(), ArmTotals(), (0.0, math.inf)
         shaped = telling[1]

@@ -96,10 +96,10 @@ class Split(Value):
             self.excess,
         )
 
-    def eased(self) -> Split:
+    def discounted(self) -> Split:
         """After an override: see `Mixture.eased`. The ratio and its interval stay."""
         return Split(
-            *(self.tolerance, self.worse_by, self.worse.eased(), self.trivial, self.better, self.bursts),
+            *(self.tolerance, self.worse_by, self.worse.discounted(), self.trivial, self.better, self.bursts),
             *(self.onset, self.excess, self.curve, (self.ticks, self.kc, self.nc, self.kb, self.nb)),
         )
 
@@ -127,9 +127,9 @@ class Split(Value):
                 *(bursts, onset, excess, self.curve, sums),
             )
         f = self.discount(nc, nb, errors)
-        worse_logs, worse_due = told(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
-        trivial_logs, trivial_due = told(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
-        better_logs, better_due = told(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
+        worse_logs, worse_due = tick_evidence(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
+        trivial_logs, trivial_due = tick_evidence(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
+        better_logs, better_due = tick_evidence(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
         return Split(
             self.tolerance,
             self.worse_by,
@@ -180,7 +180,7 @@ class Split(Value):
         return (GRID[low] if low >= 0 else 0.0), (GRID[high] if high < len(GRID) else math.inf)
 
 
-def told(
+def tick_evidence(
     ratios: tuple[float, ...],
     log_ratios: tuple[float, ...],
     r0: float,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from console.judge.latch import CONVICT, NOT_TRIVIAL
+from console.judge.latch import FAIL_AT, NOT_TRIVIAL
 from console.judge.track import Track, Word
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
@@ -48,7 +48,7 @@ def stage_verdict(
     for metric in critical:
         said = verdicts[metric.name]
         if said.state is VerdictState.FAIL:  # it convicts on its own; averaged with the others it does not yet
-            many = f"{odds(mean)} of {CONVICT:.0f}:1 over {len(critical)} metrics"
+            many = f"{odds(mean)} of {FAIL_AT:.0f}:1 over {len(critical)} metrics"
             return say(StageWord.WARN, f"{metric.name}: {said.reason}; {many}", metric.name)
         if said.detail == Word.WARN:
             return say(StageWord.WARN, f"{metric.name}: {said.reason}", metric.name)
@@ -87,10 +87,10 @@ def _failed(
             return metric.name
     critical = sum(metric.role is Role.CRITICAL for metric in metrics)
     suspects = [(track, metric.name) for metric in failing if (track := _convicted(metric, tracks)) is not None]
-    alone = [(track.latch.peak, name) for track, name in suspects if track.latch.peak >= CONVICT * critical]
+    alone = [(track.latch.peak, name) for track, name in suspects if track.latch.peak >= FAIL_AT * critical]
     if alone:
         return max(alone)[1]
-    if not suspects or mean < CONVICT:
+    if not suspects or mean < FAIL_AT:
         return None
     top, name = max(suspects, key=lambda suspect: _evidence(suspect[0]))
     return name if top.standing.trivial >= NOT_TRIVIAL else None

@@ -11,11 +11,11 @@ from enum import StrEnum
 
 from adapters.contract import Buckets, Counts, Gauge, Reading, Shape
 from console.judge.counts import CountsTrack
+from console.judge.evidence import Evidence
 from console.judge.gauges import GaugeTrack
 from console.judge.latch import READY, WARN, Latch
 from console.judge.latency import LatencyTrack
-from console.judge.standing import Standing
-from console.judge.terms import Terms, clean
+from console.judge.policy import MetricPolicy, is_judgeable
 from console.judge.value import Value
 
 WARM_TICKS = 6
@@ -51,8 +51,8 @@ class Track(Value):
         "dirty",
         "judged_to",
         "latch",
+        "model",
         "paired_at",
-        "shaped",
         "stage",
         "standing",
         "terms",
@@ -62,12 +62,12 @@ class Track(Value):
 
     def __init__(
         self,
-        terms: Terms,
+        terms: MetricPolicy,
         shaped: Shaped,
         stage: int,
         *,
         latch: Latch | None = None,
-        standing: Standing | None = None,
+        standing: Evidence | None = None,
         ticks: int = 0,
         total: int = 0,
         dirty: int = 0,
@@ -76,11 +76,11 @@ class Track(Value):
         alone: bool = False,
     ) -> None:
         self.terms = terms
-        self.shaped = shaped
+        self.model = shaped
         self.stage = stage
         """The stage of the last tick, by number of stages reached."""
         self.latch = latch or Latch()
-        self.standing = standing or shaped.standing(alone=alone)
+        self.standing = standing or shaped.evidence(alone=alone)
         self.ticks = ticks
         """Ticks of this stage that counted."""
         self.total = total
@@ -95,9 +95,9 @@ class Track(Value):
         """The last tick had no baseline to compare with, by configuration."""
 
     @classmethod
-    def begin(cls, terms: Terms, history: Sequence[Reading], stage: int) -> Track:
+    def begin(cls, terms: MetricPolicy, history: Sequence[Reading], stage: int) -> Track:
         """Nothing judged yet. `history`: the ticks before the stage, oldest first; only the baseline's side is read."""
-        baseline = [reading.baseline for reading in history if clean(reading.baseline)]
+        baseline = [reading.baseline for reading in history if is_judgeable(reading.baseline)]
         shaped: Shaped
         if terms.shape is Shape.GAUGE:
             shaped = GaugeTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Gauge)])
@@ -115,17 +115,17 @@ class Track(Value):
             alone: there is no baseline to compare with: the canary has all traffic, or the metric has none.
         """
         at = reading.at.timestamp()
-        shaped, latch, ticks, standing = self.shaped, self.latch, self.ticks, self.standing
+        shaped, latch, ticks, standing = self.model, self.latch, self.ticks, self.standing
         if stage != self.stage:
-            shaped, latch = self._let_go()
+            shaped, latch = self._release()
             shaped, ticks = shaped.next_stage(), 0
-            standing = shaped.standing(alone=alone)
-        dirty = self.dirty + (not clean(reading.canary)) + (not clean(reading.baseline))
+            standing = shaped.evidence(alone=alone)
+        dirty = self.dirty + (not is_judgeable(reading.canary)) + (not is_judgeable(reading.baseline))
         counted = shaped.after(reading, alone=alone) if dirty == self.dirty else None
         total, paired_at = self.total, self.paired_at
         if counted is not None:
             shaped, ticks, total, paired_at = counted, ticks + 1, total + 1, at
-            standing = shaped.standing(alone=alone)
+            standing = shaped.evidence(alone=alone)
             latch = latch.after(
                 at,
                 worse=standing.worse if standing.can_fail else 0.0,
@@ -150,23 +150,23 @@ class Track(Value):
             alone=alone,
         )
 
-    def _let_go(self) -> tuple[Shaped, Latch]:
+    def _release(self) -> tuple[Shaped, Latch]:
         """Shape and latch after what stood was overridden, or left behind with its stage."""
         if self.latch.failed_at is None:
-            return self.shaped, self.latch
-        shaped = self.shaped.eased()
-        stands = shaped.standing(alone=self.alone)
-        return shaped, self.latch.let_go(worse=stands.worse if stands.can_fail else 0.0, limit=stands.limit)
+            return self.model, self.latch
+        shaped = self.model.discounted()
+        stands = shaped.evidence(alone=self.alone)
+        return shaped, self.latch.release(worse=stands.worse if stands.can_fail else 0.0, limit=stands.limit)
 
     def overridden(self) -> Track:
         """After a recorded override of this metric."""
-        shaped, latch = self._let_go()
+        shaped, latch = self._release()
         return Track(
             self.terms,
             shaped,
             self.stage,
             latch=latch,
-            standing=shaped.standing(alone=self.alone),
+            standing=shaped.evidence(alone=self.alone),
             ticks=self.ticks,
             total=self.total,
             dirty=self.dirty,
@@ -175,7 +175,7 @@ class Track(Value):
             alone=self.alone,
         )
 
-    def mute(self, tick_s: float, stale_after_s: float) -> str | None:
+    def silence_reason(self, tick_s: float, stale_after_s: float) -> str | None:
         """Why nothing is learned any more although both arms have samples, in words; None while something is.
 
         What was shown before that is no verdict on now: a canary that gets no request has not passed.
@@ -183,7 +183,7 @@ class Track(Value):
         gone_s = 0.0 if self.paired_at is None else self.judged_to - self.paired_at
         if gone_s > max(stale_after_s, SILENT_TICKS * tick_s):
             return f"no tick in {gone_s:.0f} s in which the arms could be compared"
-        shaped = self.shaped.tracks[0] if isinstance(self.shaped, LatencyTrack) and self.shaped.tracks else self.shaped
+        shaped = self.model.tracks[0] if isinstance(self.model, LatencyTrack) and self.model.tracks else self.model
         if isinstance(shaped, CountsTrack):
             arm, ticks, due = shaped.idle
             if ticks >= SILENT_TICKS and due >= MISSED:
@@ -205,7 +205,7 @@ class Track(Value):
         return Word.PASS if ready and standing.fits and self.ticks >= PASS_TICKS else Word.WATCHING
 
 
-def clearly(standing: Standing, terms: Terms) -> bool:
+def clearly(standing: Evidence, terms: MetricPolicy) -> bool:
     """Whether the excess since the regression's likeliest beginning is large enough to matter in absolute terms.
 
     A point estimate on purpose: that the canary is worse, and not just trivially, the two keys have shown

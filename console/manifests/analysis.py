@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests.arguments import BRACES, Arguments, Missing, NotKnown, filled
 from console.manifests.bound import Bound, Condition, NotBounded, failure, success
 from console.manifests.draft import Check, Measured, Unmapped
+from console.manifests.draft_start import lasts
 from console.manifests.origin import Manifest
-from console.manifests.place import lasts
 from console.manifests.tree import Tree
 from console.plan.quantities import duration
 
@@ -106,7 +106,7 @@ class Analyses:
         depth: int,
     ) -> None:
         for ref in said.at("templates").items:
-            cluster, name = bool(ref.at("clusterScope").truth), clean(ref.text_at("templateName"), 253)
+            cluster, name = bool(ref.at("clusterScope").truth), one_line(ref.text_at("templateName"), 253)
             kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
             self.used.add((kind, name))
             template = self._templates.get((cluster, name))
@@ -144,7 +144,7 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
     if path:
         found = rollout.tree.at(*_path(path)).text
         hint = " (give --namespace)" if path == "metadata.namespace" else ""
-        why = f"is the Rollout's {clean(path, 80)}, which the files do not hold{hint}"
+        why = f"is the Rollout's {one_line(path, 80)}, which the files do not hold{hint}"
         return found if found else Missing(why, there=True)
     return Missing("has no value in the files")
 
@@ -172,7 +172,7 @@ def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | Missing]:
 
 
 def _check(metric: Tree, template: Manifest, place: Place, arguments: Arguments, dry: Sequence[str]) -> Check:
-    name = clean(metric.text_at("name"), 100) or "unnamed"
+    name = one_line(metric.text_at("name"), 100) or "unnamed"
     origin = f"{template.kind} {template.name}, {place.where}, {template.where(metric)}"
     decides = not any(_matches(pattern, name) for pattern in dry)
     provider = metric.at("provider")
@@ -251,7 +251,7 @@ def _texts(tree: Tree) -> Iterator[str]:
 def _other(kind: str) -> str:
     if kind == "job":
         return "a Kubernetes Job, whose exit code is all it says"
-    return f"it asks {clean(kind, 40)}, and warroom reads Prometheus" if kind else "it names no provider"
+    return f"it asks {one_line(kind, 40)}, and warroom reads Prometheus" if kind else "it names no provider"
 
 
 def _bound(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str, ...]]:
@@ -264,7 +264,7 @@ def _bound(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str,
         try:
             read[key] = reader(filled(text, arguments))
         except (NotBounded, NotKnown) as error:
-            raise NotBounded(f"its {key} ({clean(text, 120)}) is no limit: {error}") from None
+            raise NotBounded(f"its {key} ({one_line(text, 120)}) is no limit: {error}") from None
     if not read:
         return None, ("it has no condition: it never fails there",)
     notes = [note for condition in read.values() for note in condition.notes]
@@ -285,7 +285,7 @@ def _left_out(metric: Tree, asked: Tree) -> Iterator[str]:
         yield "its authentication is not carried over: give the backend a token or basic"
     if asked.at("insecure").truth:
         yield "it does not verify TLS there; here it always is: give the backend a ca"
-    headers = [clean(one.text_at("key"), 40) for one in asked.at("headers").items]
+    headers = [one_line(one.text_at("key"), 40) for one in asked.at("headers").items]
     if others := [name for name in headers if name.lower() != "x-scope-orgid"]:
         yield f"its headers {', '.join(others)} are not sent"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
@@ -43,9 +43,9 @@ def filled(text: str, arguments: Arguments) -> str:
         name = re.sub(r"\s+", " ", found[1])
         known = arguments.get(name.removeprefix("."), arguments.get(name))
         if known is None:
-            raise NotKnown(f"{{{{{clean(name, 60)}}}}} has no value in the manifests")
+            raise NotKnown(f"{{{{{one_line(name, 60)}}}}} has no value in the manifests")
         if isinstance(known, Missing):
-            raise NotKnown(f"{{{{{clean(name, 60)}}}}} {known.why}")
+            raise NotKnown(f"{{{{{one_line(name, 60)}}}}} {known.why}")
         return known
 
     return BRACES.sub(value, text)

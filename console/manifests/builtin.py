@@ -116,7 +116,7 @@ _KNOWN = {
 }
 
 
-def asked(provider: str) -> Asked | None:
+def builtin_check(provider: str) -> Asked | None:
     """How a provider's requests are counted; None for one that is not known here."""
     found = provider.partition(":")[0]
     return _KNOWN.get(found)

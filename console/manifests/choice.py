@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests import deployment, flagger, rollout
 from console.manifests.analysis import ARGO
 from console.manifests.deployment import APPS, managed
 from console.manifests.draft import Draft
+from console.manifests.draft_start import NoChoice
 from console.manifests.flagger import FLAGGER
 from console.manifests.origin import Manifest
-from console.manifests.place import NoChoice
 
 _KINDS = ((ARGO, "Rollout"), (FLAGGER, "Canary"), (APPS, "Deployment"))
 """(group, kind) of what a plan can be for, the most telling kind first."""
@@ -43,7 +43,7 @@ def drafted(manifests: Sequence[Manifest], hints: Hints) -> Draft:
     if hints.only is not None:
         chosen = [one for one in able if _is(one, hints.only)]
         if not chosen:
-            raise NoChoice(f"no {clean(hints.only, 80)} in the files; {_there(able)}")
+            raise NoChoice(f"no {one_line(hints.only, 80)} in the files; {_there(able)}")
     if not chosen:
         raise NoChoice(f"no {_kinds()} in the files; {_counted(manifests)}")
     if len(chosen) > 1:
@@ -74,7 +74,7 @@ def _there(able: Sequence[Manifest]) -> str:
 
 
 def _counted(manifests: Sequence[Manifest]) -> str:
-    counts = Counter(clean(one.kind, 40) for one in manifests)
+    counts = Counter(one_line(one.kind, 40) for one in manifests)
     return "there is " + (", ".join(f"{count} {kind}" for kind, count in counts.most_common(6)) or "nothing")
 
 

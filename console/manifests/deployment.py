@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.manifests.draft import Draft, DraftStage
+from console.manifests.draft_start import begun
 from console.manifests.origin import Manifest
-from console.manifests.place import begun
 
 APPS = "apps"
 ADAPTER = "deployment"

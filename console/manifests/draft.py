@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests.bound import Bound
 
 PASSWORD_IN_URL = re.compile(r"://[^/\s@:]*:[^/\s@]*@")
@@ -122,7 +122,7 @@ class Draft:
 
 def named(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> str:
     """A name that a plan takes, after `text`, unlike any of `taken`."""
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", clean(text, 200)).strip("._-")[:60].rstrip("._-") or fallback
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", one_line(text, 200)).strip("._-")[:60].rstrip("._-") or fallback
     name, number = base, 1
     while name in taken:
         number += 1
@@ -132,7 +132,7 @@ def named(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> st
 
 def quoted(text: str) -> str:
     """Text in single quotes, as YAML takes it on one line."""
-    return "'" + clean(text, 20_000).replace("'", "''") + "'"
+    return "'" + one_line(text, 20_000).replace("'", "''") + "'"
 
 
 def plain(text: str) -> str:

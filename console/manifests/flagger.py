@@ -16,14 +16,14 @@ from adapters.contract import LAST_STEP
 from adapters.deploy.flagger import Options
 from adapters.deploy.flagger.steps import Gated, gated_steps
 from adapters.deploy.flagger.wire import GATES, Canary
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests.arguments import Missing, NotKnown, filled
 from console.manifests.arms import Pairs
 from console.manifests.bound import Bound
-from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, asked
+from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, builtin_check
 from console.manifests.draft import Check, Draft, DraftStage, Unmapped, quoted
+from console.manifests.draft_start import begun, lasts, place
 from console.manifests.origin import Manifest
-from console.manifests.place import begun, lasts, place
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 
@@ -143,10 +143,13 @@ class _Reader:
     def webhooks(self, gates: str | None) -> None:
         """Note the webhooks that are no gates of warroom's: whoever they ask decides there."""
         for hook in self._analysis.at("webhooks").items:
-            kind, url = clean(hook.text_at("type"), 40) or "rollout", clean(hook.text_at("url").partition("?")[0], 120)
+            kind, url = (
+                one_line(hook.text_at("type"), 40) or "rollout",
+                one_line(hook.text_at("url").partition("?")[0], 120),
+            )
             if gates is not None and kind in GATES and url.rstrip("/") == f"{gates}/flagger/{kind}":
                 continue
-            what = f"webhook {clean(hook.text_at('name'), 60) or '?'} ({kind})"
+            what = f"webhook {one_line(hook.text_at('name'), 60) or '?'} ({kind})"
             why = f"its gate asks {url}" if kind in GATES else f"what {url} answers is all it says"
             self._draft.unmapped.append(
                 Unmapped(what, why, self._canary.where(hook), kind not in ("post-rollout", "event"))
@@ -159,7 +162,7 @@ class _Reader:
 
     def checks(self) -> Iterator[Check]:
         for metric in self._analysis.at("metrics").items:
-            name = clean(metric.text_at("name"), 100) or "unnamed"
+            name = one_line(metric.text_at("name"), 100) or "unnamed"
             origin = f"metric {name}, {self._canary.where(metric)}"
             if name in (SUCCESS_RATE, DURATION):
                 yield self._own(name, metric, origin)
@@ -168,9 +171,9 @@ class _Reader:
 
     def _own(self, name: str, metric: Tree, origin: str) -> Check:
         """One of the two checks that Flagger knows by itself."""
-        known = asked(self._provider)
+        known = builtin_check(self._provider)
         if known is None:
-            provider = clean(self._provider, 40)
+            provider = one_line(self._provider, 40)
             why = f"what it asks for {provider} is not known here" if provider else UNNAMED
             return Check(name, origin, unmapped=why)
         bound = _bound(metric, below=name == SUCCESS_RATE)
@@ -178,7 +181,7 @@ class _Reader:
         return self._filled(name, origin, text, bound, metric, self._canary.spec.text_at("metricsServer") or None)
 
     def _custom(self, name: str, metric: Tree, origin: str) -> Check:
-        ref = clean(metric.text_at("templateRef", "name"), 253)
+        ref = one_line(metric.text_at("templateRef", "name"), 253)
         if not ref:
             text = metric.text_at("query")
             server = self._canary.spec.text_at("metricsServer") or None
@@ -189,7 +192,7 @@ class _Reader:
         if template is None:
             return Check(name, origin, unmapped=f"MetricTemplate {ref} is not in the files: name its file too")
         origin = f"{origin}, MetricTemplate {ref}, {template.where()}"
-        kind = clean(template.spec.text_at("provider", "type"), 40)
+        kind = one_line(template.spec.text_at("provider", "type"), 40)
         text = template.spec.text_at("query")
         if kind != "prometheus":
             why = f"it asks {kind or 'nobody'}, and warroom reads Prometheus"

@@ -12,7 +12,7 @@ from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, both, split
 from console.manifests.bound import Bound
 from console.manifests.draft import PASSWORD_IN_URL, Check, DraftMetric, DraftTarget, Measured, named, plain, quoted
 from console.manifests.promql import Beyond, Expr, NotRead, parsed
-from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share
+from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share_of
 
 _LEAST = 1e-6
 """A share smaller than one in a million is asked as the number it is."""
@@ -71,7 +71,7 @@ class _Writer:
     def made(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
         inner = scaled(expr)
         bound = inner.bound(self._check.bound or Bound())
-        if (found := share(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
+        if (found := share_of(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
             return made
         if (latency := quantile(inner.core)) is not None and arms is not None:
             return self._histogram(latency, inner, expr, arms)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests.document import LARGEST_BYTES, read
 from console.manifests.tree import Tree
 from console.plan.problems import PlanError, Problem
@@ -40,12 +40,12 @@ class Manifest:
 
     @property
     def name(self) -> str:
-        return clean(self.tree.text_at("metadata", "name"), 253)
+        return one_line(self.tree.text_at("metadata", "name"), 253)
 
     @property
     def namespace(self) -> str | None:
         """None: wherever it is applied."""
-        return clean(self.tree.text_at("metadata", "namespace"), 63) or None
+        return one_line(self.tree.text_at("metadata", "namespace"), 63) or None
 
     @property
     def spec(self) -> Tree:
@@ -75,11 +75,11 @@ def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
     for name in names:
         short = Path(name).name if bases[Path(name).name] == 1 else name
         try:
-            trees = _objects(_text(name, stdin), clean("stdin" if name == STDIN else name), named=name in paths)
+            trees = _objects(_text(name, stdin), one_line("stdin" if name == STDIN else name), named=name in paths)
         except PlanError as error:
             problems += error.problems[:1]
         else:
-            found += [Manifest(clean("stdin" if name == STDIN else short), tree) for tree in trees]
+            found += [Manifest(one_line("stdin" if name == STDIN else short), tree) for tree in trees]
     if problems:
         raise Unreadable(problems)
     return found
@@ -110,7 +110,7 @@ def _files(path: str, problems: list[Problem]) -> list[str]:
 
 
 def _problem(file: str, message: str, hint: str | None = None, line: int = 1) -> Problem:
-    return Problem(clean(file), line, "", "", message, hint)
+    return Problem(one_line(file), line, "", "", message, hint)
 
 
 def _text(name: str, stdin: BinaryIO) -> str:

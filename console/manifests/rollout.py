@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, Found
 from console.manifests.arms import Pairs
 from console.manifests.draft import Draft, DraftStage, Unmapped, named
+from console.manifests.draft_start import begun, lasts, place
 from console.manifests.origin import Manifest
-from console.manifests.place import begun, lasts, place
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 
@@ -104,7 +104,7 @@ class _Reader:
         self.waiting.append("the new version runs behind the preview service, without traffic")
         if not auto or seconds:
             self.draft.about_stages = _STAGES
-            self._stage("preview", "step 0", lasts(_told(seconds or 0)) if auto else None, 0)
+            self._stage("preview", "step 0", lasts(_duration_text(seconds or 0)) if auto else None, 0)
         else:
             self.draft.about.append(_PROMOTES_ITSELF)
         self._analysis(said.at("postPromotionAnalysis"), "after the promotion")
@@ -154,24 +154,26 @@ class _Reader:
                 return "an experiment"
             case "setCanaryScale":
                 said = ", ".join(
-                    f"{clean(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
+                    f"{one_line(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
                 )
                 return f"canary scale {said}"
             case "setHeaderRoute" | "setMirrorRoute":
                 what = "header" if kind == "setHeaderRoute" else "mirror"
                 self._unmapped(f"{what} route", "what it sends to the canary is beside the weight", where, detail)
-                return f"{what} route {clean(detail.text_at('name'), 60)}"
+                return f"{what} route {one_line(detail.text_at('name'), 60)}"
             case "plugin":
-                self._unmapped(f"plugin {clean(detail.text_at('name'), 60)}", "what it does is its own", where, detail)
-                return f"plugin {clean(detail.text_at('name'), 60)}"
+                self._unmapped(
+                    f"plugin {one_line(detail.text_at('name'), 60)}", "what it does is its own", where, detail
+                )
+                return f"plugin {one_line(detail.text_at('name'), 60)}"
             case _:
-                self._unmapped(f"step {clean(kind, 40)}", "a kind of step that is not known here", where, detail)
-                return clean(kind, 40)
+                self._unmapped(f"step {one_line(kind, 40)}", "a kind of step that is not known here", where, detail)
+                return one_line(kind, 40)
 
     def _experiment(self, detail: Tree, where: str) -> None:
         self._unmapped("experiment", "it runs pods of its own beside the rollout", where, detail)
         for one in detail.at("analyses").items:
-            name = clean(one.text_at("templateName"), 80) or "?"
+            name = one_line(one.text_at("templateName"), 80) or "?"
             self._unmapped(f"analysis {name}", "it looks at an experiment's pods", where, one, decides=True)
 
     # -- analyses ----------------------------------------------------------------------------------------------------
@@ -212,7 +214,7 @@ def _labels(rollout: Manifest) -> dict[str, str]:
 
 def _templates(analysis: Tree) -> Iterator[str]:
     for one in analysis.at("templates").items:
-        yield clean(one.text_at("templateName"), 80) or "?"
+        yield one_line(one.text_at("templateName"), 80) or "?"
 
 
 def _duration(said: Tree) -> str | None:
@@ -221,10 +223,10 @@ def _duration(said: Tree) -> str | None:
     if text is None:
         return None
     seconds = said.number
-    return lasts(text if seconds is None else _told(seconds))
+    return lasts(text if seconds is None else _duration_text(seconds))
 
 
-def _told(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     whole = round(seconds)
     parts = [(whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s")]
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"

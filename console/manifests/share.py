@@ -77,7 +77,7 @@ def _times(inner: Scaled, value: float) -> Scaled:
     return Scaled(inner.core, inner.offset * value, inner.factor * value, inner.zero_filled)
 
 
-def share(expr: Expr) -> Share | None:
+def share_of(expr: Expr) -> Share | None:
     """`sum(rate(a[5m])) / sum(rate(b[5m]))` as events; None for anything else."""
     if not isinstance(expr, Binary) or expr.op != "/":
         return None

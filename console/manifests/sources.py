@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from adapters.foreign import clean
 from adapters.metrics.prometheus import Options
+from adapters.sanitize import one_line
 from console.manifests.arms import Pairs
 from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, DraftBackend, Unmapped, named, quoted
 from console.manifests.metric import NotMapped, drafted, measured
@@ -44,7 +44,7 @@ def _usable(url: str, org: str | None) -> bool:
     """Whether the adapter takes an address, alone or with a tenant."""
     try:
         Options.model_validate(
-            {"url": clean(url, 2000)} if org is None else {"url": clean(url, 2000), "org": clean(org)}
+            {"url": one_line(url, 2000)} if org is None else {"url": one_line(url, 2000), "org": one_line(org)}
         )
     except ValidationError:
         return False
@@ -56,7 +56,7 @@ def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
     if url is None:
         notes.append("the manifests do not say where this Prometheus is: put its address here")
     elif not _usable(url, check.org):
-        notes.append(f"{clean(url, 80)} is no address that can be asked: put the right one here")
+        notes.append(f"{one_line(url, 80)} is no address that can be asked: put the right one here")
         url = None
     elif _INSIDE.fullmatch(url):
         notes.append("an address within the cluster: from elsewhere take its ingress, or a port-forward")
@@ -64,5 +64,5 @@ def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
     if check.org is not None and _usable(NOWHERE, check.org):
         options.append(("org", quoted(check.org)))
     elif check.org is not None:
-        notes.append(f"its tenant {clean(check.org, 60)!r} is none that can be sent")
+        notes.append(f"its tenant {one_line(check.org, 60)!r} is none that can be sent")
     return DraftBackend(name, "prometheus", tuple(options), tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
 
 _WIDTH = 110
@@ -26,7 +26,7 @@ def written(draft: Draft, asked: Sequence[str]) -> str:
 
 
 def _lines(draft: Draft, asked: Sequence[str]) -> Iterator[str]:
-    yield from _comment(f"Written by `warroom init --from {' '.join(clean(name, 200) for name in asked)}`.")
+    yield from _comment(f"Written by `warroom init --from {' '.join(one_line(name, 200) for name in asked)}`.")
     for paragraph in draft.about:
         yield "#"
         yield from _comment(paragraph)
@@ -71,7 +71,7 @@ def _metric(metric: DraftMetric) -> Iterator[str]:
 
 def _stage(stage: DraftStage) -> Iterator[str]:
     yield from _comment(*stage.notes, indent=2)
-    aside = f"  # {clean(stage.aside)}" if stage.aside else ""
+    aside = f"  # {one_line(stage.aside)}" if stage.aside else ""
     yield f"  - {_flow((('name', plain(stage.name)), *stage.options))}{aside}"
 
 
@@ -98,7 +98,7 @@ def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Itera
     lead = " " * indent + "# " + " " * pad
     for text in texts:
         yield from textwrap.wrap(
-            PASSWORD_IN_URL.sub("://***@", clean(text, 4000)),
+            PASSWORD_IN_URL.sub("://***@", one_line(text, 4000)),
             _WIDTH,
             initial_indent=lead,
             subsequent_indent=lead + " " * hang,

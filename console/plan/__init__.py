@@ -1,4 +1,4 @@
 """The plan file: its nouns (plain), its shape on disk, the loader with line numbers, the lint.
 
-Importing this package imports nothing; `console.plan.load` brings pydantic and YAML with it.
+Importing this package imports nothing; `console.plan.loader` brings pydantic and YAML with it.
 """

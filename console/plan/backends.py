@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 
 from adapters.contract import Kind
-from adapters.foreign import clean
 from adapters.registry import Adapter, UnknownAdapter, load, names
+from adapters.sanitize import one_line
 from adapters.secret import Secret
 from console.plan.document import Node
 from console.plan.problems import Findings, Path, suggestion
@@ -44,7 +44,7 @@ def _adapter(entry: Node, path: Path, findings: Findings) -> Adapter | None:
     try:
         return load(named.text)
     except (UnknownAdapter, ImportError) as error:
-        findings.add(named.line, place, f"adapter {named.text!r} does not load: {clean(error)}", found=named.shown)
+        findings.add(named.line, place, f"adapter {named.text!r} does not load: {one_line(error)}", found=named.shown)
         return None
 
 

@@ -48,7 +48,7 @@ class Exposure:
         return tuple(name for name, share in self.deploys.items() if share is None)
 
 
-def exposures(plan: Plan) -> tuple[Exposure, ...]:
+def stage_exposures(plan: Plan) -> tuple[Exposure, ...]:
     """One entry per stage."""
     shares: dict[str, float | None] = dict.fromkeys(plan.targets, 0.0)
     found: list[Exposure] = []

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 Path = tuple[str | int, ...]
 """Where in the plan: mapping keys and list positions (0-based), outermost first."""
@@ -60,7 +60,14 @@ class Findings:
             return
         self._places.add(place)
         self.problems.append(
-            Problem(clean(self.file), line, place[1], clean(found, 80), clean(message), clean(hint) if hint else None)
+            Problem(
+                one_line(self.file),
+                line,
+                place[1],
+                one_line(found, 80),
+                one_line(message),
+                one_line(hint) if hint else None,
+            )
         )
 
     def raise_if_any(self) -> None:
@@ -76,7 +83,7 @@ def spell(path: Path) -> str:
         if isinstance(part, int):
             spelled += f"[{part}]"
         else:
-            spelled += ("." if spelled else "") + clean(part, 64)
+            spelled += ("." if spelled else "") + one_line(part, 64)
     return spelled
 
 

@@ -8,9 +8,9 @@ from textual.keys import key_to_character
 from textual.widgets import Label
 
 from console.events.evidence import Verb
+from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for
 from console.screens.modal import Field, Modal
-from console.screens.particulars import particulars
-from console.screens.terms import Opened, Terms, changes, terms
+from console.screens.particulars import particular_lines
 from console.state.approvals import bond
 from console.state.card import card_for
 from console.state.intent import Intent
@@ -54,7 +54,7 @@ _WORD = "#word"
 _REASON = "#reason"
 
 
-def prompt(does: str, asked: Terms, word: str, reason: str, width: int, in_field: bool = False) -> list[Line]:
+def prompt(does: str, asked: Confirmation, word: str, reason: str, width: int, in_field: bool = False) -> list[Line]:
     """The last rows of a card: what confirms it now, or why nothing does.
 
     Args:
@@ -101,8 +101,8 @@ class DecisionCard(Modal[Intent | None]):
         self.subject = subject
         self.card = card_for(state, verb, subject)
         """As drawn: what a confirmation stores."""
-        self.opened = Opened(self.card, state.reached, state.move)
-        self.terms = terms(state, self.card, self.opened, subject)
+        self.opened = CardAtOpening(self.card, state.reached, state.move)
+        self.terms = confirmation_for(state, self.card, self.opened, subject)
         self.said = ""
         """Why the last key did not confirm, until the next one."""
 
@@ -134,7 +134,7 @@ class DecisionCard(Modal[Intent | None]):
         if state is None or not self.whole("#sheet"):
             return
         self.card = card_for(state, self.verb, self.subject)
-        self.terms = terms(state, self.card, self.opened, self.subject)
+        self.terms = confirmation_for(state, self.card, self.opened, self.subject)
         self._arrange()
 
     def on_resize(self) -> None:
@@ -151,7 +151,7 @@ class DecisionCard(Modal[Intent | None]):
     def write(self, width: int, height: int) -> list[Line]:
         """Title, what has changed, the card, and what belongs to it."""
         state = self.state
-        beside = particulars(state, self.verb, self.subject, width) if state is not None else []
+        beside = particular_lines(state, self.verb, self.subject, width) if state is not None else []
         changed = changes(self.opened.card, self.card)
         news: list[Line] = []
         if changed:
@@ -250,7 +250,7 @@ class DecisionCard(Modal[Intent | None]):
         else:
             self.dismiss(self._intent(word.strip(), reason))
 
-    def _next_field(self, asked: Terms, word: str) -> None:
+    def _next_field(self, asked: Confirmation, word: str) -> None:
         done = asked.word is None or word.strip() == asked.word
         self.set_focus(self.query_one(_REASON if done else _WORD, Field))
 

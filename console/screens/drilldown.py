@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
-from console.judge.explain import Key, explain
+from console.judge.explanation import Key, explain
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 from console.screens.page import Page
-from console.state.assess import is_over
-from console.state.course import Course
+from console.state.assessment import is_over
+from console.state.evidence_history import EvidenceHistory
 from console.state.judging import current
 from console.state.values import MetricState, SourceState, State
-from widgets.amounts import age, amount, clock, count, interval, level, ratio, share, since
-from widgets.course import course_lines
 from widgets.evidence import mark_of
+from widgets.evidence_history import evidence_history_lines
+from widgets.format import age, amount, clock, count, interval, level, ratio, share, since
 from widgets.line import Line, Look, Piece, left, right
 from widgets.rollback import owner
 from widgets.sheet import Sheet, rows_of
@@ -31,7 +31,7 @@ _STEP = 200
 _PAUSE_S = 0.02
 
 
-def drill_lines(state: State, name: str, width: int, course: Course | None = None) -> list[Line]:
+def drill_lines(state: State, name: str, width: int, course: EvidenceHistory | None = None) -> list[Line]:
     """Everything known of metric `name`, newest tick first, in `width` cells.
 
     Args:
@@ -92,7 +92,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     return found
 
 
-def _explained(state: State, entry: MetricState, room: int, course: Course | None) -> list[Line]:
+def _explained(state: State, entry: MetricState, room: int, course: EvidenceHistory | None) -> list[Line]:
     """What the verdict rests on, how that came about and what would change it."""
     track = current(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
@@ -101,7 +101,7 @@ def _explained(state: State, entry: MetricState, room: int, course: Course | Non
     told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
     lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
     if course is not None:
-        rows = course_lines(course, room, entry.tick_s)
+        rows = evidence_history_lines(course, room, entry.tick_s)
         lines += [(Piece(left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
     lines += _block("next", [told.follows], room)
     lines += _block("forecast", list(told.forecast), room)
@@ -173,7 +173,7 @@ class Drilldown(Page):
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)
         self.metric = metric
-        self.course = Course()
+        self.course = EvidenceHistory()
 
     def begin(self) -> None:
         self._follow()
@@ -182,7 +182,7 @@ class Drilldown(Page):
         entry = self.state.metrics.get(self.metric) if self.state is not None else None
         if entry is None or self.state is None or not self.whole("#sheet"):
             return
-        self.course = self.course.followed(self.state.boundaries, entry, _STEP)
+        self.course = self.course.extended(self.state.boundaries, entry, _STEP)
         self.query_one("#sheet", Sheet).redraw()
         if not self.course.whole:
             self.set_timer(_PAUSE_S, self._follow)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from console.judge.latch import CONVICT
+from console.judge.latch import FAIL_AT
 from console.screens.page import Page
 from console.state.values import State
-from widgets.keys import KEYS, impossible
-from widgets.line import Line, Look, Piece, left, length
-from widgets.marks import (
+from widgets.glyphs import (
     DETAILS,
     DRIFTED,
     GAP,
@@ -22,8 +20,10 @@ from widgets.marks import (
     STEPS,
     UNDONE,
     VERDICTS,
-    Mark,
+    Glyph,
 )
+from widgets.keys import KEYS, impossible
+from widgets.line import Line, Look, Piece, left, length
 from widgets.sheet import rows_of
 
 _CAP = 7
@@ -31,17 +31,17 @@ _LABEL = 10
 _KIND = 11
 _NUMBER = 19
 _TIMES = (
-    *(Mark(letter, verb.value, Look.STRONG) for verb, letter in MOMENTS.items()),
-    Mark("n", "note", Look.STRONG),
-    Mark("1", "stage 1 was reached", Look.STRONG),
-    Mark("!", "drift", Look.STRONG),
-    Mark(ONSET, "likeliest beginning of a regression", Look.STRONG),
-    Mark(GAP, "no sample", Look.MUTED),
-    Mark(HATCH, "samples are overdue", Look.MUTED),
+    *(Glyph(letter, verb.value, Look.STRONG) for verb, letter in MOMENTS.items()),
+    Glyph("n", "note", Look.STRONG),
+    Glyph("1", "stage 1 was reached", Look.STRONG),
+    Glyph("!", "drift", Look.STRONG),
+    Glyph(ONSET, "likeliest beginning of a regression", Look.STRONG),
+    Glyph(GAP, "no sample", Look.MUTED),
+    Glyph(HATCH, "samples are overdue", Look.MUTED),
 )
 _NUMBERS = {
     "1.1x (0.50-2.2)": "the canary's level as a multiple of the baseline's, and its 95 % interval, over this stage",
-    "340:1": f"the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes {CONVICT:g}:1",
+    "340:1": f"the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes {FAIL_AT:g}:1",
     "6.1x since 01:18Z": "how much worse since a regression most likely began",
     "n 10.3k": "how much was counted of the canary in this stage",
     "0-5 %": "what the lowest and the highest block of both traces stand for",
@@ -75,7 +75,7 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 
 
-def _marks(name: str, marks: Iterable[Mark], width: int) -> list[Line]:
+def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
     """`marks` in as many rows as they need, glyph and word never parted."""
     rows: list[Line] = []
     row: Line = (Piece(left(name, _KIND), Look.MUTED),)

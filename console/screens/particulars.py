@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from console.events.evidence import Verb
 from console.state.values import State
+from widgets.glyphs import STEPS
 from widgets.line import Line, Look, Piece, length
-from widgets.marks import STEPS
 from widgets.rollback import owner
 from widgets.sheet import rows_of
 
 
-def particulars(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
+def particular_lines(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
     """The lines of `verb` in `width` cells; none for most."""
     match verb:
         case Verb.PROMOTE if state.next is not None and state.next.stage.manual is not None:
             team = owner(state.plan, state.next.stage.team)
             what = f"{state.next.stage.manual}{team}: run it first, then confirm here when it is DONE"
-            return _told("by hand", what, width)
+            return _text_lines("by hand", what, width)
         case Verb.ROLLBACK if state.rollback is not None:
             return steps(state, width)
         case Verb.CONFIRM | Verb.SKIP:
@@ -53,18 +53,18 @@ def _step(state: State, subject: str | None, width: int) -> list[Line]:
     what = step.manual or ", ".join(f"{name} -> {setting}" for name, setting in step.sets.items())
     detail = f"; {entry.mark}: {entry.detail}" if entry.detail and step.manual is None else ""
     head = "by hand" if step.manual is not None else "step"
-    lines = _told(head, f"{step.id}: {what}{owner(state.plan, step.team)}{detail}", width)
+    lines = _text_lines(head, f"{step.id}: {what}{owner(state.plan, step.team)}{detail}", width)
     waiting = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.over]
-    return lines + (_told("", f"then go on: {', '.join(waiting)}", width) if waiting else [])
+    return lines + (_text_lines("", f"then go on: {', '.join(waiting)}", width) if waiting else [])
 
 
 def _drift(state: State, target: str, width: int) -> list[Line]:
     drift = state.targets[target].drift
     if drift is None:
-        return _told("", f"{target} has not drifted any more", width)
+        return _text_lines("", f"{target} has not drifted any more", width)
     who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
     text = f"{target} was {drift.was}, reads {drift.now} since {drift.since:%H:%M:%S}Z{who}"
-    return _told("drift", text, width)
+    return _text_lines("drift", text, width)
 
 
 _CHANGED = {"-": Piece("- removed  ", Look.WARN), "+": Piece("+ added    ", Look.GOOD), " ": Piece(" " * 11)}
@@ -77,7 +77,7 @@ def difference(text: str, width: int) -> list[Line]:
     if [row[:4] for row in rows[:2]] == ["--- ", "+++ "]:
         rows = rows[2:]
     elif any(row[:1] not in ("-", "+", " ", "") for row in rows):
-        return [line for row in rows for line in _told("", row, width)]
+        return [line for row in rows for line in _text_lines("", row, width)]
     lines: list[Line] = []
     for row in rows:
         if row.startswith("@@"):
@@ -91,6 +91,6 @@ def difference(text: str, width: int) -> list[Line]:
     return lines
 
 
-def _told(name: str, text: str, width: int) -> list[Line]:
+def _text_lines(name: str, text: str, width: int) -> list[Line]:
     rows = rows_of(text, max(width - 9, 10)) or [""]
     return [(Piece(f"{name if index == 0 else '':<9}", Look.WARN), Piece(row)) for index, row in enumerate(rows)]

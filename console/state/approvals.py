@@ -11,7 +11,7 @@ from adapters.contract import TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.authority import permitted
-from console.state.crew import Approval
+from console.state.participants import Approval
 from console.state.values import State
 
 
@@ -48,7 +48,7 @@ def _reads(reading: TargetReading | None) -> str:
     return str(reading) if reading is None or reading.steps is None else str(reading.revision)
 
 
-def standing(state: State) -> list[Approval]:
+def valid_approvals(state: State) -> list[Approval]:
     """The approvals of exactly the next forward move, one per person, by people who may approve it."""
     digest = bond(state)
     found: dict[str, Approval] = {}
@@ -61,9 +61,9 @@ def standing(state: State) -> list[Approval]:
 
 
 def counted(state: State) -> list[Approval]:
-    """Those of `standing` that count for this console's operator: not their own."""
+    """Those of `valid_approvals` that count for this console's operator: not their own."""
     me = state.operator
-    return [approval for approval in standing(state) if me is None or approval.person != me.person]
+    return [approval for approval in valid_approvals(state) if me is None or approval.person != me.person]
 
 
 def needed(state: State) -> int:

@@ -10,7 +10,7 @@ from console.events.evidence import PEN, ROLLED_BACK, Card, MetricEvidence, Targ
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import stands
 from console.state.exposure import deploy_share
-from console.state.gates import gates, placed
+from console.state.gates import gates_for, placed
 from console.state.orders import preview_key
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
@@ -29,7 +29,7 @@ def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
         stage_to=_stage_to(state, verb, subject),
         move=state.move,
         as_of=state.as_of or datetime.fromtimestamp(0, UTC),
-        gates=gates(state, verb),
+        gates=gates_for(state, verb),
         metrics=() if verb in PEN else tuple(_metric(entry) for entry in state.metrics.values()),
         targets=() if verb in PEN else tuple(_targets(state, verb)),
         calls=preview.calls if preview is not None else (),
@@ -175,7 +175,7 @@ def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
     if _shown(verb) is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
         found.append(f"{state.next.stage.name} is ONE-WAY: after it, roll back is no longer safe")
     if verb is Verb.APPROVE:
-        closed = [gate.why for gate in gates(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
+        closed = [gate.why for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
         found.extend(f"not yet: {why}" for why in closed)
     if verb is Verb.TAKE and state.handoff is not None:
         who = f"{state.handoff.who.user} left" if state.handoff.who is not None else "left"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state.gates import gates
+from console.state.gates import gates_for
 from console.state.samples import stale_part
 from console.state.values import Mode, State
 
@@ -35,7 +35,7 @@ def _failing(state: State) -> bool:
 
 def _promotable(state: State) -> bool:
     """A promote by whoever asks would go through now."""
-    return all(gate.ok for gate in gates(state, Verb.PROMOTE))
+    return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))
 
 
 CONDITIONS: dict[str, Callable[[State], bool]] = {

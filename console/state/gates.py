@@ -6,7 +6,7 @@ from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
-from console.state import orders, people
+from console.state import access_gates, orders
 from console.state.checklist import reads_back
 from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
@@ -16,15 +16,15 @@ from console.state.targets import unread, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
-def gates(state: State, verb: Verb) -> tuple[Gate, ...]:
+def gates_for(state: State, verb: Verb) -> tuple[Gate, ...]:
     """Every condition of `verb` in the order an operator should read them."""
     if state.closed is not None:
         return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
-    mine = people.pen_gate(state, verb)
+    mine = access_gates.pen_gate(state, verb)
     if verb in _AUTHORISED:
-        mine += people.authority_gate(state, verb.value)
+        mine += access_gates.authority_gate(state, verb.value)
     found = [*(gate for gate in mine if not gate.ok), *_own(state, verb), *(gate for gate in mine if gate.ok)]
-    return (*found, *people.override_gate(state, found))
+    return (*found, *access_gates.override_gate(state, found))
 
 
 _AUTHORISED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
@@ -35,15 +35,15 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
     """What `verb` itself needs, whoever asks for it."""
     match verb:
         case Verb.PROMOTE:
-            approval = people.approval_gate(state) if state.rollback is None else []
-            return (*_forward(state), *approval, *_evidence(state), *people.window_gates(state))
+            approval = access_gates.approval_gate(state) if state.rollback is None else []
+            return (*_forward(state), *approval, *_evidence(state), *access_gates.window_gates(state))
         case Verb.HALT:
             return halt_gates(state)
         case Verb.RESUME:
             return (
                 _gate("halted", state.halted is not None, "halted", "not halted"),
                 _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: nothing moves forward"),
-                *people.window_gates(state),
+                *access_gates.window_gates(state),
             )
         case Verb.ROLLBACK:
             return _rollback(state)
@@ -60,20 +60,20 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
             begun = state.rollback is not None and bool(left)
             return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.ORDER:
-            return (*orders.order_gates(state), *people.authority_gate(state, Verb.PROMOTE.value))
+            return (*orders.order_gates(state), *access_gates.authority_gate(state, Verb.PROMOTE.value))
         case Verb.CLOSE:
             return _close(state)
         case Verb.APPROVE:
-            return tuple(people.approve_gates(state))
+            return tuple(access_gates.approve_gates(state))
         case Verb.TAKE:
-            return tuple(people.take_gates(state))
+            return tuple(access_gates.take_gates(state))
         case Verb.OFFER | Verb.HANDOFF:
-            return tuple(people.give_gates(state))
+            return tuple(access_gates.give_gates(state))
 
 
 def why_not(state: State, verb: Verb) -> str | None:
     """Why `verb` cannot be had now whatever one types (first closed hard gate), or None."""
-    return next((gate.why for gate in gates(state, verb) if gate.hard and not gate.ok), None)
+    return next((gate.why for gate in gates_for(state, verb) if gate.hard and not gate.ok), None)
 
 
 def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | None:
@@ -131,7 +131,7 @@ def reason_due(state: State, verb: Verb) -> bool:
     """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from somebody."""
     if verb in (Verb.HANDOFF, Verb.SKIP):
         return True
-    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates(state, verb))
+    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
 
 
 def _unfit_plan(state: State) -> str | None:

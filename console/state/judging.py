@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Buckets, Kind, Reading, Shape
 from console.judge.latency import LatencyTrack, edges, slower
-from console.judge.terms import Terms
+from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Metric
@@ -27,7 +27,7 @@ SETTLES = 2
 """Scrapes after which a tick is not expected to change any more."""
 
 
-def standing_from(state: State, at: datetime) -> State:
+def enter_stage(state: State, at: datetime) -> State:
     """The state of a rollout that stands where `reached` says from `at` on."""
     if state.reached is None:
         return replace(state, stage_since=at)
@@ -55,7 +55,7 @@ def final_to(entry: MetricState) -> float | None:
     return newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
 
 
-def judged(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
+def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
     """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
     last = final_to(entry)
     if last is None or not any(boundary.exposing for boundary in boundaries):
@@ -70,11 +70,11 @@ def judged(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
         reading = ledger[place]
         if reading.at.timestamp() > last:
             break
-        track = ticked(boundaries, entry, place, track)
+        track = judge_tick(boundaries, entry, place, track)
     return entry if track is entry.track else replace(entry, track=track)
 
 
-def ticked(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, track: Track | None) -> Track | None:
+def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, track: Track | None) -> Track | None:
     """`track` after the tick at `place` of the ledger; the same where it is none to be judged."""
     reading = entry.ledger[place]
     boundary = _boundary(boundaries, reading.at)
@@ -84,22 +84,26 @@ def ticked(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, tra
         return track
     if track is None:
         before = [tick for tick in entry.ledger[:place] if tick.at < boundary.at]
-        track = Track.begin(Terms.of(entry.metric), before, boundary.reached)
+        track = Track.begin(MetricPolicy.of(entry.metric), before, boundary.reached)
     if _let_go(entry, track, reading.at.timestamp()):
         track = track.overridden()
     lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
     return track.after(reading, boundary.reached, alone=lonely)
 
 
-def asked_anew(state: State, boundaries: tuple[Boundary, ...], entry: MetricState, metric: Metric) -> MetricState:
+def rejudge(state: State, boundaries: tuple[Boundary, ...], entry: MetricState, metric: Metric) -> MetricState:
     """The metric as an accepted plan has it, which numbers the stages as in `boundaries`.
 
     Where that makes a difference, what was judged is judged again: evidence that a 2x is excluded says nothing of the
     1.2x that is asked for now.
     """
-    was, now = ((Terms.of(each), each.warmup_s) for each in (entry.metric, metric))
+    was, now = ((MetricPolicy.of(each), each.warmup_s) for each in (entry.metric, metric))
     entry = replace(entry, metric=metric)
-    return entry if (was, boundaries) == (now, state.boundaries) else judged(boundaries, replace(entry, track=None))
+    return (
+        entry
+        if (was, boundaries) == (now, state.boundaries)
+        else judge_final_ticks(boundaries, replace(entry, track=None))
+    )
 
 
 def _let_go(entry: MetricState, track: Track, until: float) -> bool:
@@ -123,8 +127,8 @@ def plotted(entry: MetricState) -> Sequence[Reading]:
     """The ledger as it is drawn: a histogram as the share of requests slower than the edge that tells most."""
     if entry.metric.query.shape is not Shape.HISTOGRAM:
         return entry.ledger
-    shaped = entry.track.shaped if entry.track is not None else None
-    telling = shaped.telling if isinstance(shaped, LatencyTrack) else None
+    shaped = entry.track.model if entry.track is not None else None
+    telling = shaped.dominant_model if isinstance(shaped, LatencyTrack) else None
     edge = telling[0] if telling is not None else next(iter(edges(_baseline(entry.ledger))), None)
     return () if edge is None else [_slow(tick, edge) for tick in entry.ledger]
 

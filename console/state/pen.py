@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from console.events.evidence import PENNED, Actor, Verb
-from console.state.crew import Handoff, Pen
+from console.state.participants import Handoff, Pen
 from console.state.values import State
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
 from console.plan.nouns import Metric
-from console.state.judging import judged
+from console.state.judging import judge_final_ticks
 from console.state.values import MetricState, Mode, State
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def source_read(state: State, event: SourceRead) -> State:
         metrics = dict(state.metrics)
         for reply in event.replies:
             if reply.metric in metrics:
-                metrics[reply.metric] = judged(state.boundaries, _taken(metrics[reply.metric], reply, event.at))
+                metrics[reply.metric] = judge_final_ticks(
+                    state.boundaries, _taken(metrics[reply.metric], reply, event.at)
+                )
         state = replace(state, metrics=metrics)
     if event.targets:
         targets = dict(state.targets)

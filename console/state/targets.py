@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
-from console.state import climb
+from console.state import stepped_targets
 from console.state.checklist import checklist_of, reads_back, turned
-from console.state.judging import standing_from
+from console.state.derived_stages import planned, with_stages
+from console.state.judging import enter_stage
 from console.state.requests import RequestState
-from console.state.taken import planned, with_stages
 from console.state.values import Drift, NoteState, StageMark, State, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
     from console.events.kinds import TargetObserved
 
 
-def moved(before: TargetReading, after: TargetReading) -> bool:
+def has_moved(before: TargetReading, after: TargetReading) -> bool:
     """Whether exposure differs; phases and details do not count, nor what an off flag would expose if it were on."""
     if before.on is False and after.on is False:
         return False
@@ -84,11 +84,11 @@ def _judge_move(state: State, entry: TargetState, at: datetime) -> tuple[TargetS
     if reading is None:
         return entry, None
     if reading.steps is not None:
-        return climb.judged(state, entry, at)
+        return stepped_targets.observe(state, entry, at)
     request = latest_request(state, reading.target)
     if request is not None and request.took_effect is not False and reading.satisfies(request.setting):
         return replace(entry, confirmed=reading, drift=None), None
-    if confirmed is not None and not moved(confirmed, reading):
+    if confirmed is not None and not has_moved(confirmed, reading):
         return replace(entry, drift=None), None
     arrived = request is not None and confirmed is not None and confirmed.satisfies(request.setting)
     if request is not None and not arrived and _on_the_way(request, at, state.plan.hold_s):
@@ -155,7 +155,7 @@ def confirm_stage(state: State, at: datetime) -> State:
         return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
     targets = dict(state.targets)
     for name in state.stages[index].stage.sets:
-        targets[name] = replace(targets[name], confirmed=targets[name].reading, drift=None)
+        targets[name] = stepped_targets.confirmed_now(state, targets[name], at)
     decisions = tuple(
         replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
         for decision in state.decisions
@@ -165,7 +165,7 @@ def confirm_stage(state: State, at: datetime) -> State:
 
 def follow(state: State, at: datetime) -> State:
     """The state moved on to the stages that controllers which own their steps have reached by themselves."""
-    for _ in range(climb.reached_alone(state)):
+    for _ in range(stepped_targets.reached_alone(state)):
         index = state.reached or 0
         text = f"stage {state.stages[index].stage.name} reached without a promote"
         state = _stands(state, index, at)
@@ -184,7 +184,7 @@ def _stands(state: State, index: int, at: datetime) -> State:
         baked_s=0.0,
         clocked_at=at,
     )
-    return standing_from(state, at)
+    return enter_stage(state, at)
 
 
 def _still_to_be_read(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:
@@ -226,7 +226,7 @@ def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[Stag
         elif request.outcome is Outcome.ACCEPTED:
             unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
             reading = state.targets[name].reading
-            waiting = waiting or unseen or climb.on_its_way(reading) or climb.has_to_ask(reading)
+            waiting = waiting or unseen or stepped_targets.on_its_way(reading) or stepped_targets.has_to_ask(reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

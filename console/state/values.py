@@ -12,7 +12,7 @@ from console.events.evidence import Actor, Card, PlannedCall, Verb
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
-from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
+from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.requests import RequestState
 
 
@@ -110,6 +110,12 @@ class TargetState:
     """Since when its reading has not changed."""
     step_since: datetime | None = None
     """For a backend that owns its steps: since when it stands at its step; None: since the opening."""
+    step_after: int = 0
+    """How many requests there were when it came to its step: its next move is explained by later ones alone."""
+    hand_after: int = 0
+    """The same for a pause by hand: its end is explained by a resume from this request on."""
+    hides_judgement: bool = False
+    """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +317,7 @@ class State:
     """Why the journal cannot say what was approved, one line: then nothing counts; None while it can."""
     poller: Poller | None = None
     """Which console polls; None while that is not known."""
-    called: tuple[Called, ...] = ()
+    called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
     running: bool = False
     """This console is carrying out the rollback right now; False after a resume until the operator continues."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from console.cli.exits import Exit
 from console.cli.main import CYCLES
-from console.cli.say import tell
+from console.cli.output import print_err
 
 FAULTS_PARTS = ("sweep", "race", "table", "exits", "speed")
 JUDGE_PARTS = ("null", "alt", "mid", "ready", "gauge", "dirty", "real", "cost")
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return BENCHMARKS[options.benchmark](options)
     except KeyboardInterrupt:
-        tell("bench: interrupted")
+        print_err("bench: interrupted")
         return 130
 
 
@@ -65,7 +65,7 @@ def _faults_part(word: str) -> str:
 def judge(options: argparse.Namespace) -> int:
     """Measure the verdicts over simulated rollouts, beside the rules of other tools."""
     if importlib.util.find_spec("numpy") is None:
-        tell("bench: judge needs numpy: python -m pip install numpy")
+        print_err("bench: judge needs numpy: python -m pip install numpy")
         return Exit.USAGE
     from tests.bench.judge.run import run
 
@@ -74,7 +74,7 @@ def judge(options: argparse.Namespace) -> int:
         options.write.write_text(report.markdown(datetime.now(UTC).date().isoformat()), encoding="utf-8")
     print(report.json() if options.json else report.text())
     for goal in report.missed:
-        tell(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
+        print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
     return Exit.FAULT if report.missed else Exit.OK
 
 
@@ -91,7 +91,7 @@ def log(options: argparse.Namespace) -> int:
     )
     print(report.json() if options.json else report.text())
     for goal in report.missed:
-        tell(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
+        print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
     return Exit.FAULT if report.missed else Exit.OK
 
 
@@ -110,13 +110,13 @@ def faults(options: argparse.Namespace) -> int:
         options.write.write_text(report.markdown(), encoding="utf-8")
     print(report.json() if options.json else report.text())
     for goal in report.missed:
-        tell(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
+        print_err(f"bench: goal missed: {goal.name}: target {goal.target}, measured {goal.measured}")
     return Exit.FAULT if report.missed else Exit.OK
 
 
 def _progress(line: str) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
-        tell(line)
+        print_err(line)
 
 
 BENCHMARKS: Mapping[str, Callable[[argparse.Namespace], int]] = {"faults": faults, "judge": judge, "log": log}

@@ -13,7 +13,7 @@ from console.engine.clock import FastClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.plan.loader import load
 from console.state.intent import Intent
 from console.state.values import Mode
 from tests.journals.recorder import SPEED, by_somebody, line, main, until

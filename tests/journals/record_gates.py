@@ -16,7 +16,7 @@ from console.events.evidence import Verb
 from console.events.kinds import GateLapsed
 from console.journal.sqlite import SqliteJournal
 from console.state.values import Mode
-from tests.asking_rig import PLAN, has_reached, site
+from tests.gate_rig import PLAN, has_reached, site
 from tests.journals.recorder import SOMEBODY, line, main
 
 ASKED = PLAN.replace("rollout: one", "rollout: gates").replace("flagger-fake", "flagger").replace("400ms", "3s")
@@ -37,7 +37,7 @@ async def record(folder: Path) -> list[str]:
         asked = list(state.requests.values())[-1]
         late = (state.as_of or asked.at) + timedelta(minutes=5)
         reason = "web did not ask in 300 s: see that `warroom watch --gates` runs, promote again"
-        await console.engine.record.observed(GateLapsed(at=late, request=asked.id, reason=reason))
+        await console.engine.store.append_observation(GateLapsed(at=late, request=asked.id, reason=reason))
         await console.act(Verb.ROLLBACK, reason="enough of it")
         await console.until(lambda state: len(state.requests) == 3)
         await there.looks(2)

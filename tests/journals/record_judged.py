@@ -18,7 +18,7 @@ from console.events.evidence import Verb
 from console.events.kinds import Event, RolloutOpened, SourceRead
 from console.journal.sqlite import SqliteJournal
 from console.judge.verdict import StageWord
-from console.plan.load import load
+from console.plan.loader import load
 from console.state.intent import Intent
 from console.state.values import Mode
 from tests.journals.recorder import SPEED, by_somebody, line, main, until

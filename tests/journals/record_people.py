@@ -16,7 +16,7 @@ from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.journal.contract import Approval, Approved
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.plan.loader import load
 from console.state.intent import Intent
 from console.state.values import Mode
 from tests.journals.record import PLAN

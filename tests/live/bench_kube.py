@@ -28,7 +28,7 @@ from console.cli.main import CYCLES
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import parse
+from console.plan.loader import parse
 from tests.live.kube.cluster import ADMIN, Cluster, cluster
 from tests.live.kube.objects import ROLLOUTS, canary, rollout
 from tests.terminal import terminal
@@ -63,13 +63,13 @@ _STATUS: dict[str, Any] = {
 }
 _QUIET = """
 import sys
-from adapters.kube import mirror
+from adapters.kube import informer
 async def nothing(self):
     import asyncio
     await asyncio.Event().wait()
 if {quiet}:
-    mirror.Mirror._follow = nothing
-    mirror.Mirror._believed = lambda self: True
+    informer.Informer._follow = nothing
+    informer.Informer._believed = lambda self: True
 from console.cli import main
 sys.exit(main({arguments!r}))
 """

@@ -18,9 +18,9 @@ from adapters.contract import Outcome, Wait
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
 from console.events.evidence import Verb
-from console.gatehouse.server import Gatehouse
+from console.gate_server import GateServer
 from console.journal.sqlite import SqliteJournal
-from console.plan.load import load
+from console.plan.loader import load
 from console.state.values import State
 from tests.engine_rig import Console
 from tests.live.kube.cluster import Cluster
@@ -58,7 +58,7 @@ class Seat:
         if self.before is not None:
             happens, self.before = self.before, None
             await asyncio.to_thread(happens)
-        said = await self.console.engine.door.answer(gate, body, token)
+        said = await self.console.engine.gate_responder.answer(gate, body, token)
         if self.after is not None and said.code == 200:
             happens, self.after = self.after, None
             await asyncio.to_thread(happens)
@@ -94,7 +94,7 @@ async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iteratio
     async def answer(gate: str, body: bytes, token: str | None) -> tuple[int, str]:
         return (403, "not now") if seat is None else await seat.answer(gate, body, token)
 
-    house = Gatehouse(answer)
+    house = GateServer(answer)
     url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
     await asyncio.to_thread(release, mesh, name, 1)
     made = canary(name, hooks(url, *kinds), weights=[10, 50], iterations=iterations)

@@ -22,7 +22,7 @@ import pytest
 
 from adapters.contract import AuthFailed, Forbidden, Missing, Moved, Permit, Phase, Refused, Rejected, Unreachable, Wait
 from adapters.deploy.argo.backend import Argo
-from adapters.kube import Kube, Mirror, Resource, kubeconfig
+from adapters.kube import Informer, Kube, Resource, kubeconfig
 from adapters.kube import login as kept
 from adapters.kube.client import Page
 from adapters.kube.jsonpatch import add, check, remove
@@ -437,7 +437,7 @@ async def test_an_api_server_that_is_restarted_is_followed_again_and_nothing_is_
 ) -> None:
     console, name = gated
     session = client(kube.kubeconfig())
-    mirror = Mirror(session, ROLLOUT, WallClock(), changed=lambda: None)
+    mirror = Informer(session, ROLLOUT, WallClock(), changed=lambda: None)
     assert (await mirror.get(name))["metadata"]["name"] == name
     await asyncio.to_thread(kube.restart_api_server)
     await asyncio.to_thread(kube.vendor, "abort", name)

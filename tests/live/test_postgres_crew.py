@@ -9,7 +9,7 @@ import pytest
 from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres
-from tests.test_crew import (
+from tests.test_membership import (
     test_a_console_that_follows_keeps_its_data_fresh,
     test_a_console_that_follows_reads_for_its_own_promote,
     test_a_console_that_follows_shows_what_the_other_reads,
@@ -40,4 +40,4 @@ def journals_in_postgres(database_server: Postgres, monkeypatch: pytest.MonkeyPa
         return PostgresJournal(url)
 
     monkeypatch.setattr("tests.engine_rig.SqliteJournal", opened)
-    monkeypatch.setattr("tests.test_crew.SqliteJournal", opened)
+    monkeypatch.setattr("tests.test_membership.SqliteJournal", opened)

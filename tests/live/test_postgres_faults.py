@@ -18,8 +18,8 @@ from psycopg import sql
 from console.cli.log import by
 from console.events.kinds import Noted
 from console.journal.chain import walk_journal
-from console.journal.contract import Broken, Forbidden, Journal
-from console.journal.place import ServerPlace, place
+from console.journal.contract import Journal, JournalUnavailable, NotPermitted
+from console.journal.location import ServerLocation, journal_location
 from console.journal.postgres import connection as wire
 from console.journal.postgres import recording
 from console.journal.postgres.journal import PostgresJournal, make
@@ -93,7 +93,7 @@ def test_a_session_that_the_server_ends_is_replaced(server: Postgres, journal: P
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'warroom'")
         assert len(journal.tail(RUN, 0)) == 1
     server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'warroom'")
-    with pytest.raises(Broken):
+    with pytest.raises(JournalUnavailable):
         journal.append_samples(RUN, [sample("lost")])
     journal.append_samples(RUN, [sample("kept")])
     assert len(journal.tail_samples(RUN, 0)) == 1
@@ -107,10 +107,10 @@ def test_a_server_that_is_down_is_one_line_and_is_written_to_again_once_it_is_ba
     server.stop()
     try:
         for _ in range(2):
-            with pytest.raises(Broken, match="refused") as caught:
+            with pytest.raises(JournalUnavailable, match="refused") as caught:
                 journal.append(RUN, event)
             assert one_line(caught.value).startswith(f"journal {journal.url}: ")
-        with pytest.raises(Broken):
+        with pytest.raises(JournalUnavailable):
             journal.tail(RUN, 0)
     finally:
         server.start()
@@ -148,7 +148,7 @@ def test_a_console_stopped_in_a_transaction_keeps_others_from_writing_only_for_a
     stopped = wire.connect(url)
     stopped.execute("BEGIN")
     stopped.execute("SELECT pg_advisory_xact_lock(2002874994, 0)")
-    with pytest.raises(Broken, match="lock timeout") as caught:
+    with pytest.raises(JournalUnavailable, match="lock timeout") as caught:
         journal.append(RUN, opening())
     one_line(caught.value)
     until = time.monotonic() + 30
@@ -156,7 +156,7 @@ def test_a_console_stopped_in_a_transaction_keeps_others_from_writing_only_for_a
         try:
             assert journal.append(RUN, opening()) == 1
             break
-        except Broken:
+        except JournalUnavailable:
             assert time.monotonic() < until
     with pytest.raises(psycopg.Error):
         stopped.execute("SELECT 1")
@@ -193,11 +193,11 @@ def test_a_role_that_may_select_and_insert_can_run_a_war_room(operator: Postgres
     operator.append(RUN, opening())
     operator.append(RUN, note("observed"), fence=fence)
     operator.append_samples(RUN, [sample("s")], fence=fence)
-    operator.seen(RUN, presence("s1"))
+    operator.heartbeat(RUN, presence("s1"))
     operator.approve(RUN, approval())
     assert [one.login for one in operator.present(RUN, 60.0)] == ["ana"]
     assert [one.identity for one in operator.approvals(RUN)] == ["login:ana"] == [operator.identity(ANA)]
-    operator.left(RUN, "s1")
+    operator.leave(RUN, "s1")
     operator.release(RUN, "a")
     assert (operator.present(RUN, 60.0), len(operator.history(RUN)), operator.open_run("checkout")) == ([], 3, RUN)
     assert (operator.runs()[0].rollout, operator.decisions(RUN)) == (RUN, [])
@@ -279,16 +279,18 @@ def test_pruning_is_the_owners(operator: PostgresJournal, journal: PostgresJourn
     operator.append_samples(RUN, [sample("s")])
     operator.append(RUN, closing())
     assert operator.prune(RUN, dry_run=True) == 1
-    with pytest.raises(Forbidden, match="ana may not remove samples"):
+    with pytest.raises(NotPermitted, match="ana may not remove samples"):
         operator.prune(RUN)
     assert journal.prune(RUN) == 1
 
 
 def test_a_role_without_rights_and_a_database_without_a_journal_are_one_line(server: Postgres, url: Url) -> None:
-    with pytest.raises(Broken, match="this role may not read the journal") as caught:
+    with pytest.raises(JournalUnavailable, match="this role may not read the journal") as caught:
         PostgresJournal(Url(server.url("journal", role(server, "stranger"))))
     one_line(caught.value)
-    with pytest.raises(Broken, match=r"no journal in this database yet: `warroom journal init postgresql") as caught:
+    with pytest.raises(
+        JournalUnavailable, match=r"no journal in this database yet: `warroom journal init postgresql"
+    ) as caught:
         PostgresJournal(Url(server.database("empty")))
     one_line(caught.value)
 
@@ -296,10 +298,10 @@ def test_a_role_without_rights_and_a_database_without_a_journal_are_one_line(ser
 def test_a_journal_of_a_newer_or_an_older_version_is_one_line(server: Postgres, url: Url) -> None:
     with psycopg.connect(url.text, autocommit=True) as owner:
         owner.execute("INSERT INTO warroom.migrations (number) VALUES (999)")
-        with pytest.raises(Broken, match="of a newer warroom"):
+        with pytest.raises(JournalUnavailable, match="of a newer warroom"):
             PostgresJournal(url)
         owner.execute("DELETE FROM warroom.migrations WHERE number > 1")
-        with pytest.raises(Broken, match="of an older warroom"):
+        with pytest.raises(JournalUnavailable, match="of an older warroom"):
             PostgresJournal(url)
 
 
@@ -307,7 +309,7 @@ def test_a_journal_opened_to_be_read_writes_nothing(server: Postgres, url: Url, 
     journal.append(RUN, opening())
     reading = PostgresJournal(url, read_only=True)
     assert len(reading.history(RUN)) == 1
-    with pytest.raises(Broken, match="read-only transaction"):
+    with pytest.raises(JournalUnavailable, match="read-only transaction"):
         reading.append(RUN, note("no"))
     reading.close()
 
@@ -329,14 +331,14 @@ def test_two_that_make_a_journal_at_once_make_one(server: Postgres) -> None:
 def test_a_password_is_in_no_message_and_no_traceback(server: Postgres, url: Url) -> None:
     make(url, role(server, "locked", PASSWORD))
     secret = "wr0ng%2Fp%40ss"
-    wrong = place(f"postgresql://locked:{secret}@127.0.0.1:{server.port}/journal")
-    assert isinstance(wrong, ServerPlace)
-    with pytest.raises(Broken, match="password authentication failed") as caught:
+    wrong = journal_location(f"postgresql://locked:{secret}@127.0.0.1:{server.port}/journal")
+    assert isinstance(wrong, ServerLocation)
+    with pytest.raises(JournalUnavailable, match="password authentication failed") as caught:
         wrong.open()
     told = "".join(traceback.format_exception(caught.value)) + str(wrong) + repr(wrong)
     for spelled in (secret, "wr0ng/p@ss", "wr0ng"):
         assert spelled not in told
-    good = place(
+    good = journal_location(
         f"postgresql://locked:{PASSWORD.replace('/', '%2F').replace('@', '%40')}@127.0.0.1:{server.port}/journal"
     )
     opened = good.open()

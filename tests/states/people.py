@@ -8,7 +8,7 @@ from datetime import timedelta
 from console.events.evidence import Actor
 from console.plan.nouns import Rung, Window
 from console.state.approvals import bond
-from console.state.crew import Approval, Called, Handoff, Member, Pen, Poller
+from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.values import State
 from tests.states.plan import ANA, BEN, NOW, ago
 
@@ -64,6 +64,6 @@ def called(state: State) -> State:
     metrics = {name: replace(entry, said="fail", said_at=since) for name, entry in state.metrics.items()}
     ladder = (Rung(300.0, "payments on call"), Rung(900.0, "carl, +49 30 1234"))
     plan = replace(state.plan, escalation=ladder)
-    reached = Called(1, "payments on call", "errors FAIL", since, ago(60))
+    reached = Escalation(1, "payments on call", "errors FAIL", since, ago(60))
     old = tuple(replace(entry, at=NOW - timedelta(minutes=20)) for entry in state.decisions)
     return replace(state, plan=plan, metrics=metrics, called=(reached,), decisions=old, log=())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from adapters.deploy.argo.wire import HASH_LABEL, AnalysisRun, MetricResult, Rollout
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 STEP_LABEL, TYPE_LABEL = "step-index", "rollout-type"
 _SHOWN = 4
@@ -31,12 +31,12 @@ def lines(runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
 
 def _lines(run: AnalysisRun) -> list[str]:
     where = {"Background": "background", "Step": f"step {run.meta.labels.get(STEP_LABEL, '?')}"}.get(
-        run.meta.labels.get(TYPE_LABEL, ""), clean(run.meta.labels.get(TYPE_LABEL, ""), 30)
+        run.meta.labels.get(TYPE_LABEL, ""), one_line(run.meta.labels.get(TYPE_LABEL, ""), 30)
     )
     begun = " ".join(part for part in ("analysis", where) if part)
     if not run.status.metrics:
-        return [clean(f"{begun}: {run.status.phase or 'not begun'} {run.status.message}", 160)]
-    return [clean(f"{begun} {_result(result)}", 160) for result in run.status.metrics]
+        return [one_line(f"{begun}: {run.status.phase or 'not begun'} {run.status.message}", 160)]
+    return [one_line(f"{begun} {_result(result)}", 160) for result in run.status.metrics]
 
 
 def _result(result: MetricResult) -> str:

@@ -31,17 +31,17 @@ from adapters.contract import (
     Window,
 )
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.back import Move, next_move
+from adapters.deploy.argo.guard import BadGuardToken, GuardToken
 from adapters.deploy.argo.measuring import reply_of
 from adapters.deploy.argo.patches import Patch
 from adapters.deploy.argo.phase import observed
 from adapters.deploy.argo.reading import Whole, reading_of
-from adapters.deploy.argo.seen import Seen, Unreadable
+from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.foreign import clean
 from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
+from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
 ON_SPEC = Need(ROLLOUTS, "patch")
@@ -160,8 +160,8 @@ class Argo:
         """What `advance` or `withdraw` would send to the Rollout that was seen."""
         where = f"rollouts/{target.name}"
         try:
-            shown = Seen.parse(seen or "")
-        except Unreadable:
+            shown = GuardToken.parse(seen or "")
+        except BadGuardToken:
             return (f"PATCH {where} (not read yet)",)
         if setting.version is None:
             return (patches.release(shown).line(where) + WOKEN,) if shown.pauses else ()
@@ -206,7 +206,7 @@ class Argo:
         began, woken = asyncio.get_running_loop().time(), False
         while True:
             rollout = await self._fresh(target, done)
-            if (move := next_move(Seen.of(rollout), version)) is Move.NONE:
+            if (move := next_move(GuardToken.of(rollout), version)) is Move.NONE:
                 return
             now = asyncio.get_running_loop().time()
             taken_up = observed(rollout) and move not in done
@@ -248,15 +248,15 @@ class Argo:
             at_step = run is not None and run.status == "Inconclusive"
         made = self._made(name, shown, at_step=at_step)
         if made is None:
-            raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {clean(name, 40)!r}")
+            raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {one_line(name, 40)!r}")
         await self.sender.send_heard(target, made, name, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """What `order` would send to the Rollout that was seen."""
         where, (name, _, subject) = f"rollouts/{target.name}", order.partition(" ")
         try:
-            shown = Seen.parse(seen or "")
-        except Unreadable:
+            shown = GuardToken.parse(seen or "")
+        except BadGuardToken:
             return (f"PATCH {where} (not read yet)",)
         if name == "undo":
             return (
@@ -267,7 +267,7 @@ class Argo:
         made = self._made(name, shown)
         return () if made is None else (made.line(where) + WOKEN,)
 
-    def _made(self, name: str, shown: Seen, *, at_step: bool = True) -> Patch | None:
+    def _made(self, name: str, shown: GuardToken, *, at_step: bool = True) -> Patch | None:
         """The patch of an order that is one; None for any other."""
         match name:
             case "skip":
@@ -289,10 +289,10 @@ class Argo:
             case _:
                 return None
 
-    def _seen(self, seen: str, verb: str) -> Seen:
+    def _seen(self, seen: str, verb: str) -> GuardToken:
         try:
-            return Seen.parse(seen)
-        except Unreadable as error:
+            return GuardToken.parse(seen)
+        except BadGuardToken as error:
             raise Rejected(self.source, verb, f"not sent: {error}") from None
 
     # -- changing ----------------------------------------------------------------------------------------------------
@@ -306,13 +306,13 @@ class Argo:
 
     def _half(self, error: BackendError) -> HalfDone:
         """What a failure is after a first call that was accepted."""
-        return HalfDone(self.source, "rollback", clean(f"the earlier template is set; then {error.reason}"))
+        return HalfDone(self.source, "rollback", one_line(f"the earlier template is set; then {error.reason}"))
 
     async def _go(
         self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
     ) -> None:
         """One move of the way back."""
-        seen = Seen.of(rollout)
+        seen = GuardToken.of(rollout)
         try:
             if move is Move.ABORT:
                 await self.sender.send(target, patches.abort(seen.hash), "rollback", permit)
@@ -337,24 +337,24 @@ class Argo:
             return
         resource = {"Deployment": DEPLOYMENTS, "ReplicaSet": REPLICA_SETS}.get(workload.kind)
         if resource is None:
-            raise Rejected(self.source, verb, f"not sent: its template is that of a {clean(workload.kind, 40)}")
-        if Seen.of(await self._store.fresh(target.name, verb)).revision != revision:
+            raise Rejected(self.source, verb, f"not sent: its template is that of a {one_line(workload.kind, 40)}")
+        if GuardToken.of(await self._store.fresh(target.name, verb)).revision != revision:
             raise Moved(self.source, verb, f"{target.name} is not at revision {revision} any more; nothing was changed")
         found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
         await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
-        self._store.doubt()
+        self._store.invalidate()
 
     async def _of_version(self, rollout: Rollout, version: str) -> Object:
         for found in await self._store.replica_sets(rollout):
             if found["metadata"].get("labels", {}).get(HASH_LABEL) == version:
                 return found
-        raise Missing(self.source, "rollback", f"the version {clean(version, 40)} has no ReplicaSet any more")
+        raise Missing(self.source, "rollback", f"the version {one_line(version, 40)} has no ReplicaSet any more")
 
     async def _revision(self, rollout: Rollout, number: str) -> Object:
         listed = await self._store.replica_sets(rollout)
         there = {found["metadata"].get("annotations", {}).get(REVISION, ""): found for found in listed}
         if number not in there:
             known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
-            raise Rejected(self.source, "undo", f"not sent: no revision {clean(number, 20)!r} (there are: {known})")
+            raise Rejected(self.source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
         return there[number]

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from adapters.contract import MetricQuery, MetricReply, Window
 from adapters.deploy.argo.wire import AnalysisRun, Measurement
-from adapters.foreign import clean
 from adapters.metrics.counters import Series, Ticks
 from adapters.metrics.reading import Answer, dropped, level
+from adapters.sanitize import one_line
 
 _UNDER_WAY = ("", "Pending", "Running")
 """Phases of a measurement that has no result yet."""
@@ -41,7 +41,7 @@ def _unmeasured(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
     names = dict.fromkeys(result.name for run in runs for result in run.status.metrics)
     if not names:
         return "no analysis of this version has measured anything yet"
-    return clean(f"no analysis of this version measures {query.value} (there are: {', '.join(names)})", 200)
+    return one_line(f"no analysis of this version measures {query.value} (there are: {', '.join(names)})", 200)
 
 
 def _samples(run: AnalysisRun, metric: str, ticks: Ticks) -> tuple[list[tuple[float, float]], int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.wire import REVISION
 from adapters.kube.jsonpatch import Operation, add, check, remove, replace
 
@@ -35,17 +35,17 @@ class Patch:
         return f"PATCH {where}{'/status' if self.status else ''}: {told}"
 
 
-def release(seen: Seen) -> Patch:
+def release(seen: GuardToken) -> Patch:
     """End the pause that was seen: it, at its step, of that version."""
     return Patch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
 
 
-def skip(seen: Seen) -> Patch:
+def skip(seen: GuardToken) -> Patch:
     """Leave the step that was seen running, for the next."""
     return Patch((*_place(seen), replace("status", "currentStepIndex", value=_next(seen))))
 
 
-def accept(seen: Seen, *, at_step: bool) -> Patch:
+def accept(seen: GuardToken, *, at_step: bool) -> Patch:
     """Go on in spite of an inconclusive analysis: of the step (which is then left), or of the background."""
     if not at_step:
         return release(seen)
@@ -61,7 +61,7 @@ def accept(seen: Seen, *, at_step: bool) -> Patch:
     )
 
 
-def full(seen: Seen) -> Patch:
+def full(seen: GuardToken) -> Patch:
     """Give the version that was seen everything, past every step, pause and analysis."""
     return Patch(
         (
@@ -77,7 +77,7 @@ def abort(hashed: str) -> Patch:
     return Patch((check("status", "currentPodHash", value=hashed), add("status", "abort", value=True)))
 
 
-def retry(seen: Seen) -> Patch:
+def retry(seen: GuardToken) -> Patch:
     """Begin again from the first step, after an abort."""
     return Patch(
         (
@@ -127,7 +127,7 @@ def undo_workload(generation: int, template: Any) -> Patch:
     )
 
 
-def _place(seen: Seen) -> tuple[Operation, ...]:
+def _place(seen: GuardToken) -> tuple[Operation, ...]:
     found = [check("status", "currentPodHash", value=seen.hash)]
     if seen.index is not None:
         found.insert(0, check("status", "currentStepIndex", value=seen.index))
@@ -136,12 +136,12 @@ def _place(seen: Seen) -> tuple[Operation, ...]:
     return tuple(found)
 
 
-def _pauses(seen: Seen) -> Operation:
+def _pauses(seen: GuardToken) -> Operation:
     """All of them, exactly: one that was added since is not released with the one that was seen."""
     return check(
         "status", "pauseConditions", value=[{"reason": reason, "startTime": began} for reason, began in seen.pauses]
     )
 
 
-def _next(seen: Seen) -> int:
+def _next(seen: GuardToken) -> int:
     return (seen.index or 0) + 1

@@ -18,7 +18,7 @@ CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PhaseState:
     """Where a Rollout stands."""
 
     phase: Phase
@@ -35,27 +35,29 @@ def observed(rollout: Rollout) -> bool:
     return not (rollout.spec.workload is not None and wanted and status.workload_observed not in ("", wanted))
 
 
-def standing(rollout: Rollout, steps: Sequence[OwnStep]) -> Standing:
+def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
     """Phase and wait, first match wins, in the controller's own order."""
     status = rollout.status
     if not status.phase or not (observed(rollout) or status.hash):
-        return Standing(Phase.PENDING)
+        return PhaseState(Phase.PENDING)
     if status.abort:
-        return Standing(Phase.ABORTED)
-    if not observed(rollout) or (status.controller_pause and not status.pauses and not rollout.spec.paused):
-        return Standing(Phase.PROGRESSING)
+        return PhaseState(Phase.ABORTED)
+    if not observed(rollout):  # a pause by hand stands in the spec, seen or not: it was not taken back
+        return PhaseState(Phase.PROGRESSING, Wait.MANUAL if rollout.spec.paused else None)
+    if status.controller_pause and not status.pauses and not rollout.spec.paused:
+        return PhaseState(Phase.PROGRESSING)
     if status.phase == "Degraded":
         retried = status.message.startswith("RolloutAborted")  # its abort was taken back, and its phase is the old one
-        return Standing(Phase.PROGRESSING) if retried else Standing(Phase.DEGRADED, *_wait(rollout, steps))
+        return PhaseState(Phase.PROGRESSING) if retried else PhaseState(Phase.DEGRADED, *_wait(rollout, steps))
     if rollout.spec.paused:
-        return Standing(Phase.PAUSED, Wait.MANUAL)
+        return PhaseState(Phase.PAUSED, Wait.MANUAL)
     if status.pauses:
-        return Standing(Phase.PAUSED, *_wait(rollout, steps))
+        return PhaseState(Phase.PAUSED, *_wait(rollout, steps))
     if status.phase == "Progressing":
-        return Standing(Phase.PROGRESSING)
+        return PhaseState(Phase.PROGRESSING)
     if status.phase == "Healthy" and rollout.promoted:
-        return Standing(Phase.HEALTHY)
-    return Standing(Phase.UNKNOWN)
+        return PhaseState(Phase.HEALTHY)
+    return PhaseState(Phase.UNKNOWN)
 
 
 def _wait(rollout: Rollout, steps: Sequence[OwnStep]) -> tuple[Wait | None, datetime | None]:

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from adapters.contract import OwnStep, Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
-from adapters.deploy.argo.phase import Standing, actual, desired, observed, standing, step_of
-from adapters.deploy.argo.seen import Seen
+from adapters.deploy.argo.guard import GuardToken
+from adapters.deploy.argo.phase import PhaseState, actual, desired, observed, phase_state, step_of
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
-from adapters.foreign import clean
 from adapters.kube.client import MANAGER
 from adapters.kube.wire import Meta, ReplicaSet, earlier
+from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
 
@@ -42,16 +42,16 @@ def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str
     """What the target reads. `lacks`: verb -> which permission is missing for it."""
     rollout = whole.rollout
     steps = steps_of(rollout)
-    stands = standing(rollout, steps)
+    stands = phase_state(rollout, steps)
     percent, how = actual(rollout, whole.replica_sets)
     asked, step = desired(rollout, steps), step_of(rollout, steps)
-    seen = Seen.of(rollout)
+    seen = GuardToken.of(rollout)
     return TargetReading(
         target=target.target,
         at=at,
         percent=percent,
         phase=stands.phase,
-        detail=clean(_detail(rollout, steps, step, stands, seen, how if percent is not None else "")),
+        detail=one_line(_detail(rollout, steps, step, stands, seen, how if percent is not None else "")),
         problem=_problem(rollout, how if percent is None else ""),
         canary_version=seen.hash or None,
         baseline_version=seen.stable or None,
@@ -76,11 +76,13 @@ def _problem(rollout: Rollout, how: str) -> str | None:
         return "it is being deleted"
     invalid = next((one.message for one in rollout.status.conditions if one.type == "InvalidSpec"), None)
     if invalid is not None:
-        return clean(f"its spec is invalid: {invalid}", 200)
+        return one_line(f"its spec is invalid: {invalid}", 200)
     return how or None
 
 
-def _detail(rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: Standing, seen: Seen, how: str) -> str:
+def _detail(
+    rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: PhaseState, seen: GuardToken, how: str
+) -> str:
     status, parts = rollout.status, []
     if rollout.promoted:
         parts.append(f"revision {seen.revision or '?'} has everything")
@@ -93,7 +95,7 @@ def _detail(rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: Stand
     return "; ".join(parts)
 
 
-def _cannot(rollout: Rollout, stands: Standing, seen: Seen) -> dict[str, str]:
+def _cannot(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
     """Verb -> why it is not to be had as the Rollout stands. Missing permissions are not known here."""
     under_way = bool(seen.hash) and seen.hash != seen.stable
     found: dict[str, str] = {}
@@ -114,7 +116,7 @@ def _cannot(rollout: Rollout, stands: Standing, seen: Seen) -> dict[str, str]:
     return found
 
 
-def _no_order(seen: Seen, under_way: bool) -> str | None:
+def _no_order(seen: GuardToken, under_way: bool) -> str | None:
     if not under_way:
         return "nothing is under way"
     if seen.aborted:
@@ -122,7 +124,7 @@ def _no_order(seen: Seen, under_way: bool) -> str | None:
     return "it is being promoted in full: only an undo goes back" if seen.full else None
 
 
-def _no_special(rollout: Rollout, stands: Standing, seen: Seen) -> dict[str, str]:
+def _no_special(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
     found: dict[str, str] = {}
     if seen.by_hand:
         found |= dict.fromkeys(("skip", "promote-full", "accept"), "it is paused by hand: resume it first")
@@ -138,7 +140,7 @@ def _no_special(rollout: Rollout, stands: Standing, seen: Seen) -> dict[str, str
     return found
 
 
-def _no_advance(rollout: Rollout, stands: Standing, under_way: bool) -> str | None:
+def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | None:
     """Why there is no pause to end."""
     match stands.waits:
         case Wait.GATE | Wait.TIMER:
@@ -163,7 +165,9 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
     if rollout.status.promote_full and not rollout.promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
     if rollout.spec.workload is not None:
-        found.append(clean(f"its template is that of {rollout.spec.workload.kind} {rollout.spec.workload.name}", 120))
+        found.append(
+            one_line(f"its template is that of {rollout.spec.workload.kind} {rollout.spec.workload.name}", 120)
+        )
     return (*found, *lines(runs))
 
 
@@ -172,5 +176,5 @@ def _hand(meta: Meta) -> str | None:
     for one in meta.managers:
         written = one.fields.get("f:status")
         if one.subresource == "status" and isinstance(written, dict) and "f:currentStepIndex" in written:
-            return None if one.manager in (CONTROLLER, MANAGER) else clean(one.manager, 60)
+            return None if one.manager in (CONTROLLER, MANAGER) else one_line(one.manager, 60)
     return None

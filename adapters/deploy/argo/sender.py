@@ -53,7 +53,7 @@ class Sender:
 
     async def send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
         """One guarded call; what it answers is the newest that is known. Raises BackendError."""
-        if not patch.urgent and (hasty_s := self.settle_s - self._store.quiet_s(target.name)) > 0:
+        if not patch.urgent and (hasty_s := self.settle_s - self._store.idle_s(target.name)) > 0:
             await self._context.clock.sleep(hasty_s)
         try:
             found = await self._kube.patch(
@@ -65,7 +65,7 @@ class Sender:
                 subresource="status" if patch.status else None,
             )
         except BackendError:
-            self._store.doubt()  # whatever happened there, it is not what we thought
+            self._store.invalidate()  # whatever happened there, it is not what we thought
             raise
         self._answered[target.name] = version_of(found), asyncio.get_running_loop().time()
         self._store.put(found)

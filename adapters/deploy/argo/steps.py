@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.contract import OwnStep
 from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 _DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
 _UNITS_S = (3600.0, 60.0, 1.0, 0.001)
@@ -50,7 +50,9 @@ def _own(step: dict[str, Any], percent: float) -> OwnStep:
 
 @lru_cache(maxsize=1024)
 def _pause(lasts_s: float | None, percent: float) -> OwnStep:
-    return OwnStep("pause" if lasts_s is None else f"pause {_told(lasts_s)}", percent, waits=True, lasts_s=lasts_s)
+    return OwnStep(
+        "pause" if lasts_s is None else f"pause {_duration_text(lasts_s)}", percent, waits=True, lasts_s=lasts_s
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -81,7 +83,7 @@ def _words(step: dict[str, Any], percent: float) -> str:
             words = f"plugin {detail.get('name', '?')}"
         case _:
             words = f"other step {kind}"
-    return clean(words, 60)
+    return one_line(words, 60)
 
 
 def duration_s(value: object) -> float | None:
@@ -99,7 +101,7 @@ def duration_s(value: object) -> float | None:
         return None
 
 
-def _told(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     whole = round(seconds)
     parts = [(whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s")]
     return "".join(f"{count}{unit}" for count, unit in parts if count) or f"{seconds:g}s"

@@ -9,7 +9,7 @@ from adapters.contract import BackendError, Context
 from adapters.deploy.argo.analysis import runs_of
 from adapters.deploy.argo.reading import Whole
 from adapters.deploy.argo.wire import ANALYSIS_RUNS, ROLLOUTS, AnalysisRun, Rollout
-from adapters.kube import REPLICA_SETS, ByOwner, Kube, Mirror, Object, Parsed
+from adapters.kube import REPLICA_SETS, ByOwner, Informer, Kube, Object, Parsed
 from adapters.kube.wire import ReplicaSet
 
 
@@ -19,7 +19,7 @@ class Store:
     def __init__(self, kube: Kube, context: Context) -> None:
         self._kube = kube
         self._rollouts, self._runs, self._sets = (
-            Mirror(kube, resource, context.clock, changed=context.changed)
+            Informer(kube, resource, context.clock, changed=context.changed)
             for resource in (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS)
         )
         self._parsed_rollouts = Parsed(kube.source, Rollout)
@@ -70,17 +70,17 @@ class Store:
         self._rollouts.put(found)
         return self._parsed_rollouts.of(found)
 
-    def quiet_s(self, name: str) -> float:
+    def idle_s(self, name: str) -> float:
         """For how long a Rollout has not been seen to change."""
-        return self._rollouts.quiet_s(name)
+        return self._rollouts.idle_s(name)
 
     def put(self, found: Object) -> None:
         """A Rollout as a write answered it."""
         self._rollouts.put(found)
 
-    def doubt(self) -> None:
+    def invalidate(self) -> None:
         """Something was changed there that was not seen: the next read goes to the cluster."""
-        self._rollouts.doubt()
+        self._rollouts.invalidate()
 
 
 async def _or_none(owned: ByOwner, uid: str) -> list[Object]:

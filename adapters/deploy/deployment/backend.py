@@ -21,15 +21,14 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen, Unreadable
-from adapters.foreign import clean
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, BadGuardToken, Deployment, GuardToken
 from adapters.kube import (
     DEPLOYMENTS,
     REPLICA_SETS,
     Access,
     ByOwner,
+    Informer,
     Kube,
-    Mirror,
     Need,
     Object,
     Parsed,
@@ -38,6 +37,7 @@ from adapters.kube import (
 )
 from adapters.kube.jsonpatch import Operation, add, check, replace
 from adapters.kube.wire import ReplicaSet
+from adapters.sanitize import one_line
 
 MAY_PATCH = Need(DEPLOYMENTS, "patch")
 _NEEDS = dict.fromkeys(("pause", "resume", "abort", "undo", "restart"), (MAY_PATCH,))
@@ -61,7 +61,7 @@ class Deployments:
         self._context = context
         self._kube = Kube(context, access, namespace, client)
         self._mirror, sets = (
-            Mirror(self._kube, resource, context.clock, changed=context.changed)
+            Informer(self._kube, resource, context.clock, changed=context.changed)
             for resource in (DEPLOYMENTS, REPLICA_SETS)
         )
         self._sets_mirror = sets
@@ -161,7 +161,7 @@ class Deployments:
         deployment = self._parsed.of(found)
         by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}
         if version is None or version not in by_hash:
-            raise Missing(self.source, "rollback", f"version {clean(version or '?', 40)} has no ReplicaSet any more")
+            raise Missing(self.source, "rollback", f"version {one_line(version or '?', 40)} has no ReplicaSet any more")
         before = by_hash[version]
         operations: tuple[Operation, ...] = ()
         if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
@@ -181,8 +181,8 @@ class Deployments:
         """
         name, _, subject = order.partition(" ")
         try:
-            shown = Seen.parse(seen)
-        except Unreadable as error:
+            shown = GuardToken.parse(seen)
+        except BadGuardToken as error:
             raise Rejected(self.source, name, f"not sent: {error}") from None
         match name:
             case "undo":
@@ -194,19 +194,19 @@ class Deployments:
             case "resume":
                 await self.resume(target, permit)
             case _:
-                raise Rejected(self.source, name, f"not sent: a Deployment has no {clean(name, 40)!r}")
+                raise Rejected(self.source, name, f"not sent: a Deployment has no {one_line(name, 40)!r}")
 
-    async def _to_revision(self, target: TargetRef, shown: Seen, number: str) -> tuple[Operation, ...]:
+    async def _to_revision(self, target: TargetRef, shown: GuardToken, number: str) -> tuple[Operation, ...]:
         deployment = self._parsed.of(await self._mirror.get(target.name))
         there = {one["metadata"].get("annotations", {}).get(REVISION, ""): one for one in await self._sets(deployment)}
         if number not in there:
             known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
-            raise Rejected(self.source, "undo", f"not sent: no revision {clean(number, 20)!r} (there are: {known})")
+            raise Rejected(self.source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
         if shown.paused:
             raise Rejected(self.source, "undo", "not sent: it is paused: resume it first")
         return _undo(shown.revision, there[number])
 
-    async def _restarted(self, target: TargetRef, shown: Seen) -> tuple[Operation, ...]:
+    async def _restarted(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
         if shown.paused:
             raise Rejected(self.source, "restart", "not sent: it is paused: resume it first")
         found = await self._mirror.get(target.name)
@@ -224,7 +224,7 @@ class Deployments:
         try:
             found = await self._kube.patch(DEPLOYMENTS, target.name, operations, permit=permit, verb=verb)
         except BackendError:
-            self._mirror.doubt()  # whatever happened there, it is not what we thought
+            self._mirror.invalidate()  # whatever happened there, it is not what we thought
             raise
         self._mirror.put(found)
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.contract import Phase, TargetReading, TargetRef, Wait
-from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, Seen
-from adapters.foreign import clean
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube.wire import ReplicaSet, earlier
+from adapters.sanitize import one_line
 
 
 def reading_of(
@@ -23,13 +23,13 @@ def reading_of(
     whole = max(status.replicas, spec.replicas if status.replicas == 0 else 0)
     percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if complete(deployment) else None
     version, before = versions(deployment, sets)
-    seen = Seen(deployment.revision, version or "", bool(spec.paused))
+    seen = GuardToken(deployment.revision, version or "", bool(spec.paused))
     return TargetReading(
         target=target.target,
         at=at,
         percent=percent,
         phase=phase_of(deployment),
-        detail=clean(_detail(deployment)),
+        detail=one_line(_detail(deployment)),
         problem="it is being deleted" if deployment.meta.deleted is not None else _trouble(deployment),
         canary_version=version,
         baseline_version=before,
@@ -100,7 +100,7 @@ def _trouble(deployment: Deployment) -> str | None:
     """Pods that may not be made at all: a quota, an admission refusal."""
     for one in deployment.status.conditions:
         if one.type == "ReplicaFailure" and one.status == "True":
-            return clean(f"its pods are refused: {one.message or one.reason}", 200)
+            return one_line(f"its pods are refused: {one.message or one.reason}", 200)
     return None
 
 

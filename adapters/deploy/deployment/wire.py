@@ -39,12 +39,12 @@ class Deployment(Wire):
         return self.meta.annotations.get(REVISION, "")
 
 
-class Unreadable(ValueError):
+class BadGuardToken(ValueError):
     """A text that is not what `str(Seen)` gives."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GuardToken:
     """A Deployment at the moment somebody looked; travels as the `revision` of a reading."""
 
     revision: str
@@ -54,12 +54,12 @@ class Seen:
     paused: bool
 
     @classmethod
-    def parse(cls, text: str) -> Seen:
+    def parse(cls, text: str) -> GuardToken:
         """The reverse of str(). Raises Unreadable."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):
-            raise Unreadable("what was seen cannot be read") from None
+            raise BadGuardToken("what was seen cannot be read") from None
         return cls(str(revision), str(version), bool(paused))
 
     def __str__(self) -> str:

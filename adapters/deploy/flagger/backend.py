@@ -10,12 +10,12 @@ import httpx
 from pydantic import ValidationError
 
 from adapters.contract import (
-    Ask,
     BackendError,
     BadReply,
     Capabilities,
     Context,
     Forbidden,
+    GateQuery,
     Missing,
     Moved,
     Order,
@@ -27,14 +27,14 @@ from adapters.contract import (
 )
 from adapters.deploy.flagger import patches
 from adapters.deploy.flagger.asking import parsed
+from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
 from adapters.deploy.flagger.patches import Patch
 from adapters.deploy.flagger.reading import is_ours, reading_of
-from adapters.deploy.flagger.seen import Seen, Unreadable
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
 from adapters.deploy.flagger.target import TARGETS, Wanted, wanted_of
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
-from adapters.foreign import clean, first_flaw
-from adapters.kube import Access, Kube, Mirror, Need, Object, Permissions
+from adapters.kube import Access, Informer, Kube, Need, Object, Permissions
+from adapters.sanitize import first_flaw, one_line
 
 ON_SPEC = Need(CANARIES, "patch")
 _NEEDS = dict.fromkeys(("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis"), (ON_SPEC,))
@@ -62,9 +62,9 @@ class Flagger:
         self._context = context
         self._gates = gates
         self._kube = Kube(context, access, namespace, client)
-        self._canaries = Mirror(self._kube, CANARIES, context.clock, changed=context.changed)
+        self._canaries = Informer(self._kube, CANARIES, context.clock, changed=context.changed)
         self._targets = {
-            kind: Mirror(self._kube, resource, context.clock, changed=context.changed)
+            kind: Informer(self._kube, resource, context.clock, changed=context.changed)
             for kind, resource in TARGETS.items()
         }
         self._permissions = Permissions(self._kube, (ON_SPEC,), context.clock, changed=context.changed)
@@ -126,8 +126,8 @@ class Flagger:
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """What `advance` or `withdraw` would have answered."""
         try:
-            shown = Seen.parse(seen or "")
-        except Unreadable:
+            shown = GuardToken.parse(seen or "")
+        except BadGuardToken:
             return (f"canaries/{target.name} (not read yet)",)
         if setting.version is None:
             upto = "the promotion" if setting.step is not None and setting.step < 0 else str(setting)
@@ -154,7 +154,7 @@ class Flagger:
         wanted = await self._wanted(canary, now=True)
         permit.check(self.source, "promote")
         template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
-        if Seen.of(canary, template).place != shown.place:
+        if GuardToken.of(canary, template).place != shown.place:
             raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
         reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {}, wanted)
         if (why := reading.cannot.get("promote")) is not None:
@@ -201,20 +201,20 @@ class Flagger:
         """
         made = self._made(order, self._seen(seen, order))
         if made is None:
-            raise Rejected(self.source, order, f"not sent: Flagger has no {clean(order, 40)!r}")
+            raise Rejected(self.source, order, f"not sent: Flagger has no {one_line(order, 40)!r}")
         await self._send(target, made, order, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """What `order` would send to the Canary that was seen."""
         try:
-            made = self._made(order, Seen.parse(seen or ""))
-        except Unreadable:
+            made = self._made(order, GuardToken.parse(seen or ""))
+        except BadGuardToken:
             return (f"PATCH canaries/{target.name} (not read yet)",)
         return () if made is None else (made.line(f"canaries/{target.name}"),)
 
     # -- what it asks ------------------------------------------------------------------------------------------------
 
-    def asked(self, target: TargetRef, gate: str, body: bytes) -> Ask | None:
+    def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
         """What Flagger asks at one of its webhooks; None where it is about another Canary.
 
         The next read goes to the cluster: what is answered depends on where it stands at this moment.
@@ -229,12 +229,12 @@ class Flagger:
         if told.get("target", target.target) != target.target:
             return None
         for mirror in (self._canaries, *self._targets.values()):
-            mirror.doubt()
-        return Ask(target.target, gate, back=gate == ROLLBACK, token=told.get("token"))
+            mirror.invalidate()
+        return GateQuery(target.target, gate, back=gate == ROLLBACK, token=told.get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
 
-    def _made(self, name: str, shown: Seen) -> Patch | None:
+    def _made(self, name: str, shown: GuardToken) -> Patch | None:
         match name:
             case "skip-analysis":
                 return patches.skip(shown)
@@ -255,10 +255,10 @@ class Flagger:
             for each in steps
         )
 
-    def _seen(self, seen: str, verb: str) -> Seen:
+    def _seen(self, seen: str, verb: str) -> GuardToken:
         try:
-            return Seen.parse(seen)
-        except Unreadable as error:
+            return GuardToken.parse(seen)
+        except BadGuardToken as error:
             raise Rejected(self.source, verb, f"not sent: {error}") from None
 
     def _parsed(self, found: Object) -> Canary:
@@ -282,13 +282,13 @@ class Flagger:
         kind, name = canary.spec.target.kind or "Deployment", canary.spec.target.name
         resource = TARGETS.get(kind)
         if resource is None:
-            return Wanted(unknown=f"its target is a {clean(kind, 40)}")
+            return Wanted(unknown=f"its target is a {one_line(kind, 40)}")
         try:
             return wanted_of(await (self._kube.get(resource, name) if now else self._targets[kind].get(name)))
         except Forbidden:
             return Wanted(unknown=f"you lack get on {resource.plural} in {self._kube.namespace}")
         except Missing:
-            return Wanted(unknown=f"there is no {kind} {clean(name, 60)}")
+            return Wanted(unknown=f"there is no {kind} {one_line(name, 60)}")
 
     async def _events(self, name: str) -> tuple[Event, ...]:
         """What Flagger said of a Canary; nothing where it may not be read: its status then has to do."""
@@ -304,6 +304,6 @@ class Flagger:
         try:
             found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)
         except BackendError:
-            self._canaries.doubt()  # whatever happened there, it is not what we thought
+            self._canaries.invalidate()  # whatever happened there, it is not what we thought
             raise
         self._canaries.put(found)

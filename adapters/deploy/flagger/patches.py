@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.deploy.flagger.seen import Seen
+from adapters.deploy.flagger.guard import GuardToken
 from adapters.kube.jsonpatch import Operation, add, check
 
 
@@ -29,7 +29,7 @@ def unsuspend() -> Patch:
     return Patch((check("spec", "suspend", value=True), add("spec", "suspend", value=False)))
 
 
-def skip(seen: Seen) -> Patch:
+def skip(seen: GuardToken) -> Patch:
     """Promote the release that was seen without any further check; stays so for every later one until taken back."""
     return Patch((check("status", "lastAppliedSpec", value=seen.applied), add("spec", "skipAnalysis", value=True)))
 

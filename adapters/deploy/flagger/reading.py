@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.contract import Phase, TargetReading, TargetRef, Wait
-from adapters.deploy.flagger.seen import Seen
+from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.steps import (
     AT_REST,
     FAILED,
@@ -28,7 +28,7 @@ from adapters.deploy.flagger.steps import (
 )
 from adapters.deploy.flagger.target import Wanted
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
 """What Flagger says each time it met a closed traffic gate; nothing in the status does."""
@@ -67,7 +67,7 @@ def reading_of(
         wanted: what its own target asks for.
     """
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
-    phase, waits = _standing(canary, events, at, gates)
+    phase, waits = _phase_and_wait(canary, events, at, gates)
     resting = status.phase in AT_REST
     share = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
     asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
@@ -76,11 +76,11 @@ def reading_of(
         at=at,
         percent=share,
         phase=phase,
-        detail=clean(_detail(canary, step)),
+        detail=one_line(_detail(canary, step)),
         problem=_problem(canary),
         canary_version=_version(canary),
         baseline_version=status.promoted or None,
-        revision=str(Seen.of(canary, wanted.template)),
+        revision=str(GuardToken.of(canary, wanted.template)),
         release=wanted.text or None,
         step=step,
         steps=len(steps),
@@ -94,7 +94,9 @@ def reading_of(
     )
 
 
-def _standing(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None) -> tuple[Phase, Wait | None]:
+def _phase_and_wait(
+    canary: Canary, events: Sequence[Event], at: datetime, gates: str | None
+) -> tuple[Phase, Wait | None]:
     phase = canary.status.phase
     if phase in ("", "Initializing"):
         return Phase.PENDING, None
@@ -199,7 +201,7 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
     if phase in PROMOTING or step >= len(steps):
         return "it is being promoted already"
     if phase not in UNDER_WAY:
-        return f"it is {clean(phase, 20) or 'not initialised yet'}"
+        return f"it is {one_line(phase, 20) or 'not initialised yet'}"
     if canary.spec.suspend:
         return "it is suspended, and asks nobody: unsuspend it first"
     there = steps[step].gates
@@ -210,7 +212,7 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         if hook is not None and is_ours(hook.url, kind, gates):
             return None
     hook = canary.webhook(there[0])
-    asked = clean(hook.url.partition("?")[0], 60) if hook is not None else "?"  # what follows may be a secret
+    asked = one_line(hook.url.partition("?")[0], 60) if hook is not None else "?"  # what follows may be a secret
     return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
 
 
@@ -234,5 +236,5 @@ def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | N
             found.append(f"{len(several)} webhooks of type {kind}: all of them have to agree")
     lately = [one for one in events if one.type == "Warning" and (at - one.said_at).total_seconds() < _SAID_LAST_S]
     if lately:
-        found.append(clean(max(lately, key=lambda one: one.said_at).message, 160))
+        found.append(one_line(max(lately, key=lambda one: one.said_at).message, 160))
     return tuple(found)

@@ -13,8 +13,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from adapters.foreign import clean
 from adapters.kube import DEPLOYMENTS, Object, Resource
+from adapters.sanitize import one_line
 
 TARGETS = {
     "Deployment": DEPLOYMENTS,
@@ -59,7 +59,7 @@ def _images(template: Object) -> str:
     """The images without their registries: "cart:2, proxy:1.4"."""
     containers = _mapping(template.get("spec")).get("containers")
     found = [str(_mapping(each).get("image", "?")) for each in containers] if isinstance(containers, list) else []
-    short = [clean(image.rsplit("/", 1)[-1].partition("@")[0], 40) for image in found[:_IMAGES]]
+    short = [one_line(image.rsplit("/", 1)[-1].partition("@")[0], 40) for image in found[:_IMAGES]]
     more = [f"{len(found) - _IMAGES} more"] if len(found) > _IMAGES else []
     return ", ".join([*short, *more]) or "no containers"
 

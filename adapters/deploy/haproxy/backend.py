@@ -28,7 +28,7 @@ from adapters.contract import (
 )
 from adapters.deploy.haproxy.node import Node
 from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 """What HAProxy itself accepts in the name of a proxy or a server; anything else could be another command."""
@@ -133,8 +133,10 @@ class HAProxy:
         if not errors:
             return
         if any(change.accepted for change in changes):
-            told = "; ".join(_told(change) for change in sorted(changes, key=lambda change: change.error is None))
-            raise HalfDone(self.source, "set_weight", clean(told))
+            told = "; ".join(
+                _change_text(change) for change in sorted(changes, key=lambda change: change.error is None)
+            )
+            raise HalfDone(self.source, "set_weight", one_line(told))
         raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
@@ -156,7 +158,7 @@ class HAProxy:
         except NotATable as error:
             raise BadReply(self.source, "read", f"{node.prefix}{error}") from error
         except NoSuchServer as error:
-            raise Missing(self.source, "read", f"{node.prefix}backend {backend}: {clean(error)}") from error
+            raise Missing(self.source, "read", f"{node.prefix}backend {backend}: {one_line(error)}") from error
 
     def _merged(self, target: TargetRef, readings: Sequence[NodeReading]) -> TargetReading:
         percents = [reading.percent for reading in readings]
@@ -170,8 +172,8 @@ class HAProxy:
             at=self._context.clock.now(),
             percent=percents[0] if agree else None,
             phase=_phase(readings),
-            detail=clean(_detail(readings)),
-            problem=clean(problem) if problem else None,
+            detail=one_line(_detail(readings)),
+            problem=one_line(problem) if problem else None,
         )
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -210,14 +212,14 @@ class HAProxy:
             raise Rejected(self.source, verb, f"not sent: canary and baseline of {target.target} are the same server")
         for name in (target.name, target.canary, target.baseline):
             if _NAME.fullmatch(name) is None:
-                raise Rejected(self.source, verb, f"not sent: {clean(name, 60)!r} is not a name HAProxy accepts")
+                raise Rejected(self.source, verb, f"not sent: {one_line(name, 60)!r} is not a name HAProxy accepts")
         return target.canary, target.baseline
 
     def _until(self, deadline_s: float) -> float:
         return asyncio.get_running_loop().time() + deadline_s
 
 
-def _told(change: _Change) -> str:
+def _change_text(change: _Change) -> str:
     """One node's part of a half-done change: `canary 25 set; then Permission denied`."""
     done = ", ".join(str(write) for write in change.accepted)
     if change.error is None:

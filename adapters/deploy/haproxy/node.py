@@ -15,8 +15,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from adapters.contract import BackendError, BadReply, Cut, Forbidden, Missing, Permit, Rejected, TimedOut, Unreachable
-from adapters.foreign import clean
-from adapters.points import reached
+from adapters.failpoints import failpoint
+from adapters.sanitize import one_line
 
 MAX_ANSWER = 1 << 20
 _UNIX_PATH_MAX = 107
@@ -40,7 +40,7 @@ class Address:
         Raises:
             ValueError: it is neither; one plain line.
         """
-        shown = clean(text, 120)
+        shown = one_line(text, 120)
         if not text or shown != text:
             raise ValueError(f"{shown!r} is not a socket: give a path or tcp://host:port")
         if "://" not in text:
@@ -85,7 +85,7 @@ class Node:
         answer = await self.show(f"get weight {backend}/{server}", until)
         found = _WEIGHT.fullmatch(answer.strip())
         if found is None:
-            raise BadReply(self._source, "read", f"{self.prefix}not a weight: {clean(answer, 80)!r}")
+            raise BadReply(self._source, "read", f"{self.prefix}not a weight: {one_line(answer, 80)!r}")
         return int(found[1])
 
     async def set(self, line: str, until: float, permit: Permit) -> None:
@@ -106,7 +106,7 @@ class Node:
 
     def _refusal(self, verb: str, words: str, *, known_only: bool) -> BackendError | None:
         """Refusals are one line of text in an otherwise normal answer; a table is never taken for one."""
-        reason = self.prefix + clean(words)
+        reason = self.prefix + one_line(words)
         if words.startswith("Permission denied"):
             return Forbidden(self._source, verb, f"{reason} (this socket is not of level admin)")
         if words in ("No such server.", "No such backend.", "Can't find backend.", "No such proxy."):
@@ -121,11 +121,11 @@ class Node:
             async with asyncio.timeout_at(until):
                 if permit is not None:
                     permit.check(self._source, verb)
-                    reached("command leaves")
+                    failpoint("command leaves")
                 writer.write(line.encode("ascii") + b"\n")
                 answer = await self._read_to_end(reader, verb)
                 if permit is not None:
-                    reached("command answered")
+                    failpoint("command answered")
                 return answer
         except TimeoutError as error:
             raise TimedOut(self._source, verb, f"{self.prefix}no whole answer within the deadline") from error
@@ -168,4 +168,4 @@ def _why(error: OSError) -> str:
         return "permission denied by the file system"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused (is haproxy running?)"
-    return clean(error.strerror or error, 120).lower()
+    return one_line(error.strerror or error, 120).lower()

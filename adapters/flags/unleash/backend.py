@@ -37,7 +37,7 @@ from adapters.contract import (
 )
 from adapters.flags.unleash.calls import OFF, ON, Call, create_strategy, patch_percentage, words
 from adapters.flags.unleash.feature import Events, Feature, FlagState, flag_state
-from adapters.foreign import clean, first_flaw
+from adapters.sanitize import first_flaw, one_line
 from adapters.transport import HttpOptions, Reply, Transport
 
 _VERB = "set_flag"
@@ -170,9 +170,9 @@ class Unleash:
                 await self._set(target, setting, permit, progress)
         except TimeoutError:
             late = f"no whole answer within {self._context.write_deadline_s:g} s"
-            raise self._told(TimedOut(self.source, _VERB, late), progress) from None
+            raise self._with_progress(TimedOut(self.source, _VERB, late), progress) from None
         except BackendError as error:
-            raise self._told(error, progress) from error
+            raise self._with_progress(error, progress) from error
 
     async def _set(self, target: TargetRef, setting: Setting, permit: Permit, progress: _Progress) -> None:
         state, _ = await self._state(target)
@@ -187,12 +187,14 @@ class Unleash:
                 raise HalfDone(self.source, _VERB, f"it reads {state} now")
             calls = left
 
-    def _told(self, error: BackendError, progress: _Progress) -> BackendError:
+    def _with_progress(self, error: BackendError, progress: _Progress) -> BackendError:
         """The error of a whole change for the error of one of its calls."""
         if progress.accepted:
-            return HalfDone(self.source, _VERB, clean(f"{', '.join(progress.accepted)} accepted; then {error.reason}"))
+            return HalfDone(
+                self.source, _VERB, one_line(f"{', '.join(progress.accepted)} accepted; then {error.reason}")
+            )
         if not progress.sent and isinstance(error, OutcomeUnknown):
-            return NotSent(self.source, _VERB, clean(f"not sent: it could not be read first: {error.reason}"))
+            return NotSent(self.source, _VERB, one_line(f"not sent: it could not be read first: {error.reason}"))
         return error
 
     def _calls(self, target: TargetRef, setting: Setting, state: FlagState) -> tuple[Call, ...]:
@@ -204,7 +206,7 @@ class Unleash:
         if percent is not None and not 0 <= percent <= 100:
             raise Rejected(self.source, _VERB, f"not sent: {percent} is not a percentage 0..100")
         if state.problem is not None:
-            raise Rejected(self.source, _VERB, clean(f"not sent: {state.problem}"))
+            raise Rejected(self.source, _VERB, one_line(f"not sent: {state.problem}"))
         calls: list[Call] = []
         if percent is not None and state.strategy is None:
             calls.append(create_strategy(target.name, str(percent)))
@@ -240,10 +242,10 @@ class Unleash:
         reply = await self._transport.read("GET", self._feature(target, "read"))
         feature = self._parsed(Feature, reply)
         if feature.archived:
-            raise Missing(self.source, "read", f"feature {clean(target.name, 80)} is archived")
+            raise Missing(self.source, "read", f"feature {one_line(target.name, 80)} is archived")
         names = [environment.name for environment in feature.environments]
         if self._environment not in names:
-            there = clean(", ".join(names), 120) or "none"
+            there = one_line(", ".join(names), 120) or "none"
             raise Missing(self.source, "read", f"no environment {self._environment} (there are: {there})")
         environment = feature.environments[names.index(self._environment)]
         parents = [dependency.feature for dependency in feature.dependencies]
@@ -263,7 +265,7 @@ class Unleash:
             return None
         except (BackendError, TimeoutError):
             return None
-        return clean(events[0].createdBy, 80) if events else None
+        return one_line(events[0].createdBy, 80) if events else None
 
     def _feature(self, target: TargetRef, verb: str) -> str:
         if target.name in ("", ".", ".."):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from adapters.flags.unleash.feature import FlagState
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def patch_percentage(state: FlagState, rollout: str) -> Call:
     path = "/parameters/rollout"
     body = [{"op": "test", "path": path, "value": state.rollout}, {"op": "replace", "path": path, "value": rollout}]
     strategy = state.strategy or ""
-    told = f"strategies/{clean(strategy, 40)} rollout {rollout}"
+    told = f"strategies/{one_line(strategy, 40)} rollout {rollout}"
     return Call("PATCH", f"/strategies/{quote(strategy, safe='')}", told, body)
 
 

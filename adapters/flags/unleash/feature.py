@@ -14,7 +14,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?")
 _SHOWN = 4
@@ -38,8 +38,8 @@ class Strategy(BaseModel):
         return value if isinstance(value, str) else None
 
     def __str__(self) -> str:
-        share = f" {clean(self.rollout, 12)} %" if self.rollout is not None else ""
-        return clean(self.name, 40) + share + (" (disabled)" if self.disabled else "")
+        share = f" {one_line(self.rollout, 12)} %" if self.rollout is not None else ""
+        return one_line(self.name, 40) + share + (" (disabled)" if self.disabled else "")
 
 
 class Environment(BaseModel):
@@ -108,7 +108,7 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     if rule is not None:
         named = [strategy for strategy in environment.strategies if strategy.id == rule]
         if not named:
-            gone = f"no strategy {clean(rule, 40)} ({_listed(environment.strategies, ids=True)})"
+            gone = f"no strategy {one_line(rule, 40)} ({_listed(environment.strategies, ids=True)})"
             return FlagState(environment.enabled, None, problem=gone)
         chosen = named[0]
     elif not environment.strategies and not environment.enabled:
@@ -119,12 +119,12 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
         return FlagState(environment.enabled, None, problem=_not_one(environment.strategies, enabled))
     else:
         chosen = enabled[0]
-    detail = f"strategy {clean(chosen.id, 40)}"
+    detail = f"strategy {one_line(chosen.id, 40)}"
     others = [strategy for strategy in enabled if strategy is not chosen]
     if others:
         detail += f", beside {_listed(others)}"
     if parents:
-        detail += f", depends on {clean(', '.join(parents), 80)}"
+        detail += f", depends on {one_line(', '.join(parents), 80)}"
     percent, problem = _percent(chosen)
     conditions = _conditions(chosen)
     if conditions and problem is None:
@@ -139,9 +139,9 @@ def _percent(strategy: Strategy) -> tuple[float | None, str | None]:
     if strategy.disabled:
         return None, f"its strategy is disabled: {strategy}; enable it in Unleash"
     if strategy.name != "flexibleRollout":
-        return None, f"its strategy is {clean(strategy.name, 40)}, which has no percentage"
+        return None, f"its strategy is {one_line(strategy.name, 40)}, which has no percentage"
     if strategy.rollout is None or not _PERCENT.fullmatch(strategy.rollout) or float(strategy.rollout) > 100:
-        found = clean(strategy.parameters.get("rollout", "missing"), 30)
+        found = one_line(strategy.parameters.get("rollout", "missing"), 30)
         return None, f"its percentage is {found!r}, not 0 to 100"
     return float(strategy.rollout), None
 
@@ -161,6 +161,6 @@ def _not_one(strategies: Sequence[Strategy], enabled: Sequence[Strategy]) -> str
 def _listed(strategies: Sequence[Strategy], *, ids: bool = False) -> str:
     if not strategies:
         return "there is none"
-    names = [f"{clean(strategy.id, 40)} {strategy}" if ids else str(strategy) for strategy in strategies]
+    names = [f"{one_line(strategy.id, 40)} {strategy}" if ids else str(strategy) for strategy in strategies]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import psycopg
 
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 from console.journal.postgres import schema
 from console.journal.postgres.url import CONNECT_S, Url
 
@@ -65,7 +65,7 @@ class Line:
 
         Raises:
             Lost: the connection went away meanwhile.
-            Broken: the server cannot be reached, or has no journal of this version.
+            JournalUnavailable: the server cannot be reached, or has no journal of this version.
             psycopg.Error: anything else that the server says.
         """
         connection = self._connected()
@@ -101,7 +101,7 @@ class Line:
         except psycopg.Error as error:
             connection.close()
             reason = _unanswered(CALL_S) if late.is_set() else self.url.redact(error)
-            raise Broken(f"journal {self.url}: {reason}") from None
+            raise JournalUnavailable(f"journal {self.url}: {reason}") from None
         except BaseException:
             connection.close()
             raise
@@ -110,7 +110,7 @@ class Line:
 
 
 def connect(url: Url) -> Connection:
-    """A fresh connection with our settings, in autocommit. Raises Broken."""
+    """A fresh connection with our settings, in autocommit. Raises JournalUnavailable."""
     try:
         connection = psycopg.connect(
             url.text,
@@ -125,16 +125,18 @@ def connect(url: Url) -> Connection:
             prepare_threshold=None,
         )
     except psycopg.ProgrammingError:  # what the driver says of a URL that it cannot parse may quote it
-        raise Broken(f"journal {url}: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
+        raise JournalUnavailable(f"journal {url}: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
     except (psycopg.Error, OSError, ValueError) as error:
-        raise Broken(f"journal {url}: {url.redact(error)}") from None
+        raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
     late = threading.Event()
     try:
         with deadline(connection, CALL_S, late):
             connection.execute(SETTINGS)
     except psycopg.Error as error:
         connection.close()
-        raise Broken(f"journal {url}: {_unanswered(CALL_S) if late.is_set() else url.redact(error)}") from None
+        raise JournalUnavailable(
+            f"journal {url}: {_unanswered(CALL_S) if late.is_set() else url.redact(error)}"
+        ) from None
     return connection
 
 
@@ -165,16 +167,16 @@ def _shut(connection: Connection) -> None:
 
 
 def _check(connection: Connection) -> None:
-    """Raise Broken unless there is a journal of this version's shape."""
+    """Raise JournalUnavailable unless there is a journal of this version's shape."""
     advice = "`warroom journal init postgresql://..`, as the database's owner, makes it"
     try:
         number = schema.applied(connection)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        raise Broken(f"there is no journal in this database yet: {advice}") from None
+        raise JournalUnavailable(f"there is no journal in this database yet: {advice}") from None
     except psycopg.errors.InsufficientPrivilege as error:
         what = error.diag.message_primary
-        raise Broken(
+        raise JournalUnavailable(
             f"this role may not read the journal ({what}): docs/journal.md lists the rights it needs"
         ) from None
     if number < len(schema.MIGRATIONS):
-        raise Broken(f"the journal is of an older warroom: {advice.replace('makes', 'brings')} up to date")
+        raise JournalUnavailable(f"the journal is of an older warroom: {advice.replace('makes', 'brings')} up to date")

@@ -15,18 +15,18 @@ from typing import Concatenate, ParamSpec, TypeVar
 import psycopg
 from pydantic import ValidationError
 
-from adapters.foreign import clean, first_flaw
+from adapters.sanitize import first_flaw, one_line
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal.chain import Row
 from console.journal.contract import (
     Approval,
     Approved,
-    Broken,
     Decided,
     Entry,
-    Forbidden,
+    JournalUnavailable,
     Lease,
+    NotPermitted,
     Presence,
     Run,
 )
@@ -45,16 +45,16 @@ _T = TypeVar("_T")
 
 
 def _plain(method: Callable[Concatenate[PostgresJournal, _P], _T], /) -> Callable[Concatenate[PostgresJournal, _P], _T]:
-    """Turn what the driver raises into Broken: what, where, in one line, without a secret."""
+    """Turn what the driver raises into JournalUnavailable: what, where, in one line, without a secret."""
 
     @wraps(method)
     def call(self: PostgresJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         try:
             return method(self, *args, **kwargs)
         except ValidationError as error:
-            raise Broken(f"journal {self.url}: an event cannot be read: {first_flaw(error, 300)}") from None
+            raise JournalUnavailable(f"journal {self.url}: an event cannot be read: {first_flaw(error, 300)}") from None
         except (psycopg.Error, Lost, OSError, ValueError) as error:
-            raise Broken(f"journal {self.url}: {self.url.redact(error)}") from None
+            raise JournalUnavailable(f"journal {self.url}: {self.url.redact(error)}") from None
 
     return call
 
@@ -67,7 +67,7 @@ class PostgresJournal:
         read_only: let the server refuse every write.
 
     Raises:
-        Broken: the server cannot be reached, or has no journal of this version.
+        JournalUnavailable: the server cannot be reached, or has no journal of this version.
     """
 
     def __init__(self, url: Url, *, read_only: bool = False) -> None:
@@ -89,7 +89,7 @@ class PostgresJournal:
     def cautions(self) -> tuple[str, ...]:
         """What everybody who decides has to know about the way to the journal."""
         mode = self.url.unverified(os.environ)
-        return () if mode is None else (f"journal: TLS IS NOT VERIFIED (sslmode {clean(mode, 20)})",)
+        return () if mode is None else (f"journal: TLS IS NOT VERIFIED (sslmode {one_line(mode, 20)})",)
 
     def identity(self, actor: Actor) -> str:
         return reading.identity(self._line.login)
@@ -107,8 +107,8 @@ class PostgresJournal:
             except Lost as error:
                 if time.monotonic() > until:
                     reason = f"{error}; whether {event.kind} was written is not known"
-                    raise Broken(f"journal {self.url}: {reason}") from None
-            except Broken:  # it cannot be connected to: only if that is news is it worth waiting for
+                    raise JournalUnavailable(f"journal {self.url}: {reason}") from None
+            except JournalUnavailable:  # it cannot be connected to: only if that is news is it worth waiting for
                 if self._line.lost_at is None or time.monotonic() > self._line.lost_at + PATIENCE_S:
                     raise
             time.sleep(RETRY_S)
@@ -164,11 +164,11 @@ class PostgresJournal:
             connection.execute("SELECT warroom.release(%s, %s)", [rollout, holder])
 
     @_plain
-    def leased(self, rollout: str) -> Lease | None:
-        return self._read(lambda connection: reading.leased(connection, rollout))
+    def current_lease(self, rollout: str) -> Lease | None:
+        return self._read(lambda connection: reading.current_lease(connection, rollout))
 
     @_plain
-    def seen(self, rollout: str, presence: Presence) -> None:
+    def heartbeat(self, rollout: str, presence: Presence) -> None:
         actor = ACTOR.dump_json(presence.actor).decode()
         since = presence.since.isoformat(timespec="milliseconds")
         with self._line.call() as connection:
@@ -178,7 +178,7 @@ class PostgresJournal:
             )
 
     @_plain
-    def left(self, rollout: str, session: str) -> None:
+    def leave(self, rollout: str, session: str) -> None:
         with self._line.call() as connection:
             connection.execute("SELECT warroom.gone(%s, %s)", [rollout, session])
 
@@ -192,13 +192,13 @@ class PostgresJournal:
             connection.execute(
                 "INSERT INTO warroom.approvals (rollout, move, card, at, text) VALUES (%s, %s, %s, %s, %s) "
                 "ON CONFLICT DO NOTHING",
-                [rollout, approval.move, approval.card, approval.at.isoformat(), clean(approval.text, 500)],
+                [rollout, approval.move, approval.card, approval.at.isoformat(), one_line(approval.text, 500)],
             )
         wanted = (approval.move, approval.card, reading.identity(self._line.login))
         for entry in self.approvals(rollout):
             if (entry.approval.move, entry.approval.card, entry.identity) == wanted:
                 return entry
-        raise Broken(f"journal {self.url}: the approval was written, but is not there")
+        raise JournalUnavailable(f"journal {self.url}: the approval was written, but is not there")
 
     @_plain
     def approvals(self, rollout: str) -> list[Approved]:
@@ -211,7 +211,7 @@ class PostgresJournal:
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
         with self._line.call() as connection, connection.transaction():
             if not reading.closed(connection, rollout):
-                raise Forbidden(
+                raise NotPermitted(
                     f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
                 )
             if dry_run:
@@ -219,7 +219,7 @@ class PostgresJournal:
             try:
                 return connection.execute("DELETE FROM warroom.samples WHERE rollout = %s", [rollout]).rowcount
             except psycopg.errors.InsufficientPrivilege:
-                raise Forbidden(
+                raise NotPermitted(
                     f"prune refused: {self._line.login} may not remove samples; the journal's owner may"
                 ) from None
 
@@ -229,7 +229,7 @@ class PostgresJournal:
 
 
 def make(url: Url, role: str | None) -> int:
-    """Make or update the journal at `url` and give `role` its rights; how many migrations that took. Raises Broken."""
+    """Make or update the journal at `url` and give `role` its rights; how many migrations that took. Raises JournalUnavailable."""
 
     def work(connection: Connection) -> int:
         count = schema.made(connection)
@@ -241,7 +241,7 @@ def make(url: Url, role: str | None) -> int:
 
 
 def durable(url: Url) -> bool:
-    """Whether the server flushes to disk before it says that something is committed. Raises Broken."""
+    """Whether the server flushes to disk before it says that something is committed. Raises JournalUnavailable."""
 
     def work(connection: Connection) -> bool:
         return connection.execute("SHOW fsync").fetchone() == ("on",)
@@ -250,12 +250,12 @@ def durable(url: Url) -> bool:
 
 
 def _once(url: Url, work: Callable[[Connection], _T]) -> _T:
-    """What `work` returns on a connection of its own, whether or not there is a journal yet. Raises Broken."""
+    """What `work` returns on a connection of its own, whether or not there is a journal yet. Raises JournalUnavailable."""
     line = Line(url, ready=False)
     try:
         with line.call(LONG_S) as connection:
             return work(connection)
     except (psycopg.Error, Lost) as error:
-        raise Broken(f"journal {url}: {url.redact(error)}") from None
+        raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
     finally:
         line.close()

@@ -9,9 +9,9 @@ from typing import Any
 from console.events.kinds import Event, decode
 from console.journal.chain import GENESIS, PAGE, Row
 from console.journal.contract import Approval, Approved, Decided, Entry, Lease, Presence, Run
-from console.journal.defuse import defused, harmless
 from console.journal.postgres.connection import Connection
 from console.journal.presence import parsed
+from console.journal.sanitize import sanitize_body, sanitize_value
 
 _COLUMNS = "position, rollout, seq, event_id, kind, v, at, who, move, login, body, prev, hash, head"
 _LOWEST = -(2**63)
@@ -67,7 +67,7 @@ def tail(connection: Connection, rollout: str, after: int) -> list[Entry]:
 
 def _event(kind: str, body: str, login: str | None) -> Event:
     """A stored event. Whoever it says it is by, the login is the one that the server stamped it with."""
-    event = decode(kind, defused(body))
+    event = decode(kind, sanitize_body(body))
     if event.who is None or event.who.login == login:
         return event
     return event.model_copy(update={"who": replace(event.who, login=login)})
@@ -80,7 +80,7 @@ def tail_samples(connection: Connection, rollout: str, after: int) -> list[Entry
         rollout,
         after,
     )
-    return [Entry(seq, decode("source_read", defused(body)), number) for number, seq, body in rows]
+    return [Entry(seq, decode("source_read", sanitize_body(body)), number) for number, seq, body in rows]
 
 
 def history(connection: Connection, rollout: str) -> list[Entry]:
@@ -118,7 +118,7 @@ def closed(connection: Connection, rollout: str) -> bool:
     return _one(connection, question, rollout) is not None
 
 
-def moved(connection: Connection, rollout: str, move: int) -> bool:
+def has_move(connection: Connection, rollout: str, move: int) -> bool:
     return _one(connection, "SELECT 1 FROM warroom.events WHERE rollout = %s AND move = %s", rollout, move) is not None
 
 
@@ -128,7 +128,7 @@ def fence(connection: Connection, rollout: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def leased(connection: Connection, rollout: str) -> Lease | None:
+def current_lease(connection: Connection, rollout: str) -> Lease | None:
     """The lease in force, by the server's clock; None: nobody has it."""
     row = _one(
         connection,
@@ -172,7 +172,7 @@ def runs(connection: Connection) -> list[Run]:
         """,
     )
     return [
-        Run(harmless(rollout), datetime.fromisoformat(at), harmless(who), closed_, decisions)
+        Run(sanitize_value(rollout), datetime.fromisoformat(at), sanitize_value(who), closed_, decisions)
         for rollout, at, who, closed_, decisions in rows
     ]
 
@@ -184,7 +184,7 @@ def decisions(connection: Connection, rollout: str | None) -> list[Decided]:
         rows = _all(connection, f"{question} ORDER BY at, seq")
     else:
         rows = _all(connection, f"{question} WHERE rollout = %s ORDER BY at, seq", rollout)
-    return [Decided(*map(harmless, row)) for row in rows]
+    return [Decided(*map(sanitize_value, row)) for row in rows]
 
 
 def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 
-from adapters.points import reached
+from adapters.failpoints import failpoint
 from console.events.kinds import DecisionTaken, Event, SourceRead, encode
 from console.journal.chain import chained
-from console.journal.contract import Fenced, Lease, Raced
+from console.journal.contract import Conflict, Fenced, Lease
 from console.journal.postgres import reading
 from console.journal.postgres.connection import Connection
 from console.journal.postgres.schema import LOCK
@@ -23,10 +23,10 @@ def event(connection: Connection, rollout: str, event: Event, fence: int | None,
     """Record an event at the end of its rollout, as `Journal.append` says; its seq.
 
     Raises:
-        Raced, Fenced: as there.
+        Conflict, Fenced: as there.
         psycopg.errors.UniqueViolation: somebody wrote without the lock; to be tried again.
     """
-    reached("event begins")
+    failpoint("event begins")
     with _under_lock(connection):
         ends = reading.ends(connection, rollout, event.id)
         if ends.known is not None:
@@ -54,8 +54,8 @@ def event(connection: Connection, rollout: str, event: Event, fence: int | None,
                 row.head,
             ],
         )
-        reached("event written")
-    reached("event committed")
+        failpoint("event written")
+    failpoint("event committed")
     return row.seq
 
 
@@ -77,7 +77,7 @@ def _under_lock(connection: Connection) -> Iterator[None]:
 
 def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
     """Record samples, as `Journal.append_samples` says. Under the rollout's lock, so that their numbers rise."""
-    reached("samples begins")
+    failpoint("samples begins")
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = off")  # may be lost in a power cut; events may not
         _lock_rollout(connection, rollout)
@@ -98,15 +98,15 @@ def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], f
                     for sample in batch
                 ],
             )
-        reached("samples written")
-    reached("samples committed")
+        failpoint("samples written")
+    failpoint("samples committed")
 
 
 def lease(connection: Connection, rollout: str, holder: str, ttl_s: float) -> Lease:
     """Take, renew or only tell the lease of a rollout, as `Journal.lease` says: one statement, judged by the server."""
-    reached("lease begins")
+    failpoint("lease begins")
     row = connection.execute("SELECT * FROM warroom.lease(%s, %s, %s)", [rollout, holder, ttl_s]).fetchone()
-    reached("lease committed")
+    failpoint("lease committed")
     if row is None:
         raise ValueError("the server gave no lease")
     held_by, fence, for_s = row
@@ -132,9 +132,9 @@ def _check_number(connection: Connection, rollout: str, fence: int | None) -> No
 def _check_race(connection: Connection, rollout: str, event: Event, last: int) -> None:
     if event.kind == "rollout_opened":
         if last or reading.open_run(connection, rollout.rpartition("/")[0]) is not None:
-            raise Raced(f"{rollout} was opened by somebody else")
+            raise Conflict(f"{rollout} was opened by somebody else")
     elif isinstance(event, DecisionTaken) and event.move is not None:
         if reading.closed(connection, rollout):
-            raise Raced(f"{rollout} was closed by somebody else")
-        if reading.moved(connection, rollout, event.move):
-            raise Raced(f"move {event.move} of {rollout} was made by somebody else")
+            raise Conflict(f"{rollout} was closed by somebody else")
+        if reading.has_move(connection, rollout, event.move):
+            raise Conflict(f"move {event.move} of {rollout} was made by somebody else")

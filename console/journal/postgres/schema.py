@@ -13,7 +13,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 
 LOCK = 2002874994
 """Class of our advisory locks: "warr". Object 0 is the journal's, hashtext(rollout) that of a rollout's lease."""
@@ -242,14 +242,14 @@ def made(connection: psycopg.Connection[tuple[object, ...]]) -> int:
     """Bring the schema up to date; how many migrations that took. Two may do it at once.
 
     Raises:
-        Broken: the database is not in UTF-8, or the schema is of a newer version.
+        JournalUnavailable: the database is not in UTF-8, or the schema is of a newer version.
         psycopg.Error: as the server says.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, -1)", [LOCK])
         encoding = connection.execute("SHOW server_encoding").fetchone()
         if encoding is None or encoding[0] != "UTF8":
-            raise Broken(f"a journal needs a database in UTF8, not {encoding[0] if encoding else '?'}")
+            raise JournalUnavailable(f"a journal needs a database in UTF8, not {encoding[0] if encoding else '?'}")
         connection.execute(_BEGINNING)
         before = applied(connection)
         for number, migration in enumerate(MIGRATIONS[before:], start=before + 1):
@@ -262,13 +262,15 @@ def applied(connection: psycopg.Connection[tuple[object, ...]]) -> int:
     """How many migrations the schema has.
 
     Raises:
-        Broken: more than this version knows.
+        JournalUnavailable: more than this version knows.
         psycopg.Error: there is no such schema, or it may not be read.
     """
     row = connection.execute("SELECT coalesce(max(number), 0) FROM warroom.migrations").fetchone()
     number = int(str(row[0])) if row is not None else 0
     if number > len(MIGRATIONS):
-        raise Broken(f"the journal is of a newer warroom (schema {number}, this one knows {len(MIGRATIONS)})")
+        raise JournalUnavailable(
+            f"the journal is of a newer warroom (schema {number}, this one knows {len(MIGRATIONS)})"
+        )
     return number
 
 

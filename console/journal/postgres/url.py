@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 SCHEMES = ("postgresql", "postgres")
 CONNECT_S = 2
@@ -37,7 +37,7 @@ class Url:
         user = f"{parts.username}@" if parts.username else ""
         service = parse_qs(parts.query).get("service")
         asked = f"?service={quote(service[0])}" if service else ""
-        return clean(f"{parts.scheme}://{user}{where}{parts.path}{asked}", 200)
+        return one_line(f"{parts.scheme}://{user}{where}{parts.path}{asked}", 200)
 
     def __repr__(self) -> str:
         return f"Url({str(self)!r})"
@@ -93,7 +93,7 @@ class Url:
         line = str(text)
         for secret in self.secrets:
             line = line.replace(secret, "***")
-        return clean(line)
+        return one_line(line)
 
 
 def _host_and_port(given: str) -> tuple[str, str]:

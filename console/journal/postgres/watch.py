@@ -11,7 +11,7 @@ import time
 
 import psycopg
 
-from console.journal.contract import Broken
+from console.journal.contract import JournalUnavailable
 from console.journal.postgres.connection import Connection, connect
 from console.journal.postgres.url import Url
 
@@ -55,7 +55,7 @@ class PostgresWatch:
         try:
             self._connection = connect(self._url)
             self._connection.execute("LISTEN warroom")
-        except (Broken, psycopg.Error):
+        except (JournalUnavailable, psycopg.Error):
             self._disconnect()
             return False
         return True

@@ -159,7 +159,7 @@ class _Reader:
                 expr = self.window(expr)
             elif self.take("offset"):
                 sign = "-" if self.take("-") else ""
-                expr = _moved(expr, sign + self.of("duration", "a duration"))
+                expr = _with_offset(expr, sign + self.of("duration", "a duration"))
             elif self.word == "@" and self.kind == "sign":
                 raise Beyond("its @ modifier is not read here")
             else:
@@ -239,7 +239,7 @@ class _Reader:
         return tuple(found)
 
 
-def _moved(expr: Expr, offset: str) -> Expr:
+def _with_offset(expr: Expr, offset: str) -> Expr:
     if isinstance(expr, Selector):
         return replace(expr, offset=offset)
     if isinstance(expr, Range):

@@ -1,6 +1,6 @@
 """The crash sweep: kill a console at its n-th write or call, for every n, and let the next console finish.
 
-The console sends SIGKILL to itself at a numbered point (`adapters.points`), so no timing is involved. Children are
+The console sends SIGKILL to itself at a numbered `adapters.failpoints` point, so no timing is involved. Children are
 forked from a parent that has imported everything. The fake backend applies a write after a delay, so that a console
 which sends again too early is caught: the adapter is declared not repeatable.
 """
@@ -22,12 +22,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from adapters.points import watched
-from console.engine import record
+from adapters.failpoints import observing
+from console.engine import store
 from console.events.kinds import DecisionTaken, RequestMade
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
-from console.journal.place import Place
+from console.journal.location import JournalLocation
 from console.journal.spool import Spool
 from tests.bench.faults.adapter import register_adapter
 from tests.bench.faults.children import CaseSteps, call_in_child, fork, run_concurrently
@@ -119,7 +119,7 @@ class _Case:
     plan: str
     world: str
     origin: ClockOrigin
-    place: Place
+    place: JournalLocation
     slow_journal: bool
 
     def clock(self) -> SharedClock:
@@ -135,12 +135,12 @@ class _Case:
         """Shorten the intervals of this console's process, and its patience with a slow journal."""
         shorten_beats()
         if self.slow_journal:
-            record.PATIENCE_S = SLOW_APPEND_S / 3
+            store.PATIENCE_S = SLOW_APPEND_S / 3
 
 
 def run_crash_sweep(
     fake: FakeBackend,
-    place: Callable[[Path], Place],
+    place: Callable[[Path], JournalLocation],
     name: str,
     *,
     kills: int | None,
@@ -190,7 +190,7 @@ def run_crash_sweep(
 @dataclass
 class _CaseFactory:
     fake: FakeBackend
-    place: Callable[[Path], Place]
+    place: Callable[[Path], JournalLocation]
     base: Path
     slow_journal: bool
     made: int = 0
@@ -241,7 +241,7 @@ def _error_text(case: _Case) -> str:
 def _run(case: _Case, at: int) -> None:
     """Press keys until the goal is reached, or die at point `at` (0: never)."""
     case.begin()
-    with watched(_Killer(at, case.folder / "point")):
+    with observing(_Killer(at, case.folder / "point")):
         try:
             asyncio.run(_finish(case))
         except Exception as error:
@@ -254,7 +254,7 @@ def _count(case: _Case) -> tuple[int, int]:
     """Points that a run without a kill passes: (on the decision path, beside it)."""
     case.begin()
     killer = _Killer(0, case.folder / "point")
-    with watched(killer):
+    with observing(killer):
         asyncio.run(_finish(case))
     return killer.on_path, killer.beside
 

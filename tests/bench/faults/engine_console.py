@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import cast
 
 from adapters.contract import Clock
-from console.engine import crew, engine, rollback
+from console.engine import engine, membership, rollback
 from console.engine.clock import boottime
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
 from console.journal.contract import Journal
 from console.journal.spool import Spool
-from console.plan.load import parse
+from console.plan.loader import parse
 from console.state.card import card_for
 from console.state.gates import typed_word
 from console.state.intent import Intent
@@ -61,7 +61,7 @@ class SharedClock:
 def shorten_beats() -> None:
     """Shorten this process's beats and lease for good, so that a killed console is replaced at once."""
     engine.BEAT_S, rollback.BEAT_S = 0.05, 0.1
-    crew.LEASE_S, crew.ROUND_S, crew.ALONE_S = 0.6, 0.2, 0.1
+    membership.LEASE_S, membership.ROUND_S, membership.ALONE_S = 0.6, 0.2, 0.1
 
 
 class EngineConsole:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.request import Request, urlopen
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 
 DRIP_S = 0.1
 """Pause between two bytes of a dripping reply."""
@@ -153,7 +153,7 @@ async def _reply(
     mode = world.mode if method == "PUT" or world.reads else ReplyMode.FINE
     if method == "PUT":
         percent = float(json.loads(body)["percent"])
-        world.writes.append(Write(clean(target), percent, trace.split("-")[1] if "-" in trace else "", time.time()))
+        world.writes.append(Write(one_line(target), percent, trace.split("-")[1] if "-" in trace else "", time.time()))
         if mode not in (ReplyMode.REFUSE, ReplyMode.HANG):
             _apply(world, target, percent)
     value = {"percent": world.percent.get(target, 0.0)}

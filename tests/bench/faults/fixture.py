@@ -17,11 +17,11 @@ from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
-from console.journal.place import FilePlace, Place
+from console.journal.location import FileLocation, JournalLocation
 from console.journal.spool import Spool
 from tests.bench.faults.engine_console import ClockOrigin, EngineConsole, SharedClock, open_console, with_ack_log
 from tests.bench.faults.fake_backend import FakeBackend, ReplyMode
-from widgets.advice import advice
+from widgets.advice import advice_for
 
 SPEED = 8.0
 PLAN = """\
@@ -53,13 +53,13 @@ class FaultResult:
 class Fixture:
     """One rollout with its journal, its folder and its world at the fake backend."""
 
-    def __init__(self, fake: FakeBackend, folder: Path, place: Place | None = None) -> None:
+    def __init__(self, fake: FakeBackend, folder: Path, place: JournalLocation | None = None) -> None:
         self.world = f"fault-{os.getpid()}-{next(_rollout_numbers)}"
         self.folder = folder / self.world
         self.folder.mkdir()
         self.fake = fake
         self.file = self.folder / "journal.db"
-        self.place: Place = place or FilePlace(self.file)
+        self.place: JournalLocation = place or FileLocation(self.file)
         self.plan = PLAN.replace("NAME", self.world).replace("URL", f"{fake.url}/{self.world}")
         self.origin = ClockOrigin()
 
@@ -141,7 +141,7 @@ def hold_write_lock(file: Path) -> Iterator[None]:
 
 def advice_line(console: EngineConsole) -> str:
     """The advice line of the console's current state."""
-    return advice(console.state)[1]
+    return advice_for(console.state)[1]
 
 
 async def wait_until_settled(console: EngineConsole) -> None:

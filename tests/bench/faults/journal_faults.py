@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.points import watched
+from adapters.failpoints import observing
 from console.events.evidence import Verb
-from console.journal.absent import open_or_absent
+from console.journal.unavailable import open_or_unavailable
 from console.state.values import Mode, StepMark
 from tests.bench.faults.backend_faults import Case
 from tests.bench.faults.children import fork, reap
@@ -109,7 +109,7 @@ async def _read_only_file(fixture: Fixture) -> FaultResult:
     try:
         fixture.file.chmod(0o400)
         fixture.folder.chmod(0o500)
-        journal = open_or_absent(fixture.place.open, fixture.place.open_to_read)
+        journal = open_or_unavailable(fixture.place.open, fixture.place.open_to_read)
         async with fixture.console(journal=journal) as console:
             forward = await console.engine.act(console.intent(Verb.PROMOTE))
             await console.engine.act(console.intent(Verb.ROLLBACK))
@@ -199,7 +199,7 @@ async def _run_and_stop(fixture: Fixture, report: Path) -> None:
         elif point == "samples committed" and state["stopped"]:
             state["samples"] += 1
 
-    with watched(stop):
+    with observing(stop):
         async with fixture.console() as console:
             answer = await console.engine.act(console.intent(Verb.PROMOTE))
             await asyncio.sleep(0.5)  # long enough for a poll to be written, if it were

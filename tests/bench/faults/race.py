@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.events.evidence import Verb
-from console.journal.place import Place
+from console.journal.location import JournalLocation
 from console.state.gates import why_not
 from tests.bench.faults.adapter import register_adapter
 from tests.bench.faults.children import fork, reap
@@ -48,7 +48,7 @@ class RaceResult:
 
 def run_race(
     fake: FakeBackend,
-    place: Place,
+    place: JournalLocation,
     name: str,
     *,
     consoles: int = 16,
@@ -105,7 +105,7 @@ class _Racer:
     """One console in its own process, and the socket to it."""
 
     def __init__(
-        self, plan: str, place: Place, folder: Path, rounds: int, start: socket.socket, *, first: bool
+        self, plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, *, first: bool
     ) -> None:
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(PATIENCE_S)
@@ -137,7 +137,7 @@ class _Racer:
 
 
 async def _run_racer(
-    plan: str, place: Place, folder: Path, rounds: int, start: socket.socket, parent: socket.socket
+    plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, parent: socket.socket
 ) -> None:
     start.setblocking(False)
     loop = asyncio.get_running_loop()

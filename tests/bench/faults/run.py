@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from console.journal.place import FilePlace, Place, ServerPlace
+from console.journal.location import FileLocation, JournalLocation, ServerLocation
 from console.journal.postgres.url import Url
 from tests.bench.faults import backend_faults, exits, findings, journal_faults, speed
 from tests.bench.faults.adapter import register_adapter
@@ -161,19 +161,19 @@ class _JournalFactory:
         """The wanted journals that can be made here."""
         return [name for name in wanted if name == "sqlite" or self.server is not None]
 
-    def shared(self, name: str) -> Place:
+    def shared(self, name: str) -> JournalLocation:
         """A new location for several consoles."""
         self.made += 1
         if name == "sqlite" or self.server is None:
-            return FilePlace(self.folder / f"shared-{self.made}" / "journal.db")
-        found = ServerPlace(Url(self.server.database(f"bench{self.made}")))
+            return FileLocation(self.folder / f"shared-{self.made}" / "journal.db")
+        found = ServerLocation(Url(self.server.database(f"bench{self.made}")))
         found.make(None)
         return found
 
-    def case(self, name: str) -> Callable[[Path], Place]:
+    def case(self, name: str) -> Callable[[Path], JournalLocation]:
         """Returns the location of a case, given its folder."""
         if name == "sqlite":
-            return lambda folder: FilePlace(folder / "journal.db")
+            return lambda folder: FileLocation(folder / "journal.db")
         shared = self.shared(name)
         return lambda _folder: shared
 
@@ -201,7 +201,7 @@ def _run_faults(
         if server is None:
             yield FaultResult(fault, "", (), skipped=missing)
             continue
-        place = ServerPlace(Url(server.database(f"fault{number}")))
+        place = ServerLocation(Url(server.database(f"fault{number}")))
         place.make(None)
         yield _provoke_in_child(fault, partial(_provoke_on_server, on_server, fake, folder, place, server), progress)
 
@@ -211,7 +211,7 @@ def _provoke(case: backend_faults.Case, fake: FakeBackend, folder: Path) -> Coro
 
 
 def _provoke_on_server(
-    case: journal_faults.ServerCase, fake: FakeBackend, folder: Path, place: Place, server: Postgres
+    case: journal_faults.ServerCase, fake: FakeBackend, folder: Path, place: JournalLocation, server: Postgres
 ) -> Coroutine[Any, Any, FaultResult]:
     return case(Fixture(fake, folder, place), server)
 

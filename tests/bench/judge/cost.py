@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Counts, Reading
-from console.judge.terms import Terms
+from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from tests.bench.judge.cells import Scale
 from tests.bench.judge.shares import seeded_rng
@@ -120,6 +120,6 @@ def _hour(seed: int) -> list[Reading]:
 
 
 def _replay(hour: list[Reading]) -> None:
-    track = Track.begin(Terms(), [], 1)
+    track = Track.begin(MetricPolicy(), [], 1)
     for reading in hour:
         track = track.after(reading, 1)

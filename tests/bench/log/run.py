@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.foreign import clean
+from adapters.sanitize import one_line
 from console.journal.chain import walk_journal
 from console.journal.sqlite import SqliteJournal
 from tests.bench.judge.tables import Findings, Goal, GoalResult, Table, goal_result, goals_table
@@ -136,7 +136,7 @@ def _tamper_postgresql(folder: Path, seed: int, edits: int) -> Findings:
             from tests.bench.log.server import edit_postgres, fill_journal
             from tests.bench.postgres import NotInstalled, postgres
         except ImportError as error:
-            return _skipped(clean(error))
+            return _skipped(one_line(error))
         try:
             server = stack.enter_context(postgres(folder))
         except NotInstalled as error:

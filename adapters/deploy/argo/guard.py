@@ -1,0 +1,78 @@
+"""What somebody saw of a Rollout when they decided: the part of it that a guard compares, as one short text.
+
+It travels as the `revision` of a reading, through the decision card and the journal, back to the patch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from adapters.deploy.argo.wire import REVISION, Rollout
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+Pause = tuple[str, str]
+"""(reason, startTime) as the controller wrote them."""
+
+
+class BadGuardToken(ValueError):
+    """A text that is not what `str(Seen)` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardToken:
+    """A Rollout at the moment somebody looked."""
+
+    index: int | None
+    """currentStepIndex; None without steps."""
+    hash: str
+    stable: str
+    pauses: tuple[Pause, ...] = ()
+    by_hand: bool = False
+    """spec.paused"""
+    aborted: bool = False
+    full: bool = False
+    """promoteFull"""
+    active: str = ""
+    """Blue-green's active selector."""
+    revision: str = ""
+    """The revision annotation: which template it is."""
+
+    @classmethod
+    def of(cls, rollout: Rollout) -> GuardToken:
+        status, green = rollout.status, rollout.spec.strategy.blue_green is not None
+        return cls(
+            index=None if green else status.index,
+            hash=status.hash,
+            stable=status.stable,
+            pauses=tuple((pause.reason, pause.began) for pause in status.pauses),
+            by_hand=bool(rollout.spec.paused),
+            aborted=bool(status.abort),
+            full=bool(status.promote_full),
+            active=status.blue_green.active if green else "",
+            revision=rollout.meta.annotations.get(REVISION, ""),
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> GuardToken:
+        """The reverse of str(). Raises Unreadable."""
+        return _parsed(text)
+
+    def __str__(self) -> str:
+        flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
+        parts = [self.index, self.hash, self.stable, self.pauses, flags, self.active, self.revision]
+        return _COMPACT.encode(parts)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> GuardToken:
+    """Kept, because every order of a Rollout is told from the same text."""
+    try:
+        index, hashed, stable, pauses, flags, active, revision = json.loads(text)
+        by_hand, aborted, full = (flag in flags for flag in "paf")
+        seen = tuple((reason, began) for reason, began in pauses)
+        return GuardToken(index, hashed, stable, seen, by_hand, aborted, full, active, revision)
+    except (ValueError, TypeError, RecursionError):
+        raise BadGuardToken("what was seen cannot be read") from None

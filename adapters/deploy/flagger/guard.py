@@ -1,0 +1,62 @@
+"""What somebody saw of a Canary when they decided, as one short text: the `revision` of a reading."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from adapters.deploy.flagger.steps import WAITING
+from adapters.deploy.flagger.wire import Canary
+
+
+class BadGuardToken(ValueError):
+    """A text that is not what `str(Seen)` gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardToken:
+    """A Canary at the moment somebody looked."""
+
+    phase: str
+    weight: int
+    iterations: int
+    applied: str
+    """The hash of the release that is under way, or was last."""
+    promoted: str
+    suspended: bool = False
+    skips: bool = False
+    template: str = ""
+    """The hash of what its target asked for; empty where that was not read."""
+
+    @classmethod
+    def of(cls, canary: Canary, template: str = "") -> GuardToken:
+        status, spec = canary.status, canary.spec
+        known = (status.phase, status.weight, status.iterations, status.applied, status.promoted)
+        return cls(*known, spec.suspend, spec.skip, template)
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Where it stands with what, for who decides to let it on: a gate that closes meanwhile changes nothing."""
+        return (self.weight, self.iterations, self.applied, self.template)
+
+    @property
+    def starts(self) -> bool:
+        """Whether it waits to start something that is known."""
+        return self.phase == WAITING and bool(self.template)
+
+    @classmethod
+    def parse(cls, text: str) -> GuardToken:
+        """The reverse of str(). Raises Unreadable."""
+        try:
+            phase, weight, iterations, applied, promoted, flags, *more = json.loads(text)
+            (template,) = more or ("",)  # it was not written before it was read
+            known = (str(phase), int(weight), int(iterations), str(applied), str(promoted))
+            return cls(*known, "s" in flags, "k" in flags, str(template))
+        except (ValueError, TypeError, RecursionError):
+            raise BadGuardToken("what was seen cannot be read") from None
+
+    def __str__(self) -> str:
+        flags = "s" * self.suspended + "k" * self.skips
+        parts = [self.phase, self.weight, self.iterations, self.applied, self.promoted, flags]
+        parts += [self.template] if self.template else []
+        return json.dumps(parts, separators=(",", ":"))

@@ -1,0 +1,97 @@
+"""`rollback --dry-run`: what a rollback would do now, step by step and call by call. Sends nothing, writes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from adapters.sanitize import one_line
+from console.cli.exits import Exit
+from console.cli.no_rollout import may_open, refusal
+from console.cli.output import print_err
+from console.cli.paths import journal_place, open_to_read
+from console.cli.show import guarded
+from console.engine.single_read import read_once
+from console.events.evidence import PlannedCall, Verb
+from console.journal.contract import Journal, JournalUnavailable
+from console.journal.location import JournalLocation
+from console.plan.loader import load
+from console.plan.nouns import Step
+from console.state.card import card_for
+from console.state.checklist import stands, timeout_s, waves
+from console.state.values import State, StepState
+from widgets.rollback import owner
+
+
+def dry_run_command(options: argparse.Namespace) -> int:
+    """`warroom rollback PLAN --dry-run`: reads every source once and prints."""
+    return guarded(_print_dry_run, options)
+
+
+def _print_dry_run(options: argparse.Namespace) -> int:
+    plan = load(options.plan)
+    place = journal_place(options.journal)
+    journal, unread = _journal(place)
+    try:
+        open_run = journal.open_run(plan.rollout) if journal is not None else None
+        if open_run is None and not may_open(Verb.ROLLBACK, plan):
+            answer = asyncio.run(refusal(Verb.ROLLBACK, plan, place, unread))
+            print_err(answer.line)
+            return Exit.REFUSED if unread is None else Exit.JOURNAL
+        state = asyncio.run(read_once(plan, journal, place.state_dir))
+    finally:
+        if journal is not None:
+            journal.close()
+    where = f"{state.rollout} in journal {place}" if open_run is not None else f"no rollout is open in journal {place}"
+    print_err(f"warroom: dry run of {where}: nothing is sent, nothing is written")
+    for line in dry_run_lines(state):
+        print(line)
+    return Exit.OK
+
+
+def _journal(place: JournalLocation) -> tuple[Journal | None, str | None]:
+    """The journal to read, or why there is none: a rollback can be rehearsed without one, as it can be carried out."""
+    if not place.exists():
+        return None, None
+    try:
+        return open_to_read(place), None
+    except JournalUnavailable as error:
+        print_err(f"warroom: {error}")
+        return None, str(error)
+
+
+def dry_run_lines(state: State) -> list[str]:
+    """Every step in the order in which it would begin, with each call it would make as of now."""
+    card = card_for(state, Verb.ROLLBACK)
+    lines = [f"! {warning}" for warning in card.warnings]
+    if card.blocked is not None:
+        lines.append(f"! rollback refused: {card.blocked}")
+    entries = {entry.step.id: entry for entry in state.checklist}
+    one_by_one = state.plan.rollback is None or state.plan.one_by_one
+    for number, wave in enumerate(waves([entry.step for entry in state.checklist]), start=1):
+        at_once = "" if len(wave) == 1 else ", one after the other" if one_by_one else ", at once"
+        lines.append(f"{number}. {len(wave)} {'step' if len(wave) == 1 else 'steps'}{at_once}")
+        for step in wave:
+            calls = [call for call in card.calls if call.step == step.id]
+            lines += _step_lines(state, entries[step.id], calls)
+    return lines or ["nothing to undo: no stage of the plan sets anything"]
+
+
+def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> list[str]:
+    step = entry.step
+    after = f", after {' and '.join(step.needs)}" if step.needs else ""
+    if entry.over:
+        return [f"   {step.id}: {entry.mark} already: {entry.detail}"]
+    if step.manual is not None:
+        return [f"   {step.id}{after}: BY HAND{owner(state.plan, step.team)}: {step.manual}"]
+    lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner(state.plan, step.team)}"]
+    lines += [f"      {call.backend}: {one_line(call.text)}" for call in calls]
+    return lines + _unsent(state, step, {call.target for call in calls})
+
+
+def _unsent(state: State, step: Step, called: set[str]) -> list[str]:
+    return [
+        f"      no call: {name} already reads {state.targets[name].reading}"
+        for name, setting in step.sets.items()
+        if name not in called and stands(state, name, setting)
+    ]

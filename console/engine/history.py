@@ -1,0 +1,149 @@
+"""The past of a plan's metrics, asked of their backends once: for a check and for a backtest. Records nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from adapters.contract import BackendError, MetricReply, Window
+from adapters.sanitize import one_line
+from console.engine.backends import Backends
+from console.engine.clock import SystemClock
+from console.plan.nouns import Metric, Plan
+from console.state.values import TargetState
+from console.state.versions import with_versions
+
+AT_ONCE_S = 900.0
+"""What one request asks for: little enough that an adapter has no reason to leave out what is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryResult:
+    """What the backends said."""
+
+    replies: Mapping[str, MetricReply]
+    """By metric; without those of a backend that did not answer."""
+    faults: Mapping[str, str]
+    """Backend -> why it did not answer, one line."""
+
+
+class MetricHistory:
+    """The metrics backends of a plan, connected; of the others only those whose targets' versions tell arms apart.
+
+    Raises:
+        ConnectError, UnknownAdapter (adapters.registry): an option or a secret cannot be used. One plain line.
+    """
+
+    def __init__(self, plan: Plan, state_dir: Path) -> None:
+        of = {metric.query.arms.of for metric in plan.metrics.values() if metric.query.arms is not None}
+        targets = {name: target for name, target in plan.targets.items() if name in of}
+        used = {metric.backend for metric in plan.metrics.values()} | {target.backend for target in targets.values()}
+        backends = {name: spec for name, spec in plan.backends.items() if name in used}
+        self._plan = replace(plan, backends=backends, targets=targets)
+        self._clock = SystemClock()
+        self._backends = Backends(self._plan, self._clock, state_dir)
+        self._read: dict[str, TargetState] = {}
+
+    async def __aenter__(self) -> MetricHistory:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._backends.aclose()
+
+    def end_of_hour(self) -> datetime:
+        """The time by which "the last hour" is meant."""
+        return self._clock.now()
+
+    async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> HistoryResult:
+        """The metrics in whole ticks from `start` to `end`; ticks as long as the plan or the scrape interval wants."""
+        replies: dict[str, MetricReply] = {}
+        faults: dict[str, str] = {}
+        able = []
+        await self._look(faults)
+        for metric in metrics:
+            query = with_versions(metric.query, self._read)
+            if query is not None:
+                able.append(replace(metric, query=query))
+            elif metric.query.arms is not None:
+                replies[metric.name] = MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions")
+
+        async def ask(source: str) -> None:
+            own = [metric for metric in able if metric.backend == source]
+            with self._net(source, faults):
+                for reply in await self._all(source, own, start, end):
+                    replies[reply.metric] = reply
+
+        await asyncio.gather(*map(ask, dict.fromkeys(metric.backend for metric in able)))
+        return HistoryResult(replies, faults)
+
+    async def _look(self, faults: dict[str, str]) -> None:
+        """Read the targets whose versions tell arms apart, once."""
+        for name, target in self._plan.targets.items():
+            if name not in self._read:
+                with self._net(target.backend, faults):
+                    self._read[name] = TargetState(target, reading=await self._backends.read_target(target))
+
+    @contextmanager
+    def _net(self, source: str, faults: dict[str, str]) -> Iterator[None]:
+        """What a backend fails with becomes its fault; the others are still told."""
+        try:
+            yield
+        except BackendError as error:
+            faults[source] = error.reason
+        except TimeoutError:
+            faults[source] = f"no answer within {self._plan.timing.read_deadline_s:g} s"
+        except Exception as error:  # an adapter's bug
+            faults[source] = f"internal error: {type(error).__name__}: {one_line(error)}"
+
+    async def _all(
+        self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime
+    ) -> Sequence[MetricReply]:
+        tick_s = self._plan.timing.tick_for(None)
+        found = []
+        for metric, reply in zip(metrics, await self._ticks(source, metrics, start, end, tick_s), strict=True):
+            longer_s = self._plan.timing.tick_for(reply.spacing_s)
+            if longer_s > tick_s:
+                [reply] = await self._ticks(source, [metric], start, end, longer_s)
+            found.append(reply)
+        return found
+
+    async def _ticks(
+        self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime, tick_s: float
+    ) -> list[MetricReply]:
+        whole = [MetricReply(metric.name, tick_s=tick_s) for metric in metrics]
+        begin = _floor(start, tick_s)
+        while begin < end:
+            stop = min(begin + timedelta(seconds=_whole(AT_ONCE_S, tick_s)), _floor(end, tick_s, up=True))
+            parts = await self._backends.read_metrics(source, list(metrics), Window(begin, stop, tick_s))
+            whole = [_joined(one, part) for one, part in zip(whole, parts, strict=True)]
+            begin = stop
+        return whole
+
+
+def _joined(one: MetricReply, more: MetricReply) -> MetricReply:
+    return replace(
+        one,
+        readings=(*one.readings, *more.readings),
+        canary_at=more.canary_at or one.canary_at,
+        baseline_at=more.baseline_at or one.baseline_at,
+        partial=one.partial or more.partial,
+        problem=one.problem or more.problem,
+        spacing_s=one.spacing_s or more.spacing_s,
+    )
+
+
+def _whole(seconds: float, tick_s: float) -> float:
+    return max(1, math.floor(seconds / tick_s)) * tick_s
+
+
+def _floor(at: datetime, tick_s: float, *, up: bool = False) -> datetime:
+    ticks = at.timestamp() / tick_s
+    return datetime.fromtimestamp((math.ceil(ticks) if up else math.floor(ticks)) * tick_s, UTC)

@@ -1,0 +1,66 @@
+"""What a backend's own secrets are kept out of: the words that its answers bring into the record, good or bad.
+
+A server's refusals are searched for secrets where they enter (`adapters.transport`). Here the words in answers that
+succeed are: an echo there would be shown, and recorded for everybody who shares the journal. What guards a write
+(versions, revisions) is left as it is. An adapter that has secrets says how they are hidden by a method `hide`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from adapters.contract import Backend, BackendError, MetricReply, TargetReading
+
+
+@contextlib.contextmanager
+def redacting(backend: Backend) -> Iterator[None]:
+    """Whatever BackendError is raised inside says no secret of `backend`."""
+    try:
+        yield
+    except BackendError as error:
+        error.reason = _hide(backend)(error.reason)
+        raise
+
+
+def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
+    """`reading` without secrets in its words."""
+    hide, said = _hide(backend), _words(reading)
+    hidden = tuple(hide(text) for text in said)
+    if hidden == said:  # nearly always: nothing is made anew
+        return reading
+    detail, problem, changed_by, *rest = hidden
+    return replace(
+        reading,
+        detail=detail,
+        problem=None if reading.problem is None else problem,
+        changed_by=None if reading.changed_by is None else changed_by,
+        notes=tuple(rest[: len(reading.notes)]),
+        cannot=dict(zip(reading.cannot, rest[len(reading.notes) :], strict=True)),
+    )
+
+
+def _words(reading: TargetReading) -> tuple[str, ...]:
+    first = (reading.detail, reading.problem or "", reading.changed_by or "")
+    return (*first, *reading.notes, *reading.cannot.values())
+
+
+def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
+    """`replies` without secrets in what they say is wrong."""
+    hide = _hide(backend)
+    return tuple(
+        replace(reply, partial=reply.partial and hide(reply.partial), problem=reply.problem and hide(reply.problem))
+        if reply.partial or reply.problem
+        else reply
+        for reply in replies
+    )
+
+
+def _hide(backend: Backend) -> Callable[[str], str]:
+    hide: Callable[[str], str] = getattr(backend, "hide", _as_it_is)
+    return hide
+
+
+def _as_it_is(text: str) -> str:
+    return text

@@ -1,0 +1,62 @@
+"""What every kind of object needs of its plan before anything else: a name, a cluster, a namespace, a target."""
+
+from __future__ import annotations
+
+import re
+
+from adapters.sanitize import one_line
+from console.manifests.draft import Draft, DraftBackend, DraftTarget, named, plain
+from console.manifests.origin import Manifest
+from console.plan.quantities import QuantityError, duration
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+LONGEST_S = 7 * 86_400.0
+"""The longest a plan lets a stage bake."""
+
+
+class NoChoice(ValueError):
+    """Nothing a plan could be for, or several things. One plain line."""
+
+
+def begun(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
+    """The draft of one object with its backend and its target.
+
+    Args:
+        what: the kind as people call it.
+        namespace: where it lives, when the manifest names none.
+        options: more keys of the backend.
+
+    Raises:
+        NoChoice: it has no name, or its namespace is none.
+    """
+    if not _NAME.fullmatch(manifest.name):
+        told = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
+        raise NoChoice(f"{manifest.where()}: {told or f'a {manifest.kind} without metadata.name'}")
+    space = place(manifest, namespace)
+    name = named(manifest.name, (), manifest.kind.lower())
+    draft = Draft(name, f"{manifest.name} ({what})", manifest.where())
+    found = [("namespace", plain(space))] if space else []
+    lacking = "put `context: NAME` here" if space else "put `context: NAME` and `namespace: NAME` here"
+    notes = (f"{lacking}, or it is the current one of whoever opens the plan",)
+    draft.backends.append(DraftBackend("cluster", adapter, (*found, *options), notes))
+    target = [("name", plain(manifest.name))] if manifest.name != name else []
+    draft.targets.append(DraftTarget(name, "cluster", tuple(target)))
+    return draft
+
+
+def place(manifest: Manifest, namespace: str | None) -> str | None:
+    """The namespace of an object, by its manifest or by what was said beside it. Raises NoChoice."""
+    space = manifest.namespace or namespace
+    if space is not None and not _NAMESPACE.fullmatch(space):
+        raise NoChoice(f"{manifest.where()}: {one_line(space, 60)!r} is not the name of a namespace")
+    return space
+
+
+def lasts(text: str) -> str | None:
+    """A length of time as a plan takes it: `text` itself, or the longest there is; None for what is none."""
+    try:
+        seconds = duration(text)
+    except QuantityError:
+        return None
+    return text if 0 < seconds <= LONGEST_S else "7d" if seconds > LONGEST_S else None

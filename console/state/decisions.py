@@ -1,0 +1,300 @@
+"""Decisions and their requests: who moved the rollout where, and what became of each call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from adapters.contract import Outcome
+from console.events.evidence import PENNED, Verb
+from console.plan.nouns import Metric, Plan, Target
+from console.state import pen
+from console.state.checklist import checklist_of
+from console.state.derived_stages import with_stages
+from console.state.judging import enter_stage, overridden, rejudge
+from console.state.requests import RequestState
+from console.state.stepped_targets import confirmed_now
+from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
+from console.state.targets import settled_target
+from console.state.values import (
+    Boundary,
+    DecisionState,
+    MetricState,
+    SourceState,
+    StageMark,
+    StageState,
+    State,
+    TargetState,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
+
+
+def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State:
+    """The state after a decision; its requests come as events of their own."""
+    known = next((entry for entry in state.decisions if entry.id == event.id), None)
+    if known is not None:  # it was held in memory and has now reached the journal
+        decisions = tuple(replace(entry, seq=seq) if entry.id == event.id else entry for entry in state.decisions)
+        return replace(state, decisions=decisions)
+    entry = DecisionState(
+        id=event.id,
+        seq=seq,
+        at=event.at,
+        who=event.who,
+        verb=event.verb,
+        stage=event.stage,
+        reason=event.reason,
+        override=event.override,
+        card=event.card,
+        subject=event.subject,
+        automatic=event.automatic,
+    )
+    why = pen.void(state, event) or _overtaken(state, event)
+    if why:
+        entry = replace(entry, outcome="refused", void=why)
+        move = max(state.move, event.move or 0)
+        return replace(state, decisions=(*state.decisions, entry), move=move)
+    state = pen.decided(replace(state, decisions=(*state.decisions, entry)), event)
+    match event.verb:
+        case Verb.PROMOTE:
+            return _promoted(overridden(state, event) if event.override is not None else state, event)
+        case Verb.HALT:
+            return replace(state, halted=event.id)
+        case Verb.RESUME:
+            return replace(state, halted=None, clocked_at=event.at)
+        case Verb.ROLLBACK:
+            return rollback_begun(state, event)
+        case Verb.PLACE:
+            return _placed(state, event)
+        case Verb.ACCEPT:
+            return _accepted(state, event)
+        case Verb.CONFIRM:
+            return step_confirmed(state, event)
+        case Verb.SKIP:
+            return step_skipped(state, event)
+        case Verb.ORDER | Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
+            return state
+
+
+def _overtaken(state: State, event: DecisionTaken) -> str:
+    """Why a decision counts for nothing: what was recorded before it, unseen by its console; empty if it counts."""
+    if state.closed is not None and event.verb in PENNED:
+        return "the rollout was closed"
+    if event.verb is Verb.RESUME and state.halted is None:
+        return "it was resumed already"
+    if event.verb is Verb.PLACE and state.reached is not None:
+        return "it was placed already"
+    if event.verb is not Verb.PROMOTE:
+        return ""
+    if state.rollback is not None:
+        return "overtaken by a rollback"
+    if state.halted is not None:
+        return "halted"
+    return "" if state.next is not None else "no stage was left"
+
+
+def _promoted(state: State, event: DecisionTaken) -> State:
+    state = replace(state, move=max(state.move, event.move or 0))
+    coming = state.next
+    if coming is None:  # told by _overtaken
+        return state
+    if coming.stage.manual is None:
+        entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
+        stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
+        return replace(state, stages=stages, promoting=event.id)
+    entry = replace(coming, mark=StageMark.CONFIRMED, confirmed_at=event.at)
+    stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
+    decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="confirmed"))
+    state = replace(state, stages=stages, decisions=decisions, reached=coming.number, baked_s=0.0, clocked_at=event.at)
+    return enter_stage(state, event.at)
+
+
+def _placed(state: State, event: DecisionTaken) -> State:
+    """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
+    numbers = {str(number): number for number in range(len(state.stages) + 1)}
+    number = numbers.get(event.subject or "")
+    if number is None or state.reached is not None:
+        return state
+    state = replace(state, reached=number, candidates=(), baked_s=0.0, clocked_at=event.at)
+    return enter_stage(replace(state, stages=stood_at(state.stages, number)), event.at)
+
+
+def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
+    """The stages of a rollout of which only the readings, or a person, say how far it is: no times are known."""
+    return tuple(
+        replace(entry, mark=StageMark.CONFIRMED if entry.number <= reached else StageMark.PLANNED, trouble="")
+        for entry in stages
+    )
+
+
+def _accepted(state: State, event: DecisionTaken) -> State:
+    if event.subject == "plan":
+        return _replanned(state, event)
+    entry = state.targets.get(event.subject or "")
+    if entry is None:
+        return state
+    known = len(state.requests)
+    entry = confirmed_now(state, entry, event.at)
+    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
+    return replace(state, targets={**state.targets, entry.target.name: entry})
+
+
+def _replanned(state: State, event: DecisionTaken) -> State:
+    """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept.
+
+    A stage we stand on, or are under way to, that is not where it was leaves the rollout unplaced. A rollback goes on
+    by the plan that it began with.
+    """
+    plan = state.plans.get(event.plan_digest or "")
+    if plan is None or state.rollback is not None:
+        return state
+    readings = {name: entry.reading for name, entry in state.targets.items() if entry.reading is not None}
+    plan = with_stages(plan, readings)
+    was = {entry.stage.name: entry for entry in state.stages}
+    stages = tuple(
+        replace(was[stage.name], number=number, stage=stage) if stage.name in was else StageState(number, stage)
+        for number, stage in enumerate(plan.stages, start=1)
+    )
+    targets = {
+        name: replace(known, target=target)
+        if (known := state.targets.get(name)) is not None and _same_thing(known.target, target)
+        else TargetState(target)
+        for name, target in plan.targets.items()
+    }
+    boundaries = _renumbered(state, plan)
+    metrics = _metrics_under(state, plan, boundaries)
+    sources = {
+        name: source
+        if (source := state.sources.get(name)) is not None and source.adapter == spec.adapter
+        else SourceState(name, spec.adapter)
+        for name, spec in plan.backends.items()
+    }
+    reached = _still_reached(state, [stage.name for stage in plan.stages])
+    return replace(
+        state,
+        plan=plan,
+        stages=stages,
+        targets=targets,
+        metrics=metrics,
+        boundaries=boundaries,
+        sources=sources,
+        edited=None,
+        reached=reached,
+        promoting=state.promoting if reached is not None else None,
+        checklist=checklist_of(plan, targets),
+    )
+
+
+def _renumbered(state: State, plan: Plan) -> tuple[Boundary, ...]:
+    """Where the rollout stood, by the new plan's numbers; a stage that it has no more gets none of them."""
+    numbers = {stage.name: number for number, stage in enumerate(plan.stages, start=1)}
+    moved = {entry.number: numbers.get(entry.stage.name, -entry.number) for entry in state.stages}
+    return tuple(replace(each, reached=moved.get(each.reached, each.reached)) for each in state.boundaries)
+
+
+def _metrics_under(state: State, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
+    return {
+        name: rejudge(state, boundaries, measured, metric)
+        if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
+        else MetricState(metric)
+        for name, metric in plan.metrics.items()
+    }
+
+
+def _same_thing(was: Target, now: Target) -> bool:
+    return (was.backend, was.kind, was.ref) == (now.backend, now.kind, now.ref)
+
+
+def _same_question(was: Metric, now: Metric) -> bool:
+    return (was.backend, was.query) == (now.backend, now.query)
+
+
+def _still_reached(state: State, names: list[str]) -> int | None:
+    """Stages reached in a plan with the stages `names`; None if it cannot be told."""
+    current = state.current.stage.name if state.current else None
+    if current is not None and current not in names:
+        return None
+    reached = state.reached if current is None else names.index(current) + 1
+    if state.promoting is not None and state.next is not None and reached is not None:
+        under_way = state.next.stage.name
+        return reached if names[reached : reached + 1] == [under_way] else None
+    return reached
+
+
+def request_made(state: State, event: RequestMade) -> State:
+    if event.id in state.requests:
+        return state
+    request = RequestState(
+        id=event.id,
+        decision=event.decision,
+        backend=event.backend,
+        target=event.target,
+        setting=event.setting,
+        action=event.action,
+        step=event.step,
+        at=event.at,
+        send_by=event.send_by,
+        deadline_s=event.deadline_s,
+        calls=event.calls,
+        seen=event.seen,
+    )
+    state = replace(state, requests={**state.requests, event.id: request})
+    state = _reckon_decision(state, event.decision)
+    return state if event.step is None else step_requested(state, event)
+
+
+def request_settled(state: State, event: RequestSettled) -> State:
+    request = state.requests.get(event.request)
+    if request is None or request.outcome is not None:  # the first settlement stands
+        return state
+    request = replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at)
+    state = replace(state, requests={**state.requests, request.id: request})
+    return _ended(state, request, event.at)
+
+
+def request_reconciled(state: State, event: RequestReconciled) -> State:
+    request = state.requests.get(event.request)
+    if request is None or not request.in_doubt:  # the first word stands
+        return state
+    request = replace(request, took_effect=event.took_effect)
+    state = replace(state, requests={**state.requests, request.id: request})
+    return _ended(state, request, event.at)
+
+
+def gate_lapsed(state: State, event: GateLapsed) -> State | None:
+    """The state after a request that waited to be asked for was asked for no more; None where that changes nothing."""
+    request = state.requests.get(event.request)
+    if request is None or request.outcome is not Outcome.ACCEPTED:
+        return None
+    request = replace(request, outcome=Outcome.REFUSED, reason=event.reason)
+    return _ended(replace(state, requests={**state.requests, request.id: request}), request, event.at)
+
+
+def _ended(state: State, request: RequestState, at: datetime) -> State:
+    """What the end of a call means for its decision, its step and its target."""
+    state = _reckon_decision(state, request.decision)
+    if request.step is not None:
+        state = step_settled(state, request, at)
+    state, line = settled_target(state, request.target, at)
+    return state if line is None else replace(state, log=(*state.log, line))
+
+
+def _reckon_decision(state: State, decision: str) -> State:
+    """One word for a decision from the outcomes of its requests, as far as they are known by now."""
+    outcomes = {request.known_outcome for request in state.requests.values() if request.decision == decision}
+    if None in outcomes:
+        word = "requested"
+    elif Outcome.UNKNOWN in outcomes:
+        word = "unknown"
+    elif outcomes == {Outcome.REFUSED}:
+        word = "refused"
+    else:
+        word = "partial" if Outcome.REFUSED in outcomes else "accepted"
+    decisions = tuple(
+        replace(entry, outcome=word) if entry.id == decision and entry.outcome != "confirmed" else entry
+        for entry in state.decisions
+    )
+    return replace(state, decisions=decisions)

@@ -1,0 +1,111 @@
+"""The escalation ladder: what is wrong and nobody has acted on, for how long, and which rungs that reaches.
+
+A rung is shown and recorded, once for each trouble; nothing is executed. Any decision and any note of a person counts
+as acting: the clock starts again from it, and so do the rungs if the trouble is still there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from console.judge.verdict import VerdictState
+from console.plan.nouns import Role, Rung
+from console.state.exposure import exposed
+from console.state.participants import Escalation
+from console.state.values import State, StepMark
+
+if TYPE_CHECKING:
+    from console.events.kinds import Escalated
+
+_STUCK = (StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED, StepMark.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that a person has to act on."""
+
+    what: str
+    since: datetime
+    """When it began, or when a person last did anything."""
+
+
+def current_trouble(state: State) -> Trouble | None:
+    """What waits for somebody, gravest first, and since when nobody has acted; None while nothing does."""
+    if state.closed is not None or state.opened_at is None:
+        return None
+    found = _wrong(state)
+    if found is None:
+        return None
+    acted = _last_act(state)
+    return found if acted is None or acted <= found.since else replace(found, since=acted)
+
+
+def _wrong(state: State) -> Trouble | None:
+    if state.rollback is not None:
+        stuck = [entry for entry in state.checklist if entry.mark in _STUCK]
+        if not stuck:
+            return None
+        first = stuck[0]
+        return Trouble(f"rollback step {first.step.id} {first.mark}", first.since or _begun(state))
+    if state.halted is None:
+        for name, entry in state.metrics.items():
+            verdict = entry.verdict
+            failing = verdict is not None and verdict.state is VerdictState.FAIL and entry.said == VerdictState.FAIL
+            if failing and entry.metric.role is not Role.INFO and exposed(state):
+                return Trouble(f"{name} FAIL", entry.said_at or _begun(state))
+    elif exposed(state):
+        return Trouble("the halt", _begun(state))
+    for name, target in state.targets.items():
+        if target.drift is not None:
+            return Trouble(f"{name} drifted", target.drift.since)
+    return None
+
+
+def _begun(state: State) -> datetime:
+    """When the stage, or the rollout, began: for troubles whose own beginning is the last decision anyway."""
+    known = state.stage_since or state.opened_at
+    if known is None:
+        raise AssertionError("a rollout that is open was opened at some time")
+    return known
+
+
+def _last_act(state: State) -> datetime | None:
+    """When a person last decided or noted anything."""
+    theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
+    decided = next((entry.at for entry in theirs), None)
+    noted = next((line.at for line in reversed(state.log) if line.kind == "note" and line.who is not None), None)
+    return max((moment for moment in (decided, noted) if moment is not None), default=None)
+
+
+def due_rungs(state: State) -> list[tuple[int, Rung, Trouble]]:
+    """(number, rung, trouble) of the rungs that are reached at `as_of` and not recorded yet."""
+    wrong = current_trouble(state)
+    if wrong is None or state.as_of is None:
+        return []
+    waited = state.as_of - wrong.since
+    recorded = {called.rung for called in state.called if called.since == wrong.since}
+    return [
+        (number, rung, wrong)
+        for number, rung in enumerate(state.plan.escalation, start=1)
+        if waited >= timedelta(seconds=rung.after_s) and number not in recorded
+    ]
+
+
+def current_call(state: State) -> Escalation | None:
+    """The highest rung reached for what is wrong now; None if none was, or somebody has acted since."""
+    wrong = current_trouble(state)
+    if wrong is None:
+        return None
+    return max(
+        (called for called in state.called if called.since == wrong.since), key=lambda called: called.rung, default=None
+    )
+
+
+def escalated(state: State, event: Escalated) -> State | None:
+    """The state after a rung was reached; None if another console had recorded it already."""
+    if any((called.rung, called.since) == (event.rung, event.since) for called in state.called):
+        return None
+    called = Escalation(event.rung, event.call, event.trouble, event.since, event.at)
+    return replace(state, called=(*state.called, called))

@@ -1,0 +1,191 @@
+"""What a backend that asks whether it may go on is answered, and when a promote was asked for too late. Pure.
+
+A promote of such a backend calls nothing: it waits until the backend asks at its gate, and is answered then, once per
+gate and step, up to the step that was decided on. Everything that keeps a promote from being taken keeps its answer
+back too: a halt, a rollback, a drift, a verdict that failed meanwhile. No gate is ever left open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, TargetReading
+from console.judge.verdict import VerdictState
+from console.plan.nouns import Role
+from console.state.requests import GateAnswer, RequestState
+from console.state.samples import stale_part
+from console.state.values import State, StepMark
+
+if TYPE_CHECKING:
+    from console.events.kinds import GateAnswered
+
+PATIENCE = 3.0
+"""How many of a backend's own intervals it may ask nothing before a promote has lapsed."""
+GRACE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """The answer to one question."""
+
+    request: str | None
+    """The request in whose name it is yes; None: no."""
+    why: str
+    again: bool = False
+    """Yes, and it was said and recorded before: a way back stays open until it was taken."""
+
+
+def gate_answered(state: State, event: GateAnswered) -> State | None:
+    """The state after an answer was recorded; None where another one had been, which stands."""
+    request = state.requests.get(event.request)
+    if request is None or _answer(request, event.gate, event.step) is not None:
+        return None
+    given = GateAnswer(event.id, event.gate, event.step, event.at)
+    request = replace(request, answers=(*request.answers, given))
+    return replace(state, requests={**state.requests, request.id: request})
+
+
+def decide_gate(state: State, ask: GateQuery) -> GateDecision:
+    """What a backend that asks is to be told, as the state stands now, just after its target was read."""
+    return _way_back(state, ask) if ask.back else _way_on(state, ask)
+
+
+def answered_by(state: State, request: str, ask: GateQuery, step: int | None) -> str | None:
+    """Id of the event that stands for the answer to `ask`; None while there is none."""
+    known = state.requests.get(request)
+    found = None if known is None else _answer(known, ask.gate, step)
+    return None if found is None else found.id
+
+
+def overdue_promotes(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
+    """(request, reason) of every promote that should have been asked for by now, or is not of what waits now."""
+    found = []
+    for request in state.requests.values():
+        entry = state.targets.get(request.target)
+        if entry is None or (reading := entry.reading) is None:
+            continue
+        if reading.asks_s is None or not _waits(state, request, reading):
+            continue
+        if (other := _other_release(request, reading)) is not None:
+            found.append((request.id, f"{request.target}: {other}; look again, and promote again"))
+            continue
+        asked = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
+        since = max(asked, entry.step_since or asked)
+        waited_s = (now - since).total_seconds()
+        if waited_s > PATIENCE * reading.asks_s + GRACE_S:
+            reason = (
+                f"{request.target} was let on no further in {waited_s:.0f} s: see that `warroom watch --gates` runs "
+                "and that Flagger's own checks pass; promote again"
+            )
+            found.append((request.id, reason))
+    return tuple(found)
+
+
+def _way_back(state: State, ask: GateQuery) -> GateDecision:
+    if state.rollback is None:
+        return GateDecision(None, "no rollback was decided")
+    if state.closed is not None:
+        return GateDecision(None, f"the rollout is closed ({state.closed})")
+    for request in reversed(tuple(state.requests.values())):
+        if request.target == ask.target and request.setting.version is not None:
+            if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
+                return GateDecision(None, "its step of the rollback was skipped")
+            # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
+            said = _answer(request, ask.gate, None) is not None
+            return GateDecision(request.id, "the rollback was decided", again=said)
+    return GateDecision(None, f"the rollback has not come to {ask.target} yet")
+
+
+def _way_on(state: State, ask: GateQuery) -> GateDecision:
+    if (why := _held_up(state, ask.target)) is not None:
+        return GateDecision(None, why)
+    reading = state.targets[ask.target].reading
+    request = _promoted(state, ask.target)
+    if reading is None or request is None:
+        return GateDecision(None, "nobody has promoted it")
+    if request.known_outcome is not Outcome.ACCEPTED:
+        refused = f"its promote was refused: {request.reason}"
+        return GateDecision(None, "its promote is not made yet" if request.in_flight else refused)
+    wanted = wanted_step(request.setting, reading)
+    if reading.step is None or reading.step >= wanted:
+        return GateDecision(None, "it stands where it was promoted to")
+    if (other := _other_release(request, reading)) is not None:
+        return GateDecision(None, other)
+    if _answer(request, ask.gate, reading.step) is not None:
+        return GateDecision(None, f"answered already at step {reading.step}")
+    if (failed := _failed(state, request)) is not None:
+        return GateDecision(None, failed)
+    return GateDecision(request.id, f"promoted to {request.setting}")
+
+
+def wanted_step(setting: Setting, reading: TargetReading) -> int:
+    """The step that a setting asks for, as one of the target's own; the number of steps for all of them done."""
+    whole = reading.steps or 0
+    if setting.step is not None:
+        return whole if setting.step == LAST_STEP else setting.step
+    asked = setting.percent or 0
+    return next((place for place, step in enumerate(reading.own_steps) if (step.percent or 0.0) >= asked), whole)
+
+
+def _held_up(state: State, target: str) -> str | None:
+    """Why nothing is let on, whoever promoted what."""
+    if state.closed is not None:
+        return f"the rollout is closed ({state.closed})"
+    if state.rollback is not None:
+        return "a rollback was begun"
+    if state.halted is not None:
+        return "halted"
+    if state.journal.broken is not None:
+        return "the journal cannot be written"
+    entry = state.targets[target]
+    if entry.drift is not None:
+        return "it was moved outside warroom: accept it first"
+    if entry.reading is not None and entry.reading.problem is not None:
+        return entry.reading.problem
+    return None
+
+
+def _promoted(state: State, target: str) -> RequestState | None:
+    """The call of the promote under way for a target."""
+    if state.promoting is None:
+        return None
+    for request in reversed(tuple(state.requests.values())):
+        if request.target == target and request.decision == state.promoting and request.action == "set":
+            return request
+    return None
+
+
+def _waits(state: State, request: RequestState, reading: TargetReading) -> bool:
+    """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
+    if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
+        return False
+    if reading.step is None or reading.step >= wanted_step(request.setting, reading):
+        return False
+    return reading.own_steps[reading.step].waits
+
+
+def _other_release(request: RequestState, reading: TargetReading) -> str | None:
+    """Why what waits to start is not what was promoted. Once it was begun it has a name, and another one is drift."""
+    if reading.canary_version is not None or request.seen in (None, reading.revision):
+        return None
+    return f"it is not what was promoted any more: it asks for {reading.release or 'something that is not known'} now"
+
+
+def _failed(state: State, request: RequestState) -> str | None:
+    """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
+    decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
+    overridden = (decision.override if decision is not None else None) or ""
+    for name, entry in state.metrics.items():
+        verdict = entry.verdict
+        if verdict is None or verdict.state is not VerdictState.FAIL or entry.metric.role is Role.INFO:
+            continue
+        if f"{name} FAIL" not in overridden:
+            return f"{name} FAIL: {verdict.reason}"
+    stale = None if state.as_of is None else stale_part(state, state.as_of)
+    return stale if stale is not None and stale.startswith("STALE") and "STALE" not in overridden else None
+
+
+def _answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:
+    return next((answer for answer in request.answers if answer.gate == gate and answer.step == step), None)

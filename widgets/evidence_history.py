@@ -1,0 +1,39 @@
+"""The evidence over a stage's ticks as two rows of blocks, on a logarithmic axis whose top is what it takes. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from console.judge.latch import FAIL_AT, READY
+from console.judge.wording import clock, odds
+from console.state.evidence_history import EvidenceHistory
+from widgets.line import Line, Look, Piece, left
+from widgets.trace import Axis, cells
+
+_LABEL = 7
+_TAIL = 30
+
+
+def evidence_history_lines(course: EvidenceHistory, width: int, tick_s: float) -> list[Line]:
+    """How the evidence for worse and for a pass went, and over which time; nothing before the first judged tick."""
+    if not course.points:
+        return [(Piece("no tick judged in this stage yet" if course.whole else "reckoning..", Look.MUTED),)]
+    room = max(width - _LABEL - _TAIL, 8)
+    each = math.ceil(len(course.points) / room)
+    rows = [
+        _row("worse", [mark.worse for mark in course.points], each, FAIL_AT, "is a FAIL", Look.CANARY),
+        _row("pass", [mark.ready for mark in course.points], each, READY, "is a pass", Look.BASELINE),
+    ]
+    first, last = course.points[0].at, course.points[-1].at
+    cell = f"a cell is {each} tick{'s' * (each > 1)} of {tick_s:g} s"
+    more = "" if course.whole else ", reckoning.."
+    return [*rows, (Piece(f"{clock(first)} to {clock(last)}, {cell}{more}", Look.MUTED),)]
+
+
+def _row(name: str, evidence: Sequence[float], each: int, full: float, brings: str, look: Look) -> Line:
+    groups = [evidence[at : at + each] for at in range(0, len(evidence), each)]
+    logs = [math.log10(max(*group, 1.0)) for group in groups]
+    drawn = cells(logs, len(logs), Axis(0.0, math.log10(full)))
+    tail = f" {odds(evidence[-1])}, the top is {full:g}:1: {brings}"
+    return (Piece(left(name, _LABEL), Look.MUTED), Piece(drawn, look), Piece(tail))
