@@ -20,6 +20,7 @@ class Options(HttpOptions):
 
 
 def connect(options: Options, context: Context) -> CountingBackend:
+    """The backend of these options; sends nothing."""
     return CountingBackend(options, context)
 
 
