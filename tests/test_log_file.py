@@ -526,7 +526,7 @@ async def test_the_screen_never_shows_a_traceback(sh: Shell) -> None:
 async def test_a_console_that_is_terminated_writes_its_last_records(sh: Shell) -> None:
     path = sh.folder / "w.log"
     async with terminal((*WARROOM, *sh.arguments("run", "--log-file", str(path)))) as seen:
-        await seen.until("api 0 %")
+        await seen.until("READY")
         seen.process.terminate()
         await seen.ended()
     messages = [entry["message"] for entry in lines(path)]

@@ -244,7 +244,7 @@ async def test_a_bug_in_the_pollers_is_shown_and_they_are_started_again(tmp_path
 
         room.monkeypatch.setattr(pollers_module.Pollers, "_rest", once_broken)
         state = await console.until(lambda state: state.fault)
-        assert state.fault == "pollers: RuntimeError: a bug of ours; restarted"
+        assert state.fault == f"pollers: internal error: RuntimeError: a bug of ours; {traceback_hint()}; restarted"
         await polled(console, room)
 
 
