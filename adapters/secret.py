@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from adapters.known_secrets import remember
 from adapters.registry import ConnectError
 
 
@@ -45,4 +46,5 @@ class Secret(BaseModel):
         value = value.strip()
         if not value:
             raise ConnectError(f"{source}: {key}: {where} is empty or not set")
+        remember(value)
         return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import cast
@@ -28,7 +29,9 @@ from adapters.contract import (
     WebhookBackend,
     Window,
 )
+from adapters.known_secrets import remember_hider
 from adapters.sanitize import one_line
+from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
@@ -62,7 +65,7 @@ class Backends:
     async def read_target(self, target: Target) -> TargetReading:
         """One reading within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast("DeployBackend | FlagBackend", self._of(target))
-        with redacting(backend):
+        with LoggedCall(target.backend, "read_target"), redacting(backend):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
@@ -80,7 +83,7 @@ class Backends:
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
         """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
         backend = cast(MetricsBackend, self._by_name[source])
-        with redacting(backend):
+        with LoggedCall(source, "read_metrics"), redacting(backend):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_replies(backend, await backend.read_metrics([metric.query for metric in metrics], window))
 
@@ -90,7 +93,7 @@ class Backends:
         `seen`: what a backend that owns its steps guards a forward move by.
         """
         backend = self._of(target)
-        async with self._writing(backend):
+        async with self._writing(backend, "set"):
             if target.kind is Kind.FLAGS:
                 await cast(FlagBackend, backend).set_flag(target.ref, setting, permit)
             elif not self._owns_steps(target):
@@ -105,7 +108,7 @@ class Backends:
         backend = self._of(target)
         if not self._owns_steps(target):
             raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
-        async with self._writing(backend):
+        async with self._writing(backend, order):
             await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
 
     def asking(self, target: Target) -> WebhookBackend | None:
@@ -114,9 +117,9 @@ class Backends:
         return backend if isinstance(backend, WebhookBackend) else None
 
     @contextlib.asynccontextmanager
-    async def _writing(self, backend: Backend) -> AsyncIterator[None]:
+    async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
         """Within the write deadline, with nothing said that is the backend's secret."""
-        with redacting(backend):
+        with LoggedCall(backend.source, verb, logging.INFO), redacting(backend):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
@@ -126,13 +129,13 @@ class Backends:
     async def pause(self, target: Target, permit: Permit) -> None:
         """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
         backend = self._of(target)
-        async with self._writing(backend):
+        async with self._writing(backend, "pause"):
             await cast(DeployBackend, backend).pause(target.ref, permit)
 
     async def resume(self, target: Target, permit: Permit) -> None:
         """Let a paused backend go on. Raises BackendError, TimeoutError."""
         backend = self._of(target)
-        async with self._writing(backend):
+        async with self._writing(backend, "resume"):
             await cast(DeployBackend, backend).resume(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
@@ -190,4 +193,6 @@ def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path, chang
         state_dir=state_dir,
         changed=lambda: changed(spec.name),
     )
-    return adapter.connect(adapter.options.model_validate(dict(spec.options)), context)
+    backend = adapter.connect(adapter.options.model_validate(dict(spec.options)), context)
+    remember_hider(getattr(backend, "hide", None))
+    return backend
