@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.manifests.bound import NO_DATA, Bound, NotBounded, failure, success
+from console.manifests.bound import NO_DATA, Bound, NotBounded, read_failure, read_success
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from console.manifests.bound import NO_DATA, Bound, NotBounded, failure, success
     ],
 )
 def test_a_condition_for_success_is_where_the_number_has_to_be(text: str, bound: Bound) -> None:
-    assert success(text).bound == bound
+    assert read_success(text).bound == bound
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_a_condition_for_success_is_where_the_number_has_to_be(text: str, bound:
     ],
 )
 def test_a_condition_for_failure_is_where_the_number_must_not_be(text: str, bound: Bound) -> None:
-    assert failure(text).bound == bound
+    assert read_failure(text).bound == bound
 
 
 @pytest.mark.parametrize(
     ("reader", "text", "noted"),
     [
-        (success, "isNaN(result[0]) || result[0] <= 5", True),
-        (success, "!isNaN(result[0]) && result[0] <= 5", False),
-        (failure, "!isNaN(result[0]) && result[0] > 5", True),
-        (failure, "isNaN(result[0]) || result[0] > 5", False),
+        (read_success, "isNaN(result[0]) || result[0] <= 5", True),
+        (read_success, "!isNaN(result[0]) && result[0] <= 5", False),
+        (read_failure, "!isNaN(result[0]) && result[0] > 5", True),
+        (read_failure, "isNaN(result[0]) || result[0] > 5", False),
     ],
 )
 def test_no_data_that_counts_as_success_there_is_noted(reader: object, text: str, noted: bool) -> None:
@@ -86,13 +86,13 @@ def test_no_data_that_counts_as_success_there_is_noted(reader: object, text: str
 )
 def test_what_is_no_bound_says_why(text: str, why: str) -> None:
     with pytest.raises(NotBounded) as caught:
-        success(text)
+        read_success(text)
     assert why in str(caught.value)
 
 
 @given(st.text(max_size=60))
 def test_no_condition_is_too_odd_to_be_refused(text: str) -> None:
-    for reader in (success, failure):
+    for reader in (read_success, read_failure):
         try:
             found = reader(text)
         except NotBounded:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from adapters.contract import LAST_STEP, ArmLabels, Shape
-from console.manifests.builtin import builtin_check
+from console.manifests.builtin import request_metrics
 from console.manifests.choice import NoChoice
-from console.manifests.promql import parsed
-from console.manifests.writer import written
+from console.manifests.promql import parse_query
+from console.manifests.writer import plan_text
 from console.plan.nouns import Metric, Role
 from tests.manifests_rig import MANIFESTS, drafted_from, from_files, planned
 
@@ -47,7 +47,7 @@ def metrics(*texts: str, provider: str | None = None) -> list[Metric]:
 
 
 def test_a_whole_canary_becomes_a_plan_worth_reading() -> None:
-    assert written(from_files("canary.yaml"), ["canary.yaml"]) == GOLDEN.read_text(encoding="utf-8")
+    assert plan_text(from_files("canary.yaml"), ["canary.yaml"]) == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_a_whole_canary_becomes_a_plan_that_checks() -> None:
@@ -124,9 +124,9 @@ def test_every_mesh_that_is_known_makes_metrics_that_check(provider: str) -> Non
     rate, *duration = metrics(text)
     assert (rate.query.shape, rate.role) == (Shape.GOOD_TOTAL, Role.CRITICAL)
     assert duration[-1].limit == 500.0
-    known = builtin_check(provider)
+    known = request_metrics(provider)
     assert known is not None
-    parsed(known.duration().replace("{{ interval }}", "1m"))
+    parse_query(known.duration().replace("{{ interval }}", "1m"))
 
 
 def test_a_mesh_that_nobody_names_is_asked_for_and_can_be_given() -> None:
@@ -189,7 +189,7 @@ def test_a_deployment_is_one_stage_and_says_what_it_cannot() -> None:
     plan = planned(draft)
     assert plan.backends["cluster"].adapter == "deployment"
     assert [stage.name for stage in plan.stages] == ["full"]
-    assert "#     arms: {label: pod_template_hash, of: web}" in written(draft, ["a.yaml"])
+    assert "#     arms: {label: pod_template_hash, of: web}" in plan_text(draft, ["a.yaml"])
 
 
 def test_a_deployment_that_a_canary_or_a_rollout_drives_is_not_one_of_its_own() -> None:

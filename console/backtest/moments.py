@@ -12,7 +12,7 @@ year 5000."""
 _LONGEST = 40
 
 
-def moment(given: str | float) -> float:
+def parse_moment(given: str | float) -> float:
     """Unix seconds from ISO 8601 (without a zone: UTC) or from an epoch time in s, ms, us or ns.
 
     Raises:

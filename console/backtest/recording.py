@@ -11,13 +11,13 @@ from typing import Protocol
 from adapters.contract import Shape
 from adapters.sanitize import one_line
 from console.backtest.replay import Span
-from console.backtest.rows import Reader, SeriesError
-from console.backtest.series import Series, Tick
+from console.backtest.rows import RowReader, SeriesError
+from console.backtest.series import RecordedSeries, Tick
 from console.plan.exposures import stage_exposures
 from console.plan.nouns import TICK_S, Metric, Plan, Stage
 
 
-def staged(plan: Plan) -> Plan:
+def with_stages(plan: Plan) -> Plan:
     """The plan with a stage to judge in: one named `steps` where the stages are a backend's own, and not known here."""
     if plan.stages:
         return plan
@@ -26,7 +26,7 @@ def staged(plan: Plan) -> Plan:
     return replace(plan, stages=(Stage("steps", bake_s=bake_s, min_requests=min_requests),))
 
 
-def numbered(plan: Plan) -> dict[str, int]:
+def stage_numbers(plan: Plan) -> dict[str, int]:
     """Stage name -> 1-based number; 0 for what comes before anything is exposed, which is not judged live either."""
     stages = stage_exposures(plan)
     none = not any(exposure.exposing for exposure in stages)
@@ -59,7 +59,7 @@ class Recording(Protocol):
 class FileRecording:
     """The samples of one file."""
 
-    def __init__(self, series: Series, notes: tuple[str, ...]) -> None:
+    def __init__(self, series: RecordedSeries, notes: tuple[str, ...]) -> None:
         self._series = series
         self.notes = notes
 
@@ -70,8 +70,8 @@ class FileRecording:
         Raises:
             SeriesError: it cannot be read, or not be used; one plain line.
         """
-        series = Series(plan.metrics, numbered(plan), plan.timing.tick_s or TICK_S)
-        reader = Reader(str(path), series, lenient=lenient)
+        series = RecordedSeries(plan.metrics, stage_numbers(plan), plan.timing.tick_s or TICK_S)
+        reader = RowReader(str(path), series, lenient=lenient)
         try:
             if str(path) == "-":
                 reader.read(sys.stdin.buffer)
@@ -84,13 +84,13 @@ class FileRecording:
             raise (
                 error if isinstance(error, SeriesError) else SeriesError(f"{one_line(path)}: not a usable path")
             ) from None
-        notes = [reader.left_out] if reader.skipped else []
+        notes = [reader.skipped_text] if reader.skipped else []
         notes += [
             f"stage {exposure.stage.name} gives the canary all the traffic: nothing is compared with its baseline"
             for number, exposure in enumerate(stage_exposures(plan), 1)
             if number in series.starts and exposure.given == 100.0
         ]
-        notes += [f"{name}: not in the file" for name in plan.metrics if not series.mentions(name)]
+        notes += [f"{name}: not in the file" for name in plan.metrics if not series.has_rows_of(name)]
         return cls(series, tuple(notes))
 
     def span(self, name: str) -> Span:
@@ -103,7 +103,7 @@ class FileRecording:
 
     def metric(self, metric: Metric) -> Metric | None:
         """A histogram's rows hold total and bad already, so it is judged as counts."""
-        if not self._series.mentions(metric.name):
+        if not self._series.has_rows_of(metric.name):
             return None
         if metric.query.shape is not Shape.HISTOGRAM:
             return metric

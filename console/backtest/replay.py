@@ -31,7 +31,7 @@ _SILENT_TICKS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VerdictChange:
     """A metric's state has changed, or a stage has begun with it."""
 
     at: float
@@ -74,7 +74,7 @@ class Replay:
         self._at: float | None = None
         self._baked_s = 0.0
         self._newest: dict[str, float | None] = {"canary": None, "baseline": None}
-        self._said: tuple[int, VerdictState, str] | None = None
+        self._last_state: tuple[int, VerdictState, str] | None = None
 
     @property
     def ticks(self) -> int:
@@ -88,24 +88,24 @@ class Replay:
             return max(self.metric.stale_after_s, self._span.tick_s)
         return max(LEAST_STALE_S, _SILENT_TICKS * max(self._span.tick_s, self._spacing_s or 0.0))
 
-    def changes(self, ticks: Iterable[Tick]) -> Iterator[Change]:
+    def changes(self, ticks: Iterable[Tick]) -> Iterator[VerdictChange]:
         """Judge `ticks`, which are in order, and tell every change of state."""
         span = self._span
         first = min(span.starts, key=span.starts.__getitem__)
         for tick in ticks:
             if tick.stage == 0 and not self._entered:
-                self._hear(tick)
+                self._note_newest(tick)
                 self._history.append(_reading(tick))
                 continue
             if not self._entered:
                 self._enter(first, span.began)
-            yield from self._quiet(tick.at)
+            yield from self._silence_changes(tick.at)
             if tick.stage != self._stage:
                 self._enter(tick.stage, tick.at)
             yield from self._judge(tick)
         if not self._entered:
             self._enter(first, span.began)
-        yield from self._quiet(span.last + span.tick_s)
+        yield from self._silence_changes(span.last + span.tick_s)
 
     def _enter(self, stage: int, at: float) -> None:
         """A stage begins: at its first time with the first sample of any metric, later with this metric's."""
@@ -114,14 +114,14 @@ class Replay:
         self._entered.add(stage)
         self._baked_s = 0.0
 
-    def _hear(self, tick: Tick) -> None:
+    def _note_newest(self, tick: Tick) -> None:
         if tick.canary_at is not None:
             self._newest["canary"] = tick.canary_at
         if tick.baseline_at is not None:
             self._newest["baseline"] = tick.baseline_at
 
-    def _judge(self, tick: Tick) -> Iterator[Change]:
-        self._hear(tick)
+    def _judge(self, tick: Tick) -> Iterator[VerdictChange]:
+        self._note_newest(tick)
         if self._stage and tick.at - self._since >= self.metric.warmup_s:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
@@ -134,7 +134,7 @@ class Replay:
         self._at = tick.at
         yield from self._changes_at(tick.at)
 
-    def _quiet(self, until: float) -> Iterator[Change]:
+    def _silence_changes(self, until: float) -> Iterator[VerdictChange]:
         """The ticks without any sample before `until`: only an arm's falling silent can change something there."""
         tick_s, stale_s = self._span.tick_s, self.stale_after_s
         after = self._at if self._at is not None else self._since - tick_s
@@ -147,18 +147,18 @@ class Replay:
 
     # -- the state -----------------------------------------------------------------------------------------------------
 
-    def _changes_at(self, at: float) -> Iterator[Change]:
+    def _changes_at(self, at: float) -> Iterator[VerdictChange]:
         state, detail = self.state(at)
         now = (self._stage, state, detail)
-        if now == self._said:
+        if now == self._last_state:
             return
-        self._said = now
+        self._last_state = now
         if state is VerdictState.FAIL and self.first_fail_at is None:
             self.first_fail_at = at
         if state is VerdictState.PASS and self.first_pass_at is None:
             self.first_pass_at = at
         stage = self._stages[self._stage - 1].stage.name if self._stage else None
-        yield Change(at, self.metric.name, stage, self.words(at))
+        yield VerdictChange(at, self.metric.name, stage, self.full_verdict(at))
 
     @property
     def _current(self) -> Track | None:
@@ -176,37 +176,37 @@ class Replay:
             return VerdictState.FAIL, ""
         if not self._stage:
             return VerdictState.NO_DATA, ""
-        silent, watched = self._silent(at)
+        silent, watched = self._silent_arms(at)
         if silent:
-            if self._waits(at, silent):
+            if self._may_wait(at, silent):
                 return VerdictState.UNSURE, Word.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
         if track is not None and track.silence_reason(self._span.tick_s, self.stale_after_s) is not None:
             return VerdictState.NO_DATA, ""
         if word is Word.PASS and track is not None:
-            if _events(track) >= self._min_requests:
+            if _canary_events(track) >= self._min_requests:
                 return VerdictState.PASS, ""
             word = Word.WATCHING
         if word is Word.WATCHING and self._left_s <= 0.0:
             return VerdictState.UNSURE, "INCONCLUSIVE"
         return VerdictState.UNSURE, word
 
-    def words(self, at: float) -> Verdict:
+    def full_verdict(self, at: float) -> Verdict:
         """The whole verdict at the end of the tick that began `at`."""
         name, track = self.metric.name, self._current
         failed = track is not None and track.word() is Word.FAIL
         if not self._stage and not failed:
             return Verdict(name, VerdictState.NO_DATA, "nothing is exposed: not judged", idle=True)
-        silent, _ = self._silent(at)
-        if silent and not failed and self._waits(at, silent):
+        silent, _ = self._silent_arms(at)
+        if silent and not failed and self._may_wait(at, silent):
             told = f"waiting for the first samples of the {' and the '.join(silent)}"
             return Verdict(name, VerdictState.UNSURE, told, detail=Word.WARMING_UP)
         canary_at, baseline_at = self._newest["canary"], self._newest["baseline"]
         here = VerdictContext(
             now=utc(at + self._span.tick_s),
             exposed=self._stage > 0,
-            alone=self._alone,
+            alone=self._is_alone,
             canary_at=None if canary_at is None else utc(canary_at),
             baseline_at=None if baseline_at is None else utc(baseline_at),
             min_requests=self._min_requests,
@@ -216,20 +216,20 @@ class Replay:
         )
         return verdict(self.metric, track, here)
 
-    def _silent(self, at: float) -> tuple[list[str], int]:
+    def _silent_arms(self, at: float) -> tuple[list[str], int]:
         """The arms of which nothing was heard for too long, and how many are watched."""
-        watched = ("canary",) if self._alone else ("canary", "baseline")
+        watched = ("canary",) if self._is_alone else ("canary", "baseline")
         since = at + self._span.tick_s - self.stale_after_s
         return [arm for arm in watched if (heard := self._newest[arm]) is None or heard < since], len(watched)
 
-    def _waits(self, at: float, silent: list[str]) -> bool:
+    def _may_wait(self, at: float, silent: list[str]) -> bool:
         """Whether the stage is so young that the first samples of the silent arms are not missing yet."""
         if at + 2.0 * self._span.tick_s - self._since > self.stale_after_s:
             return False
         return all((heard := self._newest[arm]) is None or heard < self._since for arm in silent)
 
     @property
-    def _alone(self) -> bool:
+    def _is_alone(self) -> bool:
         return self._stage > 0 and (self.metric.lone or self._stages[self._stage - 1].largest >= 100.0)
 
     @property
@@ -248,7 +248,7 @@ def _reading(tick: Tick) -> Reading:
     return Reading(utc(tick.at), tick.canary, tick.baseline)
 
 
-def _events(track: Track) -> float:
+def _canary_events(track: Track) -> float:
     """What `min_requests` counts: the canary's events of this stage."""
     shaped = track.model
     if isinstance(shaped, LatencyTrack):

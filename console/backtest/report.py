@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from console.backtest.moments import iso, utc
-from console.backtest.replay import Change
+from console.backtest.replay import VerdictChange
 from console.judge.verdict import VerdictState
 from console.judge.wording import odds, span, times
 
@@ -28,7 +28,7 @@ class Summary:
 # -- JSON Lines --------------------------------------------------------------------------------------------------------
 
 
-def change_json(change: Change) -> str:
+def change_json(change: VerdictChange) -> str:
     """One change as one line. What is not finite, or not there, is null."""
     said = change.verdict
     fields = {
@@ -72,7 +72,7 @@ def _finite(number: float | None) -> float | None:
 _HEAD = f"  {'tick (UTC)':<20} {'state':<19} {'evidence':>8} {'for pass':>8} {'ratio':>7}  95 %"
 
 
-def change_lines(changes: Iterable[Change]) -> Iterator[str]:
+def change_lines(changes: Iterable[VerdictChange]) -> Iterator[str]:
     """The changes of one metric, a table a stage. "worse" and "pass" are evidence: so many to one."""
     stage: str | None = None
     first = True
@@ -82,13 +82,13 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
             yield _HEAD
             first, stage = False, change.stage
         yield _row(change)
-        if (why := _why(change)) is not None:
+        if (why := _reason_line(change)) is not None:
             yield f"    {why}"
     if not first:
         yield ""
 
 
-def _row(change: Change) -> str:
+def _row(change: VerdictChange) -> str:
     said = change.verdict
     known = said.state not in (VerdictState.NO_DATA, VerdictState.STALE)
     evidence = [odds(value) if value is not None and known else "-" for value in (said.evidence, said.ready)]
@@ -103,7 +103,7 @@ def _interval(low: float, high: float) -> str:
     return "-" if low == 0.0 and math.isinf(high) else span(low, high)
 
 
-def _why(change: Change) -> str | None:
+def _reason_line(change: VerdictChange) -> str | None:
     """The reason, where the numbers do not tell it: silence, a limit, nothing to compare with."""
     said = change.verdict
     silent = said.state in (VerdictState.NO_DATA, VerdictState.STALE)

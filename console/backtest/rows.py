@@ -14,8 +14,8 @@ from itertools import chain
 from typing import BinaryIO
 
 from adapters.sanitize import one_line
-from console.backtest.moments import moment
-from console.backtest.series import Column, Series
+from console.backtest.moments import parse_moment
+from console.backtest.series import Column, RecordedSeries
 from console.plan.problems import suggestion
 
 COLUMNS = ("at", "metric", "arm", "total", "bad", "value", "stage")
@@ -56,23 +56,23 @@ class _Lines:
         """A row begins with the next line."""
         self.given = []
 
-    def back(self) -> None:
+    def rewind(self) -> None:
         """Give all lines since `begin` again but the first."""
         self._again.extendleft(reversed(self.given[1:]))
 
 
-class Reader:
-    """Puts the rows of one file into a `Series`."""
+class RowReader:
+    """Puts the rows of one file into a `RecordedSeries`."""
 
-    def __init__(self, name: str, series: Series, *, lenient: bool = False) -> None:
+    def __init__(self, name: str, series: RecordedSeries, *, lenient: bool = False) -> None:
         self._name = one_line(name)
         self._series = series
         self._lenient = lenient
         self._times: dict[object, float] = {}
-        self._staged = False
+        self._has_stages = False
         self.skipped = 0
         """Bad rows that a lenient reading left out."""
-        self.first = ""
+        self.first_skipped = ""
         """The first of these, in the words of an error."""
 
     def read(self, file: BinaryIO) -> None:
@@ -84,7 +84,7 @@ class Reader:
         texts = ((number, text) for number, text in self._text(file) if text.strip())
         first = next(texts, None)
         if first is None:
-            raise SeriesError(f"{self._name}: is empty{self._more}")
+            raise SeriesError(f"{self._name}: is empty{self._skipped_suffix}")
         lines = chain([first], texts)
         if first[1].lstrip().startswith("["):
             raise SeriesError(f"{self._name}:{first[0]}: is a JSON array; write one object a line")
@@ -95,23 +95,23 @@ class Reader:
         self._check_whole()
 
     @property
-    def left_out(self) -> str:
+    def skipped_text(self) -> str:
         """What a lenient reading left out, in words."""
         rows = "1 bad row was" if self.skipped == 1 else f"{self.skipped} bad rows were"
-        return f"{rows} left out, the first: {self.first}"
+        return f"{rows} left out, the first: {self.first_skipped}"
 
     @property
-    def _more(self) -> str:
-        return f"; {self.left_out}" if self.skipped else ""
+    def _skipped_suffix(self) -> str:
+        return f"; {self.skipped_text}" if self.skipped else ""
 
     def _check_whole(self) -> None:
         if not self._series.rows:
-            raise SeriesError(f"{self._name}: has no rows to judge{self._more}")
-        if not self._staged:
-            self._series.one_stage()
+            raise SeriesError(f"{self._name}: has no rows to judge{self._skipped_suffix}")
+        if not self._has_stages:
+            self._series.put_in_first_stage()
         elif self._series.began is None:
             told = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
-            raise SeriesError(f"{self._name}: {told}{self._more}")
+            raise SeriesError(f"{self._name}: {told}{self._skipped_suffix}")
 
     def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, data in enumerate(file, 1):
@@ -128,22 +128,22 @@ class Reader:
         if not self._lenient:
             raise SeriesError(told) from None
         self.skipped += 1
-        self.first = self.first or told
-        self._series.left_out(row.get("metric") if row is not None else None)
+        self.first_skipped = self.first_skipped or told
+        self._series.count_left_out(row.get("metric") if row is not None else None)
 
     def _json_lines(self, lines: Iterator[tuple[int, str]]) -> None:
         for number, text in lines:
             row: Row | None = None
             try:
-                row = _object(text)
-                self._staged = self._staged or "stage" in row
+                row = _json_object(text)
+                self._has_stages = self._has_stages or "stage" in row
                 self._take(row)
             except _BadRow as bad:
                 self._bad(number, str(bad), row)
 
     def _csv(self, lines: _Lines) -> None:
         names = self._header(next(csv.reader(lines)), lines.number)
-        self._staged = "stage" in names
+        self._has_stages = "stage" in names
         rows = csv.reader(lines)
         while True:
             lines.begin()
@@ -162,7 +162,7 @@ class Reader:
                 what = f"is not CSV: {one_line(bad)}" if isinstance(bad, csv.Error) else str(bad)
                 self._bad(lines.given[0][0], what, row)
                 if not whole and len(lines.given) > 1:  # a quote that is never closed must not take good rows with it
-                    lines.back()
+                    lines.rewind()
                     rows = csv.reader(lines)
 
     def _header(self, given: list[str], line: int) -> list[str]:
@@ -207,10 +207,10 @@ class Reader:
         try:
             if isinstance(given, bool) or not isinstance(given, str | int | float):
                 raise ValueError(given)
-            at = moment(given)
+            at = parse_moment(given)
         except (ValueError, OverflowError):
             hint = "write 2026-03-02T12:00:00Z, or seconds since 1970"
-            raise _BadRow(f"at: {_shown(given)} is not a time; {hint}") from None
+            raise _BadRow(f"at: {_display(given)} is not a time; {hint}") from None
         if len(self._times) >= _MOST_TIMES:
             self._times.clear()
         self._times[given] = at
@@ -221,9 +221,9 @@ class Reader:
         arms = self._series.columns.get(name)
         if arms is None:
             hint = suggestion(name, self._series.columns) or "the plan has no metrics"
-            raise _BadRow(f"the plan has no metric {_shown(metric)}; {hint}")
+            raise _BadRow(f"the plan has no metric {_display(metric)}; {hint}")
         if side not in arms:
-            raise _BadRow(f"unknown arm {_shown(arm)}; the arms are canary and baseline")
+            raise _BadRow(f"unknown arm {_display(arm)}; the arms are canary and baseline")
         return arms[side]
 
     def _stage(self, given: object) -> int:
@@ -232,7 +232,7 @@ class Reader:
             return 0
         number = self._series.numbers.get(name)
         if number is None:
-            raise _BadRow(f"the plan has no stage {_shown(given)}; {suggestion(name, self._series.numbers)}")
+            raise _BadRow(f"the plan has no stage {_display(given)}; {suggestion(name, self._series.numbers)}")
         return number
 
     def _number(self, row: Row, key: str, column: Column) -> float:
@@ -252,11 +252,11 @@ class Reader:
         except ValueError:
             pass
         shape = "a gauge" if column.gauge else "counts"
-        told = f"{_shown(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
+        told = f"{_display(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
         raise _BadRow(f"{key}: {told}")
 
 
-def _object(text: str) -> dict[str, object]:
+def _json_object(text: str) -> dict[str, object]:
     try:
         row = json.loads(text.strip())
     except (ValueError, RecursionError) as error:
@@ -267,7 +267,7 @@ def _object(text: str) -> dict[str, object]:
     return row
 
 
-def _shown(given: object) -> str:
+def _display(given: object) -> str:
     if isinstance(given, str) and one_line(given) == given.strip():
         return f"'{one_line(given, 40)}'"
     return one_line(json.dumps(given), 40)

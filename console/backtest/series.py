@@ -112,7 +112,7 @@ class Column:
         )
 
 
-class Series:
+class RecordedSeries:
     """Every sample of a file, by metric and arm."""
 
     def __init__(self, metrics: Mapping[str, Metric], numbers: Mapping[str, int], tick_s: float) -> None:
@@ -145,13 +145,13 @@ class Series:
             self.ended = at
         self.rows += 1
 
-    def left_out(self, metric: object) -> None:
+    def count_left_out(self, metric: object) -> None:
         """A row of a metric, where it is one of ours, was no sample at all."""
         name = metric.strip() if isinstance(metric, str) else ""
         if name in self._left_out:
             self._left_out[name] += 1
 
-    def one_stage(self) -> None:
+    def put_in_first_stage(self) -> None:
         """The file has no stages: all of it is the plan's first."""
         for arms in self.columns.values():
             for column in arms.values():
@@ -174,7 +174,7 @@ class Series:
         """Start of the newest tick of all."""
         return floor(self.ended / self.tick_s) * self.tick_s
 
-    def mentions(self, metric: str) -> bool:
+    def has_rows_of(self, metric: str) -> bool:
         """Whether there is any row of a metric."""
         return any(column.at for column in self.columns[metric].values())
 

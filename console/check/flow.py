@@ -32,7 +32,7 @@ class Stream:
         return f"{per_second(self.rate)}, {share(self.bad)}{what}"
 
 
-def planned(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
+def planned_streams(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
     """What the plan says flows; () where it says nothing, or of a gauge. A histogram stands by its p90 and p99."""
     traffic = metric.traffic
     if traffic is None or metric.query.shape is Shape.GAUGE:
@@ -46,7 +46,7 @@ def planned(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
     return (Stream(metric, traffic.rate, traffic.bad, tick_s),)
 
 
-def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
+def observed_streams(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
     """What flowed in an hour; () where nothing did, or of a gauge.
 
     The share and the bursts are the baseline's; the canary's where there is no baseline.
@@ -62,16 +62,18 @@ def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
         return ()
     rate = total / span_s
     if metric.query.shape is not Shape.HISTOGRAM:
-        return (_counted(metric, rate, [sample for sample in base if isinstance(sample, Counts)], reply.tick_s),)
+        return (_counted_stream(metric, rate, [sample for sample in base if isinstance(sample, Counts)], reply.tick_s),)
     buckets = [sample for sample in base if isinstance(sample, Buckets)]
     found = []
     for edge in edges(buckets):
         counts = [count for sample in buckets if (count := slower(sample, edge)) is not None]
-        found.append(_counted(metric, rate, counts, reply.tick_s, f"{edge:g}"))
+        found.append(_counted_stream(metric, rate, counts, reply.tick_s, f"{edge:g}"))
     return tuple(found)
 
 
-def _counted(metric: Metric, rate: float, counts: Sequence[Counts], tick_s: float, slower_than: str = "") -> Stream:
+def _counted_stream(
+    metric: Metric, rate: float, counts: Sequence[Counts], tick_s: float, slower_than: str = ""
+) -> Stream:
     total, bad = sum(count.total for count in counts), sum(count.bad for count in counts)
     phi = phi_before([count.bad for count in counts])
     return Stream(metric, rate, bad / total if total > 0.0 else 0.0, tick_s, phi, slower_than)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from adapters.contract import Counts, MetricQuery, MetricReply, Shape
 from adapters.sanitize import one_line
-from console.check.flow import Stream, observed
-from console.check.sensitivity import lasting
+from console.check.flow import Stream, observed_streams
+from console.check.sensitivity import duration_text
 from console.engine.history import MetricHistory
 from console.judge.wording import per_second
 from console.plan.nouns import Metric, Plan
@@ -43,21 +43,21 @@ async def fetch_last_hour(plan: Plan, state_dir: Path) -> LastHour:
         without = [
             metric
             for name, metric in plan.metrics.items()
-            if name in past.replies and metric.query.bad is not None and _no_bad(past.replies[name])
+            if name in past.replies and metric.query.bad is not None and _has_no_bad(past.replies[name])
         ]
         probes = [_probe(metric, arms=arms) for metric in without for arms in (True, False)]
         found = await hindsight.read(probes, end - _HOUR, end)
     unmatched = {}
     for metric, own, any_ in zip(without, probes[::2], probes[1::2], strict=True):
-        if found.replies.get(own.name) is None or _seen(found.replies[own.name]):
+        if found.replies.get(own.name) is None or _has_answer(found.replies[own.name]):
             continue
         label = metric.query.arms.label if metric.query.arms is not None else None
-        beyond = label is not None and any_.name in found.replies and _seen(found.replies[any_.name])
+        beyond = label is not None and any_.name in found.replies and _has_answer(found.replies[any_.name])
         unmatched[metric.name] = f"series without the label {label} of the arms" if beyond else "no series"
     return LastHour(past.replies, past.faults, unmatched)
 
 
-def _no_bad(reply: MetricReply) -> bool:
+def _has_no_bad(reply: MetricReply) -> bool:
     counts = [arm for reading in reply.readings for arm in (reading.canary, reading.baseline)]
     return bool(counts) and not any(count.bad for count in counts if isinstance(count, Counts))
 
@@ -69,14 +69,14 @@ def _probe(metric: Metric, *, arms: bool) -> Metric:
     return replace(metric, query=query)
 
 
-def _seen(reply: MetricReply) -> bool:
+def _has_answer(reply: MetricReply) -> bool:
     return bool(reply.readings) or reply.problem is not None
 
 
-def streams(metric: Metric, hour: LastHour) -> tuple[Stream, ...]:
+def hour_streams(metric: Metric, hour: LastHour) -> tuple[Stream, ...]:
     """What flowed of a metric; () where it did not answer."""
     reply = hour.replies.get(metric.name)
-    return () if reply is None else observed(metric, reply)
+    return () if reply is None else observed_streams(metric, reply)
 
 
 def facts(metric: Metric, hour: LastHour) -> Iterator[str]:
@@ -115,7 +115,7 @@ def warnings(plan: Plan, metric: Metric, hour: LastHour) -> Iterator[str]:
     if reply.partial is not None:
         yield f"{name}: partial answer: {one_line(reply.partial)}"
     yield from _timing(plan, metric, reply)
-    for stream in observed(metric, reply)[:1]:
+    for stream in observed_streams(metric, reply)[:1]:
         expected = metric.traffic
         if expected is not None and not expected.rate / _FAR <= stream.rate <= expected.rate * _FAR:
             yield f"{name}: the plan expects {per_second(expected.rate)}, the last hour had {per_second(stream.rate)}"
@@ -125,7 +125,7 @@ def _timing(plan: Plan, metric: Metric, reply: MetricReply) -> Iterator[str]:
     spacing_s = reply.spacing_s
     if spacing_s is None:
         return
-    every = lasting(spacing_s)
+    every = duration_text(spacing_s)
     if plan.timing.tick_s is not None and plan.timing.tick_s < 0.95 * spacing_s:
         yield f"metric {metric.name}: scraped every {every}, but the plan's tick is {plan.timing.tick_s:g} s: gaps"
     if metric.stale_after_s is not None and metric.stale_after_s <= spacing_s:

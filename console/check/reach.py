@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.contract import Shape
 from console.check.flow import Stream
-from console.check.sensitivity import StageSensitivity, lasting
+from console.check.sensitivity import StageSensitivity, duration_text
 from console.judge.gauges import LENGTHS
 from console.plan.exposures import Exposure, stage_exposures
 from console.plan.nouns import Metric, Plan
@@ -29,7 +29,7 @@ def lines(
     for name, metric in plan.metrics.items():
         own = list((facts or {}).get(name, ()))
         if metric.query.shape is Shape.GAUGE and known:
-            yield f"{name}: a gauge; {_gauge(metric, plan)}"
+            yield f"{name}: a gauge; {_gauge_text(metric, plan)}"
             yield from (f"  {fact}" for fact in own)
         elif own and not streams.get(name):
             yield f"{name}: too little flowed to reckon with"
@@ -40,7 +40,7 @@ def lines(
             if plan.stages_from is not None and not stages:
                 yield f"  stages: {plan.stages_from.target}'s own, known once it is read"
             for exposure in stages:
-                if _judges_metrics(exposure):
+                if _has_verdicts(exposure):
                     yield f"  stage {exposure.stage.name}: {StageSensitivity(stream, exposure).line()}"
 
 
@@ -52,13 +52,13 @@ def warnings(plan: Plan, streams: Mapping[str, Sequence[Stream]]) -> Iterator[st
         yield from (line for line in told if line is not None)
 
 
-def _judges_metrics(exposure: Exposure) -> bool:
+def _has_verdicts(exposure: Exposure) -> bool:
     """A manual step without a bake looks at nothing."""
     return exposure.stage.manual is None or exposure.stage.bake_s > 0.0
 
 
-def _gauge(metric: Metric, plan: Plan) -> str:
+def _gauge_text(metric: Metric, plan: Plan) -> str:
     block_s = LENGTHS[0] * plan.timing.tick_for(None)
-    soonest = lasting(sum(_BLOCKS) * block_s)
-    told = f"judged in blocks of {lasting(block_s)} or more, so it takes {soonest} or more to fail or pass"
+    soonest = duration_text(sum(_BLOCKS) * block_s)
+    told = f"judged in blocks of {duration_text(block_s)} or more, so it takes {soonest} or more to fail or pass"
     return told if metric.limit is None else f"{told}; above {metric.limit:g} it fails at the third tick"

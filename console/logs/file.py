@@ -112,16 +112,16 @@ class RotatedFile:
             return
         try:
             for number in range(self._kept - 1, 0, -1):
-                if self._numbered(number).exists():
-                    self._numbered(number).replace(self._numbered(number + 1))
-            self.path.replace(self._numbered(1))
+                if self._numbered_path(number).exists():
+                    self._numbered_path(number).replace(self._numbered_path(number + 1))
+            self.path.replace(self._numbered_path(1))
         except OSError:
             os.ftruncate(self._file, 0)
             fcntl.flock(self._file, fcntl.LOCK_UN)
             return
         self.open()
 
-    def _numbered(self, number: int) -> Path:
+    def _numbered_path(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class LogFile(logging.Handler):
         if self.waiting >= self._most:
             self._dropped += 1
             return
-        self._queue.put((record, context.bound()))
+        self._queue.put((record, context.log_fields()))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing: the terminal is not for this."""

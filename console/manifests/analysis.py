@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.sanitize import one_line
-from console.manifests.arguments import BRACES, Arguments, Missing, NotKnown, filled
-from console.manifests.bound import Bound, Condition, NotBounded, failure, success
+from console.manifests.arguments import BRACES, Arguments, MissingValue, UnknownArgument, fill_in
+from console.manifests.bound import Bound, BoundCondition, NotBounded, read_failure, read_success
 from console.manifests.draft import Check, Measured, Unmapped
-from console.manifests.draft_start import lasts
+from console.manifests.draft_start import plan_duration
 from console.manifests.origin import Manifest
 from console.manifests.tree import Tree
 from console.plan.quantities import duration
@@ -28,7 +28,7 @@ _FIELD = re.compile(r"[A-Za-z0-9]+|\['([^']+)'\]|\[([0-9]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AnalysisScope:
     """Where in a rollout an analysis stands."""
 
     where: str
@@ -36,7 +36,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Found:
+class FoundChecks:
     """What a Rollout's analyses come to."""
 
     checks: list[Check] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Analyses:
         """(kind, name) of the templates that were asked for."""
 
     def read(
-        self, said: Tree, rollout: Manifest, where: str, found: Found, *, namespace: str | None, throughout: bool
+        self, said: Tree, rollout: Manifest, where: str, found: FoundChecks, *, namespace: str | None, throughout: bool
     ) -> None:
         """Add to `found` what one analysis of a Rollout looks at.
 
@@ -86,9 +86,9 @@ class Analyses:
         """
         given = _arguments(said.at("args"), rollout, namespace)
         dry = [one.text_at("metricName") for one in said.at("dryRun").items]
-        self._templates_of(said, rollout, Place(where, throughout), given, dry, found, 0)
+        self._templates_of(said, rollout, AnalysisScope(where, throughout), given, dry, found, 0)
 
-    def unused(self) -> Iterator[Unmapped]:
+    def unused_templates(self) -> Iterator[Unmapped]:
         """The templates in the files that no analysis names."""
         for (_, name), template in self._templates.items():
             if (template.kind, name) not in self.used:
@@ -99,10 +99,10 @@ class Analyses:
         self,
         said: Tree,
         rollout: Manifest,
-        place: Place,
+        place: AnalysisScope,
         given: Arguments,
         dry: Sequence[str],
-        found: Found,
+        found: FoundChecks,
         depth: int,
     ) -> None:
         for ref in said.at("templates").items:
@@ -125,19 +125,19 @@ class Analyses:
             self._templates_of(template.spec, template, place, own, quiet, found, depth + 1)
 
 
-def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | Missing]:
+def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | MissingValue]:
     return {f"args.{one.text_at('name')}": _value(one, rollout, namespace) for one in args.items if one.text_at("name")}
 
 
-def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing:
-    if not arg.at("value").absent:
+def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | MissingValue:
+    if not arg.at("value").is_absent:
         return arg.text_at("value")
     source = arg.at("valueFrom")
     hashed = source.text_at("podTemplateHashValue")
     if hashed in ("Latest", "Stable"):
         return LATEST if hashed == "Latest" else STABLE
     if source.at("secretKeyRef").entries:
-        return Missing("is a secret, and a plan never holds one", there=True)
+        return MissingValue("is a secret, and a plan never holds one", there=True)
     path = source.text_at("fieldRef", "fieldPath")
     if path == "metadata.namespace" and namespace:
         return namespace
@@ -145,8 +145,8 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
         found = rollout.tree.at(*_path(path)).text
         hint = " (give --namespace)" if path == "metadata.namespace" else ""
         why = f"is the Rollout's {one_line(path, 80)}, which the files do not hold{hint}"
-        return found if found else Missing(why, there=True)
-    return Missing("has no value in the files")
+        return found if found else MissingValue(why, there=True)
+    return MissingValue("has no value in the files")
 
 
 def _path(text: str) -> list[str | int]:
@@ -157,38 +157,38 @@ def _path(text: str) -> list[str | int]:
     ]
 
 
-def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | Missing]:
+def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | MissingValue]:
     """A template's arguments: what it is given, else its own values; one that is not declared is not given."""
-    own: dict[str, str | Missing] = {}
+    own: dict[str, str | MissingValue] = {}
     for one in args.items:
         name = f"args.{one.text_at('name')}"
         if name in given:
             own[name] = given[name]
         elif one.at("valueFrom", "secretKeyRef").entries:
-            own[name] = Missing("is a secret, and a plan never holds one", there=True)
+            own[name] = MissingValue("is a secret, and a plan never holds one", there=True)
         else:
-            own[name] = Missing("has no value in the files") if one.at("value").absent else one.text_at("value")
+            own[name] = MissingValue("has no value in the files") if one.at("value").is_absent else one.text_at("value")
     return own
 
 
-def _check(metric: Tree, template: Manifest, place: Place, arguments: Arguments, dry: Sequence[str]) -> Check:
+def _check(metric: Tree, template: Manifest, place: AnalysisScope, arguments: Arguments, dry: Sequence[str]) -> Check:
     name = one_line(metric.text_at("name"), 100) or "unnamed"
     origin = f"{template.kind} {template.name}, {place.where}, {template.where(metric)}"
     decides = not any(_matches(pattern, name) for pattern in dry)
     provider = metric.at("provider")
     kind = next(iter(provider.entries), "")
     if kind != "prometheus":
-        check = Check(name, origin, decides=decides, unmapped=_other(kind))
-        return _measured(check, metric, kind, place, arguments)
+        check = Check(name, origin, decides=decides, unmapped=_other_provider(kind))
+        return _with_measured(check, metric, kind, place, arguments)
     asked = provider.at("prometheus")
     try:
-        query = filled(asked.text_at("query"), arguments).strip()
-        address = filled(asked.text_at("address"), arguments).strip() or None
-    except NotKnown as error:
+        query = fill_in(asked.text_at("query"), arguments).strip()
+        address = fill_in(asked.text_at("address"), arguments).strip() or None
+    except UnknownArgument as error:
         check = Check(name, origin, asked.text_at("query"), decides=decides, unmapped=str(error))
-        return _measured(check, metric, kind, place, arguments)
+        return _with_measured(check, metric, kind, place, arguments)
     try:
-        bound, notes = _bound(metric, arguments)
+        bound, notes = _bound_of(metric, arguments)
     except NotBounded as error:
         return Check(name, origin, query, decides=decides, unmapped=str(error), address=address)
     return Check(
@@ -197,43 +197,43 @@ def _check(metric: Tree, template: Manifest, place: Place, arguments: Arguments,
         query=query or None,
         bound=bound,
         decides=decides,
-        notes=(*notes, *_left_out(metric, asked), *(() if decides else ("a dry run there: it stops nothing",))),
+        notes=(*notes, *_left_out_notes(metric, asked), *(() if decides else ("a dry run there: it stops nothing",))),
         unmapped=None if query else "it has no query",
         address=address,
-        org=_org(asked, arguments),
-        warmup=lasts(metric.text_at("initialDelay")),
+        org=_tenant(asked, arguments),
+        warmup=plan_duration(metric.text_at("initialDelay")),
     )
 
 
-def _measured(check: Check, metric: Tree, kind: str, place: Place, arguments: Arguments) -> Check:
+def _with_measured(check: Check, metric: Tree, kind: str, place: AnalysisScope, arguments: Arguments) -> Check:
     """`check` as what the controller measures itself, where that is one number, and of the new version."""
     name = metric.text_at("name")
     named = {each for text in _texts(metric.at("provider")) for each in BRACES.findall(text)}
-    if kind not in _NUMBERS or check.name != name or not all(_means_ours(arguments.get(each)) for each in named):
+    if kind not in _NUMBERS or check.name != name or not all(_is_of_new_version(arguments.get(each)) for each in named):
         return check
     try:
-        bound, notes = _bound(metric, arguments)
+        bound, notes = _bound_of(metric, arguments)
     except NotBounded as error:
         return replace(check, unmapped=f"{check.unmapped}; {error}")
     if any("every series" in note for note in notes):
         return check
-    every = lasts(metric.text_at("interval"))
+    every = plan_duration(metric.text_at("interval"))
     endless = place.throughout and every is not None and not metric.at("count").number
     return replace(
         check,
         bound=bound,
         notes=(*notes, *(() if check.decides else ("a dry run there: it stops nothing",))),
-        warmup=lasts(metric.text_at("initialDelay")),
-        measured=Measured(name, throughout=endless, stale_after=_news_for(every)),
+        warmup=plan_duration(metric.text_at("initialDelay")),
+        measured=Measured(name, throughout=endless, stale_after=_stale_after(every)),
     )
 
 
-def _means_ours(value: str | Missing | None) -> bool:
+def _is_of_new_version(value: str | MissingValue | None) -> bool:
     """Whether an argument means something in the cluster, and does not ask for the old version."""
-    return value.there if isinstance(value, Missing) else value is not None and value != STABLE
+    return value.there if isinstance(value, MissingValue) else value is not None and value != STABLE
 
 
-def _news_for(every: str | None) -> str | None:
+def _stale_after(every: str | None) -> str | None:
     """Three intervals, and at least half a minute."""
     if every is None:
         return None
@@ -248,22 +248,22 @@ def _texts(tree: Tree) -> Iterator[str]:
         yield from _texts(each)
 
 
-def _other(kind: str) -> str:
+def _other_provider(kind: str) -> str:
     if kind == "job":
         return "a Kubernetes Job, whose exit code is all it says"
     return f"it asks {one_line(kind, 40)}, and warroom reads Prometheus" if kind else "it names no provider"
 
 
-def _bound(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str, ...]]:
+def _bound_of(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str, ...]]:
     """Raises NotBounded."""
-    read: dict[str, Condition] = {}
-    for key, reader in (("successCondition", success), ("failureCondition", failure)):
+    read: dict[str, BoundCondition] = {}
+    for key, reader in (("successCondition", read_success), ("failureCondition", read_failure)):
         text = metric.text_at(key).strip()
         if not text:
             continue
         try:
-            read[key] = reader(filled(text, arguments))
-        except (NotBounded, NotKnown) as error:
+            read[key] = reader(fill_in(text, arguments))
+        except (NotBounded, UnknownArgument) as error:
             raise NotBounded(f"its {key} ({one_line(text, 120)}) is no limit: {error}") from None
     if not read:
         return None, ("it has no condition: it never fails there",)
@@ -275,7 +275,7 @@ def _bound(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str,
     return asked.bound, tuple(dict.fromkeys(notes))
 
 
-def _left_out(metric: Tree, asked: Tree) -> Iterator[str]:
+def _left_out_notes(metric: Tree, asked: Tree) -> Iterator[str]:
     allowed = metric.at("failureLimit").number
     if allowed:
         yield f"there {allowed:g} measurements may fail; here evidence decides, not a count"
@@ -290,12 +290,12 @@ def _left_out(metric: Tree, asked: Tree) -> Iterator[str]:
         yield f"its headers {', '.join(others)} are not sent"
 
 
-def _org(asked: Tree, arguments: Mapping[str, str | Missing]) -> str | None:
+def _tenant(asked: Tree, arguments: Mapping[str, str | MissingValue]) -> str | None:
     for header in asked.at("headers").items:
         if header.text_at("key").lower() == "x-scope-orgid":
             try:
-                return filled(header.text_at("value"), arguments) or None
-            except NotKnown:
+                return fill_in(header.text_at("value"), arguments) or None
+            except UnknownArgument:
                 return None
     return None
 

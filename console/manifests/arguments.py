@@ -15,12 +15,12 @@ from adapters.sanitize import one_line
 BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
 
-class NotKnown(ValueError):
+class UnknownArgument(ValueError):
     """A text that needs what the manifests do not say. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingValue:
     """An argument that is named and has no value that could be put in."""
 
     why: str
@@ -28,11 +28,11 @@ class Missing:
     """The cluster has one: what stands in braces means something there."""
 
 
-Arguments = Mapping[str, str | Missing]
+Arguments = Mapping[str, str | MissingValue]
 """What may stand in braces, spelled as it is written there -> what is put in."""
 
 
-def filled(text: str, arguments: Arguments) -> str:
+def fill_in(text: str, arguments: Arguments) -> str:
     """`text` with everything in braces put in.
 
     Raises:
@@ -43,9 +43,9 @@ def filled(text: str, arguments: Arguments) -> str:
         name = re.sub(r"\s+", " ", found[1])
         known = arguments.get(name.removeprefix("."), arguments.get(name))
         if known is None:
-            raise NotKnown(f"{{{{{one_line(name, 60)}}}}} has no value in the manifests")
-        if isinstance(known, Missing):
-            raise NotKnown(f"{{{{{one_line(name, 60)}}}}} {known.why}")
+            raise UnknownArgument(f"{{{{{one_line(name, 60)}}}}} has no value in the manifests")
+        if isinstance(known, MissingValue):
+            raise UnknownArgument(f"{{{{{one_line(name, 60)}}}}} {known.why}")
         return known
 
     return BRACES.sub(value, text)

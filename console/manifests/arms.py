@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from console.manifests.promql import (
     Aggregation,
     Binary,
-    Call,
     Expr,
+    FunctionCall,
     Matcher,
     Number,
     Range,
@@ -83,19 +83,19 @@ def arms_of(expr: Expr, pairs: Pairs) -> Arms | None:
     count = 0
     for selector in selectors(expr):
         count += 1
-        for label, value in _said(selector).items():
+        for label, value in _exact_values(selector).items():
             if pairs.is_baseline(value) and pairs.baseline(value) is None:
                 raise NotSplit(f"it is about the other version ({label} {value}), or compares the two itself")
             if pairs.baseline(value) is not None:
                 found.setdefault(label, set()).add(value)
     for label, values in found.items():
-        everywhere = sum(1 for selector in selectors(expr) if label in _said(selector))
+        everywhere = sum(1 for selector in selectors(expr) if label in _exact_values(selector))
         if len(values) == 1 and everywhere == count:
             return pairs.arms(label, values.pop())
     return None
 
 
-def both(selector: Selector, arms: Arms | None) -> Selector:
+def widen_to_both(selector: Selector, arms: Arms | None) -> Selector:
     """A selector of the canary's series, widened to the baseline's."""
     if arms is None:
         return selector
@@ -107,7 +107,7 @@ def both(selector: Selector, arms: Arms | None) -> Selector:
     )  # fmt: skip
 
 
-def split(expr: Expr, arms: Arms) -> Expr:
+def split_by_arm(expr: Expr, arms: Arms) -> Expr:
     """The query with one result for each arm, told apart by the label.
 
     Raises:
@@ -117,24 +117,24 @@ def split(expr: Expr, arms: Arms) -> Expr:
         case Number():
             return expr
         case Selector():
-            return both(expr, arms)
+            return widen_to_both(expr, arms)
         case Range():
-            return replace(expr, selector=both(expr.selector, arms))
-        case Call(name=name, args=args) if _KEEPS_LABELS.fullmatch(name):
-            return replace(expr, args=tuple(split(arg, arms) for arg in args))
+            return replace(expr, selector=widen_to_both(expr.selector, arms))
+        case FunctionCall(name=name, args=args) if _KEEPS_LABELS.fullmatch(name):
+            return replace(expr, args=tuple(split_by_arm(arg, arms) for arg in args))
         case Aggregation(name=name, args=args) if name in _GROUPS:
             if expr.without and arms.label in expr.labels:
                 raise NotSplit(f"its {name} drops {arms.label}")
             labels = expr.labels if expr.without or arms.label in expr.labels else (*expr.labels, arms.label)
-            return replace(expr, args=tuple(split(arg, arms) for arg in args), labels=labels, grouped=True)
+            return replace(expr, args=tuple(split_by_arm(arg, arms) for arg in args), labels=labels, grouped=True)
         case Binary() if not expr.matching:
-            left, right = split(expr.left, arms), split(expr.right, arms)
+            left, right = split_by_arm(expr.left, arms), split_by_arm(expr.right, arms)
             return replace(expr, left=left, right=right)
         case _:
             raise NotSplit("a part of it has no labels to tell the versions apart by")
 
 
-def _said(selector: Selector) -> dict[str, str]:
+def _exact_values(selector: Selector) -> dict[str, str]:
     """Label -> the one value that a selector asks for; `=~` with a plain word is such a one too."""
     found: dict[str, str] = {}
     for one in selector.matchers:

@@ -57,7 +57,7 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class BoundCondition:
     """What a condition comes to."""
 
     bound: Bound
@@ -65,17 +65,17 @@ class Condition:
     """What of it is not in the bound."""
 
 
-def success(text: str) -> Condition:
+def read_success(text: str) -> BoundCondition:
     """Where the result has to be for `successCondition` to hold. Raises NotBounded."""
-    return _Reader(text, wanted=True).read()
+    return _ConditionReader(text, wanted=True).read()
 
 
-def failure(text: str) -> Condition:
+def read_failure(text: str) -> BoundCondition:
     """Where the result has to be for `failureCondition` not to hold. Raises NotBounded."""
-    return _Reader(text, wanted=False).read()
+    return _ConditionReader(text, wanted=False).read()
 
 
-class _Reader:
+class _ConditionReader:
     """Reads one condition that has to come out as `wanted`."""
 
     def __init__(self, text: str, *, wanted: bool) -> None:
@@ -86,13 +86,13 @@ class _Reader:
         self._wanted = wanted
         self._notes: list[str] = []
 
-    def read(self) -> Condition:
-        found = self._either(self._wanted)
+    def read(self) -> BoundCondition:
+        found = self._disjunction(self._wanted)
         if self._word:
             raise NotBounded(f"not read from {self._word!r} on")
         if found is None:
             raise NotBounded("it only asks whether there is data")
-        return Condition(found, tuple(dict.fromkeys(self._notes)))
+        return BoundCondition(found, tuple(dict.fromkeys(self._notes)))
 
     @property
     def _word(self) -> str:
@@ -109,19 +109,19 @@ class _Reader:
         if self._take(word) is None:
             raise NotBounded(f"{word!r} expected, found {self._word or 'its end'!r}")
 
-    def _either(self, wanted: bool) -> Bound | None:
-        parts = [self._both(wanted)]
+    def _disjunction(self, wanted: bool) -> Bound | None:
+        parts = [self._conjunction(wanted)]
         while self._take("||", "or"):
-            parts.append(self._both(wanted))
-        return self._joined(parts, every=not wanted)
+            parts.append(self._conjunction(wanted))
+        return self._join(parts, every=not wanted)
 
-    def _both(self, wanted: bool) -> Bound | None:
-        parts = [self._one(wanted)]
+    def _conjunction(self, wanted: bool) -> Bound | None:
+        parts = [self._comparison(wanted)]
         while self._take("&&", "and"):
-            parts.append(self._one(wanted))
-        return self._joined(parts, every=wanted)
+            parts.append(self._comparison(wanted))
+        return self._join(parts, every=wanted)
 
-    def _joined(self, parts: list[Bound | None], *, every: bool) -> Bound | None:
+    def _join(self, parts: list[Bound | None], *, every: bool) -> Bound | None:
         """`every` part has to hold, or one of them; None stands for "there is no data", which bounds nothing."""
         bounds = [part for part in parts if part is not None]
         if len(parts) > 1 and len(bounds) < len(parts) and not every:
@@ -135,11 +135,11 @@ class _Reader:
             found = found.within(bound)
         return found
 
-    def _one(self, wanted: bool) -> Bound | None:
+    def _comparison(self, wanted: bool) -> Bound | None:
         if self._take("!", "not"):
-            return self._one(not wanted)
+            return self._comparison(not wanted)
         if self._take("("):
-            found = self._either(wanted)
+            found = self._disjunction(wanted)
             self._need(")")
             return found
         if self._word == "all" and wanted:
@@ -157,7 +157,7 @@ class _Reader:
             left, right, op = right, left, _FLIPPED[op]
         if not (isinstance(left, str) and isinstance(right, float)):
             raise NotBounded("it is no comparison of the result with a number")
-        return _bound(op if wanted else _NEGATED[op], right)
+        return _bound_for(op if wanted else _NEGATED[op], right)
 
     def _all(self) -> Bound:
         """`all(result, {# >= 0.9})`, `all(result, # >= 0.9)`."""
@@ -166,7 +166,7 @@ class _Reader:
         self._operand()
         self._need(",")
         braces = self._take("{")
-        found = self._either(True)
+        found = self._disjunction(True)
         if braces:
             self._need("}")
         self._need(")")
@@ -191,13 +191,13 @@ class _Reader:
         if word == "#":
             return "result"
         if word == "result":
-            self._indexed()
+            self._skip_index()
             return "result"
         if word in _SILENCE or word in ("default", "float", "asFloat", "int", "asInt"):
-            return self._called(word)
+            return self._call(word)
         raise NotBounded(f"not read from {word or 'its end'!r} on")
 
-    def _indexed(self) -> None:
+    def _skip_index(self) -> None:
         while self._take("["):
             if number(self._word) != 0:
                 raise NotBounded(f"it asks for result[{self._word}]")
@@ -206,7 +206,7 @@ class _Reader:
         if self._word == ".":
             raise NotBounded("it asks for a field of the result")
 
-    def _called(self, name: str) -> str:
+    def _call(self, name: str) -> str:
         self._need("(")
         inner = self._operand()
         if name == "default":
@@ -216,7 +216,7 @@ class _Reader:
         return "silence" if name in _SILENCE else str(inner)
 
 
-def _bound(op: str, value: float) -> Bound:
+def _bound_for(op: str, value: float) -> Bound:
     match op:
         case "<" | "<=":
             return Bound(high=value)

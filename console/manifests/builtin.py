@@ -13,7 +13,7 @@ UNNAMED = "which mesh Flagger asks about is its own flag: set spec.provider, or 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestMetrics:
     """How one mesh counts requests. Texts hold Flagger's placeholders."""
 
     requests: str
@@ -53,11 +53,11 @@ _ENVOY, _ENVOY_TOOK = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_ti
 _NOT_5XX = 'envoy_response_code!~"5.*"'
 
 
-def _envoy(cluster: str) -> Asked:
-    return Asked(_ENVOY, f'envoy_cluster_name=~"{cluster}"', _NOT_5XX, _ENVOY_TOOK)
+def _envoy(cluster: str) -> RequestMetrics:
+    return RequestMetrics(_ENVOY, f'envoy_cluster_name=~"{cluster}"', _NOT_5XX, _ENVOY_TOOK)
 
 
-_HTTP = Asked(
+_HTTP = RequestMetrics(
     "http_request_duration_seconds_count",
     f'kubernetes_namespace="{{{{ namespace }}}}",kubernetes_pod_name=~"{_POD}',
     'status!~"5.*"',
@@ -65,25 +65,25 @@ _HTTP = Asked(
     per_s=1000.0,
 )
 _KNOWN = {
-    "istio": Asked(
+    "istio": RequestMetrics(
         "istio_requests_total",
         'reporter="destination",destination_workload_namespace="{{ namespace }}",destination_workload=~"{{ target }}"',
         'response_code!~"5.*"',
         "istio_request_duration_milliseconds_bucket",
     ),
-    "linkerd": Asked(
+    "linkerd": RequestMetrics(
         "response_total",
         'namespace="{{ namespace }}",deployment=~"{{ target }}",direction="inbound"',
         'classification!="failure"',
         "response_latency_ms_bucket",
     ),
-    "osm": Asked(
+    "osm": RequestMetrics(
         "osm_request_total",
         'destination_namespace="{{ namespace }}",destination_kind="Deployment",destination_name="{{ target }}"',
         'response_code!~"5.*"',
         "osm_request_duration_ms_bucket",
     ),
-    "appmesh": Asked(
+    "appmesh": RequestMetrics(
         _ENVOY, f'kubernetes_namespace="{{{{ namespace }}}}",kubernetes_pod_name=~"{_POD}', _NOT_5XX, _ENVOY_TOOK
     ),
     "kubernetes": _HTTP,
@@ -91,7 +91,7 @@ _KNOWN = {
     "contour": _envoy("{{ namespace }}_{{ service }}-canary_[0-9a-zA-Z-]+"),
     "gloo": _envoy("{{ namespace }}-{{ target }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"),
     "kuma": _envoy("{{ target }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+"),
-    "nginx": Asked(
+    "nginx": RequestMetrics(
         "nginx_ingress_controller_requests",
         'namespace="{{ namespace }}",ingress="{{ ingress }}",canary!=""',
         'status!~"5.*"',
@@ -99,14 +99,14 @@ _KNOWN = {
         per_s=1000.0,
         mean=True,
     ),
-    "traefik": Asked(
+    "traefik": RequestMetrics(
         "traefik_service_request_duration_seconds_count",
         'service=~"{{ namespace }}-{{ target }}-canary-[0-9a-zA-Z-]+@kubernetescrd"',
         'code!~"5.."',
         "traefik_service_request_duration_seconds_bucket",
         per_s=1000.0,
     ),
-    "apisix": Asked(
+    "apisix": RequestMetrics(
         "apisix_http_status",
         'route=~"{{ namespace }}_{{ route }}-{{ target }}-canary_.+"',
         'code!~"5.."',
@@ -116,7 +116,7 @@ _KNOWN = {
 }
 
 
-def builtin_check(provider: str) -> Asked | None:
+def request_metrics(provider: str) -> RequestMetrics | None:
     """How a provider's requests are counted; None for one that is not known here."""
     found = provider.partition(":")[0]
     return _KNOWN.get(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from adapters.sanitize import one_line
 from console.manifests import deployment, flagger, rollout
 from console.manifests.analysis import ARGO
-from console.manifests.deployment import APPS, managed
+from console.manifests.deployment import APPS, managed_deployments
 from console.manifests.draft import Draft
 from console.manifests.draft_start import NoChoice
 from console.manifests.flagger import FLAGGER
@@ -31,51 +31,51 @@ class Hints:
     """Flagger's mesh provider, when the Canary does not say."""
 
 
-def drafted(manifests: Sequence[Manifest], hints: Hints) -> Draft:
+def draft_plan(manifests: Sequence[Manifest], hints: Hints) -> Draft:
     """The plan of the one object in `manifests` that rolls something out.
 
     Raises:
         NoChoice: there is none, or several and none was named, or it lacks a name.
     """
-    driven = managed(manifests)
+    driven = managed_deployments(manifests)
     able = [one for one in manifests if (one.group, one.kind) in _KINDS]
     chosen = [one for one in able if one.kind != "Deployment" or one.name not in driven]
     if hints.only is not None:
-        chosen = [one for one in able if _is(one, hints.only)]
+        chosen = [one for one in able if _is_named(one, hints.only)]
         if not chosen:
-            raise NoChoice(f"no {one_line(hints.only, 80)} in the files; {_there(able)}")
+            raise NoChoice(f"no {one_line(hints.only, 80)} in the files; {_names_text(able)}")
     if not chosen:
-        raise NoChoice(f"no {_kinds()} in the files; {_counted(manifests)}")
+        raise NoChoice(f"no {_kinds_text()} in the files; {_counts_text(manifests)}")
     if len(chosen) > 1:
-        raise NoChoice(f"{_there(chosen)}: name one with --only; a plan is for one of them")
+        raise NoChoice(f"{_names_text(chosen)}: name one with --only; a plan is for one of them")
     found = chosen[0]
     if found.kind == "Rollout":
-        return rollout.drafted(found, manifests, hints.namespace)
+        return rollout.draft_rollout(found, manifests, hints.namespace)
     if found.kind == "Canary":
-        return flagger.drafted(found, manifests, hints.namespace, hints.provider)
-    return deployment.drafted(found, manifests, hints.namespace)
+        return flagger.draft_canary(found, manifests, hints.namespace, hints.provider)
+    return deployment.draft_deployment(found, manifests, hints.namespace)
 
 
-def _is(manifest: Manifest, wanted: str) -> bool:
+def _is_named(manifest: Manifest, wanted: str) -> bool:
     kind, slash, name = wanted.rpartition("/")
     return manifest.name == name and (not slash or manifest.kind.lower() == kind.lower())
 
 
-def _kinds() -> str:
+def _kinds_text() -> str:
     *most, last = [kind for _, kind in _KINDS]
     return f"{', '.join(most)} or {last}"
 
 
-def _there(able: Sequence[Manifest]) -> str:
+def _names_text(able: Sequence[Manifest]) -> str:
     if not able:
-        return f"there is no {_kinds()}"
+        return f"there is no {_kinds_text()}"
     shown = ", ".join(f"{one.kind}/{one.name}" for one in able[:8])
     return f"there are {shown}{', ..' if len(able) > 8 else ''}"
 
 
-def _counted(manifests: Sequence[Manifest]) -> str:
+def _counts_text(manifests: Sequence[Manifest]) -> str:
     counts = Counter(one_line(one.kind, 40) for one in manifests)
     return "there is " + (", ".join(f"{count} {kind}" for kind, count in counts.most_common(6)) or "nothing")
 
 
-__all__ = ["Hints", "NoChoice", "drafted"]
+__all__ = ["Hints", "NoChoice", "draft_plan"]

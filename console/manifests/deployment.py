@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.manifests.draft import Draft, DraftStage
-from console.manifests.draft_start import begun
+from console.manifests.draft_start import start_draft
 from console.manifests.origin import Manifest
 
 APPS = "apps"
@@ -21,7 +21,7 @@ _METRIC = (
 )
 
 
-def drafted(deployment: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
+def draft_deployment(deployment: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
     """The plan of one Deployment.
 
     Args:
@@ -30,7 +30,7 @@ def drafted(deployment: Manifest, manifests: Sequence[Manifest], namespace: str 
     Raises:
         NoChoice: it has no name, or its namespace is none.
     """
-    draft = begun(deployment, "Deployment", namespace, ADAPTER)
+    draft = start_draft(deployment, "Deployment", namespace, ADAPTER)
     draft.about.append(_TOLD_ALWAYS)
     name = draft.name
     draft.stages.append(DraftStage("full", (("set", f"{{{name}: 100}}"),)))
@@ -46,7 +46,7 @@ def drafted(deployment: Manifest, manifests: Sequence[Manifest], namespace: str 
     return draft
 
 
-def managed(manifests: Sequence[Manifest]) -> set[str]:
+def managed_deployments(manifests: Sequence[Manifest]) -> set[str]:
     """The Deployments that a Rollout or a Canary among the manifests drives: they are not rolled out by themselves."""
     found = set()
     for one in manifests:

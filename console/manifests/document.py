@@ -37,7 +37,7 @@ _TEMPLATE = re.compile(r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|include\b|template\b|if\b|w
 _MERGE = "<<"
 
 
-def read(text: str, file: str) -> list[Tree]:
+def read_documents(text: str, file: str) -> list[Tree]:
     """The documents of `text` in order; empty ones are left out.
 
     Raises:
@@ -50,7 +50,7 @@ def read(text: str, file: str) -> list[Tree]:
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         text = text.replace("\t", " ")  # JSON may be indented with tabs, and never holds a bare one within a string
     try:
-        return list(_Reader(text, findings).documents())
+        return list(_TreeReader(text, findings).documents())
     except YAMLError as error:
         line, message, hint = syntax_problem(error, text)
     except RecursionError:
@@ -68,7 +68,7 @@ def _template(text: str) -> int | None:
 
 
 @dataclass
-class _Reader:
+class _TreeReader:
     source: str
     findings: Findings
     values: int = 0
@@ -79,19 +79,19 @@ class _Reader:
     events: Iterator[Event] = field(init=False)
 
     def documents(self) -> Iterator[Tree]:
-        self.events = self._library()
+        self.events = self._events()
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 self.anchors.clear()
                 self.values = 0
             elif isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent | AliasEvent):
                 root = self._value(event, 0)
-                if not root.absent:
+                if not root.is_absent:
                     yield root
             elif not isinstance(event, DocumentEndEvent):
                 continue
 
-    def _library(self) -> Iterator[Event]:
+    def _events(self) -> Iterator[Event]:
         line = 1
         events = YAML(typ="safe", pure=True).parse(self.source)
         while True:
@@ -126,7 +126,7 @@ class _Reader:
         elif isinstance(event, SequenceStartEvent):
             tree = Tree(line, tuple(self._list(depth + 1)))
         else:
-            tree = Tree(line, _whole(event.value), quoted=not event.implicit[0])
+            tree = Tree(line, _join_surrogates(event.value), quoted=not event.implicit[0])
         if anchor is not None:
             self.open.discard(anchor)
             self.anchors[anchor] = (tree, self.values - before)
@@ -165,9 +165,9 @@ class _Reader:
             yield self._value(event, depth)
 
 
-def _whole(text: str) -> str:
+def _join_surrogates(text: str) -> str:
     """JSON escapes a character beyond U+FFFF as two halves, which YAML reads as two characters that are none."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-__all__ = ["LARGEST_BYTES", "NOTHING", "read"]
+__all__ = ["LARGEST_BYTES", "NOTHING", "read_documents"]

@@ -120,7 +120,7 @@ class Draft:
     unmapped: list[Unmapped] = field(default_factory=list)
 
 
-def named(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> str:
+def unique_name(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> str:
     """A name that a plan takes, after `text`, unlike any of `taken`."""
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", one_line(text, 200)).strip("._-")[:60].rstrip("._-") or fallback
     name, number = base, 1
@@ -130,14 +130,14 @@ def named(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> st
     return name
 
 
-def quoted(text: str) -> str:
+def yaml_quote(text: str) -> str:
     """Text in single quotes, as YAML takes it on one line."""
     return "'" + one_line(text, 20_000).replace("'", "''") + "'"
 
 
-def plain(text: str) -> str:
+def yaml_text(text: str) -> str:
     """Text without quotes where YAML takes it for text without them, else with."""
     safe = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text)
     numeric = re.fullmatch(r"0[xo].*|[0-9._eE-]*", text)
     words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-    return text if safe and not numeric and text.lower() not in words else quoted(text)
+    return text if safe and not numeric and text.lower() not in words else yaml_quote(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adapters.sanitize import one_line
-from console.manifests.draft import Draft, DraftBackend, DraftTarget, named, plain
+from console.manifests.draft import Draft, DraftBackend, DraftTarget, unique_name, yaml_text
 from console.manifests.origin import Manifest
 from console.plan.quantities import QuantityError, duration
 
@@ -19,7 +19,7 @@ class NoChoice(ValueError):
     """Nothing a plan could be for, or several things. One plain line."""
 
 
-def begun(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
+def start_draft(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
     """The draft of one object with its backend and its target.
 
     Args:
@@ -33,19 +33,19 @@ def begun(manifest: Manifest, what: str, namespace: str | None, adapter: str, *o
     if not _NAME.fullmatch(manifest.name):
         told = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
         raise NoChoice(f"{manifest.where()}: {told or f'a {manifest.kind} without metadata.name'}")
-    space = place(manifest, namespace)
-    name = named(manifest.name, (), manifest.kind.lower())
+    space = namespace_of(manifest, namespace)
+    name = unique_name(manifest.name, (), manifest.kind.lower())
     draft = Draft(name, f"{manifest.name} ({what})", manifest.where())
-    found = [("namespace", plain(space))] if space else []
+    found = [("namespace", yaml_text(space))] if space else []
     lacking = "put `context: NAME` here" if space else "put `context: NAME` and `namespace: NAME` here"
     notes = (f"{lacking}, or it is the current one of whoever opens the plan",)
     draft.backends.append(DraftBackend("cluster", adapter, (*found, *options), notes))
-    target = [("name", plain(manifest.name))] if manifest.name != name else []
+    target = [("name", yaml_text(manifest.name))] if manifest.name != name else []
     draft.targets.append(DraftTarget(name, "cluster", tuple(target)))
     return draft
 
 
-def place(manifest: Manifest, namespace: str | None) -> str | None:
+def namespace_of(manifest: Manifest, namespace: str | None) -> str | None:
     """The namespace of an object, by its manifest or by what was said beside it. Raises NoChoice."""
     space = manifest.namespace or namespace
     if space is not None and not _NAMESPACE.fullmatch(space):
@@ -53,7 +53,7 @@ def place(manifest: Manifest, namespace: str | None) -> str | None:
     return space
 
 
-def lasts(text: str) -> str | None:
+def plan_duration(text: str) -> str | None:
     """A length of time as a plan takes it: `text` itself, or the longest there is; None for what is none."""
     try:
         seconds = duration(text)

@@ -17,12 +17,12 @@ from adapters.deploy.flagger import Options
 from adapters.deploy.flagger.steps import Gated, gated_steps
 from adapters.deploy.flagger.wire import GATES, Canary
 from adapters.sanitize import one_line
-from console.manifests.arguments import Missing, NotKnown, filled
+from console.manifests.arguments import MissingValue, UnknownArgument, fill_in
 from console.manifests.arms import Pairs
 from console.manifests.bound import Bound
-from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, builtin_check
-from console.manifests.draft import Check, Draft, DraftStage, Unmapped, quoted
-from console.manifests.draft_start import begun, lasts, place
+from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, request_metrics
+from console.manifests.draft import Check, Draft, DraftStage, Unmapped, yaml_quote
+from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
@@ -50,7 +50,7 @@ _NO_SHARE = (
 _UNGATED = "Flagger passes these by itself, one step each interval, as long as its checks hold."
 
 
-def drafted(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
+def draft_canary(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
     """The plan of one Canary, with the templates that its metrics name.
 
     Args:
@@ -63,9 +63,11 @@ def drafted(canary: Manifest, manifests: Sequence[Manifest], namespace: str | No
     analysis = canary.spec.at("analysis")
     analysis = analysis if analysis.entries else canary.spec.at("canaryAnalysis")
     gates = _gates_of(analysis)
-    draft = begun(canary, "Flagger Canary", namespace, ADAPTER, *([("gates", quoted(gates))] if gates else []))
+    draft = start_draft(
+        canary, "Flagger Canary", namespace, ADAPTER, *([("gates", yaml_quote(gates))] if gates else [])
+    )
     draft.about.append(_TOLD_ALWAYS)
-    reader = _Reader(draft, canary, analysis, manifests, place(canary, namespace), provider)
+    reader = _CanaryReader(draft, canary, analysis, manifests, namespace_of(canary, namespace), provider)
     reader.stages(gates)
     reader.webhooks(gates)
     add_metrics(draft, list(reader.checks()), reader.pairs())
@@ -82,7 +84,7 @@ def _gates_of(analysis: Tree) -> str | None:
     return None
 
 
-class _Reader:
+class _CanaryReader:
     """Reads one Canary into a draft."""
 
     def __init__(
@@ -122,13 +124,13 @@ class _Reader:
             self._draft.about.append(_NO_GATES)
         if self._analysis.at("iterations").number:
             self._draft.about.append(_NO_SHARE)
-        interval = lasts(self._analysis.text_at("interval")) or "1m"
+        interval = plan_duration(self._analysis.text_at("interval")) or "1m"
         begun = False
         for number, each in enumerate(steps):
             shown = bool(each.gates) if held else number in (1, len(steps) - 1) and len(steps) > 1
             if shown and (each.step.percent or not begun):  # one stage without exposure is enough
                 begun = True
-                self._stage(_name(each), number, each, interval if each.step.percent else None)
+                self._stage(_stage_name(each), number, each, interval if each.step.percent else None)
         self._stage("full", LAST_STEP, None, None)
 
     def _stage(self, name: str, step: int, gated: Gated | None, bake: str | None) -> None:
@@ -165,29 +167,29 @@ class _Reader:
             name = one_line(metric.text_at("name"), 100) or "unnamed"
             origin = f"metric {name}, {self._canary.where(metric)}"
             if name in (SUCCESS_RATE, DURATION):
-                yield self._own(name, metric, origin)
+                yield self._builtin_check(name, metric, origin)
             else:
-                yield self._custom(name, metric, origin)
+                yield self._custom_check(name, metric, origin)
 
-    def _own(self, name: str, metric: Tree, origin: str) -> Check:
+    def _builtin_check(self, name: str, metric: Tree, origin: str) -> Check:
         """One of the two checks that Flagger knows by itself."""
-        known = builtin_check(self._provider)
+        known = request_metrics(self._provider)
         if known is None:
             provider = one_line(self._provider, 40)
             why = f"what it asks for {provider} is not known here" if provider else UNNAMED
             return Check(name, origin, unmapped=why)
-        bound = _bound(metric, below=name == SUCCESS_RATE)
+        bound = _threshold(metric, below=name == SUCCESS_RATE)
         text = known.success_rate() if name == SUCCESS_RATE else known.duration()
-        return self._filled(name, origin, text, bound, metric, self._canary.spec.text_at("metricsServer") or None)
+        return self._check(name, origin, text, bound, metric, self._canary.spec.text_at("metricsServer") or None)
 
-    def _custom(self, name: str, metric: Tree, origin: str) -> Check:
+    def _custom_check(self, name: str, metric: Tree, origin: str) -> Check:
         ref = one_line(metric.text_at("templateRef", "name"), 253)
         if not ref:
             text = metric.text_at("query")
             server = self._canary.spec.text_at("metricsServer") or None
             if not text:
                 return Check(name, origin, unmapped="it has neither a query nor a template")
-            return self._filled(name, origin, text, _bound(metric, below=False), metric, server)
+            return self._check(name, origin, text, _threshold(metric, below=False), metric, server)
         template = self._templates.get(ref)
         if template is None:
             return Check(name, origin, unmapped=f"MetricTemplate {ref} is not in the files: name its file too")
@@ -197,35 +199,35 @@ class _Reader:
         if kind != "prometheus":
             why = f"it asks {kind or 'nobody'}, and warroom reads Prometheus"
             return Check(name, origin, text or None, unmapped=why)
-        check = self._filled(
+        check = self._check(
             name,
             origin,
             text,
-            _bound(metric, below=False),
+            _threshold(metric, below=False),
             metric,
             template.spec.text_at("provider", "address") or None,
         )
-        return replace(check, notes=(*check.notes, *_left_out(template)))
+        return replace(check, notes=(*check.notes, *_left_out_notes(template)))
 
-    def _filled(
+    def _check(
         self, name: str, origin: str, text: str, bound: Bound | None, metric: Tree, address: str | None
     ) -> Check:
-        space = Missing("is the Canary's namespace, which the files do not say (give --namespace)")
-        arguments: dict[str, str | Missing] = {
+        space = MissingValue("is the Canary's namespace, which the files do not say (give --namespace)")
+        arguments: dict[str, str | MissingValue] = {
             "name": self._canary.name,
             "namespace": self._namespace or space,
-            "target": self._target or Missing("is the target's name, which the Canary does not say"),
-            "service": self._service or Missing("is the service's name, which the Canary does not say"),
+            "target": self._target or MissingValue("is the target's name, which the Canary does not say"),
+            "service": self._service or MissingValue("is the service's name, which the Canary does not say"),
             "ingress": self._canary.spec.text_at("ingressRef", "name")
-            or Missing("is an ingress that it does not name"),
-            "route": self._canary.spec.text_at("routeRef", "name") or Missing("is a route that it does not name"),
+            or MissingValue("is an ingress that it does not name"),
+            "route": self._canary.spec.text_at("routeRef", "name") or MissingValue("is a route that it does not name"),
             "interval": metric.text_at("interval") or "1m",
         }
         for key, value in metric.at("templateVariables").entries.items():
             arguments[f"variables.{key}"] = value.text or ""
         try:
-            query = filled(text, arguments).strip()
-        except NotKnown as error:
+            query = fill_in(text, arguments).strip()
+        except UnknownArgument as error:
             return Check(name, origin, text or None, unmapped=str(error))
         notes = () if bound is not None else ("it has no range: it never fails there",)
         return Check(
@@ -239,7 +241,7 @@ class _Reader:
         )
 
 
-def _name(each: Gated) -> str:
+def _stage_name(each: Gated) -> str:
     return f"{each.step.percent:.0f}pct" if each.step.percent else "start"
 
 
@@ -256,7 +258,7 @@ def _wire(analysis: Tree, provider: str) -> Canary:
     return Canary.model_validate({"metadata": {"name": "x"}, "spec": {"provider": provider, "analysis": said}})
 
 
-def _bound(metric: Tree, *, below: bool) -> Bound | None:
+def _threshold(metric: Tree, *, below: bool) -> Bound | None:
     """thresholdRange; or the older `threshold`: at least so much for the success rate, at most so much for the rest."""
     said = metric.at("thresholdRange")
     low, high = said.at("min").number, said.at("max").number
@@ -265,7 +267,7 @@ def _bound(metric: Tree, *, below: bool) -> Bound | None:
     return None if low is None and high is None else Bound(low, high)
 
 
-def _left_out(template: Manifest) -> tuple[str, ...]:
+def _left_out_notes(template: Manifest) -> tuple[str, ...]:
     provider = template.spec.at("provider")
     found = []
     if provider.at("secretRef").entries:

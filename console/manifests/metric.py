@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, both, split
+from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, split_by_arm, widen_to_both
 from console.manifests.bound import Bound
-from console.manifests.draft import PASSWORD_IN_URL, Check, DraftMetric, DraftTarget, Measured, named, plain, quoted
-from console.manifests.promql import Beyond, Expr, NotRead, parsed
-from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share_of
+from console.manifests.draft import (
+    PASSWORD_IN_URL,
+    Check,
+    DraftMetric,
+    DraftTarget,
+    Measured,
+    unique_name,
+    yaml_quote,
+    yaml_text,
+)
+from console.manifests.promql import Expr, UnreadableQuery, UnsupportedQuery, parse_query
+from console.manifests.share import Quantile, Scaled, Share, is_good, quantile_of, share_of, strip_scale
 
 _LEAST = 1e-6
 """A share smaller than one in a million is asked as the number it is."""
@@ -23,7 +32,7 @@ class NotMapped(ValueError):
     """A check that can be no metric. One plain line."""
 
 
-def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
+def draft_metrics(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
     """The metrics that a check becomes: one, or two where it asks for a floor and a ceiling.
 
     Raises:
@@ -35,19 +44,19 @@ def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> t
         raise NotMapped("its query holds a URL with a password, and a plan never holds a secret")
     writer = _Writer(check, backend, list(taken))
     try:
-        expr = parsed(check.query)
-    except Beyond as error:
+        expr = parse_query(check.query)
+    except UnsupportedQuery as error:
         return writer.gauges(check.query, None, (f"{error}, so the query is asked as it stands",))
-    except NotRead as error:
+    except UnreadableQuery as error:
         raise NotMapped(str(error)) from None
     try:
         arms = arms_of(expr, pairs)
     except NotSplit as error:
         raise NotMapped(str(error)) from None
-    return writer.made(expr, arms)
+    return writer.metrics(expr, arms)
 
 
-def measured(check: Check, how: Measured, target: DraftTarget, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
+def measured_metrics(check: Check, how: Measured, target: DraftTarget, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
     """The metrics that a check becomes which the controller of `target` measures itself.
 
     Raises:
@@ -68,12 +77,12 @@ class _Writer:
         self._backend = backend
         self._taken = taken
 
-    def made(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
-        inner = scaled(expr)
-        bound = inner.bound(self._check.bound or Bound())
+    def metrics(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
+        inner = strip_scale(expr)
+        bound = inner.core_bound(self._check.bound or Bound())
         if (found := share_of(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
             return made
-        if (latency := quantile(inner.core)) is not None and arms is not None:
+        if (latency := quantile_of(inner.core)) is not None and arms is not None:
             return self._histogram(latency, inner, expr, arms)
         return self._gauges(expr, arms)
 
@@ -94,13 +103,13 @@ class _Writer:
         lost = [label for label in found.split_by if arms is None or label != arms.label]
         if lost:
             notes.append(f"there per {', '.join(lost)}; here all together")
-        part, whole = both(found.part, arms), both(found.whole, arms)
+        part, whole = widen_to_both(found.part, arms), widen_to_both(found.whole, arms)
         options = [
             ("shape", "good_total" if good else "counts"),
-            ("good" if good else "bad", quoted(str(part))),
-            ("total", quoted(str(whole))),
+            ("good" if good else "bad", yaml_quote(str(part))),
+            ("total", yaml_quote(str(whole))),
         ]
-        notes += self._compared(arms)
+        notes += self._baseline_notes(arms)
         options += [*self._arms(arms), *self._role("critical", limited=limit is not None)]
         if limit is not None:
             options.append(("limit", _percent(limit)))
@@ -110,10 +119,10 @@ class _Writer:
 
     def _histogram(self, found: Quantile, inner: Scaled, expr: Expr, arms: Arms) -> tuple[DraftMetric, ...]:
         """The histogram, compared with the baseline's; and the quantile's own ceiling, where one is asked for."""
-        notes = [*self._check.notes, *self._compared(arms)]
+        notes = [*self._check.notes, *self._baseline_notes(arms)]
         options = [
             ("shape", "histogram"),
-            ("buckets", quoted(str(both(found.buckets, arms)))),
+            ("buckets", yaml_quote(str(widen_to_both(found.buckets, arms)))),
             *self._arms(arms),
             *self._role("critical", limited=True),
         ]
@@ -137,11 +146,11 @@ class _Writer:
         """A number. One with a limit is the canary's own, unless only the two versions together can be asked for."""
         limited = self._check.bound not in (None, Bound())
         if arms is None:
-            return self.gauges(str(expr), None, (*notes, *self._compared(None)), suffix=suffix, role=role)
+            return self.gauges(str(expr), None, (*notes, *self._baseline_notes(None)), suffix=suffix, role=role)
         if limited and arms.of is None:
             return self.gauges(str(expr), None, notes, suffix=suffix, role=role)
         try:
-            return self.gauges(str(split(expr, arms)), arms, notes, suffix=suffix, role=role)
+            return self.gauges(str(split_by_arm(expr, arms)), arms, notes, suffix=suffix, role=role)
         except NotSplit as error:
             if arms.of is not None:
                 raise NotMapped(f"its {arms.label} is another one in every rollout, and {error}") from None
@@ -165,8 +174,8 @@ class _Writer:
             raise NotMapped(f"its limit is beyond any that can be judged (it has to be {bound})")
         made: list[DraftMetric] = []
         for end, limit, worse in asked or [("", None, "higher")]:
-            options = [("shape", "gauge"), ("value", quoted(text))]
-            options = [("of", plain(of)), *options] if of is not None else [*options, *self._arms(arms)]
+            options = [("shape", "gauge"), ("value", yaml_quote(text))]
+            options = [("of", yaml_text(of)), *options] if of is not None else [*options, *self._arms(arms)]
             options += self._role(role, limited=limit is not None)
             if limit is not None and arms is not None:
                 options.append(("tolerance", "2x"))
@@ -181,14 +190,14 @@ class _Writer:
     # -- what they have in common ------------------------------------------------------------------------------------
 
     def _metric(self, suffix: str, options: list[tuple[str, str]], notes: Sequence[str]) -> DraftMetric:
-        name = named(f"{self._check.name}-{suffix}" if suffix else self._check.name, self._taken, "metric")
+        name = unique_name(f"{self._check.name}-{suffix}" if suffix else self._check.name, self._taken, "metric")
         self._taken.append(name)
         asked = () if self._check.bound is None else (f"it has to be {self._check.bound}",)
         return DraftMetric(
             name, self._backend, self._check.origin, tuple(options), tuple(dict.fromkeys((*asked, *notes)))
         )  # fmt: skip
 
-    def _compared(self, arms: Arms | None) -> list[str]:
+    def _baseline_notes(self, arms: Arms | None) -> list[str]:
         """Why there is no baseline, where there is none: all the others are compared with it."""
         return [] if arms is not None else ["no baseline: no label in the query tells the two versions apart"]
 
@@ -196,9 +205,9 @@ class _Writer:
         if arms is None:
             return [("arms", "none")]
         if arms.of is not None:
-            return [("arms", f"{{label: {plain(arms.label)}, of: {plain(arms.of)}}}")]
-        values = f"canary: {plain(arms.canary)}, baseline: {plain(arms.baseline)}"
-        return [("arms", f"{{label: {plain(arms.label)}, {values}}}")]
+            return [("arms", f"{{label: {yaml_text(arms.label)}, of: {yaml_text(arms.of)}}}")]
+        values = f"canary: {yaml_text(arms.canary)}, baseline: {yaml_text(arms.baseline)}"
+        return [("arms", f"{{label: {yaml_text(arms.label)}, {values}}}")]
 
     def _role(self, role: str, *, limited: bool) -> list[tuple[str, str]]:
         return [("role", role if self._check.decides and limited else "info")]

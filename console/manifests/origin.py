@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adapters.sanitize import one_line
-from console.manifests.document import LARGEST_BYTES, read
+from console.manifests.document import LARGEST_BYTES, read_documents
 from console.manifests.tree import Tree
 from console.plan.problems import PlanError, Problem
 
@@ -60,7 +60,7 @@ class Manifest:
         return f"{self.file}:{line}"
 
 
-def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
+def read_manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
     """Every object in the files of `paths`, in order: a folder stands for the .yaml, .yml and .json files in it.
 
     What is no Kubernetes object is passed over in a folder, and a problem in a file that was named.
@@ -81,11 +81,11 @@ def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
         else:
             found += [Manifest(one_line("stdin" if name == STDIN else short), tree) for tree in trees]
     if problems:
-        raise Unreadable(problems)
+        raise UnreadableManifests(problems)
     return found
 
 
-class Unreadable(PlanError):
+class UnreadableManifests(PlanError):
     """Files that cannot be used, each with its first problem, in the order they were named."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
@@ -136,7 +136,7 @@ def _text(name: str, stdin: BinaryIO) -> str:
 
 def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
     """Raises PlanError."""
-    found = [tree for document in read(text, file) for tree in _unlisted(document)]
+    found = [tree for document in read_documents(text, file) for tree in _list_items(document)]
     if not named:
         return [tree for tree in found if tree.text_at("kind") and tree.text_at("apiVersion")]
     for tree in found:
@@ -147,7 +147,7 @@ def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
     return found
 
 
-def _unlisted(document: Tree) -> Iterator[Tree]:
+def _list_items(document: Tree) -> Iterator[Tree]:
     """`kubectl get` answers several objects as one List; a JSON file may be a plain list of them."""
     if document.items:
         yield from document.items

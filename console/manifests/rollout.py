@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adapters.sanitize import one_line
-from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, Found
+from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, FoundChecks
 from console.manifests.arms import Pairs
-from console.manifests.draft import Draft, DraftStage, Unmapped, named
-from console.manifests.draft_start import begun, lasts, place
+from console.manifests.draft import Draft, DraftStage, Unmapped, unique_name
+from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
@@ -36,7 +36,7 @@ _TOLD_ALWAYS = (
 )
 
 
-def drafted(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
+def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
     """The plan of one Rollout, with the templates that its analyses name.
 
     Args:
@@ -45,34 +45,34 @@ def drafted(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | N
     Raises:
         NoChoice: it has no name, or its namespace is none.
     """
-    draft = begun(rollout, "Argo Rollout", namespace, ADAPTER)
+    draft = start_draft(rollout, "Argo Rollout", namespace, ADAPTER)
     draft.about.append(_TOLD_ALWAYS)
-    space = place(rollout, namespace)
-    found = Found()
+    space = namespace_of(rollout, namespace)
+    found = FoundChecks()
     strategy = rollout.spec.at("strategy")
-    read = _Reader(draft, rollout, Analyses(manifests), found, space)
+    read = _RolloutReader(draft, rollout, Analyses(manifests), found, space)
     if strategy.at("blueGreen").entries or "blueGreen" in strategy.entries:
         pairs = read.blue_green(strategy.at("blueGreen"))
     else:
         pairs = read.canary(strategy.at("canary"))
     draft.unmapped += found.unmapped
     if sum(is_rollout(one) for one in manifests) == 1:  # else they may be another one's
-        draft.unmapped += read.analyses.unused()
+        draft.unmapped += read.analyses.unused_templates()
     add_metrics(draft, found.checks, pairs)
     return draft
 
 
-def _steps(first: int, last: int, told: Sequence[str]) -> str:
+def _steps_text(first: int, last: int, told: Sequence[str]) -> str:
     """ "steps 0-1: set weight 20 %, pause 5m"."""
     return f"step{'' if first == last else 's'} {first}{'' if first == last else f'-{last}'}: {', '.join(told)}"
 
 
 @dataclass(slots=True)
-class _Reader:
+class _RolloutReader:
     draft: Draft
     rollout: Manifest
     analyses: Analyses
-    found: Found
+    found: FoundChecks
     namespace: str | None
     waiting: list[str] = field(default_factory=list)
     """What the steps since the last pause do."""
@@ -89,7 +89,7 @@ class _Reader:
             if "pause" in step.entries:
                 self._pause(number, step.at("pause"), percent)
             else:
-                self.waiting.append(self._does(number, step, percent))
+                self.waiting.append(self._step_text(number, step, percent))
         if steps:
             self.draft.about_stages = _STAGES
         else:
@@ -104,7 +104,7 @@ class _Reader:
         self.waiting.append("the new version runs behind the preview service, without traffic")
         if not auto or seconds:
             self.draft.about_stages = _STAGES
-            self._stage("preview", "step 0", lasts(_duration_text(seconds or 0)) if auto else None, 0)
+            self._stage("preview", "step 0", plan_duration(_duration_text(seconds or 0)) if auto else None, 0)
         else:
             self.draft.about.append(_PROMOTES_ITSELF)
         self._analysis(said.at("postPromotionAnalysis"), "after the promotion")
@@ -114,7 +114,7 @@ class _Reader:
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def _pause(self, number: int, pause: Tree, percent: float) -> None:
-        lasts = _duration(pause.at("duration"))
+        lasts = _pause_duration(pause.at("duration"))
         self.waiting.append("pause until somebody promotes" if lasts is None else f"pause {lasts}")
         taken = {stage.name for stage in self.draft.stages}
         name = f"{percent:.0f}pct" if percent else f"step-{number}"
@@ -122,19 +122,19 @@ class _Reader:
 
     def _last(self, steps: int) -> None:
         """All steps done: the new version has everything."""
-        name = named("full", [stage.name for stage in self.draft.stages])
+        name = unique_name("full", [stage.name for stage in self.draft.stages])
         setting = f"{{{self.draft.targets[0].name}: {'all steps' if steps else '100'}}}"
-        notes = (_steps(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
+        notes = (_steps_text(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
         self.draft.stages.append(DraftStage(name, (("set", setting),), notes))
 
     def _stage(self, name: str, setting: str, bake: str | None, number: int) -> None:
         """A stage that ends at the pause that step `number` is; `bake` None: it lasts until somebody promotes."""
         options = (("set", f"{{{self.draft.targets[0].name}: {setting}}}"), ("bake", bake or ENDLESS_BAKE))
-        note = _steps(number - len(self.waiting) + 1, number, self.waiting)
+        note = _steps_text(number - len(self.waiting) + 1, number, self.waiting)
         self.draft.stages.append(DraftStage(name, options, (note,), "" if bake else "bake is yours to choose"))
         self.waiting.clear()
 
-    def _does(self, number: int, step: Tree, percent: float) -> str:
+    def _step_text(self, number: int, step: Tree, percent: float) -> str:
         """What a step does, in words; what of it is no part of a plan is noted as such."""
         told = []
         for kind, detail in step.entries.items():
@@ -159,22 +159,24 @@ class _Reader:
                 return f"canary scale {said}"
             case "setHeaderRoute" | "setMirrorRoute":
                 what = "header" if kind == "setHeaderRoute" else "mirror"
-                self._unmapped(f"{what} route", "what it sends to the canary is beside the weight", where, detail)
+                self._note_unmapped(f"{what} route", "what it sends to the canary is beside the weight", where, detail)
                 return f"{what} route {one_line(detail.text_at('name'), 60)}"
             case "plugin":
-                self._unmapped(
+                self._note_unmapped(
                     f"plugin {one_line(detail.text_at('name'), 60)}", "what it does is its own", where, detail
                 )
                 return f"plugin {one_line(detail.text_at('name'), 60)}"
             case _:
-                self._unmapped(f"step {one_line(kind, 40)}", "a kind of step that is not known here", where, detail)
+                self._note_unmapped(
+                    f"step {one_line(kind, 40)}", "a kind of step that is not known here", where, detail
+                )
                 return one_line(kind, 40)
 
     def _experiment(self, detail: Tree, where: str) -> None:
-        self._unmapped("experiment", "it runs pods of its own beside the rollout", where, detail)
+        self._note_unmapped("experiment", "it runs pods of its own beside the rollout", where, detail)
         for one in detail.at("analyses").items:
             name = one_line(one.text_at("templateName"), 80) or "?"
-            self._unmapped(f"analysis {name}", "it looks at an experiment's pods", where, one, decides=True)
+            self._note_unmapped(f"analysis {name}", "it looks at an experiment's pods", where, one, decides=True)
 
     # -- analyses ----------------------------------------------------------------------------------------------------
 
@@ -192,7 +194,7 @@ class _Reader:
         of = {canary: stable} if canary and stable and canary != stable else {}
         return Pairs(of | _labels(self.rollout), versions=(LATEST, STABLE), target=self.draft.targets[0].name)
 
-    def _unmapped(self, what: str, why: str, where: str, tree: Tree, *, decides: bool = False) -> None:
+    def _note_unmapped(self, what: str, why: str, where: str, tree: Tree, *, decides: bool = False) -> None:
         self.draft.unmapped.append(Unmapped(what, why, f"{where}, {self.rollout.where(tree)}", decides))
 
 
@@ -217,13 +219,13 @@ def _templates(analysis: Tree) -> Iterator[str]:
         yield one_line(one.text_at("templateName"), 80) or "?"
 
 
-def _duration(said: Tree) -> str | None:
+def _pause_duration(said: Tree) -> str | None:
     """A pause's length as a plan writes it; None where it has no end."""
     text = said.text
     if text is None:
         return None
     seconds = said.number
-    return lasts(text if seconds is None else _duration_text(seconds))
+    return plan_duration(text if seconds is None else _duration_text(seconds))
 
 
 def _duration_text(seconds: float) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from console.manifests.bound import Bound
-from console.manifests.promql import Aggregation, Binary, Call, Expr, Number, Range, Selector
+from console.manifests.promql import Aggregation, Binary, Expr, FunctionCall, Number, Range, Selector
 
 _COUNTING = frozenset({"rate", "irate", "increase"})
 _BAD_NAME = re.compile(r"err|fail|reject|drop|timeout|5xx|exception|abort", re.IGNORECASE)
@@ -25,7 +25,7 @@ class Scaled:
     zero_filled: bool = False
     """It said `or vector(0)` somewhere."""
 
-    def bound(self, whole: Bound) -> Bound:
+    def core_bound(self, whole: Bound) -> Bound:
         """Where the core has to be for the whole to be within `whole`."""
         return whole.before(self.offset, self.factor)
 
@@ -48,27 +48,27 @@ class Quantile:
     buckets: Selector
 
 
-def scaled(expr: Expr) -> Scaled:
+def strip_scale(expr: Expr) -> Scaled:
     """A query without the numbers around it: `(1 - a / b) * 100` is 100 - 100 x (a / b)."""
     match expr:
         case Binary(op="*", left=inner, right=Number(value)) | Binary(op="*", left=Number(value), right=inner) if value:
-            return _times(scaled(inner), value)
+            return _times(strip_scale(inner), value)
         case Binary(
             op="/",
             left=Binary(op="*", left=Number(value), right=part) | Binary(op="*", left=part, right=Number(value)),
             right=whole,
         ) if value and not isinstance(whole, Number):
-            return _times(scaled(Binary("/", part, whole, expr.matching)), value)
+            return _times(strip_scale(Binary("/", part, whole, expr.matching)), value)
         case Binary(op="/", left=inner, right=Number(value)) if value:
-            return _times(scaled(inner), 1.0 / value)
+            return _times(strip_scale(inner), 1.0 / value)
         case Binary(op="-", left=Number(value), right=inner):
-            found = _times(scaled(inner), -1.0)
+            found = _times(strip_scale(inner), -1.0)
             return Scaled(found.core, found.offset + value, found.factor, found.zero_filled)
-        case Binary(op="or", left=inner, right=Call(name="vector")):
-            found = scaled(inner)
+        case Binary(op="or", left=inner, right=FunctionCall(name="vector")):
+            found = strip_scale(inner)
             return Scaled(found.core, found.offset, found.factor, zero_filled=True)
-        case Call(name="scalar" | "round" | "sort" | "sort_desc", args=(inner, *_)):
-            return scaled(inner)
+        case FunctionCall(name="scalar" | "round" | "sort" | "sort_desc", args=(inner, *_)):
+            return strip_scale(inner)
         case _:
             return Scaled(expr)
 
@@ -81,23 +81,23 @@ def share_of(expr: Expr) -> Share | None:
     """`sum(rate(a[5m])) / sum(rate(b[5m]))` as events; None for anything else."""
     if not isinstance(expr, Binary) or expr.op != "/":
         return None
-    part, whole = _counted(expr.left), _counted(expr.right)
+    part, whole = _summed_counter(expr.left), _summed_counter(expr.right)
     if part is None or whole is None or _NOT_EVENTS.search(part[0].name):
         return None
     return Share(part[0], whole[0], tuple(dict.fromkeys((*part[1], *whole[1]))))
 
 
-def quantile(expr: Expr) -> Quantile | None:
+def quantile_of(expr: Expr) -> Quantile | None:
     """`histogram_quantile(0.99, sum by (le) (rate(a_bucket[5m])))`; None for anything else."""
     match expr:
-        case Call(name="histogram_quantile", args=(Number(q), inner)) if 0 < q < 1:
-            found = _counted(inner)
+        case FunctionCall(name="histogram_quantile", args=(Number(q), inner)) if 0 < q < 1:
+            found = _summed_counter(inner)
             if found is not None and found[0].name.endswith("_bucket"):
                 return Quantile(q, found[0])
     return None
 
 
-def _counted(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
+def _summed_counter(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
     """(the counter whose increase is summed, the labels it is kept apart by), or None."""
     labels: tuple[str, ...] = ()
     while True:
@@ -105,13 +105,13 @@ def _counted(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
             case Aggregation(name="sum", args=(inner,)):
                 labels = (*labels, *(() if expr.without else expr.labels))
                 expr = inner
-            case Call(name="clamp_min", args=(inner, Number())) | Binary(op=">", left=inner, right=Number(0.0)):
+            case FunctionCall(name="clamp_min", args=(inner, Number())) | Binary(op=">", left=inner, right=Number(0.0)):
                 expr = inner
-            case Binary(op="or", left=inner, right=Call(name="vector")):
+            case Binary(op="or", left=inner, right=FunctionCall(name="vector")):
                 expr = inner
             case Binary(op="or", left=inner, right=Binary(op="*", left=Number(0.0))):
                 expr = inner
-            case Call(name=name, args=(Range(selector=selector),)) if name in _COUNTING and not selector.offset:
+            case FunctionCall(name=name, args=(Range(selector=selector),)) if name in _COUNTING and not selector.offset:
                 return selector, labels
             case _:
                 return None

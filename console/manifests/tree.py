@@ -35,14 +35,14 @@ class Tree:
         return self.value if isinstance(self.value, Sequence) and not isinstance(self.value, str) else ()
 
     @property
-    def absent(self) -> bool:
+    def is_absent(self) -> bool:
         """Nothing, or an explicit null: Kubernetes does not tell them apart."""
         return isinstance(self.value, str) and not self.quoted and self.value in _NULL
 
     @property
     def text(self) -> str | None:
         """What a scalar says, a number as it was typed; None for a null, a mapping, a list."""
-        return self.value if isinstance(self.value, str) and not self.absent else None
+        return self.value if isinstance(self.value, str) and not self.is_absent else None
 
     @property
     def number(self) -> float | None:

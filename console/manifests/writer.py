@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from adapters.sanitize import one_line
-from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
+from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, yaml_quote, yaml_text
 
 _WIDTH = 110
 _METRICS = (
@@ -16,7 +16,7 @@ _METRICS = (
 )
 
 
-def written(draft: Draft, asked: Sequence[str]) -> str:
+def plan_text(draft: Draft, asked: Sequence[str]) -> str:
     """The plan's text.
 
     Args:
@@ -32,8 +32,8 @@ def _lines(draft: Draft, asked: Sequence[str]) -> Iterator[str]:
         yield from _comment(paragraph)
     yield from _not_mapped(draft.unmapped)
     yield "warroom: 1"
-    yield f"rollout: {plain(draft.name)}"
-    yield f"title: {quoted(draft.title)}"
+    yield f"rollout: {yaml_text(draft.name)}"
+    yield f"title: {yaml_quote(draft.title)}"
     yield ""
     yield "backends:"
     for backend in draft.backends:
@@ -72,7 +72,7 @@ def _metric(metric: DraftMetric) -> Iterator[str]:
 def _stage(stage: DraftStage) -> Iterator[str]:
     yield from _comment(*stage.notes, indent=2)
     aside = f"  # {one_line(stage.aside)}" if stage.aside else ""
-    yield f"  - {_flow((('name', plain(stage.name)), *stage.options))}{aside}"
+    yield f"  - {_flow((('name', yaml_text(stage.name)), *stage.options))}{aside}"
 
 
 def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:

@@ -4,34 +4,34 @@ Only the shape of a query is of interest here; nothing is evaluated. Source: Pro
 "Operators". What is not read (subqueries, `@`) is said to be so, never guessed at.
 """
 
-from console.manifests.promql.reader import Beyond, NotRead, parsed
+from console.manifests.promql.reader import UnreadableQuery, UnsupportedQuery, parse_query
 from console.manifests.promql.tree import (
     Aggregation,
     Binary,
-    Call,
     Expr,
+    FunctionCall,
     Matcher,
     Number,
     Range,
     Selector,
     Text,
-    quoted,
+    promql_string,
     selectors,
 )
 
 __all__ = [
     "Aggregation",
-    "Beyond",
     "Binary",
-    "Call",
     "Expr",
+    "FunctionCall",
     "Matcher",
-    "NotRead",
     "Number",
     "Range",
     "Selector",
     "Text",
-    "parsed",
-    "quoted",
+    "UnreadableQuery",
+    "UnsupportedQuery",
+    "parse_query",
+    "promql_string",
     "selectors",
 ]

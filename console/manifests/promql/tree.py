@@ -16,7 +16,7 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.label}{self.sign}{quoted(self.value)}"
+        return f"{self.label}{self.sign}{promql_string(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Text:
     value: str
 
     def __str__(self) -> str:
-        return quoted(self.value)
+        return promql_string(self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function."""
 
     name: str
@@ -102,14 +102,14 @@ class Binary:
         return f"{_inner(self.left)} {self.op}{f' {self.matching}' if self.matching else ''} {_inner(self.right)}"
 
 
-Expr = Selector | Range | Number | Text | Call | Aggregation | Binary
+Expr = Selector | Range | Number | Text | FunctionCall | Aggregation | Binary
 
 
 def _inner(expr: Expr) -> str:
     return f"({expr})" if isinstance(expr, Binary) else str(expr)
 
 
-def quoted(value: str) -> str:
+def promql_string(value: str) -> str:
     """A PromQL string."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
@@ -122,7 +122,7 @@ def selectors(expr: Expr) -> Iterator[Selector]:
             yield expr
         case Range():
             yield expr.selector
-        case Call() | Aggregation():
+        case FunctionCall() | Aggregation():
             for arg in expr.args:
                 yield from selectors(arg)
         case Binary():
