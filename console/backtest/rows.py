@@ -1,7 +1,7 @@
-"""A file of samples, row by row: CSV with a header, or JSON Lines. Every fault is told with its line.
+"""Read a file of samples row by row: CSV with a header, or JSON Lines. Every error names its line.
 
 Columns: at, metric, arm, then total and bad (counts) or value (a gauge); stage where the file has one; others are
-ignored. What the rows mean together is for `series`.
+ignored. `series` puts the rows together.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from console.plan.problems import suggestion
 
 COLUMNS = ("at", "metric", "arm", "total", "bad", "value", "stage")
 _MOST_TIMES = 50_000
-"""Times remembered: the same ones come once per metric and arm."""
+"""Parsed times that are cached: each one comes once per metric and arm."""
 
 Row = Mapping[str, object]
 
 
 class SeriesError(ValueError):
-    """What keeps a file from being used: one plain line with the file and, where there is one, the line."""
+    """A file that cannot be used: one plain line with the file and, where known, the line number."""
 
 
 class _BadRow(Exception):
-    """What is wrong with one row."""
+    """A row that cannot be used, and why."""
 
 
 class _Lines:
-    """Lines of text with their numbers; those given since `begin` can be taken back."""
+    """Lines of text with their numbers; `rewind` gives those since `begin` again."""
 
     def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
         self._lines = lines
         self._again: deque[tuple[int, str]] = deque()
         self.given: list[tuple[int, str]] = []
         self.number = 0
-        """Of the line given last."""
+        """Number of the line given last."""
 
     def __iter__(self) -> _Lines:
         return self
@@ -53,7 +53,7 @@ class _Lines:
         return line[1]
 
     def begin(self) -> None:
-        """A row begins with the next line."""
+        """Mark the next line as the first of a row."""
         self.given = []
 
     def rewind(self) -> None:
@@ -71,15 +71,15 @@ class RowReader:
         self._times: dict[object, float] = {}
         self._has_stages = False
         self.skipped = 0
-        """Bad rows that a lenient reading left out."""
+        """Bad rows that were left out; only a lenient reader leaves any out."""
         self.first_skipped = ""
-        """The first of these, in the words of an error."""
+        """The first of these as an error message; "" for none."""
 
     def read(self, file: BinaryIO) -> None:
         """Read all of `file`.
 
         Raises:
-            SeriesError: a bad row, unless lenient; a file in which no row can be judged.
+            SeriesError: a row is bad (unless lenient), or no row can be judged.
         """
         texts = ((number, text) for number, text in self._text(file) if text.strip())
         first = next(texts, None)
@@ -96,7 +96,7 @@ class RowReader:
 
     @property
     def skipped_text(self) -> str:
-        """What a lenient reading left out, in words."""
+        """How many rows were left out, and the first of them."""
         rows = "1 bad row was" if self.skipped == 1 else f"{self.skipped} bad rows were"
         return f"{rows} left out, the first: {self.first_skipped}"
 
@@ -110,25 +110,25 @@ class RowReader:
         if not self._has_stages:
             self._series.put_in_first_stage()
         elif self._series.began is None:
-            told = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
-            raise SeriesError(f"{self._name}: {told}{self._skipped_suffix}")
+            reason = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
+            raise SeriesError(f"{self._name}: {reason}{self._skipped_suffix}")
 
     def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, data in enumerate(file, 1):
             try:
                 text = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                self._bad(number, f"is not UTF-8 text (byte {error.start + 1} of the line)")
+                self._reject(number, f"is not UTF-8 text (byte {error.start + 1} of the line)")
                 continue
             yield number, text
 
-    def _bad(self, line: int, what: str, row: Row | None = None) -> None:
-        """A bad row: an error, or left out; then it is a sample that could not be counted, if its metric is known."""
-        told = f"{self._name}:{line}: {what}"
+    def _reject(self, line: int, fault: str, row: Row | None = None) -> None:
+        """Raise SeriesError for a bad row, or leave it out and count it for its metric, if that is known."""
+        message = f"{self._name}:{line}: {fault}"
         if not self._lenient:
-            raise SeriesError(told) from None
+            raise SeriesError(message) from None
         self.skipped += 1
-        self.first_skipped = self.first_skipped or told
+        self.first_skipped = self.first_skipped or message
         self._series.count_left_out(row.get("metric") if row is not None else None)
 
     def _json_lines(self, lines: Iterator[tuple[int, str]]) -> None:
@@ -139,7 +139,7 @@ class RowReader:
                 self._has_stages = self._has_stages or "stage" in row
                 self._take(row)
             except _BadRow as bad:
-                self._bad(number, str(bad), row)
+                self._reject(number, str(bad), row)
 
     def _csv(self, lines: _Lines) -> None:
         names = self._header(next(csv.reader(lines)), lines.number)
@@ -159,9 +159,9 @@ class RowReader:
             except StopIteration:
                 return
             except (csv.Error, _BadRow) as bad:
-                what = f"is not CSV: {one_line(bad)}" if isinstance(bad, csv.Error) else str(bad)
-                self._bad(lines.given[0][0], what, row)
-                if not whole and len(lines.given) > 1:  # a quote that is never closed must not take good rows with it
+                fault = f"is not CSV: {one_line(bad)}" if isinstance(bad, csv.Error) else str(bad)
+                self._reject(lines.given[0][0], fault, row)
+                if not whole and len(lines.given) > 1:  # an unclosed quote must not swallow good rows
                     lines.rewind()
                     rows = csv.reader(lines)
 
@@ -176,8 +176,6 @@ class RowReader:
             hint = "" if len(names) > 1 else "; the first line names the columns, with commas between them"
             raise SeriesError(f"{self._name}:{line}: required column {missing!r} is missing{hint}")
         return names
-
-    # -- one row -------------------------------------------------------------------------------------------------------
 
     def _take(self, row: Row) -> None:
         try:
@@ -240,7 +238,7 @@ class RowReader:
             given = row[key]
             if type(given) is str and "_" not in given:
                 return float(given)
-            if given is None:  # how JSON says NaN
+            if given is None:  # JSON has no NaN: null stands for it
                 return float("nan")
             if isinstance(given, int | float) and not isinstance(given, bool):
                 return float(given)
@@ -252,8 +250,8 @@ class RowReader:
         except ValueError:
             pass
         shape = "a gauge" if column.gauge else "counts"
-        told = f"{_display(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
-        raise _BadRow(f"{key}: {told}")
+        fault = f"{_display(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
+        raise _BadRow(f"{key}: {fault}")
 
 
 def _json_object(text: str) -> dict[str, object]:
