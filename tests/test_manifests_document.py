@@ -82,12 +82,12 @@ def test_a_merge_counts_what_it_merges() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("a: &a [*a]", "a.yaml:1: *a stands within itself"),
+        ("a: &a [*a]", "a.yaml:1: *a is within its own anchor"),
         ("a: 1\nb: *c", "a.yaml:2: *c refers to nothing above it"),
         ("---\na: &x 1\n---\nb: *x", "a.yaml:4: *x refers to nothing above it"),
         ("[" * 3000, "a.yaml:1: is nested deeper than 64 levels"),
         ("a: 'b", "a.yaml:1: a quote is opened and never closed"),
-        ('a: "\\UFFFFFFFF"', "a.yaml:1: not valid YAML; look at the escapes and % lines from here on"),
+        ('a: "\\UFFFFFFFF"', "a.yaml:1: not valid YAML; check the escapes and % lines from here on"),
         (
             "kind: X\nname: {{ .Values.name }}\n{{- if .Values.x }}\n",
             "a.yaml:2: is a template, not a manifest; render it first: helm template, kustomize build",

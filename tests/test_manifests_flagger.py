@@ -96,7 +96,7 @@ def test_gates_that_ask_somebody_else_are_not_ours() -> None:
 
 def test_an_ab_test_says_that_it_has_no_share() -> None:
     draft = drafted_from(canary("{iterations: 5, match: [{headers: {}}]}"))
-    assert any("no verdict is given" in said for said in draft.about)
+    assert any("metrics are shown without a verdict" in text for text in draft.about)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_mesh_that_nobody_names_is_asked_for_and_can_be_given() -> None:
 
 def test_a_mesh_that_is_not_known_is_named() -> None:
     text = canary("{metrics: [{name: request-duration, threshold: 5}]}").replace("istio", "skipper")
-    assert drafted_from(text).unmapped[0].why == "what it asks for skipper is not known here"
+    assert drafted_from(text).unmapped[0].why == "its query for skipper is not known here"
 
 
 def test_a_template_is_filled_in_and_its_variables_with_it() -> None:
@@ -168,7 +168,7 @@ def test_a_range_with_both_ends_is_two_metrics() -> None:
         ("{name: x, query: 'a{b='}", "", "not read as PromQL"),
         ("{name: x, query: '{{ $r := 5 }}'}", "", "{{$r := 5}} has no value in the manifests"),
         ("{name: x, query: '{{ ingress }}'}", "", "{{ingress}} is an ingress that it does not name"),
-        ("{name: x, templateRef: {name: t}}", "{type: datadog}", "it asks datadog, and warroom reads Prometheus"),
+        ("{name: x, templateRef: {name: t}}", "{type: datadog}", "it reads datadog, and warroom reads Prometheus"),
     ],
 )
 def test_what_is_no_metric_is_named_with_its_reason(metric: str, extra: str, why: str) -> None:

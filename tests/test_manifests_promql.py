@@ -52,9 +52,9 @@ def test_a_query_is_read_and_written_back(text: str, same: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('a{b~"c"}', "not read as PromQL from '~"),
+        ('a{b~"c"}', "not PromQL from '~"),
         ("sum(a", "')' expected, found its end"),
-        ("a b", "not read as PromQL from 'b' on"),
+        ("a b", "not PromQL from 'b' on"),
         ("a{b=c}", "text in quotes expected, found 'c'"),
         ("rate(a)[5m]", "a range stands behind something that is no selector"),
         ("", "a metric or a function expected, found its end"),

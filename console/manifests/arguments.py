@@ -1,7 +1,7 @@
-"""Arguments put into a manifest's texts: `{{args.x}}` of Argo, `{{ namespace }}` of Flagger. Nothing is executed.
+"""Fill in arguments in a manifest's texts: `{{args.x}}` of Argo, `{{ namespace }}` of Flagger. Nothing is executed.
 
-Only a plain name within braces is put in. Whatever else stands in braces (a function, a condition, a name nobody
-gives) makes the text unusable, and is named.
+Only a plain name within braces is filled in. Anything else in braces (a function, a condition, a name without a
+value) makes the text unusable, and the error names it.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
 
 class UnknownArgument(ValueError):
-    """A text that needs what the manifests do not say. One plain line."""
+    """A text with an argument that the manifests give no value. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissingValue:
-    """An argument that is named and has no value that could be put in."""
+    """An argument that is declared, and whose value the manifests do not hold."""
 
     why: str
     there: bool = False
-    """The cluster has one: what stands in braces means something there."""
+    """The cluster has a value for it."""
 
 
 Arguments = Mapping[str, str | MissingValue]
-"""What may stand in braces, spelled as it is written there -> what is put in."""
+"""Name in braces, spelled as it is written there -> its value."""
 
 
 def fill_in(text: str, arguments: Arguments) -> str:
-    """`text` with everything in braces put in.
+    """`text` with every name in braces replaced by its value.
 
     Raises:
         NotKnown: something in braces has no value.

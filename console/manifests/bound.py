@@ -1,7 +1,8 @@
-"""What a manifest asks of a number, as a floor and a ceiling: read from Argo's conditions and Flagger's ranges.
+"""The floor and ceiling that a manifest sets for a number: read from Argo's conditions and Flagger's ranges.
 
-Argo's conditions are a language of their own (expr). Read are comparisons of the result with a number, joined; the rest
-is said to be unreadable. Source: Argo Rollouts, "Analysis & Progressive Delivery", and expr-lang's definition.
+Argo's conditions are a language of their own (expr). Supported are comparisons of the result with a number, and their
+combinations; anything else raises NotBounded. Source: Argo Rollouts, "Analysis & Progressive Delivery", and expr-lang's
+definition.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ NO_DATA = "no data counts as success there; here it is no data, which passes not
 
 
 class NotBounded(ValueError):
-    """A condition that is no floor and no ceiling. One plain line."""
+    """A condition that is neither a floor nor a ceiling. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Where a number has to be. None: anywhere on that side."""
+    """The range that a number has to be in. None: no limit on that side."""
 
     low: float | None = None
     high: float | None = None
 
     def within(self, other: Bound) -> Bound:
-        """Where both hold."""
+        """The range where both hold."""
         lows = [low for low in (self.low, other.low) if low is not None]
         highs = [high for high in (self.high, other.high) if high is not None]
         return Bound(max(lows, default=None), min(highs, default=None))
 
     def before(self, offset: float, factor: float) -> Bound:
-        """Where x has to be for `offset + factor * x` to be within this; `factor` is not 0."""
+        """The range of x for which `offset + factor * x` is within this one; `factor` is not 0."""
         ends = [None if end is None else (end - offset) / factor for end in (self.low, self.high)]
         return Bound(*(ends if factor > 0 else reversed(ends)))
 
@@ -58,25 +59,25 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class BoundCondition:
-    """What a condition comes to."""
+    """A condition as a bound."""
 
     bound: Bound
     notes: tuple[str, ...] = ()
-    """What of it is not in the bound."""
+    """Parts of the condition that the bound does not hold."""
 
 
 def read_success(text: str) -> BoundCondition:
-    """Where the result has to be for `successCondition` to hold. Raises NotBounded."""
+    """The bound within which a `successCondition` holds. Raises NotBounded."""
     return _ConditionReader(text, wanted=True).read()
 
 
 def read_failure(text: str) -> BoundCondition:
-    """Where the result has to be for `failureCondition` not to hold. Raises NotBounded."""
+    """The bound within which a `failureCondition` does not hold. Raises NotBounded."""
     return _ConditionReader(text, wanted=False).read()
 
 
 class _ConditionReader:
-    """Reads one condition that has to come out as `wanted`."""
+    """Parses one condition, which has to evaluate to `wanted`."""
 
     def __init__(self, text: str, *, wanted: bool) -> None:
         if len(text) > LONGEST:
@@ -89,7 +90,7 @@ class _ConditionReader:
     def read(self) -> BoundCondition:
         found = self._disjunction(self._wanted)
         if self._word:
-            raise NotBounded(f"not read from {self._word!r} on")
+            raise NotBounded(f"cannot read it from {self._word!r} on")
         if found is None:
             raise NotBounded("it only asks whether there is data")
         return BoundCondition(found, tuple(dict.fromkeys(self._notes)))
@@ -122,7 +123,7 @@ class _ConditionReader:
         return self._join(parts, every=wanted)
 
     def _join(self, parts: list[Bound | None], *, every: bool) -> Bound | None:
-        """`every` part has to hold, or one of them; None stands for "there is no data", which bounds nothing."""
+        """The bound of parts of which `every` one has to hold, or any; a part that only tests for data is None."""
         bounds = [part for part in parts if part is not None]
         if len(parts) > 1 and len(bounds) < len(parts) and not every:
             self._notes.append(NO_DATA)
@@ -149,18 +150,18 @@ class _ConditionReader:
         if op is None:
             if left == "silence":
                 return None
-            raise NotBounded("it is no comparison with a number")
+            raise NotBounded("it does not compare with a number")
         right = self._operand()
         if "silence" in (left, right):
             return None
         if isinstance(right, str) and isinstance(left, float):
             left, right, op = right, left, _FLIPPED[op]
         if not (isinstance(left, str) and isinstance(right, float)):
-            raise NotBounded("it is no comparison of the result with a number")
+            raise NotBounded("it does not compare the result with a number")
         return _bound_for(op if wanted else _NEGATED[op], right)
 
     def _all(self) -> Bound:
-        """`all(result, {# >= 0.9})`, `all(result, # >= 0.9)`."""
+        """The bound of `all(result, {# >= 0.9})` or `all(result, # >= 0.9)`."""
         self._need("all")
         self._need("(")
         self._operand()
@@ -172,15 +173,15 @@ class _ConditionReader:
         self._need(")")
         if found is None:
             raise NotBounded("it only asks whether there is data")
-        self._notes.append("it asks this of every series; here it is asked of their mean")
+        self._notes.append("there it holds for every series; here for their mean")
         return found
 
     def _operand(self) -> float | str:
-        """A number; "result"; "silence" for a question about whether there is data at all."""
+        """A number, "result", or "silence" for a term that only asks whether there is data."""
         if self._take("-"):
             inner = self._operand()
             if not isinstance(inner, float):
-                raise NotBounded("the result is reckoned with")
+                raise NotBounded("it computes with the result")
             return -inner
         word = self._word
         self._place += 1
@@ -195,16 +196,16 @@ class _ConditionReader:
             return "result"
         if word in _SILENCE or word in ("default", "float", "asFloat", "int", "asInt"):
             return self._call(word)
-        raise NotBounded(f"not read from {word or 'its end'!r} on")
+        raise NotBounded(f"cannot read it from {word or 'its end'!r} on")
 
     def _skip_index(self) -> None:
         while self._take("["):
             if number(self._word) != 0:
-                raise NotBounded(f"it asks for result[{self._word}]")
+                raise NotBounded(f"it reads result[{self._word}]")
             self._place += 1
             self._need("]")
         if self._word == ".":
-            raise NotBounded("it asks for a field of the result")
+            raise NotBounded("it reads a field of the result")
 
     def _call(self, name: str) -> str:
         self._need("(")
@@ -225,7 +226,7 @@ def _bound_for(op: str, value: float) -> Bound:
         case "==":
             return Bound(value, value)
         case _:
-            raise NotBounded("anything but one value is allowed")
+            raise NotBounded("it only excludes one value")
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -233,6 +234,6 @@ def _tokens(text: str) -> Iterator[str]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
-            raise NotBounded(f"not read from {text[place : place + 12].strip()!r} on")
+            raise NotBounded(f"cannot read it from {text[place : place + 12].strip()!r} on")
         place = found.end()
         yield found.group().strip()

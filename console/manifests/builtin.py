@@ -1,7 +1,7 @@
-"""What Flagger's two checks of its own ask Prometheus, for each mesh or ingress it knows.
+"""Queries of Flagger's two built-in checks, for each mesh or ingress that it knows.
 
 Source: Flagger's metric observers (1.36): request-success-rate is a percentage, request-duration the 99th percentile,
-or for two ingresses the mean, in milliseconds. Skipper's routes come of a template of its own and are not here.
+or for two ingresses the mean, in milliseconds. Skipper is missing: its routes need a template of their own.
 """
 
 from __future__ import annotations
@@ -9,28 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
-UNNAMED = "which mesh Flagger asks about is its own flag: set spec.provider, or give --provider"
+UNNAMED = "only a flag of Flagger names the mesh: set spec.provider, or give --provider"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestMetrics:
-    """How one mesh counts requests. Texts hold Flagger's placeholders."""
+    """The metrics in which one mesh counts requests. Texts hold Flagger's placeholders."""
 
     requests: str
     """The counter."""
     matchers: str
-    """What picks the canary's series."""
+    """Matchers of the canary's series."""
     good: str
-    """What picks the good ones among them."""
+    """Matcher of the good requests among them."""
     took: str
-    """The histogram's buckets; for a mean the name without _sum and _count."""
+    """The histogram's buckets; for a mean, the name without _sum and _count."""
     per_s: float = 1.0
-    """Milliseconds in one of its units."""
+    """Milliseconds in one unit of the duration."""
     mean: bool = False
     more: str = ""
     """A matcher that only the duration has."""
 
     def success_rate(self) -> str:
+        """Query of the share of good requests, in percent."""
         part, whole = f"{self.matchers},{self.good}", self.matchers
         return (
             f"sum(rate({self.requests}{{{part}}}[{{{{ interval }}}}])) / "
@@ -38,14 +39,14 @@ class RequestMetrics:
         )
 
     def duration(self) -> str:
-        """In milliseconds."""
+        """Query of the request duration, in milliseconds."""
         matchers = ",".join(part for part in (self.more, self.matchers) if part)
         if self.mean:
             sums = [f"sum(rate({self.took}_{part}{{{matchers}}}[{{{{ interval }}}}]))" for part in ("sum", "count")]
-            told = " / ".join(sums)
+            query = " / ".join(sums)
         else:
-            told = f"histogram_quantile(0.99, sum by (le) (rate({self.took}{{{matchers}}}[{{{{ interval }}}}])))"
-        return told if self.per_s == 1.0 else f"{told} * {self.per_s:g}"
+            query = f"histogram_quantile(0.99, sum by (le) (rate({self.took}{{{matchers}}}[{{{{ interval }}}}])))"
+        return query if self.per_s == 1.0 else f"{query} * {self.per_s:g}"
 
 
 _POD = '{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
@@ -117,6 +118,6 @@ _KNOWN = {
 
 
 def request_metrics(provider: str) -> RequestMetrics | None:
-    """How a provider's requests are counted; None for one that is not known here."""
+    """The metrics of a Flagger provider; None for an unknown one."""
     found = provider.partition(":")[0]
     return _KNOWN.get(found)

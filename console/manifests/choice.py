@@ -1,4 +1,4 @@
-"""Which of the objects in some manifests the plan is for, and who reads its kind."""
+"""Choose the object that a plan is made for, and draft it by its kind."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from console.manifests.flagger import FLAGGER
 from console.manifests.origin import Manifest
 
 _KINDS = ((ARGO, "Rollout"), (FLAGGER, "Canary"), (APPS, "Deployment"))
-"""(group, kind) of what a plan can be for, the most telling kind first."""
+"""(group, kind) of the objects that a plan can be made for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What somebody said beside the files."""
+    """Facts given on the command line, besides the files."""
 
     only: str | None = None
     """The name of the object, where there are several; also `kind/name`."""
     namespace: str | None = None
-    """Where it lives, when its manifest does not say."""
+    """Its namespace, where the manifest names none."""
     provider: str | None = None
-    """Flagger's mesh provider, when the Canary does not say."""
+    """Flagger's mesh provider, where the Canary names none."""
 
 
 def draft_plan(manifests: Sequence[Manifest], hints: Hints) -> Draft:
-    """The plan of the one object in `manifests` that rolls something out.
+    """The draft of the one object in `manifests` that rolls something out.
 
     Raises:
-        NoChoice: there is none, or several and none was named, or it lacks a name.
+        NoChoice: there is none, or several and `hints.only` names none, or it has no name.
     """
     driven = managed_deployments(manifests)
     able = [one for one in manifests if (one.group, one.kind) in _KINDS]

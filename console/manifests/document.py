@@ -1,7 +1,7 @@
-"""YAML or JSON text to one tree per document: nothing executed, nothing expanded beyond its size.
+"""Read YAML or JSON text into one tree per document, executing nothing.
 
-The YAML library is used up to its events only. Tags are not followed, an alias is the very tree that its anchor named
-(and counts as much as that tree against the limit), a template is not rendered.
+Only the event layer of the YAML library is used. Tags are not followed. An alias is the tree of its anchor, and counts
+as many values as that tree against the limit. A template is not rendered.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_documents(text: str, file: str) -> list[Tree]:
     """The documents of `text` in order; empty ones are left out.
 
     Raises:
-        PlanError: with one problem, the first: it is no YAML or JSON, is too large or too deep, or holds itself.
+        PlanError: it is not YAML or JSON, is too large or too deep, or contains itself; with the first problem only.
     """
     findings = Findings(file)
     if len(text) > LARGEST_BYTES:
@@ -62,18 +62,20 @@ def read_documents(text: str, file: str) -> list[Tree]:
 
 
 def _template(text: str) -> int | None:
-    """The line on which a template of Helm's kind shows, or None."""
+    """The line of the first Helm template syntax, or None."""
     found = _TEMPLATE.search(text)
     return None if found is None else text.count("\n", 0, found.start()) + 1
 
 
 @dataclass
 class _TreeReader:
+    """Builds the trees of one text from its YAML events."""
+
     source: str
     findings: Findings
     values: int = 0
     anchors: dict[str, tuple[Tree, int]] = field(default_factory=dict)
-    """Anchor -> what it named, and how many values that is."""
+    """Anchor -> (its tree, the number of values in it)."""
     open: set[str] = field(default_factory=set)
     """Anchors whose value is still being read."""
     events: Iterator[Event] = field(init=False)
@@ -99,8 +101,8 @@ class _TreeReader:
                 event = next(events, None)
             except (YAMLError, RecursionError):
                 raise
-            except Exception:  # the library lets Python's own errors out: chr() fails at "\UFFFFFFFF"
-                self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
+            except Exception:  # the library lets Python errors through: chr() fails at "\UFFFFFFFF"
+                self._stop(line, "not valid YAML", "check the escapes and % lines from here on")
             if event is None:
                 return
             line = int(event.end_mark.line) + 1
@@ -134,7 +136,7 @@ class _TreeReader:
 
     def _alias(self, name: str, line: int) -> Tree:
         if name in self.open:
-            self._stop(line, f"*{name} stands within itself")
+            self._stop(line, f"*{name} is within its own anchor")
         if name not in self.anchors:
             self._stop(line, f"*{name} refers to nothing above it")
         tree, size = self.anchors[name]
@@ -166,7 +168,7 @@ class _TreeReader:
 
 
 def _join_surrogates(text: str) -> str:
-    """JSON escapes a character beyond U+FFFF as two halves, which YAML reads as two characters that are none."""
+    """`text` with surrogate pairs joined: JSON escapes a character beyond U+FFFF as two, which YAML leaves apart."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

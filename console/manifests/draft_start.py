@@ -1,4 +1,4 @@
-"""What every kind of object needs of its plan before anything else: a name, a cluster, a namespace, a target."""
+"""Start a draft with the parts that every kind of object has: name, cluster, namespace, target."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ LONGEST_S = 7 * 86_400.0
 
 
 class NoChoice(ValueError):
-    """Nothing a plan could be for, or several things. One plain line."""
+    """No object that a plan can be made for, or several. One plain line."""
 
 
 def start_draft(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
-    """The draft of one object with its backend and its target.
+    """The draft of one object, with its backend and its target.
 
     Args:
-        what: the kind as people call it.
-        namespace: where it lives, when the manifest names none.
+        manifest: the object.
+        what: its kind as people call it.
+        namespace: its namespace, where the manifest names none.
+        adapter: of the backend.
         options: more keys of the backend.
 
     Raises:
-        NoChoice: it has no name, or its namespace is none.
+        NoChoice: it has no valid name or namespace.
     """
     if not _NAME.fullmatch(manifest.name):
-        told = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
-        raise NoChoice(f"{manifest.where()}: {told or f'a {manifest.kind} without metadata.name'}")
+        fault = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
+        raise NoChoice(f"{manifest.where()}: {fault or f'a {manifest.kind} without metadata.name'}")
     space = namespace_of(manifest, namespace)
     name = unique_name(manifest.name, (), manifest.kind.lower())
     draft = Draft(name, f"{manifest.name} ({what})", manifest.where())
     found = [("namespace", yaml_text(space))] if space else []
     lacking = "put `context: NAME` here" if space else "put `context: NAME` and `namespace: NAME` here"
-    notes = (f"{lacking}, or it is the current one of whoever opens the plan",)
+    notes = (f"{lacking}; otherwise the current one of the kubeconfig is used",)
     draft.backends.append(DraftBackend("cluster", adapter, (*found, *options), notes))
     target = [("name", yaml_text(manifest.name))] if manifest.name != name else []
     draft.targets.append(DraftTarget(name, "cluster", tuple(target)))
@@ -46,7 +48,7 @@ def start_draft(manifest: Manifest, what: str, namespace: str | None, adapter: s
 
 
 def namespace_of(manifest: Manifest, namespace: str | None) -> str | None:
-    """The namespace of an object, by its manifest or by what was said beside it. Raises NoChoice."""
+    """The namespace of an object's manifest, else `namespace`. Raises NoChoice where it is not valid."""
     space = manifest.namespace or namespace
     if space is not None and not _NAMESPACE.fullmatch(space):
         raise NoChoice(f"{manifest.where()}: {one_line(space, 60)!r} is not the name of a namespace")
@@ -54,7 +56,7 @@ def namespace_of(manifest: Manifest, namespace: str | None) -> str | None:
 
 
 def plan_duration(text: str) -> str | None:
-    """A length of time as a plan takes it: `text` itself, or the longest there is; None for what is none."""
+    """`text` as a plan's length of time, cut to the longest that is allowed; None where it is not a length of time."""
     try:
         seconds = duration(text)
     except QuantityError:

@@ -1,4 +1,4 @@
-"""What a query is, by its shape: a share of events, a quantile of a histogram, or just a number. Pure."""
+"""Recognize a query's shape: a share of events, a quantile of a histogram, or a plain number. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Scaled:
     offset: float = 0.0
     factor: float = 1.0
     zero_filled: bool = False
-    """It said `or vector(0)` somewhere."""
+    """True where the query has `or vector(0)`."""
 
     def core_bound(self, whole: Bound) -> Bound:
-        """Where the core has to be for the whole to be within `whole`."""
+        """The bound of `core` for which the whole query is within `whole`."""
         return whole.before(self.offset, self.factor)
 
 
@@ -37,7 +37,7 @@ class Share:
     part: Selector
     whole: Selector
     split_by: tuple[str, ...] = ()
-    """Labels by which the manifest keeps them apart."""
+    """Labels by which the manifest groups the events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Quantile:
 
 
 def strip_scale(expr: Expr) -> Scaled:
-    """A query without the numbers around it: `(1 - a / b) * 100` is 100 - 100 x (a / b)."""
+    """A query without the numbers around it: `(1 - a / b) * 100` is 100 - 100 * (a / b)."""
     match expr:
         case Binary(op="*", left=inner, right=Number(value)) | Binary(op="*", left=Number(value), right=inner) if value:
             return _times(strip_scale(inner), value)
@@ -98,7 +98,7 @@ def quantile_of(expr: Expr) -> Quantile | None:
 
 
 def _summed_counter(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
-    """(the counter whose increase is summed, the labels it is kept apart by), or None."""
+    """(the counter whose increase is summed, the labels it is grouped by), or None."""
     labels: tuple[str, ...] = ()
     while True:
         match expr:
@@ -118,7 +118,7 @@ def _summed_counter(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
 
 
 def is_good(found: Share, bound: Bound) -> bool | None:
-    """Whether the share is one of good events: told by which side is bounded, else by its labels and its name."""
+    """True for a share of good events: by the side that is bounded, else by labels and names; None: not known."""
     if bound.low is not None and (bound.high is None or bound.high >= 1.0):
         return True
     if bound.high is not None and (bound.low is None or bound.low <= 0.0):

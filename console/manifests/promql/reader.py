@@ -1,4 +1,4 @@
-"""A query's text as a tree, by the precedence of Prometheus; one plain line where it cannot be read."""
+"""Parse a query's text into a tree, by the precedence of Prometheus; an error is one plain line."""
 
 from __future__ import annotations
 
@@ -44,21 +44,22 @@ class UnreadableQuery(ValueError):
 
 
 class UnsupportedQuery(UnreadableQuery):
-    """PromQL, as far as it goes, with a part that is not read here."""
+    """PromQL with a part that is not supported here. One plain line."""
 
 
 def parse_query(text: str) -> Expr:
-    """The query as a tree.
+    """Parse a query into a tree.
 
     Raises:
-        NotRead: it is not PromQL, or uses what is not read here.
+        UnreadableQuery: it is not PromQL.
+        UnsupportedQuery: it is PromQL with a part that is not supported here.
     """
     if len(text) > LONGEST:
         raise UnreadableQuery(f"the query is longer than {LONGEST} characters")
     reader = _QueryReader(list(_tokens(text)))
     expr = reader.binary(0, 0)
     if reader.kind != "end":
-        raise UnreadableQuery(f"not read as PromQL from {reader.found_text} on")
+        raise UnreadableQuery(f"not PromQL from {reader.found_text} on")
     return expr
 
 
@@ -67,7 +68,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
-            raise UnreadableQuery(f"not read as PromQL from {text[place : place + 12]!r} on")
+            raise UnreadableQuery(f"not PromQL from {text[place : place + 12]!r} on")
         place = found.end()
         kind = str(found.lastgroup)
         if kind != "space":
@@ -76,6 +77,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class _QueryReader:
+    """Parses the tokens of one query by recursive descent."""
+
     tokens: list[tuple[str, str]]
     place: int = 0
 
@@ -114,7 +117,7 @@ class _QueryReader:
         return word
 
     def binary(self, level: int, depth: int) -> Expr:
-        """Operators of `level` and those that bind more."""
+        """An expression of operators of `level` and of tighter ones."""
         if depth > _DEEPEST:
             raise UnreadableQuery("the query is nested too deeply")
         if level == len(_LEVELS):
@@ -171,7 +174,7 @@ class _QueryReader:
                 sign = "-" if self.take("-") else ""
                 expr = _with_offset(expr, sign + self.take_kind("duration", "a duration"))
             elif self.word == "@" and self.kind == "sign":
-                raise UnsupportedQuery("its @ modifier is not read here")
+                raise UnsupportedQuery("its @ modifier is not supported here")
             else:
                 return expr
 
@@ -179,7 +182,7 @@ class _QueryReader:
         self.need("[")
         window = self.take_kind("duration", "a duration")
         if self.word.startswith(":"):
-            raise UnsupportedQuery("its subquery is not read here")
+            raise UnsupportedQuery("its subquery is not supported here")
         self.need("]")
         if not isinstance(expr, Selector):
             raise UnreadableQuery("not read as PromQL: a range stands behind something that is no selector")

@@ -1,4 +1,4 @@
-"""What a query is made of, and how it is written again: plain values, brackets where they are needed."""
+"""The nodes of a PromQL query: plain values whose text is the query again, with brackets where they are needed."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Number:
+    """A number literal."""
+
     value: float
 
     def __str__(self) -> str:
@@ -55,6 +57,8 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """A string literal."""
+
     value: str
 
     def __str__(self) -> str:
@@ -63,7 +67,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A function."""
+    """A function call: `rate(..)`."""
 
     name: str
     args: tuple[Expr, ...]
@@ -81,7 +85,7 @@ class Aggregation:
     labels: tuple[str, ...] = ()
     without: bool = False
     grouped: bool = False
-    """It has a by or without clause, be it an empty one."""
+    """True where it has a by or without clause, even an empty one."""
 
     def __str__(self) -> str:
         clause = f" {'without' if self.without else 'by'} ({', '.join(self.labels)}) " if self.grouped else ""
@@ -96,7 +100,7 @@ class Binary:
     left: Expr
     right: Expr
     matching: str = ""
-    """`on (version) group_left`, as it is written, or nothing."""
+    """`on (version) group_left` as it is written, or ""."""
 
     def __str__(self) -> str:
         return f"{_inner(self.left)} {self.op}{f' {self.matching}' if self.matching else ''} {_inner(self.right)}"
@@ -110,13 +114,13 @@ def _inner(expr: Expr) -> str:
 
 
 def promql_string(value: str) -> str:
-    """A PromQL string."""
+    """`value` as a PromQL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def selectors(expr: Expr) -> Iterator[Selector]:
-    """Every selector in the query, in its order."""
+    """Every selector of a query, from left to right."""
     match expr:
         case Selector():
             yield expr
