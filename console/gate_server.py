@@ -1,4 +1,4 @@
-"""HTTP server for gate webhooks: one bounded request per connection, one status and line of text in reply.
+"""HTTP server for gate webhooks: one bounded request per connection.
 
 The backend takes every status but 200 for a refusal: a request that is too large, too slow, for another path, or that
 comes while no rollout is open. A slow client cannot keep others out: a request that is not complete in time is cut

@@ -1,4 +1,4 @@
-"""The input of a backtest, from any source: each metric's ticks with their span and spacing."""
+"""The input of a backtest: each metric's ticks, span and spacing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from console.plan.nouns import TICK_S, Metric, Plan, Stage
 
 
 def with_stages(plan: Plan) -> Plan:
-    """The plan with a stage to judge in: one named `steps` where only the backend knows the stages."""
+    """The plan, with a stage `steps` where only the backend knows its stages."""
     if plan.stages:
         return plan
     taken = plan.stages_from

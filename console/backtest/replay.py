@@ -1,8 +1,8 @@
-"""Judge one metric's recorded ticks in order, as a live console would have, and report every change of state.
+"""Judge one metric's recorded ticks as a live console would have.
 
-The track is fed exactly as `console.state.judging` feeds it, so both agree bit for bit. The clock of a tick is its end.
-For speed, the state of each tick is computed without the texts; the full verdict, which has the same state, is made by
-`rule.verdict` only where the state changes.
+Every change of state is reported. The track is fed exactly as `console.state.judging` feeds it, so both agree bit for
+bit. The clock of a tick is its end. For speed, the state of each tick is computed without the texts; the full verdict,
+which has the same state, is made by `rule.verdict` only where the state changes.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Replay:
 
     @property
     def stale_after_s(self) -> float:
-        """Age in seconds from which an arm is silent: the plan's value, or three samples, or three ticks."""
+        """Seconds without samples until an arm is silent: the plan's, or three samples or ticks."""
         if self.metric.stale_after_s is not None:
             return max(self.metric.stale_after_s, self._span.tick_s)
         return max(LEAST_STALE_S, _SILENT_TICKS * max(self._span.tick_s, self._spacing_s or 0.0))
@@ -221,7 +221,7 @@ class Replay:
         return [arm for arm in watched if (newest := self._newest[arm]) is None or newest < since], len(watched)
 
     def _may_wait(self, at: float, silent: list[str]) -> bool:
-        """True while the stage is so young that the first samples of the silent arms may still come."""
+        """True while the first samples of the silent arms in this stage may still come."""
         if at + 2.0 * self._span.tick_s - self._since > self.stale_after_s:
             return False
         return all((newest := self._newest[arm]) is None or newest < self._since for arm in silent)
@@ -237,7 +237,7 @@ class Replay:
 
     @property
     def _left_s(self) -> float:
-        """Seconds left of the stage's bake, which counts only time in which this metric had samples."""
+        """Seconds left of the stage's bake; it counts only time with samples."""
         bake_s = self._stages[self._stage - 1].stage.bake_s if self._stage else 0.0
         return bake_s - self._baked_s if bake_s > 0.0 else math.inf
 

@@ -1,4 +1,4 @@
-"""Read a file of samples row by row: CSV with a header, or JSON Lines. Every error names its line.
+"""Read a file of samples: CSV with a header, or JSON Lines. Every error names its line.
 
 Columns: at, metric, arm, then total and bad (counts) or value (a gauge); stage where the file has one; others are
 ignored. `series` puts the rows together.

@@ -1,4 +1,4 @@
-"""Sort samples of any order into ticks, as a live console's ledger would have held them.
+"""Sort samples of any order into the ticks of a live ledger.
 
 Rows are kept as plain numbers, 24 bytes each: whether a file is in order is known only after its last row. Ticks are
 aligned to the epoch; a tick belongs to the stage that its first row names.
@@ -185,7 +185,7 @@ class RecordedSeries:
         return self._left_out[metric] + sum(column.dirty for column in self.columns[metric].values())
 
     def spacing_s(self, metric: str) -> float | None:
-        """Median seconds between neighbouring samples of an arm, from its first ones; None where no arm has two."""
+        """Median seconds between neighboring samples of an arm, from its first ones; None where no arm has two."""
         gaps: list[float] = []
         for column in self.columns[metric].values():
             rows = column.rows()

@@ -1,4 +1,4 @@
-"""The traffic of one metric, from the plan's own figures or from an hour of ticks. Pure."""
+"""The traffic of one metric, from the plan or from an hour of ticks. Pure."""
 
 from __future__ import annotations
 

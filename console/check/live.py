@@ -1,4 +1,4 @@
-"""The last hour of a plan's metrics, read from its backends, and warnings about it."""
+"""Read the last hour of a plan's metrics, and warn about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines and warnings on the regressions that a plan's stages can find, metric by metric. Pure."""
+"""Print the regressions that a plan's stages can find, by metric. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regressions that a stage finds in a stream within its bake, and whether a healthy canary can pass. Pure."""
+"""Compute the regressions that a stage finds, and the time to pass. Pure."""
 
 from __future__ import annotations
 

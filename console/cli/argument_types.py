@@ -1,4 +1,4 @@
-"""Types of command line arguments: each takes the text and returns the value, or raises one plain line."""
+"""Types of command line arguments. Each returns the value of a text, or raises one plain line."""
 
 from __future__ import annotations
 

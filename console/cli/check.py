@@ -1,4 +1,4 @@
-"""`warroom check`: check a plan, alone or against the last hour of its backends.
+"""`warroom check`: check a plan, alone or against its backends' last hour.
 
 Exit 0, or 2 with every error and its line.
 """

@@ -1,4 +1,4 @@
-"""Shell completion: scripts made from the parser, so that they know every command and option.
+"""Shell completion scripts, made from the parser, so that they know every command and option.
 
 They complete commands, options and the words that an option takes; for files and plans the shell's own completion.
 """

@@ -1,4 +1,4 @@
-"""`warroom rollback --dry-run`: print every step and call that a rollback would make now.
+"""`warroom rollback --dry-run`: print the steps and calls of a rollback.
 
 Sends nothing, writes nothing.
 """
@@ -57,7 +57,7 @@ def _print_dry_run(options: argparse.Namespace) -> int:
 
 
 def _journal(location: JournalLocation) -> tuple[Journal | None, str | None]:
-    """(the journal, None), or (None, why it cannot be read): a rollback works without a journal, and so does this."""
+    """(journal or None, why it cannot be read or None); a rollback works without a journal, and so does this."""
     if not location.exists():
         return None, None
     try:

@@ -1,6 +1,7 @@
-"""`warroom log export`: the journal as JSON Lines, CSV or Markdown, safe in a spreadsheet and on a terminal.
+"""`warroom log export`: print the journal as JSON Lines, CSV or Markdown.
 
-JSON Lines hold every event whole, with its hashes. CSV and Markdown hold decisions and notes. None holds samples.
+JSON Lines hold every event whole, with its hashes. CSV and Markdown hold decisions and notes. None holds samples. All
+are safe to print on a terminal, and CSV is safe to open in a spreadsheet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`warroom watch --gates`: the address where gate webhooks are answered, and the rollout that answers them."""
+"""`warroom watch --gates`: answer gate webhooks from the open rollout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`warroom journal init`: share a journal file with a Unix group, or make the schema in PostgreSQL."""
+"""`warroom journal init`: share a journal by a Unix group or PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`warroom log`: list decisions and notes: who, when, why, the effect and the outcome. Changes and sends nothing."""
+"""`warroom log`: list decisions and notes with their outcome. Changes and sends nothing."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _begin(options: argparse.Namespace) -> LogFile | None:
 
 
 class _LastResort(logging.Handler):
-    """Handler of records without a handler: prints an error of another library as one line, not as a traceback."""
+    """Last-resort handler: prints an error of another library as one line."""
 
     def __init__(self, *, is_screen: bool) -> None:
         super().__init__(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Log in to backends before the screen opens: a login plugin needs the terminal for its questions."""
+"""Log in to backends while the terminal is free for a login plugin's questions."""
 
 from __future__ import annotations
 

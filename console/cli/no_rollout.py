@@ -1,4 +1,4 @@
-"""Verbs without an open rollout: which of them open one, and the refusal of the others.
+"""Decide which verbs open a rollout where none is open; refuse the others.
 
 A rollout opened while something is exposed takes those readings for "before", and its rollback undoes nothing. So
 promote, note and halt open one, a rollback opens one only if the plan has rollback steps of its own (it does not need

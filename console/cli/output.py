@@ -1,4 +1,4 @@
-"""Print lines without ever failing: a verb's effect and exit code do not depend on who reads its output."""
+"""Print lines without failing: a verb's effect and exit code do not depend on its reader."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def open_to_read(where: JournalLocation) -> Journal:
 
 
 def unavailable_journal(error: JournalUnavailable) -> Journal:
-    """An empty journal that takes no writes, in place of one that opened and then could not be read."""
+    """An empty journal without writes, in place of one that cannot be read after opening."""
     from console.journal.unavailable import UnavailableJournal
 
     def connect() -> Journal:

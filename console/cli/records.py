@@ -1,4 +1,4 @@
-"""Arguments of the commands on a whole journal: `log verify | export | prune` and `journal init`.
+"""Arguments of `log verify`, `log export`, `log prune` and `journal init`.
 
 `log` takes a rollout's name in the same place, so the parser knows each as one command with a two-word name.
 """

@@ -1,4 +1,4 @@
-"""`warroom run` and `warroom demo`: the screen, the engine in a thread of its own, and a clean end of both."""
+"""`warroom run` and `warroom demo`: the screen over an engine thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`warroom status`: show where a rollout stands, as text or as JSON. Changes and sends nothing."""
+"""`warroom status`: show where a rollout stands. Changes and sends nothing."""
 
 from __future__ import annotations
 

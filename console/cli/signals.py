@@ -29,7 +29,7 @@ RESTORE_S = 0.4
 
 
 def stop_with_terminal(engine: EngineThread, app: WarRoom, terminal: int) -> threading.Event:
-    """End the process on SIGHUP, SIGTERM, SIGINT, or once the terminal hangs up without a signal.
+    """End the process on SIGHUP, SIGTERM, SIGINT or a hang-up of the terminal.
 
     The screen gets RESTORE_S to restore the terminal, and no more: its loop may be blocked for good.
 
@@ -107,7 +107,7 @@ def ignore_signals() -> None:
 
 
 def _wait_for_hangup(terminal: int) -> None:
-    """Return once the other end of the terminal is closed, which a SIGHUP does not always announce."""
+    """Return once the terminal hangs up, which a SIGHUP does not always announce."""
     poll = select.poll()
     poll.register(terminal, 0)  # POLLHUP and POLLERR are always reported
     while not poll.poll():

@@ -1,4 +1,4 @@
-"""The headless verbs: the engine and the decision path of a key, without a screen.
+"""The headless verbs: the decision path of a key, without a screen.
 
 A verb joins the open rollout (`console.cli.no_rollout` says which verbs open one), reads every source once, decides on
 a card of those readings, and reads back before it exits. Its exit code is about this process's own request alone.

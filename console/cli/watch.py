@@ -224,7 +224,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
 
 
 def _new_log_lines(before: State, after: State) -> list[NoteState]:
-    """Log lines of `after` that `before` lacks: the log grows at its end only, and is cut at its beginning."""
+    """Log lines of `after` that `before` lacks; a log grows at its end, and is cut at its beginning."""
     last = before.log[-1] if before.log else None
     found: list[NoteState] = []
     for line in reversed(after.log):
@@ -287,7 +287,7 @@ def _refuse_unopened(plan: Plan, location: JournalLocation) -> int:
 
 
 def _result_of_last_run(plan: Plan, location: JournalLocation, journal: Journal, condition: str) -> int:
-    """The exit code where no rollout is open: the end of the last one may fulfill the condition."""
+    """The exit code without an open rollout: its last one may fulfill the condition."""
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _refuse_unopened(plan, location)

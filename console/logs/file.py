@@ -1,7 +1,7 @@
 """The log file: a handler that never waits, a thread that writes, a file that is rotated.
 
 A disk that hangs, is full or is gone costs records, which are counted, and nothing else. Several consoles may write to
-one file: each line is one append, and whoever rotates it holds its lock.
+one file: each line is one append, and the one that rotates it holds its lock.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class RotatedFile:
             return False
 
     def _rotate(self) -> None:
-        """Move the files on by one number and begin a new one; empty this one where the folder does not allow that."""
+        """Number the files up by one and begin a new one; empty this one where the folder forbids that."""
         if self._file is None or self._size() == 0:
             return
         try:
@@ -245,7 +245,7 @@ def stop_log(log: LogFile) -> None:
 
 
 def about_process() -> dict[str, object]:
-    """What the first record says of this process: version, Python, platform, process id."""
+    """Fields of the first record: version, Python, platform, process id."""
     from console.version import version
 
     system = os.uname()

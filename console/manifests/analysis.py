@@ -1,4 +1,4 @@
-"""Read Argo's analyses as checks: find templates by name, fill in arguments, read conditions as bounds.
+"""Read Argo's analysis templates as checks with arguments and bounds.
 
 Source: argoproj.io/v1alpha1 AnalysisTemplate, ClusterAnalysisTemplate, Argo Rollouts 1.0 to 1.10.
 """

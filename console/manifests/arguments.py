@@ -1,4 +1,4 @@
-"""Fill in arguments in a manifest's texts: `{{args.x}}` of Argo, `{{ namespace }}` of Flagger. Nothing is executed.
+"""Fill in arguments of Argo (`{{args.x}}`) and Flagger (`{{ namespace }}`). Nothing is executed.
 
 Only a plain name within braces is filled in. Anything else in braces (a function, a condition, a name without a
 value) makes the text unusable, and the error names it.

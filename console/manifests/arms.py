@@ -1,4 +1,4 @@
-"""Find the label that separates canary and baseline in a query, and rewrite the query for both arms."""
+"""Find the label of the arms in a query; widen the query to both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floor and ceiling that a manifest sets for a number: read from Argo's conditions and Flagger's ranges.
+"""The floor and ceiling of a number, and their parser for Argo's conditions.
 
 Argo's conditions are a language of their own (expr). Supported are comparisons of the result with a number, and their
 combinations; anything else raises NotBounded. Source: Argo Rollouts, "Analysis & Progressive Delivery", and expr-lang's

@@ -1,4 +1,4 @@
-"""Queries of Flagger's two built-in checks, for each mesh or ingress that it knows.
+"""Queries of Flagger's two built-in checks, for each mesh or ingress.
 
 Source: Flagger's metric observers (1.36): request-success-rate is a percentage, request-duration the 99th percentile,
 or for two ingresses the mean, in milliseconds. Skipper is missing: its routes need a template of their own.

@@ -1,4 +1,4 @@
-"""Choose the object that a plan is made for, and draft it by its kind."""
+"""Choose the object that a plan is made for, and draft it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Draft the plan of a plain Deployment: one stage, as it rolls out by itself, and a metric to fill in."""
+"""Draft the plan of a plain Deployment: one stage and a suggested metric.
+
+A Deployment rolls out by itself, so it has one stage only. Its metric is for the user to fill in.
+"""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class _TreeReader:
 
 
 def _join_surrogates(text: str) -> str:
-    """`text` with surrogate pairs joined: JSON escapes a character beyond U+FFFF as two, which YAML leaves apart."""
+    """`text` with surrogate pairs joined: JSON escapes a character beyond U+FFFF as two."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -1,4 +1,4 @@
-"""The draft of a plan: the parts that come from a manifest, and those that a plan cannot express. Plain values."""
+"""The draft of a plan, and the parts that a plan cannot express. Plain values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start a draft with the parts that every kind of object has: name, cluster, namespace, target."""
+"""Start a draft with the name, cluster, namespace and target of an object."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def namespace_of(manifest: Manifest, namespace: str | None) -> str | None:
 
 
 def plan_duration(text: str) -> str | None:
-    """`text` as a plan's length of time, cut to the longest that is allowed; None where it is not a length of time."""
+    """`text` as a plan's length of time, at most LONGEST_S; None where it is none."""
     try:
         seconds = duration(text)
     except QuantityError:

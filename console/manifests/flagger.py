@@ -1,4 +1,4 @@
-"""Draft the plan of a Flagger Canary: a stage for every step with a gate, its checks as metrics.
+"""Draft the plan of a Flagger Canary: a stage for every gate, metrics.
 
 Source: flagger.app/v1beta1 Canary, MetricTemplate (Flagger 1.10 to 1.44). Flagger keeps making its own checks; the
 plan reads the same numbers and decides when a gate may open.

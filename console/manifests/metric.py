@@ -1,4 +1,4 @@
-"""Turn a manifest's check into metrics of a plan: shape of the query, arms, limit.
+"""Turn a manifest's check into metrics: shape, arms, limit.
 
 A share of events becomes counts, whose raw samples warroom counts itself. A quantile of a histogram becomes the
 histogram. Any other query becomes a gauge, as it is written. The bound of the check becomes the metric's limit.

@@ -118,7 +118,7 @@ def _problem(file: str, message: str, hint: str | None = None, line: int = 1) ->
 
 
 def _text(name: str, stdin: BinaryIO) -> str:
-    """The text of a file, at most LARGEST_BYTES and one byte of it. Raises PlanError."""
+    """The first LARGEST_BYTES + 1 bytes of a file as text. Raises PlanError."""
     try:
         if name == STDIN:
             data = stdin.read(LARGEST_BYTES + 1)
@@ -152,7 +152,7 @@ def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
 
 
 def _list_items(document: Tree) -> Iterator[Tree]:
-    """The objects of a document: of a List, as `kubectl get` prints several; of a JSON array; or the one it is."""
+    """The objects of a document, which may be a List of `kubectl get` or a JSON array."""
     if document.items:
         yield from document.items
     elif document.text_at("kind").endswith("List") and document.at("items").items:

@@ -1,4 +1,4 @@
-"""Draft the plan of an Argo Rollout: a stage for every pause of its steps, its analyses as metrics.
+"""Draft the plan of an Argo Rollout: a stage for every pause, metrics.
 
 Source: argoproj.io/v1alpha1 Rollout, Argo Rollouts 1.0 to 1.10. The controller keeps running its own steps and
 analyses; the plan reads the same numbers and decides when a pause may end.

@@ -1,4 +1,4 @@
-"""Recognize a query's shape: a share of events, a quantile of a histogram, or a plain number. Pure."""
+"""Recognize a query as a share of events, a quantile or a number. Pure."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Quantile:
 
 
 def strip_scale(expr: Expr) -> Scaled:
-    """A query without the numbers around it: `(1 - a / b) * 100` is 100 - 100 * (a / b)."""
+    """A query without the numbers around it: `(1 - a / b) * 100` is `100 - 100 * (a / b)`."""
     match expr:
         case Binary(op="*", left=inner, right=Number(value)) | Binary(op="*", left=Number(value), right=inner) if value:
             return _times(strip_scale(inner), value)

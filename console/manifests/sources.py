@@ -1,4 +1,4 @@
-"""Add to a draft the checks that can be metrics, and the Prometheus servers that they read as backends."""
+"""Add checks to a draft as metrics, and their Prometheus servers as backends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A manifest as a tree of text: every value knows its line, and becomes a number or boolean only where it is read."""
+"""A manifest as a tree of text. Every value knows its line, and becomes a number or boolean only where it is read."""
 
 from __future__ import annotations
 

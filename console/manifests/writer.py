@@ -1,4 +1,4 @@
-"""Write a draft as the text of a plan, in the order of docs/plan.md, with comments for its reader."""
+"""Write a draft as the text of a plan with comments, in the order of docs/plan.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nodes of a PromQL query: plain values whose text is the query again, with brackets where they are needed."""
+"""The nodes of a PromQL query. Each prints as the query again, with brackets where they are needed."""
 
 from __future__ import annotations
 
