@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from adapters.registry import ConnectError
+from adapters.contract import ConnectError
 
 
 class Secret(BaseModel):
