@@ -8,8 +8,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from adapters.contract import ConnectError
 from adapters.known_secrets import remember
-from adapters.registry import ConnectError
 
 
 class Secret(BaseModel):

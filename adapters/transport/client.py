@@ -19,13 +19,13 @@ from adapters.contract import (
     AuthFailed,
     BackendError,
     BadReply,
+    ConnectError,
     Permit,
     ServerFailed,
     Throttled,
     TimedOut,
     Unreachable,
 )
-from adapters.registry import ConnectError
 from adapters.transport.body import fill, lines
 from adapters.transport.connections import CannotOpen, open_client
 from adapters.transport.fault import backend_error

@@ -179,8 +179,8 @@ class Engine:
         return replace(self._actor, login=identity.removeprefix("login:") if identity.startswith("login:") else None)
 
     def _cautions(self, backends: Backends) -> tuple[str, ...]:
-        """What everybody who decides has to know about how we talk to backends and journal."""
-        return (*backends.cautions, *getattr(self._journal, "cautions", ()))
+        """Warnings about the connections to backends and journal, for every decision."""
+        return (*backends.cautions, *self._journal.cautions)
 
     def _connect(self, plan: Plan) -> Backends:
         return Backends(plan, self._clock, self._state_dir, self._nudges)

@@ -48,7 +48,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         return replace(
             read,
             previews=previews_for(read, backends),
-            cautions=(*backends.cautions, *getattr(journal, "cautions", ())),
+            cautions=(*backends.cautions, *(journal.cautions if journal is not None else ())),
         )
     finally:
         await backends.aclose()
