@@ -209,7 +209,7 @@ async def test_an_intent_that_fails_inside_is_answered_and_shown_as_a_fault(tmp_
         room.monkeypatch.setattr(console.engine._actions, "_note", lambda _intent: bug())
         answer = await console.engine.act(Intent(None, text="x"))
         assert answer.result is Result.UNKNOWN
-        assert console.state.fault == "note: internal error: RuntimeError: a bug of ours"
+        assert console.state.local.fault == "note: internal error: RuntimeError: a bug of ours"
 
 
 async def test_only_the_drift_that_was_on_the_card_is_accepted(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from datetime import datetime
 
 from adapters.contract import Outcome, Phase, TargetReading, Wait
 from console.state.requests import RequestState
-from console.state.values import Drift, NoteState, State, TargetState
+from console.state.values import Drift, NoteState, RolloutState, TargetState
 
 _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
 _BACK = frozenset({"abort", "undo", "restart"})
 
 
-def observe(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
+def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
     """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
@@ -44,7 +44,7 @@ def _place(reading: TargetReading) -> tuple[object, ...]:
     return (reading.canary_version, reading.step, reading.phase is Phase.ABORTED, reading.at_rest, reading.skipped)
 
 
-def _own_requests(state: State, entry: TargetState) -> list[RequestState]:
+def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]:
     """Our own requests that may explain where it stands: those since it came to the step it was confirmed at."""
     since = entry.step_since or state.opened_at
     return [
@@ -56,7 +56,7 @@ def _own_requests(state: State, entry: TargetState) -> list[RequestState]:
     ]
 
 
-def _going_back(state: State, now: TargetReading) -> bool:
+def _going_back(state: RolloutState, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
     if now.canary_version is None:  # it has no name yet
         return False
@@ -128,7 +128,7 @@ def _unanswered(was: TargetReading, now: TargetReading, ours: list[RequestState]
     return None
 
 
-def _by_hand(state: State, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:
+def _by_hand(state: RolloutState, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:
     """A line for a pause by hand that somebody else set or took back."""
     if (now.waits is Wait.MANUAL) is (was.waits is Wait.MANUAL):
         return None
@@ -181,7 +181,7 @@ def held(reading: TargetReading | None) -> bool:
     return reading is None or reading.steps is None or reading.waits is Wait.MANUAL
 
 
-def reached_alone(state: State) -> int:
+def reached_alone(state: RolloutState) -> int:
     """How many further stages the controllers reached by themselves: their targets read as set, and nobody promoted."""
     if state.promoting is not None or state.reached is None or state.rollback is not None or state.closed is not None:
         return 0

@@ -55,7 +55,7 @@ async def nowhere(ground: Ground) -> Row:
         seen = screen(room)
         forward = await room.engine.act(room.intent(Verb.PROMOTE))
         await room.engine.act(room.intent(Verb.ROLLBACK))
-        await room.until(lambda state: not state.running)
+        await room.until(lambda state: not state.local.running)
         back = screen(room)
     lost = list(ground.lost(decisions=[Verb.ROLLBACK]))
     return Row("DNS failure", f"{seen} | {forward.line} | {back}", tuple(lost))

@@ -39,7 +39,7 @@ async def _locked(ground: Ground) -> Row:
             await room.engine.act(room.intent(Verb.ROLLBACK))
             await room.until(lambda state: state.targets["api"].reading and state.targets["api"].reading.percent == 0)
             seen = screen(room)
-        await room.until(lambda state: state.mode is Stands.ROLLED_BACK and not state.journal.held)
+        await room.until(lambda state: state.mode is Stands.ROLLED_BACK and not state.local.journal.held)
     lost = ground.lost(calls=[10, 0], decisions=_BOTH)
     return Row("journal locked", f"{forward.line} | {seen}", tuple(lost))
 
@@ -87,7 +87,7 @@ async def _full(ground: Ground) -> Row:
             await room.until(lambda state: state.checklist[0].mark is StepMark.DONE)
             seen = screen(room)
             fill(False)
-            await room.until(lambda state: not state.journal.held and not state.journal.broken)
+            await room.until(lambda state: not state.local.journal.held and not state.local.journal.broken)
         lost = tuple(ground.lost(calls=[10, 0], decisions=_BOTH))
     return Row("disk full", f"{forward.line} | {seen}", lost)
 
@@ -113,10 +113,10 @@ async def _read_only(ground: Ground) -> Row:
             forward = await room.engine.act(room.intent(Verb.PROMOTE))
             await room.engine.act(room.intent(Verb.ROLLBACK))
             await room.until(lambda state: state.checklist[0].mark is StepMark.DONE)
-            seen, held = screen(room), room.state.journal.held
+            seen, held = screen(room), room.state.local.journal.held
             ground.folder.chmod(0o700)
             ground.file.chmod(0o600)
-            await room.until(lambda state: not state.journal.held and not state.journal.broken)
+            await room.until(lambda state: not state.local.journal.held and not state.local.journal.broken)
         lost = [*ground.lost(calls=[10, 0], decisions=_BOTH), *([] if held else ["nothing was held in memory"])]
     finally:
         if root:
@@ -165,7 +165,7 @@ async def _stopped(ground: Ground) -> Row:
         await asyncio.to_thread(os.waitpid, pid, os.WUNTRACED)
         async with ground.console() as room:
             waiting = screen(room)
-            await room.until(lambda state: state.poller is not None and state.poller.here)
+            await room.until(lambda state: state.local.poller is not None and state.local.poller.here)
             await quiet(room)
             await room.until(lambda state: state.next is not None and state.next.trouble)
             await room.engine.act(room.intent(Verb.PROMOTE))
@@ -213,7 +213,9 @@ async def restarted(ground: Ground, server: Postgres) -> Row:
         answer = await promote
         seen = screen(room)
         await asyncio.to_thread(server.start)
-        await room.until(lambda state: state.reached == 1 and not state.journal.broken and not state.journal.held)
+        await room.until(
+            lambda state: state.reached == 1 and not state.local.journal.broken and not state.local.journal.held
+        )
         ground.misbehave(Mode.FINE)
         await asyncio.to_thread(server.stop)
         second = asyncio.create_task(room.engine.act(room.intent(Verb.PROMOTE)))
@@ -221,7 +223,7 @@ async def restarted(ground: Ground, server: Postgres) -> Row:
         again = await second
         await quiet(room)
         reached = (again.result == "accepted") + 1
-        await room.until(lambda state: state.reached == reached and not state.journal.held)
+        await room.until(lambda state: state.reached == reached and not state.local.journal.held)
     verbs = [Verb.PROMOTE] * reached
     lost = ground.lost(calls=[10, 100][:reached], decisions=verbs)
     return Row("PostgreSQL restarted mid-decision", f"{answer.line} | {seen} | {again.line}", tuple(lost))
@@ -237,7 +239,7 @@ async def silent(ground: Ground, server: Postgres) -> Row:
             await room.engine.act(room.intent(Verb.ROLLBACK))
             await room.until(lambda state: state.checklist[0].mark is StepMark.DONE)
             seen = screen(room)
-        await room.until(lambda state: state.mode is Stands.ROLLED_BACK and not state.journal.held)
+        await room.until(lambda state: state.mode is Stands.ROLLED_BACK and not state.local.journal.held)
     lost = ground.lost(calls=[10, 0], decisions=_BOTH)
     return Row("PostgreSQL does not answer, and then does", f"{forward.line} | {seen}", tuple(lost))
 
