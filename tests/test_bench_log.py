@@ -14,12 +14,12 @@ from tests.bench.log import appends, large, run
 
 
 def test_each_way_of_writing_is_measured_as_often(tmp_path: Path) -> None:
-    bare, ours = appends.measured(tmp_path, 5)
+    bare, ours = appends.measure(tmp_path, 5)
     assert (len(bare.wall_us), len(ours.wall_us), bare.name, ours.name) == (5, 5, "bare INSERT", "append")
 
 
 def test_the_large_journal_is_one_that_warroom_could_have_written(tmp_path: Path) -> None:
-    large.filled(tmp_path / "journal.db", 120, ours=10, per_rollout=50)
+    large.fill_journal(tmp_path / "journal.db", 120, ours=10, per_rollout=50)
     journal = SqliteJournal(tmp_path / "journal.db")
     found = walk_journal(lambda after: journal.rows(None, after))
     assert (found.events, found.flaw, journal.open_run("ours")) == (130, None, "ours/1")

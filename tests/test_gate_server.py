@@ -303,7 +303,7 @@ class Door:
 
     def __init__(self) -> None:
         self.said = GateResponse(403, "not now: nobody has promoted it", "web")
-        self.door = self
+        self.gate_responder = self
 
     async def answer(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         return self.said

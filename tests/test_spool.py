@@ -302,7 +302,7 @@ import resource, signal
 from datetime import UTC, datetime
 from pathlib import Path
 from console.events.kinds import Noted
-from console.journal.location import FilePlace
+from console.journal.location import FileLocation
 from console.journal.spool import ROOM, Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 made = Spool([Path({str(tmp_path / "journal.db")!r})])

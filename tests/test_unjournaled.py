@@ -184,9 +184,9 @@ NOT_A_BYTE = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from console.cli.paths import open_anyhow
-from console.journal.location import FilePlace
+from console.journal.location import FileLocation
 from console.events.evidence import Verb
-from console.journal.location import FilePlace
+from console.journal.location import FileLocation
 from console.state.values import StepMark
 from tests.engine_rig import ONE, war_room
 
@@ -202,7 +202,7 @@ async def main(folder, again):
             await console.close()
         writable(0)
         if again:
-            console = await room.console(journal=open_anyhow(FilePlace(room.journal)))
+            console = await room.console(journal=open_anyhow(FileLocation(room.journal)))
         answer = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
         broken = console.state.local.journal.broken

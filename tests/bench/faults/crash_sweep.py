@@ -1,8 +1,8 @@
-"""The crash sweep: a console is killed at its n-th write or call, for every n; the next one finishes what it began.
+"""The crash sweep: kill a console at its n-th write or call, for every n, and let the next console finish.
 
-A kill is SIGKILL to itself at a numbered point (`adapters.failpoints`), so no timing is involved. Children are forked from
-a parent that has imported everything. The backend is the fake; it takes effect late, so that a console which sends
-again too early is caught: the adapter is declared not repeatable.
+The console sends SIGKILL to itself at a numbered point (`adapters.failpoints`), so no timing is involved. Children are
+forked from a parent that has imported everything. The fake backend applies a write after a delay, so that a console
+which sends again too early is caught: the adapter is declared not repeatable.
 """
 
 from __future__ import annotations
@@ -31,17 +31,27 @@ from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.journal.spool import Spool
 from console.state.values import Mode, StageMark, State, StepMark
-from tests.bench.faults.adapter import registered
-from tests.bench.faults.children import Steps, call, fork, side_by_side
-from tests.bench.faults.fake import Fake
-from tests.bench.faults.room import Console, SharedClock, Stuck, Zero, console, late, quick, told, witnessed
+from tests.bench.faults.adapter import register_adapter
+from tests.bench.faults.children import CaseSteps, call_in_child, fork, run_concurrently
+from tests.bench.faults.engine_console import (
+    ClockOrigin,
+    EngineConsole,
+    SharedClock,
+    Stuck,
+    open_console,
+    shorten_beats,
+    state_line,
+    with_ack_log,
+    with_slow_appends,
+)
+from tests.bench.faults.fake_backend import FakeBackend
 
 SPEED = 8.0
-"""How much faster the consoles' clock runs."""
-MOST_BESIDE = 40
-"""Kills beside the decision path, of each task, at most."""
+"""How many times as fast the consoles' clock runs."""
+MAX_SIDE_KILLS = 40
+"""Most kills beside the decision path, per task."""
 LAG_S = 0.06
-"""How late the fake backend takes effect."""
+"""How long after a write the fake backend applies it."""
 _TARGETS = ("a", "b", "c", "d", "e", "f", "g")
 _TIMING = "timing: {poll: 400ms, tick: 1s, read_deadline: 2s, write_deadline: 2s}"
 _PROMOTE = f"""\
@@ -75,15 +85,15 @@ rollback:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a console is doing when it is killed."""
+    """The work during which a console is killed."""
 
     name: str
     plan: str
     before: float
-    """Where the targets stand."""
+    """Percent of each target at the beginning."""
     goal: Callable[[State], bool]
-    next: Callable[[State], tuple[Verb, str | None] | None]
-    """The key that an operator presses as things stand, and what it is about; None: wait."""
+    next_key: Callable[[State], tuple[Verb, str | None] | None]
+    """The key an operator presses in this state, and its subject; None: wait."""
 
 
 def _promote_key(state: State) -> tuple[Verb, str | None] | None:
@@ -108,41 +118,41 @@ TASKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Killed:
-    """One kill and what became of it."""
+class Kill:
+    """One kill and its outcome."""
 
     task: str
     number: int
     point: str
-    """Where: "journal committed"."""
+    """The point's name, such as "journal committed"."""
     faults: tuple[str, ...]
-    """What was lost, doubled or stuck; nothing, if all is well."""
+    """Everything lost, doubled or stuck; empty when all is well."""
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """A whole sweep."""
+class CrashSweep:
+    """All kills of one sweep."""
 
     journal: str
-    kills: tuple[Killed, ...]
+    kills: tuple[Kill, ...]
 
     @property
     def faults(self) -> list[str]:
         return [f"{kill.task} {kill.number} ({kill.point}): {fault}" for kill in self.kills for fault in kill.faults]
 
     def points(self) -> Mapping[str, int]:
-        """How many kills at each sort of point."""
+        """Kills per point name."""
         return Counter(kill.point for kill in self.kills)
 
 
-_BESIDE = ("samples", "lease", "spool")
-"""Writes beside the decision path: how many there are depends on how long things take."""
-LATE_S = 0.06
-"""How long each append of a late journal takes; its consoles wait a third of that before they go ahead."""
+_SIDE_POINTS = ("samples", "lease", "spool")
+"""Points beside the decision path; their number depends on how long the run takes."""
+SLOW_APPEND_S = 0.06
+"""Length of each append of a slow journal; its consoles wait a third of that before they go ahead."""
 
 
 class _Killer:
-    """Ends this process at its n-th point, and writes down which it was; counts only, if `at` is 0.
+    """Kills this process at its n-th point and writes the point's name to `file`; with `at` 0 it only counts.
 
     Points on the decision path are numbered from 1 up, those beside it from -1 down.
     """
@@ -151,83 +161,85 @@ class _Killer:
         self._at = at
         self._file = file
         self._lock = threading.Lock()
-        self.main = self.beside = 0
+        self.on_path = self.beside = 0
 
     def __call__(self, point: str) -> None:
         with self._lock:
-            if point.startswith(_BESIDE):
+            if point.startswith(_SIDE_POINTS):
                 self.beside += 1
             else:
-                self.main += 1
-            if self._at and self._at == (-self.beside if point.startswith(_BESIDE) else self.main):
+                self.on_path += 1
+            if self._at and self._at == (-self.beside if point.startswith(_SIDE_POINTS) else self.on_path):
                 self._file.write_text(point, encoding="utf-8")
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One kill to be: where its things are."""
+    """A kill to carry out: its plan, files and clock."""
 
     task: Task
     number: int
     folder: Path
     plan: str
     world: str
-    zero: Zero
+    origin: ClockOrigin
     place: JournalLocation
-    late: bool
+    slow_journal: bool
 
     def clock(self) -> SharedClock:
-        return SharedClock(self.zero, SPEED)
+        return SharedClock(self.origin, SPEED)
 
     def journal(self) -> Journal:
-        opened = witnessed(self.place.open(), self.folder / "acknowledged")
-        return late(opened, LATE_S) if self.late else opened
+        opened = with_ack_log(self.place.open(), self.folder / "acknowledged")
+        return with_slow_appends(opened, SLOW_APPEND_S) if self.slow_journal else opened
 
     def begin(self) -> None:
-        """In the console's process: its beats, and how long what may not wait does wait for a late journal."""
-        quick()
-        if self.late:
-            store.PATIENCE_S = LATE_S / 3
+        """Shorten the intervals of this console's process, and its patience with a slow journal."""
+        shorten_beats()
+        if self.slow_journal:
+            store.PATIENCE_S = SLOW_APPEND_S / 3
 
 
-def sweep(
-    fake: Fake,
+def run_crash_sweep(
+    fake: FakeBackend,
     place: Callable[[Path], JournalLocation],
     name: str,
     *,
     kills: int | None,
     seed: int = 1,
-    late: bool = False,
+    slow_journal: bool = False,
     at_once: int = 3,
     progress: Callable[[str], None] = lambda _: None,
-) -> Swept:
-    """Kill at every point of every task, or at `kills` of them chosen by `seed`.
+) -> CrashSweep:
+    """Kill at every point of every task, or at `kills` points chosen by `seed`.
 
     Args:
         fake: the backend.
-        place: the journal of a case, given the case's folder; one that several share is fine.
-        name: of the journal, for the report.
-        kills: how many; None: every one.
-        seed: which.
-        late: the journal is slower than a halt or a rollback waits for it.
-        at_once: cases that run beside each other.
-        progress: told now and then.
+        place: returns the journal location of a case, given its folder; cases may share one.
+        name: the journal's name in the report.
+        kills: how many; None: every point.
+        seed: chooses the points.
+        slow_journal: an append takes longer than a halt or a rollback waits for it.
+        at_once: cases that run at the same time.
+        progress: called with a line every 20 kills.
     """
-    found: list[Killed] = []
-    with registered(), tempfile.TemporaryDirectory(prefix="warroom-sweep-") as base:
-        rooms = _Rooms(fake, place, Path(base), late)
+    found: list[Kill] = []
+    with register_adapter(), tempfile.TemporaryDirectory(prefix="warroom-sweep-") as base:
+        cases = _CaseFactory(fake, place, Path(base), slow_journal)
         wanted: list[tuple[Task, int]] = []
         for task in TASKS:
-            points = call(partial(_count, rooms.case(task, 0)))
+            points = call_in_child(partial(_count, cases.make(task, 0)))
             if points is None:
-                raise Stuck("a run that nobody kills does not come to its end")
-            main, beside = points
-            wanted += [(task, number) for number in range(1, main + 1)]
-            wanted += [(task, -number) for number in range(1, min(beside, MOST_BESIDE) + 1)]
+                raise Stuck("a run without a kill does not finish")
+            on_path, beside = points
+            wanted += [(task, number) for number in range(1, on_path + 1)]
+            wanted += [(task, -number) for number in range(1, min(beside, MAX_SIDE_KILLS) + 1)]
         if kills is not None:
             random.Random(seed).shuffle(wanted)
-        for killed in side_by_side((_killed(rooms.case(task, number), fake) for task, number in wanted), at_once):
+        for killed in run_concurrently(
+            (_kill_and_finish(cases.make(task, number), fake) for task, number in wanted), at_once
+        ):
             if killed is not None:
                 found.append(killed)
                 if len(found) % 20 == 0:
@@ -235,45 +247,45 @@ def sweep(
                     progress(f"{name}: {len(found)} of {len(wanted)} kills, {bad} bad")
             if kills is not None and len(found) >= kills:
                 break
-    return Swept(name, tuple(found[:kills]))
+    return CrashSweep(name, tuple(found[:kills]))
 
 
 @dataclass
-class _Rooms:
-    fake: Fake
+class _CaseFactory:
+    fake: FakeBackend
     place: Callable[[Path], JournalLocation]
     base: Path
-    late: bool
+    slow_journal: bool
     made: int = 0
     tag: str = field(default_factory=lambda: secrets.token_hex(3))
-    """Of this sweep: the fake backend is that of the others too."""
+    """Names this sweep: several sweeps share one fake backend."""
 
-    def case(self, task: Task, number: int) -> _Case:
-        """A fresh case: a world of its own at the fake, a rollout of its own in the journal."""
+    def make(self, task: Task, number: int) -> _Case:
+        """A case with a new world at the fake backend and a new rollout in the journal."""
         self.made += 1
         world = f"{task.name}-{number}-{self.made}-{self.tag}"
         folder = self.base / world
         folder.mkdir()
         plan = task.plan.replace("NAME", world).replace("URL", f"{self.fake.url}/{world}")
         for target in _TARGETS:
-            self.fake.tell(world, target=target, percent=task.before)
-        self.fake.tell(world, lag_s=LAG_S)
-        return _Case(task, number, folder, plan, world, Zero(), self.place(folder), self.late)
+            self.fake.configure(world, target=target, percent=task.before)
+        self.fake.configure(world, lag_s=LAG_S)
+        return _Case(task, number, folder, plan, world, ClockOrigin(), self.place(folder), self.slow_journal)
 
 
-def _killed(case: _Case, fake: Fake) -> Steps[Killed | None]:
-    """Kill one console and let the next one finish. None: it came to its end before that point."""
+def _kill_and_finish(case: _Case, fake: FakeBackend) -> CaseSteps[Kill | None]:
+    """Kill one console and let the next one finish; None when it finished before that point."""
     status = yield fork(lambda: _run(case, case.number))
     if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
-        return None if status == 0 else _fault(case, f"ended with {status}: {_words(case)}")
+        return None if status == 0 else _failed(case, f"ended with {status}: {_error_text(case)}")
     status = yield fork(lambda: _run(case, 0))
     if status != 0:
-        return _fault(case, f"could not be finished: {_words(case)}")
-    return Killed(case.task.name, case.number, _point(case), tuple(_checked(case, fake)))
+        return _failed(case, f"could not be finished: {_error_text(case)}")
+    return Kill(case.task.name, case.number, _point(case), tuple(_faults_after(case, fake)))
 
 
-def _fault(case: _Case, words: str) -> Killed:
-    return Killed(case.task.name, case.number, _point(case), (words,))
+def _failed(case: _Case, fault: str) -> Kill:
+    return Kill(case.task.name, case.number, _point(case), (fault,))
 
 
 def _point(case: _Case) -> str:
@@ -281,63 +293,63 @@ def _point(case: _Case) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else "?"
 
 
-def _words(case: _Case) -> str:
+def _error_text(case: _Case) -> str:
     file = case.folder / "stuck"
-    return file.read_text(encoding="utf-8") if file.exists() else "no word"
+    return file.read_text(encoding="utf-8") if file.exists() else "no message"
 
 
 # -- in a child --------------------------------------------------------------------------------------------------
 
 
 def _run(case: _Case, at: int) -> None:
-    """Open a console and press keys until the goal is reached; killed at point `at`, unless that is 0."""
+    """Open a console and press keys until the goal is reached; the process dies at point `at` (0: never)."""
     case.begin()
     with observing(_Killer(at, case.folder / "point")):
         try:
             asyncio.run(_finish(case))
         except Exception as error:
-            words = str(error) if isinstance(error, Stuck) else traceback.format_exc()
-            (case.folder / "stuck").write_text(words, encoding="utf-8")
+            message = str(error) if isinstance(error, Stuck) else traceback.format_exc()
+            (case.folder / "stuck").write_text(message, encoding="utf-8")
             raise
 
 
 def _count(case: _Case) -> tuple[int, int]:
-    """How many points a run that is not killed passes: on the decision path, beside it."""
+    """Points that a run without a kill passes: (on the decision path, beside it)."""
     case.begin()
     killer = _Killer(0, case.folder / "point")
     with observing(killer):
         asyncio.run(_finish(case))
-    return killer.main, killer.beside
+    return killer.on_path, killer.beside
 
 
 async def _finish(case: _Case) -> None:
     journal = case.journal()
     spool = Spool([case.folder / "journal"])
-    async with console(case.plan, journal, case.folder, case.clock(), spool=spool) as room:
+    async with open_console(case.plan, journal, case.folder, case.clock(), spool=spool) as console:
         for _ in range(40):
-            state = await room.until(lambda state: case.task.goal(state) or case.task.next(state) is not None)
+            state = await console.until(lambda state: case.task.goal(state) or case.task.next_key(state) is not None)
             if case.task.goal(state):
                 break
-            await _press(room, case.task)
+            await _press(console, case.task)
         else:
-            raise Stuck(f"40 keys did not do it: {told(room.state)}")
+            raise Stuck(f"the goal is not reached after 40 keys: {state_line(console.state)}")
     journal.close()
 
 
-async def _press(room: Console, task: Task) -> None:
-    key = task.next(room.state)
+async def _press(console: EngineConsole, task: Task) -> None:
+    key = task.next_key(console.state)
     if key is None:
         return
-    await room.engine.act(room.intent(*key))
+    await console.engine.act(console.intent(*key))
     with suppress(Stuck):
-        await room.until(lambda state: task.goal(state) or task.next(state) is None, within_s=0.2)
+        await console.until(lambda state: task.goal(state) or task.next_key(state) is None, within_s=0.2)
 
 
-# -- what must hold --------------------------------------------------------------------------------------------------
+# -- checks --------------------------------------------------------------------------------------------------
 
 
-def _checked(case: _Case, fake: Fake) -> Iterator[str]:
-    """What is wrong after a kill and a finish."""
+def _faults_after(case: _Case, fake: FakeBackend) -> Iterator[str]:
+    """Faults in the journal and at the backend after a kill and a finish."""
     journal = case.place.open()
     try:
         rollout = f"{case.world}/1"
@@ -356,11 +368,11 @@ def _checked(case: _Case, fake: Fake) -> Iterator[str]:
     writes = fake.writes(case.world)
     for (target, percent), count in Counter((write.target, write.percent) for write in writes).items():
         if count > 1:
-            yield f"{target} -> {percent:g} % was called {count} times"
+            yield f"{target} -> {percent:g} % was sent {count} times"
     decided = {event.trace.split("-")[1] for event in events if isinstance(event, DecisionTaken) and event.trace}
     if any(write.trace not in decided for write in writes):
         yield "a call belongs to no recorded decision"
-    asked = Counter(event.target for event in events if isinstance(event, RequestMade))
+    requested = Counter(event.target for event in events if isinstance(event, RequestMade))
     for target, count in Counter(write.target for write in writes).items():
-        if count > asked[target]:
+        if count > requested[target]:
             yield f"{target} was called without a recorded request"
