@@ -263,7 +263,7 @@ class WarRoom(App[int]):
     def _accept(self, state: State) -> None:
         """Which of several changes is meant."""
         options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
-        if state.edited is not None:
+        if state.local.edited is not None:
             options.append(("plan", "the edited plan file"))
         self._choose(Verb.ACCEPT, "Accept which change?", options)
 

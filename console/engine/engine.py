@@ -122,20 +122,28 @@ class Engine:
             await self._keeper.close()
             await self._backends.aclose()
             raise
-        state, self.began = joined.state, joined.began
-        bind_rollout(state.rollout)
-        if state.plan.digest != self.plan.digest:
+        rollout, self.began = joined.resumed.rollout, joined.began
+        bind_rollout(rollout.rollout)
+        if rollout.plan.digest != self.plan.digest:
             await self._backends.aclose()
-            self._backends = self._connect(state.plan)
+            self._backends = self._connect(rollout.plan)
         self._actor = self._identified()
-        seated = replace(
-            state,
+        self.store = StateStore(
+            self._journal,
+            rollout,
+            self._on_change,
+            joined.held,
+            writer,
+            self._keeper,
+            last_sample=joined.resumed.last_sample,
+            broken=joined.broken,
+        )
+        self.store.set_local(
             operator=self._actor,
             groups=groups_of(self._actor.user),
             observing=self._observing,
             cautions=self._cautions(self._backends),
         )
-        self.store = StateStore(self._journal, seated, self._on_change, joined.held, writer, self._keeper)
         await self.store.keep_held()
         self.membership = Membership(self.store, self._clock, self._actor, observing=self._observing)
         self._pollers = Pollers(self.store, self._backends, self._clock, self.membership.is_poller)
@@ -170,7 +178,12 @@ class Engine:
             token=self._gate_token,
         )
         await self._tell_left()
-        _log.info("%s %s", "opened" if self.began else "joined", state.rollout, extra={"mode": state.mode.value})
+        _log.info(
+            "%s %s",
+            "opened" if self.began else "joined",
+            self.store.state.rollout,
+            extra={"mode": self.store.state.mode.value},
+        )
         self._ready = True
 
     def _identified(self) -> Actor:
@@ -229,7 +242,8 @@ class Engine:
     def state(self) -> State:
         """The newest State, assessed now."""
         assessed = assess(self.store.state, self._clock.now())
-        return replace(assessed, previews=previews_for(assessed, self._backends))
+        self.store.set_local(previews=previews_for(assessed, self._backends))
+        return replace(assessed, local=self.store.state.local)
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent; runs beside others (a rollback overtakes a promote)."""
@@ -255,7 +269,7 @@ class Engine:
     def busy(self) -> str | None:
         """What this console has in flight, or None."""
         flying = [request.asks for request in self._requests.in_flight]
-        if self.store.state.running:
+        if self.store.state.local.running:
             flying.append("the rollback's automatic steps")
         return ", ".join(flying) or None
 
@@ -309,11 +323,11 @@ class Engine:
             while True:
                 await self.store.catch_up()
                 await self.store.retry()
-                if self._keeper.is_available and self.store.state.journal.broken is None:
+                if self._keeper.is_available and self.store.state.local.journal.broken is None:
                     await self.store.write(lambda _journal: self._adopt())
                     await self._tell_left()
                 await self.membership.refresh()
-                await wait(BEAT_S if self.store.state.journal.broken is not None else TAIL_S)
+                await wait(BEAT_S if self.store.state.local.journal.broken is not None else TAIL_S)
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))
@@ -328,8 +342,8 @@ class Engine:
             if beats % 4 == 0:
                 self._plan_file.look()
             if self._changed or beats % 4 == 0:
-                self._changed = False
                 state = self.state()
+                self._changed = False
                 if self.membership.is_poller():
                     await self._say(state)
                     self._act_on_fail(state)
@@ -391,7 +405,7 @@ class Engine:
             backends = self._connect(plan)
         except (ConnectError, UnknownAdapter) as error:
             fault = f"the accepted plan cannot be used here: {error}"
-            if self.store.state.fault != fault:
+            if self.store.state.local.fault != fault:
                 self.store.set_local(fault=fault)
             return
         before, self._backends = self._backends, backends

@@ -95,7 +95,7 @@ class Pollers:
         """Whether a stage that this console promoted to is not read as set yet, so that it looks for itself."""
         state = self._record.state
         decision = next((entry for entry in reversed(state.decisions) if entry.id == state.promoting), None)
-        mine, who = state.operator, decision.who if decision is not None else None
+        mine, who = state.local.operator, decision.who if decision is not None else None
         return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
     async def glance(self, source: str | None = None) -> None:

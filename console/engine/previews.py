@@ -6,9 +6,10 @@ from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
 from console.state.card import wanted
+from console.state.local import Preview
 from console.state.orders import preview_key
 from console.state.stepped_targets import held, stands_still
-from console.state.values import Preview, State
+from console.state.values import State
 
 
 def previews_for(state: State, backends: Backends) -> dict[str, Preview]:

@@ -161,7 +161,7 @@ class Runner:
         self._looking.pop(name, None)
 
     def _set_idle(self, idle: bool) -> None:
-        if idle != self.idle.is_set() or self._record.state.running is idle:
+        if idle != self.idle.is_set() or self._record.state.local.running is idle:
             (self.idle.set if idle else self.idle.clear)()
             self._record.set_local(running=not idle)
 
@@ -183,7 +183,7 @@ class Runner:
             task = asyncio.create_task(self._sent(entry), name=f"rollback {step}")
             self._under_way[step] = task
             task.add_done_callback(partial(self._ended, step))
-        if held_back != self._record.state.held_back:
+        if held_back != self._record.state.local.held_back:
             self._record.set_local(held_back=held_back)
 
     def _ended(self, step: str, _task: asyncio.Task[None]) -> None:

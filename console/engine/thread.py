@@ -112,7 +112,7 @@ class EngineThread:
         return not self._thread.is_alive()
 
     def _rolls_back(self) -> bool:
-        return self._rollbacks > 0 or (self._engine is not None and self._engine.store.state.running)
+        return self._rollbacks > 0 or (self._engine is not None and self._engine.store.state.local.running)
 
     def _put(self, item: Intent | None) -> bool:
         loop, inbox = self._loop, self._inbox
@@ -156,7 +156,7 @@ class EngineThread:
         self._engine, self._inbox, self._loop = engine, inbox, asyncio.get_running_loop()
         engine.start()
         await self._serve(engine, inbox)
-        if engine.store.state.running:
+        if engine.store.state.local.running:
             await engine.finish_rollback()
         if not self._leave:
             await engine.settled()

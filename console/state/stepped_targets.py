@@ -11,13 +11,13 @@ from datetime import datetime
 
 from adapters.contract import Outcome, Phase, TargetReading, Wait
 from console.state.requests import RequestState
-from console.state.values import Drift, NoteState, State, TargetState
+from console.state.values import Drift, NoteState, RolloutState, TargetState
 
 _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
 _BACK = frozenset({"abort", "undo", "restart"})
 
 
-def observe(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
+def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
     """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
@@ -40,7 +40,7 @@ def observe(state: State, entry: TargetState, at: datetime) -> tuple[TargetState
     )
 
 
-def confirmed_now(state: State, entry: TargetState, at: datetime) -> TargetState:
+def confirmed_now(state: RolloutState, entry: TargetState, at: datetime) -> TargetState:
     """The target with its reading confirmed, and from which request on a resume explains the end of a pause by hand."""
     now, was = entry.reading, entry.confirmed
     here = now is not None and was is not None and _place(was) == _place(now)
@@ -54,7 +54,7 @@ def confirmed_now(state: State, entry: TargetState, at: datetime) -> TargetState
     return replace(entry, confirmed=now, drift=None, hand_after=after, hides_judgement=paused and here and hidden)
 
 
-def _first_after(state: State, target: str, at: datetime) -> int:
+def _first_after(state: RolloutState, target: str, at: datetime) -> int:
     """From which request on a resume ends a pause by hand that is read at `at` for the first time.
 
     A read that was under way while our resume arrived may still show the pause that this one took back.
@@ -72,7 +72,7 @@ def _place(reading: TargetReading) -> tuple[object, ...]:
     return (reading.canary_version, reading.step, reading.phase is Phase.ABORTED, reading.at_rest, reading.skipped)
 
 
-def _own_requests(state: State, entry: TargetState) -> list[RequestState]:
+def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]:
     """Our own requests that may explain where it stands: those since it came to the step it was confirmed at.
 
     By the order in which they were recorded: the clocks of two consoles may differ.
@@ -86,7 +86,7 @@ def _own_requests(state: State, entry: TargetState) -> list[RequestState]:
     ]
 
 
-def _resumed(state: State, entry: TargetState) -> bool:
+def _resumed(state: RolloutState, entry: TargetState) -> bool:
     """Whether a resume of ours may have ended the pause by hand that it was confirmed at."""
     return any(
         request.target == entry.target.name
@@ -96,7 +96,7 @@ def _resumed(state: State, entry: TargetState) -> bool:
     )
 
 
-def _going_back(state: State, now: TargetReading) -> bool:
+def _going_back(state: RolloutState, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
     if now.canary_version is None:  # it has no name yet
         return False
@@ -108,7 +108,7 @@ def _going_back(state: State, now: TargetReading) -> bool:
     )
 
 
-def _external_change(state: State, entry: TargetState, was: TargetReading, now: TargetReading) -> str | None:
+def _external_change(state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading) -> str | None:
     """What somebody else did, in words; None where it was the controller, or us."""
     ours = _own_requests(state, entry)
     back = any(request.action.split()[0] in _BACK for request in ours)
@@ -196,7 +196,7 @@ def _unanswered(was: TargetReading, now: TargetReading, ours: list[RequestState]
 
 
 def _by_hand(
-    state: State, entry: TargetState, was: TargetReading, now: TargetReading, at: datetime
+    state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading, at: datetime
 ) -> NoteState | None:
     """A line for a pause by hand that somebody else set or took back."""
     if (now.waits is Wait.MANUAL) is (was.waits is Wait.MANUAL):
@@ -209,7 +209,7 @@ def _by_hand(
     return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb} by hand outside warroom")
 
 
-def _last_by_hand(state: State, target: str) -> RequestState | None:
+def _last_by_hand(state: RolloutState, target: str) -> RequestState | None:
     """Our last pause or resume of a target that was not refused."""
     for request in reversed(tuple(state.requests.values())):
         by_hand = request.target == target and request.action in ("pause", "resume")
@@ -248,7 +248,7 @@ def has_to_ask(reading: TargetReading | None) -> bool:
     return reading.phase is not Phase.ABORTED and reading.waits is not Wait.MANUAL
 
 
-def stands_still(state: State, entry: TargetState) -> bool:
+def stands_still(state: RolloutState, entry: TargetState) -> bool:
     """Whether a target would go nowhere even without a pause by hand: finished, aborted, or paused by hand already."""
     reading = entry.reading
     if reading is None or reading.steps is None:
@@ -257,13 +257,13 @@ def stands_still(state: State, entry: TargetState) -> bool:
     return finished or reading.phase is Phase.ABORTED or _paused_by_hand(state, entry, reading, doubt=False)
 
 
-def held(state: State, entry: TargetState) -> bool:
+def held(state: RolloutState, entry: TargetState) -> bool:
     """Whether there is a pause to take back, as far as it can be told."""
     reading = entry.reading
     return reading is None or reading.steps is None or _paused_by_hand(state, entry, reading, doubt=True)
 
 
-def _paused_by_hand(state: State, entry: TargetState, reading: TargetReading, *, doubt: bool) -> bool:
+def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetReading, *, doubt: bool) -> bool:
     """Whether it is paused by hand, as read or as asked for since; `doubt` where that call may not have arrived."""
     last = _last_by_hand(state, entry.target.name)
     if last is None or (last.settled_at is not None and entry.read_at is not None and last.settled_at < entry.read_at):
@@ -271,7 +271,7 @@ def _paused_by_hand(state: State, entry: TargetState, reading: TargetReading, *,
     return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
 
 
-def reached_alone(state: State) -> int:
+def reached_alone(state: RolloutState) -> int:
     """How many further stages the controllers reached by themselves: their targets read as set, and nobody promoted."""
     if state.promoting is not None or state.reached is None or state.rollback is not None or state.closed is not None:
         return 0

@@ -126,7 +126,8 @@ def state_line(state: State) -> str:
     reads = ", ".join(f"{name} {entry.reading}" for name, entry in state.targets.items())
     steps = ", ".join(f"{entry.step.id} {entry.mark}" for entry in state.checklist)
     requests = ", ".join(f"{entry.asks} {entry.outcome} {entry.took_effect}" for entry in state.requests.values())
-    return f"{state.mode}, {state.reached} reached; {reads}; {steps}; {requests}; {state.journal}; {state.fault}"
+    local = f"{state.local.journal}; {state.local.fault}"
+    return f"{state.mode}, {state.reached} reached; {reads}; {steps}; {requests}; {local}"
 
 
 class _AckLoggingJournal:

@@ -14,7 +14,7 @@ from console.events.kinds import DecisionTaken, Event, RequestMade, RequestRecon
 from console.plan.loader import parse
 from console.state.folding import blank, fold
 from console.state.stepped_targets import held, stands_still
-from console.state.values import State
+from console.state.values import RolloutState
 from tests.steps_rig import LISTED
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ class Course:
     """What happened to a target, in order; each happening a second after the one before it."""
 
     first: OwnStep
-    state: State = field(default_factory=lambda: replace(blank(PLAN, "one/1"), opened_at=AT, reached=0))
+    state: RolloutState = field(default_factory=lambda: replace(blank(PLAN, "one/1"), opened_at=AT, reached=0))
     seconds: float = 0.0
     calls: int = 0
 
