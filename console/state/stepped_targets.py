@@ -24,7 +24,7 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
         return replace(confirmed_now(state, entry, at), drift=entry.drift), None
     swapped = _swapped(was, now, _own_requests(state, entry), known=entry.drift is not None)
     if _place(now) == _place(was) and swapped is None:
-        return confirmed_now(state, entry, at), _by_hand(state, entry, was, now, at)
+        return confirmed_now(state, entry, at), _by_hand(state, entry, now, at)
     why = None if _going_back(state, now) else swapped or _external_change(state, entry, was, now)
     name = entry.target.name
     if why is None:
@@ -195,18 +195,27 @@ def _unanswered(was: TargetReading, now: TargetReading, ours: list[RequestState]
     return None
 
 
-def _by_hand(
-    state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading, at: datetime
-) -> NoteState | None:
+def _by_hand(state: RolloutState, entry: TargetState, now: TargetReading, at: datetime) -> NoteState | None:
     """A line for a pause by hand that somebody else set or took back."""
+    was = entry.confirmed or now
     if (now.waits is Wait.MANUAL) is (was.waits is Wait.MANUAL):
         return None
-    last = _last_by_hand(state, now.target)
     paused = now.waits is Wait.MANUAL
-    if _resumed(state, entry) if not paused else last is not None and last.action == "pause":
+    if _paused_by_us(state, entry, at) if paused else _resumed(state, entry):
         return None
     verb = "paused" if paused else "resumed"
     return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb} by hand outside warroom")
+
+
+def _paused_by_us(state: RolloutState, entry: TargetState, at: datetime) -> bool:
+    """Whether a pause by hand that is read at `at` for the first time is our own, perhaps one that we took back."""
+    last = _last_by_hand(state, entry.target.name)
+    if last is None or last.action == "pause":
+        return last is not None
+    resume = _first_after(state, entry.target.name, at)
+    earlier = tuple(state.requests.values())[entry.hand_after : resume]
+    ours = any(request.target == entry.target.name and request.action == "pause" for request in earlier)
+    return ours and resume < len(state.requests)
 
 
 def _last_by_hand(state: RolloutState, target: str) -> RequestState | None:
@@ -264,11 +273,18 @@ def held(state: RolloutState, entry: TargetState) -> bool:
 
 
 def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetReading, *, doubt: bool) -> bool:
-    """Whether it is paused by hand, as read or as asked for since; `doubt` where that call may not have arrived."""
+    """Whether it is paused by hand, as read or as asked for since; `doubt` where neither is sure.
+
+    A read that was under way while our call arrived may not show it yet.
+    """
     last = _last_by_hand(state, entry.target.name)
-    if last is None or (last.settled_at is not None and entry.read_at is not None and last.settled_at < entry.read_at):
-        return reading.waits is Wait.MANUAL
-    return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
+    paused = reading.waits is Wait.MANUAL
+    if last is None or paused is (last.action == "pause"):
+        return paused
+    if last.settled_at is None or entry.read_at is None or last.settled_at >= entry.read_at:
+        return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
+    late = (entry.read_at - last.settled_at).total_seconds() > state.plan.timing.read_deadline_s
+    return paused if late else doubt
 
 
 def reached_alone(state: RolloutState) -> int:
