@@ -81,7 +81,7 @@ def test_the_least_excess_is_held_against_the_same_estimate() -> None:
         estimates = [split.excess.estimate(split.worse) for split in streamed(ticks, stage, 1.0)]
         excess = np.array([-1.0 if estimate is None else estimate for estimate in estimates])
         for least in (0.0002, 0.0005):
-            assert np.array_equal(excess >= least, absolute.matters(ticks, phi, least)[:, stage])
+            assert np.array_equal(excess >= least, absolute.is_large_enough(ticks, phi, least)[:, stage])
 
 
 def test_a_rollout_of_three_stages_agrees_too() -> None:

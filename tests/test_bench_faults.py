@@ -1,10 +1,11 @@
-"""The figures of `python -m tests.bench faults`, at the size that CI can afford: each part run once, each line a test.
+"""The figures of `python -m tests.bench faults` in their CI size: each part runs once, each line is a test.
 
 On PostgreSQL: tests/live/test_bench_faults_postgres.py.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.bench import cli
+from tests.bench.faults import run
 
 ROOT = Path(__file__).parent.parent
 FAULTS = (
@@ -31,9 +35,25 @@ FAULTS = (
 )
 
 
+def test_the_command_line_knows_every_part_and_journal() -> None:
+    assert (cli.FAULTS_PARTS, cli.JOURNALS) == (run.PARTS, run.JOURNALS)
+
+
+def test_ends_is_still_accepted_for_exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[str] = []
+
+    def faults(options: argparse.Namespace) -> int:
+        parts.extend(options.only)
+        return 0
+
+    monkeypatch.setattr(cli, "BENCHMARKS", {"faults": faults})
+    assert cli.main(["faults", "--only", "ends", "--only", "exits"]) == 0
+    assert parts == ["exits", "exits"]
+
+
 @cache
-def ran(*arguments: str) -> dict[str, Any]:
-    """What a run says as JSON."""
+def run_faults(*arguments: str) -> dict[str, Any]:
+    """Run the benchmark in its CI size; its JSON report."""
     command = [sys.executable, "-m", "tests.bench", "faults", "--quick", "--json", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
     assert done.stdout, done.stderr
@@ -42,21 +62,21 @@ def ran(*arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_loses_nothing_and_says_what_is_wrong(fault: str) -> None:
-    cell = ran("--only", "table", "--journal", "sqlite")["cells"][f"fault {fault}"]
+def test_a_fault_loses_nothing_and_is_shown_on_the_screen(fault: str) -> None:
+    cell = run_faults("--only", "table", "--journal", "sqlite")["cells"][f"fault {fault}"]
     assert cell["lost"] == ""
-    assert cell["sees"]
+    assert cell["screen"]
 
 
-@pytest.mark.parametrize("journal", ["sqlite", "sqlite, late"])
+@pytest.mark.parametrize("journal", ["sqlite", "sqlite, slow"])
 def test_sixty_kills_lose_nothing_and_double_nothing(journal: str) -> None:
-    cell = ran("--only", "sweep", "--journal", "sqlite")["cells"][f"sweep {journal}"]
-    assert (cell["kills"], cell["bad"]) == (60, 0), cell["words"]
+    cell = run_faults("--only", "sweep", "--journal", "sqlite")["cells"][f"sweep {journal}"]
+    assert (cell["kills"], cell["bad"]) == (60, 0), cell["faults"]
     assert min(cell["promote"], cell["rollback"]) > 5
 
 
 def test_of_sixteen_consoles_exactly_one_makes_its_call() -> None:
-    cell = ran("--only", "race", "--journal", "sqlite")["cells"]["race sqlite"]
+    cell = run_faults("--only", "race", "--journal", "sqlite")["cells"]["race sqlite"]
     assert (cell["consoles"], cell["rounds"], cell["one call"]) == (16, 20, 20)
 
 
@@ -69,6 +89,6 @@ def test_of_sixteen_consoles_exactly_one_makes_its_call() -> None:
         "terminal gone, rollback under way, screen blocked",
     ],
 )
-def test_a_console_that_has_to_end_leaves_nothing_open_and_nobody_behind(case: str) -> None:
-    cell = ran("--only", "ends", "--journal", "sqlite")["cells"][f"end {case}"]
+def test_an_ended_console_leaves_no_open_call_and_no_process(case: str) -> None:
+    cell = run_faults("--only", "exits", "--journal", "sqlite")["cells"][f"exit {case}"]
     assert (cell["bad"], cell["code"] > 128) == ("", True)

@@ -12,8 +12,8 @@ from tests.bench.cli import main
 from tests.bench.judge import mid
 from tests.bench.judge.bursts import phi_before, phi_during
 from tests.bench.judge.cells import Scale
-from tests.bench.judge.split import DEFAULT, first, split_evidence, split_told
-from tests.bench.judge.ticks import Ticks, ledger
+from tests.bench.judge.split import DEFAULT, first_tick, split_evidence, split_log_lr
+from tests.bench.judge.ticks import Ticks, drop_unusable
 from tests.bench.judge.worlds import Regime, Weather, World, history, simulate
 
 Tick = tuple[float, float, float, float]
@@ -55,7 +55,7 @@ def test_the_golden_vectors_hold_to_all_printed_digits(name: str) -> None:
     last = (found.chance[-1, 0], found.trivial[-1, 0], found.ok[-1, 0], phi[-1, 0])
     assert tuple(f"{value:.4g}" for value in last) == printed
     assert found.chance.max() == pytest.approx(highest, rel=5e-4)
-    (at,) = first(found.fails())
+    (at,) = first_tick(found.fails())
     assert at == fail_at if fail_at is not None else np.isnan(at)
 
 
@@ -67,7 +67,7 @@ def test_one_tick_of_evidence_expects_at_most_one_under_what_it_refutes(base: fl
     kc, kb = (grid.ravel().astype(float) for grid in np.meshgrid(np.arange(nc + 1), np.arange(nb + 1)))
     chance = binomial(nc, rate_c)[kc.astype(int)] * binomial(nb, base)[kb.astype(int)]
     sizes = np.array(DEFAULT.worse)[:, None]
-    told, _ = split_told(kc, kc + kb, np.full_like(kc, nc), np.full_like(kc, nb), tolerance, sizes)
+    told, _ = split_log_lr(kc, kc + kb, np.full_like(kc, nc), np.full_like(kc, nb), tolerance, sizes)
     assert (chance * np.exp(told)).sum(axis=1).max() <= 1 + 1e-9
 
 
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_stages() -> None:
 def test_a_dropped_tick_is_as_if_it_had_never_been() -> None:
     ticks = simulate(World(Regime(20, 0.005)), 3, np.random.default_rng(5))
     usable = np.random.default_rng(6).random(ticks.shape) > 0.1
-    seen, _ = ledger(ticks, usable)
+    seen, _ = drop_unusable(ticks, usable)
     found = split_evidence(seen)
     for stage in range(3):
         kept = usable[:, stage]
@@ -150,6 +150,6 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 def test_the_command_names_every_missed_goal_and_exits_one_only_then(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["judge", "--quick", "--only", "mid", "--json"])
     out, err = capsys.readouterr()
-    missed = [goal["name"] for goal in json.loads(out)["goals"] if goal["held"] == "MISS"]
+    missed = [goal["name"] for goal in json.loads(out)["goals"] if goal["result"] == "MISS"]
     assert code == bool(missed)
     assert all(f"goal missed: {name}" in err for name in missed)

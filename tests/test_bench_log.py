@@ -14,12 +14,12 @@ from tests.bench.log import appends, large, run
 
 
 def test_each_way_of_writing_is_measured_as_often(tmp_path: Path) -> None:
-    bare, ours = appends.measured(tmp_path, 5)
+    bare, ours = appends.measure(tmp_path, 5)
     assert (len(bare.wall_us), len(ours.wall_us), bare.name, ours.name) == (5, 5, "bare INSERT", "append")
 
 
 def test_the_large_journal_is_one_that_warroom_could_have_written(tmp_path: Path) -> None:
-    large.filled(tmp_path / "journal.db", 120, ours=10, per_rollout=50)
+    large.fill_journal(tmp_path / "journal.db", 120, ours=10, per_rollout=50)
     journal = SqliteJournal(tmp_path / "journal.db")
     found = walk_journal(lambda after: journal.rows(None, after))
     assert (found.events, found.flaw, journal.open_run("ours")) == (130, None, "ours/1")
@@ -31,7 +31,7 @@ def test_the_command_prints_every_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "OPENS_WITHIN", 1000.0)
-    monkeypatch.setattr(run, "QUICK", run.Size(appends=5, others=500, openings=2, edits=20))
+    monkeypatch.setattr(run, "QUICK", run.LogSize(appends=5, others=500, openings=2, edits=20))
     assert main(["log", "--quick", "--json", "--journal", "sqlite", "--folder", str(tmp_path)]) == 0
     cells = json.loads(capsys.readouterr().out)
     edited = cells["tampering SQLite"]

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.main import VERBS
+from console.cli.commands import VERBS
+from console.cli.exits import Exit
 from console.events.evidence import Verb
 from console.events.kinds import Noted, RequestSettled
 from console.journal.sqlite import SqliteJournal
@@ -83,6 +84,13 @@ async def test_a_console_follows_what_a_command_does(tmp_path: Path, capsys: Cap
         assert [(entry.verb, entry.reason) for entry in state.decisions] == [(Verb.PROMOTE, "from the shell")]
         await started(*sh.arguments("halt"))
         await console.until(lambda state: state.mode is Mode.HALTED)
+
+
+def test_benchmarks_are_no_command_of_the_product(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "judge"])
+    assert ended.value.code == Exit.USAGE
+    assert "invalid choice: 'bench'" in capsys.readouterr().err
 
 
 def test_no_command_prints_the_help_and_exits_two(capsys: Capture) -> None:

@@ -14,8 +14,8 @@ import pytest
 from console.journal.chain import GENESIS, Row, Verified, linked, walk_journal, walk_rollout
 from console.journal.contract import JournalUnavailable
 from console.journal.sqlite import SqliteJournal
-from tests.bench.log.ledgers import in_file
-from tests.bench.log.tampering import EDITS, Edit, forge, tampered
+from tests.bench.log.journals import edit_sqlite
+from tests.bench.log.tampering import EDITS, Edit, forge, tamper
 from tests.journal_rig import RUN, forward, note, opening
 from tests.journal_rig import closing as ended
 
@@ -120,8 +120,8 @@ def test_every_kind_of_edit_is_found(journal: SqliteJournal, path: Path, edit: E
     pinned = verified(journal).head
     journal.close()
     for seed in range(10):
-        with tampered(in_file(path), random.Random(seed), edit) as found:
-            assert found.found(pinned), found.what
+        with tamper(edit_sqlite(path), random.Random(seed), edit) as found:
+            assert found.is_detected(pinned), found.description
 
 
 def test_a_thousand_random_edits_are_all_found(journal: SqliteJournal, path: Path) -> None:
@@ -129,10 +129,10 @@ def test_a_thousand_random_edits_are_all_found(journal: SqliteJournal, path: Pat
     journal.close()
     missed, only_by_the_pin = [], set()
     for seed in range(EDITED):
-        with tampered(in_file(path), random.Random(seed)) as found:
-            if not found.found(pinned):
-                missed.append(found.what)
-            if not found.found(None):
+        with tamper(edit_sqlite(path), random.Random(seed)) as found:
+            if not found.is_detected(pinned):
+                missed.append(found.description)
+            if not found.is_detected(None):
                 only_by_the_pin.add(found.kind)
     assert missed == []
     assert {"forge", "delete_tail"} <= only_by_the_pin <= {"forge", "delete_tail", "delete", "delete_and_close_up"}
@@ -154,8 +154,8 @@ def test_a_tail_that_was_removed_is_missed_only_by_who_pinned_the_head(journal: 
 def test_a_chain_that_was_computed_anew_is_seen_only_by_who_pinned_the_head(journal: SqliteJournal, path: Path) -> None:
     pinned = verified(journal).head
     journal.close()
-    with tampered(in_file(path), random.Random(1), forge) as forged:
-        assert (forged.found(None), forged.found(pinned)) == (False, True)
+    with tamper(edit_sqlite(path), random.Random(1), forge) as forged:
+        assert (forged.is_detected(None), forged.is_detected(pinned)) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_a_journal_from_before_the_chain_is_chained_when_it_is_opened(path: Path
     assert verified(journal).flaw is None
     assert verified_rollout(journal, "r/1").flaw is None
     assert journal.altered() == []
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        journal._db.conn.execute("UPDATE events SET who = 'eve'")
+    with closing(sqlite3.connect(path)) as database, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        database.execute("UPDATE events SET who = 'eve'")
     journal.close()
 
 

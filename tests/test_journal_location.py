@@ -48,7 +48,7 @@ def test_a_path_is_a_file_wherever_it_is_said_from(tmp_path: Path, monkeypatch: 
 def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     found = journal_location(url)
     assert isinstance(found, ServerLocation)
-    assert (str(found), repr(found)) == (shown, f"ServerPlace(url=Url('{shown}'))")
+    assert (str(found), repr(found)) == (shown, f"ServerLocation(url=Url('{shown}'))")
     assert bool(found.url.secrets) is ("s3" in url)
 
 

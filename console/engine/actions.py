@@ -123,7 +123,7 @@ class Actions:
     def _refusal(self, state: State, intent: Intent, card: Card) -> str | None:
         """Why an intent cannot be had, or None."""
         verb = card.verb
-        if state.observing and verb not in SAFER:
+        if state.local.observing and verb not in SAFER:
             return "this console only observes"
         if card.blocked is not None:
             return card.blocked
@@ -149,7 +149,7 @@ class Actions:
         if intent.verb is Verb.ACCEPT and (again := _moved_again(state, intent)) is not None:
             return again
         plan = intent.verb is Verb.ACCEPT and intent.subject == "plan"
-        return state.edited if plan and self._edited_plan() is None else None
+        return state.local.edited if plan and self._edited_plan() is None else None
 
     async def _unusable(self) -> str | None:
         """Why this console could not go on under the edited plan, or None."""
@@ -166,7 +166,7 @@ class Actions:
         verb = card.verb
         plan = self._edited_plan() if verb is Verb.ACCEPT and intent.subject == "plan" else None
         shown = intent.card or card
-        unsaid = tuple(line for line in state.cautions if line not in shown.warnings)
+        unsaid = tuple(line for line in state.local.cautions if line not in shown.warnings)
         return DecisionTaken(
             v=2 if verb in NEWER else 1,
             at=self._clock.now(),
@@ -242,7 +242,7 @@ class Actions:
         backends = self._backends()
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not powers.advances or stands_still(self._record.state.targets[target.name].reading):
+            if not powers.advances or stands_still(self._record.state, self._record.state.targets[target.name]):
                 continue
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
@@ -339,8 +339,8 @@ class Actions:
         backends = self._backends()
         lines = []
         for target in self._record.state.plan.targets.values():
-            powers = backends.capabilities(target)
-            if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
+            powers, state = backends.capabilities(target), self._record.state
+            if not (powers.advances and powers.can_pause) or not held(state, state.targets[target.name]):
                 continue
             ended = await self._requests.send(
                 backends,

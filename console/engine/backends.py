@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from adapters.contract import (
     PausableBackend,
     Permit,
     PromotableBackend,
+    RedactingBackend,
     Rejected,
     Setting,
     SteppedBackend,
@@ -33,7 +35,9 @@ from adapters.contract import (
     WeightedBackend,
     Window,
 )
+from adapters.known_secrets import remember_hider
 from adapters.sanitize import one_line
+from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
@@ -69,7 +73,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, TargetBackend):
             raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
-        with redacting(backend):
+        with LoggedCall(target.backend, "read_target"), redacting(backend):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
@@ -89,7 +93,7 @@ class Backends:
         backend = self._by_name[source]
         if not isinstance(backend, MetricsBackend):
             raise Rejected(source, "read", "it measures nothing")
-        with redacting(backend):
+        with LoggedCall(source, "read_metrics"), redacting(backend):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_replies(backend, await backend.read_metrics([metric.query for metric in metrics], window))
 
@@ -100,7 +104,7 @@ class Backends:
         """
         backend = self._of(target)
         owns_steps = self._owns_steps(target)
-        async with self._writing(backend):
+        async with self._writing(backend, "set"):
             match backend:
                 case FlagBackend() if target.kind is Kind.FLAGS:
                     await backend.set_flag(target.ref, setting, permit)
@@ -119,7 +123,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, OrderableBackend):
             raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
-        async with self._writing(backend):
+        async with self._writing(backend, order):
             await backend.order(target.ref, order, seen or "", permit)
 
     def asking(self, target: Target) -> WebhookBackend | None:
@@ -128,9 +132,9 @@ class Backends:
         return backend if isinstance(backend, WebhookBackend) else None
 
     @contextlib.asynccontextmanager
-    async def _writing(self, backend: Backend) -> AsyncIterator[None]:
+    async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
         """Within the write deadline, with nothing said that is the backend's secret."""
-        with redacting(backend):
+        with LoggedCall(backend.source, verb, logging.INFO), redacting(backend):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
@@ -142,7 +146,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, PausableBackend):
             raise Rejected(target.backend, "pause", f"not sent: {target.name} cannot be paused")
-        async with self._writing(backend):
+        async with self._writing(backend, "pause"):
             await backend.pause(target.ref, permit)
 
     async def resume(self, target: Target, permit: Permit) -> None:
@@ -150,7 +154,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, PausableBackend):
             raise Rejected(target.backend, "resume", f"not sent: {target.name} cannot be paused")
-        async with self._writing(backend):
+        async with self._writing(backend, "resume"):
             await backend.resume(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
@@ -214,4 +218,7 @@ def connect_backend(
         changed=lambda: changed(spec.name),
     )
     targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
-    return registry.connect(spec.adapter, spec.options, context, targets)
+    backend = registry.connect(spec.adapter, spec.options, context, targets)
+    if isinstance(backend, RedactingBackend):
+        remember_hider(backend.hide)
+    return backend

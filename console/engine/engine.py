@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +19,6 @@ from typing import Any
 from adapters.contract import Clock
 from adapters.priority import urgent
 from adapters.registry import ConnectError, UnknownAdapter
-from adapters.sanitize import one_line
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
@@ -40,12 +40,15 @@ from console.events.kinds import Escalated, GateLapsed, Noted, VerdictChanged
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.spool import Spool
 from console.judge.verdict import VerdictState
+from console.logs.context import bind_rollout, report_internal_error
 from console.plan.nouns import Plan
 from console.state import escalation, gate_answers, pen
 from console.state.assessment import assess
 from console.state.intent import Intent
 from console.state.on_fail import due
 from console.state.values import State
+
+_log = logging.getLogger("warroom.engine")
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
@@ -119,19 +122,28 @@ class Engine:
             await self._keeper.close()
             await self._backends.aclose()
             raise
-        state, self.began = joined.state, joined.began
-        if state.plan.digest != self.plan.digest:
+        rollout, self.began = joined.resumed.rollout, joined.began
+        bind_rollout(rollout.rollout)
+        if rollout.plan.digest != self.plan.digest:
             await self._backends.aclose()
-            self._backends = self._connect(state.plan)
+            self._backends = self._connect(rollout.plan)
         self._actor = self._identified()
-        seated = replace(
-            state,
+        self.store = StateStore(
+            self._journal,
+            rollout,
+            self._on_change,
+            joined.held,
+            writer,
+            self._keeper,
+            last_sample=joined.resumed.last_sample,
+            broken=joined.broken,
+        )
+        self.store.set_local(
             operator=self._actor,
             groups=groups_of(self._actor.user),
             observing=self._observing,
             cautions=self._cautions(self._backends),
         )
-        self.store = StateStore(self._journal, seated, self._on_change, joined.held, writer, self._keeper)
         await self.store.keep_held()
         self.membership = Membership(self.store, self._clock, self._actor, observing=self._observing)
         self._pollers = Pollers(self.store, self._backends, self._clock, self.membership.is_poller)
@@ -166,6 +178,12 @@ class Engine:
             token=self._gate_token,
         )
         await self._tell_left()
+        _log.info(
+            "%s %s",
+            "opened" if self.began else "joined",
+            self.store.state.rollout,
+            extra={"mode": self.store.state.mode.value},
+        )
         self._ready = True
 
     def _identified(self) -> Actor:
@@ -206,7 +224,7 @@ class Engine:
                 await work()
             except Exception as error:  # the last net: a task that dies silently would leave a calm, dead screen
                 causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-                self.store.set_local(fault=f"{name}: {type(causes[0]).__name__}: {one_line(causes[0])}; restarted")
+                self.store.set_local(fault=f"{name}: {report_internal_error(_log, causes[0])}; restarted")
                 await asyncio.sleep(RESTART_S)
 
     async def answered(self) -> None:
@@ -224,7 +242,8 @@ class Engine:
     def state(self) -> State:
         """The newest State, assessed now."""
         assessed = assess(self.store.state, self._clock.now())
-        return replace(assessed, previews=previews_for(assessed, self._backends))
+        self.store.set_local(previews=previews_for(assessed, self._backends))
+        return replace(assessed, local=self.store.state.local)
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent; runs beside others (a rollback overtakes a promote)."""
@@ -236,7 +255,7 @@ class Engine:
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task
-            words = f"internal error: {type(error).__name__}: {one_line(error)}"
+            words = report_internal_error(_log, error)
             self.store.set_local(fault=f"{intent.verb or 'note'}: {words}")
             return Answer(Result.UNKNOWN, f"{intent.verb or 'note'}: {words}; look before doing anything")
         await self._rewire()
@@ -250,7 +269,7 @@ class Engine:
     def busy(self) -> str | None:
         """What this console has in flight, or None."""
         flying = [request.asks for request in self._requests.in_flight]
-        if self.store.state.running:
+        if self.store.state.local.running:
             flying.append("the rollback's automatic steps")
         return ", ".join(flying) or None
 
@@ -281,6 +300,7 @@ class Engine:
         await self.membership.leave()
         await self._keeper.close()
         self.store.end()
+        _log.info("left %s", self.store.state.rollout)
 
     def _adopt(self) -> int:
         """In the journal's thread: what consoles that are gone could not write."""
@@ -303,11 +323,11 @@ class Engine:
             while True:
                 await self.store.catch_up()
                 await self.store.retry()
-                if self._keeper.is_available and self.store.state.journal.broken is None:
+                if self._keeper.is_available and self.store.state.local.journal.broken is None:
                     await self.store.write(lambda _journal: self._adopt())
                     await self._tell_left()
                 await self.membership.refresh()
-                await wait(BEAT_S if self.store.state.journal.broken is not None else TAIL_S)
+                await wait(BEAT_S if self.store.state.local.journal.broken is not None else TAIL_S)
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))
@@ -322,8 +342,8 @@ class Engine:
             if beats % 4 == 0:
                 self._plan_file.look()
             if self._changed or beats % 4 == 0:
-                self._changed = False
                 state = self.state()
+                self._changed = False
                 if self.membership.is_poller():
                     await self._say(state)
                     self._act_on_fail(state)
@@ -385,7 +405,7 @@ class Engine:
             backends = self._connect(plan)
         except (ConnectError, UnknownAdapter) as error:
             fault = f"the accepted plan cannot be used here: {error}"
-            if self.store.state.fault != fault:
+            if self.store.state.local.fault != fault:
                 self.store.set_local(fault=fault)
             return
         before, self._backends = self._backends, backends

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from adapters.contract import Clock
 from console.engine.backends import Backends
-from console.engine.opening import begin, opened, resumed
+from console.engine.opening import Resumed, begin, opened, resumed
 from console.engine.store import PATIENCE_S
 from console.engine.writer import Writer
 from console.events.evidence import Actor
@@ -24,7 +24,6 @@ from console.journal.contract import Journal, JournalError, JournalTimeout, Jour
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.folding import blank, fold
-from console.state.values import JournalHealth, State
 
 _T = TypeVar("_T")
 
@@ -33,11 +32,13 @@ _T = TypeVar("_T")
 class Joined:
     """Where a console begins."""
 
-    state: State
+    resumed: Resumed
     held: tuple[Event, ...] = ()
     """What could not be written yet."""
     began: bool = False
     """No run was open: this console began one."""
+    broken: str | None = None
+    """Why the journal cannot be written; None if it can."""
 
 
 class Joining:
@@ -72,8 +73,7 @@ class Joining:
             return Joined(await self._ask_journal(partial(begin, self._journal, plan, event), patience_s), began=True)
         except JournalUnavailable as error:
             broken = absent if isinstance(error, JournalTimeout) else str(error)
-        state = fold(blank(plan, coming), event)
-        return Joined(replace(state, journal=JournalHealth(broken=broken, held=1)), (event,), began=True)
+        return Joined(Resumed(fold(blank(plan, coming), event)), (event,), began=True, broken=broken)
 
     async def adopt(self, plan: str, work: Callable[[], int]) -> None:
         """Have `work` write what consoles that are gone could not: before the state is read, but no longer than

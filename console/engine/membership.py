@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Journal, JournalUnavailable, Lease, Presence, Role
 from console.state.participants import Approval, Member, Poller
-from console.state.values import State
+
+_log = logging.getLogger("warroom.engine.lease")
 
 LEASE_S = 10.0
 """How long a console that polls may be silent before another takes over."""
@@ -126,6 +128,7 @@ class Membership:
         if boottime() < self._until or self._record.standalone:
             return
         self._record.standalone = True
+        _log.warning("the journal does not say who polls: this console polls for itself")
         self._record.set_local(poller=Poller(here=True, who=self._actor))
         self.on_poller()
 
@@ -133,6 +136,8 @@ class Membership:
         self._left_s = ROUND_S
         if lease.holder != self.session:
             self._left_s = lease.left_s + OVER_S
+            if self._record.fence is not None:
+                _log.info("another console polls now", extra={"holder": lease.holder})
             self._record.fence = None
             return
         gained = self._record.fence != lease.fence
@@ -142,6 +147,7 @@ class Membership:
         self._until = asked_at + LEASE_S
         self._record.fence = lease.fence
         if gained:
+            _log.info("this console polls now", extra={"fence": lease.fence})
             self.on_poller()
 
     async def refresh(self) -> None:
@@ -158,16 +164,21 @@ class Membership:
     def _show(self, room: _Roster) -> None:
         state = self._record.state
         crew, approvals = _people(room, self._clock.now())
-        poller = state.poller
+        poller = state.local.poller
         if self._holder is not None:
             who = next((member.who for member in crew if member.session == self._holder), None)
             poller = Poller(here=self._holder == self.session, who=who)
-        if (crew, poller, approvals, room.unvouched) != (state.crew, state.poller, state.approvals, state.unvouched):
+        if (crew, poller, approvals, room.unvouched) != (
+            state.local.crew,
+            state.local.poller,
+            state.local.approvals,
+            state.local.unvouched,
+        ):
             self._record.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=room.unvouched)
 
     async def leave(self) -> None:
         """Give the lease back and say that this console is gone; a journal that is broken is not waited for."""
-        if self._record.state.journal.broken is not None:
+        if self._record.state.local.journal.broken is not None:
             return
         try:
             await self._record.write(partial(_gone, rollout=self._record.state.rollout, session=self.session))
@@ -177,16 +188,16 @@ class Membership:
             self._record.fence = None
 
 
-def with_roster(state: State, journal: Journal, now: datetime) -> State:
-    """`state` with who is there, who polls and what was approved, for whoever only looks. Raises JournalUnavailable."""
-    room = _roster(journal, rollout=state.rollout)
+def roster_fields(journal: Journal, rollout: str, now: datetime) -> dict[str, object]:
+    """The fields of `LocalState` that say who is there, who polls and what was approved. Raises JournalUnavailable."""
+    room = _roster(journal, rollout=rollout)
     crew, approvals = _people(room, now)
-    lease = journal.current_lease(state.rollout)
+    lease = journal.current_lease(rollout)
     poller = None
     if lease is not None:
         who = next((member.who for member in crew if member.session == lease.holder), None)
         poller = Poller(here=False, who=who)
-    return replace(state, crew=crew, approvals=approvals, unvouched=room.unvouched, poller=poller)
+    return {"crew": crew, "approvals": approvals, "unvouched": room.unvouched, "poller": poller}
 
 
 def _people(room: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:

@@ -58,10 +58,11 @@ class PlanFile:
 
     def _show(self, difference: str | None) -> None:
         state = self._record.state
-        if state.edited == difference:
+        if state.local.edited == difference:
             return
-        plans = state.plans if self._latest is None else {**state.plans, self._latest.digest: self._latest}
-        self._record.set_local(edited=difference, plans=plans)
+        if self._latest is not None:
+            self._record.know_plan(self._latest)
+        self._record.set_local(edited=difference)
 
     def _stamped(self) -> tuple[int, int] | None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.engine.identity import actor
-from console.engine.membership import with_roster
+from console.engine.membership import roster_fields
 from console.engine.opening import opened, resumed
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
@@ -18,7 +18,7 @@ from console.journal.contract import Journal, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.folding import blank, fold
+from console.state.folding import blank, unopened
 from console.state.values import State
 
 
@@ -31,30 +31,31 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
     clock = SystemClock()
     rollout = journal.open_run(plan.rollout) if journal is not None else None
     if journal is not None and rollout is not None:
-        state = resumed(journal, rollout, plan.path)
+        state = resumed(journal, rollout, plan.path).rollout
         plan = state.plan
     else:
         state = blank(plan, f"{plan.rollout}/-")
     backends = Backends(plan, clock, state_dir)
     try:
         if rollout is None:
-            event = await opened(plan, backends, clock, actor(), "")
-            state = replace(fold(state, event), opened_at=None)
+            state = unopened(plan, f"{plan.rollout}/-", await opened(plan, backends, clock, actor(), ""))
         record = StateStore(UnavailableJournal(_nowhere, "status writes nothing"), state, lambda: None)
         record.standalone = True
-        read = await _read(record, backends, clock)
+        await _poll_once(record, backends, clock)
         if journal is not None and rollout is not None:
-            read = with_roster(read, journal, clock.now())
-        return replace(
-            read,
-            previews=previews_for(read, backends),
+            record.set_local(**roster_fields(journal, rollout, clock.now()))
+        record.set_local(
+            journal=replace(record.state.local.journal, broken=None, held=0),
             cautions=(*backends.cautions, *(journal.cautions if journal is not None else ())),
         )
+        read = assess(record.state, clock.now())
+        record.set_local(previews=previews_for(read, backends))
+        return replace(read, local=record.state.local)
     finally:
         await backends.aclose()
 
 
-async def _read(record: StateStore, backends: Backends, clock: SystemClock) -> State:
+async def _poll_once(record: StateStore, backends: Backends, clock: SystemClock) -> None:
     pollers = Pollers(record, backends, clock)
     task = asyncio.create_task(pollers.run())
     try:
@@ -62,7 +63,6 @@ async def _read(record: StateStore, backends: Backends, clock: SystemClock) -> S
     finally:
         task.cancel()
         await asyncio.wait({task})
-    return replace(assess(record.state, clock.now()), journal=replace(record.state.journal, broken=None, held=0))
 
 
 def _nowhere() -> Journal:

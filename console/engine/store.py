@@ -11,19 +11,25 @@ refuses it, and it is dropped. A console without the lease folds the samples tha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from console.engine.event_log import EventLog
 from console.engine.spooler import SpoolWriter
 from console.engine.writer import Writer
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Entry, Fenced, Journal, JournalUnavailable
 from console.plan.loader import parse
+from console.plan.nouns import Plan
 from console.plan.problems import PlanError
-from console.state.folding import fold
-from console.state.values import JournalHealth, State
+from console.state.folding import fold, skip_event, with_plan
+from console.state.local import JournalHealth, LocalState
+from console.state.values import RolloutState, State
+
+_log = logging.getLogger("warroom.engine.journal")
 
 PATIENCE_S = 0.2
 """How long an event that may not wait does wait for its append."""
@@ -50,23 +56,29 @@ class StateStore:
 
     Args:
         journal: read and written in one thread.
-        state: to go on from.
+        rollout: to go on from.
         on_change: called whenever the state is another one.
         held: what is folded already and could not be written yet.
         writer: that thread, if the journal was used in it before; ended by `drain`.
         keeper: puts aside what the journal cannot take yet; None: it is in memory alone.
+        last_sample: number of the last sample that is folded already.
+        broken: why the journal cannot be written; None if it can.
     """
 
     def __init__(
         self,
         journal: Journal,
-        state: State,
+        rollout: RolloutState,
         on_change: Callable[[], None],
         held: Sequence[Event] = (),
         writer: Writer | None = None,
         keeper: SpoolWriter | None = None,
+        last_sample: int = 0,
+        broken: str | None = None,
     ) -> None:
-        self.state = state
+        self._rollout = rollout
+        self._local = LocalState(journal=JournalHealth(broken=broken, held=len(held)))
+        self.state = State.of(self._rollout, self._local)
         self._journal = journal
         self._writer = writer or Writer()
         self._keeper = keeper or SpoolWriter(None)
@@ -75,7 +87,7 @@ class StateStore:
         """Of the lease under which this console polls; None while another one does."""
         self.standalone = False
         """The journal cannot say who polls, so this console polls for itself."""
-        self._sample = state.last_sample
+        self._sample = last_sample
         """Number of the last sample that is folded, or that this console wrote."""
         self._held: list[_Held] = [_Held(event) for event in held]
         """Events folded in memory that the journal refused; retried in order."""
@@ -89,6 +101,7 @@ class StateStore:
         self._samples: list[tuple[int, SourceRead]] = []
         """Samples that wait to be written, each with the fence under which it was taken."""
         self._flush: asyncio.Task[None] | None = None
+        self._events = EventLog()
 
     @property
     def behind(self) -> int:
@@ -114,7 +127,7 @@ class StateStore:
         """
         async with self._order:
             if self._held:
-                raise JournalUnavailable(self.state.journal.broken or "events are waiting to be journalled")
+                raise JournalUnavailable(self.state.local.journal.broken or "events are waiting to be journalled")
             try:
                 entries = await self._append_to_journal(event)
             except JournalUnavailable as error:
@@ -146,11 +159,11 @@ class StateStore:
             task.add_done_callback(self._over)
             self._fold_ahead(event)
             await self._aside(event, observed)
-            self._health(self.state.journal.broken)
+            self._health(self.state.local.journal.broken)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._overdue.pop(task, None)
-        self._health(self.state.journal.broken)
+        self._health(self.state.local.journal.broken)
 
     def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -267,9 +280,30 @@ class StateStore:
         self._writer.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
-        """Set what no event carries: previews, the plan's difference, who is at the keyboard."""
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+        """Set fields of the State's local part; the only way in which it changes."""
+        local = replace(self._local, **changes)  # type: ignore[arg-type]
+        if local != self._local:
+            self._local = local
+            self._publish()
+
+    def _set_rollout(self, rollout: RolloutState) -> None:
+        if rollout.plan.digest != self._rollout.plan.digest:  # the difference was against the plan before
+            self._local = replace(self._local, edited=None)
+        self._rollout = rollout
+        self._publish()
+
+    def _publish(self) -> None:
+        self.state = State.of(self._rollout, self._local)
         self._on_change()
+
+    @property
+    def rollout(self) -> RolloutState:
+        """What the events say, without what this console adds."""
+        return self._rollout
+
+    def know_plan(self, plan: Plan) -> None:
+        """Make a plan known that an event may name by its digest."""
+        self._set_rollout(with_plan(self._rollout, plan))
 
     async def _append_to_journal(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> list[Entry]:
         work = partial(_append, self._journal, self.state.rollout, event, self.state.last_seq, fence)
@@ -285,7 +319,7 @@ class StateStore:
             if entry.seq <= self.state.last_seq:
                 continue
             if entry.event.id in self._ahead and not isinstance(entry.event, _TWICE):
-                self.state = replace(self.state, last_seq=entry.seq)
+                self._set_rollout(skip_event(self._rollout, entry.seq))
                 continue
             self._learn_plan(entry.event)
             self._fold(entry.event, entry.seq)
@@ -299,13 +333,13 @@ class StateStore:
         except PlanError as error:  # written by a newer version: this console goes on under the plan it can read
             self.set_local(fault=f"the accepted plan cannot be read by this version: {error.problems[0]}")
             return
-        self.state = replace(self.state, plans={**self.state.plans, plan.digest: plan})
+        self.know_plan(plan)
 
     async def _hold(self, event: Event, observed: bool) -> None:
         self._held.append(_Held(event, observed))
         self._fold_ahead(event)
         await self._aside(event, observed)
-        self._health(self.state.journal.broken)
+        self._health(self.state.local.journal.broken)
 
     async def _aside(self, event: Event, observed: bool) -> None:
         """Into the keeper's file, before anything is done on the strength of it."""
@@ -323,14 +357,22 @@ class StateStore:
             self._fold(event, None)
 
     def _fold(self, event: Event, seq: int | None) -> None:
-        self.state = fold(self.state, event, seq)
-        self._on_change()
+        if seq is None or event.id not in self._ahead:  # else it was logged when it was folded ahead
+            self._events.log(self.state.rollout, event)
+        self._set_rollout(fold(self._rollout, event, seq))
 
     def _health(self, broken: str | None) -> None:
         late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
         health = JournalHealth(broken=broken, held=len(self._held) + late, kept=self.kept)
-        if health != self.state.journal:
+        if health != self.state.local.journal:
+            _log_health(health)
             self.set_local(journal=health)
+
+
+def _log_health(health: JournalHealth) -> None:
+    level = logging.INFO if health.broken is None else logging.WARNING
+    words = "the journal can be written" if health.broken is None else f"the journal is in trouble: {health.broken}"
+    _log.log(level, "%s; %d events wait", words, health.held, extra={"held": health.held})
 
 
 def _append_samples(journal: Journal, *, rollout: str, batch: Sequence[SourceRead], fence: int, after: int) -> int:

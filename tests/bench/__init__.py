@@ -1,1 +1,5 @@
-"""Benchmarks of the product, one folder each; `judge` needs numpy. Nothing of the product imports this room."""
+"""Benchmarks of the product, run by `python -m tests.bench`; `judge` needs numpy.
+
+One folder per benchmark, `postgres` starts the server that two of them and the live tests use. The product never
+imports this package.
+"""

@@ -1,6 +1,6 @@
-"""A throw-away PostgreSQL for benchmarks and live tests: started, stopped, killed and restarted by pid.
+"""A throw-away PostgreSQL server for benchmarks and live tests: start, stop, kill and restart it.
 
-Everybody is trusted from the loopback, except the role `locked`, who needs the password PASSWORD.
+Every role may log in from the loopback without a password, except `locked`, which needs PASSWORD.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ _RULES = "host all locked 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 
 
 
 class NotInstalled(Exception):
-    """There is no PostgreSQL here, or nobody to run it as. One plain line."""
+    """PostgreSQL, or a user to run it as, is missing; the message is one line."""
 
 
 class NotReady(Exception):
-    """It did not start; with the end of its log."""
+    """The server did not start; the message is the end of its log."""
 
 
 class Postgres:
-    """One server and its data."""
+    """One server and its data directory."""
 
     def __init__(self, data: Path, log: Path) -> None:
         self.port = _free_port()
         self._log = log
         self._data = data / "db"
         self._programs = _programs()
-        self._as_owner = _give_away(data)
+        self._as_owner = _hand_to_owner(data)
         self._process: subprocess.Popen[bytes] | None = None
         self._run(
             "initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"
@@ -57,10 +57,11 @@ class Postgres:
         (self._data / "pg_hba.conf").write_text(_RULES, encoding="ascii")
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """The URL of a database for a user."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it and wait until it answers. Raises NotReady."""
+        """Start the server and wait until it answers. Raises NotReady."""
         options = [part for option in _OPTIONS for part in ("-c", option)]
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *options]
         with self._log.open("ab") as output:
@@ -75,7 +76,7 @@ class Postgres:
             time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: every session is ended. SIGQUIT: as after a crash, with recovery at the next start."""
+        """Stop the server. SIGINT ends every session; SIGQUIT is a crash, with recovery at the next start."""
         if self._process is None:
             return
         self._process.send_signal(how)
@@ -87,12 +88,13 @@ class Postgres:
         self._process = None
 
     def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server as `how` says, and start it."""
         self.stop(how)
         self.start()
 
     @contextlib.contextmanager
-    def silent(self) -> Iterator[None]:
-        """Every process of it stands still for the block: what is sent to it arrives, and nobody answers."""
+    def paused(self) -> Iterator[None]:
+        """Stop every server process within the block: requests arrive and get no answer."""
         if self._process is None:
             raise NotReady("it is not running")
         stopped = [self._process.pid, *_children(self._process.pid)]
@@ -106,13 +108,13 @@ class Postgres:
                     os.kill(pid, signal.SIGCONT)
 
     def execute(self, statement: str, *values: object, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Run one statement as the superuser; its rows."""
+        """Run one statement as the superuser; return its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             found = connection.execute(statement, values or None)
             return found.fetchall() if found.description else []
 
     def database(self, name: str) -> str:
-        """A fresh, empty database of that name; its URL as superuser."""
+        """Create an empty database, replacing one of that name; return its URL as superuser."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             named = sql.Identifier(name)
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(named))
@@ -126,7 +128,7 @@ class Postgres:
 
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[Postgres]:
-    """A running server with empty data; its log goes to `folder`. Raises NotInstalled, NotReady."""
+    """Run a server with empty data within the block; its log goes to `folder`. Raises NotInstalled, NotReady."""
     with tempfile.TemporaryDirectory(prefix="warroom-postgres-", ignore_cleanup_errors=True) as data:
         server = Postgres(Path(data), folder / "postgres.log")
         try:
@@ -136,8 +138,8 @@ def postgres(folder: Path) -> Iterator[Postgres]:
             server.stop()
 
 
-def _give_away(data: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: then `data` goes to its own user, and the prefix runs programs as it."""
+def _hand_to_owner(data: Path) -> list[str]:
+    """As root, give `data` to the user postgres; the command prefix that runs programs as that user."""
     if os.geteuid() != 0:
         return []
     try:
@@ -149,7 +151,7 @@ def _give_away(data: Path) -> list[str]:
 
 
 def _children(parent: int) -> list[int]:
-    """The processes that `parent` has started, from the fourth field of /proc/PID/stat (proc(5))."""
+    """Pids of the children of `parent`, from field 4 of /proc/PID/stat (proc(5))."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has just ended

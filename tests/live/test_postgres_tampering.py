@@ -14,8 +14,8 @@ from console.journal.postgres.journal import PostgresJournal
 from console.journal.postgres.url import Url
 from tests.bench.log import large
 from tests.bench.log.run import EDITED
-from tests.bench.log.server import filled, on_server
-from tests.bench.log.tampering import EDITS, Edit, tampered
+from tests.bench.log.server import edit_postgres, fill_journal
+from tests.bench.log.tampering import EDITS, Edit, tamper
 from tests.journal_rig import RUN, note, opening
 from tests.live.backends_postgres import Postgres
 
@@ -27,19 +27,19 @@ EDITS_HERE = 100
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 def test_every_kind_of_edit_is_found(url: Url, edit: Edit) -> None:
-    pinned = filled(url, large.events(*EDITED))
+    pinned = fill_journal(url, large.events(*EDITED))
     for seed in range(3):
-        with tampered(on_server(url), random.Random(seed), edit) as found:
-            assert found.found(pinned), found.what
+        with tamper(edit_postgres(url), random.Random(seed), edit) as found:
+            assert found.is_detected(pinned), found.description
 
 
 def test_random_edits_are_all_found_and_taken_back(url: Url, journal: PostgresJournal) -> None:
-    pinned = filled(url, large.events(*EDITED))
+    pinned = fill_journal(url, large.events(*EDITED))
     missed = []
     for seed in range(EDITS_HERE):
-        with tampered(on_server(url), random.Random(seed)) as found:
-            if not found.found(pinned):
-                missed.append(found.what)
+        with tamper(edit_postgres(url), random.Random(seed)) as found:
+            if not found.is_detected(pinned):
+                missed.append(found.description)
     walked = walk_journal(lambda after: journal.rows(None, after), pinned)
     assert missed == []
     assert (walked.flaw, walked.pinned is not None, journal.altered()) == (None, True, [])

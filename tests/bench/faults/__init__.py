@@ -1,6 +1,7 @@
-"""Crashes, races and faults, provoked and counted: what an operator sees, and that nothing is lost, doubled or forged.
+"""Provoke crashes, races and faults; check that nothing is lost, doubled or forged.
 
-`fake` is a backend over loopback HTTP that counts what reaches it and misbehaves when told; `adapter` drives it; `room`
-opens consoles on it. `sweep` kills consoles at every write and every call, `race` has many press the same key at once,
-`table` goes through the faults one by one, `speed` times a key press.
+`fake_backend` is an HTTP server on loopback that counts writes and misbehaves on request; `adapter` drives it.
+`engine_console` opens engines on it, `pty_console` whole programs in a pseudo-terminal. `crash_sweep` kills consoles at
+every write and every call, `race` lets many press one key at once, `backend_faults` and `journal_faults` provoke one
+fault each on a `fixture`, `exits` ends consoles by signals, `speed` times a key press, `run` makes the tables.
 """

@@ -1,6 +1,6 @@
-"""The adapter `counting`: drives the fake backend over the product's own transport. For benchmarks and tests alone.
+"""The adapter `counting`: drives the fake backend over the product's own transport.
 
-A write is one PUT. It is declared not repeatable, so that a console that sends one twice is seen to do so.
+A write is one PUT, declared not repeatable: a console that sends it twice makes the fake backend count two.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ KINDS = (Kind.DEPLOY,)
 
 
 class Options(HttpOptions):
-    """Where the fake is; its URL's path is the world."""
+    """The fake backend's URL; its path names the world."""
 
 
 def connect(options: Options, context: Context) -> CountingBackend:
+    """The backend of these options; sends nothing."""
     return CountingBackend(options, context)
 
 
 @contextlib.contextmanager
-def registered() -> Iterator[None]:
-    """Within the block a plan may name the adapter."""
+def register_adapter() -> Iterator[None]:
+    """Let plans name the adapter `counting` within the block."""
     before = dict(registry.BUILT_IN)
     registry.BUILT_IN["counting"] = __name__
     try:
@@ -36,7 +37,7 @@ def registered() -> Iterator[None]:
 
 
 class CountingBackend:
-    """Deploy targets of one world."""
+    """The deploy targets of one world."""
 
     def __init__(self, options: Options, context: Context) -> None:
         self.source = context.source

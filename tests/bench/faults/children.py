@@ -1,6 +1,6 @@
-"""Children forked from a parent that has imported everything: a console starts in milliseconds.
+"""Processes forked from a parent that has imported everything, so that a console starts in milliseconds.
 
-A process may only fork while it has one thread: what a child does with threads and loops is its own.
+The parent forks only while it has one thread; each child may start threads and event loops of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
-Steps: TypeAlias = Generator[int, int, T]
-"""Yields the pid of a child to be waited for, is sent its status, returns what became of the case."""
+CaseSteps: TypeAlias = Generator[int, int, T]
+"""A case: yields the pid of a child to wait for, is sent its wait status, returns the result."""
 
 
 def fork(work: Callable[[], object]) -> int:
-    """A child that does `work` and ends, with code 0 if nothing was raised; its pid."""
+    """Run `work` in a child, which exits with 0 unless it raised; return the pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -27,52 +27,52 @@ def fork(work: Callable[[], object]) -> int:
     try:
         work()
         code = 0
-    except BaseException:  # whoever waits knows where the words are, if there are any
+    except BaseException:  # the exit code is the report; a case writes details to its own file
         code = 1
     finally:
         os._exit(code)
 
 
-def call(work: Callable[[], object]) -> Any:
-    """What `work` returns in a child of its own, by way of JSON; None if it raised, whose words are on stderr."""
+def call_in_child(work: Callable[[], object]) -> Any:
+    """Run `work` in a child; its result, passed as JSON, or None if it raised (traceback on stderr)."""
     reader, writer = os.pipe()
 
-    def say() -> None:
+    def send_result() -> None:
         try:
-            found = json.dumps(work()).encode()
+            result = json.dumps(work()).encode()
         except Exception:
             traceback.print_exc()
             raise
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write(found)
+            pipe.write(result)
 
-    pid = fork(say)
+    pid = fork(send_result)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read()
+        received = pipe.read()
     os.waitpid(pid, 0)
-    return json.loads(said) if said else None
+    return json.loads(received) if received else None
 
 
 def reap(pid: int) -> None:
-    """End a child of ours, whatever it does."""
+    """Kill a child of this process and wait for it."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
 
-def side_by_side(cases: Iterator[Steps[T]], at_once: int) -> Iterator[T]:
-    """Run cases, `at_once` of them at a time; their ends in the order in which they come."""
-    waiting: dict[int, Steps[T]] = {}
+def run_concurrently(cases: Iterator[CaseSteps[T]], at_once: int) -> Iterator[T]:
+    """Run cases, `at_once` of them at a time; yield results as they arrive."""
+    waiting: dict[int, CaseSteps[T]] = {}
     try:
-        yield from _ends(cases, at_once, waiting)
-    finally:  # whoever has seen enough leaves nobody behind
+        yield from _results(cases, at_once, waiting)
+    finally:  # the caller may stop early: no child outlives it
         for pid in waiting:
             reap(pid)
 
 
-def _ends(cases: Iterator[Steps[T]], at_once: int, waiting: dict[int, Steps[T]]) -> Iterator[T]:
+def _results(cases: Iterator[CaseSteps[T]], at_once: int, waiting: dict[int, CaseSteps[T]]) -> Iterator[T]:
     more = True
     while more or waiting:
         while more and len(waiting) < at_once:
@@ -86,7 +86,7 @@ def _ends(cases: Iterator[Steps[T]], at_once: int, waiting: dict[int, Steps[T]])
         pid, status = os.waitpid(-1, 0)
         ended = waiting.pop(pid, None)
         if ended is None:
-            continue  # a child of somebody else in this process
+            continue  # a child that another part of this process started
         try:
             waiting[ended.send(status)] = ended
         except StopIteration as end:

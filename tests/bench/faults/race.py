@@ -1,7 +1,7 @@
-"""The race: many long-lived consoles meet at a barrier and press promote; each round exactly one call may be made.
+"""The race: many consoles meet at a barrier and press promote; exactly one call may be made per round.
 
-All of them are one person's, so that no pen decides before the journal does. What counts is the fake backend's own
-count, not what the consoles say of themselves.
+All consoles belong to one person, so that the journal decides and not the pen. Calls are counted by the fake backend,
+not by the consoles.
 """
 
 from __future__ import annotations
@@ -19,36 +19,35 @@ from pathlib import Path
 from console.events.evidence import Verb
 from console.journal.location import JournalLocation
 from console.state.gates import why_not
-from tests.bench.faults.adapter import registered
+from tests.bench.faults.adapter import register_adapter
 from tests.bench.faults.children import fork, reap
-from tests.bench.faults.fake import Fake
-from tests.bench.faults.room import Console, SharedClock, Stuck, Zero, console
+from tests.bench.faults.engine_console import ClockOrigin, EngineConsole, SharedClock, Stuck, open_console
+from tests.bench.faults.fake_backend import FakeBackend
 
 PATIENCE_S = 60.0
-"""How long a round may take before it counts as stuck."""
+"""Longest time of one round."""
 
 
 @dataclass(frozen=True, slots=True)
 class RaceResult:
-    """A whole race."""
+    """All rounds of one race."""
 
     journal: str
     consoles: int
     rounds: int
-    """That were run."""
     calls: Mapping[int, int]
-    """Calls in a round at the fake's count -> how many rounds."""
+    """Calls in a round, as the backend counted -> number of such rounds."""
     answers: Mapping[str, int]
-    """What the consoles were answered, over all rounds."""
+    """Answers to the consoles, over all rounds."""
 
     @property
     def faults(self) -> list[str]:
-        """Rounds that made another number of calls than one."""
+        """Rounds with no call or several."""
         return [f"{rounds} rounds made {calls} calls" for calls, rounds in self.calls.items() if calls != 1]
 
 
-def race(
-    fake: Fake,
+def run_race(
+    fake: FakeBackend,
     place: JournalLocation,
     name: str,
     *,
@@ -59,23 +58,23 @@ def race(
     """Run the race on one rollout with one stage per round.
 
     Raises:
-        Stuck: a console did not come to the next round.
+        Stuck: a console did not reach the next round.
     """
     world = f"race-{name}-{os.getpid()}"
-    plan = plan_of(world, f"{fake.url}/{world}", rounds)
+    plan = race_plan(world, f"{fake.url}/{world}", rounds)
     calls: Counter[int] = Counter()
     answers: Counter[str] = Counter()
     starts, start = socket.socketpair()
-    with registered(), tempfile.TemporaryDirectory(prefix="warroom-race-") as folder:
-        place.open().close()  # made once, by one
+    with register_adapter(), tempfile.TemporaryDirectory(prefix="warroom-race-") as folder:
+        place.open().close()  # create it before the racers start
         racers = [_Racer(plan, place, Path(folder), rounds, start, first=number == 0) for number in range(consoles)]
         try:
             made = 0
             for number in range(1, rounds + 1):
                 for racer in racers:
-                    racer.hear()  # that it is ready
+                    racer.receive()  # "ready"
                 starts.send(b"g" * consoles)
-                answers.update(racer.hear() for racer in racers)
+                answers.update(racer.receive() for racer in racers)
                 now = len(fake.writes(world))
                 calls[now - made] += 1
                 made = now
@@ -83,14 +82,14 @@ def race(
                     progress(f"{name}: {number} of {rounds} rounds, calls a round {dict(calls)}")
         finally:
             for racer in racers:
-                racer.end()
+                racer.kill()
             starts.close()
             start.close()
     return RaceResult(name, consoles, rounds, calls, answers)
 
 
-def plan_of(world: str, url: str, rounds: int) -> str:
-    """A plan with one stage per round, each of them one call."""
+def race_plan(world: str, url: str, rounds: int) -> str:
+    """A plan with one stage, and so one call, per round."""
     stages = "".join(
         f"  - {{name: s{number}, set: {{{'ab'[number % 2]}: {(number + 1) // 2}}}}}\n"
         for number in range(1, rounds + 1)
@@ -103,61 +102,62 @@ def plan_of(world: str, url: str, rounds: int) -> str:
 
 
 class _Racer:
-    """One console in a process of its own, and the wire to it."""
+    """One console in its own process, and the socket to it."""
 
     def __init__(
         self, plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, *, first: bool
     ) -> None:
-        self._wire, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._wire.settimeout(PATIENCE_S)
-        self._pid = fork(lambda: asyncio.run(_press(plan, place, folder, rounds, start, there)))
-        there.close()
-        self._heard: list[str] = []
-        if first:  # it opens the rollout, and the others join it
-            self._heard.append(self.hear())
+        self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(PATIENCE_S)
+        self._pid = fork(lambda: asyncio.run(_run_racer(plan, place, folder, rounds, start, child)))
+        child.close()
+        self._received: list[str] = []
+        if first:  # it opens the rollout before the others join
+            self._received.append(self.receive())
 
-    def hear(self) -> str:
-        """Its next word."""
-        if self._heard:
-            return self._heard.pop()
+    def receive(self) -> str:
+        """The console's next message. Raises Stuck."""
+        if self._received:
+            return self._received.pop()
         try:
-            said = self._wire.recv(4096)
+            message = self._socket.recv(4096)
         except TimeoutError:
-            raise Stuck("a console did not come to the next round") from None
-        if not said:
-            raise Stuck("a console ended")
-        word: str = json.loads(said)
+            raise Stuck("a console did not reach the next round") from None
+        if not message:
+            raise Stuck("a console exited")
+        word: str = json.loads(message)
         if word.startswith("stuck"):
             raise Stuck(word)
         return word
 
-    def end(self) -> None:
-        self._wire.close()
+    def kill(self) -> None:
+        """End the console's process."""
+        self._socket.close()
         reap(self._pid)
 
 
-async def _press(
-    plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, wire: socket.socket
+async def _run_racer(
+    plan: str, place: JournalLocation, folder: Path, rounds: int, start: socket.socket, parent: socket.socket
 ) -> None:
     start.setblocking(False)
     loop = asyncio.get_running_loop()
     journal = place.open()
     try:
-        async with console(plan, journal, folder, SharedClock(Zero(), 1.0)) as room:
+        async with open_console(plan, journal, folder, SharedClock(ClockOrigin(), 1.0)) as console:
             for number in range(rounds):
-                await _ready(room, number)
-                intent = room.intent(Verb.PROMOTE)
-                wire.send(json.dumps("ready").encode())
+                await _wait_until_ready(console, number)
+                intent = console.intent(Verb.PROMOTE)
+                parent.send(json.dumps("ready").encode())
                 await loop.sock_recv(start, 1)
-                answer = await room.engine.act(intent)
-                wire.send(json.dumps(answer.result.value).encode())
+                answer = await console.engine.act(intent)
+                parent.send(json.dumps(answer.result.value).encode())
     except Stuck as error:
-        wire.send(json.dumps(f"stuck: {error}").encode())
+        parent.send(json.dumps(f"stuck: {error}").encode())
     finally:
         journal.close()
 
 
-async def _ready(room: Console, reached: int) -> None:
-    await room.until(
+async def _wait_until_ready(console: EngineConsole, reached: int) -> None:
+    await console.until(
         lambda state: state.reached == reached and why_not(state, Verb.PROMOTE) is None, within_s=PATIENCE_S
     )

@@ -1,4 +1,4 @@
-"""How bursty errors are: phi, the variance of counts over what independent errors would have, always at least 1."""
+"""Burstiness of errors: phi, the variance of counts over that of independent errors, at least 1."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ APART = 12
 BLOCK = 6
 """Ticks in a block."""
 PRIOR = 10.0
-"""What the value from before the stage counts for, in pairs."""
-
-
+"""Weight of the value from before the stage, in pairs."""
 UNKNOWN = 1.5
-"""What is assumed where the hour before says nothing."""
+"""Burstiness assumed when the hour before has too few errors."""
 FEWEST = 12
-"""Windows of three neighbours with any error, below which it says nothing."""
+"""Fewest windows of three neighboring ticks with an error that give a value."""
 
 
 def phi_before(errors: Array) -> Array:
@@ -38,22 +36,22 @@ def phi_before(errors: Array) -> Array:
 def _roughness(x: Array) -> Array:
     second = (x[2:] - 2 * x[1:-1] + x[:-2]) ** 2
     due = x[2:] + 4 * x[1:-1] + x[:-2]
-    terms = np.where(due > 0, second / np.where(due > 0, due, 1.0), -1.0)  # -1: no errors, no say
+    terms = np.where(due > 0, second / np.where(due > 0, due, 1.0), -1.0)  # -1: no errors, no information
     terms = np.sort(terms, axis=0)
     counted = (terms >= 0).sum(axis=0)
     place = np.arange(len(terms))[:, None]
     kept = (terms >= 0) & (place < len(terms) - (0.02 * counted).astype(int))
     mean = np.where(kept, terms, 0.0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
-    told: Array = np.where(counted >= FEWEST, mean, np.nan)
-    return told
+    roughness: Array = np.where(counted >= FEWEST, mean, np.nan)
+    return roughness
 
 
 def phi_during(kc: Array, k: Array, exposure: Array, phi0: Array | float, begins: Sequence[int] = ()) -> Array:
     """Burstiness as known before each tick, (ticks, stages).
 
     Compares the split of two ticks 12 apart, and of two six-tick blocks 12 ticks apart (blocks side by side, not
-    sliding), by the X2 of a 2x2 table: what moves both arms alike does not count. From one stage to another each side
-    is held against its own exposure, so that a change of the weight does not count either.
+    sliding), by the X2 of a 2x2 table: a change in both arms alike does not count. Across two stages each side is
+    compared with its own exposure, so that a change of the weight does not count either.
 
     Args:
         kc, k: canary errors and all errors, (ticks, stages) each.
@@ -84,15 +82,16 @@ def phi_during(kc: Array, k: Array, exposure: Array, phi0: Array | float, begins
 
 
 def _squares(new: list[Array], old: list[Array], same: Mask) -> Array:
-    """X2 of each pair; -1 where neither or both arms had nothing to tell. `same`: both sides are of one stage."""
+    """X2 of each pair, -1 for a pair without information. `same`: both sides belong to one stage."""
     (k1c, k1, own1), (k0c, k0, own0) = new, old
     due1, due0 = np.where(same, k1, own1), np.where(same, k0, own0)
     both, canary = k1 + k0, k1c + k0c
     spread = (1 - canary / np.where(both > 0, both, 1.0)) * canary * due1 * due0
-    told = spread > 0
-    return np.where(told, (k1c * due0 - k0c * due1) ** 2 / np.where(told, spread, 1.0), -1.0)
+    informative = spread > 0
+    return np.where(informative, (k1c * due0 - k0c * due1) ** 2 / np.where(informative, spread, 1.0), -1.0)
 
 
 def _running(squares: Array, phi0: Array | float) -> Array:
-    told = squares >= 0
-    return (PRIOR * phi0 + np.where(told, squares, 0.0).cumsum(axis=0)) / (PRIOR + told.cumsum(axis=0))
+    informative = squares >= 0
+    total = np.where(informative, squares, 0.0).cumsum(axis=0)
+    return (PRIOR * phi0 + total) / (PRIOR + informative.cumsum(axis=0))

@@ -1,4 +1,4 @@
-"""One kind of stage, played many times: the counts, what was known before, and our rule's evidence."""
+"""One kind of stage played many times: counts, the hour before, and the evidence of our rule."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.bench.judge.bursts import phi_before
-from tests.bench.judge.shares import seeded
+from tests.bench.judge.shares import seeded_rng
 from tests.bench.judge.split import DEFAULT, Evidence, Rule, split_evidence
 from tests.bench.judge.ticks import Array, Ticks
 from tests.bench.judge.worlds import World, history, simulate
 
 CHUNK = 1000
-"""Stages computed at once: as many as the processor's cache likes."""
+"""Stages computed at once, sized for the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How many stages are played a cell."""
+    """Number of stages per cell."""
 
     nulls: int
-    """Healthy canaries, our rule."""
+    """Healthy canaries for our rule."""
     peer_nulls: int
-    """Healthy canaries, the peers' rules."""
+    """Healthy canaries for the peers' rules."""
     regressions: int
     kayentas: int
-    """Kayenta's test is a thousand times as slow as the rest."""
+    """Stages for Kayenta's test, which is a thousand times as slow as the others."""
 
 
 FULL = Scale(nulls=6000, peer_nulls=1500, regressions=600, kayentas=200)
@@ -33,8 +33,8 @@ QUICK = Scale(nulls=800, peer_nulls=200, regressions=100, kayentas=20)
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """Some stages of one kind."""
+class PlayedStages:
+    """Stages of one kind, with the evidence after each tick."""
 
     world: World
     ticks: Ticks
@@ -46,12 +46,12 @@ class Played:
 
 def play(
     world: World, stages: int, seed: int, *name: object, rule: Rule = DEFAULT, only_fail: bool = True
-) -> Iterator[Played]:
-    """`stages` stages of that kind, at most `CHUNK` at a time; `name` with the world picks the random numbers."""
-    rng = seeded(seed, world, *name)
+) -> Iterator[PlayedStages]:
+    """Play `stages` stages, at most `CHUNK` at a time; `world` and `name` seed the random numbers."""
+    rng = seeded_rng(seed, world, *name)
     while stages > 0:
         some = min(stages, CHUNK)
         stages -= some
         ticks, before = simulate(world, some, rng), history(world, some, rng)
         phi0 = phi_before(before)
-        yield Played(world, ticks, phi0, before, split_evidence(ticks, rule, phi0, only_fail))
+        yield PlayedStages(world, ticks, phi0, before, split_evidence(ticks, rule, phi0, only_fail))

@@ -1,6 +1,6 @@
-"""What the product's judge costs, in units of the same machine: an empty Python, and a hundred calls of math.exp.
+"""Cost of the product's judge in units of the same machine: an empty Python, 100 calls of math.exp.
 
-The only part whose figures are not a function of the seed.
+This is the only part whose figures are not a function of the seed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from adapters.contract import Counts, Reading
 from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from tests.bench.judge.cells import Scale
-from tests.bench.judge.shares import seeded
-from tests.bench.judge.tables import Findings, Goal, Table, held
+from tests.bench.judge.shares import seeded_rng
+from tests.bench.judge.tables import Findings, Goal, Table, goal_result
 from tests.bench.judge.ticks import TICK_S
 from tests.bench.judge.worlds import HOUR, Regime, World, simulate
 
@@ -30,9 +30,11 @@ RUNS = 20
 
 
 def run(_: Scale, seed: int) -> Findings:
-    """Import, one metric-tick, an hour of twenty metrics."""
+    """Measure the import, one tick of a metric, and an hour of twenty metrics."""
     codes = ("pass", "import console.judge.split", "import console.judge.rule")
-    with tempfile.TemporaryDirectory() as compiled:  # as installed: with byte code, whatever this environment says
+    with (
+        tempfile.TemporaryDirectory() as compiled
+    ):  # as installed, with byte code, even where the environment forbids it
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment["PYTHONPYCACHEPREFIX"] = compiled
         tasks = [functools.partial(_python, code, environment) for code in codes]
@@ -41,20 +43,24 @@ def run(_: Scale, seed: int) -> Findings:
     hour = _hour(seed)
     exps, replay = _fastest([_exps, lambda: _replay(hour)], 2 * RUNS)
     tick = replay / HOUR
-    added, room = (engine - empty) / empty, (everything - empty) / empty
+    added, package = (engine - empty) / empty, (everything - empty) / empty
     ticks, hours = tick / exps, tick * HOUR * METRICS / empty
     table = Table(
         "Cost of the product's judge",
-        ["what", "here", "in units"],
+        ["step", "on this machine", "in units"],
         [
             ["python -c pass", f"{empty * 1e3:.1f} ms", ""],
             ["import of the engine for counts, beyond that", f"{(engine - empty) * 1e3:.1f} ms", f"{added:.2f} of it"],
-            ["import of the whole room with the nouns it reads", f"{(everything - empty) * 1e3:.1f} ms", f"{room:.2f}"],
+            [
+                "import of the whole package with the types it reads",
+                f"{(everything - empty) * 1e3:.1f} ms",
+                f"{package:.2f}",
+            ],
             ["100 calls of math.exp", f"{exps * 1e6:.1f} us", ""],
             ["a metric's tick", f"{tick * 1e6:.0f} us", f"{ticks:.1f} times that"],
             [f"an hour of {METRICS} metrics replayed", f"{tick * HOUR * METRICS:.2f} s", f"{hours:.0f} empty Pythons"],
         ],
-        "Processor time, fastest of several runs on the machine this ran on; not a function of the seed.",
+        "Processor time, fastest of several runs on one machine; not a function of the seed.",
     )
     return Findings(
         [table],
@@ -62,17 +68,19 @@ def run(_: Scale, seed: int) -> Findings:
             Goal(
                 "import of the engine for counts",
                 "<= 0.5 of python -c pass",
-                f"{added:.2f}; the whole room with the plan's and the adapters' nouns {room:.2f}",
-                held(added <= 0.5),
+                f"{added:.2f}; the whole package with the plan's and the adapters' types {package:.2f}",
+                goal_result(added <= 0.5),
             ),
-            Goal("a metric's tick", "<= 12 times 100 math.exp", f"{ticks:.1f}", held(ticks <= 12)),
-            Goal("an hour of 20 metrics replayed", "<= 40 times python -c pass", f"{hours:.0f}", held(hours <= 40)),
+            Goal("a metric's tick", "<= 12 times 100 math.exp", f"{ticks:.1f}", goal_result(ticks <= 12)),
+            Goal(
+                "an hour of 20 metrics replayed", "<= 40 times python -c pass", f"{hours:.0f}", goal_result(hours <= 40)
+            ),
         ],
     )
 
 
 def _fastest(tasks: Sequence[Callable[[], object]], runs: int) -> list[float]:
-    """Processor seconds of the fastest run of each, taken in turns so that a busy moment hits all alike."""
+    """Processor seconds of each task's fastest run; the tasks take turns."""
     best = [math.inf] * len(tasks)
     for _ in range(runs):
         for place, task in enumerate(tasks):
@@ -83,7 +91,7 @@ def _fastest(tasks: Sequence[Callable[[], object]], runs: int) -> list[float]:
 
 
 def _processor_s() -> float:
-    """Of this process and of the ones it has waited for; a machine's other work does not count."""
+    """Processor seconds of this process and of its finished children."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
@@ -99,7 +107,7 @@ def _exps() -> None:
 
 
 def _hour(seed: int) -> list[Reading]:
-    ticks = simulate(World(Regime(20, 0.005)), 1, seeded(seed, "cost"))
+    ticks = simulate(World(Regime(20, 0.005)), 1, seeded_rng(seed, "cost"))
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return [
         Reading(

@@ -1,9 +1,9 @@
-"""Dirty data: what scrapes make of clean traffic, and whether verdicts stay the same but for the ticks that are lost.
+"""Dirty data: faulty scrapes of clean traffic must change verdicts only by the lost ticks.
 
-Each arm has two counters, scraped every tick. A scrape may be missing, late, doubled, not a number, or follow a reset;
-what comes out are increments by the rules of the product: a value that fell has been reset and is the increment itself,
-an increase belongs to the tick of its later sample, the last of two samples at one time wins, a tick in which an arm is
-missing or absurd does not count.
+Each arm has two counters, scraped every tick. A scrape may be missing, late, doubled, not a number, or follow a reset.
+Increments follow the rules of the product: a value that fell was reset and is the increment itself; an increase belongs
+to the tick of its later sample; the last of two samples at one time wins; a tick with a missing or impossible arm does
+not count.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from tests.bench.judge.bursts import phi_before
 from tests.bench.judge.cells import CHUNK, Scale
-from tests.bench.judge.null import numbers
+from tests.bench.judge.null import share_numbers
 from tests.bench.judge.regressions import delay_numbers
-from tests.bench.judge.shares import Delays, Share, percent, seeded, share
-from tests.bench.judge.split import first, split_evidence
-from tests.bench.judge.tables import Findings, Goal, Number, Table, held
-from tests.bench.judge.ticks import Array, Mask, Ticks, ledger
+from tests.bench.judge.shares import Delays, Share, percent, seeded_rng, share
+from tests.bench.judge.split import first_tick, split_evidence
+from tests.bench.judge.tables import Findings, Goal, Number, Table, goal_result
+from tests.bench.judge.ticks import Array, Mask, Ticks, drop_unusable
 from tests.bench.judge.worlds import Regime, Weather, World, history, simulate
 
 RESET_TICKS = 42
@@ -33,36 +33,36 @@ class Scrapes:
     """Counters as scraped, (counters, ticks, stages): canary errors, canary requests, the same of the baseline."""
 
     values: Array
-    """NaN where a sample says nothing."""
+    """Counter values; NaN for a sample that is not a number."""
     missing: Mask
-    """(arms, ticks, stages): nothing came at all."""
+    """Missing scrapes, (arms, ticks, stages)."""
 
 
-Spoil = Callable[[Scrapes, np.random.Generator], None]
+Spoiler = Callable[[Scrapes, np.random.Generator], None]
 
 
-def clean(_: Scrapes, __: np.random.Generator) -> None:
-    """Nothing happens."""
+def change_nothing(_: Scrapes, __: np.random.Generator) -> None:
+    """Leave the scrapes as they are."""
 
 
-def missing_ticks(scrapes: Scrapes, rng: np.random.Generator) -> None:
-    """One scrape in ten fails, for both arms."""
+def drop_ticks(scrapes: Scrapes, rng: np.random.Generator) -> None:
+    """Drop one scrape in ten, for both arms."""
     scrapes.missing |= rng.random(scrapes.missing.shape[1:]) < 0.1
 
 
-def canary_gaps(scrapes: Scrapes, rng: np.random.Generator) -> None:
-    """The canary is silent for three ticks, about every five minutes."""
+def drop_canary_ticks(scrapes: Scrapes, rng: np.random.Generator) -> None:
+    """Drop three ticks of the canary, about every five minutes."""
     begins = rng.random(scrapes.missing.shape[1:]) < 1 / 30
     for later in range(3):
         scrapes.missing[0, later:] |= begins[: len(begins) - later]
 
 
-def late(_: Scrapes, __: np.random.Generator) -> None:
-    """Samples come 30 s late: they say the same, the verdict comes three ticks later."""
+def delay_samples(_: Scrapes, __: np.random.Generator) -> None:
+    """Delay samples by 30 s: the values are the same, the verdict comes three ticks later."""
 
 
-def resets(scrapes: Scrapes, rng: np.random.Generator) -> None:
-    """Every seven minutes an instance restarts and all counters of one arm begin again, somewhere within a tick."""
+def reset_counters(scrapes: Scrapes, rng: np.random.Generator) -> None:
+    """Reset all counters of each arm every seven minutes, at a random moment within a tick."""
     _, ticks, stages = scrapes.values.shape
     for arm in range(2):
         phase = rng.integers(0, RESET_TICKS, stages)
@@ -75,21 +75,21 @@ def resets(scrapes: Scrapes, rng: np.random.Generator) -> None:
                 scrapes.values[counter, t:] -= np.where(hit, offset, 0.0)
 
 
-def not_numbers(scrapes: Scrapes, rng: np.random.Generator) -> None:
-    """One sample in twenty of any counter is NaN."""
+def insert_nans(scrapes: Scrapes, rng: np.random.Generator) -> None:
+    """Replace one sample in twenty by NaN."""
     scrapes.values[rng.random(scrapes.values.shape) < 0.05] = np.nan
 
 
-def doubled(scrapes: Scrapes, rng: np.random.Generator) -> None:
-    """One sample in five comes twice with the same time, an older value first; the last wins."""
+def double_samples(scrapes: Scrapes, rng: np.random.Generator) -> None:
+    """Send one sample in five twice with one time, an older value first; the last wins."""
     older = np.concatenate([scrapes.values[:, :1], scrapes.values[:, :-1]], axis=1)
     twice = rng.random(scrapes.values.shape) < 0.2
     copies = np.stack([np.where(twice, older, scrapes.values), scrapes.values])
     scrapes.values = copies[-1]
 
 
-def restart(scrapes: Scrapes, rng: np.random.Generator) -> None:
-    """The canary restarts once, is silent for half a minute, and its counters begin at nothing."""
+def restart_canary(scrapes: Scrapes, rng: np.random.Generator) -> None:
+    """Restart the canary once: no scrapes for 30 s, then counters from zero."""
     _, ticks, stages = scrapes.values.shape
     at = rng.integers(60, ticks - 60, stages)
     clock = np.arange(ticks)[:, None]
@@ -99,17 +99,17 @@ def restart(scrapes: Scrapes, rng: np.random.Generator) -> None:
         scrapes.values[counter] -= np.where(clock >= at, zero, 0.0)
 
 
-KINDS: dict[str, tuple[Spoil, int]] = {
-    "clean": (clean, 0),
-    "10 % of the ticks missing": (missing_ticks, 0),
-    "canary-only gaps": (canary_gaps, 0),
-    "samples 30 s late": (late, 3),
-    "counter reset every 7 min": (resets, 0),
-    "5 % NaN": (not_numbers, 0),
-    "20 % doubled timestamps": (doubled, 0),
-    "canary restart": (restart, 0),
+KINDS: dict[str, tuple[Spoiler, int]] = {
+    "clean": (change_nothing, 0),
+    "10 % of the ticks missing": (drop_ticks, 0),
+    "canary-only gaps": (drop_canary_ticks, 0),
+    "samples 30 s late": (delay_samples, 3),
+    "counter reset every 7 min": (reset_counters, 0),
+    "5 % NaN": (insert_nans, 0),
+    "20 % doubled timestamps": (double_samples, 0),
+    "canary restart": (restart_canary, 0),
 }
-"""What goes wrong, and how many ticks later a verdict is known."""
+"""By name: the fault, and by how many ticks it delays a verdict."""
 HEALTHY = tuple(World(Regime(20, 0.001), weather) for weather in (Weather.PLAIN, Weather.INCIDENT, Weather.BURSTS))
 WORSE = tuple(
     World(Regime(rps, 0.001), ratio=ratio, from_tick=at)
@@ -117,8 +117,8 @@ WORSE = tuple(
 )
 
 
-def spoiled(ticks: Ticks, spoil: Spoil, rng: np.random.Generator) -> tuple[Ticks, Mask]:
-    """What the scrapes say the counts were, and which ticks count."""
+def spoil_ticks(ticks: Ticks, spoil: Spoiler, rng: np.random.Generator) -> tuple[Ticks, Mask]:
+    """The counts that the faulty scrapes give, and which ticks count."""
     counts = np.stack([ticks.kc, ticks.nc, ticks.kb, ticks.nb])
     scrapes = Scrapes(counts.cumsum(axis=1), np.zeros((2, *ticks.shape), dtype=bool))
     spoil(scrapes, rng)
@@ -135,21 +135,21 @@ def spoiled(ticks: Ticks, spoil: Spoil, rng: np.random.Generator) -> tuple[Ticks
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What became of the stages of one world under one kind of dirt."""
+class DirtyResult:
+    """Halts and delays of one world with one kind of dirt."""
 
     halts: Share
     delays: Delays
     same: Delays
-    """Of clean counts in which the same ticks do not count."""
+    """Delays on clean counts without the same ticks."""
     usable: float
-    """The part of the ticks that counted."""
+    """Share of the ticks that count, 0..1."""
 
 
-def seen(world: World, kind: str, stages: int, seed: int) -> Seen:
+def play_dirty(world: World, kind: str, stages: int, seed: int) -> DirtyResult:
     """Play clean counts, spoil them, judge both."""
     spoil, later = KINDS[kind]
-    rng, dirt = seeded(seed, world, "dirty"), seeded(seed, world, kind)
+    rng, dirt = seeded_rng(seed, world, "dirty"), seeded_rng(seed, world, kind)
     dirty: list[Array] = []
     same: list[Array] = []
     usable: list[float] = []
@@ -158,13 +158,13 @@ def seen(world: World, kind: str, stages: int, seed: int) -> Seen:
         stages -= some
         ticks = simulate(world, some, rng)
         phi0 = phi_before(history(world, some, rng))
-        counts, counted = spoiled(ticks, spoil, dirt)
+        counts, counted = spoil_ticks(ticks, spoil, dirt)
         for source, found in ((counts, dirty), (ticks, same)):
-            kept, clock = ledger(source, counted)
-            found.append(_known(split_evidence(kept, phi0=phi0, only_fail=True).fails(), clock, later))
+            kept, clock = drop_unusable(source, counted)
+            found.append(_known_at(split_evidence(kept, phi0=phi0, only_fail=True).fails(), clock, later))
         usable.append(float(counted.mean()))
     halts = np.concatenate(dirty)
-    return Seen(
+    return DirtyResult(
         share(np.isfinite(halts)),
         Delays(np.maximum(halts - world.from_tick, 0.0) * 10),
         Delays(np.maximum(np.concatenate(same) - world.from_tick, 0.0) * 10),
@@ -172,20 +172,20 @@ def seen(world: World, kind: str, stages: int, seed: int) -> Seen:
     )
 
 
-def _known(fails: Mask, clock: npt.NDArray[np.intp], later: int) -> Array:
-    """The tick, from 1, after which a FAIL is known; inf where never."""
-    place = first(fails)
+def _known_at(fails: Mask, clock: npt.NDArray[np.intp], later: int) -> Array:
+    """The tick, from 1, after which a FAIL is known; inf for never."""
+    place = first_tick(fails)
     at = np.nan_to_num(place, nan=1.0).astype(int) - 1
     return np.where(np.isnan(place), np.inf, clock[at, np.arange(clock.shape[1])] + 1.0 + later)
 
 
 def run(scale: Scale, seed: int) -> Findings:
-    """Every kind of dirt over healthy and worse canaries."""
+    """Play every kind of dirt over healthy and worse canaries."""
     rows, found, wrong = [], {}, []
     untouched: dict[World, Delays] = {}
     for kind in KINDS:
-        healthy = [seen(world, kind, scale.nulls // 4, seed) for world in HEALTHY]
-        worse = [seen(world, kind, scale.regressions, seed) for world in WORSE]
+        healthy = [play_dirty(world, kind, scale.nulls // 4, seed) for world in HEALTHY]
+        worse = [play_dirty(world, kind, scale.regressions, seed) for world in WORSE]
         if kind == "clean":
             untouched = {world: one.delays for world, one in zip(WORSE, worse, strict=True)}
         halts = sum((one.halts for one in healthy), Share(0, 0))
@@ -197,11 +197,11 @@ def run(scale: Scale, seed: int) -> Findings:
                 *(f"{one.delays}" for one in worse),
             ]
         )
-        found[f"dirty / {kind} / healthy"] = numbers(halts)
+        found[f"dirty / {kind} / healthy"] = share_numbers(halts)
         for world, one in zip(WORSE, worse, strict=True):
             name = f"{kind} / {world.regime} {world.ratio:g}x at {world.from_tick}"
             found[f"dirty / {name}"] = delay_numbers(one.delays)
-            if not alike(one, untouched[world]):
+            if not is_alike(one, untouched[world]):
                 wrong.append(f"{name}: {one.delays.median:.0f} s, clean with the same ticks {one.same.median:.0f} s")
         if halts.bounds[0] > 0.006:
             wrong.append(f"{kind}: {halts} % of healthy canaries halted")
@@ -209,7 +209,7 @@ def run(scale: Scale, seed: int) -> Findings:
     table = Table(
         "Dirty data",
         [
-            "what happens",
+            "fault",
             "ticks that count, %",
             "false halts: plain, incident, bursts 1.5, % (Wilson 95 %)",
             *(f"{w.regime} {w.ratio:g}x from minute {w.from_tick // 6}" for w in WORSE),
@@ -218,15 +218,17 @@ def run(scale: Scale, seed: int) -> Findings:
         "Delays: median / 90th percentile (share found).",
     )
     words = "; ".join(wrong) if wrong else f"all {len(KINDS) - 1} kinds"
-    goal = Goal("dirty data: as clean data with the same usable ticks", "within sampling error", words, held(not wrong))
+    goal = Goal(
+        "dirty data: as clean data with the same usable ticks", "within sampling error", words, goal_result(not wrong)
+    )
     return Findings([table], [goal], cells)
 
 
-def alike(one: Seen, untouched: Delays) -> bool:
-    """Whether the median lies between those of clean counts, with all ticks and with the usable ones alone.
+def is_alike(one: DirtyResult, untouched: Delays) -> bool:
+    """Whether the median lies between those of clean counts with all ticks and with usable ticks.
 
-    Within a tick or the sampling error of the difference of two medians (twice 1.253 sd sqrt(2 / n)). It may be shorter
-    than that of the usable ticks alone: a counter still holds what a failed scrape did not say.
+    The margin is a tick or the sampling error of the difference of two medians (twice 1.253 sd sqrt(2 / n)). The
+    median may be shorter than with usable ticks: a later scrape of a counter includes the increase of a failed one.
     """
     known = one.same.seconds[np.isfinite(one.same.seconds)]
     error = max(10.0, 2 * 1.253 * float(np.std(known)) * np.sqrt(2 / max(1, known.size)))

@@ -1,4 +1,4 @@
-"""Gauges: a level per tick and instance, one canary instance beside ten of the baseline."""
+"""Gauges: a level per tick and instance, one canary instance beside ten baseline instances."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 from tests.bench.judge import kayenta
 from tests.bench.judge.cells import Scale
-from tests.bench.judge.null import numbers
+from tests.bench.judge.null import share_numbers
 from tests.bench.judge.regressions import delay_numbers
-from tests.bench.judge.shares import Delays, seeded, share
+from tests.bench.judge.shares import Delays, seeded_rng, share
 from tests.bench.judge.split import Rule, StartMixture
 from tests.bench.judge.tables import Findings, Number, Table
 from tests.bench.judge.ticks import TICK_S, Array, Mask
 from tests.bench.judge.worlds import HOUR
 
 BLOCKS = (6, 12, 18, 30)
-"""Ticks of a block: the smallest whose medians look independent."""
+"""Block lengths in ticks; the shortest whose medians look independent is used."""
 SHIFTS = (1.5, 3.0, 6.0)
 """Suspected shifts in standard deviations of a block median."""
 TOLERANCE = 1.10
@@ -40,11 +40,11 @@ class Levels:
     """Two hours of each baseline instance, (instances, ticks, stages)."""
     canary: Array
     baseline: Array
-    """The mean of the baseline's instances."""
+    """Mean of the baseline's instances."""
 
 
 def run(scale: Scale, seed: int) -> Findings:
-    """False halts and delays by the noise's memory."""
+    """Measure false halts and delays for each memory of the noise."""
     rows, found = [], {}
     for memory in MEMORIES:
         row = [f"{memory:g} s"]
@@ -54,7 +54,7 @@ def run(scale: Scale, seed: int) -> Findings:
             if name == "healthy":
                 halts = [share(ours), *(share(halt) for halt in _peers(levels, scale))]
                 row += [str(halt) for halt in halts]
-                found[f"gauge / {memory:g} s / healthy"] = numbers(halts[0])
+                found[f"gauge / {memory:g} s / healthy"] = share_numbers(halts[0])
             else:
                 delays = Delays.after(ours, from_tick)
                 row.append(str(delays))
@@ -69,7 +69,7 @@ def run(scale: Scale, seed: int) -> Findings:
                 [*columns, *(name for name, *_ in SCENES[1:])],
                 rows,
                 f"Noise cv {CV:.0%} with that memory, instances {OFFSET:.0%} apart, a shared drift; delays median /"
-                " 90th percentile. Gauges are for information unless a plan says otherwise.",
+                " 90th percentile. Gauges are advisory by default.",
             )
         ],
         [],
@@ -79,7 +79,7 @@ def run(scale: Scale, seed: int) -> Findings:
 
 def simulate(memory: float, ratio: float, from_tick: int, stages: int, seed: int) -> Levels:
     """Log-normal noise around a shared daily drift; the canary is `ratio` higher from `from_tick` on."""
-    rng = seeded(seed, "gauge", memory, ratio, from_tick)
+    rng = seeded_rng(seed, "gauge", memory, ratio, from_tick)
     ticks = 3 * HOUR
     keeps = math.exp(-TICK_S / memory)
     noise = np.empty((INSTANCES, ticks, stages))
@@ -96,30 +96,30 @@ def simulate(memory: float, ratio: float, from_tick: int, stages: int, seed: int
 
 
 def fails(levels: Levels) -> Mask:
-    """Where the block e-process fails the canary; evidence changes at the end of a block."""
+    """Where the block e-process fails the canary; the evidence changes at the end of each block."""
     placebo = np.log(levels.before[0] / levels.before[1:].mean(axis=0))
     lengths, spreads = block_length(placebo)
-    told = np.log(levels.canary / levels.baseline) - math.log(TOLERANCE)
-    found = np.zeros(told.shape, dtype=bool)
+    log_ratio = np.log(levels.canary / levels.baseline) - math.log(TOLERANCE)
+    found = np.zeros(log_ratio.shape, dtype=bool)
     for length in BLOCKS:
-        who = np.flatnonzero(lengths == length)
-        mixture = StartMixture(len(SHIFTS), len(who), RULE)
+        stages = np.flatnonzero(lengths == length)
+        mixture = StartMixture(len(SHIFTS), len(stages), RULE)
         shifts = np.array(SHIFTS)[:, None]
-        for end, median in _medians(told[:, who], length):
-            z = median / spreads[who]
-            evidence = mixture.add(_log_t4(z - shifts) - _log_t4(z), np.ones(len(who)))
-            found[end : end + length, who] = evidence >= 100
+        for end, median in _medians(log_ratio[:, stages], length):
+            z = median / spreads[stages]
+            evidence = mixture.add(_log_t4(z - shifts) - _log_t4(z), np.ones(len(stages)))
+            found[end : end + length, stages] = evidence >= 100
     return found
 
 
 def _medians(series: Array, length: int) -> Iterator[tuple[int, Array]]:
-    """Each whole block's last tick and its median."""
+    """Last tick and median of each whole block."""
     for begin in range(0, len(series) - length + 1, length):
         yield begin + length - 1, np.median(series[begin : begin + length], axis=0)
 
 
 def block_length(placebo: Array) -> tuple[Array, Array]:
-    """Ticks of a block, and the deviation of a block's median, per stage, from one instance against the rest."""
+    """(block length in ticks, deviation of a block's median) per stage, from one baseline instance."""
     chosen, spread = np.zeros(placebo.shape[1]), np.ones(placebo.shape[1])
     for length in BLOCKS:
         medians = np.stack([median for _, median in _medians(placebo, length)])
@@ -138,7 +138,7 @@ def _log_t4(z: Array) -> Array:
 
 
 def _peers(levels: Levels, scale: Scale) -> tuple[Mask, Mask, Mask]:
-    """A t test at one-sided 1 % peeked at each tick, a ceiling of 1.2 times the known level, Kayenta."""
+    """Halts of a t test at 1 % at each tick, a ceiling of 1.2 times the level, Kayenta."""
     n = np.arange(1, HOUR + 1)[:, None]
     difference = levels.canary - levels.baseline
     mean, square = difference.cumsum(axis=0) / n, (difference**2).cumsum(axis=0) / n
@@ -149,5 +149,5 @@ def _peers(levels: Levels, scale: Scale) -> tuple[Mask, Mask, Mask]:
     ceiling = np.cumsum(minutes > 1.2 * level, axis=0) >= 4
     few = slice(scale.kayentas)
     baseline = levels.baseline[:, few].reshape(60, 6, -1).mean(axis=1)
-    high = np.stack([kayenta.high(minutes[:m, few].T, baseline[:m].T) for m in range(kayenta.FIRST_LOOK, 61)])
+    high = np.stack([kayenta.is_high(minutes[:m, few].T, baseline[:m].T) for m in range(kayenta.FIRST_LOOK, 61)])
     return peeked, ceiling, high

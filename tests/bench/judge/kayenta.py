@@ -14,12 +14,12 @@ from tests.bench.judge.peers import MINUTE
 from tests.bench.judge.ticks import Array, Mask, Ticks
 
 FIRST_LOOK = 10
-"""Points before anybody would look."""
+"""Fewest points for a verdict."""
 TOLERANCE = 0.25
 
 
-def kayenta(ticks: Ticks, looks: range) -> Mask:
-    """Where it says High, looking after each minute in `looks` (counted from 1)."""
+def halts_at(ticks: Ticks, looks: range) -> Mask:
+    """Where it is High, with a look after each minute in `looks` (counted from 1)."""
     length, stages = ticks.shape
     minutes = length // MINUTE
     kc, nc, kb, nb = (
@@ -29,22 +29,22 @@ def kayenta(ticks: Ticks, looks: range) -> Mask:
     canary, baseline = (kc / np.maximum(nc, 1.0)).T, (kb / np.maximum(nb, 1.0)).T
     halts = np.zeros((length, stages), dtype=bool)
     for minute in looks:
-        halts[minute * MINUTE - 1] = high(canary[:, :minute], baseline[:, :minute])
+        halts[minute * MINUTE - 1] = is_high(canary[:, :minute], baseline[:, :minute])
     return halts
 
 
-def each_minute(ticks: Ticks) -> Mask:
-    """Looked at every minute from the tenth point."""
-    return kayenta(ticks, range(FIRST_LOOK, ticks.shape[0] // MINUTE + 1))
+def halts_each_minute(ticks: Ticks) -> Mask:
+    """Where it is High, with a look every minute from the tenth point."""
+    return halts_at(ticks, range(FIRST_LOOK, ticks.shape[0] // MINUTE + 1))
 
 
-def once(ticks: Ticks) -> Mask:
-    """Looked at once, at the end."""
+def halts_once(ticks: Ticks) -> Mask:
+    """Where it is High, with one look at the end."""
     minutes = ticks.shape[0] // MINUTE
-    return kayenta(ticks, range(minutes, minutes + 1))
+    return halts_at(ticks, range(minutes, minutes + 1))
 
 
-def high(x: Array, y: Array) -> Mask:
+def is_high(x: Array, y: Array) -> Mask:
     """Whether each row of `x` (stages, points) is High against the row of `y`."""
     points = x.shape[1]
     pairs = points * points
@@ -56,8 +56,8 @@ def high(x: Array, y: Array) -> Mask:
     differences = np.sort((x[:, :, None] - y[:, None, :]).reshape(len(x), pairs), axis=1)
     lower = np.take_along_axis(differences, np.maximum(from_below, 0)[:, None], axis=1)[:, 0]
     middle = (differences[:, (pairs - 1) // 2] + differences[:, pairs // 2]) / 2
-    said: Mask = (lower > TOLERANCE * np.abs(middle)) & (x.mean(axis=1) >= y.mean(axis=1)) & (sigma > 0)
-    return said
+    is_shifted: Mask = (lower > TOLERANCE * np.abs(middle)) & (x.mean(axis=1) >= y.mean(axis=1)) & (sigma > 0)
+    return is_shifted
 
 
 def _ties(rows: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Latency as counts: requests slower than the baseline's p90 and p99, two engines whose evidence is averaged."""
+"""Latency as counts: requests slower than the baseline's p90 and p99, with averaged evidence."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from tests.bench.judge.bursts import phi_before
 from tests.bench.judge.cells import CHUNK, Scale
-from tests.bench.judge.null import numbers
+from tests.bench.judge.null import share_numbers
 from tests.bench.judge.regressions import delay_numbers
-from tests.bench.judge.shares import Delays, seeded, share
+from tests.bench.judge.shares import Delays, seeded_rng, share
 from tests.bench.judge.split import split_evidence
 from tests.bench.judge.tables import Findings, Number, Table
 from tests.bench.judge.ticks import TICK_S, Array, Mask, Ticks
 from tests.bench.judge.worlds import HOUR
 
 SIGMA = 0.785
-"""Of the log-normal latencies: 10 % slower makes 1.23 times as many slow requests."""
+"""Deviation of the log-normal latencies: 10 % slower gives 1.23 times as many slow requests."""
 EDGES = (1.2815515655446004, 2.3263478740408408)
 """p90 and p99 in standard deviations."""
 RATES = (2.0, 20.0, 100.0)
@@ -25,7 +25,7 @@ SLOWER = (1.0, 1.1, 1.2, 1.5)
 
 
 def run(scale: Scale, seed: int) -> Findings:
-    """Healthy, and 10, 20 and 50 % slower from the first tick; the canary has 1 % of the traffic."""
+    """Play healthy canaries and ones 10, 20 and 50 % slower, with 1 % of the traffic."""
     rows, found = [], {}
     for rps in RATES:
         row = [f"{rps:g}/s"]
@@ -35,7 +35,7 @@ def run(scale: Scale, seed: int) -> Findings:
             name = f"latency / {rps:g}/s {slower:g}x"
             if slower == 1.0:
                 row.append(f"{share(halts)}")
-                found[name] = numbers(share(halts))
+                found[name] = share_numbers(share(halts))
             else:
                 row.append(str(Delays.after(halts)))
                 found[name] = delay_numbers(Delays.after(halts))
@@ -51,8 +51,8 @@ def run(scale: Scale, seed: int) -> Findings:
 
 
 def fails(rps: float, slower: float, stages: int, seed: int) -> Mask:
-    """Where the averaged engines fail a canary that is `slower` times as slow, (ticks, stages)."""
-    rng = seeded(seed, "latency", rps, slower)
+    """Where the averaged evidence fails a canary `slower` times as slow, (ticks, stages)."""
+    rng = seeded_rng(seed, "latency", rps, slower)
     found = []
     while stages > 0:
         some = min(stages, CHUNK)
@@ -71,7 +71,7 @@ def fails(rps: float, slower: float, stages: int, seed: int) -> Mask:
 
 
 def _slow(rate: float, slower: float, shape: tuple[int, int], rng: np.random.Generator) -> tuple[Array, list[Array]]:
-    """Requests, and those of them slower than each edge."""
+    """Requests, and the number slower than each edge."""
     n = rng.poisson(rate * TICK_S, shape)
     beyond = [math.erfc((edge - math.log(slower) / SIGMA) / math.sqrt(2)) / 2 for edge in EDGES]
     over_first = rng.binomial(n, beyond[0])

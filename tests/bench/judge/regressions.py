@@ -1,4 +1,4 @@
-"""One regression played many times: our delays, the oracle's, the peers', and what was served meanwhile."""
+"""One regression played many times: delays of our rule, the oracle and the peers, and bad requests served."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.bench.judge import kayenta, peers
-from tests.bench.judge.absolute import LEAST, matters
+from tests.bench.judge.absolute import LEAST, is_large_enough
 from tests.bench.judge.cells import Scale, play
-from tests.bench.judge.limits import excess_limit, limit_s, oracle
+from tests.bench.judge.limits import excess_limit, limit_s, oracle_halts
 from tests.bench.judge.shares import Delays, percent, span, standard_error
 from tests.bench.judge.tables import Number
 from tests.bench.judge.ticks import Array, Mask, Ticks
@@ -29,49 +29,49 @@ PEER_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One regression and what became of it."""
+    """One regression and its delays."""
 
     world: World
     limit: float
-    """Seconds, Wald's."""
+    """Wald's limit, seconds."""
     ours: Delays
-    """Of both keys."""
+    """Delays of both keys."""
     called: Delays
-    """With the least excess that is called by default."""
+    """Delays of both keys with the default least excess."""
     oracle: Delays
     excess: float
-    """Median of the bad requests beyond the normal ones that were served before our halt."""
+    """Median number of bad requests beyond the normal ones before our halt."""
     excess_error: float
-    """Its standard error."""
+    """Standard error of `excess`."""
     others: dict[str, Delays]
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The cell in a table: regime and ratio."""
         return f"{self.world.regime} {self.world.ratio:g}x"
 
     @property
-    def harmful(self) -> bool:
-        """Whether the excess is clearly one that matters."""
+    def is_harmful(self) -> bool:
+        """Whether the excess is clearly above the least excess."""
         return self.world.regime.base * (self.world.ratio - 1) >= 1.5 * LEAST
 
     @property
-    def limited(self) -> bool:
-        """Whether traffic is what limits: not the tick, not the tolerance, not the hour."""
+    def is_limited_by_traffic(self) -> bool:
+        """Whether traffic limits the delay, not the tick, the tolerance or the hour."""
         return 20 <= self.limit <= 1800 and self.world.ratio >= 2
 
 
-def cell_of(world: World, scale: Scale, seed: int, *, also: bool) -> Cell:
-    """Play one regression; `also` by the peers' rules."""
+def cell_of(world: World, scale: Scale, seed: int, *, all_peers: bool) -> Cell:
+    """Play one regression with our rule; `all_peers`: with the rules of all peers too."""
     parts = list(play(world, scale.regressions, seed, "alt"))
     fails = np.concatenate([part.evidence.fails() for part in parts], axis=1)
     ticks = joined([part.ticks for part in parts])
     ours = Delays.after(fails, world.from_tick)
-    told = Delays.after(oracle(ticks, world), world.from_tick)
-    others = _peers(ticks, world, scale) if also else {"count mixture": _mixture(ticks, world)}
-    matter = np.concatenate([matters(part.ticks, part.evidence.phi, LEAST) for part in parts], axis=1)
-    called = Delays.after(fails & matter, world.from_tick)
-    return Cell(world, limit_s(world.regime, world.ratio), ours, called, told, *_excess(ticks, fails, world), others)
+    oracle = Delays.after(oracle_halts(ticks, world), world.from_tick)
+    others = _peers(ticks, world, scale) if all_peers else {"count mixture": _mixture(ticks, world)}
+    large = np.concatenate([is_large_enough(part.ticks, part.evidence.phi, LEAST) for part in parts], axis=1)
+    called = Delays.after(fails & large, world.from_tick)
+    return Cell(world, limit_s(world.regime, world.ratio), ours, called, oracle, *_excess(ticks, fails, world), others)
 
 
 def joined(parts: list[Ticks]) -> Ticks:
@@ -89,8 +89,8 @@ def _peers(ticks: Ticks, world: World, scale: Scale) -> dict[str, Delays]:
         "count mixture": peers.count_mixture(ticks),
         "GrowthBook": peers.growthbook(ticks),
         "mSPRT tuned": peers.msprt(ticks, world.regime),
-        "Kayenta each min": kayenta.each_minute(few),
-        "Kayenta once": kayenta.once(few),
+        "Kayenta each min": kayenta.halts_each_minute(few),
+        "Kayenta once": kayenta.halts_once(few),
         "Flagger docs": peers.flagger(ticks),
         "Argo docs": peers.argo(ticks),
     }
@@ -98,7 +98,7 @@ def _peers(ticks: Ticks, world: World, scale: Scale) -> dict[str, Delays]:
 
 
 def _excess(ticks: Ticks, fails: Mask, world: World) -> tuple[float, float]:
-    """Errors served since the regression began, less the normal ones: median over the halted stages, its error."""
+    """Bad requests beyond the normal ones until the halt: (median, its standard error)."""
     beyond: Array = (ticks.kc - ticks.nc * world.regime.base)[world.from_tick :].cumsum(axis=0)
     later = fails[world.from_tick :]
     found = later.any(axis=0)
@@ -108,15 +108,15 @@ def _excess(ticks: Ticks, fails: Mask, world: World) -> tuple[float, float]:
     return float(np.median(served[found])), standard_error(served[found])
 
 
-def peer_word(delays: Delays) -> str:
-    """A peer's median, and how many it finds where not all."""
+def median_text(delays: Delays) -> str:
+    """A peer's median delay, with its share found where below 99.5 %."""
     part = delays.found.part
     word = span(delays.median)
     return word if part >= 0.995 or part == 0 else f"{word} ({percent(part)} %)"
 
 
 def delay_numbers(delays: Delays) -> dict[str, Number]:
-    """Seconds, None for never."""
+    """Delays as numbers for JSON, in seconds; None for never."""
     return {
         "median_s": _finite(delays.median),
         "p90_s": _finite(delays.quantile(0.9)),
@@ -126,7 +126,7 @@ def delay_numbers(delays: Delays) -> dict[str, Number]:
 
 
 def cell_numbers(cell: Cell) -> dict[str, Number]:
-    """Everything of a cell."""
+    """All figures of a cell, for JSON."""
     found: dict[str, Number] = {
         **delay_numbers(cell.ours),
         "limit_s": cell.limit,

@@ -1,4 +1,4 @@
-"""All parts of the benchmark, in order; a page of tables, or JSON."""
+"""Run the parts of the judge benchmark in order; report tables with goals, or JSON."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from tests.bench.judge import (
     latency,
     mid,
     null,
-    own,
+    own_rate,
     ready,
-    real,
+    recorded,
     traffic,
 )
 from tests.bench.judge.cells import FULL, QUICK, Scale
-from tests.bench.judge.tables import Findings, Goal, Held, goals_table
+from tests.bench.judge.tables import Findings, Goal, GoalResult, goals_table
 
 Part = Callable[[Scale, int], Findings]
 PARTS: Mapping[str, Sequence[Part]] = {
     "null": [null.run],
-    "alt": [alt.run, latency.run, own.run],
+    "alt": [alt.run, latency.run, own_rate.run],
     "mid": [mid.run],
     "ready": [ready.run, forecast.run, interval.run],
     "gauge": [gauge.run],
     "dirty": [dirty.run, traffic.run],
-    "real": [real.run],
+    "real": [recorded.run],
     "cost": [cost.run],
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What one run found."""
+class JudgeReport:
+    """The results of one run."""
 
     seed: int
     quick: bool
@@ -49,8 +49,8 @@ class Report:
 
     @property
     def missed(self) -> list[Goal]:
-        """Goals that were not reached."""
-        return [goal for goal in self.findings.goals if goal.held is Held.MISS]
+        """Goals not reached."""
+        return [goal for goal in self.findings.goals if goal.result is GoalResult.MISS]
 
     def text(self) -> str:
         """For a terminal: the tables, then the goals."""
@@ -58,21 +58,21 @@ class Report:
         return "\n\n\n".join([*tables, goals_table(self.findings.goals).text()])
 
     def markdown(self, date: str) -> str:
-        """A page, the goals first."""
+        """For a page: the goals, then the tables, in Markdown."""
         scale = "quick" if self.quick else "full"
         head = (
             "# The judge, measured\n\n"
             f"Written by `python -m tests.bench judge{' --quick' if self.quick else ''} --seed {self.seed} --write` on"
-            f" {date}: the {scale} size. Every figure but the cost is a function of the seed. What the words mean:"
+            f" {date}: the {scale} size. Every figure except the cost is a function of the seed. Terms:"
             " [verdicts.md](verdicts.md).\n"
         )
         tables = [goals_table(self.findings.goals), *self.findings.tables]
         return "\n".join([head, "\n\n".join(table.markdown() for table in tables), ""])
 
     def json(self) -> str:
-        """Everything, one JSON object."""
+        """Every figure and text, as one JSON object."""
         goals = [
-            {"name": goal.name, "asked": goal.asked, "measured": goal.measured, "held": goal.held.value}
+            {"name": goal.name, "target": goal.target, "measured": goal.measured, "result": goal.result.value}
             for goal in self.findings.goals
         ]
         return json.dumps(
@@ -87,8 +87,8 @@ class Report:
         )
 
 
-def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], None] = lambda _: None) -> Report:
-    """Run every part, or the one named `only`; `progress` is told each part's name and time."""
+def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], None] = lambda _: None) -> JudgeReport:
+    """Run every part, or the part `only`; call `progress` with each part's name and seconds."""
     scale = QUICK if quick else FULL
     findings, took = Findings(), {}
     for name, parts in PARTS.items():
@@ -99,4 +99,4 @@ def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], N
             findings += part(scale, seed)
         took[name] = round(time.perf_counter() - began, 1)
         progress(f"{name}: {took[name]:.0f} s")
-    return Report(seed, quick, findings, took)
+    return JudgeReport(seed, quick, findings, took)

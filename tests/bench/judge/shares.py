@@ -1,4 +1,4 @@
-"""Shares with their uncertainty, and delays of which some never come."""
+"""Shares with their uncertainty, and delays, some of which are infinite."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`hits` of `of`."""
+    """`hits` out of `of`."""
 
     hits: int
     of: int
 
     @property
     def part(self) -> float:
-        """0..1."""
+        """The share, 0..1."""
         return self.hits / self.of if self.of else math.nan
 
     @property
@@ -44,13 +44,13 @@ class Share:
 
 
 def share(found: Mask) -> Share:
-    """Of stages, how many have it; `found` is (stages,), or (ticks, stages) for "ever"."""
+    """Share of stages that are true in `found`, (stages,); at any tick, if (ticks, stages)."""
     ever = found.any(axis=0) if found.ndim == 2 else found
     return Share(int(ever.sum()), int(ever.size))
 
 
 def percent(part: float) -> str:
-    """A share in percent, as many digits as help."""
+    """A share (0..1) in percent, with two or three digits."""
     value = part * 100
     if value != value:
         return "-"
@@ -59,16 +59,16 @@ def percent(part: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Seconds until something was found, per stage; inf where it never was."""
+    """Delay per stage in seconds; inf for never."""
 
     seconds: Array
 
     @classmethod
     def after(cls, found: Mask, from_tick: int = 0, clock: Array | None = None) -> Delays:
-        """From `found` of (ticks, stages), counted from the start of `from_tick`.
+        """Delays of `found`, (ticks, stages), counted from the start of `from_tick`.
 
-        What was found before that is a false alarm and counts as found at once. `clock`: at which tick each row was
-        seen, where ticks are missing.
+        A tick before that is a false alarm and counts as a delay of 0. `clock`: the tick at which each row was seen,
+        where ticks are missing.
         """
         place = found.argmax(axis=0)
         at = place if clock is None else clock[place, np.arange(found.shape[1])]
@@ -77,17 +77,17 @@ class Delays:
 
     @property
     def median(self) -> float:
-        """Seconds; inf where less than half were found."""
+        """Median delay in seconds; inf where fewer than half were found."""
         return self.quantile(0.5)
 
     @property
     def found(self) -> Share:
-        """How many were found at all."""
+        """Share of stages with a finite delay."""
         return share(np.isfinite(self.seconds))
 
     @property
     def median_error(self) -> float:
-        """Standard error of the median, seconds; inf where the median is not far from never."""
+        """Standard error of the median, seconds; inf near a median of never."""
         return standard_error(self.seconds)
 
     def quantile(self, q: float) -> float:
@@ -101,7 +101,7 @@ class Delays:
 
 
 def standard_error(values: Array) -> float:
-    """Of the median of these values: a quarter of its distribution-free 95 % interval (order statistics)."""
+    """Standard error of the median: a quarter of its distribution-free 95 % interval (order statistics)."""
     ordered, n = np.sort(values), len(values)
     if n < 8:
         return math.inf
@@ -111,7 +111,7 @@ def standard_error(values: Array) -> float:
 
 
 def span(seconds: float) -> str:
-    """A wait in words: 50 s, 3.2 m, never."""
+    """A delay as text: 50 s, 3.2 m, never."""
     if not math.isfinite(seconds):
         return "never"
     if seconds < 1:
@@ -121,6 +121,6 @@ def span(seconds: float) -> str:
     )
 
 
-def seeded(seed: int, *name: object) -> np.random.Generator:
-    """A generator of one cell's own: the same whatever else is run before it."""
+def seeded_rng(seed: int, *name: object) -> np.random.Generator:
+    """A random generator for one cell, independent of the other cells."""
     return np.random.default_rng([seed, zlib.crc32(repr([str(part) for part in name]).encode())])

@@ -1,4 +1,4 @@
-"""The verdict rule for counts, a second time: vectorised over stages, written from the formulas alone.
+"""The verdict rule for counts, vectorized over stages and written from the formulas alone.
 
 Given the errors K of a tick, the canary's part is binomial with q(r) = n_c r / (n_c r + n_b), whatever the error rate
 was (Przyborowski and Wilenski 1940). The evidence against "ratio at most r0" mixes suspected ratios and start times; it
@@ -16,7 +16,7 @@ from tests.bench.judge.bursts import phi_during
 from tests.bench.judge.ticks import Array, Mask, Ticks
 
 CEILING = 1e15
-"""Where evidence stops growing, so that floats stay floats."""
+"""Upper bound of the evidence, far from overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,20 @@ class Rule:
     """The constants of the rule; the defaults are the product's."""
 
     worse: tuple[float, ...] = (1.3, 1.8, 2.6, 4.0, 7.0, 14.0, 40.0)
-    """Suspected regressions, multiples of the ratio that is to be refuted."""
+    """Suspected regressions, as multiples of the ratio to refute."""
     better: tuple[float, ...] = (0.15, 0.3, 0.5, 0.65, 0.8)
     """Suspected true ratios as parts of `ni`, for a pass."""
     tolerance: float = 1.25
     ni: float = 2.0
-    """The ratio a pass excludes."""
+    """The ratio that a pass excludes."""
     cap: float = 20.0
-    """What one tick may say at most."""
+    """Largest likelihood ratio of one tick."""
     at_start: float = 0.5
-    """Part of the bet placed on a regression from the first tick."""
+    """Start mass on a regression from the first tick, 0..1."""
     slow: float = 60.0
     """Expected canary events after which half of the unspent start mass is spent."""
     pods: float = 0.15
-    """How far healthy pods may differ from minute to minute."""
+    """Relative difference of healthy pods from minute to minute."""
     fail_at: float = 100.0
     trivial_at: float = 5.0
     pass_at: float = 20.0
@@ -48,7 +48,7 @@ DEFAULT = Rule()
 
 
 class StartMixture:
-    """Evidence mixed over suspected sizes and over the tick at which it began: an e-process per stage."""
+    """Evidence mixed over suspected sizes and first ticks of a regression: an e-process per stage."""
 
     def __init__(self, sizes: int, stages: int, rule: Rule = DEFAULT) -> None:
         """`sizes` components for each of `stages` stages."""
@@ -58,32 +58,32 @@ class StartMixture:
         self._kept = np.full(stages, 1.0 - rule.at_start)
 
     def unspent(self) -> Array:
-        """Start mass not yet placed, per stage."""
+        """Unspent start mass, per stage."""
         return self._kept / (1 + self._due / self._rule.slow)
 
     @property
     def grown(self) -> Array:
-        """Evidence of the beginnings so far, per size, (sizes, stages)."""
+        """Evidence of the first ticks so far, (sizes, stages)."""
         return self._grown
 
     def weight(self, due: Array) -> Array:
-        """What the beginnings at a tick that expects `due` weigh, (stages,)."""
+        """Start mass spent at a tick with `due` expected canary events, (stages,)."""
         after = self._kept / (1 + (self._due + np.minimum(1.0, due)) / self._rule.slow)
         weight: Array = self.unspent() - after
         return weight
 
-    def spend(self, part: float, who: Mask | None = None) -> None:
-        """Place a part of the unspent mass at the next tick, because something happened (a new stage)."""
-        moved = part * self.unspent() if who is None else np.where(who, part * self.unspent(), 0.0)
+    def spend(self, part: float, chosen: Mask | None = None) -> None:
+        """Spend a part of the unspent start mass at once, because a new stage began."""
+        moved = part * self.unspent() if chosen is None else np.where(chosen, part * self.unspent(), 0.0)
         self._grown += moved
-        self._kept *= 1 - part if who is None else np.where(who, 1 - part, 1.0)
+        self._kept *= 1 - part if chosen is None else np.where(chosen, 1 - part, 1.0)
 
-    def projected(self, told: Array, due: Array, ticks: Array) -> Array:
-        """ln of the evidence after `ticks` more ticks that each say `told` and expect `due`, (stages,).
+    def projected(self, log_lr: Array, due: Array, ticks: Array) -> Array:
+        """ln of the evidence after `ticks` more ticks with `log_lr` and `due` each, (stages,).
 
-        The start mass spent meanwhile is taken as the same in each tick, which makes the sum a geometric one.
+        The start mass is spent evenly over these ticks, which makes the sum geometric.
         """
-        each = np.minimum(told, np.log(self._rule.cap))
+        each = np.minimum(log_lr, np.log(self._rule.cap))
         left = self._kept / (1 + (self._due + ticks * np.minimum(1.0, due)) / self._rule.slow)
         spent = (self.unspent() - left) / np.maximum(ticks, 1e-9)
         grown = np.exp(np.minimum(ticks * each, 60.0))
@@ -92,12 +92,12 @@ class StartMixture:
         log_evidence: Array = np.log((self._grown * grown + spent * series).mean(axis=0) + left)
         return log_evidence
 
-    def add(self, told: Array, due: Array) -> Array:
-        """One tick.
+    def add(self, log_lr: Array, due: Array) -> Array:
+        """Add one tick and return the evidence.
 
         Args:
-            told: log likelihood ratios, (sizes, stages), discounted but not capped.
-            due: canary events expected under what is to be refuted, (stages,).
+            log_lr: log likelihood ratios, (sizes, stages), discounted but not capped.
+            due: canary events expected under the hypothesis to refute, (stages,).
 
         Returns:
             The evidence after it, (stages,).
@@ -106,7 +106,7 @@ class StartMixture:
         self._due += np.minimum(1.0, due)
         after = self.unspent()
         self._grown += before - after
-        self._grown *= np.exp(np.minimum(told, np.log(self._rule.cap)))
+        self._grown *= np.exp(np.minimum(log_lr, np.log(self._rule.cap)))
         np.minimum(self._grown, CEILING, out=self._grown)
         evidence: Array = self._grown.mean(axis=0) + after
         return evidence
@@ -114,7 +114,7 @@ class StartMixture:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the rule knew after each tick, (ticks, stages) each."""
+    """Evidence after each tick, (ticks, stages) each."""
 
     chance: Array
     """Against "not worse": key 1."""
@@ -123,15 +123,15 @@ class Evidence:
     ok: Array
     """Against "as bad as `ni`"."""
     phi: Array
-    """Burstiness known before the tick."""
+    """Burstiness estimated before the tick."""
     rule: Rule = field(default=DEFAULT)
 
     def fails(self) -> Mask:
-        """Where both keys turn."""
+        """Where both keys turn: a FAIL."""
         return (self.chance >= self.rule.fail_at) & (self.trivial >= self.rule.trivial_at)
 
     def passes(self) -> Mask:
-        """Where a pass is proven, enough ticks seen."""
+        """Where a pass is proven after enough ticks."""
         place = np.arange(len(self.ok))[:, None]
         return (self.ok >= self.rule.pass_at) & (place + 1 >= self.rule.pass_ticks)
 
@@ -168,29 +168,29 @@ def split_evidence(
                 mixture.spend(spend)
             mixtures[2:] = [StartMixture(len(better), stages, rule) for _ in mixtures[2:]]
         for mixture, (r0, sizes), evidence in zip(mixtures, keys, out, strict=False):
-            told, due = split_told(ticks.kc[t], k[t], ticks.nc[t], ticks.nb[t], r0, sizes)
-            evidence[t] = mixture.add(told / discount[t], due)
+            log_lr, due = split_log_lr(ticks.kc[t], k[t], ticks.nc[t], ticks.nb[t], r0, sizes)
+            evidence[t] = mixture.add(log_lr / discount[t], due)
     return Evidence(chance=out[0], trivial=out[1], ok=out[2], phi=phi, rule=rule)
 
 
-def split_told(kc: Array, k: Array, nc: Array, nb: Array, r0: Array | float, sizes: Array) -> tuple[Array, Array]:
-    """What one tick says for each suspected size against `r0`, undiscounted, and the canary events due under `r0`."""
+def split_log_lr(kc: Array, k: Array, nc: Array, nb: Array, r0: Array | float, sizes: Array) -> tuple[Array, Array]:
+    """(log likelihood ratios of one tick for each size against `r0`, canary events expected under `r0`)."""
     exposed = nc * r0
     base = exposed + nb
     base = np.where(base > 0, base, 1.0)
-    told: Array = kc * np.log(sizes) - k * np.log(np.where(k > 0, (exposed * sizes + nb) / base, 1.0))
+    log_lr: Array = kc * np.log(sizes) - k * np.log(np.where(k > 0, (exposed * sizes + nb) / base, 1.0))
     due: Array = k * exposed / base
-    return told, due
+    return log_lr, due
 
 
 def wobble(k: Array, nc: Array, nb: Array, rule: Rule) -> Array:
-    """Discount for healthy arms that differ a little from minute to minute, given all errors of a tick."""
+    """Discount for the small differences between healthy arms, given all errors of a tick."""
     base = nc * rule.tolerance + nb
     q = nc * rule.tolerance / np.where(base > 0, base, 1.0)
     found: Array = 1 + 6 * k * q * rule.pods**2
     return found
 
 
-def first(where: Mask) -> Array:
-    """The first tick, from 1, at which each stage's column is true; NaN where never."""
+def first_tick(where: Mask) -> Array:
+    """First tick, from 1, at which each stage is true; NaN for never."""
     return np.where(where.any(axis=0), where.argmax(axis=0) + 1.0, np.nan)

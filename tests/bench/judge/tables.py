@@ -1,4 +1,4 @@
-"""What a part of the benchmark found: tables to read, goals to hold, numbers to keep."""
+"""Findings of a part of a benchmark: tables to read, goals with their results, numbers for JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Cells = Mapping[str, Mapping[str, Number]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Words in columns."""
+    """A table of text cells."""
 
     title: str
     columns: Sequence[str]
@@ -38,59 +38,59 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
 
 
-class Held(StrEnum):
-    """How a goal stands."""
+class GoalResult(StrEnum):
+    """Result of comparing a figure with its goal."""
 
     OK = "ok"
     MISS = "MISS"
     OPEN = "not settled"
-    """The figure is on the wrong side, but the goal lies within its 95 % interval: more stages are needed."""
+    """The figure misses the goal, but its 95 % interval includes the goal: more stages are needed."""
     UNMEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One thing the judge is held to."""
+    """One target, the measured figure and the result."""
 
     name: str
-    asked: str
+    target: str
     measured: str
-    held: Held
+    result: GoalResult
 
 
-def held(ok: bool) -> Held:
-    """Of a figure without an interval."""
-    return Held.OK if ok else Held.MISS
+def goal_result(ok: bool) -> GoalResult:
+    """Result of a figure without an interval."""
+    return GoalResult.OK if ok else GoalResult.MISS
 
 
-def near(value: float, error: float, most: float) -> Held:
-    """Of a figure with this standard error that should be at most `most`."""
-    return Held.OK if value <= most else Held.MISS if value - 1.96 * error > most else Held.OPEN
+def result_with_error(value: float, error: float, most: float) -> GoalResult:
+    """Result of a figure with a standard error and the target `<= most`."""
+    return GoalResult.OK if value <= most else GoalResult.MISS if value - 1.96 * error > most else GoalResult.OPEN
 
 
-def at_most(found: Share, most: float) -> Held:
-    """Of a share that should be at most `most` (0..1)."""
-    return Held.OK if found.part <= most else Held.MISS if found.bounds[0] > most else Held.OPEN
+def share_result(found: Share, most: float) -> GoalResult:
+    """Result of a share with the target `<= most` (0..1)."""
+    return GoalResult.OK if found.part <= most else GoalResult.MISS if found.bounds[0] > most else GoalResult.OPEN
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything one part found."""
+    """All findings of one part."""
 
     tables: Sequence[Table] = ()
     goals: Sequence[Goal] = ()
     cells: Cells = field(default_factory=dict)
-    """Per cell its numbers, for --json."""
+    """Numbers by cell, for --json."""
 
     def __add__(self, other: Findings) -> Findings:
         return Findings([*self.tables, *other.tables], [*self.goals, *other.goals], {**self.cells, **other.cells})
 
 
 def goals_table(goals: Sequence[Goal]) -> Table:
-    """The goals as a table."""
+    """The goals as a table, a row each."""
     return Table(
         "Goals",
-        ("goal", "asked", "measured", ""),
-        [(goal.name, goal.asked, goal.measured, goal.held.value) for goal in goals],
-        "not settled: the figure is on the wrong side, but its 95 % interval still holds the goal. +-: standard error.",
+        ("goal", "target", "measured", ""),
+        [(goal.name, goal.target, goal.measured, goal.result.value) for goal in goals],
+        "not settled: the figure misses the target, but its 95 % interval includes it. +-: standard error.",
     )

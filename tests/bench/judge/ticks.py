@@ -1,4 +1,4 @@
-"""Counts of many simulated stages side by side, and what becomes of them when ticks go missing."""
+"""Counts of many simulated stages side by side, and their usable ticks."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ class Ticks:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many ticks, how many stages."""
+        """(ticks, stages)."""
         ticks, stages = self.kc.shape
         return ticks, stages
 
     @property
     def exposure(self) -> Array:
-        """The canary's part of the requests, 0..1; 0 where there were none."""
+        """The canary's part of the requests, 0..1; 0 without requests."""
         both = self.nc + self.nb
         exposure: Array = self.nc / np.where(both > 0, both, 1.0)
         return exposure
 
     def stages(self, part: slice) -> Ticks:
-        """Some of the stages."""
+        """The stages in a slice."""
         return Ticks(self.kc[:, part], self.nc[:, part], self.kb[:, part], self.nb[:, part])
 
 
-def ledger(ticks: Ticks, usable: Mask) -> tuple[Ticks, npt.NDArray[np.intp]]:
-    """What an engine that is frozen during unusable ticks gets to see, and at which tick it saw it.
+def drop_unusable(ticks: Ticks, usable: Mask) -> tuple[Ticks, npt.NDArray[np.intp]]:
+    """The usable ticks of each stage, and the clock tick of each.
 
-    The usable ticks of each stage move to the front; behind them stand ticks without any request, which change nothing.
+    The usable ticks move to the front; ticks without requests, which change no evidence, fill the end.
 
     Returns:
-        The ticks, and for each of them its place on the clock, of the same shape.
+        The ticks, and the clock tick of each, of the same shape.
     """
     order = np.argsort(~usable, axis=0, kind="stable")
     there = np.take_along_axis(usable, order, axis=0)

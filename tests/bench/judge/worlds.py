@@ -1,4 +1,4 @@
-"""Simulated traffic: what two arms would count, under the nulls and regressions the judge is held to."""
+"""Simulated traffic: the counts of two arms, healthy or with a regression."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from tests.bench.judge.ticks import TICK_S, Array, Ticks
 
 HOUR = 360
-"""Ticks of an hour."""
+"""Ticks per hour."""
 
 
 class Weather(StrEnum):
-    """What happens to both arms, or to healthy arms by themselves."""
+    """Disturbances of both arms, or of healthy arms by themselves."""
 
     PLAIN = "plain"
     DRIFT = "drift"
@@ -26,7 +26,7 @@ class Weather(StrEnum):
     HEAVY_BURSTS = "bursts 3"
     """The same with mean 3: dispersion 5."""
     ARM_NOISE = "arm noise"
-    """Each arm's error rate wanders by itself: log-normal, cv 30 %, one minute of memory."""
+    """Each arm's error rate wanders independently: log-normal, cv 30 %, one minute of memory."""
 
 
 NULLS = tuple(Weather)
@@ -35,14 +35,14 @@ CLUSTER = {Weather.BURSTS: 1.5, Weather.HEAVY_BURSTS: 3.0}
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """How much traffic, and how many errors are normal."""
+    """Traffic and normal error rate."""
 
     rps: float
     """Requests per second on the canary."""
     base: float
     """The baseline's error rate, 0..1."""
     weight: float = 0.01
-    """The canary's part of all traffic."""
+    """The canary's part of all traffic, 0..1."""
 
     def __str__(self) -> str:
         weight = "" if self.weight == 0.01 else f" w {self.weight:.0%}"
@@ -57,7 +57,7 @@ class Regime:
 REGIMES = tuple(
     Regime(rps, base) for rps, base in ((2, 0.001), (5, 0.005), (20, 0.001), (100, 0.001), (100, 0.02), (500, 0.0001))
 )
-"""Where false halts are counted."""
+"""Regimes in which false halts are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class World:
     ratio: float = 1.0
     """The canary's error rate over the baseline's."""
     from_tick: int = 0
-    """The tick from which `ratio` holds; before it the arms are alike."""
+    """The tick from which `ratio` holds; before it the arms are equal."""
     ticks: int = HOUR
     extra: float = 0.0
-    """Error rate the canary has beside the ratio."""
+    """Error rate of the canary on top of the ratio, 0..1."""
 
 
 def simulate(world: World, stages: int, rng: np.random.Generator) -> Ticks:
-    """Counts of `stages` independent stages of that kind."""
+    """Counts of `stages` independent stages of a world."""
     shape = (world.ticks, stages)
     traffic, trouble = _shared(world, stages, rng)
     nc = rng.poisson(world.regime.rps * TICK_S * traffic, shape).astype(float)
@@ -90,7 +90,7 @@ def simulate(world: World, stages: int, rng: np.random.Generator) -> Ticks:
 
 
 def history(world: World, stages: int, rng: np.random.Generator) -> Array:
-    """The baseline's errors per tick in the hour before, (ticks, stages): the whole service, nothing wrong yet."""
+    """Errors per tick of the whole healthy service in the hour before, (ticks, stages)."""
     shape = (HOUR, stages)
     calm = World(world.regime, Weather.PLAIN if world.weather is Weather.INCIDENT else world.weather)
     traffic, trouble = _shared(calm, stages, rng)
@@ -99,7 +99,7 @@ def history(world: World, stages: int, rng: np.random.Generator) -> Array:
 
 
 def _shared(world: World, stages: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Factors on traffic and on the error rate that both arms feel, (ticks, stages) or something that broadcasts."""
+    """Factors on traffic and error rate of both arms, (ticks, stages) or broadcastable to it."""
     clock = np.arange(world.ticks)[:, None]
     if world.weather is Weather.DRIFT:
         a, b = rng.uniform(0, 2 * np.pi, (2, stages))
@@ -113,7 +113,7 @@ def _shared(world: World, stages: int, rng: np.random.Generator) -> tuple[Array,
 
 
 def _alone(world: World, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """A factor on one arm's error rate, which the other arm does not feel."""
+    """A factor on the error rate of one arm alone."""
     if world.weather is not Weather.ARM_NOISE:
         return np.ones((1, 1))
     sigma = np.sqrt(np.log(1 + 0.3**2))

@@ -1,1 +1,1 @@
-"""The journal measured: what an append costs, how a large journal opens, and whether edits of it are found."""
+"""Measure the journal: cost of an append, opening a large journal, detection of edits."""

@@ -1,4 +1,4 @@
-"""What an append costs, beside a bare INSERT of the same row with the same pragmas: in turns, in one directory."""
+"""Cost of an append beside a bare INSERT of the same row with the same pragmas, in turns on one disk."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from console.events.kinds import Noted, encode
 from console.journal.sqlite import SqliteJournal
 
 WARM_UP = 50
-"""Rounds that are not counted."""
+"""Rounds before the ones that count."""
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """One way of writing, over all rounds."""
+class AppendCosts:
+    """Times of one way of writing, over all rounds."""
 
     name: str
     wall_us: Sequence[float]
@@ -29,31 +29,38 @@ class Costs:
 
     @property
     def median_us(self) -> float:
+        """Median time of a write."""
         return statistics.median(self.wall_us)
 
     @property
     def p99_us(self) -> float:
+        """99th percentile of the time of a write."""
         return statistics.quantiles(self.wall_us, n=100)[98]
 
     @property
     def cpu_median_us(self) -> float:
+        """Median processor time of a write."""
         return statistics.median(self.cpu_us)
 
 
-def measured(folder: Path, rounds: int) -> tuple[Costs, Costs]:
-    """(bare INSERT, append) over `rounds` rounds, each write committed and flushed by itself."""
+def measure(folder: Path, rounds: int) -> tuple[AppendCosts, AppendCosts]:
+    """Measure (bare INSERT, append) over `rounds` rounds; every write is committed and flushed by itself."""
     with closing(sqlite3.connect(folder / "bare.db", isolation_level=None)) as bare:
         bare.execute("PRAGMA journal_mode = WAL")
         bare.execute("PRAGMA synchronous = FULL")
         bare.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, rollout, seq, event_id, at, kind, v, who, body)")
         journal = SqliteJournal(folder / "measured" / "journal.db")
         try:
-            return _in_turns(rounds, lambda event: _insert(bare, event), lambda event: journal.append("bench/1", event))
+            return _measure_in_turns(
+                rounds, lambda event: _insert(bare, event), lambda event: journal.append("bench/1", event)
+            )
         finally:
             journal.close()
 
 
-def _in_turns(rounds: int, one: Callable[[Noted], object], other: Callable[[Noted], object]) -> tuple[Costs, Costs]:
+def _measure_in_turns(
+    rounds: int, one: Callable[[Noted], object], other: Callable[[Noted], object]
+) -> tuple[AppendCosts, AppendCosts]:
     taken: list[list[tuple[float, float]]] = [[], []]
     for number in range(rounds + WARM_UP):
         order = ((0, one), (1, other)) if number % 2 else ((1, other), (0, one))
@@ -65,7 +72,7 @@ def _in_turns(rounds: int, one: Callable[[Noted], object], other: Callable[[Note
     costs = []
     for name, found in zip(("bare INSERT", "append"), taken, strict=True):
         kept = found[WARM_UP:]
-        costs.append(Costs(name, [wall for wall, _ in kept], [cpu for _, cpu in kept]))
+        costs.append(AppendCosts(name, [wall for wall, _ in kept], [cpu for _, cpu in kept]))
     return costs[0], costs[1]
 
 

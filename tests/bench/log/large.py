@@ -1,4 +1,4 @@
-"""How long opening a journal takes when most of it is of other rollouts: a small one and a large one, in turns."""
+"""Time to open a small journal and a large one whose events mostly belong to other rollouts, in turns."""
 
 from __future__ import annotations
 
@@ -17,50 +17,51 @@ from console.journal.chain import GENESIS, chained
 from console.journal.recording import insert
 from console.journal.sqlite import SqliteJournal
 
-OURS = 1000
-"""Events of the rollout that is opened."""
+OWN_EVENTS = 1000
+"""Events of the opened rollout."""
 PER_ROLLOUT = 500
-"""Events of each other rollout."""
+"""Events of every other rollout."""
 _AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 _ANA = Actor(1001, "ana", "bastion-1", 42)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """How long opening took: the connection, which run is open, its whole history."""
+class OpeningTimes:
+    """Times to connect, find the open run and read its whole history."""
 
     events: int
     wall_ms: list[float]
 
     @property
     def median_ms(self) -> float:
+        """Median time of an opening."""
         return statistics.median(self.wall_ms)
 
 
-def measured(folder: Path, others: int, rounds: int) -> tuple[Opened, Opened]:
-    """(a journal of 1,000 events, one with `others` more of other rollouts), opened `rounds` times each in turns."""
+def measure(folder: Path, others: int, rounds: int) -> tuple[OpeningTimes, OpeningTimes]:
+    """Open (a journal of 1,000 events, one with `others` more) `rounds` times each, in turns."""
     small, large = folder / "small" / "journal.db", folder / "large" / "journal.db"
-    filled(small, 0)
-    filled(large, others)
+    fill_journal(small, 0)
+    fill_journal(large, others)
     taken: dict[Path, list[float]] = {small: [], large: []}
     for number in range(rounds + 1):
         for path in (small, large) if number % 2 else (large, small):
             began = time.perf_counter()
             _open(path)
             taken[path].append((time.perf_counter() - began) * 1e3)
-    return Opened(OURS, taken[small][1:]), Opened(OURS + others, taken[large][1:])
+    return OpeningTimes(OWN_EVENTS, taken[small][1:]), OpeningTimes(OWN_EVENTS + others, taken[large][1:])
 
 
 def _open(path: Path) -> None:
     journal = SqliteJournal(path)
     rollout = journal.open_run("ours")
-    if rollout is None or len(journal.history(rollout)) != OURS:
-        raise AssertionError("the bench's own rollout is not there")
+    if rollout is None or len(journal.history(rollout)) != OWN_EVENTS:
+        raise AssertionError("the journal lacks the benchmark's rollout")
     journal.close()
 
 
-def filled(path: Path, others: int, ours: int = OURS, per_rollout: int = PER_ROLLOUT) -> None:
-    """Make a journal with an open rollout of `ours` events and `others` events of closed rollouts around it."""
+def fill_journal(path: Path, others: int, ours: int = OWN_EVENTS, per_rollout: int = PER_ROLLOUT) -> None:
+    """Create a journal of one open rollout (`ours` events) amid closed ones (`others` events)."""
     SqliteJournal(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -77,7 +78,7 @@ def filled(path: Path, others: int, ours: int = OURS, per_rollout: int = PER_ROL
 
 
 def events(others: int, ours: int, per_rollout: int) -> Iterator[tuple[str, Event]]:
-    """Half of the other rollouts' events, ours, the other half."""
+    """Half of the other rollouts' events, those of the open rollout, the other half."""
     before = others // 2
     yield from _other_events(0, before, per_rollout)
     yield from (("ours/1", event) for event in _rollout(ours, closed=False))

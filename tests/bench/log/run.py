@@ -1,4 +1,4 @@
-"""The journal's figures: appends, opening, edits found; as tables with goals, or JSON."""
+"""Run the journal benchmark: appends, opening, detected edits; report tables with goals, or JSON."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.sanitize import one_line
-from console.journal import reading
+from console.journal.chain import walk_journal
 from console.journal.sqlite import SqliteJournal
-from tests.bench.judge.tables import Findings, Goal, Held, Table, goals_table, held
+from tests.bench.judge.tables import Findings, Goal, GoalResult, Table, goal_result, goals_table
 from tests.bench.log import appends, large
-from tests.bench.log.ledgers import Begin, in_file
-from tests.bench.log.tampering import EDITS, tampered
+from tests.bench.log.journals import OpenForEdit, edit_sqlite
+from tests.bench.log.tampering import EDITS, tamper
 
 JOURNALS = ("sqlite", "postgresql")
 EDITED = (60, 20, 15)
-"""Of the journal that is edited: events of other rollouts, of the open one, of each other one."""
+"""Events of the edited journal: of other rollouts together, of the open one, of each other one."""
 OPENS_WITHIN = 1.2
-"""How much longer a journal of a million events may take to open than one of a thousand."""
+"""How many times as long a journal of a million events may take to open as one of a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured."""
+class LogSize:
+    """Amount of work of a run."""
 
     appends: int
     others: int
@@ -37,27 +37,27 @@ class Size:
     edits: int
 
 
-FULL = Size(appends=3000, others=999_000, openings=60, edits=1000)
-QUICK = Size(appends=300, others=99_000, openings=20, edits=200)
+FULL = LogSize(appends=3000, others=999_000, openings=60, edits=1000)
+QUICK = LogSize(appends=300, others=99_000, openings=20, edits=200)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What one run found."""
+class LogReport:
+    """The results of one run."""
 
     findings: Findings
 
     @property
     def missed(self) -> list[Goal]:
-        """Goals that were not reached."""
-        return [goal for goal in self.findings.goals if goal.held is Held.MISS]
+        """Goals not reached."""
+        return [goal for goal in self.findings.goals if goal.result is GoalResult.MISS]
 
     def text(self) -> str:
         """For a terminal: the tables, then the goals."""
         return "\n\n\n".join(table.text() for table in (*self.findings.tables, goals_table(self.findings.goals)))
 
     def json(self) -> str:
-        """Every number, one JSON object."""
+        """Every figure, as one JSON object."""
         return json.dumps(self.findings.cells)
 
 
@@ -68,24 +68,24 @@ def run(
     quick: bool,
     journals: Sequence[str] = JOURNALS,
     progress: Callable[[str], None],
-) -> Report:
-    """Measure in a directory of its own under `folder` (default: the system's temporary one), removed at the end."""
+) -> LogReport:
+    """Measure in a new directory under `folder` (default: the system temporary directory)."""
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="warroom-bench-", dir=folder) as made:
-        place = Path(made)
+        base = Path(made)
         progress("appends")
-        findings = _appends(place / "appends", size.appends)
+        findings = _append_findings(base / "appends", size.appends)
         progress("opening")
-        findings += _opening(place / "opening", size.others, size.openings)
+        findings += _opening_findings(base / "opening", size.others, size.openings)
         for name in journals:
             progress(f"tampering: {name}")
-            findings += _TAMPERINGS[name](place / name, seed, size.edits)
-    return Report(findings)
+            findings += _TAMPERINGS[name](base / name, seed, size.edits)
+    return LogReport(findings)
 
 
-def _appends(folder: Path, rounds: int) -> Findings:
+def _append_findings(folder: Path, rounds: int) -> Findings:
     folder.mkdir()
-    bare, ours = appends.measured(folder, rounds)
+    bare, ours = appends.measure(folder, rounds)
     ratio = ours.median_us / bare.median_us
     rows = [
         (cost.name, f"{cost.median_us:.0f}", f"{cost.p99_us:.0f}", f"{cost.cpu_median_us:.0f}") for cost in (bare, ours)
@@ -94,19 +94,19 @@ def _appends(folder: Path, rounds: int) -> Findings:
         f"Appends, {rounds} each in turns, WAL, synchronous FULL",
         ("", "median us", "p99 us", "CPU us"),
         rows,
-        "An append looks for its id, the race, the chain's two ends, hashes, encodes and inserts under the write lock.",
+        "An append checks id and race, reads both chain ends, hashes, encodes and inserts under the write lock.",
     )
     cells = {cost.name: {"median_us": cost.median_us, "p99_us": cost.p99_us} for cost in (bare, ours)}
-    goal = Goal("append against a bare INSERT, median", "told", f"{ratio:.2f}x", Held.OK)
+    goal = Goal("append against a bare INSERT, median", "none", f"{ratio:.2f}x", GoalResult.OK)
     return Findings([table], [goal], {**cells, "append ratio": {"median": ratio}})
 
 
-def _opening(folder: Path, others: int, rounds: int) -> Findings:
-    small, big = large.measured(folder, others, rounds)
+def _opening_findings(folder: Path, others: int, rounds: int) -> Findings:
+    small, big = large.measure(folder, others, rounds)
     ratio = big.median_ms / small.median_ms
     rows = [(f"{found.events:,} events", f"{found.median_ms:.2f}") for found in (small, big)]
     table = Table(
-        f"Opening a journal and reading the {large.OURS:,} events of its open rollout, {rounds} times each in turns",
+        f"Open a journal and read the {large.OWN_EVENTS:,} events of its open rollout, {rounds} times each in turns",
         ("", "median ms"),
         rows,
     )
@@ -114,63 +114,62 @@ def _opening(folder: Path, others: int, rounds: int) -> Findings:
         f"opening with {others:,} events of other rollouts",
         f"<= {OPENS_WITHIN}x",
         f"{ratio:.2f}x",
-        held(ratio <= OPENS_WITHIN),
+        goal_result(ratio <= OPENS_WITHIN),
     )
     cells = {f"open {found.events}": {"median_ms": found.median_ms} for found in (small, big)}
     return Findings([table], [goal], {**cells, "open ratio": {"median": ratio}})
 
 
-def _in_sqlite(folder: Path, seed: int, edits: int) -> Findings:
+def _tamper_sqlite(folder: Path, seed: int, edits: int) -> Findings:
     path = folder / "journal.db"
-    large.filled(path, *EDITED)
-    journal = SqliteJournal(path)
-    _, pinned = reading.head(journal._db.conn)
-    journal.close()
-    return _edited("SQLite", in_file(path), pinned or "", seed, edits)
+    large.fill_journal(path, *EDITED)
+    with closing(SqliteJournal(path)) as journal:
+        pinned = walk_journal(lambda after: journal.rows(None, after)).head
+    return _tampering_findings("SQLite", edit_sqlite(path), pinned, seed, edits)
 
 
-def _in_postgresql(folder: Path, seed: int, edits: int) -> Findings:
+def _tamper_postgresql(folder: Path, seed: int, edits: int) -> Findings:
     folder.mkdir()
     with ExitStack() as stack:
         try:
             from console.journal.postgres.url import Url
-            from tests.bench.log.server import filled, on_server
+            from tests.bench.log.server import edit_postgres, fill_journal
             from tests.bench.postgres import NotInstalled, postgres
         except ImportError as error:
-            return _left_out(one_line(error))
+            return _skipped(one_line(error))
         try:
             server = stack.enter_context(postgres(folder))
         except NotInstalled as error:
-            return _left_out(str(error))
+            return _skipped(str(error))
         url = Url(server.database("edited"))
-        pinned = filled(url, large.events(*EDITED))
-        return _edited("PostgreSQL", on_server(url), pinned, seed, edits)
+        pinned = fill_journal(url, large.events(*EDITED))
+        return _tampering_findings("PostgreSQL", edit_postgres(url), pinned, seed, edits)
 
 
-def _left_out(why: str) -> Findings:
-    return Findings([], [Goal("edits found, PostgreSQL", "all", why, Held.UNMEASURED)])
+def _skipped(why: str) -> Findings:
+    return Findings([], [Goal("detected edits, PostgreSQL", "all", why, GoalResult.UNMEASURED)])
 
 
-def _edited(name: str, begin: Begin, pinned: str, seed: int, edits: int) -> Findings:
+def _tampering_findings(name: str, open_for_edit: OpenForEdit, pinned: str, seed: int, edits: int) -> Findings:
     drawn, found, alone = Counter[str](), Counter[str](), Counter[str]()
     for number in range(edits):
-        with tampered(begin, random.Random(f"{seed} {number}")) as one:
+        with tamper(open_for_edit, random.Random(f"{seed} {number}")) as one:
             drawn[one.kind] += 1
-            found[one.kind] += one.found(pinned)
-            alone[one.kind] += one.found(None)
+            found[one.kind] += one.is_detected(pinned)
+            alone[one.kind] += one.is_detected(None)
     kinds = [edit.__name__ for edit in EDITS]
     rows = [(kind.replace("_", " "), str(drawn[kind]), str(found[kind]), str(alone[kind])) for kind in kinds]
     table = Table(
-        f"{name}: {edits:,} random edits by whoever can write the database, triggers off",
-        ("edit", "made", "found", "found without a pinned head"),
+        f"{name}: {edits:,} random edits with write access to the database, triggers off",
+        ("edit", "made", "detected", "detected without a pinned head"),
         rows,
     )
-    goal = Goal(f"edits found, {name}", "all", f"{found.total()} of {drawn.total()}", held(found == drawn))
+    goal = Goal(f"detected edits, {name}", "all", f"{found.total()} of {drawn.total()}", goal_result(found == drawn))
     cells = {"edits": drawn.total(), "found": found.total(), "alone": alone.total()}
     return Findings([table], [goal], {f"tampering {name}": cells})
 
 
 _TAMPERINGS: Mapping[str, Callable[[Path, int, int], Findings]] = {
-    "sqlite": _in_sqlite,
-    "postgresql": _in_postgresql,
+    "sqlite": _tamper_sqlite,
+    "postgresql": _tamper_postgresql,
 }

@@ -1,4 +1,4 @@
-"""The events of a PostgreSQL journal as its owner has them: filled, and edited with the triggers off. Needs psycopg."""
+"""PostgreSQL journals filled and opened for edits, with the rights of their owner. Needs psycopg."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from console.journal.postgres import reading
 from console.journal.postgres.connection import Connection, connect
 from console.journal.postgres.journal import PostgresJournal, make
 from console.journal.postgres.url import Url
-from tests.bench.log.ledgers import COLUMNS, Begin, Ledger, Refused
+from tests.bench.log.journals import COLUMNS, EditableJournal, EditRefused, OpenForEdit
 
 
-class _OnServer:
-    """Of a PostgreSQL database."""
+class _PostgresEvents:
+    """The events of a PostgreSQL database."""
 
     position = "position"
     columns: tuple[str, ...] = ("position", *COLUMNS, "login")
@@ -30,32 +30,32 @@ class _OnServer:
         try:
             found = self._connection.execute(statement.replace("?", "%s"), values or None)
         except psycopg.IntegrityError as error:
-            raise Refused(error.diag.message_primary or "") from None
+            raise EditRefused(error.diag.message_primary or "") from None
         return found.fetchall() if found.description else []
 
     def rows(self, after: int | None) -> Sequence[Row]:
         return reading.rows(self._connection, None, after)
 
 
-def on_server(url: Url) -> Begin:
-    """The journal in a PostgreSQL database, to its owner or a superuser."""
+def edit_postgres(url: Url) -> OpenForEdit:
+    """Open the journal in a PostgreSQL database for edits; the URL names its owner or a superuser."""
 
     @contextmanager
-    def begun() -> Iterator[Ledger]:
+    def begin() -> Iterator[EditableJournal]:
         with closing(connect(url)) as connection:
             connection.execute("BEGIN")
             connection.execute("SET LOCAL search_path = warroom, pg_catalog")
             connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
             try:
-                yield _OnServer(connection)
+                yield _PostgresEvents(connection)
             finally:
                 connection.execute("ROLLBACK")
 
-    return begun
+    return begin
 
 
-def filled(url: Url, events: Iterator[tuple[str, Event]]) -> str:
-    """Make a journal of these events in an empty database; its head."""
+def fill_journal(url: Url, events: Iterator[tuple[str, Event]]) -> str:
+    """Create a journal of these events in an empty database; return its head."""
     make(url, None)
     with closing(PostgresJournal(url)) as journal:
         for rollout, event in events:

@@ -1,7 +1,7 @@
-"""Edits of a journal by somebody who can write its database: random ones, of every kind, each undone at the end.
+"""Random edits of every kind by a person with write access to the database, each undone at the end.
 
-The triggers are off meanwhile, as such a person would have them. Whoever also computes every later hash anew leaves a
-chain that fits; that is one of the edits, and is found by a pinned head alone.
+The triggers are off meanwhile. The edit `forge` also computes every later hash anew and so leaves a consistent chain:
+only a pinned head detects it.
 """
 
 from __future__ import annotations
@@ -12,128 +12,129 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from console.journal.chain import GENESIS, Row, linked, walk_journal
-from tests.bench.log import ledgers
-from tests.bench.log.ledgers import Begin, Ledger, Refused, at, last
+from tests.bench.log import journals
+from tests.bench.log.journals import EditableJournal, EditRefused, OpenForEdit, last_position, row_at
 
 _NUMBERS = frozenset({"id", "position", "seq", "v", "move"})
 
 
 @dataclass(frozen=True, slots=True)
-class Tampered:
+class TamperedJournal:
     """A journal with one edit in it."""
 
     kind: str
     """The name of the edit."""
-    what: str
-    ledger: Ledger
+    description: str
+    """The edit in words, for a failed test."""
+    journal: EditableJournal
 
-    def found(self, pinned: str | None) -> bool:
-        """Whether a walk of the whole journal shows the edit, given the head that was pinned before it."""
-        walked = walk_journal(self.ledger.rows, pinned)
+    def is_detected(self, pinned: str | None) -> bool:
+        """Whether a walk of the whole journal detects the edit, given the head pinned before it."""
+        walked = walk_journal(self.journal.rows, pinned)
         return walked.flaw is not None or (pinned is not None and walked.pinned is None)
 
 
-Edit = Callable[[Ledger, random.Random], str]
-"""Changes something and says what. Raises Refused where the database itself does not let it."""
+Edit = Callable[[EditableJournal, random.Random], str]
+"""Edits a journal; returns a description. Raises EditRefused when the database refuses."""
 
 
 @contextmanager
-def tampered(begin: Begin, rng: random.Random, edit: Edit | None = None) -> Iterator[Tampered]:
-    """A journal with one edit (drawn if None is given), which is taken back at the end."""
-    with begin() as ledger:
-        yield Tampered(*_edited(ledger, rng, edit), ledger)
+def tamper(open_for_edit: OpenForEdit, rng: random.Random, edit: Edit | None = None) -> Iterator[TamperedJournal]:
+    """Make one edit (None: a random one) and roll it back at the end of the block."""
+    with open_for_edit() as journal:
+        yield TamperedJournal(*_apply_edit(journal, rng, edit), journal)
 
 
-def _edited(ledger: Ledger, rng: random.Random, edit: Edit | None) -> tuple[str, str]:
+def _apply_edit(journal: EditableJournal, rng: random.Random, edit: Edit | None) -> tuple[str, str]:
     for _ in range(100):
-        ledger.run("SAVEPOINT edit")
+        journal.run("SAVEPOINT edit")
         chosen = edit or rng.choice(EDITS)
         try:
-            return chosen.__name__, chosen(ledger, rng)
-        except Refused:
-            ledger.run("ROLLBACK TO edit")
-    raise AssertionError("a hundred edits were refused by the database")
+            return chosen.__name__, chosen(journal, rng)
+        except EditRefused:
+            journal.run("ROLLBACK TO edit")
+    raise AssertionError("the database refused a hundred edits")
 
 
-def change(ledger: Ledger, rng: random.Random) -> str:
-    """One column of one event."""
-    column, row = rng.choice(ledger.columns), _one(ledger, rng)
-    before = ledger.run(f"SELECT {column} FROM events WHERE {ledger.position} = ?", [row.position])[0][0]  # noqa: S608 - constants
+def change(journal: EditableJournal, rng: random.Random) -> str:
+    """Change one column of one event."""
+    column, row = rng.choice(journal.columns), _random_row(journal, rng)
+    before = journal.run(f"SELECT {column} FROM events WHERE {journal.position} = ?", [row.position])[0][0]  # noqa: S608 - constants
     after = _other_number(before, rng) if column in _NUMBERS else _other_text(before, rng)
-    ledger.run(f"UPDATE events SET {column} = ? WHERE {ledger.position} = ?", [after, row.position])  # noqa: S608 - constants
+    journal.run(f"UPDATE events SET {column} = ? WHERE {journal.position} = ?", [after, row.position])  # noqa: S608 - constants
     return f"event {row.position}: {column} {before!r} -> {after!r}"
 
 
-def delete(ledger: Ledger, rng: random.Random) -> str:
-    """One event, wherever it is."""
-    row = _one(ledger, rng)
-    ledger.run(f"DELETE FROM events WHERE {ledger.position} = ?", [row.position])  # noqa: S608 - constants
+def delete(journal: EditableJournal, rng: random.Random) -> str:
+    """Delete one event."""
+    row = _random_row(journal, rng)
+    journal.run(f"DELETE FROM events WHERE {journal.position} = ?", [row.position])  # noqa: S608 - constants
     return f"event {row.position} removed"
 
 
-def delete_and_close_up(ledger: Ledger, rng: random.Random) -> str:
-    """One event, and every later one moved up, in the journal and in its rollout."""
-    row = _one(ledger, rng)
-    ledger.run(f"DELETE FROM events WHERE {ledger.position} = ?", [row.position])  # noqa: S608 - constants
-    _shift(ledger, ledger.position, f"{ledger.position} > ?", [row.position], -1)
-    _shift(ledger, "seq", "rollout = ? AND seq > ?", [row.rollout, row.seq], -1)
+def delete_and_close_up(journal: EditableJournal, rng: random.Random) -> str:
+    """Delete one event and move every later one up, in the journal and in its rollout."""
+    row = _random_row(journal, rng)
+    journal.run(f"DELETE FROM events WHERE {journal.position} = ?", [row.position])  # noqa: S608 - constants
+    _shift(journal, journal.position, f"{journal.position} > ?", [row.position], -1)
+    _shift(journal, "seq", "rollout = ? AND seq > ?", [row.rollout, row.seq], -1)
     return f"event {row.position} removed, the others moved up"
 
 
-def delete_tail(ledger: Ledger, rng: random.Random) -> str:
-    """The last events."""
-    row = _one(ledger, rng)
-    ledger.run(f"DELETE FROM events WHERE {ledger.position} >= ?", [row.position])  # noqa: S608 - constants
+def delete_tail(journal: EditableJournal, rng: random.Random) -> str:
+    """Delete an event and every later one."""
+    row = _random_row(journal, rng)
+    journal.run(f"DELETE FROM events WHERE {journal.position} >= ?", [row.position])  # noqa: S608 - constants
     return f"every event from {row.position} on removed"
 
 
-def delete_rollout(ledger: Ledger, rng: random.Random) -> str:
-    """A whole rollout, and every later event moved up."""
-    row = _one(ledger, rng)
-    order = ledger.position
-    gone = ledger.run(f"SELECT {order} FROM events WHERE rollout = ? ORDER BY {order} DESC", [row.rollout])  # noqa: S608 - constants
+def delete_rollout(journal: EditableJournal, rng: random.Random) -> str:
+    """Delete a whole rollout and move every later event up."""
+    row = _random_row(journal, rng)
+    order = journal.position
+    gone = journal.run(f"SELECT {order} FROM events WHERE rollout = ? ORDER BY {order} DESC", [row.rollout])  # noqa: S608 - constants
     for (position,) in gone:
-        ledger.run(f"DELETE FROM events WHERE {ledger.position} = ?", [position])  # noqa: S608 - constants
-        _shift(ledger, ledger.position, f"{ledger.position} > ?", [position], -1)
+        journal.run(f"DELETE FROM events WHERE {journal.position} = ?", [position])  # noqa: S608 - constants
+        _shift(journal, journal.position, f"{journal.position} > ?", [position], -1)
     return f"rollout {row.rollout} removed, the others moved up"
 
 
-def swap(ledger: Ledger, rng: random.Random) -> str:
-    """Two events, in the journal's order and, if they are of one rollout, in its order."""
-    one, other = _one(ledger, rng), _one(ledger, rng)
+def swap(journal: EditableJournal, rng: random.Random) -> str:
+    """Swap two events in the journal's order and, within one rollout, in its order."""
+    one, other = _random_row(journal, rng), _random_row(journal, rng)
     if one.position == other.position:
-        raise Refused("they are the same")
-    order = ledger.position
+        raise EditRefused("both are one event")
+    order = journal.position
     put = f"UPDATE events SET {order} = ?, seq = ? WHERE {order} = ?"  # noqa: S608 - constants
     same = one.rollout == other.rollout
-    ledger.run(put, [-1, -one.seq, one.position])
-    ledger.run(put, [one.position, one.seq if same else other.seq, other.position])
-    ledger.run(put, [other.position, other.seq if same else one.seq, -1])
+    journal.run(put, [-1, -one.seq, one.position])
+    journal.run(put, [one.position, one.seq if same else other.seq, other.position])
+    journal.run(put, [other.position, other.seq if same else one.seq, -1])
     return f"events {one.position} and {other.position} swapped"
 
 
-def insert(ledger: Ledger, rng: random.Random) -> str:
-    """An event of one's own, hashed as it should be, before another of the same rollout; later ones moved down."""
-    row = _one(ledger, rng)
-    _shift(ledger, ledger.position, f"{ledger.position} >= ?", [row.position], 1)
-    _shift(ledger, "seq", "rollout = ? AND seq >= ?", [row.rollout, row.seq], 1)
+def insert(journal: EditableJournal, rng: random.Random) -> str:
+    """Insert a correctly hashed event before another of the same rollout; move later ones down."""
+    row = _random_row(journal, rng)
+    _shift(journal, journal.position, f"{journal.position} >= ?", [row.position], 1)
+    _shift(journal, "seq", "rollout = ? AND seq >= ?", [row.rollout, row.seq], 1)
     own = replace(row, event_id=f"{rng.getrandbits(128):032x}", move=None)
-    ledgers.insert(ledger, linked(own, _head(ledger, row)))
+    journals.insert_row(journal, linked(own, _head_before(journal, row)))
     return f"an event put in before {row.position}, the others moved down"
 
 
-def forge(ledger: Ledger, rng: random.Random) -> str:
-    """One event changed, and its own hash and every later one computed anew."""
-    row = _one(ledger, rng)
+def forge(journal: EditableJournal, rng: random.Random) -> str:
+    """Change one event and compute its hash and every later one anew."""
+    row = _random_row(journal, rng)
     eve = f"eve{rng.randrange(10**6)}"
-    ledger.run(f"UPDATE events SET who = ? WHERE {ledger.position} = ?", [eve, row.position])  # noqa: S608 - constants
-    put = f"UPDATE events SET prev = ?, hash = ?, head = ? WHERE {ledger.position} = ?"  # noqa: S608 - constants
+    journal.run(f"UPDATE events SET who = ? WHERE {journal.position} = ?", [eve, row.position])  # noqa: S608 - constants
+    put = f"UPDATE events SET prev = ?, hash = ?, head = ? WHERE {journal.position} = ?"  # noqa: S608 - constants
     ends, head = dict[str, str](), GENESIS
-    for position in range(1, last(ledger) + 1):
-        found = at(ledger, position)
+    for position in range(1, last_position(journal) + 1):
+        found = row_at(journal, position)
         made = linked(replace(found, prev=ends.get(found.rollout, GENESIS)), head)
         ends[made.rollout], head = made.hash, made.head
-        ledger.run(put, [made.prev, made.hash, made.head, position])
+        journal.run(put, [made.prev, made.hash, made.head, position])
     return f"event {row.position} forged, every later hash computed anew"
 
 
@@ -149,19 +150,19 @@ EDITS: tuple[Edit, ...] = (
 )
 
 
-def _one(ledger: Ledger, rng: random.Random) -> Row:
-    return at(ledger, rng.randint(1, last(ledger)))
+def _random_row(journal: EditableJournal, rng: random.Random) -> Row:
+    return row_at(journal, rng.randint(1, last_position(journal)))
 
 
-def _head(ledger: Ledger, row: Row) -> str:
-    """The journal's head before a row."""
-    return GENESIS if row.position == 1 else at(ledger, row.position - 1).head
+def _head_before(journal: EditableJournal, row: Row) -> str:
+    """The journal's head before this row."""
+    return GENESIS if row.position == 1 else row_at(journal, row.position - 1).head
 
 
-def _shift(ledger: Ledger, column: str, which: str, values: list[object], by: int) -> None:
-    """Move numbers, through negative ones so that no two are the same meanwhile."""
-    ledger.run(f"UPDATE events SET {column} = -({column} + {by}) WHERE {which}", values)  # noqa: S608 - constants
-    ledger.run(f"UPDATE events SET {column} = -{column} WHERE {column} < 0")  # noqa: S608 - constants
+def _shift(journal: EditableJournal, column: str, which: str, values: list[object], by: int) -> None:
+    """Shift numbers by way of negative ones, so that no two are equal meanwhile."""
+    journal.run(f"UPDATE events SET {column} = -({column} + {by}) WHERE {which}", values)  # noqa: S608 - constants
+    journal.run(f"UPDATE events SET {column} = -{column} WHERE {column} < 0")  # noqa: S608 - constants
 
 
 def _other_number(before: int | None, rng: random.Random) -> int:

@@ -1,7 +1,7 @@
-"""Consoles that are told to end, or whose terminal is gone: how soon they do, and what becomes of what they had begun.
+"""Consoles that get a termination signal or lose their terminal: how soon they exit, and in which state.
 
-A promote's call is in flight that nobody will answer, or a rollback is under way; the screen's loop goes on, or is
-blocked on a terminal that nobody reads.
+Meanwhile a promote's call is in flight, which the backend never answers, or a rollback is under way; the screen's loop
+runs, or is blocked on a terminal whose output is not read.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 
 from console.events.kinds import RequestMade, RequestSettled, StepDone
 from console.journal.sqlite import SqliteJournal
-from tests.bench.faults.fake import Fake, Mode
-from tests.bench.faults.room import Stuck
-from tests.bench.faults.seat import PATIENCE_S, Seat, seated
+from tests.bench.faults.engine_console import Stuck
+from tests.bench.faults.fake_backend import FakeBackend, ReplyMode
+from tests.bench.faults.pty_console import PATIENCE_S, PtyConsole, open_pty_console
 
 WITHIN_S = 2.0
-"""How soon a console ends that has no rollback under way."""
-READING_S, AGAIN_S = 0.4, 3.0
+"""Longest time until a console without a rollback under way exits."""
+READING_S, RETRY_S = 0.4, 3.0
 _PROMOTE = """\
 warroom: 1
 rollout: NAME
@@ -44,49 +44,47 @@ rollback_order: listed
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """How a console is ended, and while it does what."""
+class ExitCase:
+    """How a console is ended, and during which work."""
 
-    how: str
-    """SIGTERM, SIGHUP, or "terminal gone", without a signal."""
+    trigger: str
+    """SIGTERM, SIGHUP, or "terminal gone" (no signal)."""
     rolling_back: bool
     blocked: bool
-    """The screen's loop."""
+    """Whether the screen's loop is blocked."""
 
     def __str__(self) -> str:
         doing = "rollback under way" if self.rolling_back else "call in flight"
-        return f"{self.how}, {doing}{', screen blocked' if self.blocked else ''}"
+        return f"{self.trigger}, {doing}{', screen blocked' if self.blocked else ''}"
 
 
 CASES = tuple(
-    Case(how, rolling_back, blocked)
+    ExitCase(trigger, rolling_back, blocked)
     for rolling_back in (False, True)
-    for how in ("SIGTERM", "SIGHUP", "terminal gone")
+    for trigger in ("SIGTERM", "SIGHUP", "terminal gone")
     for blocked in (False, True)
 )
-
-
 FEW = (CASES[3], CASES[4], CASES[5], CASES[11])
 """One of each sort, for CI."""
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """One end."""
+class ExitResult:
+    """One exit and what was left."""
 
-    case: Case
+    case: ExitCase
     took_s: float
     code: int
     calls: tuple[str, ...]
-    """How each call stands in the journal: its outcome, or "open"."""
+    """Each call's outcome in the journal, or "open"."""
     steps: int
-    """Rollback steps that are done."""
+    """Rollback steps done."""
     left: int
-    """Processes of its session that are still there."""
+    """Processes of its session still running."""
 
     @property
     def faults(self) -> Iterator[str]:
-        """What should not be so."""
+        """Deviations from a clean exit."""
         if self.left:
             yield f"{self.left} processes left behind"
         if self.case.rolling_back:
@@ -99,51 +97,51 @@ class End:
             yield f"calls {self.calls}"
 
 
-def end(fake: Fake, case: Case) -> End:
-    """Bring one about. Raises Stuck."""
-    world = f"end-{os.getpid()}-{time.monotonic_ns()}"
+def run_exit_case(fake: FakeBackend, case: ExitCase) -> ExitResult:
+    """Start a console, end it as `case` says, check the remains. Raises Stuck."""
+    world = f"exit-{os.getpid()}-{time.monotonic_ns()}"
     text = (_ROLLBACK if case.rolling_back else _PROMOTE).replace("NAME", world).replace("URL", f"{fake.url}/{world}")
-    with tempfile.TemporaryDirectory(prefix="warroom-end-") as folder:
+    with tempfile.TemporaryDirectory(prefix="warroom-exit-") as folder:
         plan, journal = Path(folder) / "plan.yaml", Path(folder) / "journal.db"
         plan.write_text(text, encoding="utf-8")
         for target in "abc" if case.rolling_back else "":
-            fake.tell(world, target=target, percent=100)
-        fake.tell(world, mode=(Mode.SLOW if case.rolling_back else Mode.HANG).value)
-        with seated(plan, journal, controls=case.how != "terminal gone") as seat:
-            _begin(fake, world, seat, case)
+            fake.configure(world, target=target, percent=100)
+        fake.configure(world, mode=(ReplyMode.SLOW if case.rolling_back else ReplyMode.HANG).value)
+        with open_pty_console(plan, journal, controls=case.trigger != "terminal gone") as pty:
+            _start_work(fake, world, pty, case)
             if case.blocked:
-                seat.stall()
+                pty.stall()
             began = time.monotonic()
-            if case.how == "terminal gone":
-                seat.hang_up()
+            if case.trigger == "terminal gone":
+                pty.hang_up()
             else:
-                seat.process.send_signal(signal.Signals[case.how])
-            code = seat.ended()
+                pty.process.send_signal(signal.Signals[case.trigger])
+            code = pty.wait_for_exit()
             took_s = time.monotonic() - began
-            left = _session(seat.process.pid)
-        return End(case, took_s, code, *_recorded(journal, world), left)
+            left = _processes_in_session(pty.process.pid)
+        return ExitResult(case, took_s, code, *_recorded(journal, world), left)
 
 
-def _begin(fake: Fake, world: str, seat: Seat, case: Case) -> None:
-    """Press the keys, until the backend has got the first call."""
-    seat.until(b"COMPLETE" if case.rolling_back else b"p promotes to ten")
+def _start_work(fake: FakeBackend, world: str, pty: PtyConsole, case: ExitCase) -> None:
+    """Press keys until the first call reaches the backend."""
+    pty.wait_for(b"COMPLETE" if case.rolling_back else b"p promotes to ten")
     time.sleep(READING_S)
-    seat.press(b"r" if case.rolling_back else b"p")
-    seat.until(b"as of")
+    pty.press(b"r" if case.rolling_back else b"p")
+    pty.wait_for(b"as of")
     confirm = b"\r" if case.rolling_back else b"y"
     until = time.monotonic() + PATIENCE_S
-    while not fake.writes(world):  # on a busy machine a key may come before the card could be read: then it is dropped
+    while not fake.writes(world):  # a loaded machine drops a key that comes before the card could be read
         if time.monotonic() > until:
-            raise Stuck(f"no call: {seat.tail()}")
+            raise Stuck(f"no call: {pty.tail()}")
         time.sleep(READING_S)
-        seat.press(confirm)
-        again = time.monotonic() + AGAIN_S
+        pty.press(confirm)
+        again = time.monotonic() + RETRY_S
         while time.monotonic() < again and not fake.writes(world):
-            seat.read(0.02)
+            pty.read(0.02)
 
 
 def _recorded(journal: Path, world: str) -> tuple[tuple[str, ...], int]:
-    """(each call's outcome, steps done)."""
+    """(outcome of each call, rollback steps done), from the journal."""
     opened = SqliteJournal(journal)
     try:
         events = [entry.event for entry in opened.tail(f"{world}/1", 0)]
@@ -154,8 +152,8 @@ def _recorded(journal: Path, world: str) -> tuple[tuple[str, ...], int]:
     return calls, sum(isinstance(event, StepDone) for event in events)
 
 
-def _session(leader: int) -> int:
-    """How many processes there are in the session that `leader` began."""
+def _processes_in_session(leader: int) -> int:
+    """Number of processes in the session of `leader`, from field 6 of /proc/PID/stat (proc(5))."""
     found = 0
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

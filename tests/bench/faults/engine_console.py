@@ -1,6 +1,6 @@
-"""Consoles on the fake backend, for benchmarks: real engines with quick beats and a clock that runs faster.
+"""Consoles without a screen on the fake backend: real engines with short intervals and a fast clock.
 
-Every process of one case shares the clock's zero, so that what one console wrote is not in another one's future.
+All processes of a case share one clock origin: an event of one console is never in another console's future.
 """
 
 from __future__ import annotations
@@ -30,52 +30,53 @@ from console.state.values import State
 
 
 class Stuck(Exception):
-    """A console did not come to where it should, in good time; with what it stands at."""
+    """A console did not reach an expected state in time; the message is its state."""
 
 
 @dataclass(frozen=True, slots=True)
-class Zero:
-    """Where the clocks of one case began."""
+class ClockOrigin:
+    """The start of a case on the wall clock and the boot clock."""
 
     wall: datetime = field(default_factory=lambda: datetime.now(UTC))
     boot: float = field(default_factory=boottime)
 
 
 class SharedClock:
-    """Time that runs `speed` times as fast as it really does, from a zero that several processes share."""
+    """A clock `speed` times as fast as real time, from an origin that several processes share."""
 
-    def __init__(self, zero: Zero, speed: float) -> None:
-        self._zero = zero
+    def __init__(self, origin: ClockOrigin, speed: float) -> None:
+        self._origin = origin
         self._speed = speed
 
     def now(self) -> datetime:
-        return self._zero.wall + timedelta(seconds=(boottime() - self._zero.boot) * self._speed)
+        return self._origin.wall + timedelta(seconds=(boottime() - self._origin.boot) * self._speed)
 
     def monotonic(self) -> float:
-        return self._zero.boot + (boottime() - self._zero.boot) * self._speed
+        return self._origin.boot + (boottime() - self._origin.boot) * self._speed
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self._speed)
 
 
-def quick() -> None:
-    """Shorten this process's beats and its lease: a console that was killed is followed at once. For good."""
+def shorten_beats() -> None:
+    """Shorten this process's beats and lease for good, so that a killed console is replaced at once."""
     engine.BEAT_S, rollback.BEAT_S = 0.05, 0.1
     membership.LEASE_S, membership.ROUND_S, membership.ALONE_S = 0.6, 0.2, 0.1
 
 
-class Console:
-    """One engine, as its operator uses it."""
+class EngineConsole:
+    """One engine, with the keys and waits of an operator."""
 
     def __init__(self, running: Engine) -> None:
         self.engine = running
 
     @property
     def state(self) -> State:
+        """The engine's current state."""
         return self.engine.state()
 
     def intent(self, verb: Verb, subject: str | None = None, reason: str = "") -> Intent:
-        """What pressing the key of `verb` asks for now, its word typed."""
+        """The intent of pressing the key of `verb` now, with its confirmation word typed."""
         state = self.state
         return Intent(
             verb,
@@ -88,18 +89,18 @@ class Console:
             typed=typed_word(state, verb, subject) or "",
         )
 
-    async def until(self, seen: Callable[[State], object], within_s: float = 30.0) -> State:
-        """Wait until the state fulfils `seen`; returns it. Raises Stuck."""
+    async def until(self, condition: Callable[[State], object], within_s: float = 30.0) -> State:
+        """Wait until the state satisfies `condition`; return that state. Raises Stuck."""
         deadline = time.monotonic() + within_s
-        while not seen(state := self.state):
+        while not condition(state := self.state):
             if time.monotonic() > deadline:
-                raise Stuck(told(state))
+                raise Stuck(state_line(state))
             await asyncio.sleep(0.01)
         return state
 
 
 @asynccontextmanager
-async def console(
+async def open_console(
     plan: str,
     journal: Journal,
     folder: Path,
@@ -107,29 +108,30 @@ async def console(
     *,
     who: Actor | None = None,
     spool: Spool | None = None,
-) -> AsyncIterator[Console]:
-    """A console on a plan's text, which has asked every source once; closed with the block."""
+) -> AsyncIterator[EngineConsole]:
+    """Open a console on a plan's text within the block, and wait for its first readings."""
     whole = parse(plan, "plan.yaml")
     running = Engine(whole, journal, clock, folder, "bench", lambda _state: None, who=who, spool=spool)
     await running.open()
     running.start()
     try:
         await running.answered()
-        yield Console(running)
+        yield EngineConsole(running)
     finally:
         await running.close()
 
 
-def told(state: State) -> str:
-    """A state in one line."""
+def state_line(state: State) -> str:
+    """The state on one line, for the message of Stuck."""
     reads = ", ".join(f"{name} {entry.reading}" for name, entry in state.targets.items())
     steps = ", ".join(f"{entry.step.id} {entry.mark}" for entry in state.checklist)
     requests = ", ".join(f"{entry.asks} {entry.outcome} {entry.took_effect}" for entry in state.requests.values())
-    return f"{state.mode}, {state.reached} reached; {reads}; {steps}; {requests}; {state.journal}; {state.fault}"
+    local = f"{state.local.journal}; {state.local.fault}"
+    return f"{state.mode}, {state.reached} reached; {reads}; {steps}; {requests}; {local}"
 
 
-class _Witness:
-    """A journal that writes the id of each event into a file that survives a kill, once the event was appended."""
+class _AckLoggingJournal:
+    """A journal that logs acknowledged event ids to a file, which survives a kill."""
 
     def __init__(self, journal: Journal, file: Path) -> None:
         self._journal = journal
@@ -144,12 +146,12 @@ class _Witness:
         return getattr(self._journal, name)
 
 
-def witnessed(journal: Journal, file: Path) -> Journal:
-    """`journal`, whose appends are told to `file` as soon as they are acknowledged."""
-    return cast(Journal, _Witness(journal, file))
+def with_ack_log(journal: Journal, file: Path) -> Journal:
+    """`journal`, with the id of each acknowledged event logged to `file`."""
+    return cast(Journal, _AckLoggingJournal(journal, file))
 
 
-class _Late:
+class _SlowJournal:
     """A journal each of whose appends takes `seconds` longer."""
 
     def __init__(self, journal: Journal, seconds: float) -> None:
@@ -164,6 +166,6 @@ class _Late:
         return getattr(self._journal, name)
 
 
-def late(journal: Journal, seconds: float) -> Journal:
+def with_slow_appends(journal: Journal, seconds: float) -> Journal:
     """`journal`, each of whose appends takes `seconds` longer."""
-    return cast(Journal, _Late(journal, seconds))
+    return cast(Journal, _SlowJournal(journal, seconds))

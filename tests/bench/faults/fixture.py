@@ -1,4 +1,4 @@
-"""What a fault is provoked on: a plan, its journal, the fake backend; and how it is told whether anything was lost."""
+"""Fixture of a fault: a plan, its journal and the fake backend, with a check for losses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
 from console.journal.location import FileLocation, JournalLocation
 from console.journal.spool import Spool
-from tests.bench.faults.fake import Fake, Mode
-from tests.bench.faults.room import Console, SharedClock, Zero, console, witnessed
+from tests.bench.faults.engine_console import ClockOrigin, EngineConsole, SharedClock, open_console, with_ack_log
+from tests.bench.faults.fake_backend import FakeBackend, ReplyMode
 from widgets.advice import advice_for
 
 SPEED = 8.0
@@ -34,76 +34,80 @@ stages:
   - {name: ten, set: {api: 10}}
   - {name: full, set: {api: 100}}
 """
-_numbers = count(1)
+_rollout_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One fault, as it went."""
+class FaultResult:
+    """One fault and its outcome."""
 
     fault: str
-    sees: str
-    """The product's own words."""
+    screen: str
+    """Answers and advice line, as the operator reads them."""
     lost: tuple[str, ...]
-    """What was lost, doubled or forged; nothing, if all is well."""
+    """Everything lost, doubled or forged; empty when all is well."""
     skipped: str = ""
-    """Why it could not be provoked here."""
+    """Reason the fault was not provoked, or empty."""
 
 
-class Ground:
-    """One rollout of one plan, with its journal and its world at the fake backend."""
+class Fixture:
+    """One rollout with its journal, its folder and its world at the fake backend."""
 
-    def __init__(self, fake: Fake, folder: Path, place: JournalLocation | None = None) -> None:
-        self.world = f"fault-{os.getpid()}-{next(_numbers)}"
+    def __init__(self, fake: FakeBackend, folder: Path, place: JournalLocation | None = None) -> None:
+        self.world = f"fault-{os.getpid()}-{next(_rollout_numbers)}"
         self.folder = folder / self.world
         self.folder.mkdir()
         self.fake = fake
         self.file = self.folder / "journal.db"
         self.place: JournalLocation = place or FileLocation(self.file)
         self.plan = PLAN.replace("NAME", self.world).replace("URL", f"{fake.url}/{self.world}")
-        self.zero = Zero()
+        self.origin = ClockOrigin()
 
     def clock(self) -> SharedClock:
-        return SharedClock(self.zero, SPEED)
+        """A new clock with this fixture's origin."""
+        return SharedClock(self.origin, SPEED)
 
-    def elsewhere(self, url: str) -> None:
-        """The plan's backend is at another URL."""
+    def set_backend_url(self, url: str) -> None:
+        """Point the plan's backend at another URL."""
         self.plan = self.plan.replace(f"{self.fake.url}/{self.world}", url)
 
-    def misbehave(self, mode: Mode, *, reads: bool = False) -> None:
-        """Let the backend answer like that from now on."""
-        self.fake.tell(self.world, mode=mode.value, reads=reads)
+    def misbehave(self, mode: ReplyMode, *, reads: bool = False) -> None:
+        """Let the backend reply in this mode from now on."""
+        self.fake.configure(self.world, mode=mode.value, reads=reads)
 
     @asynccontextmanager
-    async def console(self, *, clock: Clock | None = None, journal: Journal | None = None) -> AsyncIterator[Console]:
-        """A console on it, whose acknowledged events are kept in mind."""
-        kept = journal or witnessed(self.place.open(), self.folder / "acknowledged")
+    async def console(
+        self, *, clock: Clock | None = None, journal: Journal | None = None
+    ) -> AsyncIterator[EngineConsole]:
+        """Open a console on the fixture that logs its acknowledged events."""
+        kept = journal or with_ack_log(self.place.open(), self.folder / "acknowledged")
         try:
             spool = Spool([self.file])
-            async with console(self.plan, kept, self.folder, clock or self.clock(), spool=spool) as room:
-                yield room
+            async with open_console(self.plan, kept, self.folder, clock or self.clock(), spool=spool) as console:
+                yield console
         finally:
             kept.close()
 
     def events(self) -> list[Event]:
+        """Every event of the rollout."""
         journal = self.place.open()
         try:
             return [entry.event for entry in journal.tail(f"{self.world}/1", 0)]
         finally:
             journal.close()
 
-    def lost(self, *, calls: Sequence[float] = (), decisions: Sequence[Verb] = ()) -> Iterator[str]:
-        """What is wrong in the end: acknowledged events gone, calls made twice or without a record, decisions missing.
+    def losses(self, *, calls: Sequence[float] = (), decisions: Sequence[Verb] = ()) -> Iterator[str]:
+        """Lost events, repeated or unrecorded calls, missing decisions.
 
         Args:
-            calls: the percentages that had to arrive, each once, in order.
-            decisions: that had to be recorded, in order.
+            calls: percentages that must have arrived, each once, in order.
+            decisions: verbs that must have been recorded, in order.
         """
         events = self.events()
         written = {event.id for event in events}
         file = self.folder / "acknowledged"
-        said = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        if gone := [event for event in said if event not in written]:
+        acknowledged = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        if gone := [event for event in acknowledged if event not in written]:
             yield f"{len(gone)} acknowledged events"
         journal = self.place.open()
         try:
@@ -117,30 +121,30 @@ class Ground:
             yield f"calls that arrived: {arrived}, not {list(calls)}"
         taken = [event.verb for event in events if isinstance(event, DecisionTaken)]
         if taken != list(decisions):
-            yield f"decisions that are recorded: {[str(verb) for verb in taken]}"
-        asked = [event.id for event in events if isinstance(event, RequestMade)]
+            yield f"recorded decisions: {[str(verb) for verb in taken]}"
+        requested = [event.id for event in events if isinstance(event, RequestMade)]
         settled = Counter(event.request for event in events if isinstance(event, RequestSettled))
-        if len(asked) < len(arrived):
+        if len(requested) < len(arrived):
             yield "a call without a recorded request"
-        if open_ := [request for request in asked if not settled[request]]:
+        if open_ := [request for request in requested if not settled[request]]:
             yield f"{len(open_)} calls without an outcome"
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Another program holds the journal's write lock."""
+def hold_write_lock(file: Path) -> Iterator[None]:
+    """Hold the journal's write lock within the block, as another program would."""
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         yield
         database.execute("ROLLBACK")
 
 
-def screen(room: Console) -> str:
-    """The advice line as it stands."""
-    return advice_for(room.state)[1]
+def advice_line(console: EngineConsole) -> str:
+    """The advice line of the console's current state."""
+    return advice_for(console.state)[1]
 
 
-async def quiet(room: Console) -> None:
+async def wait_until_settled(console: EngineConsole) -> None:
     """Wait until nothing is in flight or in doubt."""
-    await room.until(lambda state: not state.in_flight and not state.in_doubt)
+    await console.until(lambda state: not state.in_flight and not state.in_doubt)
     await asyncio.sleep(0)

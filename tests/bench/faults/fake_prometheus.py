@@ -1,6 +1,6 @@
-"""A FAKE Prometheus in a process of its own: whatever is asked for has two steadily rising counters, scraped each 5 s.
+"""A FAKE Prometheus in its own process: every query finds two steadily rising counters, scraped every 5 s.
 
-For the weight of polling many metrics; the real server's tests are under `tests/live`.
+It stands for the load of polling many metrics; the tests against a real server are under `tests/live`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _RANGE = re.compile(r"\[(\d+)s\]$")
 
 
 @contextlib.contextmanager
-def fake_prometheus() -> Iterator[str]:
-    """Its URL; it ends with the block, or with this process whatever becomes of it."""
-    command = [sys.executable, "-c", "from tests.bench.faults.prometheus import serve; serve()"]
+def start_fake_prometheus() -> Iterator[str]:
+    """Run the server within the block and yield its URL; it also ends when this process dies."""
+    command = [sys.executable, "-c", "from tests.bench.faults.fake_prometheus import serve; serve()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             port = int(process.stdout.readline()) if process.stdout is not None else 0
@@ -31,7 +31,7 @@ def fake_prometheus() -> Iterator[str]:
 
 
 def serve() -> None:
-    """Say the port on stdout and serve until stdin ends."""
+    """Print the port and serve until stdin is closed."""
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve())
 
@@ -51,7 +51,7 @@ async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             length = int(head.split("content-length: ", 1)[1].split("\r\n", 1)[0])
             form = parse_qs((await reader.readexactly(length)).decode())
-            body = _answer(form["query"][0], float(form["time"][0]))
+            body = _matrix(form["query"][0], float(form["time"][0]))
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )
@@ -61,7 +61,7 @@ async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         writer.close()
 
 
-def _answer(query: str, now: float) -> bytes:
+def _matrix(query: str, now: float) -> bytes:
     found = _RANGE.search(query)
     span_s = int(found[1]) if found is not None else 60
     rate = 1 if "bad" in query else 100

@@ -1,4 +1,4 @@
-"""What is judged of the canary's own rate: the ceiling it must keep, and the least excess that is called a FAIL."""
+"""Rules on the canary's own rate: the ceiling, and the least excess of a FAIL."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from tests.bench.judge.absolute import LEAST, ceiling_evidence, matters
+from tests.bench.judge.absolute import LEAST, ceiling_evidence, is_large_enough
 from tests.bench.judge.bursts import phi_before, phi_during
 from tests.bench.judge.cells import Scale, play
-from tests.bench.judge.null import numbers
+from tests.bench.judge.null import share_numbers
 from tests.bench.judge.regressions import delay_numbers
-from tests.bench.judge.shares import Delays, Share, seeded, share, span
-from tests.bench.judge.tables import Findings, Goal, Number, Table, at_most
+from tests.bench.judge.shares import Delays, Share, seeded_rng, share, span
+from tests.bench.judge.tables import Findings, Goal, Number, Table, share_result
 from tests.bench.judge.ticks import Mask
 from tests.bench.judge.worlds import Regime, Weather, World, history, simulate
 
@@ -25,7 +25,7 @@ BASES = ((100.0, 0.00001), (500.0, 0.0001), (20.0, 0.001))
 
 
 def run(scale: Scale, seed: int) -> Findings:
-    """Both rules."""
+    """Measure both rules."""
     return _ceiling(scale, seed) + _least(scale, seed)
 
 
@@ -38,7 +38,7 @@ def _ceiling(scale: Scale, seed: int) -> Findings:
             if weather is Weather.PLAIN:
                 at_it.append((halted, row[0]))
             row.append(str(halted))
-            found[f"ceiling / {row[0]} / exactly at it, {weather}"] = numbers(halted)
+            found[f"ceiling / {row[0]} / exactly at it, {weather}"] = share_numbers(halted)
         for times in (2.0, 5.0):
             world = World(Regime(rps, ceiling / 2), ratio=2 * times)
             delays = Delays.after(_over(world, ceiling, scale.regressions, seed))
@@ -63,13 +63,13 @@ def _ceiling(scale: Scale, seed: int) -> Findings:
         "ceiling: failed with the rate exactly at it, no bursts, worst cell",
         "<= 1 %",
         f"{worst} % ({where})",
-        at_most(worst, 0.01),
+        share_result(worst, 0.01),
     )
     return Findings([table], [goal], cells)
 
 
 def _over(world: World, ceiling: float, stages: int, seed: int) -> Mask:
-    rng = seeded(seed, "ceiling", world)
+    rng = seeded_rng(seed, "ceiling", world)
     ticks = simulate(world, stages, rng)
     phi = phi_during(ticks.kc, ticks.kc + ticks.kb, ticks.exposure, phi_before(history(world, stages, rng)))
     over: Mask = ceiling_evidence(ticks, phi, ceiling) >= 100
@@ -87,7 +87,7 @@ def _least(scale: Scale, seed: int) -> Findings:
             for part in play(world, scale.regressions, seed, "least"):
                 fails = part.evidence.fails()
                 without.append(fails)
-                with_it.append(fails & matters(part.ticks, part.evidence.phi, LEAST))
+                with_it.append(fails & is_large_enough(part.ticks, part.evidence.phi, LEAST))
             one, two = Delays.after(np.concatenate(without, axis=1)), Delays.after(np.concatenate(with_it, axis=1))
             name = f"{rps:g}/s {base * 100:g} % -> {base * ratio * 100:.3g} %"
             rows.append([name, f"{times:g}", str(one), str(two)])
@@ -95,12 +95,17 @@ def _least(scale: Scale, seed: int) -> Findings:
             if times <= 0.04:
                 small += two.found
     table = Table(
-        f"The least excess that matters, {LEAST:.2%}",
-        ["canary, base rate -> canary's rate", "excess in multiples of it", "FAIL without the rule", "with it"],
+        f"The least excess of a FAIL, {LEAST:.2%}",
+        [
+            "canary, base rate -> canary's rate",
+            "excess in multiples of it",
+            "FAIL without the rule",
+            "FAIL with the rule",
+        ],
         rows,
-        "Median / 90th percentile (share found). The edge is soft: the least excess is held against"
-        " an estimate of what was seen since the regression began.",
+        "Median / 90th percentile (share found). The edge is soft: the least excess is compared with"
+        " an estimate over the ticks since the regression began.",
     )
-    goal = Goal("0.001 % -> 0.003 % and alike must not wake anyone", "<= 1 %", f"{small} %", at_most(small, 0.01))
+    goal = Goal("0.001 % -> 0.003 % and similar must not fail", "<= 1 %", f"{small} %", share_result(small, 0.01))
     cells: dict[str, dict[str, Number]] = found
     return Findings([table], [goal], cells)
