@@ -17,6 +17,7 @@ from console.state.card import card_for
 from console.state.gates import why_not
 from console.state.values import Mode
 from tests.argo_fake import ANALYSIS, PAUSE, pause, weight
+from tests.reading_rig import steps_read
 from tests.steps_rig import LISTED, STEPS, TAKEN, at_stage, reads, reconciling, room_with, told
 
 
@@ -107,7 +108,7 @@ async def test_a_vendors_promote_is_noticed_shown_and_has_to_be_accepted(tmp_pat
         assert re.search(
             r"api moved outside warroom: step 1 -> \d, past the pause at step 1", told(console, "drift")[0]
         )
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         assert console.state.reached == 1
         assert "accept it (a) or undo it" in (why_not(console.state, Verb.PROMOTE) or "")
         await console.act(Verb.ACCEPT, subject="api")
@@ -137,11 +138,11 @@ async def test_a_card_that_showed_another_step_is_outdated_whoever_moved_it(tmp_
     async with room_with(tmp_path, LISTED, weight(20), pause(1), weight(60), PAUSE) as (room, site):
         site.controller.settle()
         console = await room.console()
-        await console.until(lambda state: reads(state).waits is Wait.TIMER)
+        await console.until(lambda state: steps_read(reads(state)).waits is Wait.TIMER)
         intent = console.intent(Verb.PROMOTE)
         await asyncio.sleep(2.1)
         site.controller.settle()
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         answer = await console.engine.act(intent)
         assert answer.result == "moved", answer.line
         assert "look again" in answer.line
@@ -151,14 +152,14 @@ async def test_a_card_that_showed_another_step_is_outdated_whoever_moved_it(tmp_
 async def test_a_halt_pauses_it_by_hand_and_a_resume_takes_exactly_that_back(tmp_path: Path) -> None:
     async with room_with(tmp_path, LISTED, weight(20), ANALYSIS, weight(60), PAUSE) as (room, site), reconciling(site):
         console = await room.console()
-        await console.until(lambda state: reads(state).step == 1)
+        await console.until(lambda state: steps_read(reads(state)).step == 1)
         await console.act(Verb.HALT)
-        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
+        await console.until(lambda state: steps_read(reads(state)).waits is Wait.MANUAL)
         site.controller.ends_analysis = True
         await asyncio.sleep(0.1)
         assert site.controller.index() == 1
         await console.act(Verb.RESUME)
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         assert site.controller.finished == ["setWeight 0", "analysis 1", "setWeight 2"]
         assert told(console, "drift") == []
 
@@ -187,7 +188,7 @@ async def test_a_rollback_of_a_promoted_version_goes_to_the_one_before_past_its_
         await console.until(lambda state: state.mode is Mode.COMPLETE)
         await console.act(Verb.ROLLBACK)
         state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
-        assert (reads(state).canary_version, str(state.targets["api"].reading)) == (
+        assert (reads(state).versions.canary, str(state.targets["api"].reading)) == (
             "h1",
             "0 %, step 0/4",
         )

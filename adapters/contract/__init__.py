@@ -52,7 +52,18 @@ from adapters.contract.metrics import (
     Shape,
     Window,
 )
-from adapters.contract.targets import LAST_STEP, Kind, OwnStep, Phase, Setting, TargetReading, TargetRef, Wait
+from adapters.contract.targets import (
+    LAST_STEP,
+    Kind,
+    OwnStep,
+    Phase,
+    Setting,
+    StepsReading,
+    TargetReading,
+    TargetRef,
+    VersionsReading,
+    Wait,
+)
 
 __all__ = [
     "LAST_STEP",
@@ -95,11 +106,13 @@ __all__ = [
     "Setting",
     "Shape",
     "SteppedBackend",
+    "StepsReading",
     "TargetReading",
     "TargetRef",
     "Throttled",
     "TimedOut",
     "Unreachable",
+    "VersionsReading",
     "Wait",
     "WebhookBackend",
     "Window",

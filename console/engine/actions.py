@@ -28,7 +28,7 @@ from console.state.gates import reason_due, typed_word, unfit
 from console.state.halt import nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import SAFE
-from console.state.stepped_targets import held, stands_still
+from console.state.stepped_targets import may_be_paused, stands_still
 from console.state.values import Mode, State
 
 if TYPE_CHECKING:
@@ -340,7 +340,9 @@ class Actions:
         lines = []
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not (powers.advances and powers.can_pause) or not held(self._record.state.targets[target.name].reading):
+            if not (powers.advances and powers.can_pause) or not may_be_paused(
+                self._record.state.targets[target.name].reading
+            ):
                 continue
             ended = await self._requests.send(
                 backends,
@@ -380,7 +382,7 @@ def _stepped_on(state: State, name: str, card: Card | None) -> bool:
     reading = state.targets[name].reading
     if card is None or reading is None or reading.steps is None:
         return False
-    return card.seen(name) != reading.revision
+    return card.seen(name) != reading.versions.revision
 
 
 def _said(verb: Verb, intent: Intent, state: State) -> str:

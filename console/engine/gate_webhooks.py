@@ -153,7 +153,7 @@ class GateResponder:
     async def _yes(self, ask: GateQuery, request: str, why: str) -> GateResponse:
         """Written down, then said; a way back is said all the same when it cannot be written down."""
         reading = self._record.state.targets[ask.target].reading
-        step = None if ask.back or reading is None else reading.step
+        step = None if ask.back or reading is None or reading.steps is None else reading.steps.step
         event = GateAnswered(
             at=self._clock.now(), who=self._actor, target=ask.target, gate=ask.gate, request=request, step=step
         )

@@ -45,7 +45,7 @@ def bond(state: RolloutState) -> str | None:
 
 def _reads(reading: TargetReading | None) -> str:
     """What a target reads, as far as an approval depends on it: where it stands, not how many of its pods are ready."""
-    return str(reading) if reading is None or reading.steps is None else str(reading.revision)
+    return str(reading) if reading is None or reading.steps is None else str(reading.versions.revision)
 
 
 def valid_approvals(state: State) -> list[Approval]:

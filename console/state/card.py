@@ -91,7 +91,7 @@ def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
         if entry.reading is not None and entry.reading.problem:
             reads = f"{reads} ({entry.reading.problem})"
         setting = becomes.get(name)
-        seen = entry.reading.revision if entry.reading is not None else None
+        seen = entry.reading.versions.revision if entry.reading is not None else None
         found.append(TargetEvidence(name, reads, str(setting) if setting else None, age, entry.target.team, seen))
     return found
 

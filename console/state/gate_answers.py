@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, TargetReading
+from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, StepsReading, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.requests import GateAnswer, RequestState
@@ -64,9 +64,9 @@ def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str
     found = []
     for request in state.requests.values():
         entry = state.targets.get(request.target)
-        if entry is None or (reading := entry.reading) is None:
+        if entry is None or (reading := entry.reading) is None or (steps := reading.steps) is None:
             continue
-        if reading.asks_s is None or not _waits(state, request, reading):
+        if steps.asks_s is None or not _waits(state, request, steps):
             continue
         if (other := _other_release(request, reading)) is not None:
             found.append((request.id, f"{request.target}: {other}; look again, and promote again"))
@@ -74,7 +74,7 @@ def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str
         asked = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
         since = max(asked, entry.step_since or asked)
         waited_s = (now - since).total_seconds()
-        if waited_s > PATIENCE * reading.asks_s + GRACE_S:
+        if waited_s > PATIENCE * steps.asks_s + GRACE_S:
             reason = (
                 f"{request.target} was let on no further in {waited_s:.0f} s: see that `warroom watch --gates` runs "
                 "and that Flagger's own checks pass; promote again"
@@ -108,25 +108,24 @@ def _way_on(state: State, ask: GateQuery) -> GateDecision:
     if request.known_outcome is not Outcome.ACCEPTED:
         refused = f"its promote was refused: {request.reason}"
         return GateDecision(None, "its promote is not made yet" if request.in_flight else refused)
-    wanted = wanted_step(request.setting, reading)
-    if reading.step is None or reading.step >= wanted:
+    steps = reading.steps
+    if steps is None or steps.step >= wanted_step(request.setting, steps):
         return GateDecision(None, "it stands where it was promoted to")
     if (other := _other_release(request, reading)) is not None:
         return GateDecision(None, other)
-    if _answer(request, ask.gate, reading.step) is not None:
-        return GateDecision(None, f"answered already at step {reading.step}")
+    if _answer(request, ask.gate, steps.step) is not None:
+        return GateDecision(None, f"answered already at step {steps.step}")
     if (failed := _failed(state, request)) is not None:
         return GateDecision(None, failed)
     return GateDecision(request.id, f"promoted to {request.setting}")
 
 
-def wanted_step(setting: Setting, reading: TargetReading) -> int:
+def wanted_step(setting: Setting, steps: StepsReading) -> int:
     """The step that a setting asks for, as one of the target's own; the number of steps for all of them done."""
-    whole = reading.steps or 0
     if setting.step is not None:
-        return whole if setting.step == LAST_STEP else setting.step
+        return steps.count if setting.step == LAST_STEP else setting.step
     asked = setting.percent or 0
-    return next((place for place, step in enumerate(reading.own_steps) if (step.percent or 0.0) >= asked), whole)
+    return next((place for place, step in enumerate(steps.own) if (step.percent or 0.0) >= asked), steps.count)
 
 
 def _held_up(state: State, target: str) -> str | None:
@@ -157,20 +156,19 @@ def _promoted(state: RolloutState, target: str) -> RequestState | None:
     return None
 
 
-def _waits(state: RolloutState, request: RequestState, reading: TargetReading) -> bool:
+def _waits(state: RolloutState, request: RequestState, steps: StepsReading) -> bool:
     """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
     if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
         return False
-    if reading.step is None or reading.step >= wanted_step(request.setting, reading):
-        return False
-    return reading.own_steps[reading.step].waits
+    return steps.step < wanted_step(request.setting, steps) and steps.own[steps.step].waits
 
 
 def _other_release(request: RequestState, reading: TargetReading) -> str | None:
     """Why what waits to start is not what was promoted. Once it was begun it has a name, and another one is drift."""
-    if reading.canary_version is not None or request.seen in (None, reading.revision):
+    if reading.versions.canary is not None or request.seen in (None, reading.versions.revision):
         return None
-    return f"it is not what was promoted any more: it asks for {reading.release or 'something that is not known'} now"
+    release = reading.versions.release or "something that is not known"
+    return f"it is not what was promoted any more: it asks for {release} now"
 
 
 def _failed(state: RolloutState, request: RequestState) -> str | None:

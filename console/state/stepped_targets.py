@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.contract import Outcome, Phase, TargetReading, Wait
+from adapters.contract import Outcome, Phase, StepsReading, TargetReading, Wait
 from console.state.requests import RequestState
 from console.state.values import Drift, NoteState, RolloutState, TargetState
 
+_NO_STEPS = StepsReading(step=0, count=0)
 _FORWARD = frozenset({"set", "skip", "accept", "promote-full"})
 _BACK = frozenset({"abort", "undo", "restart"})
 
@@ -22,16 +23,16 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
         return replace(entry, confirmed=now), None
-    swapped = _swapped(was, now, _own_requests(state, entry), known=entry.drift is not None)
+    swapped = _swapped_release(was, now, _own_requests(state, entry), known=entry.drift is not None)
     if _place(now) == _place(was) and swapped is None:
         entry = replace(entry, confirmed=now, drift=None)
-        return entry, _by_hand(state, was, now, at)
+        return entry, _pause_line(state, was, now, at)
     why = None if _going_back(state, now) else swapped or _external_change(was, now, _own_requests(state, entry))
     name = entry.target.name
     if why is None:
         aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
         moved = replace(entry, confirmed=now, drift=None, step_since=entry.step_since if aborted else at)
-        return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_news(was, now)}")
+        return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_step_text(was, now)}")
     drift = Drift(was=was, now=now, since=entry.drift.since if entry.drift is not None else at)
     by = f" by {now.changed_by}" if now.changed_by else ""
     return replace(entry, drift=drift), NoteState(
@@ -39,9 +40,15 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     )
 
 
+def _steps(reading: TargetReading) -> StepsReading:
+    """The steps of a reading; none at all for a backend that owned none when it was read."""
+    return reading.steps or _NO_STEPS
+
+
 def _place(reading: TargetReading) -> tuple[object, ...]:
     """Where it stands, whatever the pods and the clock say."""
-    return (reading.canary_version, reading.step, reading.phase is Phase.ABORTED, reading.at_rest, reading.skipped)
+    steps = _steps(reading)
+    return (reading.versions.canary, steps.step, reading.phase is Phase.ABORTED, steps.at_rest, steps.skipped)
 
 
 def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]:
@@ -58,127 +65,134 @@ def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]
 
 def _going_back(state: RolloutState, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
-    if now.canary_version is None:  # it has no name yet
+    if now.versions.canary is None:  # it has no name yet
         return False
     return any(
         request.target == now.target
-        and request.setting.version == now.canary_version
+        and request.setting.version == now.versions.canary
         and request.known_outcome is not Outcome.REFUSED
         for request in state.requests.values()
     )
 
 
 def _external_change(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
-    """What somebody else did, in words; None where it was the controller, or us."""
+    """A change by neither the controller nor us, in words; None where it was one of the two."""
+    before, after = _steps(was), _steps(now)
     back = any(request.action.split()[0] in _BACK for request in ours)
-    if now.canary_version != was.canary_version:
-        begun = (was.at_rest and not was.percent) or was.canary_version is None  # it had no name yet
-        if begun and not back and now.asks_s is not None and not now.at_rest:
-            return _unanswered(replace(was, step=0, own_steps=now.own_steps), now, ours)
-        return None if back or begun else f"version {now.canary_version} was set instead of {was.canary_version}"
+    if now.versions.canary != was.versions.canary:
+        begun = (before.at_rest and not was.percent) or was.versions.canary is None  # it had no name yet
+        if begun and not back and after.asks_s is not None and not after.at_rest:
+            return _unanswered_gate(replace(before, step=0, own=after.own), after, ours)
+        return None if back or begun else f"version {now.versions.canary} was set instead of {was.versions.canary}"
     if now.phase is Phase.ABORTED:
         return None
     if was.phase is Phase.ABORTED:
         return None if any(request.action == "retry" for request in ours) else "its abort was taken back"
-    if now.skipped is not None and now.skipped != was.skipped and not any(r.action == "skip" for r in ours):
-        return now.skipped
-    if (now.step or 0) < (was.step or 0):
-        return None if back else f"step {was.step} -> {now.step}"
-    return _ended(was, now, [request for request in ours if request.action in _FORWARD])
+    if after.skipped not in (None, before.skipped) and not any(request.action == "skip" for request in ours):
+        return after.skipped
+    if after.step < before.step:
+        return None if back else f"step {before.step} -> {after.step}"
+    return _ended_pause(before, after, now.changed_by, [request for request in ours if request.action in _FORWARD])
 
 
-def _swapped(was: TargetReading, now: TargetReading, ours: list[RequestState], *, known: bool) -> str | None:
-    """That something else was set while what waited to start was let in: before it was begun, or as it began.
+def _swapped_release(was: TargetReading, now: TargetReading, ours: list[RequestState], *, known: bool) -> str | None:
+    """That something else was set while the waiting release was let in: before it was begun, or as it began.
 
     `known`: that it drifted was seen before; it stays so though the promote has lapsed by now.
     """
-    if was.canary_version is not None or None in (was.release, now.release) or was.release == now.release:
+    before, after = was.versions, now.versions
+    if before.canary is not None or None in (before.release, after.release) or before.release == after.release:
         return None
+    step, steps = _steps(was).step, _steps(now)
     let_in = any(
-        request.known_outcome is Outcome.ACCEPTED and any(answer.step == was.step for answer in request.answers)
+        request.known_outcome is Outcome.ACCEPTED and any(answer.step == step for answer in request.answers)
         for request in ours
     )
-    begun = now.canary_version is not None and now.asks_s is not None and not now.at_rest
-    return f"{now.release} was set while {was.release} was let in" if let_in or begun or known else None
+    begun = after.canary is not None and steps.asks_s is not None and not steps.at_rest
+    return f"{after.release} was set while {before.release} was let in" if let_in or begun or known else None
 
 
-def _ended(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
+def _ended_pause(before: StepsReading, after: StepsReading, by: str | None, ours: list[RequestState]) -> str | None:
     """Which pause was ended that never ends by itself; each of our requests ends one."""
     if any(request.action == "promote-full" for request in ours):
         return None
-    if now.changed_by is not None and not ours:
-        return f"step {was.step} -> {now.step}"
-    if now.asks_s is not None:
-        return _unanswered(was, now, ours)
-    held = was.waits in (Wait.MANUAL, Wait.JUDGEMENT)
-    passed = range(was.step or 0, now.step or 0)
-    endless = [step for step in passed if was.own_steps[step].waits and was.own_steps[step].lasts_s is None]
-    ended = len(endless) or int(held and bool(passed))
+    if by is not None and not ours:
+        return f"step {before.step} -> {after.step}"
+    if after.asks_s is not None:
+        return _unanswered_gate(before, after, ours)
+    paused = before.waits in (Wait.MANUAL, Wait.JUDGEMENT)
+    passed = range(before.step, after.step)
+    endless = [step for step in passed if before.own[step].waits and before.own[step].lasts_s is None]
+    ended = len(endless) or int(paused and bool(passed))
     if ended <= len(ours):
         return None
-    return f"step {was.step} -> {now.step}, past the pause at step {endless[-1] if endless else was.step}"
+    return f"step {before.step} -> {after.step}, past the pause at step {endless[-1] if endless else before.step}"
 
 
-def _unanswered(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
-    """The same for a backend that asks: each gate that it passed was answered, once per step, whoever promoted when."""
+def _unanswered_gate(before: StepsReading, after: StepsReading, ours: list[RequestState]) -> str | None:
+    """The same for a backend that asks: each gate that it passed was answered, once per step."""
     answered = {answer.step for request in ours for answer in request.answers}
-    for step in range(was.step or 0, now.step or 0):
-        if was.own_steps[step].waits and step not in answered:
-            return f"step {was.step} -> {now.step}, past the gate at step {step}, which warroom did not answer"
+    for step in range(before.step, after.step):
+        if before.own[step].waits and step not in answered:
+            return f"step {before.step} -> {after.step}, past the gate at step {step}, which warroom did not answer"
     return None
 
 
-def _by_hand(state: RolloutState, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:
-    """A line for a pause by hand that somebody else set or took back."""
-    if (now.waits is Wait.MANUAL) is (was.waits is Wait.MANUAL):
+def _pause_line(state: RolloutState, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:
+    """A line for a pause by hand that was set or taken back outside this rollout."""
+    paused = _steps(now).waits is Wait.MANUAL
+    if paused is (_steps(was).waits is Wait.MANUAL):
         return None
-    verb = "pause" if now.waits is Wait.MANUAL else "resume"
+    verb = "pause" if paused else "resume"
     if any(request.target == now.target and request.action == verb for request in state.requests.values()):
         return None
     return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb}d by hand outside warroom")
 
 
 def _version(now: TargetReading) -> str:
-    """What is rolled out; until its backend has begun with it, it may have no name."""
-    return "a new version" if now.canary_version is None else f"version {now.canary_version}"
+    """The version that is rolled out; until its backend has begun with it, it may have no name."""
+    return "a new version" if now.versions.canary is None else f"version {now.versions.canary}"
 
 
-def _news(was: TargetReading, now: TargetReading) -> str:
-    if now.canary_version != was.canary_version:
+def _step_text(was: TargetReading, now: TargetReading) -> str:
+    """The move from one reading to the next, for the log."""
+    if now.versions.canary != was.versions.canary:
         return f"{_version(now)} is wanted"
     if now.phase is Phase.ABORTED:
         return f"aborted: {now.detail}"
-    if now.at_rest:
+    steps = _steps(now)
+    if steps.at_rest:
         return f"{_version(now)} has everything"
-    there = now.own_steps[now.step].text if now.step is not None and now.step < len(now.own_steps) else "the last step"
-    return f"step {was.step} -> {now.step} of {now.steps}: {there}"
+    there = steps.own[steps.step].text if steps.step < len(steps.own) else "the last step"
+    return f"step {_steps(was).step} -> {steps.step} of {steps.count}: {there}"
 
 
-def on_its_way(reading: TargetReading | None) -> bool:
-    """Whether a target that owns its steps goes on without anybody."""
-    if reading is None or reading.steps is None or reading.at_rest:
+def goes_on(reading: TargetReading | None) -> bool:
+    """Whether a target that owns its steps goes on by itself."""
+    if reading is None or reading.steps is None or reading.steps.at_rest:
         return False
-    return reading.phase is Phase.PROGRESSING or reading.waits is Wait.TIMER
+    return reading.phase is Phase.PROGRESSING or reading.steps.waits is Wait.TIMER
 
 
 def has_to_ask(reading: TargetReading | None) -> bool:
-    """Whether an accepted promote waits for the target's own question; one that never comes lapses (`asked`)."""
-    if reading is None or reading.asks_s is None or reading.at_rest:
+    """Whether an accepted promote waits for the target's own question; without one it lapses (`gate_answers`)."""
+    steps = None if reading is None else reading.steps
+    if reading is None or steps is None or steps.asks_s is None or steps.at_rest:
         return False
-    return reading.phase is not Phase.ABORTED and reading.waits is not Wait.MANUAL
+    return reading.phase is not Phase.ABORTED and steps.waits is not Wait.MANUAL
 
 
 def stands_still(reading: TargetReading | None) -> bool:
     """Whether a target would go nowhere even without a pause by hand: finished, aborted, or paused by hand already."""
     if reading is None or reading.steps is None:
         return False
-    finished = reading.at_rest and bool(reading.percent)
-    return finished or reading.phase is Phase.ABORTED or reading.waits is Wait.MANUAL
+    finished = reading.steps.at_rest and bool(reading.percent)
+    return finished or reading.phase is Phase.ABORTED or reading.steps.waits is Wait.MANUAL
 
 
-def held(reading: TargetReading | None) -> bool:
-    """Whether there is a pause to take back, as far as it can be told."""
-    return reading is None or reading.steps is None or reading.waits is Wait.MANUAL
+def may_be_paused(reading: TargetReading | None) -> bool:
+    """Whether there is a pause by hand to take back, as far as is known."""
+    return reading is None or reading.steps is None or reading.steps.waits is Wait.MANUAL
 
 
 def reached_alone(state: RolloutState) -> int:

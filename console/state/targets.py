@@ -226,7 +226,7 @@ def _mark_of(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tup
         elif request.outcome is Outcome.ACCEPTED:
             unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
             reading = state.targets[name].reading
-            waiting = waiting or unseen or stepped_targets.on_its_way(reading) or stepped_targets.has_to_ask(reading)
+            waiting = waiting or unseen or stepped_targets.goes_on(reading) or stepped_targets.has_to_ask(reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

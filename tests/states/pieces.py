@@ -13,6 +13,7 @@ from adapters.contract import (
     Reading,
     Setting,
     TargetReading,
+    VersionsReading,
 )
 from console.events.evidence import Card, Gate, MetricEvidence, PlannedCall, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
@@ -80,7 +81,7 @@ def metric_state(metric: Metric, ledger: tuple[Reading, ...], said: Verdict | No
 
 def reading(target: str, percent: float | None, on: bool | None = None, **more: object) -> TargetReading:
     """What a target read four seconds ago."""
-    base = TargetReading(target, ago(4), percent, on, Phase.HEALTHY, canary_version="v42", baseline_version="v41")
+    base = TargetReading(target, ago(4), percent, on, Phase.HEALTHY, versions=VersionsReading("v42", "v41"))
     return replace(base, **more)  # type: ignore[arg-type]
 
 
