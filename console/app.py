@@ -7,6 +7,7 @@ the first frame does not need.
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from adapters.sanitize import one_line
 from console.alarms import new_alarms
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
+from console.logs.context import report_internal_error, traceback_hint
 from console.palette import Keys
 from console.state.gates import waiting_step
 from console.state.halt import nothing_to_halt
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 PaneType = TypeVar("PaneType", bound=Pane)
+
+_log = logging.getLogger("warroom.screen")
 
 PULL_S = 0.25
 _PANES = 9
@@ -125,7 +129,10 @@ class WarRoom(App[int]):
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         words = f"{type(error).__name__}: {one_line(error)}{where}"
-        self.panic(Text(f"warroom: the screen failed: {words}; start it again, it goes on from the journal"))
+        if error is not None:
+            report_internal_error(_log, error)
+        said = f"warroom: the screen failed: {words}; {traceback_hint()}"
+        self.panic(Text(f"{said}; start it again, it goes on from the journal"))
 
     # -- State in ----------------------------------------------------------------------------------------------------
 

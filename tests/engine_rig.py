@@ -17,6 +17,7 @@ from adapters.contract import Clock
 from console.engine import engine as engine_module
 from console.engine import membership as crew_module
 from console.engine import rollback as rollback_module
+from console.engine import store as record_module
 from console.engine.answer import Answer
 from console.engine.clock import SystemClock
 from console.engine.engine import Engine
@@ -35,6 +36,10 @@ from tests.scripted_adapter import World
 
 PATIENCE_S = 15.0
 """How long a condition may take on a machine that is busy with other things; a test that passes never waits for it."""
+
+JOURNAL_PATIENCE_S = 3.0
+"""How long a halt waits for its journal here: the product's own is too short for a machine that is busy."""
+PRODUCT_PATIENCE_S = record_module.PATIENCE_S
 
 TIMING = "timing: {poll: 50ms, tick: 1s, read_deadline: 2s, write_deadline: 400ms}"
 
@@ -86,9 +91,11 @@ rollback:
 class Console:
     """One engine, as its operator uses it."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: Engine, journal: Journal, clock: Clock | None = None) -> None:
         self.engine = engine
         self.journal = journal
+        self.clock = clock or SystemClock()
+        """The engine's own, where one was given."""
         self.closed = False
 
     @property
@@ -170,11 +177,11 @@ class Room:
         observing: bool = False,
     ) -> Console:
         """Open a console on the plan; it has asked every source once unless told otherwise."""
-        kept = journal or SqliteJournal(self.journal)
+        kept, ticking = journal or SqliteJournal(self.journal), clock or SystemClock()
         engine = Engine(
             load(self.file),
             kept,
-            clock or SystemClock(),
+            ticking,
             self.folder,
             "0",
             lambda _state: None,
@@ -183,7 +190,7 @@ class Room:
             spool=Spool([self.journal]),
         )
         await engine.open()
-        console = Console(engine, kept)
+        console = Console(engine, kept, ticking)
         self.consoles.append(console)
         engine.start()
         if answered:
@@ -225,6 +232,7 @@ async def war_room(folder: Path, plan: str) -> AsyncIterator[Room]:
         monkeypatch.setattr(crew_module, "LEASE_S", 3.0)
         monkeypatch.setattr(crew_module, "ROUND_S", 0.2)
         monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
+        monkeypatch.setattr(record_module, "PATIENCE_S", JOURNAL_PATIENCE_S)
         room = Room(folder, plan, monkeypatch)
         try:
             yield room
@@ -263,7 +271,15 @@ class Latch:
 @contextmanager
 def locked(journal: Path) -> Iterator[None]:
     """Another program holds the journal's write lock."""
-    with closing(sqlite3.connect(journal, isolation_level=None)) as database:
+    with closing(sqlite3.connect(journal, isolation_level=None)) as database, impatient():
         database.execute("BEGIN IMMEDIATE")
         yield
         database.execute("ROLLBACK")
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """A halt waits for its journal no longer than in the product."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(record_module, "PATIENCE_S", PRODUCT_PATIENCE_S)
+        yield

@@ -22,7 +22,7 @@ from console.journal.sqlite import SqliteJournal
 from console.journal.unavailable import UnavailableJournal, open_or_unavailable
 from console.plan.loader import load
 from tests.cli_rig import MANUAL, shell
-from tests.engine_rig import ONE, Console, Room, war_room
+from tests.engine_rig import ONE, PRODUCT_PATIENCE_S, Console, Room, war_room
 
 
 class Silent:
@@ -48,7 +48,8 @@ def written(room: Room) -> list[str]:
 
 
 async def hurried(room: Room, journal: Journal) -> Console:
-    """A console that halts or rolls back: it joins in a hurry."""
+    """A console that halts or rolls back: it joins in a hurry, and waits for its journal as briefly as the product."""
+    room.monkeypatch.setattr("console.engine.store.PATIENCE_S", PRODUCT_PATIENCE_S)
     engine = Engine(load(room.file), journal, SystemClock(), room.folder, "0", lambda _state: None)
     await engine.open(60.0)
     console = Console(engine, journal)

@@ -242,7 +242,7 @@ class Actions:
         backends = self._backends()
         for target in self._record.state.plan.targets.values():
             powers = backends.capabilities(target)
-            if not powers.advances or stands_still(self._record.state.targets[target.name].reading):
+            if not powers.advances or stands_still(self._record.state, self._record.state.targets[target.name]):
                 continue
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
@@ -339,10 +339,8 @@ class Actions:
         backends = self._backends()
         lines = []
         for target in self._record.state.plan.targets.values():
-            powers = backends.capabilities(target)
-            if not (powers.advances and powers.can_pause) or not may_be_paused(
-                self._record.state.targets[target.name].reading
-            ):
+            powers, state = backends.capabilities(target), self._record.state
+            if not (powers.advances and powers.can_pause) or not may_be_paused(state, state.targets[target.name]):
                 continue
             ended = await self._requests.send(
                 backends,

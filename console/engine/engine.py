@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +19,6 @@ from typing import Any
 from adapters.contract import Clock
 from adapters.priority import urgent
 from adapters.registry import ConnectError, UnknownAdapter
-from adapters.sanitize import one_line
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backends import Backends
@@ -40,12 +40,15 @@ from console.events.kinds import Escalated, GateLapsed, Noted, VerdictChanged
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.spool import Spool
 from console.judge.verdict import VerdictState
+from console.logs.context import bind_rollout, report_internal_error
 from console.plan.nouns import Plan
 from console.state import escalation, gate_answers, pen
 from console.state.assessment import assess
 from console.state.intent import Intent
 from console.state.on_fail import due
 from console.state.values import State
+
+_log = logging.getLogger("warroom.engine")
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
@@ -120,6 +123,7 @@ class Engine:
             await self._backends.aclose()
             raise
         rollout, self.began = joined.resumed.rollout, joined.began
+        bind_rollout(rollout.rollout)
         if rollout.plan.digest != self.plan.digest:
             await self._backends.aclose()
             self._backends = self._connect(rollout.plan)
@@ -174,6 +178,12 @@ class Engine:
             token=self._gate_token,
         )
         await self._tell_left()
+        _log.info(
+            "%s %s",
+            "opened" if self.began else "joined",
+            self.store.state.rollout,
+            extra={"mode": self.store.state.mode.value},
+        )
         self._ready = True
 
     def _identified(self) -> Actor:
@@ -182,8 +192,8 @@ class Engine:
         return replace(self._actor, login=identity.removeprefix("login:") if identity.startswith("login:") else None)
 
     def _cautions(self, backends: Backends) -> tuple[str, ...]:
-        """What everybody who decides has to know about how we talk to backends and journal."""
-        return (*backends.cautions, *getattr(self._journal, "cautions", ()))
+        """Warnings about the connections to backends and journal, for every decision."""
+        return (*backends.cautions, *self._journal.cautions)
 
     def _connect(self, plan: Plan) -> Backends:
         return Backends(plan, self._clock, self._state_dir, self._nudges)
@@ -214,7 +224,7 @@ class Engine:
                 await work()
             except Exception as error:  # the last net: a task that dies silently would leave a calm, dead screen
                 causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-                self.store.set_local(fault=f"{name}: {type(causes[0]).__name__}: {one_line(causes[0])}; restarted")
+                self.store.set_local(fault=f"{name}: {report_internal_error(_log, causes[0])}; restarted")
                 await asyncio.sleep(RESTART_S)
 
     async def answered(self) -> None:
@@ -245,7 +255,7 @@ class Engine:
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a fault of ours must reach whoever asked, not die with its task
-            words = f"internal error: {type(error).__name__}: {one_line(error)}"
+            words = report_internal_error(_log, error)
             self.store.set_local(fault=f"{intent.verb or 'note'}: {words}")
             return Answer(Result.UNKNOWN, f"{intent.verb or 'note'}: {words}; look before doing anything")
         await self._rewire()
@@ -290,6 +300,7 @@ class Engine:
         await self.membership.leave()
         await self._keeper.close()
         self.store.end()
+        _log.info("left %s", self.store.state.rollout)
 
     def _adopt(self) -> int:
         """In the journal's thread: what consoles that are gone could not write."""

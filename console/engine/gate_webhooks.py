@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from console.journal.contract import Conflict, JournalUnavailable
 from console.plan.nouns import Target
 from console.state.assessment import assess
 from console.state.gate_answers import answered_by, decide_gate
+
+_log = logging.getLogger("warroom.engine.gates")
 
 DEADLINE_S = 6.0
 """A question is answered within this, or with no: Flagger waits for ten seconds."""
@@ -76,7 +79,10 @@ class GateResponder:
             await asyncio.wait({task})
         finally:
             task.cancel()  # where whoever asked has gone
-        return _ENDS if task.cancelled() else task.result()
+        said = _ENDS if task.cancelled() else task.result()
+        fields = {"gate": gate, "target": said.target, "status": said.code}
+        _log.info("gate %s answered %d: %s", gate, said.code, said.text, extra=fields)
+        return said
 
     async def close(self) -> None:
         """Answer nothing any more; what is being answered is waited for a moment, then cut off."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 
 from adapters.contract import BackendError, MetricReply, Window
-from adapters.sanitize import one_line
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
+from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Plan
 from console.state.values import TargetState
 from console.state.versions import with_versions
@@ -101,7 +102,7 @@ class MetricHistory:
         except TimeoutError:
             faults[source] = f"no answer within {self._plan.timing.read_deadline_s:g} s"
         except Exception as error:  # an adapter's bug
-            faults[source] = f"internal error: {type(error).__name__}: {one_line(error)}"
+            faults[source] = report_internal_error(logging.getLogger("warroom.engine.history"), error)
 
     async def _all(
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime

@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Journal, JournalUnavailable, Lease, Presence, Role
 from console.state.participants import Approval, Member, Poller
+
+_log = logging.getLogger("warroom.engine.lease")
 
 LEASE_S = 10.0
 """How long a console that polls may be silent before another takes over."""
@@ -125,6 +128,7 @@ class Membership:
         if boottime() < self._until or self._record.standalone:
             return
         self._record.standalone = True
+        _log.warning("the journal does not say who polls: this console polls for itself")
         self._record.set_local(poller=Poller(here=True, who=self._actor))
         self.on_poller()
 
@@ -132,6 +136,8 @@ class Membership:
         self._left_s = ROUND_S
         if lease.holder != self.session:
             self._left_s = lease.left_s + OVER_S
+            if self._record.fence is not None:
+                _log.info("another console polls now", extra={"holder": lease.holder})
             self._record.fence = None
             return
         gained = self._record.fence != lease.fence
@@ -141,6 +147,7 @@ class Membership:
         self._until = asked_at + LEASE_S
         self._record.fence = lease.fence
         if gained:
+            _log.info("this console polls now", extra={"fence": lease.fence})
             self.on_poller()
 
     async def refresh(self) -> None:

@@ -7,6 +7,7 @@ console wants to know what its targets read, and go on from the ledger where the
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,13 +15,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
-from adapters.sanitize import one_line
 from console.engine.backends import Backends
 from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
+from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Target
 from console.state.values import State
 from console.state.versions import as_exposure, with_versions
+
+_log = logging.getLogger("warroom.engine.pollers")
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -83,7 +86,7 @@ class Pollers:
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
-                await self._failed(source, f"internal error: {type(error).__name__}: {one_line(error)}")
+                await self._failed(source, report_internal_error(_log, error))
                 wait_s = self._backends.plan.timing.poll_s * SLOWEST
             self._first[source].set()
             asked = await self._rest(source, wait_s)
@@ -246,7 +249,7 @@ class Pollers:
             return error.reason, min(retry_after_s or 0.0, LONGEST_RETRY_S)
         if isinstance(error, TimeoutError):
             return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
-        return f"internal error: {type(error).__name__}: {one_line(error)}", 0.0
+        return report_internal_error(_log, error), 0.0
 
     def _window(self, metrics: list[str], tick_s: float) -> Window:
         """From the oldest tick that may still change up to now, on whole ticks."""

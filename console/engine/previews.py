@@ -42,7 +42,7 @@ def _resume(state: State, backends: Backends) -> Preview:
         for name, target in state.plan.targets.items()
         if (powers := backends.capabilities(target)).advances
         and powers.can_pause
-        and may_be_paused(state.targets[name].reading)
+        and may_be_paused(state, state.targets[name])
     ]
     return Preview(tuple(calls))
 
@@ -76,7 +76,7 @@ def _halt(state: State, backends: Backends) -> Preview:
     calls, notes = [], []
     for name, target in state.plan.targets.items():
         powers = backends.capabilities(target)
-        if powers.advances and stands_still(state.targets[name].reading):
+        if powers.advances and stands_still(state, state.targets[name]):
             continue
         if powers.advances and powers.can_pause:
             calls.append(PlannedCall(target.backend, name, "paused", f"pause {target.ref.name}"))

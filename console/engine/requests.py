@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,15 +11,17 @@ from typing import NamedTuple
 
 from adapters.contract import BackendError, Clock, Outcome, Permit, Phase, Setting, TargetReading, Wait
 from adapters.failpoints import failpoint
-from adapters.sanitize import one_line
 from console.engine.backends import Backends
 from console.engine.expiry import RequestExpiry
 from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import JournalUnavailable
+from console.logs.context import bind_request, report_internal_error
 from console.plan.nouns import Target
 from console.state.requests import RequestState
+
+_log = logging.getLogger("warroom.engine.requests")
 
 
 class Ended(NamedTuple):
@@ -98,6 +101,7 @@ class Requests:
         )
         latest = self._clock.monotonic() + within
         self._mine.add(made.id)
+        bind_request(made.id, trace)
         permit = Permit(
             trace=trace,
             lapsed=lambda: self._too_late(latest, within) or (self._before(made) if alone else None) or lapsed(),
@@ -163,7 +167,7 @@ class Requests:
         except TimeoutError:
             return Ended(Outcome.UNKNOWN, f"no answer within {deadline_s:g} s")
         except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
-            return Ended(Outcome.UNKNOWN, f"internal error: {type(error).__name__}: {one_line(error)}")
+            return Ended(Outcome.UNKNOWN, report_internal_error(_log, error))
         return Ended(Outcome.ACCEPTED, "")
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
@@ -172,6 +176,7 @@ class Requests:
             await asyncio.shield(asyncio.ensure_future(self.record.append_soon(settled)))
         finally:
             self._mine.discard(request)
+            bind_request(None, None)
 
     async def reconcile(self) -> None:
         """Settle what a vanished console left behind, and what is unknown once a read can tell. Sends nothing."""

@@ -11,16 +11,17 @@ Durations are reckoned on the monotonic clock: a host's clock that jumps neither
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 
 from adapters.contract import Clock, Outcome
-from adapters.sanitize import one_line
 from console.engine.backends import Backends
 from console.engine.requests import Requests
 from console.engine.stability import StabilityTimers
 from console.engine.store import StateStore
 from console.events.kinds import DecisionTaken, StepDone
+from console.logs.context import report_internal_error
 from console.plan.nouns import Target
 from console.state.checklist import stands, timeout_s, undone
 from console.state.values import StepMark, StepState
@@ -121,7 +122,8 @@ class Runner:
             self._set_idle(True)
 
     def _fault(self, error: Exception) -> None:
-        self._record.set_local(fault=f"rollback: {type(error).__name__}: {one_line(error)}; r continues")
+        words = report_internal_error(logging.getLogger("warroom.engine.rollback"), error)
+        self._record.set_local(fault=f"rollback: {words}; r continues")
 
     async def _pause(self, seconds: float) -> None:
         waiting = {asyncio.ensure_future(self._asked.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}

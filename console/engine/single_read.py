@@ -46,7 +46,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
             record.set_local(**roster_fields(journal, rollout, clock.now()))
         record.set_local(
             journal=replace(record.state.local.journal, broken=None, held=0),
-            cautions=(*backends.cautions, *getattr(journal, "cautions", ())),
+            cautions=(*backends.cautions, *(journal.cautions if journal is not None else ())),
         )
         read = assess(record.state, clock.now())
         record.set_local(previews=previews_for(read, backends))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -14,6 +15,8 @@ from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.spool import Spool
+
+_log = logging.getLogger("warroom.engine.spool")
 
 ASIDE_S = 0.5
 """How long an event is waited for that is put aside: a disk that hangs holds a rollback up once, and for no longer."""
@@ -82,6 +85,7 @@ class SpoolWriter:
             return
         call = self._asked.get(event.id)
         if call is None:
+            _log.info("%s waits in the spool", event.kind, extra={"event": event.kind, "file": str(spool.path)})
             call = self._asked[event.id] = self._hand.do(lambda: spool.keep(rollout, event))
         await asyncio.wait({call}, timeout=0 if self._hangs else ASIDE_S)
         if not call.done():
@@ -109,7 +113,10 @@ class SpoolWriter:
         if self._spool is None:
             return 0
         with contextlib.suppress(JournalUnavailable, OSError):  # it stays where it is, and is tried again
-            return self._spool.adopt(journal, at, who)
+            adopted = self._spool.adopt(journal, at, who)
+            if adopted:
+                _log.info("%d events of other consoles written from the spool", adopted, extra={"adopted": adopted})
+            return adopted
         return 0
 
     def pending_notices(self) -> list[str]:

@@ -11,11 +11,13 @@ refuses it, and it is dropped. A console without the lease folds the samples tha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from console.engine.event_log import EventLog
 from console.engine.spooler import SpoolWriter
 from console.engine.writer import Writer
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
@@ -26,6 +28,8 @@ from console.plan.problems import PlanError
 from console.state.folding import fold, skip_event, with_plan
 from console.state.local import JournalHealth, LocalState
 from console.state.values import RolloutState, State
+
+_log = logging.getLogger("warroom.engine.journal")
 
 PATIENCE_S = 0.2
 """How long an event that may not wait does wait for its append."""
@@ -97,6 +101,7 @@ class StateStore:
         self._samples: list[tuple[int, SourceRead]] = []
         """Samples that wait to be written, each with the fence under which it was taken."""
         self._flush: asyncio.Task[None] | None = None
+        self._events = EventLog()
 
     @property
     def behind(self) -> int:
@@ -352,13 +357,22 @@ class StateStore:
             self._fold(event, None)
 
     def _fold(self, event: Event, seq: int | None) -> None:
+        if seq is None or event.id not in self._ahead:  # else it was logged when it was folded ahead
+            self._events.log(self.state.rollout, event)
         self._set_rollout(fold(self._rollout, event, seq))
 
     def _health(self, broken: str | None) -> None:
         late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
         health = JournalHealth(broken=broken, held=len(self._held) + late, kept=self.kept)
         if health != self.state.local.journal:
+            _log_health(health)
             self.set_local(journal=health)
+
+
+def _log_health(health: JournalHealth) -> None:
+    level = logging.INFO if health.broken is None else logging.WARNING
+    words = "the journal can be written" if health.broken is None else f"the journal is in trouble: {health.broken}"
+    _log.log(level, "%s; %d events wait", words, health.held, extra={"held": health.held})
 
 
 def _append_samples(journal: Journal, *, rollout: str, batch: Sequence[SourceRead], fence: int, after: int) -> int:

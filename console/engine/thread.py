@@ -8,6 +8,7 @@ what the engine needs (pydantic, httpx, sqlite-utils, YAML) is imported in its t
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import threading
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.sanitize import one_line
+from console.logs.context import report_internal_error
 from console.state.intent import Intent
 from console.state.values import State
 
@@ -133,7 +134,7 @@ class EngineThread:
         except (PlanError, JournalUnavailable, ConnectError, UnknownAdapter) as error:
             self._ended = str(error)
         except Exception as error:  # the last net: an engine that dies must say so on the screen
-            self._ended = f"internal error: {type(error).__name__}: {one_line(error)}"
+            self._ended = report_internal_error(logging.getLogger("warroom.engine"), error)
 
     async def _main(self) -> None:
         from console.engine.engine import Engine

@@ -13,6 +13,7 @@ from console.state.checklist import checklist_of
 from console.state.derived_stages import with_stages
 from console.state.judging import enter_stage, overridden, rejudge
 from console.state.requests import RequestState
+from console.state.stepped_targets import confirmed_now
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
 from console.state.targets import settled_target
 from console.state.values import (
@@ -135,7 +136,9 @@ def _accepted(state: RolloutState, event: DecisionTaken) -> RolloutState:
     entry = state.targets.get(event.subject or "")
     if entry is None:
         return state
-    entry = replace(entry, confirmed=entry.reading, drift=None, step_since=event.at)
+    known = len(state.requests)
+    entry = confirmed_now(state, entry, event.at)
+    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 

@@ -22,16 +22,17 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
-        return replace(entry, confirmed=now), None
+        return replace(confirmed_now(state, entry, at), drift=entry.drift), None
     swapped = _swapped_release(was, now, _own_requests(state, entry), known=entry.drift is not None)
     if _place(now) == _place(was) and swapped is None:
-        entry = replace(entry, confirmed=now, drift=None)
-        return entry, _pause_line(state, was, now, at)
-    why = None if _going_back(state, now) else swapped or _external_change(was, now, _own_requests(state, entry))
+        return confirmed_now(state, entry, at), _pause_line(state, entry, was, now, at)
+    why = None if _going_back(state, now) else swapped or _external_change(state, entry, was, now)
     name = entry.target.name
     if why is None:
         aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
-        moved = replace(entry, confirmed=now, drift=None, step_since=entry.step_since if aborted else at)
+        moved = confirmed_now(state, entry, at)
+        if not aborted:
+            moved = replace(moved, step_since=at, step_after=len(state.requests))
         return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_step_text(was, now)}")
     drift = Drift(was=was, now=now, since=entry.drift.since if entry.drift is not None else at)
     by = f" by {now.changed_by}" if now.changed_by else ""
@@ -40,9 +41,41 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     )
 
 
+def confirmed_now(state: RolloutState, entry: TargetState, at: datetime) -> TargetState:
+    """The target with its reading confirmed, and from which request on a resume explains the end of a pause by hand."""
+    now, was = entry.reading, entry.confirmed
+    here = now is not None and was is not None and _place(was) == _place(now)
+    paused, before = _is_paused(now), _is_paused(was)
+    after = entry.hand_after
+    if before and not paused:
+        after = len(state.requests)
+    elif paused and (not before or (not here and _may_have_resumed(state, entry))):
+        after = max(after, _first_after(state, entry.target.name, at))
+    hidden = (was is not None and _steps(was).waits is Wait.JUDGEMENT) or entry.hides_judgement
+    return replace(entry, confirmed=now, drift=None, hand_after=after, hides_judgement=paused and here and hidden)
+
+
+def _first_after(state: RolloutState, target: str, at: datetime) -> int:
+    """From which request on a resume ends a pause by hand that is read at `at` for the first time.
+
+    A read that was under way while our resume arrived may still show the pause that this one took back.
+    """
+    last = _last_by_hand(state, target)
+    if last is None or last.action == "pause":
+        return len(state.requests)
+    ended_s = 0.0 if last.settled_at is None else (at - last.settled_at).total_seconds()
+    late = ended_s > state.plan.timing.read_deadline_s
+    return len(state.requests) if late else tuple(state.requests).index(last.id)
+
+
 def _steps(reading: TargetReading) -> StepsReading:
     """The steps of a reading; none at all for a backend that owned none when it was read."""
     return reading.steps or _NO_STEPS
+
+
+def _is_paused(reading: TargetReading | None) -> bool:
+    """Whether it reads as paused by hand."""
+    return reading is not None and _steps(reading).waits is Wait.MANUAL
 
 
 def _place(reading: TargetReading) -> tuple[object, ...]:
@@ -52,15 +85,27 @@ def _place(reading: TargetReading) -> tuple[object, ...]:
 
 
 def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]:
-    """Our own requests that may explain where it stands: those since it came to the step it was confirmed at."""
-    since = entry.step_since or state.opened_at
+    """Our own requests that may explain where it stands: those since it came to the step it was confirmed at.
+
+    By the order in which they were recorded: the clocks of two consoles may differ.
+    """
     return [
         request
-        for request in state.requests.values()
+        for place, request in enumerate(state.requests.values())
         if request.target == entry.target.name
         and (request.known_outcome is not Outcome.REFUSED or request.answers)
-        and (since is None or request.at >= since or request.answers)
+        and (place >= entry.step_after or request.answers)
     ]
+
+
+def _may_have_resumed(state: RolloutState, entry: TargetState) -> bool:
+    """Whether a resume of ours may have ended the pause by hand that it was confirmed at."""
+    return any(
+        request.target == entry.target.name
+        and request.action == "resume"
+        and request.known_outcome is not Outcome.REFUSED
+        for request in tuple(state.requests.values())[entry.hand_after :]
+    )
 
 
 def _going_back(state: RolloutState, now: TargetReading) -> bool:
@@ -75,9 +120,9 @@ def _going_back(state: RolloutState, now: TargetReading) -> bool:
     )
 
 
-def _external_change(was: TargetReading, now: TargetReading, ours: list[RequestState]) -> str | None:
+def _external_change(state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading) -> str | None:
     """A change by neither the controller nor us, in words; None where it was one of the two."""
-    before, after = _steps(was), _steps(now)
+    ours, before, after = _own_requests(state, entry), _steps(was), _steps(now)
     back = any(request.action.split()[0] in _BACK for request in ours)
     if now.versions.canary != was.versions.canary:
         begun = (before.at_rest and not was.percent) or was.versions.canary is None  # it had no name yet
@@ -92,7 +137,10 @@ def _external_change(was: TargetReading, now: TargetReading, ours: list[RequestS
         return after.skipped
     if after.step < before.step:
         return None if back else f"step {before.step} -> {after.step}"
-    return _ended_pause(before, after, now.changed_by, [request for request in ours if request.action in _FORWARD])
+    judgement = before.waits is Wait.JUDGEMENT or entry.hides_judgement
+    why = _ended_pause(was, now, [request for request in ours if request.action in _FORWARD], judgement=judgement)
+    resumed = _may_have_resumed(state, entry) or any(request.action == "promote-full" for request in ours)
+    return why or _ended_hand_pause(before, after, resumed=resumed)
 
 
 def _swapped_release(was: TargetReading, now: TargetReading, ours: list[RequestState], *, known: bool) -> str | None:
@@ -112,41 +160,78 @@ def _swapped_release(was: TargetReading, now: TargetReading, ours: list[RequestS
     return f"{after.release} was set while {before.release} was let in" if let_in or begun or known else None
 
 
-def _ended_pause(before: StepsReading, after: StepsReading, by: str | None, ours: list[RequestState]) -> str | None:
-    """Which pause was ended that never ends by itself; each of our requests ends one."""
+def _ended_pause(was: TargetReading, now: TargetReading, ours: list[RequestState], *, judgement: bool) -> str | None:
+    """Which pause was ended that never ends by itself; each of our requests ends one.
+
+    One that was decided on the reading `was` ends the pause at its step, of whatever kind, and none further on.
+    `judgement`: an analysis at that step was inconclusive; a pause by hand may hide it.
+    """
+    before, after = _steps(was), _steps(now)
     if any(request.action == "promote-full" for request in ours):
         return None
-    if by is not None and not ours:
+    if now.changed_by is not None and not ours:
         return f"step {before.step} -> {after.step}"
     if after.asks_s is not None:
         return _unanswered_gate(before, after, ours)
-    paused = before.waits in (Wait.MANUAL, Wait.JUDGEMENT)
     passed = range(before.step, after.step)
-    endless = [step for step in passed if before.own[step].waits and before.own[step].lasts_s is None]
-    ended = len(endless) or int(paused and bool(passed))
-    if ended <= len(ours):
+    endless = [step for step in passed if _is_endless(before, step) or (judgement and step == before.step)]
+    free = [request for request in ours if request.seen is None or request.seen != was.versions.revision]
+    first = int(before.step in endless and len(free) < len(ours))
+    if len(endless) - first <= len(free):
         return None
-    return f"step {before.step} -> {after.step}, past the pause at step {endless[-1] if endless else before.step}"
+    return f"step {before.step} -> {after.step}, past the pause at step {endless[-1]}"
+
+
+def _is_endless(steps: StepsReading, step: int) -> bool:
+    """Whether a step is a pause without an end."""
+    own = steps.own[step] if step < len(steps.own) else None
+    return own is not None and own.waits and own.lasts_s is None
+
+
+def _ended_hand_pause(before: StepsReading, after: StepsReading, *, resumed: bool) -> str | None:
+    """That a pause by hand was taken back outside this rollout, as shown by how far the target has gone on.
+
+    A controller that was at it when the pause by hand came still finishes the step it was at.
+    """
+    if before.waits is not Wait.MANUAL or resumed or after.asks_s is not None:
+        return None
+    passed = after.step - before.step
+    if after.waits is Wait.MANUAL and passed <= 1:
+        return None
+    gone_on = passed > 0 or (after.at_rest and not before.at_rest)
+    return f"step {before.step} -> {after.step}, past the pause by hand at step {before.step}" if gone_on else None
 
 
 def _unanswered_gate(before: StepsReading, after: StepsReading, ours: list[RequestState]) -> str | None:
-    """The same for a backend that asks: each gate that it passed was answered, once per step."""
+    """The first gate that a backend which asks has passed without our answer; each is answered once per step."""
     answered = {answer.step for request in ours for answer in request.answers}
-    for step in range(before.step, after.step):
+    for step in range(before.step, min(after.step, len(before.own))):
         if before.own[step].waits and step not in answered:
             return f"step {before.step} -> {after.step}, past the gate at step {step}, which warroom did not answer"
     return None
 
 
-def _pause_line(state: RolloutState, was: TargetReading, now: TargetReading, at: datetime) -> NoteState | None:
-    """A line for a pause by hand that was set or taken back outside this rollout."""
-    paused = _steps(now).waits is Wait.MANUAL
-    if paused is (_steps(was).waits is Wait.MANUAL):
+def _pause_line(
+    state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading, at: datetime
+) -> NoteState | None:
+    """A log line for a pause by hand that was set or taken back outside this rollout."""
+    paused = _is_paused(now)
+    if paused is _is_paused(was):
         return None
-    verb = "pause" if paused else "resume"
-    if any(request.target == now.target and request.action == verb for request in state.requests.values()):
+    last = _last_by_hand(state, now.target)
+    if _may_have_resumed(state, entry) if not paused else last is not None and last.action == "pause":
         return None
-    return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb}d by hand outside warroom")
+    verb = "paused" if paused else "resumed"
+    return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb} by hand outside warroom")
+
+
+def _last_by_hand(state: RolloutState, target: str) -> RequestState | None:
+    """Our last pause or resume of a target that was not refused."""
+    for request in reversed(tuple(state.requests.values())):
+        by_hand = request.target == target and request.action in ("pause", "resume")
+        if by_hand and request.known_outcome is not Outcome.REFUSED:
+            return request
+    return None
 
 
 def _version(now: TargetReading) -> str:
@@ -156,11 +241,11 @@ def _version(now: TargetReading) -> str:
 
 def _step_text(was: TargetReading, now: TargetReading) -> str:
     """The move from one reading to the next, for the log."""
+    steps = _steps(now)
     if now.versions.canary != was.versions.canary:
         return f"{_version(now)} is wanted"
     if now.phase is Phase.ABORTED:
         return f"aborted: {now.detail}"
-    steps = _steps(now)
     if steps.at_rest:
         return f"{_version(now)} has everything"
     there = steps.own[steps.step].text if steps.step < len(steps.own) else "the last step"
@@ -182,17 +267,27 @@ def has_to_ask(reading: TargetReading | None) -> bool:
     return reading.phase is not Phase.ABORTED and steps.waits is not Wait.MANUAL
 
 
-def stands_still(reading: TargetReading | None) -> bool:
+def stands_still(state: RolloutState, entry: TargetState) -> bool:
     """Whether a target would go nowhere even without a pause by hand: finished, aborted, or paused by hand already."""
+    reading = entry.reading
     if reading is None or reading.steps is None:
         return False
     finished = reading.steps.at_rest and bool(reading.percent)
-    return finished or reading.phase is Phase.ABORTED or reading.steps.waits is Wait.MANUAL
+    return finished or reading.phase is Phase.ABORTED or _paused_by_hand(state, entry, reading, doubt=False)
 
 
-def may_be_paused(reading: TargetReading | None) -> bool:
+def may_be_paused(state: RolloutState, entry: TargetState) -> bool:
     """Whether there is a pause by hand to take back, as far as is known."""
-    return reading is None or reading.steps is None or reading.steps.waits is Wait.MANUAL
+    reading = entry.reading
+    return reading is None or reading.steps is None or _paused_by_hand(state, entry, reading, doubt=True)
+
+
+def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetReading, *, doubt: bool) -> bool:
+    """Whether it is paused by hand, as read or as asked for since; `doubt` where that call may not have arrived."""
+    last = _last_by_hand(state, entry.target.name)
+    if last is None or (last.settled_at is not None and entry.read_at is not None and last.settled_at < entry.read_at):
+        return _is_paused(reading)
+    return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
 
 
 def reached_alone(state: RolloutState) -> int:

@@ -155,7 +155,7 @@ def confirm_stage(state: AnyState, at: datetime) -> AnyState:
         return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
     targets = dict(state.targets)
     for name in state.stages[index].stage.sets:
-        targets[name] = replace(targets[name], confirmed=targets[name].reading, drift=None)
+        targets[name] = stepped_targets.confirmed_now(state, targets[name], at)
     decisions = tuple(
         replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
         for decision in state.decisions

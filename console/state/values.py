@@ -112,6 +112,12 @@ class TargetState:
     """Since when its reading has not changed."""
     step_since: datetime | None = None
     """For a backend that owns its steps: since when it stands at its step; None: since the opening."""
+    step_after: int = 0
+    """How many requests there were when it came to its step: its next move is explained by later ones alone."""
+    hand_after: int = 0
+    """The same for a pause by hand: its end is explained by a resume from this request on."""
+    hides_judgement: bool = False
+    """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class SharedClock:
 
 
 def shorten_beats() -> None:
-    """Shorten this process's beats and lease, so that a killed console is replaced at once. Not undone."""
+    """Shorten this process's beats and lease for good, so that a killed console is replaced at once."""
     engine.BEAT_S, rollback.BEAT_S = 0.05, 0.1
     membership.LEASE_S, membership.ROUND_S, membership.ALONE_S = 0.6, 0.2, 0.1
 
@@ -72,6 +72,7 @@ class EngineConsole:
 
     @property
     def state(self) -> State:
+        """The engine's current state."""
         return self.engine.state()
 
     def intent(self, verb: Verb, subject: str | None = None, reason: str = "") -> Intent:
@@ -108,7 +109,7 @@ async def open_console(
     who: Actor | None = None,
     spool: Spool | None = None,
 ) -> AsyncIterator[EngineConsole]:
-    """Open a console on a plan's text and wait for its first readings; close it with the block."""
+    """Open a console on a plan's text within the block, and wait for its first readings."""
     whole = parse(plan, "plan.yaml")
     running = Engine(whole, journal, clock, folder, "bench", lambda _state: None, who=who, spool=spool)
     await running.open()
@@ -130,7 +131,7 @@ def state_line(state: State) -> str:
 
 
 class _AckLoggingJournal:
-    """A journal that logs the id of each acknowledged event to a file, which survives a kill."""
+    """A journal that logs acknowledged event ids to a file, which survives a kill."""
 
     def __init__(self, journal: Journal, file: Path) -> None:
         self._journal = journal
