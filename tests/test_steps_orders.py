@@ -9,7 +9,7 @@ import pytest
 
 from adapters.contract import Phase, Wait
 from console.events.evidence import Verb
-from console.state.orders import offered
+from console.state.orders import offered_orders
 from console.state.values import Mode
 from tests.argo_fake import ANALYSIS, PAUSE, weight
 from tests.reading_rig import steps_read
@@ -20,7 +20,7 @@ async def test_an_order_is_given_on_what_its_card_showed_and_written_down(tmp_pa
     async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
         console = await room.console()
         await at_stage(console, 1)
-        assert [subject for subject, _ in offered(console.state)] == [
+        assert [subject for subject, _ in offered_orders(console.state)] == [
             "api promote-full",
             "api abort",
             "api undo 1",
@@ -80,8 +80,8 @@ async def test_an_order_is_no_way_round_a_freeze_nor_an_approval(tmp_path: Path,
         await at_stage(console, 1)
         answer = await console.act(Verb.ORDER, subject="api promote-full")
         assert answer.line.startswith("order refused: promote-full: ") and answer.line.endswith(why)
-        assert "api promote-full" not in [subject for subject, _ in offered(console.state)]
-        assert "api abort" in [subject for subject, _ in offered(console.state)]
+        assert "api promote-full" not in [subject for subject, _ in offered_orders(console.state)]
+        assert "api abort" in [subject for subject, _ in offered_orders(console.state)]
         assert site.cluster.writes == []
 
 

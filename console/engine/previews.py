@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
-from console.state.card import wanted
+from console.state.card import wanted_settings
 from console.state.local import Preview
 from console.state.orders import preview_key
 from console.state.stepped_targets import may_be_paused, stands_still
@@ -29,7 +29,7 @@ def _preview(state: State, backends: Backends, verb: Verb) -> Preview:
         steps = {name: entry.step.id for entry in state.checklist for name in entry.step.sets}
     calls = [
         PlannedCall(target.backend, name, str(setting), text, steps.get(name))
-        for name, setting in wanted(state, verb).items()
+        for name, setting in wanted_settings(state, verb).items()
         if (target := state.plan.targets[name])
         for text in backends.calls(target, setting, "set", _seen(state, name))
     ]

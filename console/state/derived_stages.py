@@ -24,7 +24,7 @@ def with_stages(plan: Plan, readings: Mapping[str, TargetReading]) -> Plan:
     return replace(plan, stages=_stages(wanted, reading.steps))
 
 
-def planned(state: RolloutState, plan: Plan) -> RolloutState:
+def under_plan(state: RolloutState, plan: Plan) -> RolloutState:
     """The state under a plan whose stages have become known."""
     stages = tuple(StageState(number, stage) for number, stage in enumerate(plan.stages, start=1))
     return state if plan is state.plan else replace(state, plan=plan, stages=stages)

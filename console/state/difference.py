@@ -37,7 +37,7 @@ def differences(seen: Card, now: Card) -> list[str]:
     return found + [gate.why for gate in now.gates if gate.hard and not gate.ok and gate.why not in closed]
 
 
-def mover(state: State, seen: int | None, but: str | None = None) -> DecisionState | None:
+def last_mover(state: State, seen: int | None, but: str | None = None) -> DecisionState | None:
     """The last decision that counts and that an author who had seen the events up to `seen` did not know of.
 
     Args:
@@ -56,7 +56,7 @@ def mover(state: State, seen: int | None, but: str | None = None) -> DecisionSta
     return None
 
 
-def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
+def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
     """The whole line for whoever lost: "promote refused: moved by ana@bastion-1 pid 7 at ..: ..; you saw .., now ..".
 
     Args:
@@ -66,10 +66,10 @@ def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None
         but: id of the decision that lost, if it was recorded.
     """
     said = f"{verb} refused: moved"
-    last = mover(state, intent.seen if intent is not None else None, but)
+    last = last_mover(state, intent.seen if intent is not None else None, but)
     if last is not None:
         by = "" if last.who is None else f" by {last.who.user}@{last.who.host} pid {last.who.pid}"
-        said += f"{by} at {last.at.astimezone(UTC):%H:%M:%S}Z: {_did(last)}"
+        said += f"{by} at {last.at.astimezone(UTC):%H:%M:%S}Z: {_decision_text(last)}"
     reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
     seen = "" if intent is None or intent.stage is None else f"you saw {intent.stage} stages reached, "
     now = f"{seen}now {reached}"
@@ -79,7 +79,7 @@ def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None
     return f"{said}; {now}; look again"
 
 
-def _did(entry: DecisionState) -> str:
+def _decision_text(entry: DecisionState) -> str:
     """What a decision did: "promote to five is under way", "took the pen: lunch is over"."""
     why = f" ({entry.reason})" if entry.reason else ""
     if entry.verb is Verb.PROMOTE:

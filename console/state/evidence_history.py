@@ -36,7 +36,7 @@ class EvidenceHistory:
     to: float = 0.0
     """Start of the last tick followed, unix seconds."""
 
-    def extended(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> EvidenceHistory:
+    def extend(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> EvidenceHistory:
         """The course `at_most` ticks further, or up to the newest judged one."""
         if entry.track is None:
             return replace(self, whole=True)

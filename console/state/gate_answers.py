@@ -37,10 +37,10 @@ class GateDecision:
     """Yes, and it was said and recorded before: a way back stays open until it was taken."""
 
 
-def gate_answered(state: RolloutState, event: GateAnswered) -> RolloutState | None:
+def apply_gate_answer(state: RolloutState, event: GateAnswered) -> RolloutState | None:
     """The state after an answer was recorded; None where another one had been, which stands."""
     request = state.requests.get(event.request)
-    if request is None or _answer(request, event.gate, event.step) is not None:
+    if request is None or _given_answer(request, event.gate, event.step) is not None:
         return None
     given = GateAnswer(event.id, event.gate, event.step, event.at)
     request = replace(request, answers=(*request.answers, given))
@@ -52,10 +52,10 @@ def decide_gate(state: State, ask: GateQuery) -> GateDecision:
     return _way_back(state, ask) if ask.back else _way_on(state, ask)
 
 
-def answered_by(state: RolloutState, request: str, ask: GateQuery, step: int | None) -> str | None:
+def answering_event(state: RolloutState, request: str, ask: GateQuery, step: int | None) -> str | None:
     """Id of the event that stands for the answer to `ask`; None while there is none."""
     known = state.requests.get(request)
-    found = None if known is None else _answer(known, ask.gate, step)
+    found = None if known is None else _given_answer(known, ask.gate, step)
     return None if found is None else found.id
 
 
@@ -66,7 +66,7 @@ def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str
         entry = state.targets.get(request.target)
         if entry is None or (reading := entry.reading) is None or (steps := reading.steps) is None:
             continue
-        if steps.asks_s is None or not _waits(state, request, steps):
+        if steps.asks_s is None or not _waits_at_gate(state, request, steps):
             continue
         if (other := _other_release(request, reading)) is not None:
             found.append((request.id, f"{request.target}: {other}; look again, and promote again"))
@@ -93,16 +93,16 @@ def _way_back(state: RolloutState, ask: GateQuery) -> GateDecision:
             if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
                 return GateDecision(None, "its step of the rollback was skipped")
             # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
-            said = _answer(request, ask.gate, None) is not None
+            said = _given_answer(request, ask.gate, None) is not None
             return GateDecision(request.id, "the rollback was decided", again=said)
     return GateDecision(None, f"the rollback has not come to {ask.target} yet")
 
 
 def _way_on(state: State, ask: GateQuery) -> GateDecision:
-    if (why := _held_up(state, ask.target)) is not None:
+    if (why := _why_held_up(state, ask.target)) is not None:
         return GateDecision(None, why)
     reading = state.targets[ask.target].reading
-    request = _promoted(state, ask.target)
+    request = _promote_request(state, ask.target)
     if reading is None or request is None:
         return GateDecision(None, "nobody has promoted it")
     if request.known_outcome is not Outcome.ACCEPTED:
@@ -113,9 +113,9 @@ def _way_on(state: State, ask: GateQuery) -> GateDecision:
         return GateDecision(None, "it stands where it was promoted to")
     if (other := _other_release(request, reading)) is not None:
         return GateDecision(None, other)
-    if _answer(request, ask.gate, steps.step) is not None:
+    if _given_answer(request, ask.gate, steps.step) is not None:
         return GateDecision(None, f"answered already at step {steps.step}")
-    if (failed := _failed(state, request)) is not None:
+    if (failed := _why_failed(state, request)) is not None:
         return GateDecision(None, failed)
     return GateDecision(request.id, f"promoted to {request.setting}")
 
@@ -128,7 +128,7 @@ def wanted_step(setting: Setting, steps: StepsReading) -> int:
     return next((place for place, step in enumerate(steps.own) if (step.percent or 0.0) >= asked), steps.count)
 
 
-def _held_up(state: State, target: str) -> str | None:
+def _why_held_up(state: State, target: str) -> str | None:
     """Why nothing is let on, whoever promoted what."""
     if state.closed is not None:
         return f"the rollout is closed ({state.closed})"
@@ -146,7 +146,7 @@ def _held_up(state: State, target: str) -> str | None:
     return None
 
 
-def _promoted(state: RolloutState, target: str) -> RequestState | None:
+def _promote_request(state: RolloutState, target: str) -> RequestState | None:
     """The call of the promote under way for a target."""
     if state.promoting is None:
         return None
@@ -156,9 +156,9 @@ def _promoted(state: RolloutState, target: str) -> RequestState | None:
     return None
 
 
-def _waits(state: RolloutState, request: RequestState, steps: StepsReading) -> bool:
+def _waits_at_gate(state: RolloutState, request: RequestState, steps: StepsReading) -> bool:
     """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
-    if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
+    if request is not _promote_request(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
         return False
     return steps.step < wanted_step(request.setting, steps) and steps.own[steps.step].waits
 
@@ -171,7 +171,7 @@ def _other_release(request: RequestState, reading: TargetReading) -> str | None:
     return f"it is not what was promoted any more: it asks for {release} now"
 
 
-def _failed(state: RolloutState, request: RequestState) -> str | None:
+def _why_failed(state: RolloutState, request: RequestState) -> str | None:
     """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
     decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
     overridden = (decision.override if decision is not None else None) or ""
@@ -185,5 +185,5 @@ def _failed(state: RolloutState, request: RequestState) -> str | None:
     return stale if stale is not None and stale.startswith("STALE") and "STALE" not in overridden else None
 
 
-def _answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:
+def _given_answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:
     return next((answer for answer in request.answers if answer.gate == gate and answer.step == step), None)

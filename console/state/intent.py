@@ -22,7 +22,7 @@ class Intent:
     seen: int | None = None
     """Seq of the last event its author had seen: what came after it is told to whoever loses a race."""
     bound: str | None = None
-    """APPROVE: the digest (`approvals.bond`) of what its author saw."""
+    """APPROVE: the digest (`approvals.approval_digest`) of what its author saw."""
     reason: str = ""
     override: bool = False
     """Go forward although gates that can be overridden are closed; needs a reason."""

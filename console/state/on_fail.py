@@ -11,7 +11,7 @@ from console.state.values import Mode, RolloutState
 _BEGUN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.COMPLETE})
 
 
-def due(state: RolloutState) -> Intent | None:
+def due_intent(state: RolloutState) -> Intent | None:
     """The decision that is due now, or None.
 
     Once per stage: whoever resumes after it has seen it, and is not overruled by a machine. Past a one-way stage

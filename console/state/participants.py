@@ -80,7 +80,7 @@ class Approval:
     move: int
     """The forward move it is for."""
     card: str
-    """Digest of what it is for: `approvals.bond`."""
+    """Digest of what it is for: `approvals.approval_digest`."""
     at: datetime
     text: str = ""
     groups: frozenset[str] = field(default_factory=frozenset)

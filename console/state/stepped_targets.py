@@ -22,15 +22,15 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
-        return replace(confirmed_now(state, entry, at), drift=entry.drift), None
+        return replace(confirm_reading(state, entry, at), drift=entry.drift), None
     swapped = _swapped_release(was, now, _own_requests(state, entry), known=entry.drift is not None)
     if _place(now) == _place(was) and swapped is None:
-        return confirmed_now(state, entry, at), _pause_line(state, entry, was, now, at)
-    why = None if _going_back(state, now) else swapped or _external_change(state, entry, was, now)
+        return confirm_reading(state, entry, at), _pause_line(state, entry, was, now, at)
+    why = None if _is_going_back(state, now) else swapped or _external_change(state, entry, was, now)
     name = entry.target.name
     if why is None:
         aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
-        moved = confirmed_now(state, entry, at)
+        moved = confirm_reading(state, entry, at)
         if not aborted:
             moved = replace(moved, step_since=at, step_after=len(state.requests))
         return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_step_text(was, now)}")
@@ -41,7 +41,7 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     )
 
 
-def confirmed_now(state: RolloutState, entry: TargetState, at: datetime) -> TargetState:
+def confirm_reading(state: RolloutState, entry: TargetState, at: datetime) -> TargetState:
     """The target with its reading confirmed, and from which request on a resume explains the end of a pause by hand."""
     now, was = entry.reading, entry.confirmed
     here = now is not None and was is not None and _place(was) == _place(now)
@@ -108,7 +108,7 @@ def _may_have_resumed(state: RolloutState, entry: TargetState) -> bool:
     )
 
 
-def _going_back(state: RolloutState, now: TargetReading) -> bool:
+def _is_going_back(state: RolloutState, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
     if now.versions.canary is None:  # it has no name yet
         return False
@@ -290,7 +290,7 @@ def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetRead
     return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
 
 
-def reached_alone(state: RolloutState) -> int:
+def stages_reached_alone(state: RolloutState) -> int:
     """How many further stages the controllers reached by themselves: their targets read as set, and nobody promoted."""
     if state.promoting is not None or state.reached is None or state.rollback is not None or state.closed is not None:
         return 0

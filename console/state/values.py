@@ -225,7 +225,7 @@ class StepState:
     """Requests sent for it in this rollback."""
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Nothing more is going to be done about it: it is done, or somebody decided to go on without it."""
         return self.mark in (StepMark.DONE, StepMark.SKIPPED)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from console.events.evidence import Actor
 from console.plan.nouns import Rung, Window
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.values import State
 from tests.states.pieces import with_local
@@ -38,7 +38,7 @@ def asking(state: State, *, given: bool = False) -> State:
     state = replace(state, plan=plan, stages=entries)
     if not given:
         return state
-    card = bond(state) or ""
+    card = approval_digest(state) or ""
     approval = Approval(BEN.person, "ben", state.move + 1, card, ago(20), "graphs look right")
     return with_local(state, approvals=(approval,))
 
