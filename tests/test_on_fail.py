@@ -85,10 +85,8 @@ def test_what_it_did_rings_and_stands_in_the_log_and_in_the_advice() -> None:
 
 @pytest.mark.parametrize(("what", "verb"), [("halt", Verb.HALT), ("rollback", Verb.ROLLBACK)])
 async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str, verb: Verb) -> None:
-    async with war_room(tmp_path, ONE) as room:
+    async with war_room(tmp_path, ONE.replace("targets:", f"on_fail: {what}\ntargets:")) as room:
         console = await room.console()
-        plan = replace(console.state.plan, on_fail=OnFail(what))
-        console.engine.store.set_local(plan=plan, plans={**console.state.plans, plan.digest: plan})
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
         failing_state = replace(console.engine.state(), stage_verdict=said)
