@@ -1,4 +1,4 @@
-"""What has exposure: its names, what it is asked to be, and what it reads."""
+"""Targets, the things with exposure: their names, settings and readings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LAST_STEP = -1
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a target is asked to be. Always absolute, so that a repeat is harmless."""
+    """The wanted setting of a target. Always absolute, so that a repeat is harmless."""
 
     percent: int | None
     """Exposure, 0..100; None leaves a flag's percentage as it is (used by `off`), or where `step` says it."""
@@ -74,14 +74,14 @@ class Setting:
 
 
 class Wait(StrEnum):
-    """What keeps a target that owns its steps from going on."""
+    """The reason why a target that owns its steps does not go on."""
 
     GATE = "gate"
-    """A pause without an end: only somebody's word ends it."""
+    """A pause without an end: only a person ends it."""
     TIMER = "timer"
     """A pause that ends by itself."""
     MANUAL = "manual"
-    """Somebody paused it by hand."""
+    """Paused by hand."""
     JUDGEMENT = "judgement"
     """An analysis was inconclusive."""
 
@@ -91,13 +91,13 @@ class OwnStep:
     """One step of a backend that owns its steps."""
 
     text: str
-    """What it does, in a few words: "set weight 20 %", "pause 5m", "analysis success-rate"."""
+    """The step in a few words: "set weight 20 %", "pause 5m", "analysis success-rate"."""
     percent: float | None = None
     """The exposure asked for once it is done."""
     waits: bool = False
     """It is a pause: a stage can end here."""
     lasts_s: float | None = None
-    """How long a pause lasts; None: until somebody ends it."""
+    """Length of a pause in seconds; None: until a person ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class StepsReading:
     at_rest: bool = False
     """Nothing is being rolled out: the canary's version has everything."""
     waits: Wait | None = None
-    """What it waits for; None while it goes on by itself, or has nothing to go on with."""
+    """The reason why it waits; None while it goes on by itself, or has nothing to go on with."""
     until: datetime | None = None
     """When a timed pause ends, UTC."""
     desired: float | None = None
@@ -133,8 +133,8 @@ class VersionsReading:
     baseline: str | None = None
     """The version before it."""
     release: str | None = None
-    """What its owner asks for now, in words that differ with it ("cart:2 (template 5d41402a)"), from a backend whose
-    `canary` has a name only once it was begun; None where that is not known."""
+    """The release that its owner asks for now, in words that differ with it ("cart:2 (template 5d41402a)"): from a
+    backend whose `canary` has a name only once it was begun; None where that is not known."""
     revision: str | None = None
     """The backend's own version token, where it has one."""
     revisions: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ class VersionsReading:
 
 @dataclass(frozen=True, slots=True)
 class TargetReading:
-    """What a target reads now: one observation, never an assumption."""
+    """One observation of a target, never an assumption."""
 
     target: str
     at: datetime
@@ -165,7 +165,7 @@ class TargetReading:
     cannot: Mapping[str, str] = field(default_factory=dict)
     """Verb -> why the backend cannot be asked for it as it stands, one line ("you lack patch on rollouts/status")."""
     notes: tuple[str, ...] = ()
-    """What to know before doing anything to it, one line each."""
+    """Notes to be read before anything is done to it, one line each."""
 
     @property
     def exposure(self) -> float | None:
@@ -205,7 +205,7 @@ class TargetReading:
             return True
         if self.steps is None:
             return False
-        unbegun = self.versions.canary is None  # what is to come has not even a name yet
+        unbegun = self.versions.canary is None  # the coming version has no name yet
         return unbegun or (self.steps.at_rest and self.versions.canary == version)
 
     def same_as(self, other: TargetReading) -> bool:

@@ -57,14 +57,14 @@ def window_gates(state: State) -> list[Gate]:
 
 
 def override_gate(state: State, gates: list[Gate]) -> list[Gate]:
-    """What keeps this operator from overriding the closed ones of `gates`, if there are any and something does."""
+    """The gate that says why this operator may not override the closed ones of `gates`; empty if they may."""
     closed = [gate.why for gate in gates if not gate.ok and not gate.hard]
     why = authority.why_unauthorized(state, "override") if closed else None
     return [] if why is None else [Gate("override", ok=False, why=f"{'; '.join(closed)}; {why}")]
 
 
 def approve_gates(state: State) -> list[Gate]:
-    """What approving the next forward move needs."""
+    """The conditions of approving the next forward move."""
     me = state.local.operator
     asked = approvals.needed_approvals(state)
     given = {approval.person for approval in approvals.valid_approvals(state)}
@@ -96,7 +96,7 @@ def _approval_terms(state: State, number: int) -> str:
 
 
 def take_gates(state: State) -> list[Gate]:
-    """What taking the pen needs; from somebody who is there and does not offer it, a reason."""
+    """The conditions of taking the pen. Taking it from a holder who is present and does not offer it needs a reason."""
     me, held = state.local.operator, state.pen
     words = pen.holder_text(state)
     offered = me is not None and held.offered_to(me)
@@ -111,7 +111,7 @@ def take_gates(state: State) -> list[Gate]:
 
 
 def give_gates(state: State) -> list[Gate]:
-    """What offering the pen, or laying it down, needs."""
+    """The conditions of offering the pen or laying it down."""
     mine = state.pen.held_by(state.local.operator)
     return [
         Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),

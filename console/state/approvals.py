@@ -1,8 +1,8 @@
-"""Two-person approval: what exactly an approval is for, and whose count.
+"""Two-person approval: the move that an approval is bound to, and the approvals that count.
 
 An approval is bound to one forward move of one rollout under one plan, to one stage, to what each of its targets reads
 and becomes, and to which metrics were failing when it was given: when any of that changes it counts no more, and when
-it changes back it counts again. Who gave it is what the journal vouches for; nobody approves their own promote.
+it changes back it counts again. The journal vouches for who gave it; an author's own approval does not count.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def approval_digest(state: RolloutState) -> str | None:
 
 
 def _target_text(reading: TargetReading | None) -> str:
-    """What a target reads, as far as an approval depends on it: where it stands, not how many of its pods are ready."""
+    """The part of a reading that an approval depends on: where the target stands, not how many pods are ready."""
     return str(reading) if reading is None or reading.steps is None else str(reading.versions.revision)
 
 

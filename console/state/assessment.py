@@ -64,7 +64,7 @@ def verdict_of(state: RolloutState, entry: MetricState, now: datetime) -> Verdic
 
 
 def _track(state: RolloutState, entry: MetricState) -> Track | None:
-    """What was judged, as far as it speaks of the stage we stand on: a pass is the stage's own, a FAIL is not."""
+    """The evidence that counts for the current stage: a FAIL of an earlier stage does, a pass does not."""
     track = current_track(entry)
     if track is None or state.reached is None or track.stage == state.reached or track.latch.failed_at is not None:
         return track
@@ -72,7 +72,7 @@ def _track(state: RolloutState, entry: MetricState) -> Track | None:
 
 
 def _left_s(state: RolloutState, entry: MetricState) -> float:
-    """What is left of the stage's bake time for this metric, in seconds; infinite for a stage that has none.
+    """The stage's remaining bake time for this metric, in seconds; infinite for a stage that has none.
 
     In the ticks that are judged: those of the bake's last seconds become final some time after it.
     """

@@ -27,7 +27,7 @@ def _stage(state: RolloutState, act: str) -> Stage | None:
 
 
 def is_permitted(state: RolloutState, act: str, user: str, login: str | None, groups: Set[str]) -> bool:
-    """Whether somebody may do `act`. A database's login, where there is one, is the name that counts."""
+    """Whether `user` may do `act`. A database's login, where there is one, is the name that counts."""
     who = who_may(state, act)
     if who is None:
         return True
@@ -44,7 +44,7 @@ def _owner(state: RolloutState, act: str) -> str | None:
 
 
 def why_unauthorized(state: State, act: str) -> str | None:
-    """Why this console's operator may not do `act`, in words; None if they may, or if nobody is known to sit here."""
+    """Why this console's operator may not do `act`, in words; None if they may, or if no operator is known."""
     me, who = state.local.operator, who_may(state, act)
     if me is None or who is None or is_permitted(state, act, me.user, me.login, state.local.groups):
         return None

@@ -119,7 +119,7 @@ def _metric_evidence(entry: MetricState) -> MetricEvidence:
 
 
 def _backend_notes(state: State, verb: Verb, subject: str | None) -> list[str]:
-    """What the backends say that somebody has to know before this verb."""
+    """Notes of the backends to be read before this verb."""
     if verb not in (Verb.PROMOTE, Verb.ROLLBACK, Verb.ORDER):
         return []
     named = (subject or "").partition(" ")[0]

@@ -1,4 +1,4 @@
-"""What the rollback steps are: taken from the plan, or derived from what every target read at the opening."""
+"""The rollback steps: taken from the plan, or derived from the opening readings of the targets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _step_back(entry: TargetState) -> Step:
 
 
 def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:
-    """The setting that brings a target back to its opening reading; None when that cannot be told."""
+    """The setting that brings a target back to its opening reading; None when that is not known."""
     if opening is None:
         return None
     if opening.on is False:
@@ -81,7 +81,7 @@ def is_rolled_back(step: StepState, state: RolloutState) -> bool:
 
 
 def unmet_needs(step: Step, steps: tuple[StepState, ...]) -> tuple[str, ...]:
-    """What a step needs and does not read as rolled back yet, was not confirmed by hand and not skipped."""
+    """The ids of the steps that a step needs and that are neither rolled back, confirmed by hand nor skipped."""
     met = {entry.step.id for entry in steps if entry.is_over or entry.mark is StepMark.HOLDING}
     return tuple(need for need in step.needs if need not in met)
 
@@ -110,7 +110,7 @@ def timeout_s(step: Step, plan: Plan) -> float:
 
 
 def mark_overdue(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
-    """The checklist with every step OVERDUE whose call has ended and that does not read as rolled back in its time."""
+    """Mark each step OVERDUE whose call has ended and that does not read as rolled back in time."""
     flying = {request.step for request in state.in_flight}
     return tuple(
         entry if entry.step.id in flying else _overdue_after(entry, timeout_s(entry.step, state.plan), now)
@@ -127,7 +127,7 @@ def _overdue_after(entry: StepState, within_s: float, now: datetime) -> StepStat
 
 
 def mark_waiting(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
-    """The checklist with every manual step that is not over waiting for a person once its needs are met, not before."""
+    """Mark each unfinished manual step WAITING once its needs are met, PENDING before."""
     marks = {True: StepMark.WAITING, False: StepMark.PENDING}
     return tuple(
         replace(entry, mark=marks[has_needs_met(entry.step, steps)])

@@ -1,4 +1,4 @@
-"""What a script can wait for: conditions of a rollout by name, whether one holds, and whether it still can. Pure."""
+"""Conditions that a script can wait for, by name: whether one is met, and whether it still can be. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _is_failing(state: State) -> bool:
 
 
 def _is_promotable(state: State) -> bool:
-    """A promote by whoever asks would go through now."""
+    """Whether a promote would go through now."""
     return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))
 
 
@@ -48,7 +48,7 @@ CONDITIONS: dict[str, Callable[[State], bool]] = {
     "closed": lambda state: state.closed is not None,
 }
 _UNLOST = ("rolled-back", "closed")
-"""What can still come once a rollback was begun."""
+"""Conditions that can still be met once a rollback was begun."""
 
 
 def is_known(plan_stages: list[str], condition: str) -> bool:
@@ -76,7 +76,7 @@ def is_met(state: State, condition: str) -> bool:
 
 
 def why_impossible(state: State, condition: str) -> str | None:
-    """Why a condition that does not hold cannot come any more in this rollout; None while it can."""
+    """Why a condition that is not met can never be met in this rollout; None while it can."""
     if state.closed is not None:
         return f"the rollout is closed ({state.closed})"
     if state.rollback is not None and condition not in _UNLOST:

@@ -1,4 +1,4 @@
-"""Decisions and their requests: who moved the rollout where, and what became of each call."""
+"""Decisions and their requests: who moved the rollout where, and how each call ended."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _why_overtaken(state: RolloutState, event: DecisionTaken) -> str:
 def _apply_promote(state: RolloutState, event: DecisionTaken) -> RolloutState:
     state = replace(state, move=max(state.move, event.move or 0))
     coming = state.next
-    if coming is None:  # told by _overtaken
+    if coming is None:  # `_why_overtaken` has said so
         return state
     if coming.stage.manual is None:
         entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
@@ -212,7 +212,7 @@ def _is_same_question(was: Metric, now: Metric) -> bool:
 
 
 def _stages_still_reached(state: RolloutState, names: list[str]) -> int | None:
-    """Stages reached in a plan with the stages `names`; None if it cannot be told."""
+    """Stages reached in a plan with the stages `names`; None if that is ambiguous."""
     current = state.current.stage.name if state.current else None
     if current is not None and current not in names:
         return None
@@ -273,7 +273,7 @@ def apply_gate_lapsed(state: RolloutState, event: GateLapsed) -> RolloutState | 
 
 
 def _apply_end(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
-    """What the end of a call means for its decision, its step and its target."""
+    """Apply the end of a call to its decision, its step and its target."""
     state = _update_outcome(state, request.decision)
     if request.step is not None:
         state = apply_step_settlement(state, request, at)

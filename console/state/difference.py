@@ -1,4 +1,4 @@
-"""What a decision that lost its race is told: who moved the rollout, and what is there now that its author did not see.
+"""The message for a decision that lost its race: who moved the rollout, and what its author did not see.
 
 Pure, from the card as it was seen and the State now; the same words on the screen and headless.
 """
@@ -17,7 +17,7 @@ _MOVERS = frozenset(Verb) - {Verb.APPROVE, Verb.OFFER}
 
 
 def differences(seen: Card, now: Card) -> list[str]:
-    """What `now` says other than `seen`, one piece each: stage, targets, verdicts, gates that have closed."""
+    """The differences between two cards, one line each: stage, targets, verdicts, gates that have closed."""
     found = []
     if seen.stage_from != now.stage_from:
         found.append(f"stood at {seen.stage_from}, stands at {now.stage_from}")
@@ -57,7 +57,7 @@ def last_mover(state: State, seen: int | None, but: str | None = None) -> Decisi
 
 
 def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
-    """The whole line for whoever lost: "promote refused: moved by ana@bastion-1 pid 7 at ..: ..; you saw .., now ..".
+    """The line for the author who lost: "promote refused: moved by ana@bastion-1 pid 7 at ..: ..; you saw .., now ..".
 
     Args:
         state: assessed, with the winner's events in it.
@@ -80,7 +80,7 @@ def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | N
 
 
 def _decision_text(entry: DecisionState) -> str:
-    """What a decision did: "promote to five is under way", "took the pen: lunch is over"."""
+    """The effect of a decision in words: "promote to five is under way", "took the pen: lunch is over"."""
     why = f" ({entry.reason})" if entry.reason else ""
     if entry.verb is Verb.PROMOTE:
         became = "is under way" if entry.outcome in ("recorded", "requested") else entry.outcome

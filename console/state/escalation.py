@@ -1,4 +1,4 @@
-"""The escalation ladder: what is wrong and nobody has acted on, for how long, and which rungs that reaches.
+"""The escalation ladder: trouble without a human reaction, how long it has lasted, and the rungs it reaches.
 
 A rung is shown and recorded, once for each trouble; nothing is executed. Any decision and any note of a person counts
 as acting: the clock starts again from it, and so do the rungs if the trouble is still there.
@@ -32,7 +32,7 @@ class Trouble:
 
 
 def current_trouble(state: RolloutState) -> Trouble | None:
-    """What waits for somebody, gravest first, and since when nobody has acted; None while nothing does."""
+    """The gravest trouble that waits for a person, since the last human act; None while there is none."""
     if state.closed is not None or state.opened_at is None:
         return None
     found = _open_trouble(state)
@@ -94,7 +94,7 @@ def due_rungs(state: RolloutState) -> list[tuple[int, Rung, Trouble]]:
 
 
 def current_call(state: RolloutState) -> Escalation | None:
-    """The highest rung reached for what is wrong now; None if none was, or somebody has acted since."""
+    """The highest rung reached for the current trouble; None if none was, or a person has acted since."""
     wrong = current_trouble(state)
     if wrong is None:
         return None

@@ -1,4 +1,4 @@
-"""How the evidence of a metric came about, tick by tick: reckoned again from its ledger, for whoever looks. Pure.
+"""The evidence of a metric tick by tick, computed again from its ledger. Pure.
 
 The state keeps only where the evidence stands. A long rollout is thousands of ticks, so a course is followed in steps.
 """

@@ -1,4 +1,4 @@
-"""What is exposed now, by the targets' readings: the canary's share, whether it has any, whether it has all."""
+"""The canary's exposure by the targets' readings: its share, whether it has any, whether it has all."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""fold(state, event) -> state: the only way a RolloutState moves on. Pure: no clock, no I/O, no logging.
+"""fold(state, event) -> state: the only way a RolloutState changes. Pure: no clock, no I/O, no logging.
 
-Live, resume after a crash, replay and tests are this one function over the same events. The branches live by noun:
-`moves` (decisions and requests), `targets` (observations, drift, confirmation), `steps` (the checklist), `samples`.
+Live, resume after a crash, replay and tests are this one function over the same events; a console's own part of the
+State (`local`) is no part of it. The branches live by noun: `decisions` (and requests), `targets` (observations, drift,
+confirmation), `steps` (the checklist), `samples`.
 """
 
 from __future__ import annotations

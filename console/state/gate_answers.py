@@ -1,4 +1,4 @@
-"""What a backend that asks whether it may go on is answered, and when a promote was asked for too late. Pure.
+"""Answer gate webhooks; expire promotes whose gate was never queried. Pure.
 
 A promote of such a backend calls nothing: it waits until the backend asks at its gate, and is answered then, once per
 gate and step, up to the step that was decided on. Everything that keeps a promote from being taken keeps its answer
@@ -48,7 +48,7 @@ def apply_gate_answer(state: RolloutState, event: GateAnswered) -> RolloutState 
 
 
 def decide_gate(state: State, ask: GateQuery) -> GateDecision:
-    """What a backend that asks is to be told, as the state stands now, just after its target was read."""
+    """The answer to a gate query in this state, just after its target was read."""
     return _way_back(state, ask) if ask.back else _way_on(state, ask)
 
 
@@ -92,7 +92,7 @@ def _way_back(state: RolloutState, ask: GateQuery) -> GateDecision:
         if request.target == ask.target and request.setting.version is not None:
             if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
                 return GateDecision(None, "its step of the rollback was skipped")
-            # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
+            # Also where it was refused: a backend that asks this can still go back, and that was decided.
             said = _given_answer(request, ask.gate, None) is not None
             return GateDecision(request.id, "the rollback was decided", again=said)
     return GateDecision(None, f"the rollback has not come to {ask.target} yet")
@@ -129,7 +129,7 @@ def wanted_step(setting: Setting, steps: StepsReading) -> int:
 
 
 def _why_held_up(state: State, target: str) -> str | None:
-    """Why nothing is let on, whoever promoted what."""
+    """Why every gate stays closed now; None if none has to."""
     if state.closed is not None:
         return f"the rollout is closed ({state.closed})"
     if state.rollback is not None:
@@ -172,7 +172,7 @@ def _other_release(request: RequestState, reading: TargetReading) -> str | None:
 
 
 def _why_failed(state: RolloutState, request: RequestState) -> str | None:
-    """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
+    """A FAIL or silence of the metrics since the promote that its override does not cover; None without one."""
     decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
     overridden = (decision.override if decision is not None else None) or ""
     for name, entry in state.metrics.items():

@@ -32,7 +32,7 @@ _AUTHORISED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Ver
 
 
 def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
-    """What `verb` itself needs, whoever asks for it."""
+    """The conditions of `verb` itself, the same for every operator."""
     match verb:
         case Verb.PROMOTE:
             approval = access_gates.approval_gate(state) if state.rollback is None else []
@@ -135,7 +135,7 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
 
 
 def needs_reason(state: State, verb: Verb) -> bool:
-    """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from somebody."""
+    """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from its holder."""
     if verb in (Verb.HANDOFF, Verb.SKIP):
         return True
     return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
@@ -157,7 +157,7 @@ def placed_stage(state: State, subject: str | None) -> int | None:
 
 
 def outside_changes(state: State) -> list[str]:
-    """What was changed outside: drifted targets and an edited plan file, in words."""
+    """Changes made outside this rollout, in words: drifted targets, an edited plan file."""
     found = [
         f"{name} drifted {entry.drift.was} -> {entry.drift.now}" + _by_text(entry.drift.now.changed_by)
         for name, entry in state.targets.items()
@@ -175,7 +175,7 @@ def _gate(name: str, ok: bool, good: str, bad: str, *, hard: bool = True) -> Gat
 
 
 def _forward_gates(state: State) -> list[Gate]:
-    """What no override opens: the state of the rollout itself."""
+    """The gates that no override opens: the state of the rollout itself."""
     found = [
         _gate(
             "journal",
@@ -221,7 +221,7 @@ def _forward_gates(state: State) -> list[Gate]:
 
 
 def _evidence_gates(state: State) -> list[Gate]:
-    """What an override may open: freshness, bake, verdicts."""
+    """The gates that an override may open: freshness, bake, verdicts."""
     found: list[Gate] = []
     if state.reached is None:
         return found

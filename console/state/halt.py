@@ -12,7 +12,7 @@ from console.state.values import Mode, RolloutState
 
 
 def why_nothing_to_halt(state: RolloutState) -> str | None:
-    """What already keeps everything from moving forward, one line; None: a halt has something to do."""
+    """Why a halt would change nothing, one line; None: a halt has something to do."""
     if state.closed is not None:
         return f"nothing to halt: the rollout is closed ({state.closed})"
     if state.mode is Mode.ROLLED_BACK:

@@ -1,7 +1,7 @@
 """Which ticks are final, which stage a tick counts for, and how far each metric's track has come. Pure.
 
 A tick is final once the newest sample of its metric is two scrapes older than the tick's end, by the samples' own
-times: whoever folds the same samples judges the same ticks in the same order.
+times: every console that folds the same samples judges the same ticks in the same order.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken
 
 SETTLES = 2
-"""Scrapes after which a tick is not expected to change any more."""
+"""Scrapes after which a tick is taken to be final."""
 
 
 def enter_stage(state: AnyState, at: datetime) -> AnyState:
-    """The state of a rollout that stands where `reached` says from `at` on."""
+    """The state from `at` on, when the rollout has come to stand at stage `reached`."""
     if state.reached is None:
         return replace(state, stage_since=at)
     boundary = Boundary(at, state.reached, state.exposing, _given_share(state))
@@ -116,7 +116,7 @@ def _is_overridden(entry: MetricState, track: Track, until: float) -> bool:
 
 
 def current_track(entry: MetricState) -> Track | None:
-    """What was judged, as it stands after all overrides."""
+    """The metric's track after all overrides."""
     track = entry.track
     if track is None or not entry.overrides or not _is_overridden(entry, track, math.inf):
         return track

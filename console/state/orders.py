@@ -37,7 +37,7 @@ def order_word(subject: str | None) -> str:
 
 
 def order_gates(state: State) -> list[Gate]:
-    """What any order needs."""
+    """The conditions of every order."""
     broken = state.local.journal.broken
     some = any(entry.reading is not None and entry.reading.steps is not None for entry in state.targets.values())
     return [
@@ -68,7 +68,7 @@ def why_unfit_order(state: State, subject: str | None) -> str | None:
 
 
 def _why_held_back(state: State, word: str) -> str | None:
-    """What keeps an order from exposing more: it has no card that somebody could approve, and no override."""
+    """Why an order may not expose more; an order has no card to approve and no override."""
     ahead = state.stages[state.reached or 0 :]
     asking = [entry.stage.name for entry in (ahead if word == "promote-full" else ahead[:1]) if entry.stage.approvals]
     if asking:

@@ -1,7 +1,7 @@
 """The pen: which person may move the rollout forward, and which decisions count for nothing because of it.
 
-It belongs to a person, not to a process. What needs it takes it while it is free. Of two decisions about it that were
-made on the same sight of it, the one recorded first stands.
+It belongs to a person, not to a process. A decision that needs it takes it while it is free. Of two decisions about it
+whose authors had seen the same, the one recorded first counts.
 """
 
 from __future__ import annotations
@@ -70,20 +70,21 @@ def apply_release(state: RolloutState, event: PenReleased) -> RolloutState | Non
 
 
 def last_seen(state: State) -> datetime | None:
-    """When the captain was last seen: in any console, or by a decision. None while nobody holds the pen."""
+    """When the captain was last seen: in any console, or by a decision. None while the pen is free."""
     holder = state.pen.holder
     if holder is None:
         return None
     there = [
         member.seen_at
         for member in state.local.crew or ()
-        if member.who.person == holder.person and member.role != "observer"  # a picture on a wall is nobody's presence
+        if member.who.person == holder.person
+        and member.role != "observer"  # a screen on a wall is no person's presence
     ]
     return max((moment for moment in (*there, state.pen.seen_at, state.pen.since) if moment is not None), default=None)
 
 
 def is_gone(state: State) -> bool:
-    """Whether the captain has let go of the pen by not being there. Never so while nobody can tell who is there."""
+    """Whether the captain has lost the pen by being absent. False while it is not known who is present."""
     seen = last_seen(state)
     if seen is None or state.local.crew is None or state.as_of is None:
         return False
@@ -114,5 +115,5 @@ def holder_text(state: State) -> str:
 
 
 def is_free_for(state: State, who: Actor | None) -> bool:
-    """Whether `who` may decide what needs the pen without taking it from somebody."""
+    """Whether `who` may use the pen without taking it from its holder."""
     return who is None or state.pen.holder is None or state.pen.held_by(who) or is_gone(state)

@@ -29,9 +29,9 @@ class Recovery:
 
     metric: str
     back: bool | None
-    """Whether it reads as it did before; None: cannot be told, or not yet."""
+    """Whether it reads as it did before; None: not known, or not yet."""
     why: str
-    """What stands, in words."""
+    """The finding in words."""
 
 
 def recoveries(state: RolloutState) -> tuple[Recovery, ...]:

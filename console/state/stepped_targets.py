@@ -1,7 +1,7 @@
-"""Targets whose backend owns the steps: what its controller does by itself, and what somebody else did. Pure.
+"""Targets whose backend owns the steps: tell its controller's own progress from external changes. Pure.
 
 A controller climbs: that is not drift, and the stage that is reached follows it. It never ends a pause without an end,
-never goes back but for an abort, and never sets another version: whoever did, and it was not us, is shown.
+never goes back but for an abort, and never sets another version: where that happens and was not ours, it is drift.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _BACK = frozenset({"abort", "undo", "restart"})
 
 
 def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
-    """A target after a reading of a backend that owns its steps, and what there is to say about it in the log."""
+    """The target after a reading of a backend that owns its steps, and the log line about it, if any."""
     now, was = entry.reading, entry.confirmed
     if now is None or was is None:
         return replace(confirm_reading(state, entry, at), drift=entry.drift), None
@@ -291,7 +291,7 @@ def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetRead
 
 
 def stages_reached_alone(state: RolloutState) -> int:
-    """How many further stages the controllers reached by themselves: their targets read as set, and nobody promoted."""
+    """The number of further stages that the controllers reached without a promote: their targets read as set."""
     if state.promoting is not None or state.reached is None or state.rollback is not None or state.closed is not None:
         return 0
     found = 0

@@ -33,7 +33,7 @@ def has_moved(before: TargetReading, after: TargetReading) -> bool:
 def latest_request(state: RolloutState, target: str) -> RequestState | None:
     """The last `set` request that may explain what a target reads.
 
-    Not one that was refused, nor one from before the operator accepted what somebody else had made of the target.
+    Not one that was refused, nor one from before the operator accepted an external change of the target.
     """
     accepted = (d.at for d in reversed(state.decisions) if d.verb is Verb.ACCEPT and d.subject == target)
     since = next(accepted, None)
@@ -197,7 +197,7 @@ def _is_unread(request: RequestState | None, read_at: datetime | None, hold: tim
 
 
 def _was_halted_since(state: RolloutState) -> bool:
-    """Whether a halt came after the promote under way: what it had not sent by then is not sent any more."""
+    """Whether a halt came after the promote under way: what the promote had not sent by then stays unsent."""
     for entry in reversed(state.decisions):
         if entry.id == state.promoting:
             return False
