@@ -78,7 +78,7 @@ def approve_gates(state: State) -> list[Gate]:
             not state.pen.held_by(me),
             "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen",
         ),
-        Gate("approvals", state.local.unvouched is None, state.local.unvouched or "approvals can be told"),
+        Gate("approvals", state.local.unvouched is None, state.local.unvouched or "approvals are known"),
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),
     ]
@@ -101,12 +101,12 @@ def take_gates(state: State) -> list[Gate]:
     words = pen.holder_text(state)
     offered = me is not None and held.offered_to(me)
     free = offered or held.held_by(me) or pen.is_free_for(state, me)
-    told = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
+    free_text = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
     return [
         Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("yours", not held.held_by(me), words if held.held_by(me) else "not yours yet"),
         *authority_gate(state, "take"),
-        Gate("holder", ok=free, why=told if free else f"{words}, who does not offer it", hard=False),
+        Gate("holder", ok=free, why=free_text if free else f"{words}, who does not offer it", hard=False),
     ]
 
 

@@ -64,8 +64,8 @@ def has_unread_call(state: RolloutState, target: str) -> bool:
     entry = state.targets[target]
     for request in reversed(tuple(state.requests.values())):
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
-            told = request.took_effect is False
-            return not told and (entry.reading is None or not entry.reading.satisfies(request.setting))
+            ineffective = request.took_effect is False
+            return not ineffective and (entry.reading is None or not entry.reading.satisfies(request.setting))
     return False
 
 

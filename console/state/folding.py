@@ -137,8 +137,8 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
             return state if after is None else _with_note(after, event, "pen", f"the pen is free: {event.reason}")
         case Escalated():
             after = escalation.apply_escalation(state, event)
-            told = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
-            return state if after is None else _with_note(after, event, "called", told)
+            line = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
+            return state if after is None else _with_note(after, event, "called", line)
         case SourceFailed():
             return _apply_source_failed(state, event)
         case SourceRecovered():

@@ -301,7 +301,7 @@ def _recovery_gates(state: State) -> list[Gate]:
         if entry.mark is StepMark.SKIPPED and (entry.step.manual is not None or not reads_back(entry, state))
     ]
     for each in recoveries(state):
-        word = "is back" if each.back else "NOT BACK" if each.back is False else "not told to be back"
+        word = "is back" if each.back else "NOT BACK" if each.back is False else "recovery not known yet"
         found.append(Gate("recovery", ok=each.back is True, why=f"{each.metric} {word}: {each.why}", hard=False))
     return found
 
