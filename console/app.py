@@ -32,9 +32,9 @@ from console.events.evidence import Verb
 from console.logs.context import report_internal_error, traceback_hint
 from console.palette import Keys
 from console.state.gates import waiting_step
-from console.state.halt import nothing_to_halt
+from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
-from console.state.orders import offered
+from console.state.orders import offered_orders
 from console.state.values import State
 from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
@@ -235,7 +235,7 @@ class WarRoom(App[int]):
             return
         why = impossible(self.state, verb, self.observe)
         state = self.state
-        if state is not None and verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+        if state is not None and verb is Verb.HALT and (idle := why_nothing_to_halt(state)) is not None:
             self.say(idle)
             return
         if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
@@ -249,7 +249,7 @@ class WarRoom(App[int]):
             case Verb.ACCEPT:
                 self._accept(state)
             case Verb.SKIP:
-                left = [entry.step.id for entry in state.checklist if not entry.over]
+                left = [entry.step.id for entry in state.checklist if not entry.is_over]
                 self._choose(verb, "Go on without which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
@@ -269,7 +269,7 @@ class WarRoom(App[int]):
 
     def _order(self, state: State) -> None:
         """Which of the backends' own orders."""
-        options = offered(state)
+        options = offered_orders(state)
         if options:
             self._choose(Verb.ORDER, "Which order?", options)
         else:

@@ -255,7 +255,7 @@ def test_the_drilldown_of_a_failed_metric_says_since_when_by_how_much_and_that_i
 
 def test_the_drilldown_draws_the_evidence_over_time_once_it_was_followed() -> None:
     state = told_story(100, 1000)
-    course = EvidenceHistory().extended(state.boundaries, state.metrics["errors"], 1000)
+    course = EvidenceHistory().extend(state.boundaries, state.metrics["errors"], 1000)
     assert "over time worse ▁" in words(drill_lines(state, "errors", 96, course))
 
 

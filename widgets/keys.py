@@ -173,7 +173,7 @@ def idle_keys(state: State | None) -> frozenset[str]:
     if state is None:
         return frozenset({"take", "offer", "approve"})
     idle = set() if several(state) else {"take", "offer"}
-    if approvals.needed(state) == 0 or state.pen.held_by(state.local.operator):
+    if approvals.needed_approvals(state) == 0 or state.pen.held_by(state.local.operator):
         idle.add("approve")
     return frozenset(idle)
 

@@ -34,7 +34,7 @@ def handed(state: State) -> Said | None:
 
 def approval_request(state: State) -> Said | None:
     """Everything is ready but for a second person, and whoever sits here may be it."""
-    needed = approvals.needed(state)
+    needed = approvals.needed_approvals(state)
     if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
         return None
     given = len(approvals.valid_approvals(state))

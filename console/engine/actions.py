@@ -20,15 +20,15 @@ from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
 from console.events.kinds import NEWER, DecisionTaken, Noted, PenReleased, RolloutClosed
 from console.journal.contract import Approval, Conflict, JournalUnavailable, NotPermitted
 from console.state import pen
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.assessment import assess
-from console.state.card import card_for, wanted
-from console.state.difference import lost
-from console.state.gates import reason_due, typed_word, unfit
-from console.state.halt import nothing_to_halt
+from console.state.card import card_for, wanted_settings
+from console.state.difference import lost_race_line
+from console.state.gates import needs_reason, typed_word, why_unfit
+from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
 from console.state.orders import SAFE
-from console.state.stepped_targets import held, stands_still
+from console.state.stepped_targets import may_be_paused, stands_still
 from console.state.values import Mode, State
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ class Actions:
         if intent.verb in PENNED or intent.verb is Verb.TAKE:
             await self.let_go()
         state = assess(self._record.state, self._clock.now())
-        if intent.verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+        if intent.verb is Verb.HALT and (idle := why_nothing_to_halt(state)) is not None:
             return await self._halts_nothing(intent, idle)
         card = card_for(state, intent.verb, intent.subject)
         if intent.verb in (Verb.PROMOTE, Verb.APPROVE) and _outdated(state, intent):
-            return Answer(Result.MOVED, lost(state, intent.verb, intent))
+            return Answer(Result.MOVED, lost_race_line(state, intent.verb, intent))
         if (wrong := self._refusal(state, intent, card)) is not None:
             return Answer(Result.REFUSED, f"{intent.verb} refused: {wrong}")
         if intent.verb is Verb.APPROVE and (unvouched := await self._approve(state, intent)) is not None:
@@ -85,7 +85,7 @@ class Actions:
             case Verb.PROMOTE:
                 forward = self._forwards.begin(decision.id)
                 try:
-                    return await self._promoted(decision, forward, wanted(state, Verb.PROMOTE), intent)
+                    return await self._promoted(decision, forward, wanted_settings(state, Verb.PROMOTE), intent)
                 finally:
                     self._forwards.end(forward)
             case Verb.HALT:
@@ -98,10 +98,10 @@ class Actions:
     async def let_go(self) -> None:
         """StateStore that a captain who is gone holds the pen no more, so that whoever acts now need not take it."""
         state = assess(self._record.state, self._clock.now())
-        if not pen.gone(state) or state.pen.held_by(self._actor):
+        if not pen.is_gone(state) or state.pen.held_by(self._actor):
             return
         holder = state.pen.holder
-        reason = f"{holder.user if holder else 'the captain'} was {pen.seen_words(state)}"
+        reason = f"{holder.user if holder else 'the captain'} was {pen.seen_text(state)}"
         try:
             await self._record.append(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
         except JournalUnavailable:  # the gates say what that means for the verb
@@ -109,9 +109,9 @@ class Actions:
 
     async def _approve(self, state: State, intent: Intent) -> Answer | None:
         """Have the journal vouch for an approval of what the card showed; the answer if it did not, None if it did."""
-        bound = bond(state)
+        bound = approval_digest(state)
         if bound is None or intent.bound not in (None, bound):
-            return Answer(Result.MOVED, lost(state, Verb.APPROVE, intent))
+            return Answer(Result.MOVED, lost_race_line(state, Verb.APPROVE, intent))
         given = Approval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
         try:
             await self._record.write(lambda journal: journal.approve(state.rollout, given))
@@ -127,7 +127,7 @@ class Actions:
             return "this console only observes"
         if card.blocked is not None:
             return card.blocked
-        if reason_due(state, verb) and not one_line(intent.reason):
+        if needs_reason(state, verb) and not one_line(intent.reason):
             return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
         if card.override is not None and not (intent.override or verb is Verb.TAKE):
             return f"{card.override}; override with a reason"
@@ -144,7 +144,7 @@ class Actions:
         """Why what the intent is about cannot be meant, or None."""
         if intent.verb is None:
             return None
-        if (wrong := unfit(state, intent.verb, intent.subject)) is not None:
+        if (wrong := why_unfit(state, intent.verb, intent.subject)) is not None:
             return wrong
         if intent.verb is Verb.ACCEPT and (again := _moved_again(state, intent)) is not None:
             return again
@@ -277,7 +277,7 @@ class Actions:
     def _lost(self, intent: Intent, decision: str | None = None) -> Answer:
         """What whoever lost a race is told."""
         state = assess(self._record.state, self._clock.now())
-        return Answer(Result.MOVED, lost(state, intent.verb or Verb.PROMOTE, intent, decision))
+        return Answer(Result.MOVED, lost_race_line(state, intent.verb or Verb.PROMOTE, intent, decision))
 
     def _void(self, decision: DecisionTaken, intent: Intent) -> Answer | None:
         """The answer to a decision that counts for nothing, for what was recorded before it; None: it counts."""
@@ -340,7 +340,7 @@ class Actions:
         lines = []
         for target in self._record.state.plan.targets.values():
             powers, state = backends.capabilities(target), self._record.state
-            if not (powers.advances and powers.can_pause) or not held(state, state.targets[target.name]):
+            if not (powers.advances and powers.can_pause) or not may_be_paused(state, state.targets[target.name]):
                 continue
             ended = await self._requests.send(
                 backends,
@@ -372,7 +372,7 @@ def _outdated(state: State, intent: Intent) -> bool:
     """Whether somebody has moved the rollout since the intent's author looked."""
     if intent.move not in (None, state.move) or intent.stage not in (None, state.reached):
         return True
-    return any(_stepped_on(state, name, intent.card) for name in wanted(state, Verb.PROMOTE))
+    return any(_stepped_on(state, name, intent.card) for name in wanted_settings(state, Verb.PROMOTE))
 
 
 def _stepped_on(state: State, name: str, card: Card | None) -> bool:
@@ -380,7 +380,7 @@ def _stepped_on(state: State, name: str, card: Card | None) -> bool:
     reading = state.targets[name].reading
     if card is None or reading is None or reading.steps is None:
         return False
-    return card.seen(name) != reading.revision
+    return card.seen(name) != reading.versions.revision
 
 
 def _said(verb: Verb, intent: Intent, state: State) -> str:

@@ -45,7 +45,7 @@ from console.plan.nouns import Plan
 from console.state import escalation, gate_answers, pen
 from console.state.assessment import assess
 from console.state.intent import Intent
-from console.state.on_fail import due
+from console.state.on_fail import due_intent
 from console.state.values import State
 
 _log = logging.getLogger("warroom.engine")
@@ -275,7 +275,7 @@ class Engine:
 
     async def finish_rollback(self) -> None:
         """Wait for the automatic rollback steps under way, bounded by their deadlines."""
-        steps = sum(not entry.over for entry in self.store.state.checklist)
+        steps = sum(not entry.is_over for entry in self.store.state.checklist)
         timing = self.store.state.plan.timing
         bound_s = steps * (timing.write_deadline_s + 2 * self.store.state.plan.hold_s) + 10.0
         with contextlib.suppress(TimeoutError):
@@ -353,7 +353,7 @@ class Engine:
 
     def _act_on_fail(self, state: State) -> None:
         """Carry out what the plan wants done by itself, beside everything else; once, however long it takes."""
-        intent = due(state)
+        intent = due_intent(state)
         if intent is None or self._acted_on_fail == state.stage_since:
             return
         self._acted_on_fail = state.stage_since
@@ -369,7 +369,7 @@ class Engine:
     async def _say(self, assessed: State) -> None:
         """Record what the console that polls notices: verdicts, a captain who is gone, what nobody asked for, rungs."""
         await self._say_verdicts(assessed)
-        if pen.gone(assessed):
+        if pen.is_gone(assessed):
             await self._actions.let_go()
         for request, reason in gate_answers.overdue_promotes(assessed, self._clock.now()):
             await self.store.append_observation(GateLapsed(at=self._clock.now(), request=request, reason=reason))

@@ -18,7 +18,7 @@ from console.events.kinds import GateAnswered
 from console.journal.contract import Conflict, JournalUnavailable
 from console.plan.nouns import Target
 from console.state.assessment import assess
-from console.state.gate_answers import answered_by, decide_gate
+from console.state.gate_answers import answering_event, decide_gate
 
 _log = logging.getLogger("warroom.engine.gates")
 
@@ -159,7 +159,7 @@ class GateResponder:
     async def _yes(self, ask: GateQuery, request: str, why: str) -> GateResponse:
         """Written down, then said; a way back is said all the same when it cannot be written down."""
         reading = self._record.state.targets[ask.target].reading
-        step = None if ask.back or reading is None else reading.step
+        step = None if ask.back or reading is None or reading.steps is None else reading.steps.step
         event = GateAnswered(
             at=self._clock.now(), who=self._actor, target=ask.target, gate=ask.gate, request=request, step=step
         )
@@ -170,7 +170,7 @@ class GateResponder:
             await self._record.append(event)
         except (JournalUnavailable, Conflict) as error:
             return GateResponse(403, f"not now: {error}")
-        if answered_by(self._record.state, request, ask, step) != event.id:
+        if answering_event(self._record.state, request, ask, step) != event.id:
             return GateResponse(403, "not now: another console has answered it")
         again = decide_gate(assess(self._record.state, self._clock.now()), ask)
         if again.request is None and not again.why.startswith("answered already"):

@@ -23,7 +23,7 @@ from console.engine.store import StateStore
 from console.events.kinds import DecisionTaken, StepDone
 from console.logs.context import report_internal_error
 from console.plan.nouns import Target
-from console.state.checklist import stands, timeout_s, undone
+from console.state.checklist import is_rolled_back, reads_as, timeout_s
 from console.state.values import StepMark, StepState
 
 CHECK_S = 1.0
@@ -139,13 +139,15 @@ class Runner:
         if not pending:
             return 4 * BEAT_S
         state = self._record.state
-        needed = {need for entry in state.checklist if not entry.over for need in entry.step.needs}
+        needed = {need for entry in state.checklist if not entry.is_over for need in entry.step.needs}
         awaited = False
         for entry in state.checklist:
-            if entry.step.manual is not None or entry.over:
+            if entry.step.manual is not None or entry.is_over:
                 continue
             self._look_at(entry)
-            awaited = awaited or (entry.step.id in needed.intersection(self._began) and not undone(entry, state))
+            awaited = awaited or (
+                entry.step.id in needed.intersection(self._began) and not is_rolled_back(entry, state)
+            )
         return BEAT_S / 5 if awaited else BEAT_S
 
     def _look_at(self, entry: StepState) -> None:
@@ -197,9 +199,9 @@ class Runner:
             entry
             for entry in state.checklist
             if entry.step.manual is None
-            and not entry.over
+            and not entry.is_over
             and entry.step.id not in self._under_way
-            and not undone(entry, state)
+            and not is_rolled_back(entry, state)
             and self._holds.needs_met(entry.step, state)
             and self._untried(entry)
         ]
@@ -240,7 +242,7 @@ class Runner:
             for name, setting in entry.step.sets.items():
                 target = self._record.state.plan.targets[name]
                 await self._look(target, CHECK_S)
-                if stands(self._record.state, name, setting):
+                if reads_as(self._record.state, name, setting):
                     continue
                 if self._may_land(entry) is not None:  # another console sent it while this one was looking
                     self._try_later(entry)
@@ -271,7 +273,7 @@ class Runner:
     async def _mark_done(self) -> None:
         """StateStore every step whose targets have read as rolled back for long enough."""
         for entry in self._record.state.checklist:
-            if entry.step.manual is not None or entry.over:
+            if entry.step.manual is not None or entry.is_over:
                 continue
             if self._holds.is_stable(entry, self._record.state):
                 how = f"reads {self._reads(entry)}"
@@ -287,9 +289,9 @@ class Runner:
         if self._under_way or self._requests.in_flight or self._ready():
             return True
         for entry in state.checklist:
-            if entry.step.manual is not None or entry.over:
+            if entry.step.manual is not None or entry.is_over:
                 continue
-            if undone(entry, state):
+            if is_rolled_back(entry, state):
                 if not self._holds.is_given_up(entry, state):
                     return True
             elif entry.mark in (StepMark.REQUESTED, StepMark.IN_DOUBT) and self._in_time(entry):

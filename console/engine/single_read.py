@@ -18,7 +18,7 @@ from console.journal.contract import Journal, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.folding import blank, unopened
+from console.state.folding import blank, unopened_rollout
 from console.state.values import State
 
 
@@ -38,7 +38,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
     backends = Backends(plan, clock, state_dir)
     try:
         if rollout is None:
-            state = unopened(plan, f"{plan.rollout}/-", await opened(plan, backends, clock, actor(), ""))
+            state = unopened_rollout(plan, f"{plan.rollout}/-", await opened(plan, backends, clock, actor(), ""))
         record = StateStore(UnavailableJournal(_nowhere, "status writes nothing"), state, lambda: None)
         record.standalone = True
         await _poll_once(record, backends, clock)

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from adapters.contract import MetricReply, Outcome, Setting, TargetReading
+from adapters.contract import MetricReply, Outcome, Setting
 from console.events.evidence import Actor, Card, Verb
+from console.events.readings import StoredReading
 
 
 def new_id() -> str:
@@ -50,7 +51,7 @@ class RolloutOpened(_Event):
     kind: Literal["rollout_opened"] = "rollout_opened"
     plan_digest: str
     plan_text: str
-    readings: tuple[TargetReading, ...]
+    readings: tuple[StoredReading, ...]
     unread: dict[str, str] = {}
     """Targets that could not be read, and why."""
     reached: int | None
@@ -65,7 +66,7 @@ class TargetObserved(_Event):
     """A target reads differently from what was last recorded."""
 
     kind: Literal["target_observed"] = "target_observed"
-    reading: TargetReading
+    reading: StoredReading
 
 
 class SourceFailed(_Event):

@@ -11,7 +11,7 @@ from console.events.evidence import Verb
 from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for
 from console.screens.modal import Field, Modal
 from console.screens.particulars import particular_lines
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import State
@@ -262,7 +262,7 @@ class DecisionCard(Modal[Intent | None]):
             stage=state.reached if state is not None else None,
             move=state.move if state is not None else None,
             seen=state.last_seq if state is not None else None,
-            bound=bond(state) if state is not None and self.verb is Verb.APPROVE else None,
+            bound=approval_digest(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
             override=self.terms.override,
             subject=self.subject,

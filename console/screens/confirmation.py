@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from console.events.evidence import PEN, SAFER, Card, Gate, Verb
-from console.state.gates import reason_due, typed_word
+from console.state.gates import needs_reason, typed_word
 from console.state.values import State
 
 
@@ -75,13 +75,13 @@ def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
     """A verb that goes riskier, judged by the card as it was opened."""
     if card.blocked is not None:
         return Confirmation(refused="it was closed when this card was opened")
-    if card.verb in PEN and reason_due(state, card.verb):
+    if card.verb in PEN and needs_reason(state, card.verb):
         return Confirmation(reason=True)
     if card.override is not None:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Confirmation(word=word, reason=True, override=True)
     typed = typed_word(state, card.verb, subject)
-    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=reason_due(state, card.verb))
+    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=needs_reason(state, card.verb))
 
 
 def describe_move(state: State, opened: CardAtOpening) -> str:

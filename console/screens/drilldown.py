@@ -11,7 +11,7 @@ from console.plan.nouns import Metric, Role
 from console.screens.page import Page
 from console.state.assessment import is_over
 from console.state.evidence_history import EvidenceHistory
-from console.state.judging import current
+from console.state.judging import current_track
 from console.state.values import MetricState, SourceState, State
 from widgets.evidence import mark_of
 from widgets.evidence_history import evidence_history_lines
@@ -94,7 +94,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
 
 def _explained(state: State, entry: MetricState, room: int, course: EvidenceHistory | None) -> list[Line]:
     """What the verdict rests on, how that came about and what would change it."""
-    track = current(entry)
+    track = current_track(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
         return _block("rule", [limits, "nothing was judged yet"], room)
@@ -182,7 +182,7 @@ class Drilldown(Page):
         entry = self.state.metrics.get(self.metric) if self.state is not None else None
         if entry is None or self.state is None or not self.whole("#sheet"):
             return
-        self.course = self.course.extended(self.state.boundaries, entry, _STEP)
+        self.course = self.course.extend(self.state.boundaries, entry, _STEP)
         self.query_one("#sheet", Sheet).redraw()
         if not self.course.whole:
             self.set_timer(_PAUSE_S, self._follow)
