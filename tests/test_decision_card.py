@@ -142,9 +142,9 @@ def test_the_card_of_a_place_names_the_stage_if_there_is_one(subject: str, name:
 
 def test_a_card_overrides_what_is_closed_and_can_be_opened_and_nothing_behind_a_hard_gate() -> None:
     card = card_for(Story().open().seen, Verb.PROMOTE)
-    assert (card.blocked, card.override) == (None, "STALE: errors has no data")
+    assert (card.block_reason, card.override) == (None, "STALE: errors has no data")
     halted = replace(Story().open().seen, halted="d1")
-    assert card_for(halted, Verb.PROMOTE).blocked == "halted: resume first (u)"
+    assert card_for(halted, Verb.PROMOTE).block_reason == "halted: resume first (u)"
     assert card_for(halted, Verb.PROMOTE).override is None
 
 

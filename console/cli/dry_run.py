@@ -64,8 +64,8 @@ def dry_run_lines(state: State) -> list[str]:
     """Every step in the order in which it would begin, with each call it would make as of now."""
     card = card_for(state, Verb.ROLLBACK)
     lines = [f"! {warning}" for warning in card.warnings]
-    if card.blocked is not None:
-        lines.append(f"! rollback refused: {card.blocked}")
+    if card.block_reason is not None:
+        lines.append(f"! rollback refused: {card.block_reason}")
     entries = {entry.step.id: entry for entry in state.checklist}
     one_by_one = state.plan.rollback is None or state.plan.one_by_one
     for number, wave in enumerate(step_waves([entry.step for entry in state.checklist]), start=1):

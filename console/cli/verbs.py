@@ -158,7 +158,7 @@ async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: Journa
 
 
 def _unread(journal: Journal) -> str | None:
-    return journal.unread if isinstance(journal, UnavailableJournal) else None
+    return journal.unreadable_reason if isinstance(journal, UnavailableJournal) else None
 
 
 async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:

@@ -125,8 +125,8 @@ class Actions:
         verb = card.verb
         if state.local.observing and verb not in SAFER:
             return "this console only observes"
-        if card.blocked is not None:
-            return card.blocked
+        if card.block_reason is not None:
+            return card.block_reason
         if needs_reason(state, verb) and not one_line(intent.reason):
             return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
         if card.override is not None and not (intent.override or verb is Verb.TAKE):
@@ -221,7 +221,7 @@ class Actions:
                     setting,
                     decision=decision.id,
                     trace=decision.trace,
-                    seen=decision.card.seen(name),
+                    seen=decision.card.version_token(name),
                     strict=True,
                     lapsed=lapsed,
                 )
@@ -321,7 +321,7 @@ class Actions:
                 decision=decision.id,
                 trace=decision.trace,
                 action=order,
-                seen=decision.card.seen(name),
+                seen=decision.card.version_token(name),
                 strict=True,
                 lapsed=lambda: None if order in SAFE else overtaken_reason(self._record.state, decision.id),
             )
@@ -380,7 +380,7 @@ def _stepped_on(state: State, name: str, card: Card | None) -> bool:
     reading = state.targets[name].reading
     if card is None or reading is None or reading.steps is None:
         return False
-    return card.seen(name) != reading.versions.revision
+    return card.version_token(name) != reading.versions.revision
 
 
 def _said(verb: Verb, intent: Intent, state: State) -> str:

@@ -101,7 +101,7 @@ class SpoolWriter:
         if spool is None or event_id not in self._asked:
             return
         del self._asked[event_id]
-        self._hand.do(lambda: spool.written(event_id))
+        self._hand.do(lambda: spool.mark_written(event_id))
 
     def holds(self, events: Iterable[Event]) -> bool:
         """Whether all of these are in the file."""
@@ -121,15 +121,15 @@ class SpoolWriter:
 
     def pending_notices(self) -> list[str]:
         """What was put away instead of written, in words that nobody has been told yet; told from here on."""
-        if self._spool is None or not self._spool.untold:
+        if self._spool is None or not self._spool.pending_notices:
             return []
-        found, self._spool.untold = self._spool.untold, []
+        found, self._spool.pending_notices = self._spool.pending_notices, []
         return found
 
     @property
     def path(self) -> str | None:
         """Where what waits is kept; None while nothing is."""
-        return str(self._spool.path) if self._spool is not None and self._spool.waits else None
+        return str(self._spool.path) if self._spool is not None and self._spool.has_waiting else None
 
     async def close(self) -> None:
         """Nothing is put aside any more; the file goes, unless something waits in it."""

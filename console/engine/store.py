@@ -21,7 +21,7 @@ from console.engine.event_log import EventLog
 from console.engine.spooler import SpoolWriter
 from console.engine.writer import Writer
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
-from console.journal.contract import Conflict, Entry, Fenced, Journal, JournalUnavailable
+from console.journal.contract import Conflict, Fenced, Journal, JournalEntry, JournalUnavailable
 from console.plan.loader import parse
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
@@ -298,18 +298,20 @@ class StateStore:
 
     @property
     def rollout(self) -> RolloutState:
-        """What the events say, without what this console adds."""
+        """The state folded from events, without this console's own part."""
         return self._rollout
 
     def know_plan(self, plan: Plan) -> None:
         """Make a plan known that an event may name by its digest."""
         self._set_rollout(with_plan(self._rollout, plan))
 
-    async def _append_to_journal(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> list[Entry]:
+    async def _append_to_journal(
+        self, event: Event, fence: int | None = None, *, urgent: bool = False
+    ) -> list[JournalEntry]:
         work = partial(_append, self._journal, self.state.rollout, event, self.state.last_seq, fence)
         return await self._writer.run(work, urgent=urgent)
 
-    def _take(self, entries: list[Entry]) -> None:
+    def _take(self, entries: list[JournalEntry]) -> None:
         for entry in entries:
             if entry.sample is not None:
                 if entry.sample > self._sample:
@@ -381,12 +383,12 @@ def _append_samples(journal: Journal, *, rollout: str, batch: Sequence[SourceRea
     return max((entry.sample or 0 for entry in journal.tail_samples(rollout, after)), default=after)
 
 
-def _append(journal: Journal, rollout: str, event: Event, after: int, fence: int | None) -> list[Entry]:
+def _append(journal: Journal, rollout: str, event: Event, after: int, fence: int | None) -> list[JournalEntry]:
     journal.append(rollout, event, fence=fence)
     return journal.tail(rollout, after)
 
 
-def _news(journal: Journal, *, rollout: str, after: int, sample: int | None) -> list[Entry]:
+def _news(journal: Journal, *, rollout: str, after: int, sample: int | None) -> list[JournalEntry]:
     """Events after `after`, and samples after number `sample` unless it is None, in the order they were recorded."""
     events = journal.tail(rollout, after)
     if sample is None:

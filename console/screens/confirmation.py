@@ -52,8 +52,8 @@ class Confirmation:
 
 def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
     """What confirms `card` now, given how it was when it opened; `subject` as in Intent."""
-    if card.blocked is not None:
-        return Confirmation(refused=card.blocked)
+    if card.block_reason is not None:
+        return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
         return _safer(state, card.verb)
     at_first = _forward(state, opened.card, subject)
@@ -73,7 +73,7 @@ def _safer(state: State, verb: Verb) -> Confirmation:
 
 def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
     """A verb that goes riskier, judged by the card as it was opened."""
-    if card.blocked is not None:
+    if card.block_reason is not None:
         return Confirmation(refused="it was closed when this card was opened")
     if card.verb in PEN and needs_reason(state, card.verb):
         return Confirmation(reason=True)
