@@ -29,7 +29,7 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
     if reading.steps and reading.step is not None and not reading.at_rest:
         there = reading.own_steps[reading.step].text if reading.step < len(reading.own_steps) else "all done"
         line = (*line, Piece(f", step {reading.step}/{reading.steps} {there}"))
-    held = waiting(reading, as_of)
+    held = waiting_piece(reading, as_of)
     if promoted and reading.waits is Wait.GATE:
         held = Piece("promoted, still at its gate", Look.WARN)
     line = line if held is None else (*line, Piece(", "), held)
@@ -37,7 +37,7 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
     return (*line, Piece(f": {reading.release}")) if unnamed and held is not None else line
 
 
-def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:
+def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | None:
     """What keeps it where it stands, with what is left of a timed pause; None while it goes on."""
     if reading.phase is Phase.ABORTED:
         return Piece("ABORTED", Look.ALARM)
@@ -51,7 +51,7 @@ def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:
     return None if words is None else Piece(words, Look.WARN)
 
 
-def notes(state: State) -> list[str]:
+def backend_notes(state: State) -> list[str]:
     """What the backends of such targets say that somebody should know: analyses, who else keeps them."""
     return [
         f"{name}: {note}"
