@@ -8,9 +8,9 @@ from console.state.checklist import unmet_needs
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import format
 from widgets.glyphs import STEPS
-from widgets.line import Line, Look, Piece, left, wrap
+from widgets.line import Line, Look, Piece, align_left, wrap
 from widgets.pane import Pane
-from widgets.rollback import owner, rollback_runner
+from widgets.rollback import owner_suffix, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
@@ -64,7 +64,7 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
     mark = STEPS[entry.mark]
     names = max(min(max(cell_len(each.step.id) for each in state.checklist), width // 3, 20), 1)
     number = next(index for index, each in enumerate(state.checklist, start=1) if each is entry)
-    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {left(entry.step.id, names)} ")]
+    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {align_left(entry.step.id, names)} ")]
     if entry.mark is not StepMark.PENDING:
         head.append(Piece(mark.word, mark.look))
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
@@ -84,7 +84,7 @@ def _step_text(entry: StepState, state: State) -> str:
     if entry.step.manual is not None:
         if entry.is_over and entry.detail:
             return entry.detail
-        return f"by hand{owner(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
+        return f"by hand{owner_suffix(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
     if entry.detail and entry.mark is not StepMark.PENDING:
         return entry.detail
     what = ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())

@@ -13,13 +13,13 @@ from console.events.evidence import SAFER, Verb
 from console.state import approvals
 from console.state.gates import waiting_step, why_not
 from console.state.values import State
-from widgets.crew import several
 from widgets.line import Line, Look, Piece, length
 from widgets.pane import Pane
+from widgets.participants import has_several_people
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ScreenKey:
     """One key, declared once."""
 
     id: str
@@ -38,8 +38,8 @@ class Key:
     """Whether the key line shows it; help and palette show all."""
 
 
-KEYS: tuple[Key, ...] = (
-    Key(
+KEYS: tuple[ScreenKey, ...] = (
+    ScreenKey(
         "promote",
         "p",
         "p",
@@ -49,7 +49,7 @@ KEYS: tuple[Key, ...] = (
         "decide('promote')",
         Verb.PROMOTE,
     ),
-    Key(
+    ScreenKey(
         "halt",
         "h",
         "h",
@@ -59,8 +59,8 @@ KEYS: tuple[Key, ...] = (
         "decide('halt')",
         Verb.HALT,
     ),
-    Key("resume", "u", "u", "resume", "End a halt. Opens the card; y confirms.", "decide('resume')", Verb.RESUME),
-    Key(
+    ScreenKey("resume", "u", "u", "resume", "End a halt. Opens the card; y confirms.", "decide('resume')", Verb.RESUME),
+    ScreenKey(
         "rollback",
         "r",
         "r",
@@ -71,7 +71,7 @@ KEYS: tuple[Key, ...] = (
         "decide('rollback')",
         Verb.ROLLBACK,
     ),
-    Key(
+    ScreenKey(
         "skip",
         "x",
         "x",
@@ -81,7 +81,7 @@ KEYS: tuple[Key, ...] = (
         Verb.SKIP,
         on_line=False,
     ),
-    Key(
+    ScreenKey(
         "order",
         "d",
         "d",
@@ -92,8 +92,8 @@ KEYS: tuple[Key, ...] = (
         Verb.ORDER,
         on_line=False,
     ),
-    Key("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
-    Key(
+    ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
+    ScreenKey(
         "accept",
         "a",
         "a",
@@ -102,7 +102,7 @@ KEYS: tuple[Key, ...] = (
         "decide('accept')",
         Verb.ACCEPT,
     ),
-    Key(
+    ScreenKey(
         "place",
         "s",
         "s",
@@ -111,7 +111,7 @@ KEYS: tuple[Key, ...] = (
         "decide('place')",
         Verb.PLACE,
     ),
-    Key(
+    ScreenKey(
         "take",
         "t",
         "t",
@@ -121,7 +121,7 @@ KEYS: tuple[Key, ...] = (
         "decide('take')",
         Verb.TAKE,
     ),
-    Key(
+    ScreenKey(
         "offer",
         "o",
         "o",
@@ -130,7 +130,7 @@ KEYS: tuple[Key, ...] = (
         "decide('offer')",
         Verb.OFFER,
     ),
-    Key(
+    ScreenKey(
         "approve",
         "v",
         "v",
@@ -139,18 +139,24 @@ KEYS: tuple[Key, ...] = (
         "decide('approve')",
         Verb.APPROVE,
     ),
-    Key("close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE),
-    Key("details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"),
-    Key("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
-    Key("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
-    Key("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
-    Key("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
-    Key("palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False),
-    Key("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
+    ScreenKey(
+        "close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE
+    ),
+    ScreenKey(
+        "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
+    ),
+    ScreenKey("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
+    ScreenKey("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
+    ScreenKey("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
+    ScreenKey("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
+    ScreenKey(
+        "palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False
+    ),
+    ScreenKey("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
 )
 
 
-def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
+def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
     """Why `verb` cannot be opened here and now, or None. An observer may still go safer."""
     if state is None:
         return f"{verb} is not possible yet: the rollout is still being opened"
@@ -164,7 +170,7 @@ def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | 
 def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
     """Ids of the keys that are not possible now."""
     return frozenset(
-        key.id for key in KEYS if key.verb is not None and impossible(state, key.verb, observe) is not None
+        key.id for key in KEYS if key.verb is not None and why_impossible(state, key.verb, observe) is not None
     )
 
 
@@ -172,7 +178,7 @@ def idle_keys(state: State | None) -> frozenset[str]:
     """Ids of keys that mean nothing now: what is between people, while one person is alone with the rollout."""
     if state is None:
         return frozenset({"take", "offer", "approve"})
-    idle = set() if several(state) else {"take", "offer"}
+    idle = set() if has_several_people(state) else {"take", "offer"}
     if approvals.needed_approvals(state) == 0 or state.pen.held_by(state.local.operator):
         idle.add("approve")
     return frozenset(idle)
@@ -205,7 +211,7 @@ def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Lin
     return next((form for form in forms if length(form) <= width), forms[-1])
 
 
-def _join(keys: list[Key], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
+def _join(keys: list[ScreenKey], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
     pieces: list[Piece] = []
     for key in keys:
         label = key.label[: (cut or {}).get(key.id, len(key.label))]

@@ -31,7 +31,7 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
     if steps.count and not steps.at_rest:
         there = steps.own[steps.step].text if steps.step < len(steps.own) else "all done"
         line = (*line, Piece(f", step {steps.step}/{steps.count} {there}"))
-    held = waiting(reading, as_of)
+    held = waiting_piece(reading, as_of)
     if promoted and steps.waits is Wait.GATE:
         held = Piece("promoted, still at its gate", Look.WARN)
     line = line if held is None else (*line, Piece(", "), held)
@@ -40,7 +40,7 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
     return (*line, Piece(f": {release}")) if unnamed and held is not None else line
 
 
-def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:
+def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | None:
     """What keeps it where it stands, with what is left of a timed pause; None while it goes on."""
     if reading.phase is Phase.ABORTED:
         return Piece("ABORTED", Look.ALARM)
@@ -55,7 +55,7 @@ def waiting(reading: TargetReading, as_of: datetime | None) -> Piece | None:
     return None if words is None else Piece(words, Look.WARN)
 
 
-def notes(state: State) -> list[str]:
+def backend_notes(state: State) -> list[str]:
     """What the backends of such targets say that somebody should know: analyses, who else keeps them."""
     return [
         f"{name}: {note}"

@@ -20,7 +20,7 @@ from console.plan.nouns import Step
 from console.state.card import card_for
 from console.state.checklist import reads_as, step_waves, timeout_s
 from console.state.values import State, StepState
-from widgets.rollback import owner
+from widgets.rollback import owner_suffix
 
 
 def dry_run_command(options: argparse.Namespace) -> int:
@@ -83,8 +83,8 @@ def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> lis
     if entry.is_over:
         return [f"   {step.id}: {entry.mark} already: {entry.detail}"]
     if step.manual is not None:
-        return [f"   {step.id}{after}: BY HAND{owner(state.plan, step.team)}: {step.manual}"]
-    lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner(state.plan, step.team)}"]
+        return [f"   {step.id}{after}: BY HAND{owner_suffix(state.plan, step.team)}: {step.manual}"]
+    lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner_suffix(state.plan, step.team)}"]
     lines += [f"      {call.backend}: {one_line(call.text)}" for call in calls]
     return lines + _unsent(state, step, {call.target for call in calls})
 

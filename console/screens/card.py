@@ -8,9 +8,9 @@ from textual.keys import key_to_character
 from textual.widgets import Label
 
 from console.events.evidence import Verb
+from console.screens.card_details import detail_lines
 from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for
 from console.screens.modal import Field, Modal
-from console.screens.particulars import particular_lines
 from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
@@ -151,7 +151,7 @@ class DecisionCard(Modal[Intent | None]):
     def write(self, width: int, height: int) -> list[Line]:
         """Title, what has changed, the card, and what belongs to it."""
         state = self.state
-        beside = particular_lines(state, self.verb, self.subject, width) if state is not None else []
+        beside = detail_lines(state, self.verb, self.subject, width) if state is not None else []
         changed = changes(self.opened.card, self.card)
         news: list[Line] = []
         if changed:

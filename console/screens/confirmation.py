@@ -59,7 +59,7 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
     at_first = _forward(state, opened.card, subject)
     if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {describe_move(state, opened)}")
-    worse = worsened(opened.card, card)
+    worse = new_obstacles(opened.card, card)
     if worse:
         return replace(at_first, refused=f"changed since this card was opened: {'; '.join(worse)}")
     return replace(at_first, override=at_first.override and card.override is not None)
@@ -98,7 +98,7 @@ def _key(gate: Gate, repeated: frozenset[str]) -> str:
     return f"{gate.name} {gate.why.split(' ', 1)[0].rstrip(':')}" if gate.name in repeated else gate.name
 
 
-def worsened(before: Card, after: Card) -> list[str]:
+def new_obstacles(before: Card, after: Card) -> list[str]:
     """Gates that have closed and verdicts that became a fail since `before`, in words."""
     counted = Counter(gate.name for gate in before.gates) | Counter(gate.name for gate in after.gates)
     repeated = frozenset(name for name, count in counted.items() if count > 1)
