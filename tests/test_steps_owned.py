@@ -131,7 +131,7 @@ async def test_consoles_that_promote_at_once_end_one_pause(tmp_path: Path, conso
             *(console.engine.act(intent) for console, intent in zip(opened, intents, strict=True))
         )
         results = sorted(str(answer.result) for answer in answers)
-        assert results == ["accepted", *["moved"] * (consoles - 1)]
+        assert results == ["accepted", *["moved"] * (consoles - 1)], [answer.line for answer in answers]
         assert len(site.cluster.writes) == 1
         site.controller.settle()
         assert (site.controller.index(), site.controller.finished) == (2, ["setWeight 0", "pause 1"])

@@ -77,7 +77,7 @@ class Wait(StrEnum):
     """The reason why a target that owns its steps does not go on."""
 
     GATE = "gate"
-    """A pause without an end: only a person ends it."""
+    """A pause without an end: only a promote ends it."""
     TIMER = "timer"
     """A pause that ends by itself."""
     MANUAL = "manual"

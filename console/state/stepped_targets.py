@@ -25,7 +25,7 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
         return replace(confirm_reading(state, entry, at), drift=entry.drift), None
     swapped = _swapped_release(was, now, _own_requests(state, entry), known=entry.drift is not None)
     if _place(now) == _place(was) and swapped is None:
-        return confirm_reading(state, entry, at), _pause_line(state, entry, was, now, at)
+        return confirm_reading(state, entry, at), _pause_line(state, entry, now, at)
     why = None if _is_going_back(state, now) else swapped or _external_change(state, entry, was, now)
     name = entry.target.name
     if why is None:
@@ -211,18 +211,26 @@ def _unanswered_gate(before: StepsReading, after: StepsReading, ours: list[Reque
     return None
 
 
-def _pause_line(
-    state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading, at: datetime
-) -> NoteState | None:
+def _pause_line(state: RolloutState, entry: TargetState, now: TargetReading, at: datetime) -> NoteState | None:
     """A log line for a pause by hand that was set or taken back outside this rollout."""
     paused = _is_paused(now)
-    if paused is _is_paused(was):
+    if paused is _is_paused(entry.confirmed or now):
         return None
-    last = _last_by_hand(state, now.target)
-    if _may_have_resumed(state, entry) if not paused else last is not None and last.action == "pause":
+    if _was_paused_by_us(state, entry, at) if paused else _may_have_resumed(state, entry):
         return None
     verb = "paused" if paused else "resumed"
     return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb} by hand outside warroom")
+
+
+def _was_paused_by_us(state: RolloutState, entry: TargetState, at: datetime) -> bool:
+    """Whether a pause by hand that is read at `at` for the first time is our own, perhaps one that we took back."""
+    last = _last_by_hand(state, entry.target.name)
+    if last is None or last.action == "pause":
+        return last is not None
+    resume = _first_after(state, entry.target.name, at)
+    earlier = tuple(state.requests.values())[entry.hand_after : resume]
+    ours = any(request.target == entry.target.name and request.action == "pause" for request in earlier)
+    return ours and resume < len(state.requests)
 
 
 def _last_by_hand(state: RolloutState, target: str) -> RequestState | None:
@@ -283,11 +291,17 @@ def may_be_paused(state: RolloutState, entry: TargetState) -> bool:
 
 
 def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetReading, *, doubt: bool) -> bool:
-    """Whether it is paused by hand, as read or as asked for since; `doubt` where that call may not have arrived."""
-    last = _last_by_hand(state, entry.target.name)
-    if last is None or (last.settled_at is not None and entry.read_at is not None and last.settled_at < entry.read_at):
-        return _is_paused(reading)
-    return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
+    """Whether it is paused by hand, as read or as asked for since; `doubt` where neither is sure.
+
+    A read that was under way while our call arrived may not show it yet.
+    """
+    last, paused = _last_by_hand(state, entry.target.name), _is_paused(reading)
+    if last is None or paused is (last.action == "pause"):
+        return paused
+    if last.settled_at is None or entry.read_at is None or last.settled_at >= entry.read_at:
+        return last.action == "pause" if last.known_outcome is Outcome.ACCEPTED else doubt
+    late = (entry.read_at - last.settled_at).total_seconds() > state.plan.timing.read_deadline_s
+    return paused if late else doubt
 
 
 def stages_reached_alone(state: RolloutState) -> int:
