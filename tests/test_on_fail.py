@@ -92,8 +92,8 @@ async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str,
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
         failing_state = replace(console.engine.state(), stage_verdict=said)
-        console.engine._act_on_fail(failing_state)
-        console.engine._act_on_fail(failing_state)
+        console.engine.duties.act_on_fail(failing_state)
+        console.engine.duties.act_on_fail(failing_state)
         await console.until(lambda state: any(decision.automatic for decision in state.decisions))
         done = [decision for decision in console.state.decisions if decision.automatic]
         assert [(decision.verb, decision.reason) for decision in done] == [(verb, "on_fail: errors: 9x, 900:1")]
@@ -126,6 +126,6 @@ async def test_a_decision_that_cannot_be_carried_out_is_said_as_a_fault(tmp_path
         seen = replace(
             console.engine.state(), plan=plan, rollback=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
         )
-        console.engine._act_on_fail(seen)
+        console.engine.duties.act_on_fail(seen)
         await console.until(lambda state: state.fault)
         assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.fault or "")

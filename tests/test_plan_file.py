@@ -139,14 +139,14 @@ async def test_a_plan_file_that_is_gone_stops_nothing(tmp_path: Path) -> None:
 
 async def test_a_console_that_cannot_use_the_accepted_plan_says_so_and_goes_on_being_seen(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
-        one, two = await room.console(), await room.console()
         shown: list[str | None] = []
-        two.engine._on_state = lambda state: shown.append(state.fault)
+        one = await room.console()
+        two = await room.console(on_state=lambda state: shown.append(state.fault))
 
         def no_token(_plan: object) -> Backends:
             raise ConnectError("border: the token is not set")
 
-        room.monkeypatch.setattr(two.engine, "_connect", no_token)
+        room.monkeypatch.setattr(two.engine._backends, "_connect", no_token)
         edit(room, OTHER_BACKEND)
         await one.until(lambda state: state.edited)
         await one.act(Verb.ACCEPT, subject="plan")

@@ -1,6 +1,6 @@
-"""Who is at the keyboard: the real uid; under sudo, the uid of the nearest ancestor process with another one.
+"""Identify the operator: the real uid; under sudo, the uid of the nearest ancestor process with another one.
 
-What the environment says (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compared with anything.
+The environment (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compared with anything.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def groups_of(user: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def died(actor: Actor) -> bool:
-    """Whether the process of `actor` is certainly gone: one of this host, of which there is none any more."""
+def is_dead(actor: Actor) -> bool:
+    """Whether the process of `actor` certainly is gone: it was one of this host, and there is none with its pid."""
     if actor.host != _host():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Opening a rollout: join the open run of a plan, or begin one with a snapshot of what every target reads now."""
+"""Open a rollout: resume the open run of a plan, or begin one with a snapshot of what every target reads now."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, Tar
 
 
 async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[str, str]]:
-    """(readings, why the rest could not be read), of every target of the plan, each within its read deadline."""
+    """Read every target: (readings, why the rest could not be read), each within its read deadline."""
     readings: dict[str, TargetReading] = {}
     unread: dict[str, str] = {}
 
@@ -70,8 +70,8 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
     return readings, unread
 
 
-async def opened(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
-    """The event that begins a rollout of `plan` now. Reads every target; sends nothing."""
+async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
+    """Make the event that begins a rollout of `plan` now. Reads every target; sends nothing."""
     readings, unread = await snapshot(backends)
     reached, candidates = infer(with_stages(plan, readings), readings)
     return RolloutOpened(
@@ -87,8 +87,8 @@ async def opened(plan: Plan, backends: Backends, clock: Clock, actor: Actor, ver
     )
 
 
-def resumed(journal: Journal, rollout: str, path: str) -> State:
-    """The state of a rollout in the journal: its own plan, and every event and sample folded.
+def resume(journal: Journal, rollout: str, path: str) -> State:
+    """Return the state of a rollout in the journal: its own plan, with every event and sample folded.
 
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
@@ -102,7 +102,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> State:
         if isinstance(event, RolloutOpened) or (isinstance(event, DecisionTaken) and event.plan_text is not None):
             text = event.plan_text
         if text is not None:
-            plan = _replayed(text, path, rollout)
+            plan = _parse_recorded(text, path, rollout)
             plans[plan.digest] = plan
             first = first or plan
     if first is None:
@@ -113,7 +113,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> State:
     return replace(state, last_sample=max((entry.sample or 0 for entry in entries), default=0))
 
 
-def _replayed(text: str, path: str, rollout: str) -> Plan:
+def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
     try:
         return parse(text, path)
     except PlanError as error:
@@ -121,7 +121,7 @@ def _replayed(text: str, path: str, rollout: str) -> Plan:
 
 
 def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
-    """Record the opening, or join whoever opened the same run first.
+    """Record the opening, or resume the run if another console opened it first; returns the state.
 
     Raises:
         JournalUnavailable: the journal cannot be written.
@@ -133,7 +133,7 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
         except Conflict:
             continue
         return fold(blank(plan, rollout), event, seq)
-    return resumed(journal, rollout, plan.path)
+    return resume(journal, rollout, plan.path)
 
 
 def state_dir(journal: Path) -> Path:

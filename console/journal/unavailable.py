@@ -26,6 +26,7 @@ from console.journal.contract import (
     Run,
     Watch,
 )
+from console.journal.deferred import run_into
 
 
 class UnavailableJournal:
@@ -144,13 +145,7 @@ class _Attempt:
     def __init__(self, connect: Callable[[], Journal]) -> None:
         self._connect = connect
         self._made: Future[Journal] | None = Future()
-        threading.Thread(target=self._run, args=[self._made], name="opening", daemon=True).start()
-
-    def _run(self, made: Future[Journal]) -> None:
-        try:
-            made.set_result(self._connect())
-        except BaseException as error:  # belongs to whoever asks what became of it
-            made.set_exception(error)
+        threading.Thread(target=run_into, args=[self._made, self._connect], name="opening", daemon=True).start()
 
     def journal(self, within_s: float | None = None) -> Journal:
         """What came of it, or once that was told what comes of another one. Raises JournalUnavailable, TimeoutError."""

@@ -65,14 +65,17 @@ def _under_lock(connection: Connection) -> Iterator[None]:
 
     On a server that is far, or busy, trips are what an append costs, and a rollback waits 200 ms for one.
     """
-    try:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(_roll_back, connection)
         connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK:d}, 0)")
         yield
         connection.commit()
-    except BaseException:
-        with contextlib.suppress(psycopg.Error):  # a lost connection takes its transaction with it
-            connection.rollback()
-        raise
+        on_failure.pop_all()
+
+
+def _roll_back(connection: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):  # a lost connection takes its transaction with it
+        connection.rollback()
 
 
 def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:

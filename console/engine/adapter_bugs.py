@@ -1,0 +1,29 @@
+"""The one net for bugs of adapters: every error that is not in the contract becomes an AdapterBug."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from adapters.contract import BackendError, OutcomeUnknown
+from adapters.sanitize import one_line
+
+
+class AdapterBug(OutcomeUnknown):
+    """An adapter failed in a way that its contract does not know. A write may have taken effect."""
+
+
+@contextlib.contextmanager
+def catching_bugs(source: str, verb: str) -> Iterator[None]:
+    """Raise AdapterBug for an exception of an adapter that is neither a BackendError nor a TimeoutError.
+
+    The exception itself is its `__cause__`; the reason is one line without control characters.
+    """
+    try:
+        yield
+    except (BackendError, TimeoutError):
+        raise
+    except (
+        Exception
+    ) as error:  # third parties write adapters: one that fails must stop neither the others nor a rollback
+        raise AdapterBug(source, verb, f"internal error: {type(error).__name__}: {one_line(error)}") from error
