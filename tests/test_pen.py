@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from console.events.evidence import PENNED, SAFER, Actor, Verb
+from console.events.evidence import Actor, Verb
 from console.events.kinds import Noted, PenReleased, RolloutClosed
+from console.events.verbs import PENNED, SAFER
 from console.state.gates import gates_for, reason_due, unfit, why_not
 from console.state.participants import Member
 from console.state.pen import gone, whose

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
+import pytest
+
 from adapters.registry import ConnectError
+from console.engine import journal_tail, plan_file_watch
 from console.engine.answer import Result
 from console.engine.backends import Backends
 from console.events.evidence import Verb
+from console.plan.loader import load, parse
+from console.plan.nouns import Plan
 from console.state.values import Mode
 from tests.engine_rig import ONE, Latch, Room, war_room
 
@@ -156,3 +162,45 @@ async def test_a_console_that_cannot_use_the_accepted_plan_says_so_and_goes_on_b
         await two.until(lambda state: state.reached == 1 or "api -> 5 %" in [r.asks for r in state.requests.values()])
         answer = await two.act(Verb.ROLLBACK)
         assert answer.result is Result.ACCEPTED
+
+
+async def test_while_an_edited_plan_is_parsed_everything_else_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        begun, go_on = threading.Event(), threading.Event()
+
+        def slow(path: Path) -> Plan:
+            begun.set()
+            assert go_on.wait(30)
+            return load(path)
+
+        monkeypatch.setattr(plan_file_watch, "load", slow)
+        edit(room, LONGER)
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        await console.promoted(1)
+        assert console.state.edited is None
+        go_on.set()
+        await console.until(lambda state: state.edited)
+
+
+async def test_a_plan_that_another_console_accepted_is_parsed_outside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(), await room.console()
+        await two.engine.supervisor.stop("plan file")  # it knows the plan by the journal alone
+        threads: list[threading.Thread] = []
+
+        def parsed(text: str, path: str) -> Plan:
+            threads.append(threading.current_thread())
+            return parse(text, path)
+
+        monkeypatch.setattr(journal_tail, "parse", parsed)
+        edit(room, LONGER)
+        await one.until(lambda state: state.edited)
+        await one.act(Verb.ACCEPT, subject="plan")
+        await two.until(lambda state: len(state.stages) == 4)
+        assert threads and threading.current_thread() not in threads

@@ -25,7 +25,8 @@ from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
 from console.engine.config import EngineConfig
 from console.engine.engine import Engine
-from console.events.evidence import PEN, SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.location import JournalLocation
 from console.journal.unavailable import UnavailableJournal

@@ -18,8 +18,9 @@ from console.engine.plan_file_watch import PlanFileWatch
 from console.engine.rollback import RollbackRunner
 from console.engine.store import StateStore
 from console.engine.target_calls import TargetCalls
-from console.events.evidence import PEN, PENNED, Actor, Card, Verb
-from console.events.kinds import NEWER, DecisionTaken, Noted, PenReleased, RolloutClosed
+from console.events.evidence import Actor, Card, Verb
+from console.events.kinds import DecisionTaken, Noted, PenReleased, RolloutClosed
+from console.events.verbs import PEN, PENNED, VERBS
 from console.journal.contract import Approval, Conflict, JournalUnavailable, NotPermitted
 from console.state import pen
 from console.state.approvals import bond
@@ -148,7 +149,7 @@ class Actions:
         shown = intent.card or card
         unsaid = tuple(line for line in state.cautions if line not in shown.warnings)
         return DecisionTaken(
-            v=2 if verb in NEWER else 1,
+            v=VERBS[verb].shape,
             at=self._clock.now(),
             who=self._actor,
             verb=verb,

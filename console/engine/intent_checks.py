@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adapters.sanitize import one_line
-from console.events.evidence import SAFER, Card, Verb
+from console.events.evidence import Card, Verb
+from console.events.verbs import SAFER
 from console.state.card import card_for, wanted
 from console.state.gates import reason_due, typed_word, unfit
 from console.state.intent import Intent

@@ -140,7 +140,8 @@ class EngineThread:
 
     async def _serve(self, engine: Engine, inbox: asyncio.Queue[Intent | None]) -> None:
         """Carry out intents until stopped; halts and rollbacks handed over before that are still carried out."""
-        from console.events.evidence import SAFER, Verb
+        from console.events.evidence import Verb
+        from console.events.verbs import SAFER
 
         tasks: set[asyncio.Task[None]] = set()
         safer: set[asyncio.Task[None]] = set()

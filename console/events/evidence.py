@@ -13,44 +13,32 @@ from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """What an operator can decide."""
+    """What an operator can decide. Each is described in `console.events.verbs`, in this order."""
 
     PROMOTE = "promote"
     HALT = "halt"
     RESUME = "resume"
     ROLLBACK = "rollback"
-    PLACE = "place"
-    """Say at which stage an ambiguous opening stands."""
-    ACCEPT = "accept"
-    """Accept what somebody else moved, or an edited plan file."""
-    CONFIRM = "confirm"
-    """Confirm a manual rollback step as done."""
     SKIP = "skip"
     """Go on without a rollback step, for a reason."""
     ORDER = "order"
     """Give a backend one of its own orders: skip a step, retry, go back to a revision by name."""
-    CLOSE = "close"
+    ACCEPT = "accept"
+    """Accept an external change, or an edited plan file."""
+    PLACE = "place"
+    """Say at which stage an ambiguous opening stands."""
+    TAKE = "take"
+    """Take the pen: accept an offer, take a free one, or take it from its holder with a reason."""
+    OFFER = "offer"
+    """Offer the pen to a person; it stays where it is until that person takes it."""
     APPROVE = "approve"
     """Vouch, as a second person, for exactly the forward move that the card shows."""
-    TAKE = "take"
-    """Take the pen: accept an offer, take a free one, or take it from somebody with a reason."""
-    OFFER = "offer"
-    """Offer the pen to somebody; it stays where it is until that person takes it."""
+    CLOSE = "close"
+    CONFIRM = "confirm"
+    """Confirm a manual rollback step as done."""
     HANDOFF = "handoff"
-    """Lay the pen down with a note for whoever comes next."""
+    """Lay the pen down with a note for the next captain."""
 
-
-FORWARD = frozenset({Verb.PROMOTE})
-"""Verbs that take on risk: they carry a `move` number and lose a race."""
-
-PENNED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.ORDER, Verb.CLOSE})
-"""Verbs that need the pen. Going safer never does, nor does what belongs to a rollback; a free pen is taken by them."""
-
-PEN = frozenset({Verb.TAKE, Verb.OFFER, Verb.HANDOFF})
-"""Verbs that are about the pen itself."""
-
-SAFER = frozenset({Verb.HALT, Verb.ROLLBACK})
-"""Verbs that never wait for bookkeeping and never lose to anything."""
 
 ROLLED_BACK = "rolled back"
 """Where a card says that the rollout stands once everything is undone, and where a rollback leads."""

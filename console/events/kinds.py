@@ -38,8 +38,6 @@ class _Shape(BaseModel):
     v: int = 1
 
 
-NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP, Verb.ORDER})
-"""Verbs that came later: a decision with one of them is of shape 2, which an older version keeps unread."""
 SHAPES = {"decision_taken": 2, "request_made": 2}
 """Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
 
@@ -94,7 +92,7 @@ class VerdictChanged(_Event):
 class DecisionTaken(_Event):
     """Somebody decided, on this card. `move` is set on forward moves only: unique, it decides races.
 
-    v 2: a verb that version 1 does not know (`NEWER`); nothing else differs.
+    v 2: a verb that version 1 does not know (`VerbSpec.shape`); nothing else differs.
     """
 
     kind: Literal["decision_taken"] = "decision_taken"
