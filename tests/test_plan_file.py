@@ -169,17 +169,16 @@ async def test_while_an_edited_plan_is_parsed_everything_else_goes_on(
 ) -> None:
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
-        begun, go_on = threading.Event(), threading.Event()
+        begun, go_on, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
 
         def slow(path: Path) -> Plan:
-            begun.set()
+            loop.call_soon_threadsafe(begun.set)
             assert go_on.wait(30)
             return load(path)
 
         monkeypatch.setattr(plan_file_watch, "load", slow)
         edit(room, LONGER)
-        while not begun.is_set():
-            await asyncio.sleep(0.01)
+        await begun.wait()
         await console.promoted(1)
         assert console.state.edited is None
         go_on.set()

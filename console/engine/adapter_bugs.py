@@ -23,7 +23,5 @@ def catching_bugs(source: str, verb: str) -> Iterator[None]:
         yield
     except (BackendError, TimeoutError):
         raise
-    except (
-        Exception
-    ) as error:  # third parties write adapters: one that fails must stop neither the others nor a rollback
+    except Exception as error:  # third parties write adapters: one that fails must not stop the others
         raise AdapterBug(source, verb, f"internal error: {type(error).__name__}: {one_line(error)}") from error
