@@ -8,7 +8,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from adapters.registry import ConnectError
+from adapters.contract import ConnectError
+from adapters.known_secrets import remember
 
 
 class Secret(BaseModel):
@@ -45,4 +46,5 @@ class Secret(BaseModel):
         value = value.strip()
         if not value:
             raise ConnectError(f"{source}: {key}: {where} is empty or not set")
+        remember(value)
         return value

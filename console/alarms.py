@@ -22,9 +22,9 @@ def active_alarms(state: State) -> frozenset[str]:
         ringing.add(f"the stage is {state.stage_verdict.word}")
     ringing |= {f"{decision.verb} by on_fail: {decision.id}" for decision in state.decisions if decision.automatic}
     ringing |= {f"called {called.call} for {called.trouble} since {called.since}" for called in state.called}
-    if state.operator is not None and state.pen.offered_to(state.operator):
+    if state.local.operator is not None and state.pen.offered_to(state.local.operator):
         ringing.add(f"the pen is offered, change {state.pen.number}")
-    if state.pen.holder is not None and not state.pen.held_by(state.operator):
+    if state.pen.holder is not None and not state.pen.held_by(state.local.operator):
         ringing.add(f"the pen is with {state.pen.holder.user}, change {state.pen.number}")
     return frozenset(ringing | {f"request {request.id} is in doubt" for request in state.in_doubt})
 

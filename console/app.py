@@ -7,6 +7,7 @@ the first frame does not need.
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from console.alarms import new_alarms
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
 from console.events.verbs import VERBS
+from console.logs.context import report_internal_error, traceback_hint
 from console.palette import Keys
 from console.state.gates import waiting_step
 from console.state.halt import nothing_to_halt
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 PaneType = TypeVar("PaneType", bound=Pane)
+
+_log = logging.getLogger("warroom.screen")
 
 PULL_S = 0.25
 _PANES = 9
@@ -124,7 +128,10 @@ class WarRoom(App[int]):
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         words = f"{type(error).__name__}: {one_line(error)}{where}"
-        self.panic(Text(f"warroom: the screen failed: {words}; start it again, it goes on from the journal"))
+        if error is not None:
+            report_internal_error(_log, error)
+        said = f"warroom: the screen failed: {words}; {traceback_hint()}"
+        self.panic(Text(f"{said}; start it again, it goes on from the journal"))
 
     # -- State in ----------------------------------------------------------------------------------------------------
 
@@ -267,7 +274,7 @@ class WarRoom(App[int]):
     def _accept(self, state: State) -> None:
         """Which of several changes is meant."""
         options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
-        if state.edited is not None:
+        if state.local.edited is not None:
             options.append(("plan", "the edited plan file"))
         self._choose(Verb.ACCEPT, "Accept which change?", options)
 

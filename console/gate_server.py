@@ -8,6 +8,7 @@ and where there are too many, the one that has been asking longest makes room.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 import h11
+
+from console.logs.context import report_internal_error
 
 LARGEST_BYTES = 64 * 1024
 """A longer body is not read."""
@@ -125,6 +128,7 @@ class GateServer:
         try:
             return await self._answer(found[1], question.body, _token(request, query))
         except Exception as error:  # the last net: whoever asks gets a no, and the terminal of a watch no traceback
+            report_internal_error(logging.getLogger("warroom.gates"), error)
             return 500, f"no: {type(error).__name__}"
 
 

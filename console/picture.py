@@ -33,7 +33,7 @@ class NoMoment(Exception):
 
 
 async def take(desk: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
-    """The screen as SVG text once `moment` (console.cli.main.MOMENTS) has come about.
+    """The screen as SVG text once `moment` (console.cli.commands.MOMENTS) has come about.
 
     Raises:
         NoMoment: it did not come about in time.

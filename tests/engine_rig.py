@@ -243,7 +243,8 @@ def told(state: State) -> str:
     reads = {name: str(entry.reading) for name, entry in state.targets.items()}
     steps = [f"{entry.step.id} {entry.mark}" for entry in state.checklist]
     requests = [f"{entry.asks} {entry.outcome} {entry.took_effect}" for entry in state.requests.values()]
-    return f"{state.mode}, {state.reached} reached, {reads}, {steps}, {requests}, {state.journal}, fault {state.fault}"
+    local = f"{state.local.journal}, fault {state.local.fault}"
+    return f"{state.mode}, {state.reached} reached, {reads}, {steps}, {requests}, {local}"
 
 
 class Latch:

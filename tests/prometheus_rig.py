@@ -12,7 +12,7 @@ import httpx
 from adapters.contract import ArmLabels, MetricQuery, MetricReply, Shape, Window
 from adapters.metrics import prometheus
 from adapters.metrics.prometheus import Options, Prometheus
-from tests.adapters_contract import context
+from adapters.testing import context
 
 START = 1_700_000_000
 NOW = datetime.fromtimestamp(START + 40, UTC)

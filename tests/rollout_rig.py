@@ -50,7 +50,7 @@ class Story:
     """Folds what it is told. Every method that tells something first lets a second pass."""
 
     def __init__(self, plan: Plan = PLAN, plans: Mapping[str, Plan] | None = None) -> None:
-        self.state = blank(plan, f"{plan.rollout}/1", plans)
+        self.state = State.of(blank(plan, f"{plan.rollout}/1", plans))
         self.at = START
         self.events: list[Event] = []
 
@@ -68,7 +68,7 @@ class Story:
         """Fold one event; samples have no number in the journal."""
         seq = None if isinstance(event, SourceRead) else self.state.last_seq + 1
         self.events.append(event)
-        self.state = fold(self.state, event, seq)
+        self.state = State.of(fold(self.state, event, seq), self.state.local)
         return self.state
 
     def open(self, edge: float | None = 0, flag: float | None = 0, reached: int | None = 0) -> Story:

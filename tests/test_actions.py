@@ -10,6 +10,7 @@ import pytest
 from adapters.contract import Phase, Rejected
 from console.engine.answer import Result
 from console.events.evidence import Verb
+from console.logs.context import traceback_hint
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import Mode
@@ -209,7 +210,7 @@ async def test_an_intent_that_fails_inside_is_answered_and_shown_as_a_fault(tmp_
         room.monkeypatch.setattr(console.engine.actions, "_note", lambda _intent: bug())
         answer = await console.engine.act(Intent(None, text="x"))
         assert answer.result is Result.UNKNOWN
-        assert console.state.fault == "note: internal error: RuntimeError: a bug of ours"
+        assert console.state.local.fault == f"note: internal error: RuntimeError: a bug of ours; {traceback_hint()}"
 
 
 async def test_only_the_drift_that_was_on_the_card_is_accepted(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def test_a_bug_in_what_an_adapter_can_do_keeps_no_halt_and_no_card(
         monkeypatch.setattr(ScriptedBackend, "capabilities", bug)
         monkeypatch.setattr(ScriptedBackend, "calls", bug)
         assert (await console.act(Verb.HALT)).line == "halted"
-        calls = console.state.previews["rollback"].calls
+        calls = console.state.local.previews["rollback"].calls
         assert [call.text for call in calls] == ["api -> 0 % (internal error: ZeroDivisionError: of an adapter)"]
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -24,6 +23,7 @@ from console.screens.placement import PlaceScreen
 from console.state.values import State
 from tests import states
 from tests.engine_port_fake import FakeDesk, war_room
+from tests.states.pieces import with_local
 from widgets.answer import AnswerLine
 from widgets.header import HeaderLine
 from widgets.keys import KeyLine
@@ -126,7 +126,7 @@ async def test_drift_is_accepted_by_target() -> None:
 
 
 async def test_two_changes_are_accepted_one_by_one() -> None:
-    async with war_room(replace(states.drifted(), edited="- bake: 5m\n+ bake: 1m")) as table:
+    async with war_room(with_local(states.drifted(), edited="- bake: 5m\n+ bake: 1m")) as table:
         await table.press("a")
         assert isinstance(table.app.screen, ChoiceScreen)
         await table.press("down", "enter")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 
 from console.screens.leave import LeaveScreen
 from tests import states
 from tests.engine_port_fake import war_room
+from tests.states.pieces import with_local
 
 
 async def test_q_leaves_at_once_when_nothing_is_in_flight() -> None:
@@ -42,7 +42,7 @@ async def test_q_can_wait_for_what_is_in_flight() -> None:
 
 
 async def test_leaving_a_running_rollback_says_that_it_finishes_first() -> None:
-    async with war_room(replace(states.rolling_back(), running=True)) as table:
+    async with war_room(with_local(states.rolling_back(), running=True)) as table:
         table.desk.flying = "rollback"
         await table.press("q")
         assert "finishes its automatic" in table.words()

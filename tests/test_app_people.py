@@ -10,6 +10,7 @@ from tests import states
 from tests.engine_port_fake import war_room
 from tests.states import STATES
 from tests.states.people import called, crowded, handed, offered
+from tests.states.pieces import with_local
 from widgets.answer import AnswerLine
 from widgets.keys import KeyLine
 
@@ -121,7 +122,7 @@ async def test_w_shows_who_is_here_and_keeps_it_true() -> None:
     async with war_room(state) as table:
         await table.press("w")
         assert "carl@bastion-2 pid 777, observer, last seen 95s ago" in table.words()
-        await table.show(replace(state, crew=(state.crew or ())[:2]))
+        await table.show(with_local(state, crew=(state.local.crew or ())[:2]))
         assert "carl" not in table.words()
         await table.press("w")
         assert "WHO IS HERE" not in table.words()

@@ -8,6 +8,7 @@ from console.events.evidence import Verb
 from console.state.values import StepMark
 from tests import states
 from tests.engine_port_fake import war_room
+from tests.states.pieces import with_local
 
 
 async def test_rolling_back_past_a_one_way_stage_costs_typing() -> None:
@@ -37,7 +38,9 @@ TELL_DATA = (*"tell", "minus", *"data")
 
 async def test_r_confirms_a_manual_step_while_the_rollback_runs() -> None:
     waiting = states.step_states((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
-    async with war_room(replace(states.rolling_back(), running=True, checklist=waiting, requests={})) as table:
+    async with war_room(
+        with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=True)
+    ) as table:
         await table.press("r")
         assert "orders v1 is live again" in table.words()
         await table.press("y")
@@ -49,14 +52,18 @@ async def test_r_confirms_a_manual_step_while_the_rollback_runs() -> None:
 
 async def test_r_confirms_a_manual_step_when_nothing_automatic_is_left() -> None:
     waiting = states.step_states((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
-    async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
+    async with war_room(
+        with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=False)
+    ) as table:
         await table.press("r", *TELL_DATA, "enter")
         assert [(intent.verb, intent.subject) for intent in table.desk.asked] == [(Verb.CONFIRM, "tell-data")]
 
 
 async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given() -> None:
     waiting = states.step_states((StepMark.DONE, ""), (StepMark.REFUSED, "frozen"), (StepMark.PENDING, ""))
-    async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
+    async with war_room(
+        with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=False)
+    ) as table:
         await table.press("x")
         assert "Go on without which step?" in table.words()
         await table.press("enter")
@@ -75,7 +82,9 @@ async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given()
 
 async def test_after_a_crash_r_continues_although_a_manual_step_waits_as_well() -> None:
     waiting = states.step_states((StepMark.DONE, ""), (StepMark.REQUESTED, ""), (StepMark.WAITING, ""))
-    async with war_room(replace(states.rolling_back(), running=False, checklist=waiting, requests={})) as table:
+    async with war_room(
+        with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=False)
+    ) as table:
         assert "edge-zero UNANSWERED: r continues" in table.words()
         await table.press("r", "enter")
         assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]

@@ -18,6 +18,7 @@ from console.state.participants import Approval
 from console.state.values import MetricState, State
 from tests.rollout_rig import EDGE, Story
 from tests.states import ANA, PLAN, STATES
+from tests.states.pieces import with_local
 from tests.states.plan import BEN
 
 CARL = Actor(uid=1003, user="carl", host="bastion-1", pid=1)
@@ -38,7 +39,7 @@ def story(plan: Plan) -> Story:
 
 
 def sat(state: State, who: Actor | None, groups: tuple[str, ...] = ()) -> State:
-    return replace(state, operator=who, groups=frozenset(groups))
+    return with_local(state, operator=who, groups=frozenset(groups))
 
 
 def approved(state: State, *people: Actor) -> State:
@@ -48,7 +49,7 @@ def approved(state: State, *people: Actor) -> State:
     given = tuple(
         Approval(who.person, who.user, state.move + 1, card, datetime(2026, 3, 2, tzinfo=UTC)) for who in people
     )
-    return replace(state, approvals=(*state.approvals, *given))
+    return with_local(state, approvals=(*state.local.approvals, *given))
 
 
 def gate(state: State, name: str, verb: Verb = Verb.PROMOTE) -> str | None:
@@ -92,10 +93,10 @@ def test_a_stage_that_asks_for_none_has_no_such_gate() -> None:
 
 def test_an_approval_is_for_one_move_and_gone_with_it() -> None:
     told = story(planned())
-    given = approved(sat(told.seen, ANA), BEN).approvals
+    given = approved(sat(told.seen, ANA), BEN).local.approvals
     told.promote()
     told.flow(320)
-    after = replace(sat(told.seen, ANA), approvals=given)
+    after = with_local(sat(told.seen, ANA), approvals=given)
     assert counted(after) == []
 
 
@@ -136,9 +137,9 @@ def test_an_approval_counts_again_when_a_metric_has_recovered() -> None:
 
 def test_numbers_that_move_on_do_not_end_an_approval() -> None:
     told = story(planned())
-    given = approved(sat(told.seen, ANA), BEN).approvals
+    given = approved(sat(told.seen, ANA), BEN).local.approvals
     told.flow(60)
-    assert len(counted(replace(sat(told.seen, ANA), approvals=given))) == 1
+    assert len(counted(with_local(sat(told.seen, ANA), approvals=given))) == 1
 
 
 def test_an_approval_by_somebody_who_may_not_approve_does_not_count() -> None:

@@ -50,6 +50,7 @@ def read(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **meta: 
         ({"abort": True, "phase": "Degraded", "message": "RolloutAborted: x"}, {}, Phase.ABORTED, None),
         ({"abort": True, "phase": "Paused"}, {"paused": True}, Phase.ABORTED, None),
         ({"phase": "Healthy", "observedGeneration": "2"}, {}, Phase.PROGRESSING, None),
+        ({"phase": "Paused", "observedGeneration": "2"}, {"paused": True}, Phase.PROGRESSING, Wait.MANUAL),
         ({"phase": "Paused", "controllerPause": True}, {}, Phase.PROGRESSING, None),
         ({"phase": "Degraded", "message": "RolloutAborted: x", "abort": False}, {}, Phase.PROGRESSING, None),
         ({"phase": "Paused"}, {"paused": True}, Phase.PAUSED, Wait.MANUAL),

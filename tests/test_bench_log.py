@@ -31,7 +31,7 @@ def test_the_command_prints_every_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "OPENS_WITHIN", 1000.0)
-    monkeypatch.setattr(run, "QUICK", run.Size(appends=5, others=500, openings=2, edits=20))
+    monkeypatch.setattr(run, "QUICK", run.LogSize(appends=5, others=500, openings=2, edits=20))
     assert main(["log", "--quick", "--json", "--journal", "sqlite", "--folder", str(tmp_path)]) == 0
     cells = json.loads(capsys.readouterr().out)
     edited = cells["tampering SQLite"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from console.plan.loader import parse
 from console.state.card import card_for
 from tests.engine_rig import ONE, war_room
 from tests.rollout_rig import Story
+from tests.states.pieces import with_local
 
 URL = "https://flags.example"
 SAID = "TLS IS NOT VERIFIED: whoever answers for flags.example:443 is believed"
@@ -49,7 +49,7 @@ async def test_every_http_backend_of_a_plan_hands_it_on(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("verb", Verb)
 def test_it_stands_on_the_card_of_every_verb(verb: Verb) -> None:
-    state = replace(Story().open().promote().seen, cautions=(f"flags: {SAID}",))
+    state = with_local(Story().open().promote().seen, cautions=(f"flags: {SAID}",))
     assert card_for(state, verb, "edge-zero").warnings[0] == f"flags: {SAID}"
 
 
@@ -68,7 +68,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
 async def test_an_engine_knows_the_cautions_of_its_backends(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
-        assert console.state.cautions == ()
+        assert console.state.local.cautions == ()
 
 
 @pytest.mark.parametrize(

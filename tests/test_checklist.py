@@ -244,7 +244,7 @@ def test_after_a_restart_a_rollback_shows_its_marks_and_can_go_on() -> None:
     for event in story.events:
         again.tell(event)
     assert again.marks() == [StepMark.HOLDING, StepMark.REQUESTED, StepMark.PENDING]
-    assert (again.state.running, why_not(again.state, Verb.ROLLBACK)) == (False, None)
+    assert (again.state.local.running, why_not(again.state, Verb.ROLLBACK)) == (False, None)
 
 
 def test_a_done_step_says_what_was_read() -> None:

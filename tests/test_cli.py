@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
+from console.cli.commands import DECIDING
 from console.cli.exits import Exit
-from console.cli.main import DECIDING
 from console.events.evidence import Verb
 from console.events.kinds import Noted, RequestSettled
 from console.journal.sqlite import SqliteJournal

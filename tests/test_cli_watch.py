@@ -18,11 +18,13 @@ from console.cli.watch import new_lines
 from console.events.evidence import Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.state.conditions import CONDITIONS, holds, known, lost
+from console.state.local import JournalHealth
 from console.state.participants import Poller
-from console.state.values import JournalHealth, State
+from console.state.values import State
 from tests.cli_rig import Shell, shell
 from tests.rollout_rig import Story
 from tests.states import ANA, PLAN
+from tests.states.pieces import with_local
 from tests.terminal import WARROOM, terminal
 
 
@@ -178,7 +180,7 @@ def lines(before: State | None, after: State) -> list[str]:
 
 
 def test_the_first_line_says_where_it_stands_and_who_polls() -> None:
-    state = replace(passing().seen, poller=Poller(here=False, who=ANA))
+    state = with_local(passing().seen, poller=Poller(here=False, who=ANA))
     assert lines(None, state) == ["checkout-v42/1  watching, stage 1/5 one, polled by ana@bastion-1 pid 4242"]
 
 
@@ -197,8 +199,8 @@ def test_a_decision_and_what_it_changed_are_a_line_each() -> None:
 
 
 def test_the_journal_failing_and_the_lease_moving_are_told() -> None:
-    before = replace(passing().seen, poller=Poller(here=False, who=ANA))
-    after = replace(before, poller=Poller(here=True), journal=JournalHealth("disk full", 1))
+    before = with_local(passing().seen, poller=Poller(here=False, who=ANA))
+    after = with_local(before, poller=Poller(here=True), journal=JournalHealth("disk full", 1))
     assert lines(before, after) == ["UNJOURNALED: disk full", "polls"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.main import DECIDING
+from console.cli.commands import DECIDING
 from console.cli.watch_args import SHELLS
 
 

@@ -12,9 +12,10 @@ from adapters.contract import Setting
 from console.events.evidence import Card, PlannedCall, Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.state.card import card_for, wanted
-from console.state.values import JournalHealth, Preview
+from console.state.local import JournalHealth, Preview
 from tests.rollout_rig import EDGE, FLAG, OFF, REFUSED, START, UNKNOWN, Story
 from tests.states import PLAN, STATES
+from tests.states.pieces import with_local
 
 stored = TypeAdapter(Card)
 
@@ -114,13 +115,13 @@ def test_what_is_in_flight_and_in_doubt_is_on_every_card() -> None:
 
 
 def test_a_broken_journal_is_on_the_card() -> None:
-    state = replace(flowing().seen, journal=JournalHealth("disk full", 1))
+    state = with_local(flowing().seen, journal=JournalHealth("disk full", 1))
     assert "UNJOURNALED: disk full" in card_for(state, Verb.HALT).warnings
 
 
 def test_the_backends_own_words_for_the_calls_are_on_the_card() -> None:
     call = PlannedCall("edge-lb", EDGE, "5 %", "set weight 5/95")
-    state = replace(flowing().seen, previews={"promote": Preview((call,), ("edge cannot pause",))})
+    state = with_local(flowing().seen, previews={"promote": Preview((call,), ("edge cannot pause",))})
     card = card_for(state, Verb.PROMOTE)
     assert (card.calls, card.warnings[-1]) == ((call,), "edge cannot pause")
     assert card_for(state, Verb.HALT).calls == ()

@@ -22,6 +22,7 @@ from console.engine_port import EnginePort
 from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
 from console.journal.unavailable import open_or_unavailable
+from console.logs.context import traceback_hint
 from console.plan.loader import load
 from console.state.card import card_for
 from console.state.intent import Intent
@@ -221,7 +222,7 @@ def test_a_bug_of_ours_ends_the_engine_with_a_line(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(engine_module.Engine, "open", bug)
     with seat(tmp_path) as seated:
         assert seated.desk.join(PATIENCE_S)
-        assert seated.desk.ended() == "internal error: RuntimeError: a bug of ours"
+        assert seated.desk.ended() == f"internal error: RuntimeError: a bug of ours; {traceback_hint()}"
 
 
 def test_a_screen_that_stops_reading_stops_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,18 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.contract import BadReply, Missing, Moved, Permit, Rejected, ServerFailed, Setting, TargetRef, Withdrawn
+from adapters.contract import (
+    BadReply,
+    Missing,
+    Moved,
+    Permit,
+    Rejected,
+    ServerFailed,
+    Setting,
+    TargetRef,
+    WeightedBackend,
+    Withdrawn,
+)
 from adapters.deploy.flagger.target import wanted_of
 from tests.flagger_rig import ALL_GATES, END, GATES, LEAVE, WEB, Mesh, hook, read, target_object, under_way
 from tests.kube_fake import Json, Sent
@@ -221,8 +232,7 @@ async def test_an_order_that_is_none_is_refused(meshes: list[Mesh]) -> None:
 
 
 async def test_weights_are_not_set(meshes: list[Mesh]) -> None:
-    with pytest.raises(Rejected, match="Flagger sets its weights itself"):
-        await mesh(meshes).console().set_weight(WEB, 10, LEAVE)
+    assert not isinstance(mesh(meshes).console(), WeightedBackend)
 
 
 async def test_a_permission_that_is_missing_is_the_reason_and_not_for_a_halt_that_sends_nothing(

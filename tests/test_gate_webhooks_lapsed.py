@@ -15,7 +15,7 @@ from console.events.kinds import GateLapsed
 from console.state.assessment import assess
 from console.state.folding import fold
 from console.state.gate_answers import decide_gate, overdue_promotes
-from console.state.values import StageMark
+from console.state.values import StageMark, State
 from tests.flagger_rig import hook
 from tests.gate_rig import PLAN, reads, site
 
@@ -69,7 +69,7 @@ async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_agai
         assert reason.startswith("web was let on no further in 1")
         lapsed = fold(state, GateLapsed(at=later, request=request, reason=reason))
         assert lapsed.requests[request].outcome is Outcome.REFUSED
-        assert decide_gate(lapsed, GateQuery("web", "confirm-rollout")).request is None
+        assert decide_gate(State.of(lapsed, state.local), GateQuery("web", "confirm-rollout")).request is None
         assert fold(lapsed, GateLapsed(at=later, request=request, reason="again")).log == lapsed.log
         await console.engine.store.append(GateLapsed(at=later, request=request, reason=reason))
         assert (await console.act(Verb.PROMOTE)).line == "promote to ten accepted"

@@ -16,9 +16,11 @@ from console.plan.nouns import Role
 from console.state.assessment import assess
 from console.state.gates import gates_for, typed_word, unfit, why_not
 from console.state.halt import nothing_to_halt
-from console.state.values import JournalHealth, Mode, State
+from console.state.local import JournalHealth
+from console.state.values import Mode, State
 from tests.rollout_rig import EDGE, FLAG, REFUSED, UNKNOWN, Story
 from tests.states import PLAN, STATES, undecided
+from tests.states.pieces import with_local
 
 
 def ready() -> Story:
@@ -169,12 +171,12 @@ def test_a_plan_without_critical_metrics_says_so_and_has_no_verdict_gate() -> No
 
 
 HARD: dict[str, Callable[[State], State]] = {
-    "journal": lambda state: replace(state, journal=JournalHealth("disk full", 1)),
+    "journal": lambda state: with_local(state, journal=JournalHealth("disk full", 1)),
     "placed": lambda state: replace(state, reached=None),
     "rollback": lambda state: replace(state, rollback="d1"),
     "halt": lambda state: replace(state, halted="d1"),
     "stages": lambda state: replace(state, reached=len(state.stages)),
-    "change": lambda state: replace(state, edited="- bake: 5m"),
+    "change": lambda state: with_local(state, edited="- bake: 5m"),
     "open": lambda state: replace(state, closed="decision"),
 }
 
@@ -258,7 +260,7 @@ def test_a_rollback_is_allowed_while_halted_and_goes_on_while_one_is_begun() -> 
 def test_a_rollback_that_this_console_runs_and_one_that_is_through_are_not_begun_again() -> None:
     story = watching()
     story.decide(Verb.ROLLBACK)
-    assert why_not(replace(story.seen, running=True), Verb.ROLLBACK) == "the rollback is under way"
+    assert why_not(with_local(story.seen, running=True), Verb.ROLLBACK) == "the rollback is under way"
     assert why_not(STATES["rolled_back"](), Verb.ROLLBACK) == "everything is rolled back: close the rollout (c)"
 
 

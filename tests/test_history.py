@@ -11,6 +11,7 @@ import pytest
 from adapters import registry
 from adapters.contract import ArmLabels, Gauge, MetricQuery, Reading, Unreachable, Window
 from console.engine.history import HistoryResult, MetricHistory
+from console.logs.context import traceback_hint
 from console.plan.loader import parse
 from tests import scripted_adapter
 from tests.judge_rig import NOON
@@ -105,4 +106,4 @@ async def test_an_adapters_bug_is_a_fault_too(tmp_path: Path, world: World) -> N
             raise KeyError("oops")
 
     world.before_read = fails
-    assert (await read(tmp_path)).faults == {"numbers": "internal error: KeyError: 'oops'"}
+    assert (await read(tmp_path)).faults == {"numbers": f"internal error: KeyError: 'oops'; {traceback_hint()}"}

@@ -75,9 +75,9 @@ async def test_a_rollback_is_carried_out_while_the_opening_of_its_journal_is_sti
         await console.until(lambda _state: room.world.writes == ["api 0 %"])
         state = console.state
         answers.set()
-        await console.until(lambda state: not state.journal.held)
+        await console.until(lambda state: not state.local.journal.held)
         assert answer.result is Result.ACCEPTED
-        assert state.journal.held and state.journal.broken == "the journal has not answered within 0.05 s"
+        assert state.local.journal.held and state.local.journal.broken == "the journal has not answered within 0.05 s"
         assert written(room)[:3] == ["rollout_opened", "decision_taken", "request_made"]
 
 
@@ -91,8 +91,8 @@ async def test_a_rollback_does_not_wait_for_its_opening_to_be_written(tmp_path: 
         await console.until(lambda _state: room.world.writes == ["api 0 %"])
         state, asked = console.state, journal.asked
         journal.answers.set()
-        await console.until(lambda state: not state.journal.held)
-        assert (state.journal.held > 0, state.journal.broken, asked) == (True, None, 1)
+        await console.until(lambda state: not state.local.journal.held)
+        assert (state.local.journal.held > 0, state.local.journal.broken, asked) == (True, None, 1)
         kinds = written(room)
         assert kinds[:3] == ["rollout_opened", "decision_taken", "request_made"]
         assert kinds.count("rollout_opened") == 1
@@ -103,17 +103,17 @@ async def test_what_waits_for_a_silent_journal_is_only_in_memory_and_counted_so(
         journal = Silent(room.journal)
         console = await hurried(room, journal)  # type: ignore[arg-type]
         journal.answers.set()
-        await console.until(lambda state: not state.journal.held)
+        await console.until(lambda state: not state.local.journal.held)
         journal.answers.clear()
         await console.act(Verb.HALT)
-        working, behind = console.state.journal, console.engine.store.unwritten_count
+        working, behind = console.state.local.journal, console.engine.store.unwritten_count
         console.engine.store.report_journal("journal: gone")
-        broken = console.state.journal
+        broken = console.state.local.journal
         journal.answers.set()
         await console.engine.store.wait_background()
         assert (working.broken, working.held, behind > 0) == (None, 0, True)
         assert (broken.broken, broken.held > 0) == ("journal: gone", True)
-        await console.until(lambda state: not state.journal.held)
+        await console.until(lambda state: not state.local.journal.held)
 
 
 async def test_a_journal_that_does_not_say_which_rollout_is_open_is_not_waited_for_by_whoever_is_in_a_hurry(

@@ -219,14 +219,14 @@ async def test_a_second_console_and_a_console_after_a_crash_have_the_same_tracks
         await one.promoted(1)
         state = await one.until(lambda state: _judged(state) >= 20)
         followed = await other.until(lambda state: _judged(state) >= 20)
-        assert state.poller is not None and followed.poller is not None
+        assert state.local.poller is not None and followed.local.poller is not None
         count = min(_judged(one.engine.store.state), _judged(other.engine.store.state))
         assert count >= 20
         await one.close()
         await other.close()
         last = [console.engine.store.state for console in (one, other)]
         journal = SqliteJournal(room.journal)
-        read_back = resume(journal, last[0].rollout, last[0].plan.path)
+        read_back = resume(journal, last[0].rollout, last[0].plan.path).rollout
         journal.close()
         ahead = max(last, key=_judged)
         assert read_back.metrics["errors"].track == ahead.metrics["errors"].track

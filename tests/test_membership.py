@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Counts, MetricQuery, Reading, Window
-from console.engine import engine as engine_module
+from console.engine import journal_follower
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
@@ -105,10 +105,10 @@ async def test_of_two_consoles_one_polls_and_the_other_asks_nothing(
 async def test_each_console_says_who_polls(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(who=ANA), await room.console(who=BEN)
-        mine = await one.until(lambda state: state.poller and state.poller.who)
-        theirs = await two.until(lambda state: state.poller and state.poller.who)
-        assert mine.poller and mine.poller.here
-        assert theirs.poller and not theirs.poller.here and theirs.poller.who == ANA
+        mine = await one.until(lambda state: state.local.poller and state.local.poller.who)
+        theirs = await two.until(lambda state: state.local.poller and state.local.poller.who)
+        assert mine.local.poller and mine.local.poller.here
+        assert theirs.local.poller and not theirs.local.poller.here and theirs.local.poller.who == ANA
 
 
 async def test_a_console_that_follows_shows_what_the_other_reads(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ async def test_a_console_that_follows_keeps_its_data_fresh(tmp_path: Path) -> No
 async def test_who_leaves_gives_the_lease_back_and_another_polls_at_once(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(), await room.console()
-        await two.until(lambda state: state.crew is not None and len(state.crew) == 2)
+        await two.until(lambda state: state.local.crew is not None and len(state.local.crew) == 2)
         room.monkeypatch.setattr("console.engine.membership.LEASE_S", 60.0)
         await one.close()
         await two.until(lambda _state: polls(two))
@@ -257,7 +257,7 @@ async def test_approvals_that_cannot_be_told_close_their_gate_and_nothing_else(t
         await console.promoted(1)
         answer = await console.act(Verb.PROMOTE)
         assert answer.line == "promote refused: no approval counts: approvals: too many files"
-        assert (console.state.journal.broken, polls(console)) == (None, True)
+        assert (console.state.local.journal.broken, polls(console)) == (None, True)
         assert why_not(console.state, Verb.APPROVE) is not None
         assert (await console.act(Verb.ROLLBACK)).line == "rollback begun"
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
@@ -269,8 +269,8 @@ async def test_a_console_that_leaves_after_its_journal_broke_and_mended_is_gone_
         await console.until(lambda _state: polls(console))
         with locked(room.journal):
             await console.act(Verb.HALT)
-            await console.until(lambda state: state.journal.broken)
-            room.monkeypatch.setattr(engine_module, "CYCLE_S", 600.0)  # it does not notice before it ends
+            await console.until(lambda state: state.local.journal.broken)
+            room.monkeypatch.setattr(journal_follower, "BROKEN_RETRY_S", 600.0)  # it does not notice before it ends
         await console.close()
         journal = SqliteJournal(room.journal)
         assert (journal.present("one/1", 60.0), journal.current_lease("one/1")) == ([], None)
@@ -285,9 +285,9 @@ async def test_a_console_that_leaves_while_its_journal_is_broken_does_not_wait_f
         room.monkeypatch.setattr("console.engine.membership._leave", lambda *_args, **_more: asked.append("left"))
         with locked(room.journal):
             await console.act(Verb.HALT)
-            await console.until(lambda state: state.journal.broken)
+            await console.until(lambda state: state.local.journal.broken)
             await console.close()
-        assert (asked, console.state.journal.held) == ([], 1)
+        assert (asked, console.state.local.journal.held) == ([], 1)
 
 
 async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_for_ever(tmp_path: Path) -> None:
@@ -320,4 +320,4 @@ async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_i
         console = await room.console(journal=UnavailableJournal(no, "journal: no"))
         room.world.move("api", 7)
         await console.until(lambda state: state.targets["api"].drift)
-        assert console.state.journal.broken == "journal: no"
+        assert console.state.local.journal.broken == "journal: no"

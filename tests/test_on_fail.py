@@ -127,5 +127,5 @@ async def test_a_decision_that_cannot_be_carried_out_is_said_as_a_fault(tmp_path
             console.engine.state(), plan=plan, rollback=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
         )
         console.engine.duties.act_on_fail(seen)
-        await console.until(lambda state: state.fault)
-        assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.fault or "")
+        await console.until(lambda state: state.local.fault)
+        assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.local.fault or "")

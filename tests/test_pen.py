@@ -16,6 +16,7 @@ from console.state.pen import gone, whose
 from console.state.values import DecisionState, State
 from tests.rollout_rig import Story, empty_card
 from tests.states import ANA
+from tests.states.pieces import with_local
 from tests.states.plan import BEN
 
 ANA_AGAIN = Actor(uid=ANA.uid, user="ana", host="bastion-2", pid=9)
@@ -41,7 +42,7 @@ def at_keyboard(state: State, who: Actor, *, there: tuple[tuple[Actor, float], .
         Member(f"s{number}", member, "operator", state.as_of - timedelta(seconds=ago))
         for number, (member, ago) in enumerate(there)
     )
-    return replace(state, operator=who, crew=crew)
+    return with_local(state, operator=who, crew=crew)
 
 
 def test_the_pen_is_free_at_first() -> None:
@@ -227,7 +228,7 @@ def test_nobody_is_gone_while_nobody_can_tell_who_is_there() -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
     story.wait(3600)
-    assert not gone(replace(story.seen, operator=BEN, crew=None))
+    assert not gone(with_local(story.seen, operator=BEN, crew=None))
 
 
 def test_taking_from_somebody_who_is_there_takes_a_reason() -> None:

@@ -18,6 +18,7 @@ from adapters.contract import (
 from console.engine import pollers as pollers_module
 from console.engine.clock import SystemClock
 from console.events.evidence import Verb
+from console.logs.context import traceback_hint
 from console.state.values import State
 from tests.engine_rig import ONE, TIMING, TWO, Console, Latch, Room, war_room
 from tests.scripted_adapter import at_once
@@ -183,8 +184,8 @@ async def test_an_adapters_bug_is_a_fault_of_its_target_and_not_a_death(tmp_path
         room.world.before_read = bug
         room.world.move("api", 5)
         state = await console.until(lambda state: str(state.targets["api"].reading) == "5 %" and faults(state))
-        assert faults(state) == {"edge": "internal error: KeyError: 'weights'"}
-        assert state.fault is None
+        assert faults(state) == {"edge": f"internal error: KeyError: 'weights'; {traceback_hint()}"}
+        assert state.local.fault is None
         room.world.before_read = at_once
         await console.until(lambda state: not faults(state))
 
@@ -242,8 +243,10 @@ async def test_a_bug_in_the_pollers_is_shown_and_they_are_started_again(tmp_path
             await rest(self, source, seconds)
 
         room.monkeypatch.setattr(pollers_module.Pollers, "_wait_or_wake", once_broken)
-        state = await console.until(lambda state: state.fault)
-        assert state.fault == "pollers: RuntimeError: a bug of ours; restarted"
+        state = await console.until(lambda state: state.local.fault)
+        assert (
+            state.local.fault == f"pollers: internal error: RuntimeError: a bug of ours; {traceback_hint()}; restarted"
+        )
         await polled(console, room)
 
 

@@ -1,17 +1,18 @@
 """The README is held to what it says: commands, keys, exit codes, plan, verbs, picture.
 
-The first command is run as it stands by `.ci/run`, in a clean clone; here its last word is started for real.
+The first commands are run as they stand by `.ci/demo`, in a clean clone; here their last word is started for real.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from console.cli.commands import DECIDING, MOMENTS, main
 from console.cli.exits import Exit
-from console.cli.main import DECIDING, MOMENTS, main
 from console.plan.loader import parse
 from tests.terminal import WARROOM, terminal
 from widgets.keys import KEYS
@@ -30,10 +31,17 @@ def _rows(head: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def test_there_are_two_commands_one_that_runs_the_demo_and_one_that_runs_the_tests() -> None:
-    demo, tests = (block.strip() for block in _blocks("sh"))
-    assert demo.endswith("&& .venv/bin/warroom demo")
+def test_there_are_two_blocks_one_that_runs_the_demo_and_one_that_runs_the_tests() -> None:
+    demos, tests = (block.strip() for block in _blocks("sh"))
+    assert [line.split()[0] for line in demos.splitlines()] == ["pipx", "uvx", "python3"]
+    assert all(line.endswith("warroom demo") for line in demos.splitlines())
     assert tests.endswith("&& .venv/bin/python -m pytest")
+
+
+def test_every_extra_is_named_and_every_named_extra_is_one() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    named = set(re.findall(r"'\.\[(\w+)\]'", README))
+    assert named == set(extras)
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:

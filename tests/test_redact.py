@@ -10,8 +10,8 @@ import pytest
 
 from adapters import registry
 from adapters.contract import BackendError, MetricReply, Missing, TargetReading
+from adapters.testing import SECRET
 from console.engine.redact import redact_reading, redact_replies, redacting
-from tests.adapters_contract import SECRET
 from tests.unleash_fake import F1, FakeUnleash, adapter, strategy
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

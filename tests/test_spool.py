@@ -467,8 +467,8 @@ async def test_a_rollback_that_nobody_could_write_down_survives_its_console(tmp_
         await console.promoted(1)
         with full(room.journal):
             await console.act(Verb.ROLLBACK)
-            state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK and state.journal.kept)
-            assert state.journal.waiting == f"{state.journal.held} kept in a file"
+            state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK and state.local.journal.kept)
+            assert state.local.journal.waiting == f"{state.local.journal.held} kept in a file"
             await console.die()
         next_one = await room.console(answered=False)
         assert next_one.state.mode is Mode.ROLLED_BACK
@@ -517,7 +517,7 @@ async def test_what_is_written_in_the_end_leaves_no_file(tmp_path: Path) -> None
         with locked(room.journal):
             await console.act(Verb.ROLLBACK)
             await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
-        await console.until(lambda state: state.journal.held == 0)
+        await console.until(lambda state: state.local.journal.held == 0)
         await console.close()
         assert files(tmp_path) == []
 
@@ -564,7 +564,7 @@ async def test_a_rollback_that_is_written_down_late_does_not_hide_what_was_promo
         await console.promoted(1)
         with full(room.journal):
             await console.act(Verb.ROLLBACK)
-            await console.until(lambda state: state.mode is Mode.ROLLED_BACK and state.journal.kept)
+            await console.until(lambda state: state.mode is Mode.ROLLED_BACK and state.local.journal.kept)
             await console.die()
         [name] = files(tmp_path)
         away = (tmp_path / name).rename(tmp_path / "away")

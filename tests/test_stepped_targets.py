@@ -10,7 +10,7 @@ from console.plan.loader import parse
 from console.state.folding import blank
 from console.state.requests import RequestState
 from console.state.stepped_targets import observe
-from console.state.values import State, TargetState
+from console.state.values import TargetState
 from tests.steps_rig import LISTED
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -33,11 +33,12 @@ def asked(action: str, at: datetime) -> RequestState:
 
 def after(*readings: tuple[float, TargetReading], requests: tuple[RequestState, ...]) -> TargetState:
     """The target after these readings, each so many seconds later; it stood at the gate first."""
-    state: State = blank(parse(LISTED.replace("adapter: argo}", "adapter: argo-rollouts}"), "plan.yaml"), "one/1")
-    state = replace(state, opened_at=AT, requests={request.id: request for request in requests})
+    state = blank(parse(LISTED.replace("adapter: argo}", "adapter: argo-rollouts}"), "plan.yaml"), "one/1")
+    state = replace(state, opened_at=AT)
     entry = replace(state.targets["api"], opening=GATE, confirmed=GATE)
     for seconds, reading in readings:
-        entry, _ = observe(state, replace(entry, reading=reading), later(seconds))
+        known = {request.id: request for request in requests if request.at <= later(seconds)}
+        entry, _ = observe(replace(state, requests=known), replace(entry, reading=reading), later(seconds))
     return entry
 
 

@@ -9,14 +9,17 @@ import asyncio
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
-from adapters.contract import Phase, Wait
+from adapters.contract import Outcome, Phase, Wait
 from console.events.evidence import Verb
 from console.state.card import card_for
 from console.state.gates import why_not
 from console.state.values import Mode
 from tests.argo_fake import ANALYSIS, PAUSE, pause, weight
+from tests.engine_rig import Console
+from tests.kube_fake import Sent
 from tests.steps_rig import LISTED, STEPS, TAKEN, at_stage, reads, reconciling, room_with, told
 
 
@@ -163,6 +166,50 @@ async def test_a_halt_pauses_it_by_hand_and_a_resume_takes_exactly_that_back(tmp
         assert told(console, "drift") == []
 
 
+@pytest.mark.parametrize("taken_back", ["by us", "by another"])
+async def test_what_a_resume_let_go_on_is_ours_though_the_next_read_finds_it_far_on(
+    tmp_path: Path, taken_back: str
+) -> None:
+    async with room_with(tmp_path, LISTED, weight(20), ANALYSIS, weight(60), PAUSE) as (room, site):
+        site.controller.settle()
+        console = await room.console()
+        await console.act(Verb.HALT)
+        site.controller.settle()
+        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
+        site.controller.ends_analysis = True
+
+        def go_on(sent: Sent) -> None:
+            if sent.method == "PATCH":  # before anybody reads
+                site.controller.settle()
+
+        site.cluster.after = go_on
+        if taken_back == "by us":
+            await console.act(Verb.RESUME)
+        else:
+            site.cluster.merge("rollouts", "web", {"spec": {"paused": False}})
+            site.controller.settle()
+        await console.until(lambda state: reads(state).step == 3)
+        outside = ["api moved outside warroom: step 1 -> 3, past the pause by hand at step 1"]
+        assert told(console, "drift") == ([] if taken_back == "by us" else outside)
+
+
+async def test_a_resume_right_after_a_halt_takes_it_back_before_it_was_read(tmp_path: Path) -> None:
+    slow = LISTED.replace("poll: 50ms", "poll: 60s")
+    async with room_with(tmp_path, slow, weight(20), ANALYSIS, weight(60), PAUSE) as (room, site):
+        site.controller.settle()
+        console = await room.console()
+        await console.until(lambda state: reads(state).step == 1)
+        await asyncio.gather(console.act(Verb.HALT), _as_soon_as_halted(console))
+        spec = site.cluster.objects["rollouts"]["web"]["spec"]
+        assert (console.state.halted, spec["paused"]) == (None, False)
+        assert told(console, "drift") == []
+
+
+async def _as_soon_as_halted(console: Console) -> None:
+    await console.until(lambda state: [one.outcome for one in state.requests.values()] == [Outcome.ACCEPTED])
+    await console.act(Verb.RESUME)
+
+
 async def test_a_rollback_aborts_and_is_done_when_it_reads_as_aborted(tmp_path: Path) -> None:
     async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
         console = await room.console()
@@ -206,10 +253,6 @@ async def test_an_analysis_that_failed_is_the_controllers_abort_and_shown_as_suc
 
 
 async def test_a_call_in_doubt_is_told_by_where_the_rollout_stands_then(tmp_path: Path) -> None:
-    import httpx
-
-    from tests.kube_fake import Sent
-
     async with room_with(tmp_path, LISTED, *STEPS) as (room, site):
         site.controller.settle()
         console = await room.console()

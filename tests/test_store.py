@@ -72,10 +72,10 @@ async def test_what_comes_after_an_event_that_is_held_is_held_behind_it(tmp_path
     await asyncio.gather(
         record.append_soon(note("first")), record.append_soon(note("second")), record.append_soon(note("third"))
     )
-    assert (written(journal), record.state.journal.held) == ([], 3)
+    assert (written(journal), record.state.local.journal.held) == ([], 3)
     await record.retry()
     assert written(journal) == ["first", "second", "third"]
-    assert record.state.journal.held == 0
+    assert record.state.local.journal.held == 0
     await record.drain()
     journal.real.close()
 

@@ -8,9 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from adapters.contract import AuthFailed, BadReply, Cut, NotSent, Permit, TimedOut, Unreachable
+from adapters.testing import SECRET, Request, Server, answer, serving
 from adapters.transport import Credentials, HttpOptions, Identity, Transport
-from tests.adapters_contract import SECRET
-from tests.loopback import Request, Server, answer, serving
 
 
 class Renewing:

@@ -18,7 +18,7 @@ from adapters.contract import (
     Withdrawn,
 )
 from adapters.flags.unleash import Unleash, connect
-from tests.adapters_contract import NEVER_ANSWERS, SECRET, TOKEN_ENV, check_call
+from adapters.testing import NEVER_ANSWERS, SECRET, TOKEN_ENV, check_call
 from tests.unleash_fake import F1, FEATURE, LEAVE, FakeUnleash, adapter, at, error, options, strategy
 
 ON_AT_25 = Setting(25, on=True)

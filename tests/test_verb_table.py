@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from console.cli.main import COMMANDS, DECIDING
+from console.cli.commands import COMMANDS, DECIDING
 from console.events.evidence import Verb
 from console.events.verbs import FORWARD, PEN, PENNED, SAFER, VERBS, PenUse, key_of
 from widgets.keys import KEYS

@@ -32,6 +32,7 @@ from tests.states import (
     verdict,
     with_metric,
 )
+from tests.states.pieces import with_local
 from widgets.advice import advice_for, advice_lines, shortened
 from widgets.line import text_of
 
@@ -171,15 +172,17 @@ def test_a_call_in_doubt_outranks_a_halt() -> None:
 
 
 def test_a_rollback_under_way_outranks_everything_that_is_open() -> None:
-    state = replace(
-        rolling_back(), running=True, journal=unjournaled().journal, checklist=step_states((StepMark.REQUESTED, ""))
+    state = with_local(
+        replace(rolling_back(), checklist=step_states((StepMark.REQUESTED, ""))),
+        running=True,
+        journal=unjournaled().local.journal,
     )
     assert advice_for(state) == ("warn", "Rollback 0 of 3 done, under way; UNJOURNALED: database or disk is full")
 
 
 def test_a_manual_step_says_that_it_waits_for_a_person() -> None:
     marks = ((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
-    state = replace(rolling_back(), running=True, checklist=step_states(*marks), requests={})
+    state = with_local(replace(rolling_back(), checklist=step_states(*marks), requests={}), running=True)
     assert "tell-data waits for you: r confirms (tell the data team" in advice_for(state)[1]
 
 
@@ -204,7 +207,7 @@ def test_an_alarm_carries_a_glyph_besides_its_colour() -> None:
 
 
 def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
-    level, text = advice_for(replace(healthy(), fault="beat: KeyError: 'x'; restarted"))
+    level, text = advice_for(with_local(healthy(), fault="beat: KeyError: 'x'; restarted"))
     assert level == "alarm"
     assert "FAULT" in text
     assert "h and r work" in text

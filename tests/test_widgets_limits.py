@@ -14,6 +14,7 @@ from adapters.contract import Counts, Gauge, Reading, Sample
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.values import NoteState, State
 from tests.states import ANA, NOW, STATES, ago, healthy, with_metric
+from tests.states.pieces import with_local
 from widgets.advice import advice_lines
 from widgets.checklist import checklist_lines
 from widgets.exposure import exposure_lines
@@ -93,13 +94,15 @@ def test_any_words_are_drawn(words: str, width: int, height: int) -> None:
         name: replace(entry, name=words, failed_since=NOW, reason=words) for name, entry in state.sources.items()
     }
     check(
-        replace(
-            state,
-            plan=replace(state.plan, title=words, risk=words),
-            stages=stages,
-            checklist=steps,
-            sources=sources,
-            log=(NoteState(NOW, replace(ANA, user=words), words, words),),
+        with_local(
+            replace(
+                state,
+                plan=replace(state.plan, title=words, risk=words),
+                stages=stages,
+                checklist=steps,
+                sources=sources,
+                log=(NoteState(NOW, replace(ANA, user=words), words, words),),
+            ),
             operator=replace(ANA, user=words),
         ),
         width,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from console.state.participants import Poller
@@ -11,6 +9,7 @@ from console.state.values import State
 from tests import states
 from tests.states import STATES
 from tests.states.people import CARL, crowded
+from tests.states.pieces import with_local
 from widgets.advice import advice_for
 from widgets.crew import crew_lines, several, words
 from widgets.header import header_lines
@@ -64,7 +63,7 @@ def test_an_observer_and_a_freeze_have_a_badge() -> None:
 def test_the_sources_say_who_polls_where_that_is_somebody_else() -> None:
     state = crowded(states.watching())
     assert "polled by ana" in text_of(sources_lines(state, 120, 1)[0])
-    assert "polled by" not in text_of(sources_lines(replace(state, poller=Poller(here=True)), 120, 1)[0])
+    assert "polled by" not in text_of(sources_lines(with_local(state, poller=Poller(here=True)), 120, 1)[0])
 
 
 def test_a_narrow_sources_line_keeps_its_sources_rather_than_who_polls() -> None:
@@ -127,14 +126,14 @@ def test_what_is_so_for_everybody_comes_before_who_has_the_pen() -> None:
 
 
 def test_a_captain_is_not_asked_to_approve_his_own_move() -> None:
-    state = replace(STATES["approval_asked"](), operator=states.ANA)
+    state = with_local(STATES["approval_asked"](), operator=states.ANA)
     assert "WAITS FOR APPROVAL" not in advice_for(state)[1]
     assert "approve" in idle_keys(state)
 
 
 def test_an_observer_is_not_asked_to_approve_what_he_has_approved() -> None:
     given = STATES["approval_given"]()
-    assert "WAITS FOR APPROVAL" not in advice_for(replace(given, operator=CARL))[1]
+    assert "WAITS FOR APPROVAL" not in advice_for(with_local(given, operator=CARL))[1]
 
 
 def test_the_keys_between_people_come_onto_the_line_with_the_people() -> None:

@@ -54,8 +54,8 @@ def _rolled_back(state: State) -> Said | None:
         return None
     skipped = [entry.step.id for entry in state.checklist if entry.mark is StepMark.SKIPPED]
     lead = f"Rolled back without {', '.join(skipped)}" if skipped else "Rolled back"
-    if state.journal.broken is not None:
-        return "alarm", f"{lead}, UNJOURNALED, {state.journal.waiting} ({state.journal.broken})"
+    if state.local.journal.broken is not None:
+        return "alarm", f"{lead}, UNJOURNALED, {state.local.journal.waiting} ({state.local.journal.broken})"
     looks = recoveries(state)
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
         return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"
@@ -79,10 +79,10 @@ def _in_doubt(state: State) -> Said | None:
 
 
 def _unjournaled(state: State) -> Said | None:
-    if state.journal.broken is None:
+    if state.local.journal.broken is None:
         return None
-    held = f", {state.journal.waiting}" if state.journal.held else ""
-    return "alarm", f"UNJOURNALED{held}: promote refused, h and r work ({state.journal.broken})"
+    held = f", {state.local.journal.waiting}" if state.local.journal.held else ""
+    return "alarm", f"UNJOURNALED{held}: promote refused, h and r work ({state.local.journal.broken})"
 
 
 def _partial(state: State) -> Said | None:
@@ -113,9 +113,9 @@ def drift_words(drift: Drift, state: State) -> str:
 
 
 def _fault(state: State) -> Said | None:
-    if state.fault is None:
+    if state.local.fault is None:
         return None
-    return "alarm", f"FAULT of this console ({state.fault}): h and r work; open another one beside it"
+    return "alarm", f"FAULT of this console ({state.local.fault}): h and r work; open another one beside it"
 
 
 def _source_failed(state: State) -> Said | None:
@@ -159,7 +159,7 @@ def _reads(reading: TargetReading | None) -> str:
 
 
 def _edited(state: State) -> Said | None:
-    if state.edited is None:
+    if state.local.edited is None:
         return None
     return "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
 

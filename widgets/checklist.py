@@ -44,7 +44,7 @@ def _progress(state: State) -> Piece:
         return Piece(f"{of}, rolled back", Look.WARN if skipped else Look.GOOD)
     if state.mode is Mode.CLOSED:
         return Piece(of, Look.MUTED)
-    if state.running:
+    if state.local.running:
         return Piece(f"{of}, under way", Look.WARN)
     stands = rollback_runner(state)
     return Piece(f"{of}, {stands.word}", Look.ALARM if stands.level == "alarm" else Look.WARN)
@@ -90,7 +90,7 @@ def _step_text(entry: StepState, state: State) -> str:
     what = ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())
     if state.rollback is None or state.mode is Mode.CLOSED:
         return what
-    if (why := state.held_back.get(entry.step.id)) is not None:
+    if (why := state.local.held_back.get(entry.step.id)) is not None:
         return f"{what}; waits: {why}"
     left = unmet(entry.step, state.checklist)
     return f"{what}; after {', '.join(left)}" if left else what

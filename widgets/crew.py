@@ -12,20 +12,20 @@ from widgets.sheet import rows_of
 
 def others(state: State) -> list[Member]:
     """Consoles of other people than this one's operator."""
-    me = state.operator
-    return [member for member in state.crew or () if me is None or member.who.person != me.person]
+    me = state.local.operator
+    return [member for member in state.local.crew or () if me is None or member.who.person != me.person]
 
 
 def several(state: State) -> bool:
     """Whether more than one person matters here: somebody else is present, or has the pen, or left it with a note."""
-    held = state.pen.holder is not None and not state.pen.held_by(state.operator)
+    held = state.pen.holder is not None and not state.pen.held_by(state.local.operator)
     return bool(others(state)) or held or state.handoff is not None
 
 
 def badges(state: State) -> list[Piece]:
     """What the header says loudly: that this console only looks on, that a freeze is in force."""
     found = []
-    if state.observing:
+    if state.local.observing:
         found.append(Piece("OBSERVING", Look.WARN))
     if state.as_of is not None and windows.freeze_in_force(state.plan.freeze, state.as_of) is not None:
         found.append(Piece("FREEZE", Look.WARN))
@@ -36,12 +36,12 @@ def words(state: State) -> list[Piece]:
     """ "pen ana, 3 here", "pen ana unseen 5m, 3 here"; nothing while one person is alone with it."""
     if not several(state):
         return []
-    people = len({member.who.person for member in state.crew or ()})
+    people = len({member.who.person for member in state.local.crew or ()})
     here = f", {people} here" if people > 1 else ""
     holder = state.pen.holder
     if holder is None:
         return [Piece("pen free", Look.WARN if state.handoff is not None else Look.STRONG), Piece(here, Look.MUTED)]
-    if state.pen.held_by(state.operator):
+    if state.pen.held_by(state.local.operator):
         return [Piece("pen yours", Look.STRONG), Piece(here, Look.MUTED)]
     ago = format.since(pen.last_seen(state), state.as_of) or 0.0
     away = f" unseen {format.age(ago)}" if ago > UNSEEN_S else ""
@@ -69,14 +69,14 @@ def _rows(text: str, width: int, look: Look = Look.PLAIN) -> list[Line]:
 
 
 def _present(state: State, width: int) -> list[Line]:
-    if state.crew is None:
+    if state.local.crew is None:
         return _rows("nobody can tell: the journal was not asked yet", width, Look.MUTED)
     lines: list[Line] = []
-    for member in state.crew:
-        mine = member.who == state.operator
+    for member in state.local.crew:
+        mine = member.who == state.local.operator
         ago = format.since(member.seen_at, state.as_of) or 0.0
         seen = "here now" if ago <= UNSEEN_S else f"last seen {format.age(ago)} ago"
-        polls = state.poller is not None and state.poller.who == member.who
+        polls = state.local.poller is not None and state.local.poller.who == member.who
         tail = f"{member.who.user}@{member.who.host} pid {member.who.pid}, {member.role}, {seen}"
         tail += ", this console" if mine else ""
         tail += ", polls" if polls else ""

@@ -82,7 +82,7 @@ def _doing(state: State) -> Iterable[Piece]:
         yield verdict.piece
     if simulated(state):
         yield Piece("  SIMULATED", Look.WARN)
-    if state.journal.broken is not None:
+    if state.local.journal.broken is not None:
         yield _SPACE
         yield Piece("UNJOURNALED", Look.ALARM)
     for badge in crew.badges(state):
@@ -111,8 +111,8 @@ def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
         found.append([Piece(f"risk {cut(state.plan.risk, 10)}", Look.WARN if risky else Look.MUTED)])
     if versions(state):
         found.append([Piece(versions(state), Look.MUTED)])
-    if state.operator is not None and not people:
-        found.append([Piece(cut(state.operator.user, 12), Look.MUTED)])
+    if state.local.operator is not None and not people:
+        found.append([Piece(cut(state.local.operator.user, 12), Look.MUTED)])
     if width >= 100:
         found.append([Piece(format.local_clock(at), Look.MUTED)])
         found.append([Piece(cut(state.rollout, 30), Look.MUTED)])

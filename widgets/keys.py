@@ -89,7 +89,7 @@ def idle_keys(state: State | None) -> frozenset[str]:
     if state is None:
         return frozenset({"take", "offer", "approve"})
     idle = set() if several(state) else {"take", "offer"}
-    if approvals.needed(state) == 0 or state.pen.held_by(state.operator):
+    if approvals.needed(state) == 0 or state.pen.held_by(state.local.operator):
         idle.add("approve")
     return frozenset(idle)
 

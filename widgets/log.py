@@ -31,8 +31,8 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     hidden = f", {older} older below" if older else ""
     hidden += f", {folded} on verdicts and sources folded" if folded else ""
     title: list[Piece] = [Piece("LOG", Look.TITLE)]
-    if state.journal.held:
-        title += [Piece("  "), Piece(f"{state.journal.held} NOT WRITTEN YET", Look.ALARM)]
+    if state.local.journal.held:
+        title += [Piece("  "), Piece(f"{state.local.journal.held} NOT WRITTEN YET", Look.ALARM)]
     if state.unrecognised:
         title.append(Piece(f"  {state.unrecognised} of a newer version", Look.WARN))
     title.append(Piece(f"  newest first, UTC{hidden}", Look.MUTED))

@@ -21,7 +21,7 @@ def called(state: State) -> Said | None:
 
 def offered(state: State) -> Said | None:
     """The captain offers the pen to whoever sits here."""
-    me, held = state.operator, state.pen
+    me, held = state.local.operator, state.pen
     if me is None or held.holder is None or not held.offered_to(me):
         return None
     return "warn", f"{held.holder.user} OFFERS YOU THE PEN: t takes it{f' ({held.note})' if held.note else ''}"

@@ -19,20 +19,20 @@ def rolling_back(state: State) -> Said | None:
     steps = state.checklist
     done = sum(step.mark is StepMark.DONE for step in steps)
     lead, last = f"Rollback {done} of {len(steps)} done", ""
-    calm = state.running
-    if not state.running:
+    calm = state.local.running
+    if not state.local.running:
         stands = rollback_runner(state)
         lead, last, calm = f"{lead}, {stands.how}", stands.then, stands.level != "alarm"
     for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
         if step is not None:
             return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}, x skips{_step_detail(step)}"
-    for waits, why in state.held_back.items():
+    for waits, why in state.local.held_back.items():
         return "warn", f"{lead}, {waits} waits: {why}"
     if (turn := waiting_step(state)) is not None:
         step = next(entry for entry in steps if entry.step.id == turn)
         return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you: r confirms{_step_detail(step)}"
-    if not state.running:
+    if not state.local.running:
         return ("warn" if calm else "alarm"), f"{lead}{last}{_unjournaled_tail(state)}"
     return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
 
@@ -65,7 +65,7 @@ def rollback_runner(state: State) -> RollbackRunner:
         return RollbackRunner("warn", "waiting for you", "waiting for you", ": r confirms")
     decision = next((entry for entry in state.decisions if entry.id == state.rollback), None)
     who = decision.who if decision is not None else None
-    mine = state.operator
+    mine = state.local.operator
     if decision is None or who is None or mine is None or (who.pid, who.host) == (mine.pid, mine.host):
         return RollbackRunner("alarm", "NOT RUNNING", "NOT RUNNING", ": r continues")
     moved = [entry.since for entry in state.checklist if entry.since is not None]
@@ -91,4 +91,4 @@ def _step_detail(step: StepState) -> str:
 
 
 def _unjournaled_tail(state: State) -> str:
-    return "" if state.journal.broken is None else f"; UNJOURNALED: {state.journal.broken}"
+    return "" if state.local.journal.broken is None else f"; UNJOURNALED: {state.local.journal.broken}"

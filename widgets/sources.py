@@ -46,9 +46,9 @@ def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 def _polled_by(state: State) -> Piece | None:
     """Who asks the sources, where that is another console; None: this one, or nobody knows."""
-    if state.poller is None or state.poller.here:
+    if state.local.poller is None or state.local.poller.here:
         return None
-    who = state.poller.who
+    who = state.local.poller.who
     return Piece(f"polled by {who.user if who is not None else 'another console'}", Look.MUTED)
 
 

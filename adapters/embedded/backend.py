@@ -18,7 +18,9 @@ from datetime import timedelta
 from itertools import chain
 
 from adapters.contract import (
+    AdapterSpec,
     Capabilities,
+    ConnectError,
     Context,
     Kind,
     MetricQuery,
@@ -39,12 +41,10 @@ from adapters.embedded.exposure import Exposure, ExposureSpan
 from adapters.embedded.options import Options
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
-from adapters.registry import ConnectError
 from adapters.sanitize import one_line
 
-__all__ = ["KINDS", "EmbeddedBackend", "Options", "connect"]
+__all__ = ["ADAPTER", "EmbeddedBackend", "Options", "connect"]
 
-KINDS = (Kind.DEPLOY, Kind.FLAGS, Kind.METRICS)
 CANARY_VERSION = "v42"
 BASELINE_VERSION = "v41"
 WRITER = "warroom"
@@ -267,3 +267,6 @@ def _detail(standing: ExposureSpan) -> str:
 
 def _log_failed(error: OSError) -> str:
     return f"the world's log cannot be used: {one_line(error.strerror or type(error).__name__)}"
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY, Kind.FLAGS, Kind.METRICS), options=Options, connect=connect)

@@ -19,12 +19,11 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from adapters.contract import BackendError, BadReply, Context, Missing, Moved, Permit, Rejected
+from adapters.contract import BackendError, BadReply, ConnectError, Context, Missing, Moved, Permit, Rejected
 from adapters.kube import jsonpatch, status
 from adapters.kube.access import Access
 from adapters.kube.login import identity_of
 from adapters.kube.resource import Resource
-from adapters.registry import ConnectError
 from adapters.sanitize import one_line
 from adapters.transport import HttpOptions, Reply, Transport
 

@@ -8,6 +8,7 @@ missed. Without one for SILENT_S nobody is answered from memory any more: a read
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -16,6 +17,8 @@ from adapters.contract import BackendError, Clock, Missing, ServerFailed, Thrott
 from adapters.kube.client import WATCH_S, Kube, Object, name_of, newer, version_of
 from adapters.kube.resource import Resource
 from adapters.sanitize import one_line
+
+_log = logging.getLogger("warroom.adapters.kube")
 
 SILENT_S = WATCH_S + 3.0
 """A stream that has given no sign for so long is not believed any more."""
@@ -174,6 +177,7 @@ class Informer:
             except Exception as error:  # the last net: a mirror that dies silently would show the past for ever
                 failures += 1
                 words = f"internal error: {type(error).__name__}: {one_line(error)}"
+                _log.error("%s", words, exc_info=error)
                 self.fault, self._version = BackendError(self._kube.source, "watch", words), ""
                 self.invalidate()
             self._first.set()

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from adapters.contract import ConnectError
 from adapters.kube import incluster, kubeconfig
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.login import log_in
-from adapters.registry import ConnectError
 from adapters.sanitize import one_line
 
 CONTEXT = "WARROOM_KUBE_CONTEXT"

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from adapters.contract import (
+    AdapterSpec,
     BackendError,
     BadReply,
     Context,
@@ -44,7 +45,6 @@ from adapters.transport import HttpOptions, Reply, Transport
 if TYPE_CHECKING:
     import httpx
 
-KINDS = (Kind.METRICS,)
 
 MOST_SAMPLES = 1_000_000
 """Raw samples that one poll of one backend may hold in memory, all metrics together: some 150 MB."""
@@ -346,3 +346,6 @@ class _Envelope(BaseModel):
     error: str = ""
     warnings: list[str] | None = None
     is_partial: bool = Field(default=False, alias="isPartial")
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.METRICS,), options=Options, connect=connect)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,13 +19,13 @@ from adapters.contract import (
     AuthFailed,
     BackendError,
     BadReply,
+    ConnectError,
     Permit,
     ServerFailed,
     Throttled,
     TimedOut,
     Unreachable,
 )
-from adapters.registry import ConnectError
 from adapters.transport.body import fill, lines
 from adapters.transport.connections import CannotOpen, open_client
 from adapters.transport.fault import backend_error
@@ -35,6 +36,8 @@ from adapters.transport.reply import Explain, Reply, refusal, server_date
 from adapters.transport.sending import ATTEMPTS, Body, Params, Sending, pairs, pause_s
 from adapters.transport.tls import Certificate, Tls
 from adapters.transport.trace import child_span
+
+_log = logging.getLogger("warroom.adapters.transport")
 
 MAX_BYTES = 4 * 1024 * 1024
 _ERROR_BYTES = 64 * 1024
@@ -276,6 +279,8 @@ class Transport:
         except httpx.InvalidURL:
             raise Unreachable(self.source, sending.verb, "not sent: the URL cannot be used") from None
         sending.status = response.status_code
+        fields = {"source": self.source, "verb": sending.verb, "status": response.status_code}
+        _log.debug("%s %s answered %d", method, path, response.status_code, extra=fields)
         return response
 
     async def _client(self, sending: Sending) -> httpx.AsyncClient:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from adapters.registry import ConnectError
+from adapters.contract import ConnectError
 from adapters.secret import Secret
 
 

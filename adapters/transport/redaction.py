@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+from adapters.known_secrets import remember
 from adapters.sanitize import one_line
 
 _BEGINNING = 12
@@ -33,7 +34,9 @@ class Redactor:
             self._know(_parts(authorization))
 
     def _know(self, secrets: set[str]) -> None:
-        self._long |= {secret for secret in secrets if len(secret) > _BEGINNING}
+        for secret in secrets:
+            remember(secret)
+        self._long = self._long | {secret for secret in secrets if len(secret) > _BEGINNING}  # read in the log's thread
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 

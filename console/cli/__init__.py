@@ -3,6 +3,6 @@
 Only argparse is imported before a command is known: the first frame of `run` comes before anything heavy.
 """
 
-from console.cli.main import main
+from console.cli.commands import main
 
 __all__ = ["main"]

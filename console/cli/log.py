@@ -18,7 +18,7 @@ from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
-from console.state.values import DecisionState, State
+from console.state.values import DecisionState, RolloutState
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
 def _endings(journal: Journal, rollout: str) -> dict[str, str]:
     """How each decision ended; empty when this version cannot read the plan that the rollout ran."""
     try:
-        state = resume(journal, rollout, rollout)
+        state = resume(journal, rollout, rollout).rollout
     except JournalUnavailable:
         return {}
     return {decision.id: _ended(state, decision) for decision in state.decisions}
 
 
-def _ended(state: State, decision: DecisionState) -> str:
+def _ended(state: RolloutState, decision: DecisionState) -> str:
     trouble = [
         f"{request.asks} {request.known_outcome}: {request.reason}"
         for request in state.requests.values()

@@ -13,19 +13,19 @@ from console.state.values import State
 def lines(state: State) -> list[str]:
     """(name, text) pairs as `status` prints them; nothing of what nobody uses."""
     told = []
-    if state.pen.holder is not None or state.handoff is not None or len(state.crew or ()) > 1:
+    if state.pen.holder is not None or state.handoff is not None or len(state.local.crew or ()) > 1:
         offered = f", offered to {state.pen.offered}" if state.pen.offered is not None else ""
         told.append(("pen", f"{pen.whose(state)}{offered}"))
     if state.handoff is not None:
         who = state.handoff.who.user if state.handoff.who is not None else "somebody"
         told.append(("note", f"{who} left: {state.handoff.text}"))
-    told += [("here", _member(member, state)) for member in state.crew or ()]
-    if state.crew is not None and not any(_polls(member, state) for member in state.crew):
+    told += [("here", _member(member, state)) for member in state.local.crew or ()]
+    if state.local.crew is not None and not any(_polls(member, state) for member in state.local.crew):
         nobody = "nobody: nothing is judged or guarded until a console runs (warroom run, warroom watch)"
-        told.append(("polls", nobody if state.poller is None else "a console that says no more that it is here"))
+        told.append(("polls", nobody if state.local.poller is None else "a console that says no more that it is here"))
     if (needed := approvals.needed(state)) and state.next is not None:
         given = ", ".join(approval.user for approval in approvals.valid_approvals(state)) or "nobody"
-        given += f" ({state.unvouched})" if state.unvouched is not None else ""
+        given += f" ({state.local.unvouched})" if state.local.unvouched is not None else ""
         told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
     told += [("calendar", text) for text in _calendar(state)]
     if (called := escalation.current_call(state)) is not None:
@@ -51,9 +51,9 @@ def as_json(state: State) -> dict[str, Any]:
                 "seen_at": member.seen_at.isoformat(),
                 "polls": _polls(member, state),
             }
-            for member in state.crew or ()
+            for member in state.local.crew or ()
         ],
-        "polled": state.poller is not None,
+        "polled": state.local.poller is not None,
         "approvals": {
             "needed": approvals.needed(state),
             "given": [approval.user for approval in approvals.valid_approvals(state)],
@@ -78,7 +78,7 @@ def _member(member: Member, state: State) -> str:
 
 def _polls(member: Member, state: State) -> bool:
     """Whether it is this console that asks the backends: told by the lease and not by presence."""
-    return state.poller is not None and state.poller.who == member.who
+    return state.local.poller is not None and state.local.poller.who == member.who
 
 
 def _person(who: Actor) -> str:

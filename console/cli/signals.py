@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -43,10 +44,12 @@ def stop_with_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> threa
     def end(signum: int) -> None:
         if not once.acquire(blocking=False):
             return
+        logging.getLogger("warroom.cli").info("ended by signal %d", signum)
         desk.stop(leave=True)
         desk.finish(SETTLE_S)
         threading.Thread(target=leave, args=(128 + signum,), name="leave", daemon=True).start()
         left.wait(RESTORE_S)
+        logging.shutdown()
         os._exit(128 + signum)
 
     def begin(signum: int, _frame: FrameType | None) -> None:

@@ -135,7 +135,7 @@ async def _carried_out(
             print_err(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
     finally:
         await engine.close()
-        if held := engine.store.state.journal.held:
+        if held := engine.store.state.local.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
             kept = f"; {spool_notice(engine.spool_path)}" if engine.spool_path is not None else ""
             print_err(f"warroom: UNJOURNALED: {events} not written down{kept}")
@@ -224,7 +224,7 @@ async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) ->
 
 def _written(verb: Verb | None, answer: Answer, state: State) -> Answer:
     """The answer, and what it is worth when the journal did not take it. `state`: after the engine has ended."""
-    broken, held = state.journal.broken, state.journal.held
+    broken, held = state.local.journal.broken, state.local.journal.held
     if answer.result is Result.ACCEPTED and held:
         line = f"{answer.line}, but UNJOURNALED: {broken or 'some of it could not be written down'}"
         return Answer(Result.UNJOURNALED, f"{line}{_stands(verb, state)}")

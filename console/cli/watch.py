@@ -199,7 +199,7 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
     """(when, line) of what is new in `after`, in the order of time; from the beginning on, where it stands now."""
     now = after.as_of or datetime.now(UTC)
     if before is None:
-        polled = "" if after.poller is None or after.poller.here else f", polled by {_person(after)}"
+        polled = "" if after.local.poller is None or after.local.poller.here else f", polled by {_person(after)}"
         return [(now, f"{after.rollout}  {_where(after)}{polled}")]
     known = {entry.id: entry.outcome for entry in before.decisions}
     found = [(entry.at, _decision(entry)) for entry in after.decisions if entry.id not in known]
@@ -211,13 +211,13 @@ def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:
     found += [(line.at, _line(line)) for line in _new_log_lines(before, after)]
     if _where(before) != _where(after):
         found.append((now, _where(after)))
-    if before.journal.broken != after.journal.broken:
-        health = after.journal.broken
+    if before.local.journal.broken != after.local.journal.broken:
+        health = after.local.journal.broken
         found.append((now, "the journal can be written again" if health is None else f"UNJOURNALED: {health}"))
-    if before.poller != after.poller and after.poller is not None:
-        found.append((now, "polls" if after.poller.here else f"polled by {_person(after)}"))
-    if before.fault != after.fault and after.fault is not None:
-        found.append((now, f"FAULT of this console: {after.fault}"))
+    if before.local.poller != after.local.poller and after.local.poller is not None:
+        found.append((now, "polls" if after.local.poller.here else f"polled by {_person(after)}"))
+    if before.local.fault != after.local.fault and after.local.fault is not None:
+        found.append((now, f"FAULT of this console: {after.local.fault}"))
     return sorted(found, key=lambda entry: entry[0])
 
 
@@ -239,7 +239,7 @@ def _where(state: State) -> str:
 
 
 def _person(state: State) -> str:
-    who = state.poller.who if state.poller is not None else None
+    who = state.local.poller.who if state.local.poller is not None else None
     return f"{who.user}@{who.host} pid {who.pid}" if who is not None else "another console"
 
 
@@ -289,7 +289,7 @@ def _over(plan: Plan, place: JournalLocation, journal: Journal, condition: str) 
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _unopened(plan, place)
-    return _condition_result(resume(journal, runs[0], plan.path), condition)
+    return _condition_result(State.of(resume(journal, runs[0], plan.path).rollout), condition)
 
 
 def _condition_result(state: State, condition: str) -> int:

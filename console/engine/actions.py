@@ -147,7 +147,7 @@ class Actions:
         verb = card.verb
         plan = self._plan_file.edited if verb is Verb.ACCEPT and intent.subject == "plan" else None
         shown = intent.card or card
-        unsaid = tuple(line for line in state.cautions if line not in shown.warnings)
+        unsaid = tuple(line for line in state.local.cautions if line not in shown.warnings)
         return DecisionTaken(
             v=VERBS[verb].shape,
             at=self._clock.now(),

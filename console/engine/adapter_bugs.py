@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 from adapters.contract import BackendError, OutcomeUnknown
-from adapters.sanitize import one_line
+from console.logs.context import report_internal_error
+
+_log = logging.getLogger("warroom.engine.adapters")
 
 
 class AdapterBug(OutcomeUnknown):
@@ -24,4 +27,4 @@ def catching_bugs(source: str, verb: str) -> Iterator[None]:
     except (BackendError, TimeoutError):
         raise
     except Exception as error:  # third parties write adapters: one that fails must not stop the others
-        raise AdapterBug(source, verb, f"internal error: {type(error).__name__}: {one_line(error)}") from error
+        raise AdapterBug(source, verb, report_internal_error(_log, error)) from error

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from adapters.priority import urgent
 from adapters.registry import ConnectError, UnknownAdapter
-from adapters.sanitize import one_line
 from console.engine.actions import Actions
 from console.engine.answer import Answer, Result
 from console.engine.backend_set import BackendSet
@@ -39,10 +39,13 @@ from console.engine.supervisor import Supervisor
 from console.engine.target_calls import TargetCalls
 from console.events.evidence import Actor
 from console.journal.contract import Journal
+from console.logs.context import bind_rollout, report_internal_error
 from console.plan.nouns import Plan
 from console.state.assessment import assess
 from console.state.intent import Intent
 from console.state.values import State
+
+_log = logging.getLogger("warroom.engine")
 
 CYCLE_S = 0.25
 """How often the newest State is published."""
@@ -86,8 +89,10 @@ class Engine:
             adopt = partial(spooler.adopt, config.journal, config.clock.now(), who)
             await joining.adopt(config.plan.rollout, adopt)
             joined = await joining.join(config.plan, backends.current, config.clock, who, config.version)
-            if joined.state.plan.digest != config.plan.digest:
-                async with backends.swapping(joined.state.plan):
+            rollout = joined.resumed.rollout
+            bind_rollout(rollout.rollout)
+            if rollout.plan.digest != config.plan.digest:
+                async with backends.swapping(rollout.plan):
                     pass
             engine = cls(config, on_state, backends, joined, thread, spooler, _with_login(who, config.journal))
             changes.connect(engine.pollers.poll_soon)
@@ -116,14 +121,22 @@ class Engine:
         self._spooler = spooler
         self._has_changed = True
         self._intents: set[asyncio.Task[Answer]] = set()
-        state = replace(
-            joined.state,
+        self.store = store = StateStore(
+            config.journal,
+            joined.resumed.rollout,
+            self._note_change,
+            joined.unwritten,
+            thread,
+            spooler,
+            last_sample=joined.resumed.last_sample,
+            broken=joined.broken,
+        )
+        store.set_local(
             operator=who,
             groups=groups_of(who.user),
             observing=config.observing,
             cautions=self._cautions(backends.current),
         )
-        self.store = store = StateStore(config.journal, state, self._note_change, joined.unwritten, thread, spooler)
         self.pollers = Pollers(store, backends, clock)
         self.membership = Membership(store, clock, who, observing=config.observing, on_poller=self.pollers.poll_soon)
         self._requests = Requests(store, clock, who)
@@ -142,10 +155,13 @@ class Engine:
         await self.store.spool_held()
         await self._plan_file.check()
         await self._follower.record_notices()
+        state = self.store.state
+        words = "opened" if self.is_new_run else "joined"
+        _log.info("%s %s", words, state.rollout, extra={"mode": state.mode.value})
 
     def _cautions(self, backends: Backends) -> tuple[str, ...]:
         """Lines about how we talk to backends and journal, for all who decide."""
-        return (*backends.cautions, *getattr(self._journal, "cautions", ()))
+        return (*backends.cautions, *self._journal.cautions)
 
     def _note_change(self) -> None:
         self._has_changed = True
@@ -171,7 +187,8 @@ class Engine:
     def state(self) -> State:
         """The newest State, assessed now."""
         assessed = assess(self.store.state, self._clock.now())
-        return replace(assessed, previews=previews_for(assessed, self._backends.current))
+        self.store.set_local(previews=previews_for(assessed, self._backends.current))
+        return replace(assessed, local=self.store.state.local)
 
     async def act(self, intent: Intent) -> Answer:
         """Carry out one intent; runs beside others (a rollback overtakes a promote)."""
@@ -183,7 +200,7 @@ class Engine:
         if task.cancelled():
             return Answer(Result.UNKNOWN, f"{intent.verb} was cut off; a read will tell what it did")
         if (error := task.exception()) is not None:  # a bug of ours must reach the operator, not die with its task
-            words = f"internal error: {type(error).__name__}: {one_line(error)}"
+            words = report_internal_error(_log, error)
             self.store.set_local(fault=f"{intent.verb or 'note'}: {words}")
             return Answer(Result.UNKNOWN, f"{intent.verb or 'note'}: {words}; look before doing anything")
         await self._use_accepted_plan()
@@ -197,7 +214,7 @@ class Engine:
     def in_flight(self) -> str | None:
         """The calls of this console that have not ended, in words, or None."""
         calls = [request.asks for request in self._requests.in_flight]
-        if self.store.state.running:
+        if self.store.state.local.running:
             calls.append("the rollback's automatic steps")
         return ", ".join(calls) or None
 
@@ -229,6 +246,7 @@ class Engine:
         await self.membership.leave()
         await self._spooler.close()
         self.store.close()
+        _log.info("left %s", self.store.state.rollout)
 
     async def _run_cycles(self) -> None:
         cycle = 0
@@ -237,8 +255,8 @@ class Engine:
             await self._use_accepted_plan()
             await self._requests.reconcile()
             if self._has_changed or cycle % SLOW_CYCLES == 0:
-                self._has_changed = False
                 state = self.state()
+                self._has_changed = False
                 if self.membership.is_poller():
                     await self.duties.record(state)
                     self.duties.act_on_fail(state)
@@ -260,7 +278,7 @@ class Engine:
                     self.supervisor.keep("pollers", self.pollers.run)
         except (ConnectError, UnknownAdapter) as error:
             fault = f"the accepted plan cannot be used here: {error}"
-            if self.store.state.fault != fault:
+            if self.store.state.local.fault != fault:
                 self.store.set_local(fault=fault)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ from console.journal.contract import Conflict, JournalUnavailable
 from console.plan.nouns import Target
 from console.state.assessment import assess
 from console.state.gate_answers import answered_by, decide_gate
+
+_log = logging.getLogger("warroom.engine.gates")
 
 DEADLINE_S = 6.0
 """A query is answered within this, or with no: Flagger waits for ten seconds."""
@@ -75,7 +78,10 @@ class GateResponder:
             await asyncio.wait({task})
         finally:
             task.cancel()  # where the backend has hung up
-        return _ENDS if task.cancelled() else task.result()
+        response = _ENDS if task.cancelled() else task.result()
+        fields = {"gate": gate, "target": response.target, "status": response.code}
+        _log.info("gate %s answered %d: %s", gate, response.code, response.text, extra=fields)
+        return response
 
     async def close(self) -> None:
         """Stop answering; answers under way are waited for CLOSING_S, then cancelled."""

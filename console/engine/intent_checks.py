@@ -19,7 +19,7 @@ def refusal(state: State, intent: Intent, card: Card, *, has_valid_edit: bool) -
         has_valid_edit: the plan file holds an edited plan without errors.
     """
     verb = card.verb
-    if state.observing and verb not in SAFER:
+    if state.local.observing and verb not in SAFER:
         return "this console only observes"
     if card.blocked is not None:
         return card.blocked
@@ -45,7 +45,7 @@ def _subject_problem(state: State, verb: Verb, intent: Intent, *, has_valid_edit
         return None
     if (problem := _newer_drift(state, intent)) is not None:
         return problem
-    return state.edited if intent.subject == "plan" and not has_valid_edit else None
+    return state.local.edited if intent.subject == "plan" and not has_valid_edit else None
 
 
 def _newer_drift(state: State, intent: Intent) -> str | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from adapters.contract import Clock
 from console.engine.backends import Backends
 from console.engine.journal_thread import JournalThread
-from console.engine.opening import begin, opening_event, resume
+from console.engine.opening import Resumed, begin, opening_event, resume
 from console.engine.store import PATIENCE_S
 from console.events.evidence import Actor
 from console.events.kinds import Event
@@ -24,7 +24,6 @@ from console.journal.contract import Journal, JournalError, JournalTimeout, Jour
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.folding import blank, fold
-from console.state.values import JournalHealth, State
 
 _T = TypeVar("_T")
 
@@ -33,11 +32,13 @@ _T = TypeVar("_T")
 class Joined:
     """The start of a console."""
 
-    state: State
+    resumed: Resumed
     unwritten: tuple[Event, ...] = ()
     """Events that could not be written yet."""
     is_new: bool = False
     """No run was open: this console began one."""
+    broken: str | None = None
+    """Why the journal cannot be written; None if it can."""
 
 
 class Joining:
@@ -72,8 +73,7 @@ class Joining:
             return Joined(await self._ask_journal(partial(begin, self._journal, plan, event), patience_s), is_new=True)
         except JournalUnavailable as error:
             broken = absent if isinstance(error, JournalTimeout) else str(error)
-        state = fold(blank(plan, coming), event)
-        return Joined(replace(state, journal=JournalHealth(broken=broken, held=1)), (event,), is_new=True)
+        return Joined(Resumed(fold(blank(plan, coming), event)), (event,), is_new=True, broken=broken)
 
     async def adopt(self, plan: str, work: Callable[[], int]) -> None:
         """Run `work`, which writes what consoles that are gone could not, before the state is read.

@@ -50,13 +50,13 @@ class JournalFollower:
             while True:
                 await self._store.catch_up()
                 await self._store.retry()
-                if self._spooler.is_available and self._store.state.journal.broken is None:
+                if self._spooler.is_available and self._store.state.local.journal.broken is None:
                     await self._store.write(
                         lambda journal: self._spooler.adopt(journal, self._clock.now(), self._actor)
                     )
                     await self.record_notices()
                 await self._membership.refresh()
-                await wait(BROKEN_RETRY_S if self._store.state.journal.broken is not None else TAIL_S)
+                await wait(BROKEN_RETRY_S if self._store.state.local.journal.broken is not None else TAIL_S)
         finally:
             watch.close()
             await asyncio.shield(asyncio.ensure_future(wait(0.0)))

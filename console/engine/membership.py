@@ -7,6 +7,7 @@ by its own clock when it could not. A console whose journal cannot be asked poll
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +20,8 @@ from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.journal.contract import Approved, Journal, JournalUnavailable, Lease, Presence, Role
 from console.state.participants import Approval, Member, Poller
-from console.state.values import State
+
+_log = logging.getLogger("warroom.engine.lease")
 
 LEASE_S = 10.0
 """How long a console that polls may be silent before another takes over."""
@@ -111,16 +113,20 @@ class Membership:
         """The journal cannot be asked, or is silent: poll under the lease as long as it lasts, then without."""
         self._known.set()
         if self._lease.go_standalone():
+            _log.warning("the journal does not say who polls: this console polls for itself")
             self._store.set_local(poller=Poller(here=True, who=self._actor))
             self._on_poller()
 
     async def _take_up(self, lease: Lease, asked_at: float) -> None:
         is_new = self._lease.is_new(lease)
+        if lease.holder != self._lease.session and self._lease.fence is not None:
+            _log.info("another console polls now", extra={"holder": lease.holder})
         if is_new:  # no other console writes samples from here on: those written before come first
             self._lease.release()
             await self._store.catch_up()
         self._lease.grant(lease, asked_at + LEASE_S)
         if is_new:
+            _log.info("this console polls now", extra={"fence": lease.fence})
             self._on_poller()
 
     async def refresh(self) -> None:
@@ -138,16 +144,21 @@ class Membership:
     def _show(self, roster: _Roster) -> None:
         state, holder = self._store.state, self._lease.holder
         crew, approvals = _people(roster, self._clock.now())
-        poller = state.poller
+        poller = state.local.poller
         if holder is not None:
             who = next((member.who for member in crew if member.session == holder), None)
             poller = Poller(here=holder == self._lease.session, who=who)
-        if (crew, poller, approvals, roster.unvouched) != (state.crew, state.poller, state.approvals, state.unvouched):
+        if (crew, poller, approvals, roster.unvouched) != (
+            state.local.crew,
+            state.local.poller,
+            state.local.approvals,
+            state.local.unvouched,
+        ):
             self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
 
     async def leave(self) -> None:
         """Give the lease back and record that this console has left; a broken journal is not waited for."""
-        if self._store.state.journal.broken is not None:
+        if self._store.state.local.journal.broken is not None:
             return
         try:
             await self._store.write(partial(_leave, rollout=self._store.state.rollout, session=self._lease.session))
@@ -157,16 +168,16 @@ class Membership:
             self._lease.release()
 
 
-def with_roster(state: State, journal: Journal, now: datetime) -> State:
-    """`state` with roster, poller and approvals, for a console that only reads. Raises JournalUnavailable."""
-    roster = _roster(journal, rollout=state.rollout)
+def roster_fields(journal: Journal, rollout: str, now: datetime) -> dict[str, object]:
+    """The fields of `LocalState` for presence, poller and approvals. Raises JournalUnavailable."""
+    roster = _roster(journal, rollout=rollout)
     crew, approvals = _people(roster, now)
-    lease = journal.current_lease(state.rollout)
+    lease = journal.current_lease(rollout)
     poller = None
     if lease is not None:
         who = next((member.who for member in crew if member.session == lease.holder), None)
         poller = Poller(here=False, who=who)
-    return replace(state, crew=crew, approvals=approvals, unvouched=roster.unvouched, poller=poller)
+    return {"crew": crew, "approvals": approvals, "unvouched": roster.unvouched, "poller": poller}
 
 
 def _people(roster: _Roster, now: datetime) -> tuple[tuple[Member, ...], tuple[Approval, ...]]:

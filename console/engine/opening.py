@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.contract import BackendError, Clock, TargetReading
@@ -17,7 +17,7 @@ from console.plan.nouns import Plan, Target
 from console.plan.problems import PlanError
 from console.state.derived_stages import with_stages
 from console.state.folding import blank, fold
-from console.state.values import State
+from console.state.values import RolloutState
 from console.state.versions import as_exposure
 
 
@@ -87,7 +87,16 @@ async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Act
     )
 
 
-def resume(journal: Journal, rollout: str, path: str) -> State:
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A rollout as its journal has it."""
+
+    rollout: RolloutState
+    last_sample: int = 0
+    """Number of the last sample that is folded: the tail is read from there."""
+
+
+def resume(journal: Journal, rollout: str, path: str) -> Resumed:
     """Return the state of a rollout in the journal: its own plan, with every event and sample folded.
 
     Raises:
@@ -110,7 +119,7 @@ def resume(journal: Journal, rollout: str, path: str) -> State:
     state = blank(first, rollout, plans)
     for entry in entries:
         state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
-    return replace(state, last_sample=max((entry.sample or 0 for entry in entries), default=0))
+    return Resumed(state, max((entry.sample or 0 for entry in entries), default=0))
 
 
 def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
@@ -120,7 +129,7 @@ def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
         raise JournalUnavailable(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
 
 
-def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
+def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
     """Record the opening, or resume the run if another console opened it first; returns the state.
 
     Raises:
@@ -132,7 +141,7 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> State:
             seq = journal.append(rollout, event)
         except Conflict:
             continue
-        return fold(blank(plan, rollout), event, seq)
+        return Resumed(fold(blank(plan, rollout), event, seq))
     return resume(journal, rollout, plan.path)
 
 

@@ -80,10 +80,11 @@ class PlanFileWatch:
         self._worker.end()
 
     def _show(self, difference: str | None) -> None:
-        state, plan = self._store.state, self._version.plan
-        if state.edited != difference:
-            plans = state.plans if plan is None else {**state.plans, plan.digest: plan}
-            self._store.set_local(edited=difference, plans=plans)
+        if self._store.state.local.edited == difference:
+            return
+        if self._version.plan is not None:
+            self._store.know_plan(self._version.plan)
+        self._store.set_local(edited=difference)
 
 
 def _read_again(path: Path, known: _FileVersion) -> _FileVersion:

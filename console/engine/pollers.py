@@ -7,6 +7,7 @@ of their own console concerns, and go on from the ledger where the other console
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,13 +15,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
-from adapters.sanitize import one_line
 from console.engine.backend_set import BackendSet
 from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
+from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Target
 from console.state.values import State
 from console.state.versions import as_exposure, with_versions
+
+_log = logging.getLogger("warroom.engine.pollers")
 
 HISTORY_S = 3600.0
 """How far back the first read of a metric goes: how bursty its errors are is learned from the baseline's past."""
@@ -95,7 +98,7 @@ class Pollers:
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net: a source whose values break the judge must not stop the others
-                await self._record_failure(source, f"internal error: {type(error).__name__}: {one_line(error)}")
+                await self._record_failure(source, report_internal_error(_log, error))
                 wait_s = timing.poll_s * SLOWEST
             self._first[source].set()
             woken = await self._wait_or_wake(source, wait_s)
@@ -104,7 +107,7 @@ class Pollers:
         """Whether a stage that this console promoted to is not read as set yet, so that it reads by itself."""
         state = self._store.state
         decision = next((entry for entry in reversed(state.decisions) if entry.id == state.promoting), None)
-        mine, who = state.operator, decision.who if decision is not None else None
+        mine, who = state.local.operator, decision.who if decision is not None else None
         return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
     async def read_targets(self, source: str | None = None) -> None:

@@ -6,9 +6,10 @@ from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
 from console.state.card import wanted
+from console.state.local import Preview
 from console.state.orders import preview_key
 from console.state.stepped_targets import held, stands_still
-from console.state.values import Preview, State
+from console.state.values import State
 
 
 def previews_for(state: State, backends: Backends) -> dict[str, Preview]:
@@ -39,7 +40,7 @@ def _resume(state: State, backends: Backends) -> Preview:
     calls = [
         PlannedCall(target.backend, name, "resumed", f"resume {target.ref.name}")
         for name, target in state.plan.targets.items()
-        if (powers := backends.capabilities(target)).advances and powers.can_pause and held(state.targets[name].reading)
+        if (powers := backends.capabilities(target)).advances and powers.can_pause and held(state, state.targets[name])
     ]
     return Preview(tuple(calls))
 
@@ -69,7 +70,7 @@ def _halt(state: State, backends: Backends) -> Preview:
     calls, notes = [], []
     for name, target in state.plan.targets.items():
         powers = backends.capabilities(target)
-        if powers.advances and stands_still(state.targets[name].reading):
+        if powers.advances and stands_still(state, state.targets[name]):
             continue
         if powers.advances and powers.can_pause:
             calls.append(PlannedCall(target.backend, name, "paused", f"pause {target.ref.name}"))

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from adapters.contract import Backend, BackendError, MetricReply, TargetReading
+from adapters.contract import Backend, BackendError, MetricReply, RedactingBackend, TargetReading
 
 
 @contextlib.contextmanager
@@ -58,8 +58,7 @@ def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[
 
 
 def _hide(backend: Backend) -> Callable[[str], str]:
-    hide: Callable[[str], str] = getattr(backend, "hide", _unchanged)
-    return hide
+    return backend.hide if isinstance(backend, RedactingBackend) else _unchanged
 
 
 def _unchanged(text: str) -> str:

@@ -16,6 +16,7 @@ from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import JournalUnavailable
+from console.logs.context import bind_request
 from console.plan.nouns import Target
 from console.state.requests import RequestState
 
@@ -101,6 +102,7 @@ class Requests:
         )
         latest = self._clock.monotonic() + within
         self._mine.add(made.id)
+        bind_request(made.id, trace)
         permit = Permit(
             trace=trace,
             lapsed=lambda: (
@@ -175,6 +177,7 @@ class Requests:
             await asyncio.shield(asyncio.ensure_future(self._store.append_soon(settled)))
         finally:
             self._mine.discard(request)
+            bind_request(None, None)
 
     async def reconcile(self) -> None:
         """Settle requests of consoles that are gone, and unknown ones once a read shows their effect. Sends nothing."""

@@ -11,20 +11,23 @@ Durations are measured on the monotonic clock: a jump of the host's clock change
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
 from typing import Any
 
 from adapters.contract import Clock, Outcome
-from adapters.sanitize import one_line
 from console.engine.backend_set import BackendSet
 from console.engine.pollers import Pollers
 from console.engine.requests import Requests
 from console.engine.stability import StabilityTimers
 from console.engine.store import StateStore
 from console.events.kinds import DecisionTaken, StepDone
+from console.logs.context import report_internal_error
 from console.plan.nouns import Target
 from console.state.checklist import stands, timeout_s, undone
 from console.state.values import StepMark, StepState
+
+_log = logging.getLogger("warroom.engine.rollback")
 
 CHECK_S = 1.0
 """How long the read before a step may take: a backend that does not answer must not hold up its own rollback."""
@@ -121,7 +124,8 @@ class RollbackRunner:
     def _report(self, task: asyncio.Task[Any]) -> None:
         """Show the error of a task that ended: a rollback that stops half way must not look as if it ran."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._store.set_local(fault=f"rollback: {type(error).__name__}: {one_line(error)}; r continues")
+            words = report_internal_error(_log, error)
+            self._store.set_local(fault=f"rollback: {words}; r continues")
 
     async def _wait_or_wake(self, seconds: float) -> None:
         waiting = {asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
@@ -160,7 +164,7 @@ class RollbackRunner:
         self._reads.pop(name, None)
 
     def _set_idle(self, idle: bool) -> None:
-        if idle != self.idle.is_set() or self._store.state.running is idle:
+        if idle != self.idle.is_set() or self._store.state.local.running is idle:
             (self.idle.set if idle else self.idle.clear)()
             self._store.set_local(running=not idle)
 
@@ -180,7 +184,7 @@ class RollbackRunner:
             task = asyncio.create_task(self._send_step(entry), name=f"rollback {step}")
             self._sending[step] = task
             task.add_done_callback(partial(self._end_step, step))
-        if held_back != self._store.state.held_back:
+        if held_back != self._store.state.local.held_back:
             self._store.set_local(held_back=held_back)
 
     def _end_step(self, step: str, task: asyncio.Task[None]) -> None:

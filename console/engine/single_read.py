@@ -11,7 +11,7 @@ from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.engine.identity import actor
 from console.engine.lease import PollingLease
-from console.engine.membership import with_roster
+from console.engine.membership import roster_fields
 from console.engine.opening import opening_event, resume
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
@@ -20,7 +20,7 @@ from console.journal.contract import Journal, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.folding import blank, fold
+from console.state.folding import blank, unopened
 from console.state.values import State
 
 
@@ -31,34 +31,35 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
         JournalUnavailable, ConnectError, UnknownAdapter: as Engine.open.
     """
     clock = SystemClock()
-    rollout = journal.open_run(plan.rollout) if journal is not None else None
-    if journal is not None and rollout is not None:
-        state = resume(journal, rollout, plan.path)
-        plan = state.plan
+    run = journal.open_run(plan.rollout) if journal is not None else None
+    if journal is not None and run is not None:
+        rollout = resume(journal, run, plan.path).rollout
+        plan = rollout.plan
     else:
-        state = blank(plan, f"{plan.rollout}/-")
-    backend_set = BackendSet(lambda plan: Backends(plan, clock, state_dir), plan)
-    backends = backend_set.current
+        rollout = blank(plan, f"{plan.rollout}/-")
+    backends = BackendSet(lambda plan: Backends(plan, clock, state_dir), plan)
     try:
-        if rollout is None:
-            event = await opening_event(plan, backends, clock, actor(), "")
-            state = replace(fold(state, event), opened_at=None)
+        if run is None:
+            event = await opening_event(plan, backends.current, clock, actor(), "")
+            rollout = unopened(plan, f"{plan.rollout}/-", event)
         lease = PollingLease()
         lease.go_standalone()
-        store = StateStore(UnavailableJournal(_no_journal, "status writes nothing"), state, lambda: None, lease=lease)
-        read = await _read(store, backend_set, clock)
-        if journal is not None and rollout is not None:
-            read = with_roster(read, journal, clock.now())
-        return replace(
-            read,
-            previews=previews_for(read, backends),
-            cautions=(*backends.cautions, *getattr(journal, "cautions", ())),
+        store = StateStore(UnavailableJournal(_no_journal, "status writes nothing"), rollout, lambda: None, lease=lease)
+        await _poll_once(store, backends, clock)
+        if journal is not None and run is not None:
+            store.set_local(**roster_fields(journal, run, clock.now()))
+        store.set_local(
+            journal=replace(store.state.local.journal, broken=None, held=0),
+            cautions=(*backends.current.cautions, *(journal.cautions if journal is not None else ())),
         )
+        read = assess(store.state, clock.now())
+        store.set_local(previews=previews_for(read, backends.current))
+        return replace(read, local=store.state.local)
     finally:
         await backends.aclose()
 
 
-async def _read(store: StateStore, backends: BackendSet, clock: SystemClock) -> State:
+async def _poll_once(store: StateStore, backends: BackendSet, clock: SystemClock) -> None:
     pollers = Pollers(store, backends, clock)
     task = asyncio.create_task(pollers.run())
     try:
@@ -66,7 +67,6 @@ async def _read(store: StateStore, backends: BackendSet, clock: SystemClock) -> 
     finally:
         task.cancel()
         await asyncio.wait({task})
-    return replace(assess(store.state, clock.now()), journal=replace(store.state.journal, broken=None, held=0))
 
 
 def _no_journal() -> Journal:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.spool import Spool
+
+_log = logging.getLogger("warroom.engine.spool")
 
 SPOOL_WAIT_S = 0.5
 """How long the write of one event is waited for: a disk that hangs holds a rollback up once, and for no longer."""
@@ -48,6 +51,7 @@ class SpoolWriter:
             return
         write = self._writes.get(event.id)
         if write is None:
+            _log.info("%s waits in the spool", event.kind, extra={"event": event.kind, "file": str(spool.path)})
             write = self._writes[event.id] = self._run(lambda: spool.keep(rollout, event))
         await asyncio.wait({write}, timeout=0 if self._hangs else SPOOL_WAIT_S)
         if not write.done():
@@ -85,7 +89,10 @@ class SpoolWriter:
         if self._spool is None:
             return 0
         with contextlib.suppress(JournalUnavailable, OSError):
-            return self._spool.adopt(journal, at, who)
+            adopted = self._spool.adopt(journal, at, who)
+            if adopted:
+                _log.info("%d events of other consoles written from the spool", adopted, extra={"adopted": adopted})
+            return adopted
         return 0
 
     def pending_notices(self) -> list[str]:

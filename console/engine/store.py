@@ -11,11 +11,13 @@ refuses it, and it is dropped. A console without the lease folds the samples tha
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from console.engine.event_log import EventLog
 from console.engine.journal_tail import Tail, TailReader
 from console.engine.journal_thread import JournalThread
 from console.engine.lease import PollingLease
@@ -23,8 +25,12 @@ from console.engine.sample_writer import SampleWriter
 from console.engine.spooler import SpoolWriter
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
-from console.state.folding import fold
-from console.state.values import JournalHealth, State
+from console.plan.nouns import Plan
+from console.state.folding import fold, skip_event, with_plan
+from console.state.local import JournalHealth, LocalState
+from console.state.values import RolloutState, State
+
+_log = logging.getLogger("warroom.engine.journal")
 
 PATIENCE_S = 0.2
 """How long an event that may not wait does wait for its append."""
@@ -49,25 +55,31 @@ class StateStore:
 
     Args:
         journal: used in one thread.
-        state: to go on from.
+        rollout: to go on from.
         on_change: called after every change of the state.
         unwritten: events that are folded already and could not be written yet.
         thread: the journal's thread, if it was used before; ended by `close`. None: a new one.
         spooler: keeps what the journal cannot take yet; None: it is in memory alone.
-        lease: of this console; None: one that nobody has granted.
+        lease: of this console; None: one that was never granted.
+        last_sample: number of the last sample that is folded already.
+        broken: why the journal cannot be written; None if it can.
     """
 
     def __init__(
         self,
         journal: Journal,
-        state: State,
+        rollout: RolloutState,
         on_change: Callable[[], None],
         unwritten: Sequence[Event] = (),
         thread: JournalThread | None = None,
         spooler: SpoolWriter | None = None,
         lease: PollingLease | None = None,
+        last_sample: int = 0,
+        broken: str | None = None,
     ) -> None:
-        self.state = state
+        self._rollout = rollout
+        self._local = LocalState(journal=JournalHealth(broken=broken, held=len(unwritten)))
+        self.state = State.of(self._rollout, self._local)
         self.lease = lease or PollingLease()
         self._journal = journal
         self._thread = thread or JournalThread()
@@ -82,8 +94,9 @@ class StateStore:
         """Appends that took longer than PATIENCE_S and are still under way."""
         self._order = asyncio.Lock()
         """One append after the other: an event that comes after one that has to be held is held behind it."""
-        self._samples = SampleWriter(journal, self._thread, self.lease, state.last_sample, self.report_journal)
+        self._samples = SampleWriter(journal, self._thread, self.lease, last_sample, self.report_journal)
         self._flush: asyncio.Task[None] | None = None
+        self._events = EventLog()
 
     @property
     def unwritten_count(self) -> int:
@@ -114,7 +127,7 @@ class StateStore:
         """
         async with self._order:
             if self._held:
-                raise JournalUnavailable(self.state.journal.broken or "events are waiting to be journalled")
+                raise JournalUnavailable(self.state.local.journal.broken or "events are waiting to be journalled")
             try:
                 tail = await self._append_to_journal(event)
             except JournalUnavailable as error:
@@ -145,11 +158,11 @@ class StateStore:
             task.add_done_callback(self._forget_overdue)
             self._fold_ahead(event)
             await self._spool(event, is_observation)
-            self._set_health(self.state.journal.broken)
+            self._set_health(self.state.local.journal.broken)
 
     def _forget_overdue(self, task: asyncio.Task[None]) -> None:
         self._overdue.pop(task, None)
-        self._set_health(self.state.journal.broken)
+        self._set_health(self.state.local.journal.broken)
 
     def _run_in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -245,9 +258,30 @@ class StateStore:
         self._thread.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
-        """Set fields that no event carries: the plan's difference, the operator, participants."""
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+        """Set fields of the State's local part; the only way in which it changes."""
+        local = replace(self._local, **changes)  # type: ignore[arg-type]
+        if local != self._local:
+            self._local = local
+            self._publish()
+
+    def _set_rollout(self, rollout: RolloutState) -> None:
+        if rollout.plan.digest != self._rollout.plan.digest:  # the difference was against the plan before
+            self._local = replace(self._local, edited=None)
+        self._rollout = rollout
+        self._publish()
+
+    def _publish(self) -> None:
+        self.state = State.of(self._rollout, self._local)
         self._on_change()
+
+    @property
+    def rollout(self) -> RolloutState:
+        """The part of the state that events make, without this console's own."""
+        return self._rollout
+
+    def know_plan(self, plan: Plan) -> None:
+        """Add a plan that an event may name by its digest."""
+        self._set_rollout(with_plan(self._rollout, plan))
 
     def _tail_reader(self) -> TailReader:
         return TailReader(self.state.rollout, self.state.last_seq, frozenset(self.state.plans), self.state.plan.path)
@@ -259,8 +293,8 @@ class StateStore:
     def _fold_tail(self, tail: Tail) -> None:
         if tail.problem is not None:
             self.set_local(fault=f"the accepted plan cannot be read by this version: {tail.problem}")
-        if tail.plans:  # fold looks a plan up by its digest
-            self.state = replace(self.state, plans={**self.state.plans, **tail.plans})
+        for plan in tail.plans.values():
+            self.know_plan(plan)
         for entry in tail.entries:
             if entry.sample is not None:
                 if entry.sample > self._samples.last:
@@ -270,7 +304,7 @@ class StateStore:
             if entry.seq <= self.state.last_seq:
                 continue
             if entry.event.id in self._ahead and not isinstance(entry.event, _REPEATED):
-                self.state = replace(self.state, last_seq=entry.seq)
+                self._set_rollout(skip_event(self._rollout, entry.seq))
                 continue
             self._fold(entry.event, entry.seq)
 
@@ -278,7 +312,7 @@ class StateStore:
         self._held.append(_UnwrittenEvent(event, is_observation))
         self._fold_ahead(event)
         await self._spool(event, is_observation)
-        self._set_health(self.state.journal.broken)
+        self._set_health(self.state.local.journal.broken)
 
     async def _spool(self, event: Event, is_observation: bool) -> None:
         """Put an event into the spool file, before anything is done on the strength of it."""
@@ -296,11 +330,19 @@ class StateStore:
             self._fold(event, None)
 
     def _fold(self, event: Event, seq: int | None) -> None:
-        self.state = fold(self.state, event, seq)
-        self._on_change()
+        if seq is None or event.id not in self._ahead:  # else it was logged when it was folded ahead
+            self._events.log(self.state.rollout, event)
+        self._set_rollout(fold(self._rollout, event, seq))
 
     def _set_health(self, broken: str | None) -> None:
         late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
         health = JournalHealth(broken=broken, held=len(self._held) + late, kept=self.is_spooled)
-        if health != self.state.journal:
+        if health != self.state.local.journal:
+            _log_health(health)
             self.set_local(journal=health)
+
+
+def _log_health(health: JournalHealth) -> None:
+    level = logging.INFO if health.broken is None else logging.WARNING
+    words = "the journal can be written" if health.broken is None else f"the journal is in trouble: {health.broken}"
+    _log.log(level, "%s; %d events wait", words, health.held, extra={"held": health.held})

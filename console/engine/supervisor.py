@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from adapters.sanitize import one_line
+from console.logs.context import report_internal_error
+
+_log = logging.getLogger("warroom.engine")
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
@@ -54,5 +57,5 @@ class Supervisor:
                 await work()
             except Exception as error:  # the last net: a task that dies silently would leave a calm, dead screen
                 causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-                self._on_fault(f"{name}: {type(causes[0]).__name__}: {one_line(causes[0])}; restarted")
+                self._on_fault(f"{name}: {report_internal_error(_log, causes[0])}; restarted")
                 await asyncio.sleep(RESTART_S)

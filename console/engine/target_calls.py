@@ -66,7 +66,7 @@ class TargetCalls:
         lines = []
         for target in self._store.state.plan.targets.values():
             powers = self._backends.current.capabilities(target)
-            if not powers.advances or stands_still(self._store.state.targets[target.name].reading):
+            if not powers.advances or stands_still(self._store.state, self._store.state.targets[target.name]):
                 continue
             if not powers.can_pause:
                 lines.append(f"{target.name} advances by itself and cannot be paused")
@@ -80,8 +80,8 @@ class TargetCalls:
         """Resume every target that a halt holds."""
         lines = []
         for target in self._store.state.plan.targets.values():
-            powers = self._backends.current.capabilities(target)
-            if not (powers.advances and powers.can_pause) or not held(self._store.state.targets[target.name].reading):
+            powers, state = self._backends.current.capabilities(target), self._store.state
+            if not (powers.advances and powers.can_pause) or not held(state, state.targets[target.name]):
                 continue
             ended = await self._send(
                 decision,

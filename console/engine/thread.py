@@ -8,6 +8,7 @@ what the engine needs (pydantic, httpx, sqlite-utils, YAML) is imported in its t
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import threading
 import time
@@ -15,8 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from adapters.sanitize import one_line
 from console.engine.config import EngineConfig
+from console.logs.context import report_internal_error
 from console.state.intent import Intent
 from console.state.values import State
 
@@ -97,7 +98,7 @@ class EngineThread:
         return not self._thread.is_alive()
 
     def _is_rolling_back(self) -> bool:
-        return self._rollbacks > 0 or (self._engine is not None and self._engine.store.state.running)
+        return self._rollbacks > 0 or (self._engine is not None and self._engine.store.state.local.running)
 
     def _put(self, item: Intent | None) -> bool:
         loop, inbox = self._loop, self._inbox
@@ -119,7 +120,7 @@ class EngineThread:
         except (PlanError, JournalUnavailable, ConnectError, UnknownAdapter) as error:
             self._ended = str(error)
         except Exception as error:  # the last net: an engine that dies must say so on the screen
-            self._ended = f"internal error: {type(error).__name__}: {one_line(error)}"
+            self._ended = report_internal_error(logging.getLogger("warroom.engine"), error)
 
     async def _main(self) -> None:
         from console.engine.engine import Engine
@@ -131,7 +132,7 @@ class EngineThread:
         self._engine, self._inbox, self._loop = engine, inbox, asyncio.get_running_loop()
         engine.start()
         await self._serve(engine, inbox)
-        if engine.store.state.running:
+        if engine.store.state.local.running:
             await engine.finish_rollback()
         if not self._leave:
             await engine.wait_intents()

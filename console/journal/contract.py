@@ -156,6 +156,10 @@ class Watch(Protocol):
 class Journal(Protocol):
     """All methods raise JournalUnavailable. None is awaited: the engine calls them in its one writer thread."""
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """Warnings about the connection to the journal, for every decision; one line each."""
+
     def identity(self, actor: Actor) -> str:
         """Who `actor`, the operator of this console, is to the journal: what an approval of theirs carries."""
 

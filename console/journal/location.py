@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from adapters.known_secrets import remember
 from adapters.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -176,4 +177,6 @@ def journal_location(given: str) -> JournalLocation:
         str(url)
     except ValueError:
         raise ValueError("journal: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
+    for secret in url.secrets:
+        remember(secret)
     return ServerLocation(url)

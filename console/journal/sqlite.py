@@ -75,6 +75,8 @@ class SqliteJournal:
         JournalUnavailable: the file cannot be made, opened or migrated, or others than its owner or group could use it.
     """
 
+    cautions: tuple[str, ...] = ()
+
     def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
         self.path = path
         self._clock = clock

@@ -52,6 +52,10 @@ class UnavailableJournal:
                 before.close()
         return self._journal
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        return () if self._journal is None else self._journal.cautions
+
     def identity(self, actor: Actor) -> str:
         return f"uid:{actor.uid}" if self._journal is None else self._journal.identity(actor)
 

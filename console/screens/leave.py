@@ -63,7 +63,7 @@ class LeaveScreen(Modal[Leave | None]):
             self.query_one("#sheet", Sheet).redraw()
 
     def write(self, width: int, _height: int) -> list[Line]:
-        rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.running
+        rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.local.running
         return leave_lines(self.busy(), rolling, self.waiting, width)
 
     def pressed(self, key: str) -> bool:

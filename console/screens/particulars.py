@@ -22,7 +22,7 @@ def particular_lines(state: State, verb: Verb, subject: str | None, width: int) 
         case Verb.CONFIRM | Verb.SKIP:
             return _step(state, subject, width)
         case Verb.ACCEPT if subject == "plan":
-            return difference(state.edited or "", width)
+            return difference(state.local.edited or "", width)
         case Verb.ACCEPT if subject is not None and subject in state.targets:
             return _drift(state, subject, width)
         case _:

@@ -13,7 +13,7 @@ def pen_gate(state: State, verb: Verb) -> list[Gate]:
     if verb not in PENNED:
         return []
     words = pen.whose(state)
-    if pen.free_for(state, state.operator):
+    if pen.free_for(state, state.local.operator):
         return [Gate("pen", ok=True, why=words)]
     return [Gate("pen", ok=False, why=f"{words}: take it (t) or ask")]
 
@@ -31,8 +31,8 @@ def approval_gate(state: State) -> list[Gate]:
     needed = approvals.needed(state)
     if needed == 0:
         return []
-    if state.unvouched is not None:
-        return [Gate("approval", ok=False, why=f"no approval counts: {state.unvouched}")]
+    if state.local.unvouched is not None:
+        return [Gate("approval", ok=False, why=f"no approval counts: {state.local.unvouched}")]
     given = approvals.counted(state)
     by = f" by {', '.join(approval.user for approval in given)}" if given else ""
     tally = f"approved{by}: {min(len(given), needed)} of {needed}"
@@ -66,12 +66,12 @@ def override_gate(state: State, gates: list[Gate]) -> list[Gate]:
 
 def approve_gates(state: State) -> list[Gate]:
     """What approving the next forward move needs."""
-    me = state.operator
+    me = state.local.operator
     asked = approvals.needed(state)
     given = {approval.person for approval in approvals.valid_approvals(state)}
     mine = me is not None and me.person in given
     return [
-        Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
+        Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("rollback", state.rollback is None, "a rollback was begun" if state.rollback else "no rollback"),
         Gate("asked", asked > 0, _approval_terms(state, asked)),
         Gate(
@@ -79,7 +79,7 @@ def approve_gates(state: State) -> list[Gate]:
             not state.pen.held_by(me),
             "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen",
         ),
-        Gate("approvals", state.unvouched is None, state.unvouched or "approvals can be told"),
+        Gate("approvals", state.local.unvouched is None, state.local.unvouched or "approvals can be told"),
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),
     ]
@@ -98,13 +98,13 @@ def _approval_terms(state: State, number: int) -> str:
 
 def take_gates(state: State) -> list[Gate]:
     """What taking the pen needs; from somebody who is there and does not offer it, a reason."""
-    me, held = state.operator, state.pen
+    me, held = state.local.operator, state.pen
     words = pen.whose(state)
     offered = me is not None and held.offered_to(me)
     free = offered or held.held_by(me) or pen.free_for(state, me)
     told = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
     return [
-        Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
+        Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("yours", not held.held_by(me), words if held.held_by(me) else "not yours yet"),
         *authority_gate(state, "take"),
         Gate("holder", ok=free, why=told if free else f"{words}, who does not offer it", hard=False),
@@ -113,8 +113,8 @@ def take_gates(state: State) -> list[Gate]:
 
 def give_gates(state: State) -> list[Gate]:
     """What offering the pen, or laying it down, needs."""
-    mine = state.pen.held_by(state.operator)
+    mine = state.pen.held_by(state.local.operator)
     return [
-        Gate("journal", state.journal.broken is None, state.journal.broken or "journal writable"),
+        Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("yours", mine, pen.whose(state) if mine else f"{pen.whose(state)}: not yours to give"),
     ]

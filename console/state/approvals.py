@@ -12,10 +12,10 @@ from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.authority import permitted
 from console.state.participants import Approval
-from console.state.values import State
+from console.state.values import RolloutState, State
 
 
-def bond(state: State) -> str | None:
+def bond(state: RolloutState) -> str | None:
     """Digest (SHA-256, hex) of the forward move that would be made now; None where none can be."""
     import json  # here, because most plans ask for no approval and the first frame does not wait for it
     from hashlib import sha256
@@ -52,7 +52,7 @@ def valid_approvals(state: State) -> list[Approval]:
     """The approvals of exactly the next forward move, one per person, by people who may approve it."""
     digest = bond(state)
     found: dict[str, Approval] = {}
-    for approval in state.approvals:
+    for approval in state.local.approvals:
         login = approval.person.removeprefix("login:") if approval.person.startswith("login:") else None
         fits = approval.move == state.move + 1 and approval.card == digest
         if fits and permitted(state, "approve", approval.user, login, approval.groups):
@@ -62,10 +62,10 @@ def valid_approvals(state: State) -> list[Approval]:
 
 def counted(state: State) -> list[Approval]:
     """Those of `valid_approvals` that count for this console's operator: not their own."""
-    me = state.operator
+    me = state.local.operator
     return [approval for approval in valid_approvals(state) if me is None or approval.person != me.person]
 
 
-def needed(state: State) -> int:
+def needed(state: RolloutState) -> int:
     """How many people besides the one who promotes the next stage asks for."""
     return state.next.stage.approvals if state.next is not None else 0

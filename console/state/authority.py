@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Set
 
 from console.plan.nouns import STAGE_AUTHORITIES, Stage, Who
-from console.state.values import State
+from console.state.values import RolloutState, State
 
 
-def required(state: State, act: str) -> Who | None:
+def required(state: RolloutState, act: str) -> Who | None:
     """Who may do `act` (one of nouns.AUTHORITIES) now; None: everybody."""
     stage = _stage(state, act)
     if stage is not None and act in stage.authority:
@@ -20,13 +20,13 @@ def required(state: State, act: str) -> Who | None:
     return state.plan.authority.get(act)
 
 
-def _stage(state: State, act: str) -> Stage | None:
+def _stage(state: RolloutState, act: str) -> Stage | None:
     """The stage that `act` is about: the one it leads to, or the one we stand on."""
     entry = state.next if act in STAGE_AUTHORITIES else (state.current or state.next)
     return entry.stage if entry is not None else None
 
 
-def permitted(state: State, act: str, user: str, login: str | None, groups: Set[str]) -> bool:
+def permitted(state: RolloutState, act: str, user: str, login: str | None, groups: Set[str]) -> bool:
     """Whether somebody may do `act`. A database's login, where there is one, is the name that counts."""
     who = required(state, act)
     if who is None:
@@ -37,7 +37,7 @@ def permitted(state: State, act: str, user: str, login: str | None, groups: Set[
     return who.owners and name == _owner(state, act)
 
 
-def _owner(state: State, act: str) -> str | None:
+def _owner(state: RolloutState, act: str) -> str | None:
     stage = _stage(state, act)
     team = state.plan.teams.get(stage.team) if stage is not None and stage.team is not None else None
     return team.owner.removeprefix("@") if team is not None and team.owner is not None else None
@@ -45,8 +45,8 @@ def _owner(state: State, act: str) -> str | None:
 
 def unauthorised(state: State, act: str) -> str | None:
     """Why this console's operator may not do `act`, in words; None if they may, or if nobody is known to sit here."""
-    me, who = state.operator, required(state, act)
-    if me is None or who is None or permitted(state, act, me.user, me.login, state.groups):
+    me, who = state.local.operator, required(state, act)
+    if me is None or who is None or permitted(state, act, me.user, me.login, state.local.groups):
         return None
     owner = _owner(state, act)
     allowed = str(who) if owner is None else str(who).replace("the stage's owner", f"the stage's owner ({owner})")

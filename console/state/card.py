@@ -23,7 +23,7 @@ _PERSONAL = ("pen", "authority", "approval", "override")
 def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
     """The card of `verb`; `subject` as in Intent."""
     key = preview_key(subject or "") if verb is Verb.ORDER else _shown(verb).value
-    preview = state.previews.get(key)
+    preview = state.local.previews.get(key)
     return Card(
         verb=verb,
         stage_from=_here(state),
@@ -169,7 +169,7 @@ def _skipped(state: State, verb: Verb) -> list[str]:
 
 
 def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
-    found = list(state.cautions)
+    found = list(state.local.cautions)
     one_way = state.past_one_way
     if verb is Verb.ROLLBACK and one_way is not None:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")
@@ -181,7 +181,12 @@ def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
     if verb is Verb.TAKE and state.handoff is not None:
         who = f"{state.handoff.who.user} left" if state.handoff.who is not None else "left"
         found.append(f"{who}: {state.handoff.text}")
-    if verb is Verb.TAKE and state.pen.note and state.operator is not None and state.pen.offered_to(state.operator):
+    if (
+        verb is Verb.TAKE
+        and state.pen.note
+        and state.local.operator is not None
+        and state.pen.offered_to(state.local.operator)
+    ):
         found.append(f"with the offer: {state.pen.note}")
     share = deploy_share(state)
     if verb is Verb.HALT:
@@ -195,6 +200,6 @@ def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
     found.extend(_notes(state, verb, subject))
     for request in (*state.in_flight, *state.in_doubt):
         found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
-    if state.journal.broken is not None:
-        found.append(f"UNJOURNALED: {state.journal.broken}")
+    if state.local.journal.broken is not None:
+        found.append(f"UNJOURNALED: {state.local.journal.broken}")
     return found

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from adapters.contract import Kind, Outcome, Setting, TargetReading
 from console.plan.nouns import Plan, Step
-from console.state.values import State, StepMark, StepState, TargetState
+from console.state.values import RolloutState, StepMark, StepState, TargetState
 from console.state.versions import old_version
 
 
@@ -54,7 +54,7 @@ def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
 
 
-def outstanding(state: State, target: str) -> bool:
+def outstanding(state: RolloutState, target: str) -> bool:
     """Whether the last call that may have changed a target asked for something else than the target reads.
 
     Such a reading may be older than the call: it says nothing about what the target will read.
@@ -67,13 +67,13 @@ def outstanding(state: State, target: str) -> bool:
     return False
 
 
-def stands(state: State, target: str, setting: Setting) -> bool:
+def stands(state: RolloutState, target: str, setting: Setting) -> bool:
     """Whether a target reads as `setting`, and nothing was asked of it that is not read yet."""
     reading = state.targets[target].reading
     return reading is not None and reading.satisfies(setting) and not outstanding(state, target)
 
 
-def undone(step: StepState, state: State) -> bool:
+def undone(step: StepState, state: RolloutState) -> bool:
     """Whether every target of a step stands as the step wants it."""
     return all(stands(state, name, setting) for name, setting in step.step.sets.items())
 
@@ -107,7 +107,7 @@ def timeout_s(step: Step, plan: Plan) -> float:
     return 2 * plan.hold_s if step.timeout_s is None else step.timeout_s
 
 
-def aged(state: State, now: datetime) -> tuple[StepState, ...]:
+def aged(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
     """The checklist with every step OVERDUE whose call has ended and that does not read as rolled back in its time."""
     flying = {request.step for request in state.in_flight}
     return tuple(
@@ -135,7 +135,7 @@ def turned(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
     )
 
 
-def reads_back(step: StepState, state: State) -> bool:
+def reads_back(step: StepState, state: RolloutState) -> bool:
     """Whether every target of a step reads as the step wants it."""
     for name, setting in step.step.sets.items():
         reading = state.targets[name].reading

@@ -14,16 +14,17 @@ from console.state.checklist import checklist_of
 from console.state.derived_stages import with_stages
 from console.state.judging import enter_stage, overridden, rejudge
 from console.state.requests import RequestState
+from console.state.stepped_targets import confirmed_now
 from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
 from console.state.targets import settled_target
 from console.state.values import (
     Boundary,
     DecisionState,
     MetricState,
+    RolloutState,
     SourceState,
     StageMark,
     StageState,
-    State,
     TargetState,
 )
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
 
 
-def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State:
+def decision_taken(state: RolloutState, event: DecisionTaken, seq: int | None) -> RolloutState:
     """The state after a decision; its requests come as events of their own."""
     known = next((entry for entry in state.decisions if entry.id == event.id), None)
     if known is not None:  # it was held in memory and has now reached the journal
@@ -79,7 +80,7 @@ def decision_taken(state: State, event: DecisionTaken, seq: int | None) -> State
             return state
 
 
-def _overtaken(state: State, event: DecisionTaken) -> str:
+def _overtaken(state: RolloutState, event: DecisionTaken) -> str:
     """Why a decision counts for nothing: what was recorded before it, unseen by its console; empty if it counts."""
     if state.closed is not None and event.verb in PENNED:
         return "the rollout was closed"
@@ -96,7 +97,7 @@ def _overtaken(state: State, event: DecisionTaken) -> str:
     return "" if state.next is not None else "no stage was left"
 
 
-def _promoted(state: State, event: DecisionTaken) -> State:
+def _promoted(state: RolloutState, event: DecisionTaken) -> RolloutState:
     state = replace(state, move=max(state.move, event.move or 0))
     coming = state.next
     if coming is None:  # told by _overtaken
@@ -112,7 +113,7 @@ def _promoted(state: State, event: DecisionTaken) -> State:
     return enter_stage(state, event.at)
 
 
-def _placed(state: State, event: DecisionTaken) -> State:
+def _placed(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
     numbers = {str(number): number for number in range(len(state.stages) + 1)}
     number = numbers.get(event.subject or "")
@@ -130,17 +131,19 @@ def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, 
     )
 
 
-def _accepted(state: State, event: DecisionTaken) -> State:
+def _accepted(state: RolloutState, event: DecisionTaken) -> RolloutState:
     if event.subject == "plan":
         return _replanned(state, event)
     entry = state.targets.get(event.subject or "")
     if entry is None:
         return state
-    entry = replace(entry, confirmed=entry.reading, drift=None, step_since=event.at)
+    known = len(state.requests)
+    entry = confirmed_now(state, entry, event.at)
+    entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 
-def _replanned(state: State, event: DecisionTaken) -> State:
+def _replanned(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept.
 
     A stage we stand on, or are under way to, that is not where it was leaves the rollout unplaced. A rollback goes on
@@ -179,21 +182,20 @@ def _replanned(state: State, event: DecisionTaken) -> State:
         metrics=metrics,
         boundaries=boundaries,
         sources=sources,
-        edited=None,
         reached=reached,
         promoting=state.promoting if reached is not None else None,
         checklist=checklist_of(plan, targets),
     )
 
 
-def _renumbered(state: State, plan: Plan) -> tuple[Boundary, ...]:
+def _renumbered(state: RolloutState, plan: Plan) -> tuple[Boundary, ...]:
     """Where the rollout stood, by the new plan's numbers; a stage that it has no more gets none of them."""
     numbers = {stage.name: number for number, stage in enumerate(plan.stages, start=1)}
     moved = {entry.number: numbers.get(entry.stage.name, -entry.number) for entry in state.stages}
     return tuple(replace(each, reached=moved.get(each.reached, each.reached)) for each in state.boundaries)
 
 
-def _metrics_under(state: State, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
+def _metrics_under(state: RolloutState, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
     return {
         name: rejudge(state, boundaries, measured, metric)
         if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
@@ -210,7 +212,7 @@ def _same_question(was: Metric, now: Metric) -> bool:
     return (was.backend, was.query) == (now.backend, now.query)
 
 
-def _still_reached(state: State, names: list[str]) -> int | None:
+def _still_reached(state: RolloutState, names: list[str]) -> int | None:
     """Stages reached in a plan with the stages `names`; None if it cannot be told."""
     current = state.current.stage.name if state.current else None
     if current is not None and current not in names:
@@ -222,7 +224,7 @@ def _still_reached(state: State, names: list[str]) -> int | None:
     return reached
 
 
-def request_made(state: State, event: RequestMade) -> State:
+def request_made(state: RolloutState, event: RequestMade) -> RolloutState:
     if event.id in state.requests:
         return state
     request = RequestState(
@@ -244,7 +246,7 @@ def request_made(state: State, event: RequestMade) -> State:
     return state if event.step is None else step_requested(state, event)
 
 
-def request_settled(state: State, event: RequestSettled) -> State:
+def request_settled(state: RolloutState, event: RequestSettled) -> RolloutState:
     request = state.requests.get(event.request)
     if request is None or request.outcome is not None:  # the first settlement stands
         return state
@@ -253,7 +255,7 @@ def request_settled(state: State, event: RequestSettled) -> State:
     return _ended(state, request, event.at)
 
 
-def request_reconciled(state: State, event: RequestReconciled) -> State:
+def request_reconciled(state: RolloutState, event: RequestReconciled) -> RolloutState:
     request = state.requests.get(event.request)
     if request is None or not request.in_doubt:  # the first word stands
         return state
@@ -262,7 +264,7 @@ def request_reconciled(state: State, event: RequestReconciled) -> State:
     return _ended(state, request, event.at)
 
 
-def gate_lapsed(state: State, event: GateLapsed) -> State | None:
+def gate_lapsed(state: RolloutState, event: GateLapsed) -> RolloutState | None:
     """The state after a request that waited to be asked for was asked for no more; None where that changes nothing."""
     request = state.requests.get(event.request)
     if request is None or request.outcome is not Outcome.ACCEPTED:
@@ -271,7 +273,7 @@ def gate_lapsed(state: State, event: GateLapsed) -> State | None:
     return _ended(replace(state, requests={**state.requests, request.id: request}), request, event.at)
 
 
-def _ended(state: State, request: RequestState, at: datetime) -> State:
+def _ended(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
     """What the end of a call means for its decision, its step and its target."""
     state = _reckon_decision(state, request.decision)
     if request.step is not None:
@@ -280,7 +282,7 @@ def _ended(state: State, request: RequestState, at: datetime) -> State:
     return state if line is None else replace(state, log=(*state.log, line))
 
 
-def _reckon_decision(state: State, decision: str) -> State:
+def _reckon_decision(state: RolloutState, decision: str) -> RolloutState:
     """One word for a decision from the outcomes of its requests, as far as they are known by now."""
     outcomes = {request.known_outcome for request in state.requests.values() if request.decision == decision}
     if None in outcomes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from adapters.contract import LAST_STEP, Setting, TargetReading
 from console.plan.nouns import Plan, Stage, StagesFrom
-from console.state.values import StageState, State
+from console.state.values import RolloutState, StageState
 
 
 def with_stages(plan: Plan, readings: Mapping[str, TargetReading]) -> Plan:
@@ -24,7 +24,7 @@ def with_stages(plan: Plan, readings: Mapping[str, TargetReading]) -> Plan:
     return replace(plan, stages=_stages(wanted, reading))
 
 
-def planned(state: State, plan: Plan) -> State:
+def planned(state: RolloutState, plan: Plan) -> RolloutState:
     """The state under a plan whose stages have become known."""
     stages = tuple(StageState(number, stage) for number, stage in enumerate(plan.stages, start=1))
     return state if plan is state.plan else replace(state, plan=plan, stages=stages)

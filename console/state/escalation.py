@@ -14,7 +14,7 @@ from console.judge.verdict import VerdictState
 from console.plan.nouns import Role, Rung
 from console.state.exposure import exposed
 from console.state.participants import Escalation
-from console.state.values import State, StepMark
+from console.state.values import RolloutState, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import Escalated
@@ -31,7 +31,7 @@ class Trouble:
     """When it began, or when a person last did anything."""
 
 
-def current_trouble(state: State) -> Trouble | None:
+def current_trouble(state: RolloutState) -> Trouble | None:
     """What waits for somebody, gravest first, and since when nobody has acted; None while nothing does."""
     if state.closed is not None or state.opened_at is None:
         return None
@@ -42,7 +42,7 @@ def current_trouble(state: State) -> Trouble | None:
     return found if acted is None or acted <= found.since else replace(found, since=acted)
 
 
-def _wrong(state: State) -> Trouble | None:
+def _wrong(state: RolloutState) -> Trouble | None:
     if state.rollback is not None:
         stuck = [entry for entry in state.checklist if entry.mark in _STUCK]
         if not stuck:
@@ -63,7 +63,7 @@ def _wrong(state: State) -> Trouble | None:
     return None
 
 
-def _begun(state: State) -> datetime:
+def _begun(state: RolloutState) -> datetime:
     """When the stage, or the rollout, began: for troubles whose own beginning is the last decision anyway."""
     known = state.stage_since or state.opened_at
     if known is None:
@@ -71,7 +71,7 @@ def _begun(state: State) -> datetime:
     return known
 
 
-def _last_act(state: State) -> datetime | None:
+def _last_act(state: RolloutState) -> datetime | None:
     """When a person last decided or noted anything."""
     theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
     decided = next((entry.at for entry in theirs), None)
@@ -79,7 +79,7 @@ def _last_act(state: State) -> datetime | None:
     return max((moment for moment in (decided, noted) if moment is not None), default=None)
 
 
-def due_rungs(state: State) -> list[tuple[int, Rung, Trouble]]:
+def due_rungs(state: RolloutState) -> list[tuple[int, Rung, Trouble]]:
     """(number, rung, trouble) of the rungs that are reached at `as_of` and not recorded yet."""
     wrong = current_trouble(state)
     if wrong is None or state.as_of is None:
@@ -93,7 +93,7 @@ def due_rungs(state: State) -> list[tuple[int, Rung, Trouble]]:
     ]
 
 
-def current_call(state: State) -> Escalation | None:
+def current_call(state: RolloutState) -> Escalation | None:
     """The highest rung reached for what is wrong now; None if none was, or somebody has acted since."""
     wrong = current_trouble(state)
     if wrong is None:
@@ -103,7 +103,7 @@ def current_call(state: State) -> Escalation | None:
     )
 
 
-def escalated(state: State, event: Escalated) -> State | None:
+def escalated(state: RolloutState, event: Escalated) -> RolloutState | None:
     """The state after a rung was reached; None if another console had recorded it already."""
     if any((called.rung, called.since) == (event.rung, event.since) for called in state.called):
         return None

@@ -1,4 +1,4 @@
-"""fold(state, event) -> state: the only way a State moves on. Pure: no clock, no I/O, no logging.
+"""fold(state, event) -> state: the only way a RolloutState moves on. Pure: no clock, no I/O, no logging.
 
 Live, resume after a crash, replay and tests are this one function over the same events. The branches live by noun:
 `moves` (decisions and requests), `targets` (observations, drift, confirmation), `steps` (the checklist), `samples`.
@@ -51,9 +51,9 @@ from console.state.targets import confirm_stage, follow, target_observed
 from console.state.values import (
     MetricState,
     NoteState,
+    RolloutState,
     SourceState,
     StageState,
-    State,
     TargetState,
 )
 
@@ -61,9 +61,9 @@ LOG_LINES = 500
 """Log lines kept in a State; the journal keeps them all."""
 
 
-def blank(plan: Plan, rollout: str, plans: Mapping[str, Plan] | None = None) -> State:
+def blank(plan: Plan, rollout: str, plans: Mapping[str, Plan] | None = None) -> RolloutState:
     """A rollout of `plan` before its first event."""
-    return State(
+    return RolloutState(
         rollout=rollout,
         plan=plan,
         plans=plans or {plan.digest: plan},
@@ -74,7 +74,22 @@ def blank(plan: Plan, rollout: str, plans: Mapping[str, Plan] | None = None) -> 
     )
 
 
-def fold(state: State, event: Event, seq: int | None = None) -> State:
+def unopened(plan: Plan, rollout: str, event: RolloutOpened) -> RolloutState:
+    """A rollout that would begin with `event` and has not begun."""
+    return replace(fold(blank(plan, rollout), event), opened_at=None)
+
+
+def with_plan(state: RolloutState, plan: Plan) -> RolloutState:
+    """The state with one more plan that a later event may name by its digest."""
+    return replace(state, plans={**state.plans, plan.digest: plan})
+
+
+def skip_event(state: RolloutState, seq: int) -> RolloutState:
+    """The state after event number `seq`, which was folded before it had a number."""
+    return replace(state, last_seq=seq)
+
+
+def fold(state: RolloutState, event: Event, seq: int | None = None) -> RolloutState:
     """The state after `event`. `seq` is its number in the journal, None for a sample or an event held in memory."""
     after = _branch(bake(state, event.at), event, seq)
     if not isinstance(event, SourceRead):
@@ -82,7 +97,7 @@ def fold(state: State, event: Event, seq: int | None = None) -> State:
     return after if seq is None else replace(after, last_seq=max(seq, after.last_seq))
 
 
-def _branch(state: State, event: Event, seq: int | None) -> State:
+def _branch(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
     match event:
         case SourceRead():
             return source_read(state, event)
@@ -134,17 +149,17 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
             assert_never(event)
 
 
-def _noted(state: State, event: Event, kind: str, text: str) -> State:
+def _noted(state: RolloutState, event: Event, kind: str, text: str) -> RolloutState:
     line = NoteState(at=event.at, who=event.who, kind=kind, text=text)
     return replace(state, log=(*state.log[-LOG_LINES:], line))
 
 
-def _logged(state: State, result: tuple[State, NoteState | None]) -> State:
+def _logged(state: RolloutState, result: tuple[RolloutState, NoteState | None]) -> RolloutState:
     after, line = result
     return after if line is None else replace(after, log=(*state.log[-LOG_LINES:], line))
 
 
-def _opened(state: State, event: RolloutOpened) -> State:
+def _opened(state: RolloutState, event: RolloutOpened) -> RolloutState:
     state = planned(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
     targets = dict(state.targets)
     for reading in event.readings:
@@ -172,7 +187,7 @@ def _opened(state: State, event: RolloutOpened) -> State:
     return _noted(state, event, "note", f"opened; {reads}")
 
 
-def _source_failed(state: State, event: SourceFailed) -> State:
+def _source_failed(state: RolloutState, event: SourceFailed) -> RolloutState:
     source = state.sources.get(event.source)
     if source is None:
         return state
@@ -182,7 +197,7 @@ def _source_failed(state: State, event: SourceFailed) -> State:
     return _noted(state, event, "source", f"{event.source} failed: {event.reason}")
 
 
-def _source_recovered(state: State, event: SourceRecovered) -> State:
+def _source_recovered(state: RolloutState, event: SourceRecovered) -> RolloutState:
     source = state.sources.get(event.source)
     if source is None:
         return state
@@ -191,7 +206,7 @@ def _source_recovered(state: State, event: SourceRecovered) -> State:
     return _noted(state, event, "source", f"{event.source} answers again")
 
 
-def _verdict_changed(state: State, event: VerdictChanged) -> State:
+def _verdict_changed(state: RolloutState, event: VerdictChanged) -> RolloutState:
     metric = state.metrics.get(event.metric)
     if metric is None:
         return state

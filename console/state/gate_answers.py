@@ -16,7 +16,7 @@ from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.requests import GateAnswer, RequestState
 from console.state.samples import stale_part
-from console.state.values import State, StepMark
+from console.state.values import RolloutState, State, StepMark
 
 if TYPE_CHECKING:
     from console.events.kinds import GateAnswered
@@ -37,7 +37,7 @@ class GateDecision:
     """Yes, and it was said and recorded before: a way back stays open until it was taken."""
 
 
-def gate_answered(state: State, event: GateAnswered) -> State | None:
+def gate_answered(state: RolloutState, event: GateAnswered) -> RolloutState | None:
     """The state after an answer was recorded; None where another one had been, which stands."""
     request = state.requests.get(event.request)
     if request is None or _answer(request, event.gate, event.step) is not None:
@@ -52,14 +52,14 @@ def decide_gate(state: State, ask: GateQuery) -> GateDecision:
     return _way_back(state, ask) if ask.back else _way_on(state, ask)
 
 
-def answered_by(state: State, request: str, ask: GateQuery, step: int | None) -> str | None:
+def answered_by(state: RolloutState, request: str, ask: GateQuery, step: int | None) -> str | None:
     """Id of the event that stands for the answer to `ask`; None while there is none."""
     known = state.requests.get(request)
     found = None if known is None else _answer(known, ask.gate, step)
     return None if found is None else found.id
 
 
-def overdue_promotes(state: State, now: datetime) -> tuple[tuple[str, str], ...]:
+def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str], ...]:
     """(request, reason) of every promote that should have been asked for by now, or is not of what waits now."""
     found = []
     for request in state.requests.values():
@@ -83,7 +83,7 @@ def overdue_promotes(state: State, now: datetime) -> tuple[tuple[str, str], ...]
     return tuple(found)
 
 
-def _way_back(state: State, ask: GateQuery) -> GateDecision:
+def _way_back(state: RolloutState, ask: GateQuery) -> GateDecision:
     if state.rollback is None:
         return GateDecision(None, "no rollback was decided")
     if state.closed is not None:
@@ -137,7 +137,7 @@ def _held_up(state: State, target: str) -> str | None:
         return "a rollback was begun"
     if state.halted is not None:
         return "halted"
-    if state.journal.broken is not None:
+    if state.local.journal.broken is not None:
         return "the journal cannot be written"
     entry = state.targets[target]
     if entry.drift is not None:
@@ -147,7 +147,7 @@ def _held_up(state: State, target: str) -> str | None:
     return None
 
 
-def _promoted(state: State, target: str) -> RequestState | None:
+def _promoted(state: RolloutState, target: str) -> RequestState | None:
     """The call of the promote under way for a target."""
     if state.promoting is None:
         return None
@@ -157,7 +157,7 @@ def _promoted(state: State, target: str) -> RequestState | None:
     return None
 
 
-def _waits(state: State, request: RequestState, reading: TargetReading) -> bool:
+def _waits(state: RolloutState, request: RequestState, reading: TargetReading) -> bool:
     """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
     if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
         return False
@@ -173,7 +173,7 @@ def _other_release(request: RequestState, reading: TargetReading) -> str | None:
     return f"it is not what was promoted any more: it asks for {reading.release or 'something that is not known'} now"
 
 
-def _failed(state: State, request: RequestState) -> str | None:
+def _failed(state: RolloutState, request: RequestState) -> str | None:
     """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
     decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
     overridden = (decision.override if decision is not None else None) or ""

@@ -108,7 +108,7 @@ def waiting_step(state: State) -> str | None:
     if state.rollback is None:
         return None
     automatic = [entry for entry in state.checklist if entry.step.manual is None]
-    if not state.running and not all(entry.over for entry in automatic):
+    if not state.local.running and not all(entry.over for entry in automatic):
         return None
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
@@ -130,7 +130,10 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
         case Verb.ORDER:
             return orders.unfit(state, subject)
         case Verb.OFFER:
-            mine = state.operator is not None and subject in (state.operator.user, state.operator.login)
+            mine = state.local.operator is not None and subject in (
+                state.local.operator.user,
+                state.local.operator.login,
+            )
             return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
         case (
             Verb.PROMOTE
@@ -147,7 +150,7 @@ def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
 
 def _unfit_drift(state: State, subject: str | None) -> str | None:
     drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
-    changed = [*drifted, *(["plan"] if state.edited is not None else [])]
+    changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
     return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
 
 
@@ -163,7 +166,7 @@ def reason_due(state: State, verb: Verb) -> bool:
 
 
 def _unfit_plan(state: State) -> str | None:
-    if state.edited is None:
+    if state.local.edited is None:
         return "the plan file was not edited"
     if state.rollback is not None:
         return "a rollback goes on by the plan it began with"
@@ -184,7 +187,7 @@ def changes(state: State) -> list[str]:
         for name, entry in state.targets.items()
         if entry.drift is not None
     ]
-    return [*found, "the plan file was edited"] if state.edited is not None else found
+    return [*found, "the plan file was edited"] if state.local.edited is not None else found
 
 
 def _by(who: str | None) -> str:
@@ -198,7 +201,12 @@ def _gate(name: str, ok: bool, good: str, bad: str, *, hard: bool = True) -> Gat
 def _forward(state: State) -> list[Gate]:
     """What no override opens: the state of the rollout itself."""
     found = [
-        _gate("journal", state.journal.broken is None, "journal writable", f"UNJOURNALED: {state.journal.broken}"),
+        _gate(
+            "journal",
+            state.local.journal.broken is None,
+            "journal writable",
+            f"UNJOURNALED: {state.local.journal.broken}",
+        ),
         _gate(
             "placed",
             state.reached is not None,
@@ -296,7 +304,7 @@ def _rollback(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
     failed = any(entry.mark in TROUBLED for entry in state.checklist)
-    if state.running and not failed:
+    if state.local.running and not failed:
         return (Gate("rollback", ok=False, why="the rollback is under way"),)
     return (Gate("rollback", ok=True, why="always allowed"),)
 

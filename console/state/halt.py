@@ -8,10 +8,10 @@ from __future__ import annotations
 from adapters.contract import Outcome
 from console.events.evidence import Gate
 from console.state.requests import RequestState
-from console.state.values import Mode, State
+from console.state.values import Mode, RolloutState
 
 
-def nothing_to_halt(state: State) -> str | None:
+def nothing_to_halt(state: RolloutState) -> str | None:
     """What already keeps everything from moving forward, one line; None: a halt has something to do."""
     if state.closed is not None:
         return f"nothing to halt: the rollout is closed ({state.closed})"
@@ -24,7 +24,7 @@ def nothing_to_halt(state: State) -> str | None:
     return None
 
 
-def halt_gates(state: State) -> tuple[Gate, ...]:
+def halt_gates(state: RolloutState) -> tuple[Gate, ...]:
     """Whether a halt has something to do, and what the last one did not achieve."""
     idle = nothing_to_halt(state)
     if idle is not None:
@@ -33,7 +33,7 @@ def halt_gates(state: State) -> tuple[Gate, ...]:
     return (Gate("halt", ok=True, why=f"halted, but {left}" if left else "not halted"),)
 
 
-def _unpaused(state: State) -> list[RequestState]:
+def _unpaused(state: RolloutState) -> list[RequestState]:
     """Pauses of the halt in force that did not work: it may be tried again."""
     failed = (Outcome.REFUSED, Outcome.UNKNOWN)
     return [

@@ -18,7 +18,7 @@ from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Metric
-from console.state.values import Boundary, MetricState, State
+from console.state.values import AnyState, Boundary, MetricState, RolloutState
 
 if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken
@@ -27,7 +27,7 @@ SETTLES = 2
 """Scrapes after which a tick is not expected to change any more."""
 
 
-def enter_stage(state: State, at: datetime) -> State:
+def enter_stage(state: AnyState, at: datetime) -> AnyState:
     """The state of a rollout that stands where `reached` says from `at` on."""
     if state.reached is None:
         return replace(state, stage_since=at)
@@ -35,7 +35,7 @@ def enter_stage(state: State, at: datetime) -> State:
     return replace(state, stage_since=at, boundaries=(*state.boundaries, boundary))
 
 
-def _given(state: State) -> float | None:
+def _given(state: RolloutState) -> float | None:
     """The canary's configured share where every deploy target reads the same; None otherwise."""
     deploys = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
     shares = {entry.reading.percent if entry.reading is not None else None for entry in deploys}
@@ -91,7 +91,7 @@ def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int,
     return track.after(reading, boundary.reached, alone=lonely)
 
 
-def rejudge(state: State, boundaries: tuple[Boundary, ...], entry: MetricState, metric: Metric) -> MetricState:
+def rejudge(state: RolloutState, boundaries: tuple[Boundary, ...], entry: MetricState, metric: Metric) -> MetricState:
     """The metric as an accepted plan has it, which numbers the stages as in `boundaries`.
 
     Where that makes a difference, what was judged is judged again: evidence that a 2x is excluded says nothing of the
@@ -147,7 +147,7 @@ def _boundary(boundaries: tuple[Boundary, ...], at: datetime) -> Boundary | None
     return next((boundary for boundary in reversed(boundaries) if boundary.at <= at), None)
 
 
-def overridden(state: State, event: DecisionTaken) -> State:
+def overridden(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The state after a decision that overrode what its card showed: a FAIL on it is let go."""
     metrics = dict(state.metrics)
     for shown in event.card.metrics:

@@ -6,12 +6,12 @@ from console.events.evidence import Verb
 from console.judge.verdict import StageWord
 from console.plan.nouns import OnFail
 from console.state.intent import Intent
-from console.state.values import Mode, State
+from console.state.values import Mode, RolloutState
 
 _BEGUN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.COMPLETE})
 
 
-def due(state: State) -> Intent | None:
+def due(state: RolloutState) -> Intent | None:
     """The decision that is due now, or None.
 
     Once per stage: whoever resumes after it has seen it, and is not overruled by a machine. Past a one-way stage

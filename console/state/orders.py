@@ -24,7 +24,7 @@ def preview_key(subject: str) -> str:
 def offered(state: State) -> list[tuple[str, str]]:
     """(subject, in words) of every order that can be had now."""
     found = []
-    for key, preview in state.previews.items():
+    for key, preview in state.local.previews.items():
         subject = key.removeprefix(_KEY)
         if key.startswith(_KEY) and unfit(state, subject) is None:
             found.append((subject, f"{subject}: {preview.notes[0]}" if preview.notes else subject))
@@ -38,7 +38,7 @@ def word_of(subject: str | None) -> str:
 
 def order_gates(state: State) -> list[Gate]:
     """What any order needs."""
-    broken = state.journal.broken
+    broken = state.local.journal.broken
     some = any(entry.reading is not None and entry.reading.steps is not None for entry in state.targets.values())
     return [
         Gate("journal", ok=broken is None, why="journal writable" if broken is None else f"UNJOURNALED: {broken}"),

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from console.events.evidence import Actor, Verb
 from console.events.verbs import PENNED
 from console.state.participants import Handoff, Pen
-from console.state.values import State
+from console.state.values import RolloutState, State
 
 if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, PenReleased
 
 
-def void(state: State, event: DecisionTaken) -> str:
+def void(state: RolloutState, event: DecisionTaken) -> str:
     """Why a decision recorded now counts for nothing, as far as the pen is concerned; empty if it counts."""
     pen = state.pen
     if event.verb is Verb.TAKE and event.pen != pen.number:
@@ -36,7 +36,7 @@ def _whose(pen: Pen) -> str:
     return "the pen was free" if pen.holder is None else f"the pen was with {pen.holder.user}"
 
 
-def decided(state: State, event: DecisionTaken) -> State:
+def decided(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The state after a decision that counts: whose the pen is now, and that its holder was there."""
     pen, who = state.pen, event.who
     if who is None:
@@ -58,12 +58,12 @@ def decided(state: State, event: DecisionTaken) -> State:
             return state
 
 
-def _taken(state: State, who: Actor, at: datetime) -> State:
+def _taken(state: RolloutState, who: Actor, at: datetime) -> RolloutState:
     pen = Pen(holder=who, since=at, seen_at=at, number=state.pen.number + 1)
     return replace(state, pen=pen, handoff=None)
 
 
-def released(state: State, event: PenReleased) -> State | None:
+def released(state: RolloutState, event: PenReleased) -> RolloutState | None:
     """The state after the captain was found gone; None if the pen had changed before."""
     if state.pen.holder is None or event.pen != state.pen.number:
         return None
@@ -77,7 +77,7 @@ def last_seen(state: State) -> datetime | None:
         return None
     there = [
         member.seen_at
-        for member in state.crew or ()
+        for member in state.local.crew or ()
         if member.who.person == holder.person and member.role != "observer"  # a picture on a wall is nobody's presence
     ]
     return max((moment for moment in (*there, state.pen.seen_at, state.pen.since) if moment is not None), default=None)
@@ -86,7 +86,7 @@ def last_seen(state: State) -> datetime | None:
 def gone(state: State) -> bool:
     """Whether the captain has let go of the pen by not being there. Never so while nobody can tell who is there."""
     seen = last_seen(state)
-    if seen is None or state.crew is None or state.as_of is None:
+    if seen is None or state.local.crew is None or state.as_of is None:
         return False
     return state.as_of - seen > timedelta(seconds=state.plan.timing.gone_s)
 
@@ -104,7 +104,7 @@ def seen_words(state: State) -> str:
 
 def whose(state: State) -> str:
     """The pen in words, as its gate tells it: "the pen is with ana (seen 12 s ago)"."""
-    pen, me = state.pen, state.operator
+    pen, me = state.pen, state.local.operator
     if pen.holder is None:
         return "the pen is free"
     if pen.held_by(me):

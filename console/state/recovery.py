@@ -15,7 +15,7 @@ from datetime import datetime
 from adapters.contract import Buckets, Counts, Gauge, Reading, Sample, Shape
 from console.events.evidence import Verb
 from console.plan.nouns import Metric, Role
-from console.state.values import MetricState, State
+from console.state.values import MetricState, RolloutState
 
 ENOUGH_TICKS = 3
 """Ticks with data that the look needs on either side."""
@@ -34,7 +34,7 @@ class Recovery:
     """What stands, in words."""
 
 
-def recoveries(state: State) -> tuple[Recovery, ...]:
+def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
     """Every metric that decides or guards; nothing while the rollback is not through."""
     since = state.rolled_back_at
     if since is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.contract import MetricReply, Reading
 from console.plan.nouns import Metric
 from console.state.judging import judge_final_ticks
-from console.state.values import MetricState, Mode, State
+from console.state.values import AnyState, MetricState, Mode, RolloutState
 
 if TYPE_CHECKING:
     from console.events.kinds import SourceRead
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 FUTURE_S = 2.0
 """How far a sample may be dated ahead of our clock and still be believed."""
 LEDGER_TICKS = 8640
-"""Ticks kept per metric in a State (a day of 10 s ticks); the journal keeps them all."""
+"""Ticks kept per metric in a RolloutState (a day of 10 s ticks); the journal keeps them all."""
 
 
-def source_read(state: State, event: SourceRead) -> State:
+def source_read(state: RolloutState, event: SourceRead) -> RolloutState:
     """The state after a poll that answered."""
     source = state.sources.get(event.source)
     if source is not None:
@@ -83,7 +83,7 @@ def merged(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Read
     return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]
 
 
-def bake(state: State, at: datetime) -> State:
+def bake(state: AnyState, at: datetime) -> AnyState:
     """Move the bake clock on to `at`: the time since it last moved counts if everything was fresh all along."""
     if state.clocked_at is None or at <= state.clocked_at:
         return state
@@ -91,16 +91,16 @@ def bake(state: State, at: datetime) -> State:
     return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
 
 
-def _running(state: State, at: datetime) -> bool:
+def _running(state: RolloutState, at: datetime) -> bool:
     return state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and fresh(state, at)
 
 
-def fresh(state: State, at: datetime) -> bool:
+def fresh(state: RolloutState, at: datetime) -> bool:
     """Whether every target has been read lately and every critical metric has fresh samples of the arms that flow."""
     return stale_part(state, at) is None
 
 
-def stale_part(state: State, at: datetime) -> str | None:
+def stale_part(state: RolloutState, at: datetime) -> str | None:
     """The first thing that is not fresh, in words ("STALE: ..", "waiting: .."); None when all is."""
     patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
     for name, target in state.targets.items():
@@ -121,7 +121,7 @@ def stale_part(state: State, at: datetime) -> str | None:
     return None
 
 
-def _first_samples_due(state: State, metric: Metric, at: datetime) -> bool:
+def _first_samples_due(state: RolloutState, metric: Metric, at: datetime) -> bool:
     """Whether the stage is so young that the canary's first samples of it may still be on their way."""
     since = state.stage_since
     patience_s = state.metrics[metric.name].stale_after_s

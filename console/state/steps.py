@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome
 from console.state.checklist import reads_back, turned
 from console.state.requests import RequestState
-from console.state.values import State, StepMark, StepState
+from console.state.values import RolloutState, StepMark, StepState
 
 if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, RequestMade, StepDone
 
 
-def rollback_begun(state: State, event: DecisionTaken) -> State:
+def rollback_begun(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again."""
     steps = []
     for entry in state.checklist:
@@ -27,7 +27,9 @@ def rollback_begun(state: State, event: DecisionTaken) -> State:
     return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=turned(tuple(steps)))
 
 
-def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0) -> State:
+def _marked(
+    state: RolloutState, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0
+) -> RolloutState:
     if state.rollback is None:
         return state
     steps = tuple(
@@ -40,12 +42,12 @@ def _marked(state: State, step_id: str, at: datetime, mark: StepMark, detail: st
     return replace(state, checklist=turned(steps), rolled_back_at=state.rolled_back_at or done)
 
 
-def step_requested(state: State, event: RequestMade) -> State:
+def step_requested(state: RolloutState, event: RequestMade) -> RolloutState:
     detail = f"{event.target} -> {event.setting}"
     return _marked(state, event.step or "", event.at, StepMark.REQUESTED, detail, sent=1)
 
 
-def step_settled(state: State, request: RequestState, at: datetime) -> State:
+def step_settled(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
     """A step's call ended: accepted stays requested until a read shows it; the rest says what is wrong."""
     entry = next((entry for entry in state.checklist if entry.step.id == request.step), None)
     if entry is None or entry.over or request.decision != state.rollback:
@@ -60,7 +62,7 @@ def step_settled(state: State, request: RequestState, at: datetime) -> State:
     return _marked(state, entry.step.id, since, mark, detail)
 
 
-def _worst(state: State, entry: StepState) -> tuple[StepMark, str]:
+def _worst(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
     """(mark, detail) of a step from its last call per target: one that was refused is not hidden by one accepted."""
     last = {
         request.target: request
@@ -83,7 +85,7 @@ def _worst(state: State, entry: StepState) -> tuple[StepMark, str]:
     return StepMark.REQUESTED, ", ".join(sent)
 
 
-def step_done(state: State, event: StepDone) -> State:
+def step_done(state: RolloutState, event: StepDone) -> RolloutState:
     """A step read as rolled back for long enough, unless its target has moved since: it may be recorded hours later."""
     entry = next((entry for entry in state.checklist if entry.step.id == event.step), None)
     for name, setting in entry.step.sets.items() if entry is not None else ():
@@ -94,7 +96,7 @@ def step_done(state: State, event: StepDone) -> State:
     return _marked(state, event.step, event.at, StepMark.DONE, event.how)
 
 
-def step_confirmed(state: State, event: DecisionTaken) -> State:
+def step_confirmed(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """A person says a manual step is done; only a read says so of any other."""
     manual = {entry.step.id for entry in state.checklist if entry.step.manual is not None}
     if event.subject not in manual:
@@ -102,7 +104,7 @@ def step_confirmed(state: State, event: DecisionTaken) -> State:
     return _marked(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")
 
 
-def step_skipped(state: State, event: DecisionTaken) -> State:
+def step_skipped(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """Somebody goes on without a step that is not done; what was sent for it stays sent."""
     entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
     if entry is None or entry.over:

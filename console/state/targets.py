@@ -13,7 +13,7 @@ from console.state.checklist import checklist_of, reads_back, turned
 from console.state.derived_stages import planned, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
-from console.state.values import Drift, NoteState, StageMark, State, StepMark, StepState, TargetState
+from console.state.values import AnyState, Drift, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
     from console.events.kinds import TargetObserved
@@ -30,7 +30,7 @@ def has_moved(before: TargetReading, after: TargetReading) -> bool:
     return abs(before.percent - after.percent) > 0.01
 
 
-def latest_request(state: State, target: str) -> RequestState | None:
+def latest_request(state: RolloutState, target: str) -> RequestState | None:
     """The last `set` request that may explain what a target reads.
 
     Not one that was refused, nor one from before the operator accepted what somebody else had made of the target.
@@ -45,7 +45,7 @@ def latest_request(state: State, target: str) -> RequestState | None:
     return None
 
 
-def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteState | None]:
+def target_observed(state: RolloutState, event: TargetObserved) -> tuple[RolloutState, NoteState | None]:
     """The state after a reading that differs, and a log line when it was not our doing."""
     reading = event.reading
     before = state.targets.get(reading.target)
@@ -69,7 +69,7 @@ def target_observed(state: State, event: TargetObserved) -> tuple[State, NoteSta
     return state, line
 
 
-def settled_target(state: State, target: str, at: datetime) -> tuple[State, NoteState | None]:
+def settled_target(state: RolloutState, target: str, at: datetime) -> tuple[RolloutState, NoteState | None]:
     """The state after a request for `target` ended: a reading that it was thought to explain may be drift after all."""
     before = state.targets.get(target)
     if before is None or before.drift is not None:
@@ -78,7 +78,7 @@ def settled_target(state: State, target: str, at: datetime) -> tuple[State, Note
     return replace(state, targets={**state.targets, target: entry}), line
 
 
-def _judge_move(state: State, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
+def _judge_move(state: RolloutState, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
     """Ours, on the way, back where it was, or drift."""
     reading, confirmed = entry.reading, entry.confirmed
     if reading is None:
@@ -109,7 +109,7 @@ def _on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
     return request.settled_at is not None and at - request.settled_at < timedelta(seconds=hold_s)
 
 
-def _step_after(step: StepState, state: State, reading: TargetReading, at: datetime) -> StepState:
+def _step_after(step: StepState, state: RolloutState, reading: TargetReading, at: datetime) -> StepState:
     if reading.target not in step.step.sets or step.mark is StepMark.SKIPPED:
         return step
     if reads_back(step, state):
@@ -121,7 +121,7 @@ def _step_after(step: StepState, state: State, reading: TargetReading, at: datet
     return step
 
 
-def unset_targets(state: State, number: int) -> tuple[str, ...]:
+def unset_targets(state: RolloutState, number: int) -> tuple[str, ...]:
     """The targets of stage `number` (1-based) that do not read as set, in plan order."""
     found = []
     for name, setting in state.plan.stages[number - 1].sets.items():
@@ -131,7 +131,7 @@ def unset_targets(state: State, number: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def unread(state: State, number: int) -> tuple[str, ...]:
+def unread(state: RolloutState, number: int) -> tuple[str, ...]:
     """The targets of stage `number` whose call was accepted and which were not read since: are they set or not?"""
     hold = timedelta(seconds=state.plan.hold_s)
     found = []
@@ -143,7 +143,7 @@ def unread(state: State, number: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def confirm_stage(state: State, at: datetime) -> State:
+def confirm_stage(state: AnyState, at: datetime) -> AnyState:
     """Confirm the stage being promoted to once every target of it reads as set; else say how far it is."""
     if state.promoting is None or state.reached is None or state.reached >= len(state.stages):
         return state
@@ -155,25 +155,25 @@ def confirm_stage(state: State, at: datetime) -> State:
         return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
     targets = dict(state.targets)
     for name in state.stages[index].stage.sets:
-        targets[name] = replace(targets[name], confirmed=targets[name].reading, drift=None)
+        targets[name] = stepped_targets.confirmed_now(state, targets[name], at)
     decisions = tuple(
         replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
         for decision in state.decisions
     )
-    return _stands(replace(state, targets=targets, decisions=decisions, promoting=None), index, at)
+    return _stand_at(replace(state, targets=targets, decisions=decisions, promoting=None), index, at)
 
 
-def follow(state: State, at: datetime) -> State:
+def follow(state: RolloutState, at: datetime) -> RolloutState:
     """The state moved on to the stages that controllers which own their steps have reached by themselves."""
     for _ in range(stepped_targets.reached_alone(state)):
         index = state.reached or 0
         text = f"stage {state.stages[index].stage.name} reached without a promote"
-        state = _stands(state, index, at)
+        state = _stand_at(state, index, at)
         state = replace(state, log=(*state.log, NoteState(at=at, who=None, kind="step", text=text)))
     return state
 
 
-def _stands(state: State, index: int, at: datetime) -> State:
+def _stand_at(state: AnyState, index: int, at: datetime) -> AnyState:
     """The state of a rollout that has come to stand at the stage `index`, 0-based."""
     entry = replace(state.stages[index], mark=StageMark.CONFIRMED, confirmed_at=at, trouble="")
     state = replace(
@@ -196,7 +196,7 @@ def _still_to_be_read(request: RequestState | None, read_at: datetime | None, ho
     )
 
 
-def _halted_since(state: State) -> bool:
+def _halted_since(state: RolloutState) -> bool:
     """Whether a halt came after the promote under way: what it had not sent by then is not sent any more."""
     for entry in reversed(state.decisions):
         if entry.id == state.promoting:
@@ -206,7 +206,7 @@ def _halted_since(state: State) -> bool:
     return False
 
 
-def _mark_of(state: State, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
+def _mark_of(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
     requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
     hold = timedelta(seconds=state.plan.hold_s)

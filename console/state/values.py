@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from adapters.contract import Reading, TargetReading
-from console.events.evidence import Actor, Card, PlannedCall, Verb
+from console.events.evidence import Actor, Card, Verb
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
-from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
+from console.state.local import LocalState
+from console.state.participants import Escalation, Handoff, Pen
 from console.state.requests import RequestState
 
 
 class Mode(StrEnum):
-    """What the rollout is doing, in one word; see `State.mode`."""
+    """What the rollout is doing, in one word; see `RolloutState.mode`."""
 
     READY = "ready"
     """Stage 0: nothing exposed by this rollout yet."""
@@ -110,6 +112,12 @@ class TargetState:
     """Since when its reading has not changed."""
     step_since: datetime | None = None
     """For a backend that owns its steps: since when it stands at its step; None: since the opening."""
+    step_after: int = 0
+    """How many requests there were when it came to its step: its next move is explained by later ones alone."""
+    hand_after: int = 0
+    """The same for a pause by hand: its end is explained by a resume from this request on."""
+    hides_judgement: bool = False
+    """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ class MetricState:
     late: int = 0
     """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None
-    """As of `State.as_of`; None before the first assessment."""
+    """As of `RolloutState.as_of`; None before the first assessment."""
     said: str | None = None
     """The verdict state last recorded as an event."""
     said_at: datetime | None = None
@@ -223,34 +231,8 @@ class StepState:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What a verb would send, in the words of the backends; made by the engine, which knows the adapters."""
-
-    calls: tuple[PlannedCall, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What a backend cannot do for this verb ("edge cannot pause")."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalHealth:
-    """Whether what happens is being written down."""
-
-    broken: str | None = None
-    """Why the journal cannot be written, one line; None while it can."""
-    held: int = 0
-    """Events in memory that are not in the journal yet."""
-    kept: bool = False
-    """What was decided and done among them is in a file of this host too: it outlives this console."""
-
-    @property
-    def waiting(self) -> str:
-        """What is not in the journal yet, in words: "2 kept in a file"; empty if nothing is held."""
-        return f"{self.held} {'kept in a file' if self.kept else 'held in memory'}" if self.held else ""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything known about one rollout at `as_of`."""
+class RolloutState:
+    """What the events of one rollout say: made by `fold`, and at `as_of` by `assess`. The same on every console."""
 
     rollout: str
     """The rollout's id: plan name, a slash, run number."""
@@ -290,41 +272,13 @@ class State:
     """Up to when the bake clock has been reckoned."""
     plans: Mapping[str, Plan] = field(default_factory=dict, repr=False)
     """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
-    edited: str | None = None
-    """A difference between the plan file and the plan this rollout runs, as text; None when they are the same."""
-    previews: Mapping[str, Preview] = field(default_factory=dict)
-    journal: JournalHealth = JournalHealth()
-    operator: Actor | None = None
-    """Who is at this console's keyboard."""
-    groups: frozenset[str] = frozenset()
-    """Unix groups of the operator."""
-    observing: bool = False
-    """This console only looks on; it may still go safer."""
     pen: Pen = field(default_factory=Pen)
     handoff: Handoff | None = None
     """The note that the last captain left; until somebody has taken the pen."""
-    crew: tuple[Member, ...] | None = None
-    """Who is present, the longest there first; None while that is not known."""
-    approvals: tuple[Approval, ...] = ()
-    """All that the journal vouches for; which of them count is for `approvals.counted` to say."""
-    unvouched: str | None = None
-    """Why the journal cannot say what was approved, one line: then nothing counts; None while it can."""
-    poller: Poller | None = None
-    """Which console polls; None while that is not known."""
     called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
-    running: bool = False
-    """This console is carrying out the rollback right now; False after a resume until the operator continues."""
-    held_back: Mapping[str, str] = field(default_factory=dict)
-    """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
-    cautions: tuple[str, ...] = ()
-    """What everybody who decides has to know about the backends of this console: a line in every decision."""
-    fault: str | None = None
-    """A fault of this console itself, one line; None while all its tasks run."""
     unrecognised: int = 0
     last_seq: int = 0
-    last_sample: int = field(default=0, compare=False)
-    """Number of the last sample read from the journal when the rollout was taken up: where its tail goes on."""
 
     @property
     def mode(self) -> Mode:
@@ -385,3 +339,20 @@ class State:
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
         return tuple(request for request in self.requests.values() if request.in_flight)
+
+
+@dataclass(frozen=True, slots=True)
+class State(RolloutState):
+    """What a screen shows: a rollout, and what this console adds to it. Published by the engine's store."""
+
+    local: LocalState = field(default_factory=LocalState)
+
+    @classmethod
+    def of(cls, rollout: RolloutState, local: LocalState | None = None) -> State:
+        """The two halves as one value. `local`: None where no console runs the rollout."""
+        return cls(**{name: getattr(rollout, name) for name in _FOLDED}, local=local or LocalState())
+
+
+AnyState = TypeVar("AnyState", bound=RolloutState)
+"""A rollout with or without its local part, which is handed on as it is."""
+_FOLDED = tuple(each.name for each in fields(RolloutState))

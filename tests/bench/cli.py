@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from console.cli.commands import CYCLES
 from console.cli.exits import Exit
-from console.cli.main import CYCLES
 from console.cli.output import print_err
 
 FAULTS_PARTS = ("sweep", "race", "table", "exits", "speed")

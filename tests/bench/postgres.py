@@ -57,6 +57,7 @@ class Postgres:
         (self._data / "pg_hba.conf").write_text(_RULES, encoding="ascii")
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """The URL of a database for a user."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
@@ -87,6 +88,7 @@ class Postgres:
         self._process = None
 
     def restart(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server as `how` says, and start it."""
         self.stop(how)
         self.start()
 
@@ -137,7 +139,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
 
 
 def _hand_to_owner(data: Path) -> list[str]:
-    """As root, give `data` to the user postgres and return a command prefix that runs programs as that user."""
+    """As root, give `data` to the user postgres; the command prefix that runs programs as that user."""
     if os.geteuid() != 0:
         return []
     try:

@@ -53,11 +53,11 @@ async def _act(engine: Engine, verb: Verb, **said: object) -> None:
 
 async def _sitting(ana: Engine, ben: Engine) -> None:
     await ana.wait_polled()
-    await until(ben, lambda state: state.crew is not None and len(state.crew) == 2)
+    await until(ben, lambda state: state.local.crew is not None and len(state.local.crew) == 2)
     await _act(ana, Verb.PROMOTE, override=True, reason="nothing is exposed yet")
     await until(ben, lambda state: state.reached == 1)
     await _act(ben, Verb.APPROVE, reason="graphs look right")
-    await until(ana, lambda state: state.approvals)
+    await until(ana, lambda state: state.local.approvals)
     await _act(ana, Verb.PROMOTE, override=True, reason="the window closes")
     await until(ben, lambda state: state.reached == 2)
     await _act(ana, Verb.OFFER, subject="ben", reason="lunch")

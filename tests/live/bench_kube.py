@@ -24,7 +24,7 @@ import httpx
 
 from adapters.kube.client import PAGE
 from adapters.transport.sending import Sending
-from console.cli.main import CYCLES
+from console.cli.commands import CYCLES
 from console.engine.clock import SystemClock
 from console.engine.config import EngineConfig
 from console.engine.engine import Engine

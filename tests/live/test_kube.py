@@ -26,7 +26,7 @@ from adapters.kube import Informer, Kube, Resource, kubeconfig
 from adapters.kube import login as kept
 from adapters.kube.client import Page
 from adapters.kube.jsonpatch import add, check, remove
-from tests.adapters_contract import WallClock
+from adapters.testing import WallClock
 from tests.live.gate import HTTP_WRITE, gate
 from tests.live.kube.cluster import ADMIN, HALF, SERVER_NAME, VIEWER, Cluster
 from tests.live.kube.objects import ROLLOUTS

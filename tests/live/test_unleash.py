@@ -21,7 +21,7 @@ from adapters.contract import (
 )
 from adapters.flags.unleash import Options, Unleash, connect
 from adapters.secret import Secret
-from tests.adapters_contract import TOKEN_ENV, context
+from adapters.testing import TOKEN_ENV, context
 from tests.live.backends_unleash import ADMIN_TOKEN, BACKEND_TOKEN, EDITOR, VIEWER, LiveUnleash, unleash
 
 pytestmark = pytest.mark.live

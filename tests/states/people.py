@@ -10,6 +10,7 @@ from console.plan.nouns import Rung, Window
 from console.state.approvals import bond
 from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.values import State
+from tests.states.pieces import with_local
 from tests.states.plan import ANA, BEN, NOW, ago
 
 CARL = Actor(uid=1003, user="carl", host="bastion-2", pid=777)
@@ -26,7 +27,7 @@ def crowded(state: State, *, me: Actor = BEN, captain: Actor | None = ANA, seen:
     """`state` with three people in the room, as one of them sees it; another one polls."""
     crew = members((ANA, "captain", seen), (BEN, "operator", 0), (CARL, "observer", 95))
     pen = Pen(captain, ago(300), ago(max(seen, 0)), 1) if captain is not None else Pen(number=2)
-    return replace(state, operator=me, crew=crew, pen=pen, poller=Poller(me == ANA, ANA))
+    return with_local(replace(state, pen=pen), operator=me, crew=crew, poller=Poller(me == ANA, ANA))
 
 
 def asking(state: State, *, given: bool = False) -> State:
@@ -39,7 +40,7 @@ def asking(state: State, *, given: bool = False) -> State:
         return state
     card = bond(state) or ""
     approval = Approval(BEN.person, "ben", state.move + 1, card, ago(20), "graphs look right")
-    return replace(state, approvals=(approval,))
+    return with_local(state, approvals=(approval,))
 
 
 def frozen(state: State) -> State:

@@ -24,6 +24,7 @@ from console.state.values import (
     SourceState,
     StageMark,
     StageState,
+    State,
     StepMark,
     StepState,
     TargetState,
@@ -156,6 +157,11 @@ def request(target: str, setting: Setting, outcome: Outcome | None = None, **mor
         outcome,
     )
     return replace(made, **more)  # type: ignore[arg-type]
+
+
+def with_local(state: State, **changes: object) -> State:
+    """`state` on a console whose local part differs in these fields."""
+    return replace(state, local=replace(state.local, **changes))  # type: ignore[arg-type]
 
 
 def source_states(**failed: str) -> dict[str, SourceState]:

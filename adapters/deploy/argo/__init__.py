@@ -15,18 +15,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.argo.backend import Argo
 from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "MEASURES_TARGETS", "OWNS_STEPS", "Argo", "Options", "connect", "prepare"]
-
-KINDS = (Kind.DEPLOY, Kind.METRICS)
-OWNS_STEPS = True
-MEASURES_TARGETS = True
+__all__ = ["ADAPTER", "Argo", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
@@ -40,3 +36,13 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         ConnectError: there is no way to the cluster.
     """
     return Argo(context, options.access(context.source), options.namespace, client)
+
+
+ADAPTER = AdapterSpec(
+    kinds=(Kind.DEPLOY, Kind.METRICS),
+    options=Options,
+    connect=connect,
+    owns_steps=True,
+    measures_targets=True,
+    prepare=prepare,
+)

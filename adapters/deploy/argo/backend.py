@@ -152,10 +152,6 @@ class Argo:
         except (Forbidden, Missing) as error:
             return MetricReply(query.metric, problem=error.reason)
 
-    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """Nothing: what is sent depends on what was seen (`step_calls`)."""
-        return ()
-
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """What `advance` or `withdraw` would send to the Rollout that was seen."""
         where = f"rollouts/{target.name}"
@@ -174,10 +170,6 @@ class Argo:
             first = f"PATCH {where}: the template of version {setting.version}, if it is still at {shown.revision}"
             return first + WOKEN, f"PATCH {where}/status: then {Move.FINISH.value}{WOKEN}"
         return ()
-
-    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        """Not a verb here: Argo owns its weights. Raises Rejected."""
-        raise Rejected(self.source, "set_weight", "not sent: Argo Rollouts sets its weights itself, step by step")
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
         """End the pause that was seen. Raises Moved where it is over; Rejected where none was seen."""

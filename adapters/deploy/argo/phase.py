@@ -42,7 +42,9 @@ def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
         return PhaseState(Phase.PENDING)
     if status.abort:
         return PhaseState(Phase.ABORTED)
-    if not observed(rollout) or (status.controller_pause and not status.pauses and not rollout.spec.paused):
+    if not observed(rollout):  # a pause by hand stands in the spec, seen or not: it was not taken back
+        return PhaseState(Phase.PROGRESSING, Wait.MANUAL if rollout.spec.paused else None)
+    if status.controller_pause and not status.pauses and not rollout.spec.paused:
         return PhaseState(Phase.PROGRESSING)
     if status.phase == "Degraded":
         retried = status.message.startswith("RolloutAborted")  # its abort was taken back, and its phase is the old one

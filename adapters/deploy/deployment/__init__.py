@@ -12,17 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.deployment.backend import Deployments
 from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "OWNS_STEPS", "Deployments", "Options", "connect", "prepare"]
-
-KINDS = (Kind.DEPLOY,)
-OWNS_STEPS = True
+__all__ = ["ADAPTER", "Deployments", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
@@ -36,3 +33,6 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         ConnectError: there is no way to the cluster.
     """
     return Deployments(context, options.access(context.source), options.namespace, client)
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect, owns_steps=True, prepare=prepare)

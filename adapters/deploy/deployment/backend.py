@@ -108,10 +108,6 @@ class Deployments:
             sets = []
         return reading_of(target, deployment, sets, self._context.clock.now(), self._permissions.lacking(_NEEDS))
 
-    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """Nothing: what is sent depends on what was seen (`step_calls`)."""
-        return ()
-
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """What `withdraw` would send to the Deployment that was seen."""
         if setting.version is None:
@@ -130,14 +126,6 @@ class Deployments:
                 return (f"{where}: spec.paused {'true' if name == 'pause' else 'false'}",)
             case _:
                 return ()
-
-    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        """Not a verb here. Raises Rejected."""
-        raise Rejected(self.source, "set_weight", "not sent: a Deployment has no weight")
-
-    async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
-        """Not a verb here. Raises Rejected."""
-        raise Rejected(self.source, "promote", "not sent: a Deployment goes on by itself")
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Let no more pods be replaced. Harmless when repeated. Raises BackendError."""

@@ -18,17 +18,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import field_validator
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.flagger.backend import Flagger
 from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "OWNS_STEPS", "Flagger", "Options", "connect", "prepare"]
+__all__ = ["ADAPTER", "Flagger", "Options", "connect", "prepare"]
 
-KINDS = (Kind.DEPLOY,)
-OWNS_STEPS = True
 """Stages are its own steps: a plan may name one, or take them all."""
 
 
@@ -53,3 +51,6 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         ConnectError: there is no way to the cluster.
     """
     return Flagger(context, options.access(context.source), options.namespace, options.gates, client)
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect, owns_steps=True, prepare=prepare)

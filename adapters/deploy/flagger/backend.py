@@ -119,10 +119,6 @@ class Flagger:
         events, wanted = await self._events(target.name), await self._wanted(canary)
         return reading_of(target, canary, events, self._context.clock.now(), self._gates, lacks, wanted)
 
-    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """Nothing: what is done depends on what was seen (`step_calls`)."""
-        return ()
-
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """What `advance` or `withdraw` would have answered."""
         try:
@@ -137,10 +133,6 @@ class Flagger:
             )
         lines = [patches.unsuspend().line(f"canaries/{target.name}")] if shown.suspended else []
         return (*lines, f"answers canaries/{target.name} yes at its rollback webhook, when Flagger asks")
-
-    async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        """Not a verb here: Flagger owns its weights. Raises Rejected."""
-        raise Rejected(self.source, "set_weight", "not sent: Flagger sets its weights itself, step by step")
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
         """See that it still stands where it was seen; the answer is given when Flagger asks.

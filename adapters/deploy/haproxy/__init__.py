@@ -11,14 +11,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, ConnectError, Context, Kind
 from adapters.deploy.haproxy.backend import HAProxy
 from adapters.deploy.haproxy.node import Address, Node
-from adapters.registry import ConnectError
 
-__all__ = ["KINDS", "HAProxy", "Options", "connect"]
-
-KINDS = (Kind.DEPLOY,)
+__all__ = ["ADAPTER", "HAProxy", "Options", "connect"]
 
 
 class Options(BaseModel):
@@ -54,3 +51,6 @@ def connect(options: Options, context: Context) -> HAProxy:
     except ValueError as error:
         raise ConnectError(f"{context.source}: socket: {error}") from error
     return HAProxy(context, nodes)
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect)

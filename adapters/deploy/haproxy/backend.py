@@ -139,14 +139,6 @@ class HAProxy:
             raise HalfDone(self.source, "set_weight", one_line(told))
         raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
 
-    async def pause(self, target: TargetRef, permit: Permit) -> None:
-        """There is nothing to pause. Raises Rejected."""
-        raise Rejected(self.source, "pause", "HAProxy does not advance by itself")
-
-    async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """There is nothing to resume. Raises Rejected."""
-        raise Rejected(self.source, "resume", "HAProxy does not advance by itself")
-
     # -- reading -----------------------------------------------------------------------------------------------------
 
     async def _read_node(self, node: Node, backend: str, canary: str, baseline: str, until: float) -> NodeReading:

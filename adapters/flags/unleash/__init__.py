@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import field_validator
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.flags.unleash.backend import Unleash
 from adapters.secret import Secret
 from adapters.transport import HttpOptions
@@ -21,9 +21,7 @@ from adapters.transport import HttpOptions
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "Options", "Unleash", "connect"]
-
-KINDS = (Kind.FLAGS,)
+__all__ = ["ADAPTER", "Options", "Unleash", "connect"]
 
 
 class Options(HttpOptions):
@@ -51,3 +49,6 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
     return Unleash(
         context, options, options.project, options.environment, options.authorization(context.source, ""), client
     )
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.FLAGS,), options=Options, connect=connect)

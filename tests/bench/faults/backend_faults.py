@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from console.events.evidence import Verb
-from tests.bench.faults.fake_backend import Mode
+from tests.bench.faults.fake_backend import ReplyMode
 from tests.bench.faults.fixture import FaultResult, Fixture, advice_line, wait_until_settled
 
 Case = Callable[[Fixture], Coroutine[Any, Any, FaultResult]]
@@ -16,9 +16,9 @@ Case = Callable[[Fixture], Coroutine[Any, Any, FaultResult]]
 async def _refused(fixture: Fixture) -> FaultResult:
     """403: nothing is done; the next key tries again."""
     async with fixture.console() as console:
-        fixture.misbehave(Mode.REFUSE)
+        fixture.misbehave(ReplyMode.REFUSE)
         answer = await console.engine.act(console.intent(Verb.PROMOTE))
-        fixture.misbehave(Mode.FINE)
+        fixture.misbehave(ReplyMode.FINE)
         await console.until(lambda state: not state.in_flight)
         seen = advice_line(console)
         await console.engine.act(console.intent(Verb.PROMOTE))
@@ -27,7 +27,7 @@ async def _refused(fixture: Fixture) -> FaultResult:
     return FaultResult("refuse (403)", f"{answer.line} | {seen}", tuple(lost))
 
 
-async def _unknown(fixture: Fixture, mode: Mode, name: str, *, done: bool) -> FaultResult:
+async def _unknown(fixture: Fixture, mode: ReplyMode, name: str, *, done: bool) -> FaultResult:
     """No complete answer: the call is in doubt and nothing goes forward until a read settles it.
 
     Args:
@@ -36,7 +36,7 @@ async def _unknown(fixture: Fixture, mode: Mode, name: str, *, done: bool) -> Fa
     async with fixture.console() as console:
         fixture.misbehave(mode)
         answer = await console.engine.act(console.intent(Verb.PROMOTE))
-        fixture.misbehave(Mode.FINE)
+        fixture.misbehave(ReplyMode.FINE)
         in_doubt = advice_line(console)
         early = await console.engine.act(console.intent(Verb.PROMOTE))
         await wait_until_settled(console)
@@ -59,7 +59,7 @@ async def unresolvable_host(fixture: Fixture) -> FaultResult:
         seen = advice_line(console)
         forward = await console.engine.act(console.intent(Verb.PROMOTE))
         await console.engine.act(console.intent(Verb.ROLLBACK))
-        await console.until(lambda state: not state.running)
+        await console.until(lambda state: not state.local.running)
         back = advice_line(console)
     lost = list(fixture.losses(decisions=[Verb.ROLLBACK]))
     return FaultResult("DNS failure", f"{seen} | {forward.line} | {back}", tuple(lost))
@@ -67,9 +67,9 @@ async def unresolvable_host(fixture: Fixture) -> FaultResult:
 
 CASES: Mapping[str, Case] = {
     "refuse": _refused,
-    "hang": partial(_unknown, mode=Mode.HANG, name="hang", done=False),
-    "drip": partial(_unknown, mode=Mode.DRIP, name="drip (a byte each 0.1 s)", done=True),
-    "500": partial(_unknown, mode=Mode.BROKEN, name="500, although it was done", done=True),
-    "reset": partial(_unknown, mode=Mode.RESET, name="reset after send", done=True),
-    "wrong JSON": partial(_unknown, mode=Mode.GARBAGE, name="wrong JSON", done=True),
+    "hang": partial(_unknown, mode=ReplyMode.HANG, name="hang", done=False),
+    "drip": partial(_unknown, mode=ReplyMode.DRIP, name="drip (a byte each 0.1 s)", done=True),
+    "500": partial(_unknown, mode=ReplyMode.BROKEN, name="500, although it was done", done=True),
+    "reset": partial(_unknown, mode=ReplyMode.RESET, name="reset after send", done=True),
+    "wrong JSON": partial(_unknown, mode=ReplyMode.GARBAGE, name="wrong JSON", done=True),
 }

@@ -34,7 +34,7 @@ def fork(work: Callable[[], object]) -> int:
 
 
 def call_in_child(work: Callable[[], object]) -> Any:
-    """Run `work` in a child and return its result, passed as JSON; None if it raised (traceback on stderr)."""
+    """Run `work` in a child; its result, passed as JSON, or None if it raised (traceback on stderr)."""
     reader, writer = os.pipe()
 
     def send_result() -> None:

@@ -1,6 +1,6 @@
 """The crash sweep: kill a console at its n-th write or call, for every n, and let the next console finish.
 
-The console sends SIGKILL to itself at a numbered point (`adapters.failpoints`), so no timing is involved. Children are
+The console sends SIGKILL to itself at a numbered `adapters.failpoints` point, so no timing is involved. Children are
 forked from a parent that has imported everything. The fake backend applies a write after a delay, so that a console
 which sends again too early is caught: the adapter is declared not repeatable.
 """
@@ -24,13 +24,11 @@ from pathlib import Path
 
 from adapters.failpoints import observing
 from console.engine import store
-from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, RequestMade
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.journal.spool import Spool
-from console.state.values import Mode, StageMark, State, StepMark
 from tests.bench.faults.adapter import register_adapter
 from tests.bench.faults.children import CaseSteps, call_in_child, fork, run_concurrently
 from tests.bench.faults.engine_console import (
@@ -45,6 +43,7 @@ from tests.bench.faults.engine_console import (
     with_slow_appends,
 )
 from tests.bench.faults.fake_backend import FakeBackend
+from tests.bench.faults.sweep_tasks import TARGETS, TASKS, Task
 
 SPEED = 8.0
 """How many times as fast the consoles' clock runs."""
@@ -52,69 +51,10 @@ MAX_SIDE_KILLS = 40
 """Most kills beside the decision path, per task."""
 LAG_S = 0.06
 """How long after a write the fake backend applies it."""
-_TARGETS = ("a", "b", "c", "d", "e", "f", "g")
-_TIMING = "timing: {poll: 400ms, tick: 1s, read_deadline: 2s, write_deadline: 2s}"
-_PROMOTE = f"""\
-warroom: 1
-rollout: NAME
-{_TIMING}
-backends: {{edge: {{adapter: counting, url: URL}}}}
-targets: {{a: {{backend: edge}}, b: {{backend: edge}}, c: {{backend: edge}}, d: {{backend: edge}}}}
-stages:
-  - {{name: ten, set: {{a: 10, b: 10, c: 10, d: 10}}}}
-  - {{name: full, set: {{a: 100, b: 100, c: 100, d: 100}}}}
-"""
-_ROLLBACK = f"""\
-warroom: 1
-rollout: NAME
-{_TIMING}
-backends: {{edge: {{adapter: counting, url: URL}}}}
-targets: {{{", ".join(f"{name}: {{backend: edge}}" for name in _TARGETS)}}}
-stages: [{{name: full, set: {{{", ".join(f"{name}: 100" for name in _TARGETS)}}}}}]
-rollback:
-  - {{id: a-back, set: {{a: 0}}}}
-  - {{id: b-back, set: {{b: 0}}}}
-  - {{id: c-back, set: {{c: 0}}, needs: [a-back]}}
-  - {{id: d-back, set: {{d: 0}}, needs: [a-back, b-back]}}
-  - {{id: e-back, set: {{e: 0}}, needs: [d-back]}}
-  - {{id: f-back, set: {{f: 0}}, needs: [d-back]}}
-  - {{id: tell, manual: "say so in #incidents", needs: [c-back]}}
-  - {{id: g-back, set: {{g: 0}}, needs: [tell]}}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """The work during which a console is killed."""
-
-    name: str
-    plan: str
-    before: float
-    """Percent of each target at the beginning."""
-    goal: Callable[[State], bool]
-    next_key: Callable[[State], tuple[Verb, str | None] | None]
-    """The key an operator presses in this state, and its subject; None: wait."""
-
-
-def _promote_key(state: State) -> tuple[Verb, str | None] | None:
-    coming = state.next
-    waiting = state.in_flight or state.in_doubt or (coming is not None and coming.mark is StageMark.REQUESTED)
-    return None if waiting else (Verb.PROMOTE, None)
-
-
-def _rollback_key(state: State) -> tuple[Verb, str | None] | None:
-    manual = next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
-    if state.rollback is not None and manual is not None:
-        return Verb.CONFIRM, manual
-    if state.running:
-        return None
-    return Verb.ROLLBACK, None
-
-
-TASKS = (
-    Task("promote", _PROMOTE, 0.0, lambda state: state.reached == 1, _promote_key),
-    Task("rollback", _ROLLBACK, 100.0, lambda state: state.mode is Mode.ROLLED_BACK, _rollback_key),
-)
+_SIDE_POINTS = ("samples", "lease", "spool")
+"""Points beside the decision path; their number depends on how long the run takes."""
+SLOW_APPEND_S = 0.06
+"""Length of each append of a slow journal; its consoles wait a third of that before they go ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +78,7 @@ class CrashSweep:
 
     @property
     def faults(self) -> list[str]:
+        """Every fault, with its kill."""
         return [f"{kill.task} {kill.number} ({kill.point}): {fault}" for kill in self.kills for fault in kill.faults]
 
     def points(self) -> Mapping[str, int]:
@@ -145,14 +86,8 @@ class CrashSweep:
         return Counter(kill.point for kill in self.kills)
 
 
-_SIDE_POINTS = ("samples", "lease", "spool")
-"""Points beside the decision path; their number depends on how long the run takes."""
-SLOW_APPEND_S = 0.06
-"""Length of each append of a slow journal; its consoles wait a third of that before they go ahead."""
-
-
 class _Killer:
-    """Kills this process at its n-th point and writes the point's name to `file`; with `at` 0 it only counts.
+    """Kills this process at its n-th point and writes the point's name; 0: only counts.
 
     Points on the decision path are numbered from 1 up, those beside it from -1 down.
     """
@@ -188,9 +123,11 @@ class _Case:
     slow_journal: bool
 
     def clock(self) -> SharedClock:
+        """The clock of this case."""
         return SharedClock(self.origin, SPEED)
 
     def journal(self) -> Journal:
+        """Open the journal, with a log of acknowledged events."""
         opened = with_ack_log(self.place.open(), self.folder / "acknowledged")
         return with_slow_appends(opened, SLOW_APPEND_S) if self.slow_journal else opened
 
@@ -261,13 +198,13 @@ class _CaseFactory:
     """Names this sweep: several sweeps share one fake backend."""
 
     def make(self, task: Task, number: int) -> _Case:
-        """A case with a new world at the fake backend and a new rollout in the journal."""
+        """A case with a new world and a new rollout."""
         self.made += 1
         world = f"{task.name}-{number}-{self.made}-{self.tag}"
         folder = self.base / world
         folder.mkdir()
         plan = task.plan.replace("NAME", world).replace("URL", f"{self.fake.url}/{world}")
-        for target in _TARGETS:
+        for target in TARGETS:
             self.fake.configure(world, target=target, percent=task.before)
         self.fake.configure(world, lag_s=LAG_S)
         return _Case(task, number, folder, plan, world, ClockOrigin(), self.place(folder), self.slow_journal)
@@ -302,7 +239,7 @@ def _error_text(case: _Case) -> str:
 
 
 def _run(case: _Case, at: int) -> None:
-    """Open a console and press keys until the goal is reached; the process dies at point `at` (0: never)."""
+    """Press keys until the goal is reached, or die at point `at` (0: never)."""
     case.begin()
     with observing(_Killer(at, case.folder / "point")):
         try:

@@ -73,6 +73,7 @@ class EngineConsole:
 
     @property
     def state(self) -> State:
+        """The engine's current state."""
         return self.engine.state()
 
     def intent(self, verb: Verb, subject: str | None = None, reason: str = "") -> Intent:
@@ -109,7 +110,7 @@ async def open_console(
     who: Actor | None = None,
     spool: Spool | None = None,
 ) -> AsyncIterator[EngineConsole]:
-    """Open a console on a plan's text and wait for its first readings; close it with the block."""
+    """Open a console on a plan's text within the block, and wait for its first readings."""
     whole = parse(plan, "plan.yaml")
     running = await Engine.open(
         EngineConfig(whole, journal, clock, folder, "bench", who=who, spool=spool), lambda _state: None
@@ -127,11 +128,12 @@ def state_line(state: State) -> str:
     reads = ", ".join(f"{name} {entry.reading}" for name, entry in state.targets.items())
     steps = ", ".join(f"{entry.step.id} {entry.mark}" for entry in state.checklist)
     requests = ", ".join(f"{entry.asks} {entry.outcome} {entry.took_effect}" for entry in state.requests.values())
-    return f"{state.mode}, {state.reached} reached; {reads}; {steps}; {requests}; {state.journal}; {state.fault}"
+    local = f"{state.local.journal}; {state.local.fault}"
+    return f"{state.mode}, {state.reached} reached; {reads}; {steps}; {requests}; {local}"
 
 
 class _AckLoggingJournal:
-    """A journal that logs the id of each acknowledged event to a file, which survives a kill."""
+    """A journal that logs acknowledged event ids to a file, which survives a kill."""
 
     def __init__(self, journal: Journal, file: Path) -> None:
         self._journal = journal

@@ -17,7 +17,7 @@ from pathlib import Path
 from console.events.kinds import RequestMade, RequestSettled, StepDone
 from console.journal.sqlite import SqliteJournal
 from tests.bench.faults.engine_console import Stuck
-from tests.bench.faults.fake_backend import FakeBackend, Mode
+from tests.bench.faults.fake_backend import FakeBackend, ReplyMode
 from tests.bench.faults.pty_console import PATIENCE_S, PtyConsole, open_pty_console
 
 WITHIN_S = 2.0
@@ -106,7 +106,7 @@ def run_exit_case(fake: FakeBackend, case: ExitCase) -> ExitResult:
         plan.write_text(text, encoding="utf-8")
         for target in "abc" if case.rolling_back else "":
             fake.configure(world, target=target, percent=100)
-        fake.configure(world, mode=(Mode.SLOW if case.rolling_back else Mode.HANG).value)
+        fake.configure(world, mode=(ReplyMode.SLOW if case.rolling_back else ReplyMode.HANG).value)
         with open_pty_console(plan, journal, controls=case.trigger != "terminal gone") as pty:
             _start_work(fake, world, pty, case)
             if case.blocked:

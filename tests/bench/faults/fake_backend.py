@@ -31,7 +31,7 @@ SLOW_S = 0.25
 _HANG_S = 3600.0
 
 
-class Mode(StrEnum):
+class ReplyMode(StrEnum):
     """Reply to writes, and with `reads` also to reads."""
 
     FINE = "fine"
@@ -69,7 +69,7 @@ class _World:
 
     percent: dict[str, float] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
-    mode: Mode = Mode.FINE
+    mode: ReplyMode = ReplyMode.FINE
     reads: bool = False
     """Whether reads misbehave too."""
     lag_s: float = 0.0
@@ -150,33 +150,33 @@ async def _reply(
     if not target:
         _configure(world, json.loads(body)) if method == "POST" else None
         return _send(writer, 200, [_as_json(write) for write in world.writes])
-    mode = world.mode if method == "PUT" or world.reads else Mode.FINE
+    mode = world.mode if method == "PUT" or world.reads else ReplyMode.FINE
     if method == "PUT":
         percent = float(json.loads(body)["percent"])
         world.writes.append(Write(one_line(target), percent, trace.split("-")[1] if "-" in trace else "", time.time()))
-        if mode not in (Mode.REFUSE, Mode.HANG):
+        if mode not in (ReplyMode.REFUSE, ReplyMode.HANG):
             _apply(world, target, percent)
     value = {"percent": world.percent.get(target, 0.0)}
     match mode:
-        case Mode.SLOW:
+        case ReplyMode.SLOW:
             await asyncio.sleep(SLOW_S)
             return _send(writer, 200, value)
-        case Mode.FINE:
+        case ReplyMode.FINE:
             return _send(writer, 200, value)
-        case Mode.REFUSE:
+        case ReplyMode.REFUSE:
             return _send(writer, 403, {"error": "frozen by change management"})
-        case Mode.BROKEN:
+        case ReplyMode.BROKEN:
             return _send(writer, 500, {"error": "no leader"})
-        case Mode.GARBAGE:
+        case ReplyMode.GARBAGE:
             return _send(writer, 200, None, raw=b"<html>It works!</html>")
-        case Mode.RESET:
+        case ReplyMode.RESET:
             wire = writer.get_extra_info("socket")
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return False
-        case Mode.HANG:
+        case ReplyMode.HANG:
             await asyncio.sleep(_HANG_S)
-        case Mode.DRIP:
+        case ReplyMode.DRIP:
             for byte in _reply_bytes(200, json.dumps(value).encode()):
                 writer.write(bytes([byte]))
                 await writer.drain()
@@ -195,7 +195,7 @@ def _configure(world: _World, settings: dict[str, object]) -> None:
     if "target" in settings:
         world.percent[str(settings["target"])] = float(str(settings["percent"]))
         return
-    world.mode = Mode(str(settings.get("mode", world.mode)))
+    world.mode = ReplyMode(str(settings.get("mode", world.mode)))
     world.reads = bool(settings.get("reads", world.reads))
     world.lag_s = float(str(settings.get("lag_s", world.lag_s)))
 

@@ -20,7 +20,7 @@ from console.journal.contract import Journal
 from console.journal.location import FileLocation, JournalLocation
 from console.journal.spool import Spool
 from tests.bench.faults.engine_console import ClockOrigin, EngineConsole, SharedClock, open_console, with_ack_log
-from tests.bench.faults.fake_backend import FakeBackend, Mode
+from tests.bench.faults.fake_backend import FakeBackend, ReplyMode
 from widgets.advice import advice_for
 
 SPEED = 8.0
@@ -64,13 +64,14 @@ class Fixture:
         self.origin = ClockOrigin()
 
     def clock(self) -> SharedClock:
+        """A new clock with this fixture's origin."""
         return SharedClock(self.origin, SPEED)
 
     def set_backend_url(self, url: str) -> None:
         """Point the plan's backend at another URL."""
         self.plan = self.plan.replace(f"{self.fake.url}/{self.world}", url)
 
-    def misbehave(self, mode: Mode, *, reads: bool = False) -> None:
+    def misbehave(self, mode: ReplyMode, *, reads: bool = False) -> None:
         """Let the backend reply in this mode from now on."""
         self.fake.configure(self.world, mode=mode.value, reads=reads)
 
@@ -88,6 +89,7 @@ class Fixture:
             kept.close()
 
     def events(self) -> list[Event]:
+        """Every event of the rollout."""
         journal = self.place.open()
         try:
             return [entry.event for entry in journal.tail(f"{self.world}/1", 0)]

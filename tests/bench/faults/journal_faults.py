@@ -16,12 +16,11 @@ from typing import Any
 from adapters.failpoints import observing
 from console.events.evidence import Verb
 from console.journal.unavailable import open_or_unavailable
-from console.state.values import Mode as RolloutMode
-from console.state.values import StepMark
+from console.state.values import Mode, StepMark
 from tests.bench.faults.backend_faults import Case
 from tests.bench.faults.children import fork, reap
 from tests.bench.faults.engine_console import SharedClock, shorten_beats
-from tests.bench.faults.fake_backend import Mode
+from tests.bench.faults.fake_backend import ReplyMode
 from tests.bench.faults.fixture import FaultResult, Fixture, advice_line, hold_write_lock, wait_until_settled
 from tests.bench.postgres import Postgres
 
@@ -41,7 +40,7 @@ async def _journal_locked(fixture: Fixture) -> FaultResult:
                 lambda state: state.targets["api"].reading and state.targets["api"].reading.percent == 0
             )
             seen = advice_line(console)
-        await console.until(lambda state: state.mode is RolloutMode.ROLLED_BACK and not state.journal.held)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK and not state.local.journal.held)
     lost = fixture.losses(calls=[10, 0], decisions=_BOTH)
     return FaultResult("journal locked", f"{forward.line} | {seen}", tuple(lost))
 
@@ -89,7 +88,7 @@ async def _disk_full(fixture: Fixture) -> FaultResult:
             await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
             seen = advice_line(console)
             fill(False)
-            await console.until(lambda state: not state.journal.held and not state.journal.broken)
+            await console.until(lambda state: not state.local.journal.held and not state.local.journal.broken)
         lost = tuple(fixture.losses(calls=[10, 0], decisions=_BOTH))
     return FaultResult("disk full", f"{forward.line} | {seen}", lost)
 
@@ -115,10 +114,10 @@ async def _read_only_file(fixture: Fixture) -> FaultResult:
             forward = await console.engine.act(console.intent(Verb.PROMOTE))
             await console.engine.act(console.intent(Verb.ROLLBACK))
             await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
-            seen, held = advice_line(console), console.state.journal.held
+            seen, held = advice_line(console), console.state.local.journal.held
             fixture.folder.chmod(0o700)
             fixture.file.chmod(0o600)
-            await console.until(lambda state: not state.journal.held and not state.journal.broken)
+            await console.until(lambda state: not state.local.journal.held and not state.local.journal.broken)
         lost = [*fixture.losses(calls=[10, 0], decisions=_BOTH), *([] if held else ["no event was held in memory"])]
     finally:
         if root:
@@ -140,12 +139,12 @@ async def _clock_jumps(fixture: Fixture) -> FaultResult:
     """The host's clock jumps an hour ahead during a promote's call, and two back during a rollback."""
     clock = _JumpingClock(fixture.origin, 8.0)
     async with fixture.console(clock=clock) as console:
-        fixture.misbehave(Mode.HANG)
+        fixture.misbehave(ReplyMode.HANG)
         promote = asyncio.create_task(console.engine.act(console.intent(Verb.PROMOTE)))
         await console.until(lambda state: state.in_flight)
         clock.ahead_s = 3600.0
         answer = await promote
-        fixture.misbehave(Mode.FINE)
+        fixture.misbehave(ReplyMode.FINE)
         seen = advice_line(console)
         await wait_until_settled(console)
         await console.until(lambda state: state.next is not None and state.next.trouble)
@@ -153,7 +152,7 @@ async def _clock_jumps(fixture: Fixture) -> FaultResult:
         await console.until(lambda state: state.reached == 1)
         await console.engine.act(console.intent(Verb.ROLLBACK))
         clock.ahead_s = -3600.0
-        await console.until(lambda state: state.mode is RolloutMode.ROLLED_BACK)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
         end = advice_line(console)
     lost = fixture.losses(calls=[10, 10, 0], decisions=[Verb.PROMOTE, Verb.PROMOTE, Verb.ROLLBACK])
     return FaultResult("clock +1 h in a call, -2 h in a rollback", f"{answer.line} | {seen} | {end}", tuple(lost))
@@ -167,7 +166,7 @@ async def _holder_stopped(fixture: Fixture) -> FaultResult:
         await asyncio.to_thread(os.waitpid, pid, os.WUNTRACED)
         async with fixture.console() as console:
             waiting = advice_line(console)
-            await console.until(lambda state: state.poller is not None and state.poller.here)
+            await console.until(lambda state: state.local.poller is not None and state.local.poller.here)
             await wait_until_settled(console)
             await console.until(lambda state: state.next is not None and state.next.trouble)
             await console.engine.act(console.intent(Verb.PROMOTE))
@@ -210,22 +209,24 @@ async def _run_and_stop(fixture: Fixture, report: Path) -> None:
 async def _server_restarted(fixture: Fixture, server: Postgres) -> FaultResult:
     """PostgreSQL restarts while a call is in flight, and again before a key is pressed."""
     async with fixture.console() as console:
-        fixture.misbehave(Mode.SLOW)
+        fixture.misbehave(ReplyMode.SLOW)
         promote = asyncio.create_task(console.engine.act(console.intent(Verb.PROMOTE)))
         await console.until(lambda state: state.in_flight)
         await asyncio.to_thread(server.stop)
         answer = await promote
         seen = advice_line(console)
         await asyncio.to_thread(server.start)
-        await console.until(lambda state: state.reached == 1 and not state.journal.broken and not state.journal.held)
-        fixture.misbehave(Mode.FINE)
+        await console.until(
+            lambda state: state.reached == 1 and not state.local.journal.broken and not state.local.journal.held
+        )
+        fixture.misbehave(ReplyMode.FINE)
         await asyncio.to_thread(server.stop)
         second = asyncio.create_task(console.engine.act(console.intent(Verb.PROMOTE)))
         await asyncio.to_thread(server.start)
         again = await second
         await wait_until_settled(console)
         reached = (again.result == "accepted") + 1
-        await console.until(lambda state: state.reached == reached and not state.journal.held)
+        await console.until(lambda state: state.reached == reached and not state.local.journal.held)
     verbs = [Verb.PROMOTE] * reached
     lost = fixture.losses(calls=[10, 100][:reached], decisions=verbs)
     return FaultResult("PostgreSQL restarted mid-decision", f"{answer.line} | {seen} | {again.line}", tuple(lost))
@@ -241,7 +242,7 @@ async def _server_silent(fixture: Fixture, server: Postgres) -> FaultResult:
             await console.engine.act(console.intent(Verb.ROLLBACK))
             await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
             seen = advice_line(console)
-        await console.until(lambda state: state.mode is RolloutMode.ROLLED_BACK and not state.journal.held)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK and not state.local.journal.held)
     lost = fixture.losses(calls=[10, 0], decisions=_BOTH)
     return FaultResult("PostgreSQL does not answer, and then does", f"{forward.line} | {seen}", tuple(lost))
 

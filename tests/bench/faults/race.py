@@ -131,6 +131,7 @@ class _Racer:
         return word
 
     def kill(self) -> None:
+        """End the console's process."""
         self._socket.close()
         reap(self._pid)
 

@@ -8,7 +8,6 @@ import json
 import re
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -18,20 +17,18 @@ from typing import Any
 
 from console.journal.location import FileLocation, JournalLocation, ServerLocation
 from console.journal.postgres.url import Url
-from tests.bench.faults import backend_faults, exits, journal_faults, speed
+from tests.bench.faults import backend_faults, exits, findings, journal_faults, speed
 from tests.bench.faults.adapter import register_adapter
 from tests.bench.faults.children import call_in_child
-from tests.bench.faults.crash_sweep import CrashSweep, run_crash_sweep
+from tests.bench.faults.crash_sweep import run_crash_sweep
 from tests.bench.faults.engine_console import shorten_beats
 from tests.bench.faults.fake_backend import FakeBackend, start_fake_backend
 from tests.bench.faults.fake_prometheus import start_fake_prometheus
 from tests.bench.faults.fixture import FaultResult, Fixture
-from tests.bench.faults.race import RaceResult, run_race
-from tests.bench.judge.tables import Cells, Findings, Goal, GoalResult, Number, Table, goal_result, goals_table
+from tests.bench.faults.race import run_race
+from tests.bench.judge.tables import Findings, Goal, GoalResult, goals_table
 from tests.bench.postgres import NotInstalled, Postgres, postgres
 
-SLOWER = 1.5
-"""How many times as long a key may take while 200 metrics are polled."""
 PARTS = ("sweep", "race", "table", "exits", "speed")
 JOURNALS = ("sqlite", "postgresql")
 
@@ -42,7 +39,7 @@ _PORTS = re.compile(r"127\.0\.0\.1:\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class FaultsSize:
     """Amount of work of a run."""
 
     kills: int | None
@@ -52,12 +49,12 @@ class Size:
     presses: int
 
 
-FULL = Size(kills=None, rounds=200, blocks=4, presses=15)
-QUICK = Size(kills=60, rounds=20, blocks=1, presses=8)
+FULL = FaultsSize(kills=None, rounds=200, blocks=4, presses=15)
+QUICK = FaultsSize(kills=60, rounds=20, blocks=1, presses=8)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class FaultsReport:
     """The results of one run."""
 
     findings: Findings
@@ -84,14 +81,14 @@ class Report:
 
 def run(
     seed: int, *, small: bool, only: Sequence[str] = PARTS, journals: Sequence[str] = JOURNALS, progress: Progress
-) -> Report:
+) -> FaultsReport:
     """Run the parts in `only` on the named journals; report parts that cannot run here as skipped.
 
     Raises:
         Stuck: an undisturbed console did not finish.
     """
     size = QUICK if small else FULL
-    findings = Findings()
+    found = Findings()
     with ExitStack() as stack:
         fake = stack.enter_context(start_fake_backend())
         stack.enter_context(register_adapter())
@@ -105,32 +102,41 @@ def run(
                 for name in locations.names(journals)
             ]
             if "sqlite" in journals:
-                name = "sqlite, slow"
                 sweeps.append(
                     run_crash_sweep(
                         fake,
                         locations.case("sqlite"),
-                        name,
+                        "sqlite, slow",
                         kills=size.kills,
                         seed=seed,
                         slow_journal=True,
                         progress=progress,
                     )
                 )
-            findings += _sweep_findings(sweeps)
+            found += findings.sweep_findings(sweeps)
         if "race" in only:
             races = [
                 run_race(fake, locations.shared(name), name, rounds=size.rounds, progress=progress)
                 for name in locations.names(journals)
             ]
-            findings += _race_findings(races)
+            found += findings.race_findings(races)
         if "table" in only:
-            findings += _fault_findings(list(_run_faults(fake, folder, server, missing, progress)))
+            found += findings.fault_findings(list(_run_faults(fake, folder, server, missing, progress)))
         if "exits" in only:
-            findings += _exit_findings(fake, exits.FEW if small else exits.CASES, progress)
+            found += findings.exit_findings(_run_exits(fake, exits.FEW if small else exits.CASES, progress))
         if "speed" in only:
-            findings += _speed_findings(fake, size, progress)
-    return Report(findings)
+            with start_fake_prometheus() as prometheus:
+                measured = speed.measure(fake, prometheus, blocks=size.blocks, presses=size.presses, progress=progress)
+            found += findings.speed_findings(measured)
+    return FaultsReport(found)
+
+
+def _run_exits(fake: FakeBackend, cases: Sequence[exits.ExitCase], progress: Progress) -> list[exits.ExitResult]:
+    results = []
+    for case in cases:
+        progress(f"exit: {case}")
+        results.append(exits.run_exit_case(fake, case))
+    return results
 
 
 def _server(stack: ExitStack, folder: Path, wanted: bool) -> tuple[Postgres | None, str]:
@@ -152,9 +158,11 @@ class _JournalFactory:
     made: int = 0
 
     def names(self, wanted: Sequence[str]) -> list[str]:
+        """The wanted journals that can be made here."""
         return [name for name in wanted if name == "sqlite" or self.server is not None]
 
     def shared(self, name: str) -> JournalLocation:
+        """A new location for several consoles."""
         self.made += 1
         if name == "sqlite" or self.server is None:
             return FileLocation(self.folder / f"shared-{self.made}" / "journal.db")
@@ -163,6 +171,7 @@ class _JournalFactory:
         return found
 
     def case(self, name: str) -> Callable[[Path], JournalLocation]:
+        """Returns the location of a case, given its folder."""
         if name == "sqlite":
             return lambda folder: FileLocation(folder / "journal.db")
         shared = self.shared(name)
@@ -170,7 +179,7 @@ class _JournalFactory:
 
 
 def _preload_modules(fake: FakeBackend, folder: Path) -> None:
-    """Import here every module that a working console imports, also for a child without rights to read them."""
+    """Import every module of a working console now: a child may lack the rights to read them."""
 
     def work() -> list[str]:
         shorten_beats()
@@ -180,52 +189,6 @@ def _preload_modules(fake: FakeBackend, folder: Path) -> None:
     for name in call_in_child(work) or []:
         with suppress(ImportError):
             importlib.import_module(name)
-
-
-def _sweep_findings(found: Sequence[CrashSweep]) -> Findings:
-    rows: list[tuple[str, ...]] = []
-    cells: dict[str, dict[str, Number]] = {}
-    for each in found:
-        tasks = Counter(kill.task for kill in each.kills)
-        bad = each.faults
-        points = ", ".join(f"{count} {point}" for point, count in sorted(each.points().items()))
-        rows.append((each.journal, str(tasks["promote"]), str(tasks["rollback"]), str(len(bad)), points))
-        cells[f"sweep {each.journal}"] = {
-            "kills": len(each.kills),
-            "promote": tasks["promote"],
-            "rollback": tasks["rollback"],
-            "bad": len(bad),
-            "faults": "; ".join(bad[:10]),
-        }
-    table = Table(
-        "Kill with SIGKILL at every write and every call, then finished by the next console",
-        ("journal", "kills in a promote", "in an 8-step rollback", "bad", "points"),
-        rows,
-        "bad: a lost acknowledged event, a decision or a call made twice, a call without a recorded decision and "
-        "request, a broken chain, a console that cannot finish. slow: every append takes 60 ms.",
-    )
-    bad_ones = [fault for each in found for fault in each.faults]
-    goal = Goal("crash sweep", "0 lost, 0 doubled", f"{len(bad_ones)} bad", goal_result(not bad_ones))
-    return Findings([table], [goal], cells)
-
-
-def _race_findings(found: Sequence[RaceResult]) -> Findings:
-    rows: list[tuple[str, ...]] = []
-    cells: dict[str, dict[str, Number]] = {}
-    for each in found:
-        answers = ", ".join(f"{count} {answer}" for answer, count in sorted(each.answers.items()))
-        one = each.calls.get(1, 0)
-        rows.append((each.journal, str(each.consoles), str(each.rounds), str(one), answers))
-        cells[f"race {each.journal}"] = {"consoles": each.consoles, "rounds": each.rounds, "one call": one}
-    table = Table(
-        "Consoles that meet at a barrier and press promote at once",
-        ("journal", "consoles", "rounds", "rounds with exactly one call", "answers"),
-        rows,
-        "Calls are counted by the backend, a fake over loopback HTTP.",
-    )
-    wrong = [fault for each in found for fault in each.faults]
-    goal = Goal("race", "exactly one call each round", "; ".join(wrong) or "one each", goal_result(not wrong))
-    return Findings([table], [goal], cells)
 
 
 def _run_faults(
@@ -266,77 +229,3 @@ def _provoke_in_child(
         return FaultResult(name, "", ("the case did not finish",))
     screen = _JOURNAL_PATHS.sub("journal.db", found["screen"])
     return FaultResult(found["fault"], _PORTS.sub("127.0.0.1:PORT", screen), tuple(found["lost"]), found["skipped"])
-
-
-def _fault_findings(found: Sequence[FaultResult]) -> Findings:
-    rows = [(row.fault, row.skipped or row.screen.replace("|", "·"), "; ".join(row.lost) or "nothing") for row in found]
-    cells: Cells = {
-        f"fault {row.fault}": {"screen": row.screen, "lost": "; ".join(row.lost), "skipped": row.skipped}
-        for row in found
-    }
-    table = Table("Faults", ("fault", "the operator sees", "lost"), rows)
-    bad = [row.fault for row in found if row.lost]
-    goal = Goal("faults", "nothing lost, doubled or forged", ", ".join(bad) or "nothing", goal_result(not bad))
-    return Findings([table], [goal], cells)
-
-
-def _exit_findings(fake: FakeBackend, cases: Sequence[exits.ExitCase], progress: Progress) -> Findings:
-    rows: list[tuple[str, ...]] = []
-    cells: dict[str, dict[str, Number]] = {}
-    bad: list[str] = []
-    slowest = 0.0
-    for case in cases:
-        progress(f"exit: {case}")
-        found = exits.run_exit_case(fake, case)
-        faults = "; ".join(found.faults)
-        bad += [f"{case}: {faults}"] if faults else []
-        slowest = slowest if case.rolling_back else max(slowest, found.took_s)
-        work = f"{found.steps} of 3 steps done" if case.rolling_back else f"settled: {', '.join(found.calls)}"
-        rows.append((str(case), f"{found.took_s:.1f} s", work, str(found.left)))
-        cells[f"exit {case}"] = {"took_s": found.took_s, "code": found.code, "bad": faults}
-    table = Table(
-        "Ended by a signal or the loss of the terminal",
-        ("case", "exit after", "work under way", "processes left"),
-        rows,
-    )
-    goals = [
-        Goal(
-            "exits",
-            "calls settled or in doubt, rollbacks finished, no process left",
-            "; ".join(bad) or "all",
-            goal_result(not bad),
-        ),
-        Goal(
-            "slowest exit without a rollback",
-            f"<= {exits.WITHIN_S:g} s",
-            f"{slowest:.1f} s",
-            goal_result(slowest <= exits.WITHIN_S),
-        ),
-    ]
-    return Findings([table], goals, cells)
-
-
-def _speed_findings(fake: FakeBackend, size: Size, progress: Progress) -> Findings:
-    with start_fake_prometheus() as prometheus:
-        found = speed.measure(fake, prometheus, blocks=size.blocks, presses=size.presses, progress=progress)
-    rows = [
-        (name, str(len(times)), *(f"{_quantile(times, part) * 1000:.0f} ms" for part in (0.5, 0.9)))
-        for name, times in ((f"polling {speed.METRICS} metrics every 5 s", found.polling), ("not polling", found.idle))
-    ]
-    table = Table(
-        "From the key that confirms a promote to its request at the backend",
-        ("console", "presses", "median", "90th percentile"),
-        rows,
-        "A real `warroom run` in a pseudo-terminal; both consoles in turns in one run.",
-    )
-    goal = Goal(
-        "key to request while polling",
-        f"median <= {SLOWER:g}x",
-        f"{found.ratio:.2f}x",
-        goal_result(found.ratio <= SLOWER),
-    )
-    return Findings([table], [goal], {"speed": {"ratio": found.ratio, "presses": len(found.polling)}})
-
-
-def _quantile(times: Sequence[float], part: float) -> float:
-    return sorted(times)[min(int(len(times) * part), len(times) - 1)]

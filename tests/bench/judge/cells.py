@@ -47,7 +47,7 @@ class PlayedStages:
 def play(
     world: World, stages: int, seed: int, *name: object, rule: Rule = DEFAULT, only_fail: bool = True
 ) -> Iterator[PlayedStages]:
-    """Play `stages` stages of a kind, at most `CHUNK` at a time; `world` and `name` seed the random numbers."""
+    """Play `stages` stages, at most `CHUNK` at a time; `world` and `name` seed the random numbers."""
     rng = seeded_rng(seed, world, *name)
     while stages > 0:
         some = min(stages, CHUNK)

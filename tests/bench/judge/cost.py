@@ -80,7 +80,7 @@ def run(_: Scale, seed: int) -> Findings:
 
 
 def _fastest(tasks: Sequence[Callable[[], object]], runs: int) -> list[float]:
-    """Processor seconds of the fastest run of each task; the tasks take turns, so that load hits all alike."""
+    """Processor seconds of each task's fastest run; the tasks take turns."""
     best = [math.inf] * len(tasks)
     for _ in range(runs):
         for place, task in enumerate(tasks):

@@ -72,7 +72,7 @@ def is_right(forecast: float, measured: float) -> bool:
 
 
 def _flow(part: PlayedStages, elapsed: int) -> tuple[Array, Array, Array, Array]:
-    """Per tick canary and baseline requests, all errors and canary errors expected under the regression, per stage."""
+    """Expected (canary requests, baseline requests, errors, canary errors) of a tick, per stage."""
     nc, kb, nb = (a[:elapsed].mean(axis=0) for a in (part.ticks.nc, part.ticks.kb, part.ticks.nb))
     rate = kb / np.maximum(nb, 1e-12)
     kc = np.minimum(rate * part.world.ratio, 1.0) * nc
@@ -113,7 +113,10 @@ def _state(part: PlayedStages, elapsed: int) -> tuple[list[StartMixture], Array]
 
 
 def closed_form(part: PlayedStages, elapsed: int) -> Array:
-    """Seconds per stage: max over keys of (ln(1/a) + 2 + 2 ln(1 + u/60)) f / I(ratio, r0), at least two ticks."""
+    """Forecast by a formula, seconds per stage, at least two ticks.
+
+    The maximum over both keys of (ln(1/a) + 2 + 2 ln(1 + u/60)) f / I(ratio, r0).
+    """
     ticks = part.ticks
     nc, nb, k, _ = _flow(part, elapsed)
     errors = ticks.kc[:elapsed] + ticks.kb[:elapsed]

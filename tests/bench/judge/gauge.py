@@ -119,7 +119,7 @@ def _medians(series: Array, length: int) -> Iterator[tuple[int, Array]]:
 
 
 def block_length(placebo: Array) -> tuple[Array, Array]:
-    """(block length in ticks, deviation of a block's median) per stage, from one instance against the others."""
+    """(block length in ticks, deviation of a block's median) per stage, from one baseline instance."""
     chosen, spread = np.zeros(placebo.shape[1]), np.ones(placebo.shape[1])
     for length in BLOCKS:
         medians = np.stack([median for _, median in _medians(placebo, length)])
@@ -138,7 +138,7 @@ def _log_t4(z: Array) -> Array:
 
 
 def _peers(levels: Levels, scale: Scale) -> tuple[Mask, Mask, Mask]:
-    """A t test at one-sided 1 % peeked at each tick, a ceiling of 1.2 times the known level, Kayenta."""
+    """Halts of a t test at 1 % at each tick, a ceiling of 1.2 times the level, Kayenta."""
     n = np.arange(1, HOUR + 1)[:, None]
     difference = levels.canary - levels.baseline
     mean, square = difference.cumsum(axis=0) / n, (difference**2).cumsum(axis=0) / n

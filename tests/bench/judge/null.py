@@ -61,7 +61,7 @@ def false_halts(world: World, stages: int, seed: int, *name: str) -> Share:
 
 
 def _play_until_settled(world: World, scale: Scale, seed: int) -> Share:
-    """Share of false halts in a cell, replayed with five times the stages when its goal is not settled."""
+    """False halts in a cell; with five times the stages when its goal is not settled."""
     found = false_halts(world, scale.nulls, seed)
     most = WORST if world.weather in MILD else HEAVY if world.weather is Weather.HEAVY_BURSTS else 1.0
     return (

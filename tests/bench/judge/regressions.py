@@ -98,7 +98,7 @@ def _peers(ticks: Ticks, world: World, scale: Scale) -> dict[str, Delays]:
 
 
 def _excess(ticks: Ticks, fails: Mask, world: World) -> tuple[float, float]:
-    """(median, standard error) over halted stages of the bad requests beyond the normal ones since it began."""
+    """Bad requests beyond the normal ones until the halt: (median, its standard error)."""
     beyond: Array = (ticks.kc - ticks.nc * world.regime.base)[world.from_tick :].cumsum(axis=0)
     later = fails[world.from_tick :]
     found = later.any(axis=0)

@@ -39,7 +39,7 @@ PARTS: Mapping[str, Sequence[Part]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class JudgeReport:
     """The results of one run."""
 
     seed: int
@@ -87,7 +87,7 @@ class Report:
         )
 
 
-def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], None] = lambda _: None) -> Report:
+def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], None] = lambda _: None) -> JudgeReport:
     """Run every part, or the part `only`; call `progress` with each part's name and seconds."""
     scale = QUICK if quick else FULL
     findings, took = Findings(), {}
@@ -99,4 +99,4 @@ def run(seed: int, *, quick: bool, only: str | None, progress: Callable[[str], N
             findings += part(scale, seed)
         took[name] = round(time.perf_counter() - began, 1)
         progress(f"{name}: {took[name]:.0f} s")
-    return Report(seed, quick, findings, took)
+    return JudgeReport(seed, quick, findings, took)

@@ -61,7 +61,7 @@ def run(scale: Scale, seed: int) -> Findings:
 
 
 def requests(rps: float, part: float, sticky: bool, stages: int, seed: int) -> tuple[Array, Array]:
-    """Requests of the canary and of both arms; from minute 30 on the canary gets `part` of its weight."""
+    """Requests of (canary, both arms); from minute 30 on the canary gets `part` of its weight."""
     rng = seeded_rng(seed, "traffic", rps, part, sticky)
     both = rng.poisson(rps / WEIGHT * TICK_S, (HOUR, stages))
     given = np.where(np.arange(HOUR) >= HALF, part, 1.0)[:, None] * WEIGHT

@@ -29,14 +29,17 @@ class AppendCosts:
 
     @property
     def median_us(self) -> float:
+        """Median time of a write."""
         return statistics.median(self.wall_us)
 
     @property
     def p99_us(self) -> float:
+        """99th percentile of the time of a write."""
         return statistics.quantiles(self.wall_us, n=100)[98]
 
     @property
     def cpu_median_us(self) -> float:
+        """Median processor time of a write."""
         return statistics.median(self.cpu_us)
 
 

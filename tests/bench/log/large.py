@@ -34,6 +34,7 @@ class OpeningTimes:
 
     @property
     def median_ms(self) -> float:
+        """Median time of an opening."""
         return statistics.median(self.wall_ms)
 
 
@@ -60,7 +61,7 @@ def _open(path: Path) -> None:
 
 
 def fill_journal(path: Path, others: int, ours: int = OWN_EVENTS, per_rollout: int = PER_ROLLOUT) -> None:
-    """Create a journal with one open rollout of `ours` events and `others` events of closed ones around it."""
+    """Create a journal of one open rollout (`ours` events) amid closed ones (`others` events)."""
     SqliteJournal(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")

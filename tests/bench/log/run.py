@@ -27,7 +27,7 @@ OPENS_WITHIN = 1.2
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class LogSize:
     """Amount of work of a run."""
 
     appends: int
@@ -37,12 +37,12 @@ class Size:
     edits: int
 
 
-FULL = Size(appends=3000, others=999_000, openings=60, edits=1000)
-QUICK = Size(appends=300, others=99_000, openings=20, edits=200)
+FULL = LogSize(appends=3000, others=999_000, openings=60, edits=1000)
+QUICK = LogSize(appends=300, others=99_000, openings=20, edits=200)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LogReport:
     """The results of one run."""
 
     findings: Findings
@@ -68,7 +68,7 @@ def run(
     quick: bool,
     journals: Sequence[str] = JOURNALS,
     progress: Callable[[str], None],
-) -> Report:
+) -> LogReport:
     """Measure in a new directory under `folder` (default: the system temporary directory)."""
     size = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="warroom-bench-", dir=folder) as made:
@@ -80,7 +80,7 @@ def run(
         for name in journals:
             progress(f"tampering: {name}")
             findings += _TAMPERINGS[name](base / name, seed, size.edits)
-    return Report(findings)
+    return LogReport(findings)
 
 
 def _append_findings(folder: Path, rounds: int) -> Findings:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from console.cli import init, records, watch_args
+from console.cli import init, log_options, records, watch_args
 from console.cli.exits import Exit
 from console.cli.output import discard, print_err
 from console.events.evidence import Verb
@@ -49,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return Exit.USAGE
+    return log_options.run_logged(options, _run)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         code = int(_dispatch(options))
         if sys.stdout is not None:
@@ -145,6 +149,7 @@ def _journal(
     parser.add_argument(
         "--journal", metavar="PATH|URL", help=f"SQLite file, or postgresql://USER@HOST/DATABASE (default: {default})"
     )
+    log_options.add(parser)
 
 
 def _context(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +190,7 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")  # type: ignore[attr-defined]
     check.add_argument("plan", metavar="PLAN", type=Path)
     check.add_argument("--live", action="store_true", help="ask the metrics backends what flowed in the last hour")
+    log_options.add(check)
     backtest = commands.add_parser("backtest", help="the judge over recorded samples as if live")  # type: ignore[attr-defined]
     backtest.add_argument("plan", metavar="PLAN", type=Path)
     source = backtest.add_mutually_exclusive_group(required=True)
@@ -198,6 +204,7 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     backtest.add_argument("--to", dest="end", metavar="TIME", help="with --from: until then (default: now)")
     backtest.add_argument("--lenient", action="store_true", help="leave bad rows out, and count them")
     backtest.add_argument("--json", action="store_true", help="as JSON Lines, the last one a summary")
+    log_options.add(backtest)
     status = commands.add_parser("status", help="where a rollout stands, read now; sends nothing")  # type: ignore[attr-defined]
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")

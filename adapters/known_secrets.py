@@ -1,0 +1,54 @@
+"""Secrets of this process, collected while a log file is written: each of its lines is searched for all of them.
+
+Without a log file nothing is collected.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+_order = threading.Lock()
+_collecting = False
+_values: frozenset[str] = frozenset()
+_hiders: tuple[Callable[[str], str], ...] = ()
+
+
+def collect(*values: str | None) -> None:
+    """Begin to collect, with these secrets."""
+    global _collecting
+    _collecting = True
+    for value in values:
+        remember(value)
+
+
+def forget() -> None:
+    """Stop collecting, and forget what was collected."""
+    global _collecting, _values, _hiders
+    _collecting, _values, _hiders = False, frozenset(), ()
+
+
+def remember(value: str | None) -> None:
+    """Keep a secret out of the log file."""
+    global _values
+    if _collecting and value and value not in _values:
+        with _order:
+            _values |= {value}
+
+
+def remember_hider(hide: Callable[[str], str] | None) -> None:
+    """Pass the log's text through `hide`, which replaces the secrets that a backend alone knows."""
+    global _hiders
+    if _collecting and hide is not None:
+        with _order:
+            _hiders = (*_hiders, hide)
+
+
+def values() -> frozenset[str]:
+    """The secrets that were revealed until now."""
+    return _values
+
+
+def hiders() -> tuple[Callable[[str], str], ...]:
+    """What backends hide their secrets with."""
+    return _hiders
