@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import BackendError, Outcome, Rejected
-from console.engine.adapter_bugs import AdapterBug, catching_bugs
+from console.engine.adapter_bugs import AdapterBug, AdapterBugNet
 from console.events.evidence import Verb
+from console.logs.context import traceback_hint
 from console.state.values import Mode
 from tests.engine_rig import ONE, TWO, war_room
 from tests.scripted_adapter import ScriptedBackend
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_a_bug_becomes_an_error_of_the_contract_whose_outcome_is_unknown() -> None:
-    with pytest.raises(BackendError) as caught, catching_bugs("edge", "set"):
+    with pytest.raises(BackendError) as caught, AdapterBugNet().catching("edge", "set"):
         raise KeyError("we\x1b]52;ight")
     assert isinstance(caught.value, AdapterBug)
     assert (caught.value.source, caught.value.verb, caught.value.outcome) == ("edge", "set", Outcome.UNKNOWN)
@@ -28,9 +29,17 @@ def test_a_bug_becomes_an_error_of_the_contract_whose_outcome_is_unknown() -> No
 
 @pytest.mark.parametrize("error", [Rejected("edge", "set", "no"), TimeoutError()])
 def test_errors_of_the_contract_pass(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, catching_bugs("edge", "set"):
+    with pytest.raises(type(error)) as caught, AdapterBugNet().catching("edge", "set"):
         raise error
     assert caught.value is error
+
+
+def test_a_bug_is_logged_with_its_traceback_once(caplog: pytest.LogCaptureFixture) -> None:
+    net = AdapterBugNet()
+    for _ in range(3):
+        with pytest.raises(AdapterBug), net.catching("edge", "capabilities"):
+            raise KeyError("weight")
+    assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
 async def test_a_rollback_goes_on_with_its_other_steps_past_an_adapters_bugs(tmp_path: Path) -> None:
@@ -49,7 +58,7 @@ async def test_a_rollback_goes_on_with_its_other_steps_past_an_adapters_bugs(tmp
         requests = console.state.requests.values()
         assert [request.reason for request in requests if request.target == "page" and request.outcome is not None][
             -1
-        ] == "internal error: AttributeError: set_wieght"
+        ] == f"internal error: AttributeError: set_wieght; {traceback_hint()}"
 
 
 async def test_a_bug_in_what_an_adapter_can_do_keeps_no_halt_and_no_card(
@@ -66,7 +75,9 @@ async def test_a_bug_in_what_an_adapter_can_do_keeps_no_halt_and_no_card(
         monkeypatch.setattr(ScriptedBackend, "calls", bug)
         assert (await console.act(Verb.HALT)).line == "halted"
         calls = console.state.local.previews["rollback"].calls
-        assert [call.text for call in calls] == ["api -> 0 % (internal error: ZeroDivisionError: of an adapter)"]
+        assert [call.text.split(";")[0] for call in calls] == [
+            "api -> 0 % (internal error: ZeroDivisionError: of an adapter"
+        ]
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
 

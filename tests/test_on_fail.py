@@ -88,10 +88,9 @@ async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str,
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         plan = replace(console.state.plan, on_fail=OnFail(what))
-        console.engine.store.set_local(plan=plan, plans={**console.state.plans, plan.digest: plan})
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
-        failing_state = replace(console.engine.state(), stage_verdict=said)
+        failing_state = replace(console.engine.state(), plan=plan, stage_verdict=said)
         console.engine.duties.act_on_fail(failing_state)
         console.engine.duties.act_on_fail(failing_state)
         await console.until(lambda state: any(decision.automatic for decision in state.decisions))

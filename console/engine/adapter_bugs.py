@@ -7,24 +7,41 @@ import logging
 from collections.abc import Iterator
 
 from adapters.contract import BackendError, OutcomeUnknown
-from console.logs.context import report_internal_error
+from adapters.sanitize import one_line
+from console.logs.context import report_internal_error, traceback_hint
 
 _log = logging.getLogger("warroom.engine.adapters")
+
+MAX_LOGGED = 1000
+"""Different bugs that are remembered as logged."""
 
 
 class AdapterBug(OutcomeUnknown):
     """An adapter failed in a way that its contract does not know. A write may have taken effect."""
 
 
-@contextlib.contextmanager
-def catching_bugs(source: str, verb: str) -> Iterator[None]:
-    """Raise AdapterBug for an exception of an adapter that is neither a BackendError nor a TimeoutError.
+class AdapterBugNet:
+    """Turn bugs of adapters into errors of the contract, and log each with its traceback once."""
 
-    The exception itself is its `__cause__`; the reason is one line without control characters.
-    """
-    try:
-        yield
-    except (BackendError, TimeoutError):
-        raise
-    except Exception as error:  # third parties write adapters: one that fails must not stop the others
-        raise AdapterBug(source, verb, report_internal_error(_log, error)) from error
+    def __init__(self) -> None:
+        self._logged: set[tuple[str, str, str]] = set()
+        """(source, verb, text) of the bugs that are in the log: some verbs are called many times a second."""
+
+    @contextlib.contextmanager
+    def catching(self, source: str, verb: str) -> Iterator[None]:
+        """Raise AdapterBug for an exception that is neither a BackendError nor a TimeoutError.
+
+        The exception itself is its `__cause__`; the reason is one line without control characters.
+        """
+        try:
+            yield
+        except (BackendError, TimeoutError):
+            raise
+        except Exception as error:  # third parties write adapters: one that fails must not stop the others
+            words = f"{type(error).__name__}: {one_line(error)}"
+            if (source, verb, words) in self._logged:
+                raise AdapterBug(source, verb, f"internal error: {words}; {traceback_hint()}") from error
+            if len(self._logged) >= MAX_LOGGED:
+                self._logged.clear()
+            self._logged.add((source, verb, words))
+            raise AdapterBug(source, verb, report_internal_error(_log, error)) from error

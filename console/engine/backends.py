@@ -39,7 +39,7 @@ from adapters.contract import (
 )
 from adapters.known_secrets import remember_hider
 from adapters.sanitize import one_line
-from console.engine.adapter_bugs import catching_bugs
+from console.engine.adapter_bugs import AdapterBugNet
 from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
@@ -60,6 +60,7 @@ class Backends:
     ) -> None:
         """`changed` is called with the source whose backend was told of a change."""
         self.plan = plan
+        self._bug_net = AdapterBugNet()
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: Mapping[str, Backend] = {
             name: connect_backend(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
@@ -76,7 +77,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, TargetBackend):
             raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
-        with LoggedCall(target.backend, "read_target"), _within_contract(backend, "read"):
+        with LoggedCall(target.backend, "read_target"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
@@ -96,7 +97,7 @@ class Backends:
         backend = self._by_name[source]
         if not isinstance(backend, MetricsBackend):
             raise Rejected(source, "read", "it measures nothing")
-        with LoggedCall(source, "read_metrics"), _within_contract(backend, "read"):
+        with LoggedCall(source, "read_metrics"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 replies = await backend.read_metrics([metric.query for metric in metrics], window)
             if len(replies) != len(metrics):
@@ -140,13 +141,20 @@ class Backends:
         backend: object = self._by_name.get(target.backend)
         if not isinstance(backend, WebhookBackend):
             return None
-        with _within_contract(self._of(target), "gate"):
+        with self._within_contract(self._of(target), "gate"):
             return backend.parse_gate_query(target.ref, gate, body)
+
+    @contextlib.contextmanager
+    def _within_contract(self, backend: Backend, verb: str) -> Iterator[None]:
+        """Raise a BackendError without secrets for every failure of an adapter; TimeoutError passes."""
+        net, source = self._bug_net, backend.source
+        with net.catching(source, verb), redacting(backend), net.catching(source, verb):
+            yield
 
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
         """Stay within the write deadline and the contract."""
-        with LoggedCall(backend.source, verb, logging.INFO), _within_contract(backend, verb):
+        with LoggedCall(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
@@ -173,7 +181,7 @@ class Backends:
         """The verbs that a target knows; nothing but setting it where its adapter fails to say."""
         try:
             backend = self._of(target)
-            with _within_contract(backend, "capabilities"):
+            with self._within_contract(backend, "capabilities"):
                 return backend.capabilities(target.ref) if isinstance(backend, TargetBackend) else Capabilities()
         except (BackendError, TimeoutError):  # must not keep a halt, or the screen, from what the others can do
             return Capabilities()
@@ -184,7 +192,7 @@ class Backends:
             return (f"{action} {target.name}",)
         try:
             backend = self._of(target)
-            with _within_contract(backend, "calls"):
+            with self._within_contract(backend, "calls"):
                 if action != "set" or self._owns_steps(target):
                     return self._stepped_calls(target, setting, action, seen)
                 return backend.calls(target.ref, setting) if isinstance(backend, WeightedBackend | FlagBackend) else ()
@@ -217,14 +225,6 @@ class Backends:
 
     async def aclose(self) -> None:
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)
-
-
-@contextlib.contextmanager
-def _within_contract(backend: Backend, verb: str) -> Iterator[None]:
-    """Raise a BackendError without secrets for every failure of an adapter; TimeoutError passes."""
-    source = backend.source
-    with catching_bugs(source, verb), redacting(backend), catching_bugs(source, verb):
-        yield
 
 
 def connect_backend(
