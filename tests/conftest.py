@@ -1,8 +1,58 @@
-"""What holds for all tests: how long one takes says nothing about it on a busy machine."""
+"""What holds for all tests: how they are spread over processes, and that a busy machine fails none of them."""
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("warroom", deadline=None)
 settings.load_profile("warroom")
+
+# Most of a console's start is compiling, unless its modules may be kept compiled; tests start hundreds of consoles.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+MOST_WORKERS = 8
+BENCH = "bench_faults"
+"""Part of the name of files whose tests read the figures of a run that all tests of one function share."""
+SLOWEST = ("sixty_kills", "sixteen_consoles")
+"""Parts of the names of tests that take a minute or more."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers a core, because a third of the time is waiting; none where only files or tests are named."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    if all(path.is_file() for path in named):
+        return 0
+    return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, so that none is left over at the end; keep each bench run in one worker."""
+    for item in items:
+        if BENCH in item.path.stem:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {getattr(item, 'originalname', item.name)}"))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    if any(part in item.name for part in SLOWEST):
+        return 0
+    return 1 if item.get_closest_marker("slow") else 2
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter; `tmp_path` lies in one that pytest closes to them."""
+    with tempfile.TemporaryDirectory(prefix="warroom-open-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder

@@ -18,6 +18,7 @@ from console.engine import engine as engine_module
 from console.engine import journal_follower, lease, plan_file_watch
 from console.engine import membership as membership_module
 from console.engine import rollback as rollback_module
+from console.engine import store as store_module
 from console.engine.answer import Answer
 from console.engine.clock import SystemClock
 from console.engine.config import EngineConfig
@@ -37,6 +38,10 @@ from tests.scripted_adapter import World
 
 PATIENCE_S = 15.0
 """How long a condition may take on a machine that is busy with other things; a test that passes never waits for it."""
+
+JOURNAL_PATIENCE_S = 3.0
+"""How long a halt waits for its journal here: the product's own is too short for a machine that is busy."""
+PRODUCT_PATIENCE_S = store_module.PATIENCE_S
 
 TIMING = "timing: {poll: 50ms, tick: 1s, read_deadline: 2s, write_deadline: 400ms}"
 
@@ -88,9 +93,11 @@ rollback:
 class Console:
     """One engine, as its operator uses it."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: Engine, journal: Journal, clock: Clock | None = None) -> None:
         self.engine = engine
         self.journal = journal
+        self.clock = clock or SystemClock()
+        """The engine's own, where one was given."""
         self.closed = False
 
     @property
@@ -173,11 +180,11 @@ class Room:
         on_state: Callable[[State], None] | None = None,
     ) -> Console:
         """Open a console on the plan; it has asked every source once unless told otherwise."""
-        kept = journal or SqliteJournal(self.journal)
+        kept, ticking = journal or SqliteJournal(self.journal), clock or SystemClock()
         config = EngineConfig(
             load(self.file),
             kept,
-            clock or SystemClock(),
+            ticking,
             self.folder,
             "0",
             who=who,
@@ -185,7 +192,7 @@ class Room:
             spool=Spool([self.journal]),
         )
         engine = await Engine.open(config, on_state or (lambda _state: None))
-        console = Console(engine, kept)
+        console = Console(engine, kept, ticking)
         self.consoles.append(console)
         engine.start()
         if answered:
@@ -229,6 +236,7 @@ async def war_room(folder: Path, plan: str) -> AsyncIterator[Room]:
         monkeypatch.setattr(membership_module, "LEASE_S", 3.0)
         monkeypatch.setattr(lease, "RENEW_S", 0.2)
         monkeypatch.setattr(rollback_module, "PASS_S", 0.02)
+        monkeypatch.setattr(store_module, "PATIENCE_S", JOURNAL_PATIENCE_S)
         room = Room(folder, plan, monkeypatch)
         try:
             yield room
@@ -267,7 +275,15 @@ class Latch:
 @contextmanager
 def locked(journal: Path) -> Iterator[None]:
     """Another program holds the journal's write lock."""
-    with closing(sqlite3.connect(journal, isolation_level=None)) as database:
+    with closing(sqlite3.connect(journal, isolation_level=None)) as database, impatient():
         database.execute("BEGIN IMMEDIATE")
         yield
         database.execute("ROLLBACK")
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """A halt waits for its journal no longer than in the product."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(store_module, "PATIENCE_S", PRODUCT_PATIENCE_S)
+        yield

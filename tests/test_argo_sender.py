@@ -91,7 +91,7 @@ async def test_an_annotation_that_is_refused_changes_nothing_of_what_was_accepte
 async def test_an_annotation_that_hangs_does_not_make_an_accepted_call_late(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    console = impatient(site, deadline_s=0.6)
+    console = impatient(site, deadline_s=2.0)
 
     async def hang(*_: object) -> None:
         hung.set()
@@ -100,7 +100,7 @@ async def test_an_annotation_that_hangs_does_not_make_an_accepted_call_late(
     hung = asyncio.Event()
     monkeypatch.setattr(console.sender, "wake", hang)
     seen = await read(console)
-    async with asyncio.timeout(0.6):  # as the engine's, around every verb
+    async with asyncio.timeout(2.0):  # as the engine's, around every verb
         await promote(console, seen)
     assert hung.is_set()
 

@@ -25,7 +25,7 @@ from tests.cli_rig import Shell, shell
 from tests.rollout_rig import Story
 from tests.states import ANA, PLAN
 from tests.states.pieces import with_local
-from tests.terminal import WARROOM, terminal
+from tests.terminal import PATIENCE_S, WARROOM, terminal
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_wait_ends_when_somebody_else_brings_it_about(sh: Shell) -> None:
         *WARROOM, *sh.arguments("wait", "--until", "halted"), stdout=asyncio.subprocess.PIPE
     )
     await does(sh, "halt")
-    out, _ = await asyncio.wait_for(waiting.communicate(), 20)
+    out, _ = await asyncio.wait_for(waiting.communicate(), PATIENCE_S)
     assert (waiting.returncode, out.decode()) == (0, "halted: one/1 halted, stage 1/3 five\n")
 
 
@@ -221,12 +221,12 @@ async def test_watch_outlives_its_terminal_and_ends_cleanly_on_sigterm(sh: Shell
     written = tmp_path / "watch.out"
     command = f'exec "$@" > {written} 2>&1'
     async with terminal(["sh", "-c", command, "sh", *WARROOM, *sh.arguments("watch")]) as seat:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not written.exists() or "one/1  watching, stage 1/3 five" not in written.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         seat.process.send_signal(signal.SIGHUP)
         assert await does(sh, "halt", "--reason", "pages") == 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while "halted, stage 1/3 five" not in written.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         seat.process.send_signal(signal.SIGTERM)
@@ -243,7 +243,7 @@ async def test_watch_waits_for_a_rollout_and_for_the_next_one(sh: Shell, tmp_pat
         watching = await asyncio.create_subprocess_exec(*WARROOM, *sh.arguments("watch"), stdout=out)
 
     async def until(words: str, times: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while written.read_text().count(words) < times:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)
 
@@ -264,7 +264,7 @@ async def test_watch_answers_at_its_gates_with_no_while_nothing_is_open(sh: Shel
         watching = await asyncio.create_subprocess_exec(
             *WARROOM, *sh.arguments("watch"), "--gates", "0", stdout=out, stderr=out
         )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while "no rollout of one is open" not in written.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     (port,) = re.findall(r"gates are answered on 127\.0\.0\.1:([0-9]+)", written.read_text())
@@ -282,7 +282,7 @@ async def test_watch_tells_a_no_at_its_gates_once(sh: Shell, tmp_path: Path) -> 
         watching = await asyncio.create_subprocess_exec(
             *WARROOM, *sh.arguments("watch"), "--gates", "0", stdout=out, stderr=out
         )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while "one/1  " not in written.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     (port,) = re.findall(r"gates are answered on 127\.0\.0\.1:([0-9]+)", written.read_text())

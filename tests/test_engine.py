@@ -138,8 +138,10 @@ async def test_a_real_kill_in_mid_promote_is_settled_after_its_last_moment_and_n
         victim.kill()
         await victim.wait()
 
-        console = await room.console(clock=FastClock(60))
+        clock = FastClock(1)
+        console = await room.console(clock=clock)
         assert [request.asks for request in console.state.in_flight] == ["api -> 5 %"]
+        clock.speed = 60.0
         state = await console.until(lambda state: not state.in_flight and not state.in_doubt)
         made = next(event for event in room.events() if isinstance(event, RequestMade))
         settled = next(event for event in room.events() if isinstance(event, RequestSettled))

@@ -216,13 +216,13 @@ async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pyte
 
 
 async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_server, "ASKING_S", 0.2)
+    monkeypatch.setattr(gate_server, "ASKING_S", 1.0)
     house = GateServer(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
         asking = asyncio.create_task(raw(url, QUESTION))
         await deliberate.waiting(1)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.2)
         deliberate.over.set()
         assert b"200" in await asking
     finally:

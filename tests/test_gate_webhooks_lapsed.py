@@ -28,7 +28,7 @@ async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse
         await console.act(Verb.PROMOTE)
         await there.looks(3)
         state = await console.until(lambda state: reads(state).step == 1)
-        began = console.engine._clock.now()
+        began = console.clock.now()
         assert overdue_promotes(state, began + timedelta(seconds=10 * 30 + 60)) == ()
         assert overdue_promotes(state, began + timedelta(hours=1)) != ()
 
@@ -39,9 +39,9 @@ async def test_a_promote_that_waits_to_be_asked_for_is_requested_and_not_amiss(t
         await there.released(console)
         await console.act(Verb.PROMOTE)
         state = await console.until(lambda state: state.promoting is not None and not state.in_flight)
-        read_late = replace(state.targets["web"], read_at=console.engine._clock.now() + timedelta(seconds=60))
+        read_late = replace(state.targets["web"], read_at=console.clock.now() + timedelta(seconds=60))
         later = replace(state, targets={"web": read_late})
-        marks = [entry.mark for entry in assess(later, console.engine._clock.now() + timedelta(seconds=60)).stages]
+        marks = [entry.mark for entry in assess(later, console.clock.now() + timedelta(seconds=60)).stages]
         assert marks[1] is StageMark.REQUESTED
 
 
@@ -54,7 +54,7 @@ async def test_a_step_without_a_gate_is_nothing_that_flagger_has_to_ask_about(tm
         await console.act(Verb.PROMOTE)
         await there.looks(2)
         state = await console.until(lambda state: reads(state).step == 2)
-        assert overdue_promotes(state, console.engine._clock.now() + timedelta(hours=1)) == ()
+        assert overdue_promotes(state, console.clock.now() + timedelta(hours=1)) == ()
 
 
 async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_again(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_agai
         await there.released(console)
         await console.act(Verb.PROMOTE)
         state = await console.until(lambda state: state.promoting is not None and not state.in_flight)
-        later = console.engine._clock.now() + timedelta(seconds=150)
+        later = console.clock.now() + timedelta(seconds=150)
         assert overdue_promotes(state, later - timedelta(seconds=120)) == ()
         ((request, reason),) = overdue_promotes(state, later)
         assert reason.startswith("web was let on no further in 1")

@@ -211,8 +211,8 @@ def test_a_journal_from_before_the_chain_is_chained_when_it_is_opened(path: Path
     assert verified(journal).flaw is None
     assert verified_rollout(journal, "r/1").flaw is None
     assert journal.altered() == []
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        journal._db.conn.execute("UPDATE events SET who = 'eve'")
+    with closing(sqlite3.connect(path)) as database, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        database.execute("UPDATE events SET who = 'eve'")
     journal.close()
 
 

@@ -29,11 +29,9 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="acting as another user n
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(open_folder: Path) -> Path:
     """A shared journal, in a place that every user reaches."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    made = share(tmp_path / "shared" / "journal.db", GROUP)
+    made = share(open_folder / "shared" / "journal.db", GROUP)
     SqliteJournal(made).close()
     return made
 

@@ -23,7 +23,7 @@ from console.journal.sqlite import SqliteJournal
 from console.journal.unavailable import UnavailableJournal, open_or_unavailable
 from console.plan.loader import load
 from tests.cli_rig import MANUAL, shell
-from tests.engine_rig import ONE, Console, Room, war_room
+from tests.engine_rig import ONE, PRODUCT_PATIENCE_S, Console, Room, war_room
 
 
 class Silent:
@@ -49,7 +49,8 @@ def written(room: Room) -> list[str]:
 
 
 async def hurried(room: Room, journal: Journal) -> Console:
-    """A console that halts or rolls back: it joins in a hurry."""
+    """A console that halts or rolls back: it joins in a hurry, and waits for its journal as briefly as the product."""
+    room.monkeypatch.setattr("console.engine.store.PATIENCE_S", PRODUCT_PATIENCE_S)
     engine = await Engine.open(
         EngineConfig(load(room.file), journal, SystemClock(), room.folder, "0"), lambda _state: None, hurry_s=60.0
     )

@@ -195,7 +195,7 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
         assert polls(two)
         fence, written = one.engine.store.lease.fence, len(sampled(room))
         assert fence is not None  # it does not know yet
-        one.engine.store.record_sample(SourceRead(at=one.engine._clock.now(), source="edge", targets=("api",)))
+        one.engine.store.record_sample(SourceRead(at=one.clock.now(), source="edge", targets=("api",)))
         reading = one.state.targets["api"].reading
         assert reading is not None
         observed = TargetObserved(at=reading.at, reading=reading)

@@ -418,7 +418,7 @@ async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: py
             free.wait(30)
 
     aside = SpoolWriter(Hung([tmp_path / "journal.db"]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         for number in range(20):
             await aside.keep(RUN, note(f"note {number}"))
     assert not aside.holds([note("any")])

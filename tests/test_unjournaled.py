@@ -21,8 +21,8 @@ from console.state.values import Mode, StepMark
 from tests.engine_rig import ONE, TWO, Latch, Room, locked, war_room
 from tests.scripted_adapter import at_once
 
-SOON_S = 1.0
-"""Far above the 200 ms an event may wait, far below the 2 s SQLite waits for a lock."""
+SOON_S = 5.0
+"""Far above what a busy machine takes for what may not wait, far below how long a lock is waited for here."""
 
 
 def full(room: Room) -> None:
@@ -125,6 +125,7 @@ async def test_a_journal_that_breaks_between_two_targets_stops_the_promote(tmp_p
 
 async def test_a_locked_journal_holds_up_neither_a_rollback_nor_the_screen(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
+        room.monkeypatch.setattr("console.journal.sqlite.BUSY_MS", 4 * 1000 * SOON_S)
         console = await room.console()
         await console.promoted(1)
         with locked(room.journal):

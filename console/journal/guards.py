@@ -6,6 +6,7 @@ away and put them back, so that all are there proves nothing; that one is gone i
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 from sqlite_utils import Database
@@ -18,9 +19,9 @@ _Objects = dict[tuple[str, str], str]
 def altered(connection: sqlite3.Connection) -> list[str]:
     """What is missing, changed, or a trigger of somebody else's: a few words each."""
     fresh = Database(memory=True, execute_plugins=False)
-    schema.apply(fresh)
-    due, found = _objects(fresh.conn), _objects(connection)
-    fresh.conn.close()
+    with contextlib.closing(fresh.conn):  # reading a damaged journal raises
+        schema.apply(fresh)
+        due, found = _objects(fresh.conn), _objects(connection)
     missing = [f"{kind} {name} is missing" for kind, name in due if (kind, name) not in found]
     changed = [
         f"{kind} {name} was changed" for kind, name in due if found.get((kind, name)) not in (None, due[kind, name])
