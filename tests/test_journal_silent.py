@@ -107,7 +107,7 @@ async def test_what_waits_for_a_silent_journal_is_only_in_memory_and_counted_so(
         await console.until(lambda state: not state.local.journal.held)
         journal.answers.clear()
         await console.act(Verb.HALT)
-        working, behind = console.state.local.journal, console.engine.store.unwritten_count
+        working, behind = console.state.local.journal, console.engine.store.unwritten.count
         console.engine.store.report_journal("journal: gone")
         broken = console.state.local.journal
         journal.answers.set()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from console.cli.commands import COMMANDS, DECIDING
 from console.events.evidence import Verb
 from console.events.verbs import FORWARD, PEN, PENNED, SAFER, VERBS, PenUse, key_of
@@ -46,6 +48,7 @@ def test_the_shape_of_a_decision_is_the_one_that_its_verb_came_with() -> None:
     assert {spec.shape for spec in VERBS.values()} == {1, 2}
 
 
+@pytest.mark.slow
 def test_a_new_verb_that_is_missing_somewhere_does_not_type_check(tmp_path: Path) -> None:
     for package in ("console", "widgets", "adapters"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))

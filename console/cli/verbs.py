@@ -131,7 +131,7 @@ async def _carried_out(
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
-        if engine.store.unwritten_count:
+        if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
     finally:
         await engine.close()

@@ -1,4 +1,6 @@
-"""Carry out intents, one way for each verb: check the gates again, record the decision, call, settle.
+"""Carry out intents, one way for each verb.
+
+Check the gates again, record the decision, call, settle.
 
 Keys, headless verbs and `on_fail` all end here.
 """
@@ -56,7 +58,10 @@ class Actions:
         self._forwards = ForwardMoves()
 
     async def act(self, intent: Intent) -> Answer:
-        """Carry out one intent. Never raises for an error of a backend, the journal or another console."""
+        """Carry out one intent.
+
+        Never raises for an error of a backend, the journal or another console.
+        """
         verb = intent.verb
         if verb is None:
             return await self._note(intent)
@@ -109,7 +114,7 @@ class Actions:
                 return await self._record(decision, intent) or done
 
     async def release_pen(self) -> None:
-        """Record that a captain who is gone holds the pen no longer, so that the next one need not take it."""
+        """Release the pen of a captain who is gone."""
         state = assess(self._store.state, self._clock.now())
         if not pen.gone(state) or state.pen.held_by(self._actor):
             return
@@ -121,7 +126,7 @@ class Actions:
             return
 
     async def cancel_overtaken(self) -> None:
-        """Cancel calls of this console that a rollback, here or in another console, has overtaken."""
+        """Cancel calls of this console that a rollback has overtaken, anywhere."""
         await self._forwards.cancel_overtaken(self._store.state)
 
     async def _approve(self, state: State, intent: Intent) -> Answer | None:

@@ -1,4 +1,7 @@
-"""The one net for bugs of adapters: every error that is not in the contract becomes an AdapterBug."""
+"""The one net for bugs of adapters.
+
+Every error that is not in the contract becomes an AdapterBug.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,14 @@ MAX_LOGGED = 1000
 
 
 class AdapterBug(OutcomeUnknown):
-    """An adapter failed in a way that its contract does not know. A write may have taken effect."""
+    """An adapter failed in a way outside its contract.
+
+    A write may have taken effect.
+    """
 
 
 class AdapterBugNet:
-    """Turn bugs of adapters into errors of the contract, and log each with its traceback once."""
+    """Turn bugs of adapters into errors of the contract; log each once."""
 
     def __init__(self) -> None:
         self._logged: set[tuple[str, str, str]] = set()
@@ -29,7 +35,9 @@ class AdapterBugNet:
 
     @contextlib.contextmanager
     def catching(self, source: str, verb: str) -> Iterator[None]:
-        """Raise AdapterBug for an exception that is neither a BackendError nor a TimeoutError.
+        """Raise AdapterBug for an exception outside the contract.
+
+        BackendError and TimeoutError pass.
 
         The exception itself is its `__cause__`; the reason is one line without control characters.
         """

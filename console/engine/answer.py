@@ -1,4 +1,7 @@
-"""The result of an intent: a toast on the screen, an exit code on the command line."""
+"""The result of an intent.
+
+A toast on the screen, an exit code on the command line.
+"""
 
 from __future__ import annotations
 

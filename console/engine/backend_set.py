@@ -1,4 +1,4 @@
-"""The one holder of the connected backends, whose content is swapped when an edited plan is accepted."""
+"""The one holder of the connected backends, swapped with an accepted plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from console.plan.nouns import Plan
 
 
 class BackendSet:
-    """Hold the backends in use. Ask for `current` at every call: after an await it may be another one.
+    """Hold the backends in use.
+
+    Ask for `current` at every call: after an await it may be another one.
 
     Args:
         connect: connects the backends of a plan. Raises ConnectError, UnknownAdapter.
@@ -24,7 +26,9 @@ class BackendSet:
 
     @contextlib.asynccontextmanager
     async def swapping(self, plan: Plan) -> AsyncIterator[Backends]:
-        """Connect and use the backends of `plan`; the old ones are closed at the end of the block.
+        """Connect and use the backends of `plan`.
+
+        The old ones are closed at the end of the block.
 
         Raises:
             ConnectError, UnknownAdapter: they cannot be connected; the old ones stay.
@@ -36,7 +40,10 @@ class BackendSet:
             await old.aclose()
 
     async def connect_problem(self, plan: Plan) -> str | None:
-        """Why the backends of `plan` cannot be connected here, or None. Connects them and closes them again."""
+        """Why the backends of `plan` cannot be connected here, or None.
+
+        Connects them and closes them again.
+        """
         try:
             trial = self._connect(plan)
         except (ConnectError, UnknownAdapter) as error:

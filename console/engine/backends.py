@@ -58,7 +58,7 @@ class Backends:
     def __init__(
         self, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
     ) -> None:
-        """`changed` is called with the source whose backend was told of a change."""
+        """`changed` is called with the source of a change notification."""
         self.plan = plan
         self._bug_net = AdapterBugNet()
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
@@ -67,9 +67,11 @@ class Backends:
         }
 
     def targets_of(self, source: str) -> list[Target]:
+        """The targets of the plan at one backend."""
         return [target for target in self.plan.targets.values() if target.backend == source]
 
     def metrics_of(self, source: str) -> list[Metric]:
+        """The metrics of the plan from one backend."""
         return [metric for metric in self.plan.metrics.values() if metric.backend == source]
 
     async def read_target(self, target: Target) -> TargetReading:
@@ -224,6 +226,7 @@ class Backends:
         return backend
 
     async def aclose(self) -> None:
+        """Close every backend, whatever one of them raises."""
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)
 
 

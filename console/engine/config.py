@@ -1,4 +1,7 @@
-"""The parts an engine is made of. Imports nothing heavy: the application's first frame needs its type alone."""
+"""The parts an engine is made of.
+
+Imports nothing heavy: the application's first frame needs its type alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread for work that may hang on a disk or take long, and for which the process does not wait at its end."""
+"""A thread for slow work, not waited for when the process ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class DaemonWorker:
-    """Run one piece of work after the other in a daemon thread of its own, which begins with the first."""
+    """Run one piece of work after the other in a daemon thread."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -23,7 +23,10 @@ class DaemonWorker:
         self._thread: threading.Thread | None = None
 
     def run(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
-        """Return the result of `work`, to be awaited in the running loop. Raises what `work` raises."""
+        """Return the result of `work`, to be awaited in the running loop.
+
+        Raises what `work` raises.
+        """
         future: Future[_T] = Future()
         self._work.put((future, work))
         if self._thread is None:
@@ -32,7 +35,10 @@ class DaemonWorker:
         return asyncio.wrap_future(future)
 
     def end(self, within_s: float | None = 0.0) -> None:
-        """Finish what was handed over, then stop; waits at most `within_s` for it (None: until it has)."""
+        """Finish what was handed over, then stop.
+
+        Waits at most `within_s` for it (None: until it has).
+        """
         self._work.put(None)
         if self._thread is not None:
             self._thread.join(within_s)

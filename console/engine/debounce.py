@@ -1,4 +1,7 @@
-"""Debounce change notifications: the first polls at once, later ones within REST_S are merged into one poll."""
+"""Debounce change notifications.
+
+The first polls at once, later ones within REST_S are merged into one poll.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ REST_S = 0.2
 
 
 class ChangeDebouncer:
-    """Poll a source whose backend was notified of a change. Called in the engine's loop."""
+    """Poll a source whose backend was notified of a change.
+
+    Called in the engine's loop.
+    """
 
     def __init__(self) -> None:
         self._poll_soon: Callable[[str], None] | None = None
@@ -18,7 +24,10 @@ class ChangeDebouncer:
         """Source -> whether it changed again meanwhile."""
 
     def connect(self, poll_soon: Callable[[str], None]) -> None:
-        """Poll through `poll_soon` from now on. Changes before that need no poll: every source is polled at first."""
+        """Poll through `poll_soon` from now on.
+
+        Changes before that need no poll: every source is polled at first.
+        """
         self._poll_soon = poll_soon
 
     def notify(self, source: str) -> None:

@@ -1,4 +1,4 @@
-"""The engine: one rollout, opened or joined, polled, judged and acted upon until it is closed.
+"""The engine: poll, judge and act for one rollout until it is closed.
 
 A screen runs it in a thread of its own (`thread`), a headless verb awaits it. It publishes frozen States through
 `on_state`, which must not block.
@@ -54,13 +54,18 @@ SLOW_CYCLES = 4
 
 
 class Engine:
-    """Poll, record and act for one rollout of one plan. Made by `Engine.open`."""
+    """Poll, record and act for one rollout of one plan.
+
+    Made by `Engine.open`.
+    """
 
     @classmethod
     async def open(
         cls, config: EngineConfig, on_state: Callable[[State], None], *, hurry_s: float | None = None
     ) -> Engine:
-        """Connect the backends and open or join the rollout. Sends nothing; `start` begins to poll.
+        """Connect the backends and open or join the rollout.
+
+        Sends nothing; `start` begins to poll.
 
         Args:
             on_state: receives each newest State, in the engine's loop; must not block.
@@ -152,7 +157,7 @@ class Engine:
         self.duties = PollerDuties(store, self.actions, self.supervisor, clock, self.act)
 
     async def _begin(self) -> None:
-        await self.store.spool_held()
+        await self.store.unwritten.spool_held(self.store.state.rollout)
         await self._plan_file.check()
         await self._follower.record_notices()
         state = self.store.state
@@ -175,7 +180,7 @@ class Engine:
         self.supervisor.keep("cycle", self._run_cycles)
 
     async def wait_polled(self) -> None:
-        """Return once every source was polled once, here or just now by the console that polls."""
+        """Return once every source was polled once by this or the polling console."""
         await self.membership.wait_known()
         polled = asyncio.ensure_future(self.pollers.wait_polled())
         while self.membership.is_poller() and not polled.done():  # the lease may be lost meanwhile
@@ -208,11 +213,14 @@ class Engine:
 
     @property
     def spool_path(self) -> str | None:
-        """The file in which all unwritten events wait for the next console; None if some do not, or there are none."""
-        return self._spooler.path if self.store.is_spooled else None
+        """The file in which all unwritten events wait for the next console.
+
+        None if some do not, or there are none.
+        """
+        return self._spooler.path if self.store.unwritten.is_spooled else None
 
     def in_flight(self) -> str | None:
-        """The calls of this console that have not ended, in words, or None."""
+        """The calls of this console that have not ended, or None."""
         calls = [request.asks for request in self._requests.in_flight]
         if self.store.state.local.running:
             calls.append("the rollback's automatic steps")
@@ -233,7 +241,10 @@ class Engine:
             await asyncio.wait(set(self._intents))
 
     async def close(self) -> None:
-        """Cancel what is in flight (settled as unknown), write what is held, close the backends."""
+        """Cancel calls in flight, write held events, close the backends.
+
+        The calls are settled as unknown.
+        """
         await self.gate_responder.close()
         await self.runner.stop()
         for task in self._intents:

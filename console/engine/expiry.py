@@ -1,4 +1,6 @@
-"""Request expiry, as this process sees it: may bytes still arrive, and was the target read since.
+"""Request expiry, as this process sees it.
+
+May bytes still arrive, and was the target read since.
 
 The moments in a request are those of the clock of the console that made it. They count as long as this host's clock
 goes on steadily; once it was seen to jump, only the monotonic time that passed since this process first saw the
@@ -42,7 +44,10 @@ class RequestExpiry:
         self._seen: dict[str, _SeenRequest] = {}
 
     def observe(self, request: RequestState, state: State) -> None:
-        """Update what is known of a request; to be called again and again until it is settled and not in doubt."""
+        """Update what is known of a request.
+
+        To be called again and again until it is settled and not in doubt.
+        """
         entry = state.targets.get(request.target)
         read_at = entry.read_at if entry is not None else None
         seen = self._seen.get(request.id)

@@ -1,4 +1,7 @@
-"""Answer the gate webhooks of backends: parse a query, decide, journal, answer. At most one yes per gate and step."""
+"""Answer the gate webhooks of backends: parse a query, decide, journal, answer.
+
+At most one yes per gate and step.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ _ENDS = GateResponse(403, "not now: this console ends")
 
 
 class GateResponder:
-    """Answer for one console, by the promotes, halts and rollbacks that people decided. Decides nothing itself."""
+    """Answer for one console, by what people decided; decide nothing itself."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Read the past of a plan's metrics from their backends, for a check and a backtest. Records nothing."""
+"""Read the past of a plan's metrics, for a check and a backtest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class HistoryResult:
 
 
 class MetricHistory:
-    """The metrics backends of a plan, connected; of the others only those whose targets' versions tell arms apart.
+    """The metrics backends of a plan, connected.
+
+    Of the others only those whose targets' versions tell arms apart.
 
     Raises:
         ConnectError, UnknownAdapter (adapters.registry): an option or a secret cannot be used. One plain line.
@@ -62,7 +64,7 @@ class MetricHistory:
         return self._clock.now()
 
     async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> HistoryResult:
-        """Read the metrics in whole ticks from `start` to `end`, as long as the plan or the scrape interval demands."""
+        """Read the metrics in whole ticks from `start` to `end`."""
         replies: dict[str, MetricReply] = {}
         faults: dict[str, str] = {}
         able = []

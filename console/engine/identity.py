@@ -1,4 +1,4 @@
-"""Identify the operator: the real uid; under sudo, the uid of the nearest ancestor process with another one.
+"""Identify the operator by uid, under sudo by the nearest ancestor's.
 
 The environment (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compared with anything.
 """
@@ -77,14 +77,14 @@ def groups_of(user: str) -> frozenset[str]:
 
 
 def is_dead(actor: Actor) -> bool:
-    """Whether the process of `actor` certainly is gone: it was one of this host, and there is none with its pid."""
+    """Whether the process of `actor` is certainly gone from this host."""
     if actor.host != _host():
         return False
     try:
         os.kill(actor.pid, 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # it is there and somebody else's, or no process at all
+    except (OSError, OverflowError):  # it exists and belongs to another user, or is no process
         return False
     return False
 

@@ -1,4 +1,7 @@
-"""Track the forward moves under way in this console; a halt, a rollback or a closing anywhere stops them."""
+"""Track the forward moves under way in this console.
+
+A halt, a rollback or a closing anywhere stops them.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class ForwardMove:
 
 
 class ForwardMoves:
-    """Those of this console: at most one that continues, and for a moment one that loses to it."""
+    """The forward moves of this console.
+
+    At most one that continues, and for a moment one that loses to it.
+    """
 
     def __init__(self) -> None:
         self._under_way: list[ForwardMove] = []
@@ -52,7 +58,7 @@ class ForwardMoves:
             forward.fence = _STOPS[verb]
 
     async def cancel_overtaken(self, state: State) -> None:
-        """Cancel calls in flight that a rollback, here or in another console, has overtaken."""
+        """Cancel calls in flight that a rollback has overtaken, anywhere."""
         tasks: set[asyncio.Task[Any]] = set()
         for each in self._under_way:
             if each.task is None or each.lapse_reason(state) != _STOPS[Verb.ROLLBACK]:
@@ -66,7 +72,9 @@ class ForwardMoves:
 
 
 def overtaken_reason(state: State, decision: str) -> str | None:
-    """Why unsent calls of a forward decision may not leave: a later decision of any person. Or None.
+    """Why unsent calls of a forward decision may not leave, or None.
+
+    The reason is a later decision of any person.
 
     A decision before it counts too, where its console had not seen that when it decided. A resume does not bring the
     calls back. A decision that is not folded yet is overtaken by nothing.

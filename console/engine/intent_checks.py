@@ -1,4 +1,7 @@
-"""Check an intent against the state it meets: outdated, refused, or about a subject that cannot be meant. Pure."""
+"""Check an intent against the state it meets.
+
+Outdated, refused, or about a subject that cannot be meant. Pure.
+"""
 
 from __future__ import annotations
 

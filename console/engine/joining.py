@@ -76,7 +76,7 @@ class Joining:
         return Joined(Resumed(fold(blank(plan, coming), event)), (event,), is_new=True, broken=broken)
 
     async def adopt(self, plan: str, work: Callable[[], int]) -> None:
-        """Run `work`, which writes what consoles that are gone could not, before the state is read.
+        """Run `work` before the state is read: it adopts the spools of gone consoles.
 
         It is waited for `hurry_s` at most, and does not run without a journal to write to. In a hurry the open run is
         read first: a journal that takes no writes, and holds up this one, can still be read.

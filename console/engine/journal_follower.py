@@ -1,4 +1,7 @@
-"""Follow the journal: fold the events of other consoles, write held ones, adopt spools of consoles that are gone."""
+"""Follow the journal.
+
+Fold the events of other consoles, write held ones, adopt spools of consoles that are gone.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ BROKEN_RETRY_S = 0.25
 
 
 class JournalFollower:
-    """Runs in a task of its own, so that a journal that is locked or hangs keeps nothing from the screen."""
+    """Follow in a task of its own; a locked journal stops nothing else."""
 
     def __init__(
         self,
@@ -63,6 +66,6 @@ class JournalFollower:
             watcher.shutdown(wait=False)
 
     async def record_notices(self) -> None:
-        """Note here what was found in spools and belongs to no rollout of this journal."""
+        """Note events found in spools that belong to no rollout here."""
         for text in self._spooler.pending_notices():
             await self._store.append_soon(Noted(at=self._clock.now(), who=self._actor, text=text))

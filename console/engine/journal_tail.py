@@ -1,4 +1,6 @@
-"""Read the journal's tail in the journal's thread: new entries, and the plans that come with them.
+"""Read the journal's tail in the journal's thread.
+
+New entries, and the plans that come with them.
 
 A plan that another console accepted is known by its text alone. It is parsed here, outside the engine's loop: a plan
 with hundreds of metrics takes seconds.
@@ -49,7 +51,10 @@ class TailReader:
         return self.read(journal)
 
     def read(self, journal: Journal, sample: int | None = None) -> Tail:
-        """Read the new events, and the samples after number `sample` unless it is None. Raises JournalUnavailable."""
+        """Read the new events, and samples after number `sample` unless None.
+
+        Raises JournalUnavailable.
+        """
         entries = journal.tail(self.rollout, self.after)
         if sample is not None:
             entries = [*entries, *journal.tail_samples(self.rollout, sample)]

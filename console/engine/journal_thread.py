@@ -1,4 +1,6 @@
-"""The one thread in which a console uses its journal. Urgent work goes before everything else.
+"""The one thread in which a console uses its journal.
+
+Urgent work goes before everything else.
 
 A rollback waits 200 ms for its events; polls, presence and the tail of a busy or distant journal must not use them up.
 """
@@ -18,7 +20,10 @@ _T = TypeVar("_T")
 
 
 class JournalThread:
-    """Run one piece of work at a time: urgent ones first, each kind in the order in which it was handed over."""
+    """Run one piece of work at a time.
+
+    Urgent ones first, each kind in the order in which it was handed over.
+    """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -44,10 +49,13 @@ class JournalThread:
 
     @property
     def waiting(self) -> int:
-        """Number of pieces of work that were handed over and have not begun."""
+        """Number of pieces of work that have not begun."""
         return len(self._urgent) + len(self._other)
 
     def shutdown(self, *, wait: bool) -> None:
-        """Accept nothing more; what was handed over is still done, and waited for with `wait`."""
+        """Accept nothing more.
+
+        What was handed over is still done, and waited for with `wait`.
+        """
         self._is_shut_down = True
         self._thread.shutdown(wait=wait)

@@ -1,4 +1,6 @@
-"""The polling lease of this console: who polls the backends, until when, and under which fence.
+"""The polling lease of this console.
+
+Who polls the backends, until when, and under which fence.
 
 The journal grants it (`membership` asks), the store writes observations under its fence, the pollers ask whether they
 may poll. Nothing else keeps lease state.
@@ -18,7 +20,10 @@ LEASE_MARGIN_S = 0.05
 
 
 class PollingLease:
-    """Know who polls: this console under a lease, another one, or this one by itself while the journal is silent."""
+    """Know who polls.
+
+    This console under a lease, another one, or this one by itself while the journal is silent.
+    """
 
     def __init__(self) -> None:
         self.session = uuid.uuid4().hex
@@ -36,7 +41,7 @@ class PollingLease:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the lease that this console was granted last has not run out."""
+        """Whether the lease granted last has not run out."""
         return boottime() < self._valid_until
 
     def is_poller(self) -> bool:
@@ -50,7 +55,7 @@ class PollingLease:
 
     @property
     def reads_samples(self) -> bool:
-        """Whether another console writes the samples, so that they are read from the journal."""
+        """Whether samples come from the journal: another console writes them."""
         return self.fence is None and not self.is_standalone
 
     def is_new(self, lease: Lease) -> bool:
@@ -58,7 +63,10 @@ class PollingLease:
         return lease.holder == self.session and self.fence != lease.fence
 
     def grant(self, lease: Lease, valid_until: float) -> None:
-        """Take up `lease`, whoever holds it; `valid_until` (boot time) counts if this console does."""
+        """Take up `lease`, of this console or another.
+
+        `valid_until` (boot time) counts if it is of this one.
+        """
         self.holder = lease.holder
         self._others_left_s = RENEW_S
         if lease.holder == self.session:
@@ -69,7 +77,10 @@ class PollingLease:
             self.fence = None
 
     def lose(self, fence: int | None) -> None:
-        """Another console polls: give up the lease with `fence`, unless a newer one was granted meanwhile."""
+        """Give up the lease with `fence`: another console polls.
+
+        A newer lease that was granted meanwhile stays.
+        """
         if self.fence == fence:
             self.fence = None
 
@@ -82,7 +93,10 @@ class PollingLease:
         self.holder = None
 
     def go_standalone(self) -> bool:
-        """Poll without the journal once the lease has run out; whether that has begun now."""
+        """Poll without the journal once the lease has run out.
+
+        Returns whether that has begun now.
+        """
         if self.is_valid or self.is_standalone:
             return False
         self.is_standalone = True
@@ -93,5 +107,8 @@ class PollingLease:
         self.is_standalone = False
 
     def ask_again_s(self, standalone_s: float) -> float:
-        """Seconds until the journal is asked for the lease again; `standalone_s` while it cannot be asked."""
+        """Seconds until the journal is asked for the lease again.
+
+        `standalone_s` while it cannot be asked.
+        """
         return standalone_s if self.is_standalone else min(RENEW_S, self._others_left_s)

@@ -1,4 +1,6 @@
-"""This console among the others of its rollout: presence, the polling lease, and the approvals.
+"""This console among the others of its rollout.
+
+Presence, the polling lease, and the approvals.
 
 The journal keeps all of that beside its events. One console holds the lease and polls; it renews it in time, and stops
 by its own clock when it could not. A console whose journal cannot be asked polls for itself.
@@ -72,7 +74,7 @@ class Membership:
         await self._known.wait()
 
     async def run(self) -> None:
-        """Record this console's presence, and hold or ask for the lease, until cancelled."""
+        """Record presence, and hold or ask for the lease, until cancelled."""
         while True:
             await self._attend()
             self._known.set()
@@ -130,7 +132,10 @@ class Membership:
             self._on_poller()
 
     async def refresh(self) -> None:
-        """Read the roster again after something was written; take over from a poller that has left."""
+        """Read the roster again after something was written.
+
+        Take over from a poller that has left.
+        """
         try:
             roster = await self._store.write(partial(_roster, rollout=self._store.state.rollout))
         except JournalUnavailable:  # shown by the next append or read of the tail
@@ -157,7 +162,10 @@ class Membership:
             self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
 
     async def leave(self) -> None:
-        """Give the lease back and record that this console has left; a broken journal is not waited for."""
+        """Give the lease back and record that this console has left.
+
+        A broken journal is not waited for.
+        """
         if self._store.state.local.journal.broken is not None:
             return
         try:

@@ -1,4 +1,7 @@
-"""Open a rollout: resume the open run of a plan, or begin one with a snapshot of what every target reads now."""
+"""Open a rollout.
+
+Resume the open run of a plan, or begin one with a snapshot of what every target reads now.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ from console.state.versions import as_exposure
 
 
 def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None, tuple[int, ...]]:
-    """(stages reached, stages the readings fit). Reached is None when that is not exactly one.
+    """(stages reached, stages the readings fit).
+
+    Reached is None when that is not exactly one.
 
     Everything at nothing is stage 0. Otherwise stage k fits when every target touched up to k reads as last set there
     and every target first touched later reads as nothing; a manual stage is invisible, so it fits wherever the stage
@@ -54,7 +59,10 @@ def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, Tar
 
 
 async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[str, str]]:
-    """Read every target: (readings, why the rest could not be read), each within its read deadline."""
+    """Read every target.
+
+    (readings, why the rest could not be read), each within its read deadline.
+    """
     readings: dict[str, TargetReading] = {}
     unread: dict[str, str] = {}
 
@@ -71,7 +79,10 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
 
 
 async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
-    """Make the event that begins a rollout of `plan` now. Reads every target; sends nothing."""
+    """Make the event that begins a rollout of `plan` now.
+
+    Reads every target; sends nothing.
+    """
     readings, unread = await snapshot(backends)
     reached, candidates = infer(with_stages(plan, readings), readings)
     return RolloutOpened(
@@ -97,7 +108,9 @@ class Resumed:
 
 
 def resume(journal: Journal, rollout: str, path: str) -> Resumed:
-    """Return the state of a rollout in the journal: its own plan, with every event and sample folded.
+    """Return the state of a rollout in the journal.
+
+    Its own plan, with every event and sample folded.
 
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
@@ -130,7 +143,7 @@ def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
 
 
 def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
-    """Record the opening, or resume the run if another console opened it first; returns the state.
+    """Record the opening, or resume a run that another console opened first.
 
     Raises:
         JournalUnavailable: the journal cannot be written.

@@ -1,4 +1,6 @@
-"""Watch the plan file while a rollout runs: an edit is shown, and takes effect only when it is accepted.
+"""Watch the plan file while a rollout runs.
+
+An edit is shown, and takes effect only when it is accepted.
 
 The file is looked at, read, parsed and compared in a thread of its own: a plan with hundreds of metrics takes seconds.
 """
@@ -49,7 +51,7 @@ class PlanFileWatch:
 
     @property
     def edited(self) -> Plan | None:
-        """The plan in the file, if it differs from the running one and is valid."""
+        """The valid plan in the file that differs from the running one, or None."""
         plan = self._version.plan
         return plan if plan is not None and plan.digest != self._store.state.plan.digest else None
 
@@ -60,7 +62,7 @@ class PlanFileWatch:
             await asyncio.sleep(CHECK_S)
 
     async def check(self) -> None:
-        """Read the file again if it was touched, and show the difference to the running plan, if there is one."""
+        """Read the file again if it was touched, and show its difference."""
         self._version = await self._worker.run(partial(_read_again, self._path, self._version))
         if self._version.plan is None:
             self._compared = None

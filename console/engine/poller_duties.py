@@ -1,4 +1,7 @@
-"""Record what the polling console notices, and carry out `on_fail`: by one console of a rollout, each thing once."""
+"""Record what the polling console notices, and carry out `on_fail`.
+
+By one console of a rollout, each thing once.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ class PollerDuties:
         """Beginning of the stage in which `on_fail` was carried out here."""
 
     async def record(self, assessed: State) -> None:
-        """Record changed verdicts, a captain who is gone, lapsed gates and due rungs of the escalation."""
+        """Record changed verdicts, released pens, lapsed gates and due rungs."""
         await self._record_verdicts(assessed)
         if pen.gone(assessed):
             await self._actions.release_pen()
@@ -72,7 +75,10 @@ class PollerDuties:
             )
 
     def act_on_fail(self, assessed: State) -> None:
-        """Begin what the plan's `on_fail` demands, beside everything else; once per stage, however long it takes."""
+        """Begin what the plan's `on_fail` demands, beside everything else.
+
+        Once per stage, however long it takes.
+        """
         intent = due(assessed)
         if intent is None or self._failed_stage_since == assessed.stage_since:
             return

@@ -1,4 +1,6 @@
-"""One task per source: read its targets and metrics, record what came, back off while it fails.
+"""One task per source.
+
+Read its targets and metrics, record what came, back off while it fails.
 
 One console of a rollout polls. In the others the tasks stand by: they read nothing, except the targets that an action
 of their own console concerns, and go on from the ledger where the other console stopped once it is their turn.
@@ -58,7 +60,10 @@ class Pollers:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew with the backends that are in use now; to be called while `run` is not running."""
+        """Begin anew with the backends that are in use now.
+
+        To be called while `run` is not running.
+        """
         plan = self._backends.current.plan
         for event in self._first.values():  # those who wait look again which sources there are
             event.set()
@@ -81,7 +86,7 @@ class Pollers:
                 event.set()
 
     async def wait_polled(self) -> None:
-        """Return once every source has been polled at least once, with or without success."""
+        """Return once every source has been polled, with or without success."""
         while waiting := [event for event in self._first.values() if not event.is_set()]:
             await asyncio.gather(*(event.wait() for event in waiting))
 
@@ -111,7 +116,7 @@ class Pollers:
         return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
     async def read_targets(self, source: str | None = None) -> None:
-        """Read the targets of a source (or all) once, for an action of this console; not its metrics."""
+        """Read the targets of a source (or all) once; not its metrics."""
         plan = self._backends.current.plan
         targets = [target for target in plan.targets.values() if source in (None, target.backend)]
         await asyncio.gather(*(self.read_now(target, plan.timing.read_deadline_s) for target in targets))
@@ -177,7 +182,10 @@ class Pollers:
         return target.name
 
     async def read_now(self, target: Target, within_s: float) -> bool:
-        """Read one target now, for at most `within_s`; whether that succeeded. The poller shows why it did not."""
+        """Read one target now, for at most `within_s`; whether that succeeded.
+
+        The poller shows why it did not.
+        """
         try:
             async with asyncio.timeout(within_s):
                 await self._observe(target, polling=False)

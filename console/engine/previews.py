@@ -1,4 +1,7 @@
-"""Preview the calls each verb would send now, for the decision card. Sends nothing."""
+"""Preview the calls each verb would send now, for the decision card.
+
+Sends nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redact a backend's secrets from the free text of its replies and errors.
+"""Redact a backend's secrets from its replies and errors.
 
 A server's refusals are searched for secrets where they enter (`adapters.transport`). Here the text of answers that
 succeed is: an echo there would be shown, and recorded for all who share the journal. Guards of a write (versions,

@@ -1,4 +1,7 @@
-"""Send one request: journal it, call the backend, journal how it ended; reconcile it by a later read."""
+"""Send one request.
+
+Journal it, call the backend, journal how it ended; reconcile it by a later read.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ from console.state.requests import RequestState
 
 
 class CallResult(NamedTuple):
-    """How a call ended, as seen from here. The recorded outcome may differ: the first settlement stands."""
+    """How a call ended, as seen from here.
+
+    The recorded outcome may differ: the first settlement stands.
+    """
 
     outcome: Outcome
     reason: str
@@ -45,7 +51,7 @@ class Requests:
         return tuple(request for request in self._store.state.in_flight if request.id in self._mine)
 
     def last_under_way(self, target: str) -> RequestState | None:
-        """The last request for a target if its bytes may still arrive, or None."""
+        """The last request for a target whose bytes may still arrive."""
         for request in reversed(tuple(self._store.state.requests.values())):
             if request.target == target and (request.in_flight or request.in_doubt):
                 self._expiry.observe(request, self._store.state)
@@ -180,7 +186,10 @@ class Requests:
             bind_request(None, None)
 
     async def reconcile(self) -> None:
-        """Settle requests of consoles that are gone, and unknown ones once a read shows their effect. Sends nothing."""
+        """Settle requests of gone consoles, and unknown ones by later reads.
+
+        Sends nothing.
+        """
         for request in tuple(self._store.state.requests.values()):
             if not (request.in_flight or request.in_doubt):
                 self._expiry.forget(request.id)

@@ -1,4 +1,6 @@
-"""Run the rollback checklist: send the automatic steps, check before each, watch that they stay rolled back.
+"""Run the rollback checklist.
+
+Send the automatic steps, check before each, watch that they stay rolled back.
 
 Steps begin as soon as what they need reads as rolled back, those that need nothing of each other at once. A step is
 done when its targets have read as rolled back for the longest write deadline plus one poll since they were last
@@ -40,7 +42,10 @@ CUT_S = 1.0
 
 
 class RollbackRunner:
-    """Run one rollback at a time. `start` again, after a refusal or a restart, continues it."""
+    """Run one rollback at a time.
+
+    `start` again, after a refusal or a restart, continues it.
+    """
 
     def __init__(
         self,
@@ -79,7 +84,10 @@ class RollbackRunner:
         return self._decision is not None
 
     def start(self, decision: DecisionTaken) -> None:
-        """Begin, or continue under a new decision: failed steps are tried again, those in flight are not."""
+        """Begin, or continue under a new decision.
+
+        Failed steps are tried again, those in flight are not.
+        """
         flying = {request.step for request in self._requests.in_flight if request.step is not None}
         self._began = {step: at for step, at in self._began.items() if step in flying or step in self._sending}
         if self._decision is None:
@@ -88,7 +96,10 @@ class RollbackRunner:
         self.proceed()
 
     def proceed(self) -> None:
-        """Begin a pass now, for a person confirmed or skipped a step. Does nothing if no rollback was started here."""
+        """Begin a pass now, for a person confirmed or skipped a step.
+
+        Does nothing if no rollback was started here.
+        """
         if self._decision is None:
             return
         self.idle.clear()

@@ -1,4 +1,4 @@
-"""Write events that the journal cannot take yet to a spool file, in a thread of its own.
+"""Spool events to a file while the journal cannot take them.
 
 Neither the file nor the journal holds up a rollback.
 """
@@ -24,7 +24,10 @@ SPOOL_WAIT_S = 0.5
 
 
 class SpoolWriter:
-    """The spool of one console, or none: then what the journal cannot take is in memory alone."""
+    """The spool of one console, or none.
+
+    Then what the journal cannot take is in memory alone.
+    """
 
     def __init__(self, spool: Spool | None) -> None:
         self._spool = spool
@@ -45,7 +48,10 @@ class SpoolWriter:
             self._run(self._spool.begin)
 
     async def keep(self, rollout: str, event: Event) -> None:
-        """Write an event to the file, waiting at most SPOOL_WAIT_S. A full disk is no error: it stays in memory."""
+        """Write an event to the file, waiting at most SPOOL_WAIT_S.
+
+        A full disk is no error: it stays in memory.
+        """
         spool = self._spool
         if spool is None:
             return
@@ -82,7 +88,9 @@ class SpoolWriter:
         return spool is not None and all(spool.holds(event.id) for event in events)
 
     def adopt(self, journal: Journal, at: datetime, who: Actor) -> int:
-        """Write into `journal` what consoles that are gone left in their spools; returns the number of events.
+        """Write into `journal` what consoles that are gone left in their spools.
+
+        Returns the number of events.
 
         To be called in the journal's thread. What cannot be written stays where it is and is tried again.
         """
@@ -96,7 +104,10 @@ class SpoolWriter:
         return 0
 
     def pending_notices(self) -> list[str]:
-        """Take the notices about events that were set aside instead of written; each is returned once."""
+        """Take the notices about events that were set aside instead of written.
+
+        Each is returned once.
+        """
         if self._spool is None or not self._spool.untold:
             return []
         notices, self._spool.untold = self._spool.untold, []

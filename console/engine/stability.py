@@ -1,4 +1,6 @@
-"""Measure how long rollback steps have been stable: on the monotonic clock, and only over real reads.
+"""Measure how long rollback steps have been stable.
+
+On the monotonic clock, and only over real reads.
 
 A reading counts if it was taken after the rollback began here, and a stable time begins anew with every reading that
 differs and every call that ends: the bytes sent last may not have arrived yet.
@@ -43,20 +45,26 @@ class StabilityTimers:
         self._before = {name: entry.read_at for name, entry in state.targets.items()}
 
     def is_stable(self, entry: StepState, state: State) -> bool:
-        """Whether a step has read as rolled back for the longest write deadline plus one poll."""
+        """Whether a step has read as rolled back for long enough.
+
+        That is the longest write deadline plus one poll.
+        """
         stable = self._stable_step(entry, state)
         return (
             stable is not None and min(seen for _, seen in stable.read_at.values()) - stable.since >= state.plan.hold_s
         )
 
     def needs_met(self, step: Step, state: State) -> bool:
-        """Whether all that a step needs is rolled back; a need without a call is met once it was read."""
+        """Whether all that a step needs is rolled back.
+
+        A need without a call is met once it was read.
+        """
         entries = {entry.step.id: entry for entry in state.checklist}
         left = [entries[need] for need in unmet(step, state.checklist)]
         return all(entry.step.manual is None and self._stable_step(entry, state) is not None for entry in left)
 
     def is_given_up(self, entry: StepState, state: State) -> bool:
-        """Whether a step that seems to be rolled back could not be read for so long that it is a person's turn."""
+        """Whether a step could not be read for too long: a person's turn."""
         stable = self._stable_step(entry, state)
         now = self._clock.monotonic()
         since = stable.since if stable is not None else self._unread.setdefault(entry.step.id, now)

@@ -1,4 +1,6 @@
-"""The one place where state changes: an event is appended to the journal, then folded.
+"""The one place where state changes.
+
+An event is appended to the journal, then folded.
 
 The journal is used in one thread. An event goes to the journal first and is folded when it comes back through the
 tail, together with the events other consoles recorded before it. An event that must not wait for the journal (a halt,
@@ -13,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +25,7 @@ from console.engine.journal_thread import JournalThread
 from console.engine.lease import PollingLease
 from console.engine.sample_writer import SampleWriter
 from console.engine.spooler import SpoolWriter
+from console.engine.unwritten import UnwrittenEvent, UnwrittenEvents
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
@@ -39,15 +42,6 @@ _REPEATED = (DecisionTaken, RequestMade, RequestSettled)
 """Events that may be folded twice. One folded ahead may have come before the event it speaks of, so it is repeated."""
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class _UnwrittenEvent:
-    """An event that is folded, and that the journal could not take yet."""
-
-    event: Event
-    is_observation: bool = False
-    """By polling: not worth writing once another console polls."""
 
 
 class StateStore:
@@ -83,15 +77,11 @@ class StateStore:
         self.lease = lease or PollingLease()
         self._journal = journal
         self._thread = thread or JournalThread()
-        self._spooler = spooler or SpoolWriter(None)
         self._on_change = on_change
-        self._held: list[_UnwrittenEvent] = [_UnwrittenEvent(event) for event in unwritten]
-        """Events that the journal refused; retried in order."""
+        self.unwritten = UnwrittenEvents(spooler or SpoolWriter(None), unwritten)
         self._ahead: set[str] = {event.id for event in unwritten}
         """Ids of events folded before they were seen in the journal's tail."""
         self._background: set[asyncio.Task[None]] = set()
-        self._overdue: dict[asyncio.Task[None], _UnwrittenEvent] = {}
-        """Appends that took longer than PATIENCE_S and are still under way."""
         self._order = asyncio.Lock()
         """One append after the other: an event that comes after one that has to be held is held behind it."""
         self._samples = SampleWriter(journal, self._thread, self.lease, last_sample, self.report_journal)
@@ -99,23 +89,15 @@ class StateStore:
         self._events = EventLog()
 
     @property
-    def unwritten_count(self) -> int:
-        """Number of events that are in memory alone now: held, or overdue."""
-        return len(self._held) + len(self._overdue)
-
-    @property
-    def is_spooled(self) -> bool:
-        """Whether decisions and calls wait for the journal, and all of them are in the spool file."""
-        waiting = [each.event for each in (*self._held, *self._overdue.values()) if not each.is_observation]
-        return bool(waiting) and self._spooler.holds(waiting)
-
-    @property
     def waiting_for_journal(self) -> int:
         """Number of calls of the journal that have not begun."""
         return self._thread.waiting
 
     async def write(self, work: Callable[[Journal], _T]) -> _T:
-        """Run `work` on the journal in its thread, behind urgent events. Raises what `work` raises."""
+        """Run `work` on the journal in its thread, behind urgent events.
+
+        Raises what `work` raises.
+        """
         return await self._thread.run(partial(work, self._journal))
 
     async def append(self, event: Event) -> None:
@@ -126,7 +108,7 @@ class StateStore:
             Conflict: another console recorded this move first; its events are folded by now.
         """
         async with self._order:
-            if self._held:
+            if self.unwritten.held:
                 raise JournalUnavailable(self.state.local.journal.broken or "events are waiting to be journalled")
             try:
                 tail = await self._append_to_journal(event)
@@ -139,29 +121,35 @@ class StateStore:
             self._fold_tail(tail)
 
     async def append_soon(self, event: Event) -> None:
-        """Fold in any case, and append: within PATIENCE_S if possible, else once the journal can be written."""
+        """Fold in any case, and append.
+
+        Within PATIENCE_S if possible, else once the journal can be written.
+        """
         await self._append_soon(event, None, is_observation=False)
 
     async def append_observation(self, event: Event) -> None:
-        """As `append_soon`, for an observation by polling: dropped if another console polls by then."""
+        """As `append_soon`, for an observation by polling.
+
+        Dropped if another console polls by then.
+        """
         if self.lease.may_record_observations:
             await self._append_soon(event, self.lease.fence, is_observation=True)
 
     async def _append_soon(self, event: Event, fence: int | None, *, is_observation: bool) -> None:
-        if self._held or (is_observation and fence is None and self.lease.is_standalone):
+        if self.unwritten.held or (is_observation and fence is None and self.lease.is_standalone):
             await self._hold(event, is_observation)
             return
         task = self._run_in_background(self._append_or_hold(event, fence, is_observation=is_observation))
-        await asyncio.wait({task}, timeout=0 if self._overdue else PATIENCE_S)
+        await asyncio.wait({task}, timeout=0 if self.unwritten.overdue else PATIENCE_S)
         if not task.done():
-            self._overdue[task] = _UnwrittenEvent(event, is_observation)
+            entry = self.unwritten.overdue[task] = UnwrittenEvent(event, is_observation)
             task.add_done_callback(self._forget_overdue)
             self._fold_ahead(event)
-            await self._spool(event, is_observation)
+            await self.unwritten.spool(self.state.rollout, entry)
             self._set_health(self.state.local.journal.broken)
 
     def _forget_overdue(self, task: asyncio.Task[None]) -> None:
-        self._overdue.pop(task, None)
+        self.unwritten.overdue.pop(task, None)
         self._set_health(self.state.local.journal.broken)
 
     def _run_in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -172,7 +160,7 @@ class StateStore:
 
     async def _append_or_hold(self, event: Event, fence: int | None, *, is_observation: bool) -> None:
         async with self._order:
-            if self._held:
+            if self.unwritten.held:
                 await self._hold(event, is_observation)
                 return
             try:
@@ -185,11 +173,14 @@ class StateStore:
                 await self._hold(event, is_observation)
                 return
             self._fold_tail(tail)
-            self._spooler.mark_written(event.id)
+            self.unwritten.mark_written(event)
             self.report_journal(None)
 
     def record_sample(self, event: SourceRead) -> None:
-        """Fold a sample at once; write it in the background if this console polls. A sample may be lost."""
+        """Fold a sample at once.
+
+        Write it in the background if this console polls. A sample may be lost.
+        """
         self._fold(event, None)
         if self.lease.fence is None:
             return
@@ -198,12 +189,15 @@ class StateStore:
             self._flush = self._run_in_background(self._samples.flush(self.state.rollout))
 
     def report_journal(self, broken: str | None) -> None:
-        """Note that the journal could not be used for the reason `broken`, or could: None counts if nothing is held."""
-        if broken is not None or not self._held:
+        """Note why the journal could not be used; None counts if nothing is held."""
+        if broken is not None or not self.unwritten.held:
             self._set_health(broken)
 
     async def catch_up(self) -> None:
-        """Fold what other consoles recorded. A journal that cannot be read is shown, not raised."""
+        """Fold what other consoles recorded.
+
+        A journal that cannot be read is shown, not raised.
+        """
         sample = self._samples.last if self.lease.reads_samples else None
         try:
             tail = await self.write(partial(self._tail_reader().read, sample=sample))
@@ -213,16 +207,19 @@ class StateStore:
         self._fold_tail(tail)
 
     async def retry(self) -> None:
-        """Try to write what is held, in order. Does nothing while nothing is."""
-        if not self._held:
+        """Try to write what is held, in order.
+
+        Does nothing while nothing is.
+        """
+        if not self.unwritten.held:
             return
         async with self._order:
-            while self._held:
-                first = self._held[0]
+            while self.unwritten.held:
+                first = self.unwritten.held[0]
                 if first.is_observation and self.lease.fence is None:
                     if self.lease.is_standalone:  # whether it is worth writing shows once the journal says who polls
                         return
-                    self._held.pop(0)
+                    self.unwritten.held.pop(0)
                     continue
                 try:
                     tail = await self._append_to_journal(
@@ -237,9 +234,9 @@ class StateStore:
                 except Conflict as error:
                     self._set_health(f"{error} while this console could not write; start it again")
                     return
-                self._held.pop(0)
+                self.unwritten.held.pop(0)
                 self._fold_tail(tail)
-                self._spooler.mark_written(first.event.id)
+                self.unwritten.mark_written(first.event)
         self._set_health(None)
 
     async def wait_background(self) -> None:
@@ -248,9 +245,9 @@ class StateStore:
             await asyncio.wait(set(self._background))
 
     async def drain(self) -> None:
-        """Wait for what is being written, and write what is held, if the journal can be written by now."""
+        """Wait for writes under way, then try to write held events."""
         await self.wait_background()
-        if self._held:
+        if self.unwritten.held:
             await self.retry()
 
     def close(self) -> None:
@@ -258,7 +255,10 @@ class StateStore:
         self._thread.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
-        """Set fields of the State's local part; the only way in which it changes."""
+        """Set fields of the State's local part.
+
+        The only way in which it changes.
+        """
         local = replace(self._local, **changes)  # type: ignore[arg-type]
         if local != self._local:
             self._local = local
@@ -309,20 +309,11 @@ class StateStore:
             self._fold(entry.event, entry.seq)
 
     async def _hold(self, event: Event, is_observation: bool) -> None:
-        self._held.append(_UnwrittenEvent(event, is_observation))
+        entry = UnwrittenEvent(event, is_observation)
+        self.unwritten.held.append(entry)
         self._fold_ahead(event)
-        await self._spool(event, is_observation)
+        await self.unwritten.spool(self.state.rollout, entry)
         self._set_health(self.state.local.journal.broken)
-
-    async def _spool(self, event: Event, is_observation: bool) -> None:
-        """Put an event into the spool file, before anything is done on the strength of it."""
-        if not is_observation:
-            await self._spooler.keep(self.state.rollout, event)
-
-    async def spool_held(self) -> None:
-        """Spool the events that were held from the beginning."""
-        for each in self._held:
-            await self._spool(each.event, each.is_observation)
 
     def _fold_ahead(self, event: Event) -> None:
         if event.id not in self._ahead:
@@ -335,8 +326,10 @@ class StateStore:
         self._set_rollout(fold(self._rollout, event, seq))
 
     def _set_health(self, broken: str | None) -> None:
-        late = len(self._overdue) if broken is not None else 0  # in a journal that works they are a moment behind
-        health = JournalHealth(broken=broken, held=len(self._held) + late, kept=self.is_spooled)
+        late = (
+            len(self.unwritten.overdue) if broken is not None else 0
+        )  # in a journal that works they are a moment behind
+        health = JournalHealth(broken=broken, held=len(self.unwritten.held) + late, kept=self.unwritten.is_spooled)
         if health != self.state.local.journal:
             _log_health(health)
             self.set_local(journal=health)

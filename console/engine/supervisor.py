@@ -1,4 +1,7 @@
-"""The background tasks of an engine: started, started again when they die, stopped together."""
+"""The background tasks of an engine.
+
+Started, started again when they die, stopped together.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self, name: str) -> bool:
-        """Stop the tasks named `name` and wait for their end; whether there were any."""
+        """Stop the tasks named `name` and wait for their end.
+
+        Whether there were any.
+        """
         tasks = {task for task in self._tasks if task.get_name() == name}
         for task in tasks:
             task.cancel()

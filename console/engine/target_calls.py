@@ -1,4 +1,7 @@
-"""Call the backends for one decision: the settings of a promote, pauses, resumes and a backend's own orders."""
+"""Call the backends for one decision.
+
+The settings of a promote, pauses, resumes and a backend's own orders.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from console.state.stepped_targets import held, stands_still
 
 
 class TargetCalls:
-    """Send the requests of a recorded decision, in plan order, and answer with how they ended."""
+    """Send the requests of a recorded decision, in plan order."""
 
     def __init__(self, store: StateStore, requests: Requests, backends: BackendSet, pollers: Pollers) -> None:
         self._store = store
@@ -28,7 +31,10 @@ class TargetCalls:
         self._pollers = pollers
 
     async def promote(self, decision: DecisionTaken, forward: ForwardMove, settings: dict[str, Setting]) -> Answer:
-        """Set each target; the first request that is not accepted stops the rest."""
+        """Set each target.
+
+        The first request that is not accepted stops the rest.
+        """
         targets = self._store.state.plan.targets
 
         def lapsed() -> str | None:
@@ -46,7 +52,7 @@ class TargetCalls:
         return Answer(Result.ACCEPTED, f"promote to {decision.card.stage_to} accepted")
 
     async def order(self, decision: DecisionTaken) -> Answer:
-        """Give a backend one of its own orders, guarded by the version on the card."""
+        """Give a backend an order, guarded by the version on the card."""
         name, _, order = (decision.subject or "").partition(" ")
         target = self._store.state.plan.targets[name]
 

@@ -1,4 +1,6 @@
-"""The engine behind a screen: a thread of its own with its own loop, a one-slot mailbox out, a bounded inbox in.
+"""The engine behind a screen.
+
+A thread of its own with its own loop, a one-slot mailbox out, a bounded inbox in.
 
 The hand-over is never a blocking call from one side into the other. A terminal that stops reading blocks the screen's
 loop for as long as it lasts; polls, decisions and a rollback under way go on here. This module imports nothing heavy:
@@ -51,32 +53,42 @@ class EngineThread:
         """Rollbacks that were requested and have not begun yet."""
 
     def start(self) -> None:
+        """Start the thread; returns at once."""
         self._thread.start()
 
     def latest(self) -> State | None:
+        """The newest State, or None before the first."""
         return self._mailbox
 
     def ask(self, intent: Intent) -> bool:
+        """Hand over an intent; False if it was not taken."""
         return self._put(intent)
 
     def refusals(self) -> list[str]:
+        """Take the answers that were not ACCEPTED since the last call."""
         return _drain(self._answers)
 
     def losses(self) -> list[str]:
+        """Take the answers to intents that lost a race."""
         return _drain(self._losses)
 
     def ended(self) -> str | None:
+        """Why the engine could not begin or go on, or None."""
         return self._ended
 
     def kept_in(self) -> str | None:
-        """The file in which unwritten events wait for the next console, or None."""
+        """The file in which unwritten events wait, or None."""
         return self._engine.spool_path if self._engine is not None else None
 
     def busy(self) -> str | None:
+        """The calls in flight, or None."""
         return self._engine.in_flight() if self._engine is not None else None
 
     def stop(self, leave: bool) -> None:
-        """Begin to end: a rollback under way finishes its automatic steps; `leave` cancels calls in flight."""
+        """Begin to end.
+
+        A rollback under way finishes its automatic steps; `leave` cancels calls in flight.
+        """
         self._leave = leave
         self._stopped.set()
         self._put(None)
@@ -88,7 +100,10 @@ class EngineThread:
         return not self._thread.is_alive()
 
     def finish(self, within_s: float | None) -> bool:
-        """Wait for the end as long as a rollback is under way, and else at most `within_s`; whether it has come."""
+        """Wait for the end; whether it has come.
+
+        As long as a rollback is under way, and else at most `within_s`.
+        """
         left_s = math.inf if within_s is None else within_s
         while self._thread.is_alive() and left_s > 0:
             began = time.monotonic()
