@@ -20,11 +20,10 @@ sys.dont_write_bytecode = False
 
 MOST_WORKERS = 8
 BENCH = "bench_faults"
-"""Part of the name of files whose tests read the figures of a run that all tests of one function share."""
-SLOWEST = ("sixty_kills", "sixteen_consoles")
-"""Parts of the names of tests that take a minute or more."""
+"""Part of the name of files whose tests start dozens of consoles at a time and read the figures of one run together."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two workers a core, because a third of the time is waiting; none where only files or tests are named."""
     named = [Path(argument.partition("::")[0]) for argument in config.args]
@@ -35,18 +34,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow tests, so that none is left over at the end; keep each bench run in one worker."""
+    """Begin with the slow tests, so that none is left over at the end; run the bench's in one worker."""
     for item in items:
         if BENCH in item.path.stem:
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {getattr(item, 'originalname', item.name)}"))
-    items.sort(key=_rank)
-
-
-def _rank(item: pytest.Item) -> int:
-    if any(part in item.name for part in SLOWEST):
-        return 0
-    return 1 if item.get_closest_marker("slow") else 2
+            item.add_marker(pytest.mark.xdist_group(BENCH))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture

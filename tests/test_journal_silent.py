@@ -140,7 +140,10 @@ def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) ->
         return opened[-1]
 
     journal = open_or_unavailable(connect, within_s=0.05)
-    assert isinstance(journal, UnavailableJournal) and journal.unread == "the journal has not answered within 0.05 s"
+    assert (
+        isinstance(journal, UnavailableJournal)
+        and journal.unreadable_reason == "the journal has not answered within 0.05 s"
+    )
     answers.set()
     assert journal.lease("one/1", "me", 5.0).holder == "me"
     assert len(opened) == 1

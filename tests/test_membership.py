@@ -17,7 +17,7 @@ from console.engine import journal_follower
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
-from console.journal.contract import Approved, JournalUnavailable
+from console.journal.contract import JournalUnavailable, SignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.state.gates import why_not
 from console.state.values import Mode
@@ -246,7 +246,7 @@ async def test_a_rollback_begun_by_a_console_that_follows_is_through_while_the_o
 class Flooded(SqliteJournal):
     """A fake in one point: somebody has filled the folder of the approvals."""
 
-    def approvals(self, rollout: str) -> list[Approved]:
+    def approvals(self, rollout: str) -> list[SignedApproval]:
         raise JournalUnavailable("approvals: too many files")
 
 

@@ -16,7 +16,7 @@ from widgets.line import Look, Piece
 
 Level = Literal["calm", "warn", "alarm"]
 """How loud a sentence is."""
-Said = tuple[Level, str]
+Advice = tuple[Level, str]
 """A sentence and its level."""
 
 

@@ -14,13 +14,13 @@ from console.events.verbs import SAFER, VERBS
 from console.state import approvals
 from console.state.gates import waiting_step, why_not
 from console.state.values import State
-from widgets.crew import several
 from widgets.line import Line, Look, Piece, length
 from widgets.pane import Pane
+from widgets.participants import has_several_people
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ScreenKey:
     """One key, declared once."""
 
     id: str
@@ -39,34 +39,38 @@ class Key:
     """Whether the key line shows it; help and palette show all."""
 
 
-_NOTE = Key("note", "n", "n", "note", "Write a line into the log of this rollout.", "note")
+_NOTE = ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note")
 
 _OTHERS = (
-    Key("details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"),
-    Key("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
-    Key("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
-    Key("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
-    Key("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
-    Key("palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False),
-    Key("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
+    ScreenKey(
+        "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
+    ),
+    ScreenKey("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
+    ScreenKey("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
+    ScreenKey("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
+    ScreenKey("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
+    ScreenKey(
+        "palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False
+    ),
+    ScreenKey("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
 )
 
 
-def _keys() -> Iterator[Key]:
+def _keys() -> Iterator[ScreenKey]:
     for verb, spec in VERBS.items():
         if verb is Verb.ACCEPT:
             yield _NOTE
         if spec.key is not None:
             name, key = verb.value, spec.key
-            yield Key(name, key.letter, key.letter, name, key.help, f"decide('{name}')", verb, key.on_line)
+            yield ScreenKey(name, key.letter, key.letter, name, key.help, f"decide('{name}')", verb, key.on_line)
     yield from _OTHERS
 
 
-KEYS: tuple[Key, ...] = tuple(_keys())
+KEYS: tuple[ScreenKey, ...] = tuple(_keys())
 """Every key: the verbs' as `console.events.verbs` declares them, then those that decide nothing."""
 
 
-def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
+def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
     """Why `verb` cannot be opened here and now, or None. An observer may still go safer."""
     if state is None:
         return f"{verb} is not possible yet: the rollout is still being opened"
@@ -80,7 +84,7 @@ def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | 
 def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
     """Ids of the keys that are not possible now."""
     return frozenset(
-        key.id for key in KEYS if key.verb is not None and impossible(state, key.verb, observe) is not None
+        key.id for key in KEYS if key.verb is not None and why_impossible(state, key.verb, observe) is not None
     )
 
 
@@ -88,8 +92,8 @@ def idle_keys(state: State | None) -> frozenset[str]:
     """Ids of keys that mean nothing now: what is between people, while one person is alone with the rollout."""
     if state is None:
         return frozenset({"take", "offer", "approve"})
-    idle = set() if several(state) else {"take", "offer"}
-    if approvals.needed(state) == 0 or state.pen.held_by(state.local.operator):
+    idle = set() if has_several_people(state) else {"take", "offer"}
+    if approvals.needed_approvals(state) == 0 or state.pen.held_by(state.local.operator):
         idle.add("approve")
     return frozenset(idle)
 
@@ -121,7 +125,7 @@ def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Lin
     return next((form for form in forms if length(form) <= width), forms[-1])
 
 
-def _join(keys: list[Key], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
+def _join(keys: list[ScreenKey], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
     pieces: list[Piece] = []
     for key in keys:
         label = key.label[: (cut or {}).get(key.id, len(key.label))]

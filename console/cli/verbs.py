@@ -33,10 +33,10 @@ from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
-from console.state.orders import word_of
+from console.state.orders import order_word
 from console.state.values import StageMark, State, StepMark
 from console.version import version
 
@@ -160,7 +160,7 @@ def _ignore(_state: State) -> None:
 
 
 def _unread(journal: Journal) -> str | None:
-    return journal.unread if isinstance(journal, UnavailableJournal) else None
+    return journal.unreadable_reason if isinstance(journal, UnavailableJournal) else None
 
 
 async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
@@ -185,7 +185,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         stage=state.reached if stage is None else stage,
         move=state.move,
         seen=state.last_seq if stage is None else None,
-        bound=bond(state) if verb is Verb.APPROVE else None,
+        bound=approval_digest(state) if verb is Verb.APPROVE else None,
         reason=options.reason,
         override=options.override,
         subject=subject,
@@ -196,7 +196,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
 def _typed(verb: Verb, subject: str | None) -> str | None:
     """What naming a thing types by the way: whoever names it has typed it."""
     if verb is Verb.ORDER:
-        return word_of(subject)
+        return order_word(subject)
     return subject if verb in (Verb.CONFIRM, Verb.SKIP) else None
 
 
@@ -245,7 +245,7 @@ def _stands(verb: Verb | None, state: State) -> str:
 
 
 def _rolled_back(state: State) -> Answer:
-    left = [entry for entry in state.checklist if not entry.over]
+    left = [entry for entry in state.checklist if not entry.is_over]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]
     by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP)" if manual else ""

@@ -265,7 +265,7 @@ def _wait(options: argparse.Namespace) -> int:
     place = journal_place(options.journal)
     plan = load(options.plan)
     stages = [stage.name for stage in plan.stages]
-    if not conditions.known(stages, options.until):
+    if not conditions.is_known(stages, options.until):
         names = ", ".join([*conditions.CONDITIONS, *(f"{conditions.STAGE}{name}" for name in stages)])
         raise ValueError(f"--until {options.until!r}: wait for one of {names}")
     if not place.exists():
@@ -293,10 +293,11 @@ def _over(plan: Plan, place: JournalLocation, journal: Journal, condition: str) 
 
 
 def _condition_result(state: State, condition: str) -> int:
-    if conditions.holds(state, condition):
+    if conditions.is_met(state, condition):
         print_out(f"{condition}: {state.rollout} {_where(state)}")
         return Exit.OK
-    print_err(f"{condition} cannot come any more: {conditions.lost(state, condition)}; {state.rollout} {_where(state)}")
+    why = conditions.why_impossible(state, condition)
+    print_err(f"{condition} cannot come any more: {why}; {state.rollout} {_where(state)}")
     return Exit.MISSED
 
 
@@ -312,7 +313,7 @@ async def _wait_until(
                 await engine.wait_polled()
                 while True:
                     state = engine.state()
-                    if conditions.holds(state, condition) or conditions.lost(state, condition) is not None:
+                    if conditions.is_met(state, condition) or conditions.why_impossible(state, condition) is not None:
                         return _condition_result(state, condition)
                     await asyncio.sleep(LOOK_S)
         print_err(f"{condition} not within {timeout_s:g} s: {engine.store.state.rollout} {_where(engine.state())}")

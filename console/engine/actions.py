@@ -25,11 +25,11 @@ from console.events.kinds import DecisionTaken, Noted, PenReleased, RolloutClose
 from console.events.verbs import PEN, PENNED, VERBS
 from console.journal.contract import Approval, Conflict, JournalUnavailable, NotPermitted
 from console.state import pen
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.assessment import assess
-from console.state.card import card_for, wanted
-from console.state.difference import lost
-from console.state.halt import nothing_to_halt
+from console.state.card import card_for, wanted_settings
+from console.state.difference import lost_race_line
+from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
 from console.state.values import Mode, State
 
@@ -68,11 +68,11 @@ class Actions:
         if verb in PENNED or verb is Verb.TAKE:
             await self.release_pen()
         state = assess(self._store.state, self._clock.now())
-        if verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+        if verb is Verb.HALT and (idle := why_nothing_to_halt(state)) is not None:
             return await self._note_idle_halt(intent, idle)
         card = card_for(state, verb, intent.subject)
         if verb in (Verb.PROMOTE, Verb.APPROVE) and is_outdated(state, intent):
-            return Answer(Result.MOVED, lost(state, verb, intent))
+            return Answer(Result.MOVED, lost_race_line(state, verb, intent))
         wrong = refusal(state, intent, card, has_valid_edit=self._plan_file.edited is not None)
         if wrong is not None:
             return Answer(Result.REFUSED, f"{verb} refused: {wrong}")
@@ -87,7 +87,7 @@ class Actions:
         """A verb without a case here does not type-check."""
         match decision.verb:
             case Verb.PROMOTE:
-                return await self._promote(decision, wanted(state, Verb.PROMOTE), intent)
+                return await self._promote(decision, wanted_settings(state, Verb.PROMOTE), intent)
             case Verb.HALT:
                 return await self._halt(decision)
             case Verb.ROLLBACK:
@@ -116,10 +116,10 @@ class Actions:
     async def release_pen(self) -> None:
         """Release the pen of a captain who is gone."""
         state = assess(self._store.state, self._clock.now())
-        if not pen.gone(state) or state.pen.held_by(self._actor):
+        if not pen.is_gone(state) or state.pen.held_by(self._actor):
             return
         holder = state.pen.holder
-        reason = f"{holder.user if holder else 'the captain'} was {pen.seen_words(state)}"
+        reason = f"{holder.user if holder else 'the captain'} was {pen.seen_text(state)}"
         try:
             await self._store.append(PenReleased(at=self._clock.now(), pen=state.pen.number, reason=reason))
         except JournalUnavailable:  # the gates say what that means for the verb
@@ -131,9 +131,9 @@ class Actions:
 
     async def _approve(self, state: State, intent: Intent) -> Answer | None:
         """Have the journal vouch for an approval of the card; the answer if it did not, None if it did."""
-        bound = bond(state)
+        bound = approval_digest(state)
         if bound is None or intent.bound not in (None, bound):
-            return Answer(Result.MOVED, lost(state, Verb.APPROVE, intent))
+            return Answer(Result.MOVED, lost_race_line(state, Verb.APPROVE, intent))
         given = Approval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
         try:
             await self._store.write(lambda journal: journal.approve(state.rollout, given))
@@ -185,7 +185,7 @@ class Actions:
     def _lost_answer(self, intent: Intent, decision: str | None = None) -> Answer:
         """The answer to an intent that lost a race."""
         state = assess(self._store.state, self._clock.now())
-        return Answer(Result.MOVED, lost(state, intent.verb or Verb.PROMOTE, intent, decision))
+        return Answer(Result.MOVED, lost_race_line(state, intent.verb or Verb.PROMOTE, intent, decision))
 
     async def _note(self, intent: Intent) -> Answer:
         text = one_line(intent.text or intent.reason, 2000)

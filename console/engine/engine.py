@@ -183,7 +183,7 @@ class Engine:
         """Return once every source was polled once by this or the polling console."""
         await self.membership.wait_known()
         polled = asyncio.ensure_future(self.pollers.wait_polled())
-        while self.membership.is_poller() and not polled.done():  # the lease may be lost meanwhile
+        while self.membership.is_poller() and not polled.done():  # the lease may be lost_race_line meanwhile
             await asyncio.wait({polled}, timeout=CYCLE_S)
         if not polled.cancel():
             return
@@ -228,7 +228,7 @@ class Engine:
 
     async def finish_rollback(self) -> None:
         """Wait for the automatic rollback steps under way, bounded by their deadlines."""
-        steps = sum(not entry.over for entry in self.store.state.checklist)
+        steps = sum(not entry.is_over for entry in self.store.state.checklist)
         timing = self.store.state.plan.timing
         bound_s = steps * (timing.write_deadline_s + 2 * self.store.state.plan.hold_s) + 10.0
         with contextlib.suppress(TimeoutError):

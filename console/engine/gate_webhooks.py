@@ -20,7 +20,7 @@ from console.events.kinds import GateAnswered
 from console.journal.contract import Conflict, JournalUnavailable
 from console.plan.nouns import Target
 from console.state.assessment import assess
-from console.state.gate_answers import answered_by, decide_gate
+from console.state.gate_answers import answering_event, decide_gate
 
 _log = logging.getLogger("warroom.engine.gates")
 
@@ -121,7 +121,7 @@ class GateResponder:
             return replace(await self._decide(ask), target=target.name)
         async with self._order:
             if not await self._pollers.read_now(target, self._store.state.plan.timing.read_deadline_s):
-                return GateResponse(403, "not now: it cannot be read where it stands", target.name)
+                return GateResponse(403, "not now: it cannot be read where it reads_as", target.name)
             return replace(await self._decide(ask), target=target.name)
 
     async def _decide(self, ask: GateQuery) -> GateResponse:
@@ -158,7 +158,7 @@ class GateResponder:
     async def _agree(self, ask: GateQuery, request: str, why: str) -> GateResponse:
         """Journal a yes, then give it; a way back is given also when it cannot be journalled."""
         reading = self._store.state.targets[ask.target].reading
-        step = None if ask.back or reading is None else reading.step
+        step = None if ask.back or reading is None or reading.steps is None else reading.steps.step
         event = GateAnswered(
             at=self._clock.now(), who=self._actor, target=ask.target, gate=ask.gate, request=request, step=step
         )
@@ -169,7 +169,7 @@ class GateResponder:
             await self._store.append(event)
         except (JournalUnavailable, Conflict) as error:
             return GateResponse(403, f"not now: {error}")
-        if answered_by(self._store.state, request, ask, step) != event.id:
+        if answering_event(self._store.state, request, ask, step) != event.id:
             return GateResponse(403, "not now: another console has answered it")
         again = decide_gate(assess(self._store.state, self._clock.now()), ask)
         if again.request is None and not again.why.startswith("answered already"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from adapters.sanitize import one_line
 from console.events.evidence import Card, Verb
 from console.events.verbs import SAFER
-from console.state.card import card_for, wanted
-from console.state.gates import reason_due, typed_word, unfit
+from console.state.card import card_for, wanted_settings
+from console.state.gates import needs_reason, typed_word, why_unfit
 from console.state.intent import Intent
 from console.state.values import State
 
@@ -24,9 +24,9 @@ def refusal(state: State, intent: Intent, card: Card, *, has_valid_edit: bool) -
     verb = card.verb
     if state.local.observing and verb not in SAFER:
         return "this console only observes"
-    if card.blocked is not None:
-        return card.blocked
-    if reason_due(state, verb) and not one_line(intent.reason):
+    if card.block_reason is not None:
+        return card.block_reason
+    if needs_reason(state, verb) and not one_line(intent.reason):
         return f"{card.override}: give a reason" if card.override is not None else "it needs a reason"
     if card.override is not None and not (intent.override or verb is Verb.TAKE):
         return f"{card.override}; override with a reason"
@@ -42,7 +42,7 @@ def refusal(state: State, intent: Intent, card: Card, *, has_valid_edit: bool) -
 
 def _subject_problem(state: State, verb: Verb, intent: Intent, *, has_valid_edit: bool) -> str | None:
     """Why the subject of the intent cannot be meant, or None."""
-    if (problem := unfit(state, verb, intent.subject)) is not None:
+    if (problem := why_unfit(state, verb, intent.subject)) is not None:
         return problem
     if verb is not Verb.ACCEPT:
         return None
@@ -66,7 +66,7 @@ def is_outdated(state: State, intent: Intent) -> bool:
     """Whether the rollout was moved after the intent's author looked."""
     if intent.move not in (None, state.move) or intent.stage not in (None, state.reached):
         return True
-    return any(_has_moved_since(state, name, intent.card) for name in wanted(state, Verb.PROMOTE))
+    return any(_has_moved_since(state, name, intent.card) for name in wanted_settings(state, Verb.PROMOTE))
 
 
 def _has_moved_since(state: State, name: str, card: Card | None) -> bool:
@@ -74,4 +74,4 @@ def _has_moved_since(state: State, name: str, card: Card | None) -> bool:
     reading = state.targets[name].reading
     if card is None or reading is None or reading.steps is None:
         return False
-    return card.seen(name) != reading.revision
+    return card.version_token(name) != reading.versions.revision

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from console.events.kinds import DecisionTaken, Event
-from console.journal.contract import Entry, Journal
+from console.journal.contract import Journal, JournalEntry
 from console.plan.loader import parse
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
@@ -22,7 +22,7 @@ from console.plan.problems import PlanError
 class Tail:
     """Entries of the journal in the order they were recorded."""
 
-    entries: list[Entry]
+    entries: list[JournalEntry]
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """By digest: the accepted plans among them that were not known yet."""
     problem: str | None = None

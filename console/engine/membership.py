@@ -20,7 +20,7 @@ from console.engine.clock import boottime
 from console.engine.identity import groups_of, is_dead
 from console.engine.store import StateStore
 from console.events.evidence import Actor
-from console.journal.contract import Approved, Journal, JournalUnavailable, Lease, Presence, Role
+from console.journal.contract import ConsoleRole, Journal, JournalUnavailable, Lease, Presence, SignedApproval
 from console.state.participants import Approval, Member, Poller
 
 _log = logging.getLogger("warroom.engine.lease")
@@ -40,7 +40,7 @@ class _Roster:
     """Presence and approvals of a rollout, as the journal has them."""
 
     present: list[Presence]
-    approved: list[Approved]
+    approved: list[SignedApproval]
     unvouched: str | None = None
     """Why the approvals cannot be read; None: they can."""
 
@@ -106,10 +106,10 @@ class Membership:
         self._show(roster)
         await self._store.retry()
 
-    def _role(self) -> Role:
+    def _role(self) -> ConsoleRole:
         if self._observing:
-            return Role.OBSERVER
-        return Role.CAPTAIN if self._store.state.pen.held_by(self._actor) else Role.OPERATOR
+            return ConsoleRole.OBSERVER
+        return ConsoleRole.CAPTAIN if self._store.state.pen.held_by(self._actor) else ConsoleRole.OPERATOR
 
     def _go_standalone(self) -> None:
         """The journal cannot be asked, or is silent: poll under the lease as long as it lasts, then without."""
@@ -222,7 +222,7 @@ def _member(presence: Presence, now: datetime) -> Member:
     return Member(presence.session, who, presence.role.value, seen_at.replace(microsecond=0))
 
 
-def _approval(approved: Approved) -> Approval:
+def _approval(approved: SignedApproval) -> Approval:
     given = approved.approval
     groups = groups_of(approved.user)
     return Approval(approved.identity, approved.user, given.move, given.card, given.at, given.text, groups)

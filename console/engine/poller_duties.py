@@ -17,7 +17,7 @@ from console.events.kinds import Escalated, GateLapsed, VerdictChanged
 from console.judge.verdict import VerdictState
 from console.state import escalation, gate_answers, pen
 from console.state.intent import Intent
-from console.state.on_fail import due
+from console.state.on_fail import due_intent
 from console.state.values import State
 
 
@@ -47,7 +47,7 @@ class PollerDuties:
     async def record(self, assessed: State) -> None:
         """Record changed verdicts, released pens, lapsed gates and due rungs."""
         await self._record_verdicts(assessed)
-        if pen.gone(assessed):
+        if pen.is_gone(assessed):
             await self._actions.release_pen()
         for request, reason in gate_answers.overdue_promotes(assessed, self._clock.now()):
             await self._store.append_observation(GateLapsed(at=self._clock.now(), request=request, reason=reason))
@@ -79,7 +79,7 @@ class PollerDuties:
 
         Once per stage, however long it takes.
         """
-        intent = due(assessed)
+        intent = due_intent(assessed)
         if intent is None or self._failed_stage_since == assessed.stage_since:
             return
         self._failed_stage_since = assessed.stage_since

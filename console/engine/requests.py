@@ -226,8 +226,8 @@ class Requests:
 def _has_effect(reading: TargetReading, request: RequestState) -> bool:
     """Whether a reading is what a request asked for."""
     if request.action in ("pause", "resume"):
-        paused = reading.waits is Wait.MANUAL if reading.steps is not None else reading.phase is Phase.PAUSED
+        paused = reading.steps.waits is Wait.MANUAL if reading.steps is not None else reading.phase is Phase.PAUSED
         return paused is (request.action == "pause")
     if request.seen is not None and reading.steps is not None and request.setting.version is None:
-        return reading.revision != request.seen  # it stands elsewhere than where it was to be moved from
+        return reading.versions.revision != request.seen  # it stands elsewhere than where it was to be moved from
     return reading.satisfies(request.setting)

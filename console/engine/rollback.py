@@ -26,7 +26,7 @@ from console.engine.store import StateStore
 from console.events.kinds import DecisionTaken, StepDone
 from console.logs.context import report_internal_error
 from console.plan.nouns import Target
-from console.state.checklist import stands, timeout_s, undone
+from console.state.checklist import is_rolled_back, reads_as, timeout_s
 from console.state.values import StepMark, StepState
 
 _log = logging.getLogger("warroom.engine.rollback")
@@ -152,13 +152,15 @@ class RollbackRunner:
         if not pending:
             return 4 * PASS_S
         state = self._store.state
-        needed = {need for entry in state.checklist if not entry.over for need in entry.step.needs}
+        needed = {need for entry in state.checklist if not entry.is_over for need in entry.step.needs}
         awaited = False
         for entry in state.checklist:
-            if entry.step.manual is not None or entry.over:
+            if entry.step.manual is not None or entry.is_over:
                 continue
             self._read_targets(entry)
-            awaited = awaited or (entry.step.id in needed.intersection(self._began) and not undone(entry, state))
+            awaited = awaited or (
+                entry.step.id in needed.intersection(self._began) and not is_rolled_back(entry, state)
+            )
         return PASS_S / 5 if awaited else PASS_S
 
     def _read_targets(self, entry: StepState) -> None:
@@ -210,9 +212,9 @@ class RollbackRunner:
             entry
             for entry in state.checklist
             if entry.step.manual is None
-            and not entry.over
+            and not entry.is_over
             and entry.step.id not in self._sending
-            and not undone(entry, state)
+            and not is_rolled_back(entry, state)
             and self._stability.needs_met(entry.step, state)
             and self._is_untried(entry)
         ]
@@ -251,7 +253,7 @@ class RollbackRunner:
         for name, setting in entry.step.sets.items():
             target = self._store.state.plan.targets[name]
             await self._pollers.read_now(target, CHECK_S)
-            if stands(self._store.state, name, setting):
+            if reads_as(self._store.state, name, setting):
                 continue
             if self._hold_back_reason(entry) is not None:  # another console sent it during the read
                 self._forget_attempt(entry)
@@ -278,7 +280,7 @@ class RollbackRunner:
     async def _record_done_steps(self) -> None:
         """Record every step whose targets have read as rolled back for long enough."""
         for entry in self._store.state.checklist:
-            if entry.step.manual is not None or entry.over:
+            if entry.step.manual is not None or entry.is_over:
                 continue
             if self._stability.is_stable(entry, self._store.state):
                 how = f"reads {self._readings_text(entry)}"
@@ -294,9 +296,9 @@ class RollbackRunner:
         if self._sending or self._requests.in_flight or self._sendable():
             return True
         for entry in state.checklist:
-            if entry.step.manual is not None or entry.over:
+            if entry.step.manual is not None or entry.is_over:
                 continue
-            if undone(entry, state):
+            if is_rolled_back(entry, state):
                 if not self._stability.is_given_up(entry, state):
                     return True
             elif entry.mark in (StepMark.REQUESTED, StepMark.IN_DOUBT) and self._is_in_time(entry):

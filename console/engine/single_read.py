@@ -20,7 +20,7 @@ from console.journal.contract import Journal, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.folding import blank, unopened
+from console.state.folding import blank, unopened_rollout
 from console.state.values import State
 
 
@@ -41,7 +41,7 @@ async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> Sta
     try:
         if run is None:
             event = await opening_event(plan, backends.current, clock, actor(), "")
-            rollout = unopened(plan, f"{plan.rollout}/-", event)
+            rollout = unopened_rollout(plan, f"{plan.rollout}/-", event)
         lease = PollingLease()
         lease.go_standalone()
         store = StateStore(UnavailableJournal(_no_journal, "status writes nothing"), rollout, lambda: None, lease=lease)

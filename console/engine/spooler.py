@@ -80,7 +80,7 @@ class SpoolWriter:
         if spool is None or event_id not in self._writes:
             return
         del self._writes[event_id]
-        self._run(lambda: spool.written(event_id))
+        self._run(lambda: spool.mark_written(event_id))
 
     def holds(self, events: Iterable[Event]) -> bool:
         """Whether all of these are in the file."""
@@ -108,15 +108,15 @@ class SpoolWriter:
 
         Each is returned once.
         """
-        if self._spool is None or not self._spool.untold:
+        if self._spool is None or not self._spool.pending_notices:
             return []
-        notices, self._spool.untold = self._spool.untold, []
+        notices, self._spool.pending_notices = self._spool.pending_notices, []
         return notices
 
     @property
     def path(self) -> str | None:
         """The file, while something waits in it, or None."""
-        return str(self._spool.path) if self._spool is not None and self._spool.waits else None
+        return str(self._spool.path) if self._spool is not None and self._spool.has_waiting else None
 
     async def close(self) -> None:
         """Stop; the file is removed unless something waits in it."""

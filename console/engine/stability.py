@@ -13,7 +13,7 @@ from datetime import datetime
 
 from adapters.contract import Clock, Outcome
 from console.plan.nouns import Step
-from console.state.checklist import timeout_s, undone, unmet
+from console.state.checklist import is_rolled_back, timeout_s, unmet_needs
 from console.state.values import State, StepState
 
 
@@ -60,7 +60,7 @@ class StabilityTimers:
         A need without a call is met once it was read.
         """
         entries = {entry.step.id: entry for entry in state.checklist}
-        left = [entries[need] for need in unmet(step, state.checklist)]
+        left = [entries[need] for need in unmet_needs(step, state.checklist)]
         return all(entry.step.manual is None and self._stable_step(entry, state) is not None for entry in left)
 
     def is_given_up(self, entry: StepState, state: State) -> bool:
@@ -75,7 +75,7 @@ class StabilityTimers:
         reads = {name: state.targets[name].read_at for name in step.sets}
         # By difference, not by order: a clock that was put back goes on from less.
         fresh = all(read_at is not None and read_at != self._before.get(name) for name, read_at in reads.items())
-        if not fresh or not undone(entry, state):
+        if not fresh or not is_rolled_back(entry, state):
             self._stable.pop(step.id, None)
             return None
         self._unread.pop(step.id, None)

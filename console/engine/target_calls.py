@@ -18,7 +18,7 @@ from console.events.kinds import DecisionTaken
 from console.journal.contract import JournalUnavailable
 from console.plan.nouns import Target
 from console.state.orders import SAFE
-from console.state.stepped_targets import held, stands_still
+from console.state.stepped_targets import may_be_paused, stands_still
 
 
 class TargetCalls:
@@ -87,7 +87,7 @@ class TargetCalls:
         lines = []
         for target in self._store.state.plan.targets.values():
             powers, state = self._backends.current.capabilities(target), self._store.state
-            if not (powers.advances and powers.can_pause) or not held(state, state.targets[target.name]):
+            if not (powers.advances and powers.can_pause) or not may_be_paused(state, state.targets[target.name]):
                 continue
             ended = await self._send(
                 decision,
@@ -126,7 +126,7 @@ class TargetCalls:
             decision=decision.id,
             trace=decision.trace,
             action=action,
-            seen=decision.card.seen(target.name) if guarded else None,
+            seen=decision.card.version_token(target.name) if guarded else None,
             strict=guarded,
             lapsed=lapsed,
         )

@@ -9,10 +9,10 @@ from textual.widgets import Label
 
 from console.events.evidence import Verb
 from console.events.verbs import VERBS, key_of
+from console.screens.card_details import detail_lines
 from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for
 from console.screens.modal import Field, Modal
-from console.screens.particulars import particular_lines
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import State
@@ -121,7 +121,7 @@ class DecisionCard(Modal[Intent | None]):
     def write(self, width: int, height: int) -> list[Line]:
         """Title, what has changed, the card, and what belongs to it."""
         state = self.state
-        beside = particular_lines(state, self.verb, self.subject, width) if state is not None else []
+        beside = detail_lines(state, self.verb, self.subject, width) if state is not None else []
         changed = changes(self.opened.card, self.card)
         news: list[Line] = []
         if changed:
@@ -233,7 +233,7 @@ class DecisionCard(Modal[Intent | None]):
             stage=state.reached if state is not None else None,
             move=state.move if state is not None else None,
             seen=state.last_seq if state is not None else None,
-            bound=bond(state) if state is not None and self.verb is Verb.APPROVE else None,
+            bound=approval_digest(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
             override=self.terms.override,
             subject=self.subject,

@@ -15,7 +15,7 @@ from console.engine.clock import FastClock
 from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
-from console.journal.contract import Approval, Approved
+from console.journal.contract import Approval, SignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import load
 from console.state.intent import Intent
@@ -34,13 +34,13 @@ BEN = Actor(uid=1002, user="ben", host="bastion-1", pid=4343)
 class Vouching(SqliteJournal):
     """A fake in one point: it vouches for ben whoever approves."""
 
-    given: list[Approved] = []  # noqa: RUF012 - what is approved is shared by both consoles
+    given: list[SignedApproval] = []  # noqa: RUF012 - what is approved is shared by both consoles
 
-    def approve(self, rollout: str, approval: Approval) -> Approved:
-        self.given.append(Approved(approval, "uid:1002", "ben"))
+    def approve(self, rollout: str, approval: Approval) -> SignedApproval:
+        self.given.append(SignedApproval(approval, "uid:1002", "ben"))
         return self.given[-1]
 
-    def approvals(self, rollout: str) -> list[Approved]:
+    def approvals(self, rollout: str) -> list[SignedApproval]:
         return list(self.given)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres, postgres
 from tests.live.kube.cluster import Cluster, cluster
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def url(server: Postgres) -> Url:
     """A fresh journal on `server`, in the database `journal`."""
     url = Url(server.database("journal"))
-    make(url, None)
+    make_journal(url, None)
     return url
 
 

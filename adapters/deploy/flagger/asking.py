@@ -1,4 +1,4 @@
-"""What Flagger sends to a webhook, read: which Canary it asks about. Source: Flagger, "Webhooks" (payload)."""
+"""Questions of Flagger to a webhook: which Canary each is about. Source: Flagger, "Webhooks" (payload)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Question(BaseModel):
     metadata: dict[str, str] | None = None
 
 
-def parsed(source: str, gate: str, body: bytes) -> Question:
-    """A question. Raises BadReply."""
+def parse_question(source: str, gate: str, body: bytes) -> Question:
+    """Parse a question. Raises BadReply."""
     try:
         return Question.model_validate_json(body[:LARGEST_BYTES])
     except ValidationError:
