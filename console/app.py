@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, assert_never
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -29,6 +29,7 @@ from adapters.sanitize import one_line
 from console.alarms import new_alarms
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
+from console.events.verbs import VERBS
 from console.logs.context import report_internal_error, traceback_hint
 from console.palette import KeyCommands
 from console.state.gates import waiting_step
@@ -63,8 +64,6 @@ _PANES = 9
 """How many panes `compose` makes; with fewer, the screen does not stand."""
 _TALL = 36
 """Rows from which every metric's reason is spelled out."""
-_CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
-"""Their card opens although a hard gate is closed and says which; a toast would only lie on top of it."""
 
 
 class WarRoom(App[int]):
@@ -238,7 +237,7 @@ class WarRoom(App[int]):
         if state is not None and verb is Verb.HALT and (idle := why_nothing_to_halt(state)) is not None:
             self.say(idle)
             return
-        if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
+        if state is None or (why is not None and (self.observe or not VERBS[verb].opens_when_closed)):
             self.say(why or "", wrong=True)
             return
         match verb:
@@ -257,8 +256,20 @@ class WarRoom(App[int]):
                 self._order(state)
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
-            case _:
+            case (
+                Verb.PROMOTE
+                | Verb.HALT
+                | Verb.RESUME
+                | Verb.ROLLBACK
+                | Verb.TAKE
+                | Verb.APPROVE
+                | Verb.CLOSE
+                | Verb.CONFIRM
+                | Verb.HANDOFF
+            ):
                 self._card(verb, None)
+            case _:
+                assert_never(verb)
 
     def _accept(self, state: State) -> None:
         """Which of several changes is meant."""

@@ -60,7 +60,7 @@ class Site:
     async def opened(self) -> Console:
         """A console that also answers the gates."""
         self.door = await self.room.console()
-        await self.door.engine.answered()
+        await self.door.engine.wait_polled()
         return self.door
 
     async def released(self, console: Console) -> State:

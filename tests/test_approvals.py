@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.events.evidence import SAFER, Actor, Verb
+from console.events.evidence import Actor, Verb
+from console.events.verbs import SAFER
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Plan, Stage, Who, Window
 from console.state.approvals import approval_digest, counted_approvals

@@ -60,7 +60,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
         console.engine.store.set_local(cautions=("edge: TLS IS NOT VERIFIED",))
         await console.engine.act(before)
         await console.act(Verb.HALT)
-        await console.engine.store.settled()
+        await console.engine.store.wait_background()
         decisions = [event for event in room.events() if isinstance(event, DecisionTaken)]
         assert [decision.verb for decision in decisions] == [Verb.PROMOTE, Verb.HALT]
         assert all(decision.card.warnings[0] == "edge: TLS IS NOT VERIFIED" for decision in decisions)

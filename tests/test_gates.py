@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from adapters.contract import Setting
-from console.events.evidence import SAFER, Verb
+from console.events.evidence import Verb
 from console.events.kinds import RolloutClosed, SourceFailed
+from console.events.verbs import SAFER
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
 from console.state.assessment import assess

@@ -87,11 +87,12 @@ def test_what_it_did_rings_and_stands_in_the_log_and_in_the_advice() -> None:
 async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str, verb: Verb) -> None:
     async with war_room(tmp_path, ONE.replace("targets:", f"on_fail: {what}\ntargets:")) as room:
         console = await room.console()
+        plan = replace(console.state.plan, on_fail=OnFail(what))
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
-        failing_state = replace(console.engine.state(), stage_verdict=said)
-        console.engine._act_on_fail(failing_state)
-        console.engine._act_on_fail(failing_state)
+        failing_state = replace(console.engine.state(), plan=plan, stage_verdict=said)
+        console.engine.duties.act_on_fail(failing_state)
+        console.engine.duties.act_on_fail(failing_state)
         await console.until(lambda state: any(decision.automatic for decision in state.decisions))
         done = [decision for decision in console.state.decisions if decision.automatic]
         assert [(decision.verb, decision.reason) for decision in done] == [(verb, "on_fail: errors: 9x, 900:1")]
@@ -124,6 +125,6 @@ async def test_a_decision_that_cannot_be_carried_out_is_said_as_a_fault(tmp_path
         seen = replace(
             console.engine.state(), plan=plan, rollback=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
         )
-        console.engine._act_on_fail(seen)
+        console.engine.duties.act_on_fail(seen)
         await console.until(lambda state: state.local.fault)
         assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.local.fault or "")

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from console.events.evidence import PENNED, SAFER, Actor, Verb
+from console.events.evidence import Actor, Verb
 from console.events.kinds import Noted, PenReleased, RolloutClosed
+from console.events.verbs import PENNED, SAFER
 from console.state.gates import gates_for, needs_reason, why_not, why_unfit
 from console.state.participants import Member
 from console.state.pen import holder_text, is_gone

@@ -23,6 +23,7 @@ import pytest
 from console.cli import main
 from console.engine import spooler
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.engine.identity import actor
 from console.engine.spooler import SpoolWriter
@@ -410,7 +411,7 @@ def test_it_is_beside_a_journal_of_ones_own_and_at_home_where_others_could_remov
 
 async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
-    monkeypatch.setattr(spooler, "ASIDE_S", 0.02)
+    monkeypatch.setattr(spooler, "SPOOL_WAIT_S", 0.02)
 
     class Hung(Spool):
         def keep(self, rollout: str, event: object) -> None:
@@ -598,12 +599,12 @@ async def test_who_is_in_a_hurry_joins_the_open_run_though_what_waits_cannot_be_
             await console.die()
         stuck = Stuck(room.journal)
         where = FileLocation(room.journal)
-        engine = Engine(load(room.file), stuck, SystemClock(), tmp_path, "0", lambda _state: None, spool=where.spool)
-        opening = asyncio.create_task(engine.open(0.05))
+        config = EngineConfig(load(room.file), stuck, SystemClock(), tmp_path, "0", spool=where.spool)
+        opening = asyncio.create_task(Engine.open(config, lambda _state: None, hurry_s=0.05))
         await asyncio.sleep(0.3)
         stuck.free.set()
-        await opening
-        assert (engine.began, engine.store.state.mode) == (False, Mode.HALTED)
+        engine = await opening
+        assert (engine.is_new_run, engine.store.state.mode) == (False, Mode.HALTED)
         engine.start()
         await engine.close()
         stuck.close()

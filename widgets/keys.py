@@ -6,10 +6,11 @@ in the application, whether it may is decided by the gates.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from console.events.evidence import SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import SAFER, VERBS
 from console.state import approvals
 from console.state.gates import waiting_step, why_not
 from console.state.values import State
@@ -38,110 +39,9 @@ class ScreenKey:
     """Whether the key line shows it; help and palette show all."""
 
 
-KEYS: tuple[ScreenKey, ...] = (
-    ScreenKey(
-        "promote",
-        "p",
-        "p",
-        "promote",
-        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. With a closed gate that "
-        "may be overridden: type the stage's name and give a reason.",
-        "decide('promote')",
-        Verb.PROMOTE,
-    ),
-    ScreenKey(
-        "halt",
-        "h",
-        "h",
-        "halt",
-        "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always possible, "
-        "from any card too.",
-        "decide('halt')",
-        Verb.HALT,
-    ),
-    ScreenKey("resume", "u", "u", "resume", "End a halt. Opens the card; y confirms.", "decide('resume')", Verb.RESUME),
-    ScreenKey(
-        "rollback",
-        "r",
-        "r",
-        "rollback",
-        "Take everything back to how it was at the opening, continue a rollback that was cut off, or confirm its "
-        "manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and give a reason. "
-        "Opens from any card too.",
-        "decide('rollback')",
-        Verb.ROLLBACK,
-    ),
-    ScreenKey(
-        "skip",
-        "x",
-        "x",
-        "skip",
-        "Go on without a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
-        "decide('skip')",
-        Verb.SKIP,
-        on_line=False,
-    ),
-    ScreenKey(
-        "order",
-        "d",
-        "d",
-        "order",
-        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Asks which, "
-        "opens the card; type the order's word.",
-        "decide('order')",
-        Verb.ORDER,
-        on_line=False,
-    ),
-    ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
-    ScreenKey(
-        "accept",
-        "a",
-        "a",
-        "accept",
-        "Accept what somebody else moved (drift), or an edited plan file. Opens the card; y confirms.",
-        "decide('accept')",
-        Verb.ACCEPT,
-    ),
-    ScreenKey(
-        "place",
-        "s",
-        "s",
-        "place",
-        "Say at which stage the rollout stands, where the readings cannot tell.",
-        "decide('place')",
-        Verb.PLACE,
-    ),
-    ScreenKey(
-        "take",
-        "t",
-        "t",
-        "take",
-        "Take the pen: who holds it moves the rollout forward. Opens the card; y confirms. From somebody who is there: "
-        "give a reason.",
-        "decide('take')",
-        Verb.TAKE,
-    ),
-    ScreenKey(
-        "offer",
-        "o",
-        "o",
-        "offer",
-        "Offer the pen to somebody who is there, or lay it down with a note for whoever comes next.",
-        "decide('offer')",
-        Verb.OFFER,
-    ),
-    ScreenKey(
-        "approve",
-        "v",
-        "v",
-        "approve",
-        "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms.",
-        "decide('approve')",
-        Verb.APPROVE,
-    ),
-    ScreenKey(
-        "close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE
-    ),
+_NOTE = ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note")
+
+_OTHERS = (
     ScreenKey(
         "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
     ),
@@ -154,6 +54,20 @@ KEYS: tuple[ScreenKey, ...] = (
     ),
     ScreenKey("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
 )
+
+
+def _keys() -> Iterator[ScreenKey]:
+    for verb, spec in VERBS.items():
+        if verb is Verb.ACCEPT:
+            yield _NOTE
+        if spec.key is not None:
+            name, key = verb.value, spec.key
+            yield ScreenKey(name, key.letter, key.letter, name, key.help, f"decide('{name}')", verb, key.on_line)
+    yield from _OTHERS
+
+
+KEYS: tuple[ScreenKey, ...] = tuple(_keys())
+"""Every key: the verbs' as `console.events.verbs` declares them, then those that decide nothing."""
 
 
 def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:

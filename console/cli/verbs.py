@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
@@ -22,8 +23,10 @@ from console.cli.paths import journal_place, open_anyhow, stand_in
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
-from console.events.evidence import PEN, SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.location import JournalLocation
 from console.journal.unavailable import UnavailableJournal
@@ -123,38 +126,37 @@ async def _carried_out(
     engine, journal = await _opened(verb, plan, journal, place)
     rollout = engine.store.state.rollout
     unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
-    line = joined_notice(verb, rollout, place, began=engine.began, unread=_unread(journal), unknown=unknown)
+    line = joined_notice(verb, rollout, place, began=engine.is_new_run, unread=_unread(journal), unknown=unknown)
     print_err(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
-        if engine.store.behind:
+        if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
     finally:
         await engine.close()
         if held := engine.store.state.local.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
-            kept = f"; {spool_notice(engine.kept_in)}" if engine.kept_in is not None else ""
+            kept = f"; {spool_notice(engine.spool_path)}" if engine.spool_path is not None else ""
             print_err(f"warroom: UNJOURNALED: {events} not written down{kept}")
     return _written(verb, answer, engine.store.state)
 
 
 async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation) -> tuple[Engine, Journal]:
     """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
+    config = EngineConfig(plan, journal, SystemClock(), place.state_dir, version(), spool=place.spool)
     try:
-        engine = Engine(
-            plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
-        )
-        await engine.open(JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = stand_in(error)
-        engine = Engine(
-            plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
-        )
-        await engine.open()
+        engine = await Engine.open(replace(config, journal=journal), _ignore)
     return engine, journal
+
+
+def _ignore(_state: State) -> None:
+    """A headless verb asks for the state when it needs it."""
 
 
 def _unread(journal: Journal) -> str | None:
@@ -167,7 +169,7 @@ async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engin
     if verb in PEN:
         await engine.membership.wait_known()
     elif verb not in SAFER:
-        await engine.answered()
+        await engine.wait_polled()
     state = engine.state()
     answer = await engine.act(_intent(options, verb, state))
     return await _read_back(engine, verb, answer, state.reached or 0)

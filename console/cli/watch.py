@@ -22,8 +22,9 @@ from console.cli.output import print_err, print_out
 from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.plan.loader import load
@@ -133,18 +134,17 @@ async def _watch_rollout(
             closed.set()
 
     token = gates.token()
-    engine = Engine(
+    config = EngineConfig(
         plan,
         journal,
         SystemClock(),
         place.state_dir,
         version(),
-        show,
         observing=True,
         gate_token=token,
         spool=place.spool,
     )
-    await engine.open()
+    engine = await Engine.open(config, show)
     engine.start()
     desk.opens(engine, lambda line: printer.put(f"{_clock(datetime.now(UTC))}  {line}"))
     try:
@@ -289,7 +289,7 @@ def _over(plan: Plan, place: JournalLocation, journal: Journal, condition: str) 
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _unopened(plan, place)
-    return _condition_result(State.of(resumed(journal, runs[0], plan.path).rollout), condition)
+    return _condition_result(State.of(resume(journal, runs[0], plan.path).rollout), condition)
 
 
 def _condition_result(state: State, condition: str) -> int:
@@ -304,15 +304,13 @@ def _condition_result(state: State, condition: str) -> int:
 async def _wait_until(
     plan: Plan, place: JournalLocation, journal: Journal, condition: str, timeout_s: float | None
 ) -> int:
-    engine = Engine(
-        plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, observing=True, spool=place.spool
-    )
-    await engine.open()
+    config = EngineConfig(plan, journal, SystemClock(), place.state_dir, version(), observing=True, spool=place.spool)
+    engine = await Engine.open(config, lambda _state: None)
     engine.start()
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await engine.answered()
+                await engine.wait_polled()
                 while True:
                     state = engine.state()
                     if conditions.is_met(state, condition) or conditions.why_impossible(state, condition) is not None:

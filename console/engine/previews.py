@@ -1,4 +1,7 @@
-"""What each verb would send now, in the words of the backends, for the decision card. Sends nothing."""
+"""Preview the calls each verb would send now, for the decision card.
+
+Sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from console.state.values import State
 
 
 def previews_for(state: State, backends: Backends) -> dict[str, Preview]:
-    """Verb -> its preview, for the verbs that call something."""
+    """Preview by verb, for the verbs that call backends."""
     return {
         Verb.PROMOTE.value: _preview(state, backends, Verb.PROMOTE),
         Verb.ROLLBACK.value: _preview(state, backends, Verb.ROLLBACK),
@@ -48,7 +51,7 @@ def _resume(state: State, backends: Backends) -> Preview:
 
 
 def _orders(state: State, backends: Backends) -> dict[str, Preview]:
-    """What each order that can be had would send, under its key."""
+    """Preview of every possible order, by its key."""
     found = {}
     for name, target in state.plan.targets.items():
         reading = state.targets[name].reading

@@ -13,44 +13,32 @@ from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """What an operator can decide."""
+    """What an operator can decide. Each is described in `console.events.verbs`, in this order."""
 
     PROMOTE = "promote"
     HALT = "halt"
     RESUME = "resume"
     ROLLBACK = "rollback"
-    PLACE = "place"
-    """Name the stage of an opening whose readings fit none or several."""
-    ACCEPT = "accept"
-    """Accept an external change of a target, or an edited plan file."""
-    CONFIRM = "confirm"
-    """Confirm a manual rollback step as done."""
     SKIP = "skip"
     """Skip a rollback step, for a reason."""
     ORDER = "order"
-    """Send a backend one of its own commands: skip a step, retry, go back to a named revision."""
-    CLOSE = "close"
-    APPROVE = "approve"
-    """Approve, as a second person, exactly the forward move that the card shows."""
+    """Give a backend one of its own orders: skip a step, retry, go back to a revision by name."""
+    ACCEPT = "accept"
+    """Accept an external change, or an edited plan file."""
+    PLACE = "place"
+    """Say at which stage an ambiguous opening stands."""
     TAKE = "take"
-    """Take the pen: accept an offer, take a free pen, or take it from its holder for a reason."""
+    """Take the pen: accept an offer, take a free one, or take it from its holder with a reason."""
     OFFER = "offer"
-    """Offer the pen to a person; it does not move until that person takes it."""
+    """Offer the pen to a person; it stays where it is until that person takes it."""
+    APPROVE = "approve"
+    """Vouch, as a second person, for exactly the forward move that the card shows."""
+    CLOSE = "close"
+    CONFIRM = "confirm"
+    """Confirm a manual rollback step as done."""
     HANDOFF = "handoff"
-    """Release the pen with a note for the next captain."""
+    """Lay the pen down with a note for the next captain."""
 
-
-FORWARD = frozenset({Verb.PROMOTE})
-"""Verbs that take on risk: they carry a `move` number, which decides races."""
-
-PENNED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.ORDER, Verb.CLOSE})
-"""Verbs that need the pen, and take it if it is free. Safer verbs and those of a rollback never need it."""
-
-PEN = frozenset({Verb.TAKE, Verb.OFFER, Verb.HANDOFF})
-"""Verbs about the pen itself."""
-
-SAFER = frozenset({Verb.HALT, Verb.ROLLBACK})
-"""Verbs that never wait for the journal and never lose a race."""
 
 ROLLED_BACK = "rolled back"
 """Name of the stage on a card after everything is undone, and the target of a rollback."""

@@ -40,8 +40,6 @@ class _Shape(BaseModel):
     v: int = 1
 
 
-NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP, Verb.ORDER})
-"""Later verbs: a decision with one of them has shape 2, which an older version keeps as Unrecognised."""
 SHAPES = {"decision_taken": 2, "request_made": 2}
 """Newest shape of each kind that this version knows, by default 1; newer events are kept as Unrecognised."""
 
@@ -98,7 +96,7 @@ class VerdictChanged(_Event):
 class DecisionTaken(_Event):
     """A person decided, on this card.
 
-    v 2: a verb that version 1 does not know (`NEWER`); nothing else differs.
+    v 2: a verb that version 1 does not know (`VerbSpec.shape`); nothing else differs.
     """
 
     kind: Literal["decision_taken"] = "decision_taken"

@@ -109,16 +109,15 @@ class SqliteJournal:
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_MS / 1000, check_same_thread=False, isolation_level=None
             )
-            try:
+            with contextlib.ExitStack() as on_failure:
+                on_failure.callback(connection.close)
                 _to_wal(connection)
                 connection.execute("PRAGMA synchronous = FULL")
                 self._db = Database(connection, execute_plugins=False)
                 if schema.pending(self._db):
                     self._migrate()
                 self._file = file.device_and_inode(self.path)
-            except BaseException:
-                connection.close()
-                raise
+                on_failure.pop_all()
 
     def _migrate(self) -> None:
         """Apply pending migrations under the write lock.
@@ -127,11 +126,10 @@ class SqliteJournal:
         """
         connection = self._db.conn
         connection.execute("BEGIN IMMEDIATE")
-        try:
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(connection.execute, "ROLLBACK")
             schema.apply(self._db)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+            on_failure.pop_all()
         connection.execute("COMMIT")
 
     @contextlib.contextmanager
@@ -152,22 +150,17 @@ class SqliteJournal:
                 f"journal {self.path} was removed or replaced while open; restore it, or restart warroom"
             )
         connection = self._db.conn
-        if synchronous != "FULL":
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
-        try:
+        with contextlib.ExitStack() as ending:
+            if synchronous != "FULL":
+                connection.execute(f"PRAGMA synchronous = {synchronous}")
+                ending.callback(connection.execute, "PRAGMA synchronous = FULL")
+            ending.callback(_roll_back, connection)
             failpoint(f"{what} begins")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             failpoint(f"{what} written")
             connection.execute("COMMIT")
             failpoint(f"{what} committed")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        finally:
-            if synchronous != "FULL":
-                connection.execute("PRAGMA synchronous = FULL")
 
     def identity(self, actor: Actor) -> str:
         """The identity of the actor's Unix user."""
@@ -304,14 +297,19 @@ class SqliteJournal:
         self._db.conn.close()
 
 
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """Roll back the transaction, if there still is one: what was committed has none."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 def _readable(uri: str) -> sqlite3.Connection:
     """A connection on which one read has succeeded. Raises sqlite3.Error."""
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-    try:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(connection.close)
         connection.execute("SELECT 1 FROM events LIMIT 1").fetchone()
-    except BaseException:
-        connection.close()
-        raise
+        on_failure.pop_all()
     return connection
 
 

@@ -27,6 +27,7 @@ from console.journal.contract import (
     SignedApproval,
     Watch,
 )
+from console.journal.deferred import run_into
 
 
 class UnavailableJournal:
@@ -172,13 +173,7 @@ class _OpeningAttempt:
     def __init__(self, connect: Callable[[], Journal]) -> None:
         self._connect = connect
         self._made: Future[Journal] | None = Future()
-        threading.Thread(target=self._run, args=[self._made], name="opening", daemon=True).start()
-
-    def _run(self, made: Future[Journal]) -> None:
-        try:
-            made.set_result(self._connect())
-        except BaseException as error:  # raised again in the thread that asks for the result
-            made.set_exception(error)
+        threading.Thread(target=run_into, args=[self._made, self._connect], name="opening", daemon=True).start()
 
     def journal(self, within_s: float | None = None) -> Journal:
         """The result of this attempt at the first call, of a new one later.

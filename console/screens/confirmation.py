@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from console.events.evidence import PEN, SAFER, Card, Gate, Verb
+from console.events.evidence import Card, Gate, Verb
+from console.events.verbs import PEN, SAFER
 from console.state.gates import needs_reason, typed_word
 from console.state.values import State
 

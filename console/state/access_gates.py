@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from console.events.evidence import PENNED, Gate, Verb
+from console.events.evidence import Gate, Verb
+from console.events.verbs import PENNED
 from console.state import approvals, authority, pen, windows
 from console.state.values import State
 

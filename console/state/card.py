@@ -6,7 +6,8 @@ import math
 from datetime import UTC, datetime
 
 from adapters.contract import Setting, Shape
-from console.events.evidence import PEN, ROLLED_BACK, Card, MetricEvidence, TargetEvidence, Verb
+from console.events.evidence import ROLLED_BACK, Card, MetricEvidence, TargetEvidence, Verb
+from console.events.verbs import PEN
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import reads_as
 from console.state.exposure import deploy_share

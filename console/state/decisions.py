@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
-from console.events.evidence import PENNED, Verb
+from console.events.evidence import Verb
+from console.events.verbs import PENNED
 from console.plan.nouns import Metric, Plan, Target
 from console.state import pen
 from console.state.checklist import checklist_of

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from console.events.evidence import PEN, Card, Verb
+from console.events.evidence import Card, Verb
+from console.events.verbs import PEN, VERBS
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import DecisionState, State
 
-_MOVERS = frozenset(Verb) - {Verb.APPROVE, Verb.OFFER}
+_MOVERS = frozenset(verb for verb, spec in VERBS.items() if not spec.is_movable_past)
 """Verbs after which another decision may not be what its author thinks it is."""
 
 

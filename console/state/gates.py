@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
+from console.events.verbs import VERBS, ReasonRule
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import access_gates, orders
@@ -21,14 +22,10 @@ def gates_for(state: State, verb: Verb) -> tuple[Gate, ...]:
     if state.closed is not None:
         return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
     mine = access_gates.pen_gate(state, verb)
-    if verb in _AUTHORISED:
+    if VERBS[verb].needs_authority:
         mine += access_gates.authority_gate(state, verb.value)
     found = [*(gate for gate in mine if not gate.ok), *_own_gates(state, verb), *(gate for gate in mine if gate.ok)]
     return (*found, *access_gates.override_gate(state, found))
-
-
-_AUTHORISED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
-"""Verbs whose authority is asked for here; those of the pen and of approval ask by themselves."""
 
 
 def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
@@ -89,15 +86,28 @@ def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | No
     A manual stage: its name. A rollback past a one-way stage: "rollback". A rollback step that is confirmed by hand or
     skipped: its id, which is `subject`. An order: its word.
     """
-    if verb in (Verb.CONFIRM, Verb.SKIP):
-        return subject
-    if verb is Verb.ORDER:
-        return orders.order_word(subject)
-    if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
-        return state.next.stage.name
-    if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
-        return "rollback"
-    return None
+    match verb:
+        case Verb.CONFIRM | Verb.SKIP:
+            return subject
+        case Verb.ORDER:
+            return orders.order_word(subject)
+        case Verb.PROMOTE:
+            is_manual = state.next is not None and state.next.stage.manual is not None
+            return state.next.stage.name if state.next is not None and is_manual else None
+        case Verb.ROLLBACK:
+            return "rollback" if state.past_one_way is not None and state.rollback is None else None
+        case (
+            Verb.HALT
+            | Verb.RESUME
+            | Verb.ACCEPT
+            | Verb.PLACE
+            | Verb.TAKE
+            | Verb.OFFER
+            | Verb.APPROVE
+            | Verb.CLOSE
+            | Verb.HANDOFF
+        ):
+            return None
 
 
 def waiting_step(state: State) -> str | None:
@@ -112,33 +122,54 @@ def waiting_step(state: State) -> str | None:
 
 def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     """Why `verb` cannot be about `subject` (as in Intent), or None."""
-    if verb is Verb.PLACE and placed_stage(state, subject) is None:
-        return f"say which stage: a number from 0 to {len(state.stages)}"
-    if verb is Verb.ACCEPT and subject == "plan":
-        return _why_unfit_plan(state)
-    if verb is Verb.ACCEPT:
-        drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
-        wanted = [*drifted, *(["plan"] if state.local.edited is not None else [])]
-        return None if subject in drifted else f"say what to accept: {', '.join(wanted) or 'nothing has changed'}"
-    if verb is Verb.CONFIRM:
-        waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
-        return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
-    if verb is Verb.SKIP:
-        left = [entry.step.id for entry in state.checklist if not entry.is_over]
-        return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
-    if verb is Verb.ORDER:
-        return orders.why_unfit_order(state, subject)
-    if verb is Verb.OFFER:
-        mine = state.local.operator is not None and subject in (state.local.operator.user, state.local.operator.login)
-        return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
-    return None
+    match verb:
+        case Verb.PLACE:
+            known = placed_stage(state, subject) is not None
+            return None if known else f"say which stage: a number from 0 to {len(state.stages)}"
+        case Verb.ACCEPT:
+            return _why_unfit_plan(state) if subject == "plan" else _why_unfit_drift(state, subject)
+        case Verb.CONFIRM:
+            waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
+            return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+        case Verb.SKIP:
+            left = [entry.step.id for entry in state.checklist if not entry.is_over]
+            return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
+        case Verb.ORDER:
+            return orders.why_unfit_order(state, subject)
+        case Verb.OFFER:
+            mine = state.local.operator is not None and subject in (
+                state.local.operator.user,
+                state.local.operator.login,
+            )
+            return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
+        case (
+            Verb.PROMOTE
+            | Verb.HALT
+            | Verb.RESUME
+            | Verb.ROLLBACK
+            | Verb.TAKE
+            | Verb.APPROVE
+            | Verb.CLOSE
+            | Verb.HANDOFF
+        ):
+            return None
+
+
+def _why_unfit_drift(state: State, subject: str | None) -> str | None:
+    drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
+    changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
+    return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
 
 
 def needs_reason(state: State, verb: Verb) -> bool:
     """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from its holder."""
-    if verb in (Verb.HANDOFF, Verb.SKIP):
-        return True
-    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
+    match VERBS[verb].reason:
+        case ReasonRule.NEVER:
+            return False
+        case ReasonRule.ALWAYS:
+            return True
+        case ReasonRule.AT_SOFT_GATE:
+            return any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
 
 
 def _why_unfit_plan(state: State) -> str | None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from console.events.evidence import PENNED, Actor, Verb
+from console.events.evidence import Actor, Verb
+from console.events.verbs import PENNED
 from console.state.participants import Handoff, Pen
 from console.state.values import RolloutState, State
 

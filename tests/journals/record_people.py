@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from console.engine.clock import FastClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.journal.contract import Approval, SignedApproval
@@ -51,7 +52,7 @@ async def _act(engine: Engine, verb: Verb, **said: object) -> None:
 
 
 async def _sitting(ana: Engine, ben: Engine) -> None:
-    await ana.answered()
+    await ana.wait_polled()
     await until(ben, lambda state: state.local.crew is not None and len(state.local.crew) == 2)
     await _act(ana, Verb.PROMOTE, override=True, reason="nothing is exposed yet")
     await until(ben, lambda state: state.reached == 1)
@@ -81,11 +82,10 @@ async def record(folder: Path) -> list[str]:
     plan, clock = load(folder / "plan.yaml"), FastClock(SPEED)
     journals = [Vouching(folder / "journal.db") for _ in (ANA, BEN)]
     engines = [
-        Engine(plan, journal, clock, folder, "0.2.0", lambda _state: None, who=who)
+        await Engine.open(EngineConfig(plan, journal, clock, folder, "0.2.0", who=who), lambda _state: None)
         for journal, who in zip(journals, (ANA, BEN), strict=True)
     ]
     for engine in engines:
-        await engine.open()
         engine.start()
     try:
         await _sitting(*engines)

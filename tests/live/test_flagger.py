@@ -16,6 +16,7 @@ import pytest
 
 from adapters.contract import Outcome, Wait
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.gate_server import GateServer
@@ -108,8 +109,7 @@ async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iteratio
     )
     journal = SqliteJournal(folder / "journal.db")
     await until(lambda: asyncio.to_thread(phase_of, mesh, name), lambda phase: phase == "Initialized")
-    engine = Engine(load(plan), journal, SystemClock(), folder, "test", lambda _state: None)
-    await engine.open()
+    engine = await Engine.open(EngineConfig(load(plan), journal, SystemClock(), folder, "test"), lambda _state: None)
     engine.start()
     seat = Seat(Console(engine, journal), name, [])
     try:

@@ -92,6 +92,15 @@ class ManagedConnection:
             return self._connection
         self.close()
         connection = connect(self.url)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(connection.close)
+            self._begin_session(connection)
+            on_failure.pop_all()
+        self._connection, self.lost_at = connection, None
+        return connection
+
+    def _begin_session(self, connection: Connection) -> None:
+        """Ask who we are, within the deadline of a call. Raises JournalUnavailable."""
         late = threading.Event()
         try:
             with deadline(connection, CALL_S, late):
@@ -102,14 +111,8 @@ class ManagedConnection:
                 if self._ready:
                     _check(connection)
         except psycopg.Error as error:
-            connection.close()
             reason = _no_answer(CALL_S) if late.is_set() else self.url.redact(error)
             raise JournalUnavailable(f"journal {self.url}: {reason}") from None
-        except BaseException:
-            connection.close()
-            raise
-        self._connection, self.lost_at = connection, None
-        return connection
 
 
 def connect(url: Url) -> Connection:

@@ -67,14 +67,17 @@ def _under_lock(connection: Connection) -> Iterator[None]:
     BEGIN and the lock take one round trip. On a distant or busy server the round trips are the cost of an append, and a
     rollback waits up to 200 ms for one.
     """
-    try:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(_roll_back, connection)
         connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK:d}, 0)")
         yield
         connection.commit()
-    except BaseException:
-        with contextlib.suppress(psycopg.Error):  # a lost connection takes its transaction with it
-            connection.rollback()
-        raise
+        on_failure.pop_all()
+
+
+def _roll_back(connection: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):  # a lost connection takes its transaction with it
+        connection.rollback()
 
 
 def append_samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
