@@ -36,7 +36,7 @@ def remember(value: str | None) -> None:
             _values |= {value}
 
 
-def remember_hider(hide: Callable[[str], str] | None) -> None:
+def remember_redactor(hide: Callable[[str], str] | None) -> None:
     """Pass the log's text through `hide`, which replaces the secrets that a backend alone knows."""
     global _hiders
     if _collecting and hide is not None:
@@ -49,6 +49,6 @@ def values() -> frozenset[str]:
     return _values
 
 
-def hiders() -> tuple[Callable[[str], str], ...]:
+def redactors() -> tuple[Callable[[str], str], ...]:
     """What backends hide their secrets with."""
     return _hiders

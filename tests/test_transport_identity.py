@@ -25,9 +25,11 @@ class Renewing:
         if self.hangs:
             self.waiting = "the login plugin x has not answered yet"
             await asyncio.Event().wait()
-        return Credentials(f"Bearer token-{self.number}", also=(("Impersonate-Group", "a"), ("Impersonate-Group", "b")))
+        return Credentials(
+            f"Bearer token-{self.number}", extra_headers=(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+        )
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         self.number += self.renews
         return self.renews
 

@@ -36,8 +36,8 @@ from adapters.contract import (
     Unreachable,
     Window,
 )
-from adapters.embedded.changes import Change, Verb
-from adapters.embedded.exposure import Exposure, ExposureSpan
+from adapters.embedded.changes import ChangeVerb, WorldChange
+from adapters.embedded.exposure import ExposureHistory, ExposureSpan
 from adapters.embedded.options import Options
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
@@ -53,7 +53,7 @@ WRITER = "warroom"
 _AT_ONCE = 60
 """Ticks of a metric that are drawn without letting others run."""
 
-Decide = Callable[[float, ExposureSpan | None], Change]
+Decide = Callable[[float, ExposureSpan | None], WorldChange]
 """(moment of the write, where the target stands) -> what to write."""
 
 
@@ -106,7 +106,7 @@ class EmbeddedBackend:
         try:
             exposure = self.world.exposure()
         except OSError:  # this call has no failure of its own; the next read says what is wrong
-            exposure = Exposure()
+            exposure = ExposureHistory()
         if self._is_flag(target, exposure):
             return Capabilities(repeatable=True, meaning={"promote": "sets the flag's percentage and switches it on"})
         advances = self._options.advances
@@ -153,29 +153,29 @@ class EmbeddedBackend:
         scenario = self.world.scenario
         climbs = self._options.advances and scenario is not Scenario.STUCK_DEPLOY
 
-        def weight(at: float, last: ExposureSpan | None) -> Change:
-            held = scenario.holds(percent, last.percent if last else 0.0)
-            return Change(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
+        def weight(at: float, last: ExposureSpan | None) -> WorldChange:
+            held = scenario.holds_back(percent, last.percent if last else 0.0)
+            return WorldChange(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
 
         await self._write("set_weight", target, permit, percent, weight)
 
     async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
         """Make the flag read as `setting`, in one step. Raises Withdrawn, Rejected, ServerFailed."""
 
-        def flag(at: float, last: ExposureSpan | None) -> Change:
+        def flag(at: float, last: ExposureSpan | None) -> WorldChange:
             percent = setting.percent if setting.percent is not None else last.percent if last else 0
             on = setting.on if setting.on is not None else bool(last and last.on)
-            return Change(at, target.target, percent, on, WRITER)
+            return WorldChange(at, target.target, percent, on, WRITER)
 
         await self._write("set_flag", target, permit, setting.percent, flag)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Keep an advancing deploy where it stands. Raises Withdrawn, Rejected, ServerFailed."""
-        await self._hold("pause", Verb.PAUSE, target, permit)
+        await self._hold("pause", ChangeVerb.PAUSE, target, permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """Let a paused deploy advance again. Raises Withdrawn, Rejected, ServerFailed."""
-        await self._hold("resume", Verb.RESUME, target, permit)
+        await self._hold("resume", ChangeVerb.RESUME, target, permit)
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
         """One reply per query, in order; any metric name is known. Raises Unreachable, TimedOut, ServerFailed."""
@@ -197,7 +197,7 @@ class EmbeddedBackend:
             raise ServerFailed(self.source, "read_metrics", _log_failed(error)) from error
         return tuple(replies)
 
-    def _is_flag(self, target: TargetRef, exposure: Exposure) -> bool:
+    def _is_flag(self, target: TargetRef, exposure: ExposureHistory) -> bool:
         if target.kind is not None:
             return target.kind is Kind.FLAGS
         standing = exposure.latest(target.target)
@@ -207,12 +207,12 @@ class EmbeddedBackend:
             return True
         return target.canary is None and target.baseline is None
 
-    async def _hold(self, verb: str, what: Verb, target: TargetRef, permit: Permit) -> None:
+    async def _hold(self, verb: str, what: ChangeVerb, target: TargetRef, permit: Permit) -> None:
         if not self._options.advances:
             raise Rejected(self.source, verb, f"{target.target} does not advance by itself")
 
-        def hold(at: float, last: ExposureSpan | None) -> Change:
-            return Change(at, target.target, None, None, WRITER, what)
+        def hold(at: float, last: ExposureSpan | None) -> WorldChange:
+            return WorldChange(at, target.target, None, None, WRITER, what)
 
         await self._write(verb, target, permit, None, hold)
 
@@ -226,7 +226,7 @@ class EmbeddedBackend:
         if percent is not None and not 0 <= percent <= 100:
             raise Rejected(self.source, verb, f"{target.target} takes 0 to 100 %, not {percent}")
 
-        def change(exposure: Exposure) -> Change:
+        def change(exposure: ExposureHistory) -> WorldChange:
             at = exposure.not_before_newest(self._clock.now().timestamp())
             return decide(at, exposure.span_at(target.target, at))
 
@@ -247,7 +247,7 @@ def _parts(window: Window) -> list[Window]:
 
 
 def _phase(standing: ExposureSpan) -> Phase:
-    if standing.asked is not None:
+    if standing.requested is not None:
         return Phase.DEGRADED
     if standing.paused:
         return Phase.PAUSED
@@ -260,8 +260,8 @@ def _detail(standing: ExposureSpan) -> str:
     if standing.on is not None:
         return ""
     weights = f"weights {standing.percent:g}/{100 - standing.percent:g}"
-    if standing.asked is not None:
-        return f"{weights}; asked for {standing.asked:g} %, 0 of 3 new instances became ready"
+    if standing.requested is not None:
+        return f"{weights}; asked for {standing.requested:g} %, 0 of 3 new instances became ready"
     return weights
 
 

@@ -22,7 +22,7 @@ from adapters.failpoints import failpoint
 from adapters.sanitize import one_line
 
 
-class Verb(StrEnum):
+class ChangeVerb(StrEnum):
     """What a line of the log did."""
 
     OPENING = "opening"
@@ -33,7 +33,7 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WorldChange:
     """One line of the log, always absolute."""
 
     at: float
@@ -45,7 +45,7 @@ class Change:
     on: bool | None
     """Flags only; None says the target is a deploy."""
     by: str
-    verb: Verb = Verb.SET
+    verb: ChangeVerb = ChangeVerb.SET
     climbs: bool = False
     """From here on the deploy raises its own weight."""
     held: bool = False
@@ -60,25 +60,25 @@ class Change:
             "on": self.on,
             "by": self.by,
         }
-        if self.verb is not Verb.SET:
+        if self.verb is not ChangeVerb.SET:
             fields["verb"] = self.verb.value
         fields |= {key: True for key in ("climbs", "held") if getattr(self, key)}
         return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
-    def parse(cls, line: bytes) -> Change | None:
+    def parse(cls, line: bytes) -> WorldChange | None:
         """The change a line stands for, or None where it is not one (a process died halfway, a newer version)."""
         try:
             fields = json.loads(line)
             at = datetime.fromisoformat(fields["at"]).timestamp()
             percent = None if fields["percent"] is None else float(fields["percent"])
-            verb = Verb(fields.get("verb", Verb.SET))
+            verb = ChangeVerb(fields.get("verb", ChangeVerb.SET))
             target, on, by = str(fields["target"]), fields["on"], one_line(fields["by"], 80)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
         if percent is not None and not 0 <= percent <= 100:
             return None
-        if verb in (Verb.SET, Verb.OPENING) and percent is None:
+        if verb in (ChangeVerb.SET, ChangeVerb.OPENING) and percent is None:
             return None
         known_on = on if isinstance(on, bool) else None
         return cls(at, target, percent, known_on, by, verb, fields.get("climbs") is True, fields.get("held") is True)
@@ -89,7 +89,7 @@ class ChangeLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.changes: list[Change] = []
+        self.changes: list[WorldChange] = []
         """Every change read so far, in the order of the file."""
         self._offset = 0
 
@@ -114,18 +114,18 @@ class ChangeLog:
                 data = file.read()
             whole = data.rfind(b"\n") + 1  # what follows the last newline is still being written
             self._offset += whole
-            read = [change for line in data[:whole].splitlines() if (change := Change.parse(line)) is not None]
+            read = [change for line in data[:whole].splitlines() if (change := WorldChange.parse(line)) is not None]
             self.changes += read
-            affected += [-math.inf if change.verb is Verb.OPENING else change.at for change in read]
+            affected += [-math.inf if change.verb is ChangeVerb.OPENING else change.at for change in read]
         return min(affected, default=None)
 
-    def append(self, decide: Callable[[], Change | None]) -> None:
+    def append(self, decide: Callable[[], WorldChange | None]) -> None:
         """Write the change that `decide` returns; nobody else writes while it decides. None writes nothing.
 
         Raises OSError when the file cannot be written.
         """
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = _opened(self.path)
+        file = _open_log(self.path)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             change = decide()
@@ -140,7 +140,7 @@ class ChangeLog:
             os.close(file)
 
 
-def _opened(path: Path) -> int:
+def _open_log(path: Path) -> int:
     """A descriptor to append by. The file is made private, or its group's in a directory that is one's (setgid)."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     with contextlib.suppress(FileExistsError):

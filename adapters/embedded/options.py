@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.world import Settings
+from adapters.embedded.world import WorldSettings
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -80,6 +80,6 @@ class Options(BaseModel):
     hang: list[str] = []
     """Writes to these targets never return."""
 
-    def settings(self) -> Settings:
+    def settings(self) -> WorldSettings:
         """What these options say about the world itself."""
-        return Settings(self.scenario, self.seed, self.rps, self.error_rate, self.onset)
+        return WorldSettings(self.scenario, self.seed, self.rps, self.error_rate, self.onset)

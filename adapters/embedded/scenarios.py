@@ -46,11 +46,11 @@ class Scenario(StrEnum):
             return 1.0 + (BURN - 1.0) * min(1.0, elapsed_s / BURN_S)
         return 1.0
 
-    def blinds(self, elapsed_s: float) -> bool:
+    def silences_metrics(self, elapsed_s: float) -> bool:
         """Whether the metrics source does not answer, `elapsed_s` after the scenario began."""
         return self is Scenario.METRICS_OUTAGE and 0 <= elapsed_s < OUTAGE_S
 
-    def holds(self, percent: float, now: float) -> bool:
+    def holds_back(self, percent: float, now: float) -> bool:
         """Whether a deploy that stands at `now` percent takes `percent` without ever getting there."""
         return self is Scenario.STUCK_DEPLOY and percent > max(STUCK_ABOVE, now)
 

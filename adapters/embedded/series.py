@@ -13,9 +13,9 @@ from statistics import fmean
 from typing import TypeVar
 
 from adapters.contract import Buckets, Counts, Gauge, Reading
-from adapters.embedded.exposure import Exposure
+from adapters.embedded.exposure import ExposureHistory
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.traffic import EDGES, Family, Traffic
+from adapters.embedded.traffic import EDGES, Family, TrafficModel
 
 _REMEMBERED = 20_000
 """Seconds kept per series before it starts over: well above any window, well below a night's growth."""
@@ -32,17 +32,17 @@ _Numbers = TypeVar("_Numbers")
 class SecondSeries:
     """Numbers by metric and second, (canary, baseline)."""
 
-    def __init__(self, traffic: Traffic, scenario: Scenario) -> None:
+    def __init__(self, traffic: TrafficModel, scenario: Scenario) -> None:
         self._traffic = traffic
         self._scenario = scenario
-        self._exposure = Exposure()
+        self._exposure = ExposureHistory()
         self._began = math.inf
         self._split: dict[int, tuple[int, int]] = {}
         self._counts: dict[tuple[str, Family], dict[int, _Arms]] = {}
         self._levels: dict[tuple[str, Family], dict[int, _Levels]] = {}
         self._slower: dict[tuple[str, Family], dict[int, _Slower]] = {}
 
-    def redraw(self, exposure: Exposure, began: float, since: float) -> None:
+    def redraw(self, exposure: ExposureHistory, began: float, since: float) -> None:
         """Go by another exposure and scenario beginning, which differ from the last ones only from `since` on."""
         self._exposure, self._began = exposure, began
         if since == -math.inf:
@@ -53,7 +53,7 @@ class SecondSeries:
         self._levels = {name: _until(since, series) for name, series in self._levels.items()}
         self._slower = {name: _until(since, series) for name, series in self._slower.items()}
 
-    def summed(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
+    def counts(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
         """The counts of one tick that begins at `at` and consists of `seconds`."""
         series = self._counts.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
@@ -71,7 +71,7 @@ class SecondSeries:
         canary, baseline = (Counts(totals[arm], bads[arm]) if seen[arm] else None for arm in (0, 1))
         return Reading(at, canary, baseline)
 
-    def bucketed(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
+    def histogram(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
         """The histogram of one tick that begins at `at` and consists of `seconds`."""
         series = self._slower.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
@@ -88,7 +88,7 @@ class SecondSeries:
         canary, baseline = (None if numbers is None else _buckets(numbers) for numbers in sums)
         return Reading(at, canary, baseline)
 
-    def last(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
+    def gauge(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
         """The gauge of one tick that begins at `at` and consists of `seconds`: each arm's last value."""
         series = self._levels.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
@@ -103,7 +103,7 @@ class SecondSeries:
                 canary = Gauge(levels[0])
             if baseline is None and levels[1] is not None:
                 baseline = Gauge(fmean(levels[1]), levels[1])
-            if (canary is not None and baseline is not None) or self._exposure.constant(seconds):
+            if (canary is not None and baseline is not None) or self._exposure.is_constant(seconds):
                 break
         return Reading(at, canary, baseline)
 

@@ -51,7 +51,7 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class TrafficModel:
     """One world's traffic."""
 
     seed: int

@@ -15,11 +15,11 @@ from threading import RLock
 from urllib.parse import quote
 
 from adapters.contract import MetricQuery, MetricReply, Reading, Shape, Window
-from adapters.embedded.changes import Change, ChangeLog, Verb
-from adapters.embedded.exposure import Exposure
+from adapters.embedded.changes import ChangeLog, ChangeVerb, WorldChange
+from adapters.embedded.exposure import ExposureHistory
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.series import SecondSeries
-from adapters.embedded.traffic import Family, Traffic
+from adapters.embedded.traffic import Family, TrafficModel
 
 
 class ContradictionError(Exception):
@@ -27,7 +27,7 @@ class ContradictionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WorldSettings:
     """What a world is like; None is what nobody said."""
 
     scenario: Scenario | None = None
@@ -36,7 +36,7 @@ class Settings:
     error_rate: float | None = None
     onset_s: float | None = None
 
-    def joined(self, other: Settings) -> Settings:
+    def merge(self, other: WorldSettings) -> WorldSettings:
         """What both say; raises ContradictionError where they differ."""
         said = {field.name: getattr(other, field.name) for field in fields(other)}
         said = {name: value for name, value in said.items() if value is not None}
@@ -46,9 +46,9 @@ class Settings:
                 raise ContradictionError(f"{name} is {ours} for one backend of this world and {value} for another")
         return replace(self, **said)
 
-    def traffic(self) -> Traffic:
+    def traffic(self) -> TrafficModel:
         """The traffic of such a world."""
-        return Traffic(
+        return TrafficModel(
             seed=1 if self.seed is None else self.seed,
             rps=400.0 if self.rps is None else self.rps,
             error_rate=0.004 if self.error_rate is None else self.error_rate,
@@ -58,37 +58,37 @@ class Settings:
 class World:
     """One world. The caller always says what time it is; moments are seconds since the epoch unless typed datetime."""
 
-    def __init__(self, log: Path, settings: Settings) -> None:
+    def __init__(self, log: Path, settings: WorldSettings) -> None:
         self.log = log
         self.users = 0
         """How many open backends of this process hold it."""
         self._log = ChangeLog(log)
         self._lock = RLock()  # two engines of one process may share this world from two threads
-        self._exposure = Exposure()
-        self._settle(settings)
+        self._exposure = ExposureHistory()
+        self._apply(settings)
 
-    def join(self, settings: Settings) -> None:
+    def join(self, settings: WorldSettings) -> None:
         """Take in what another backend says about this world; raises ContradictionError."""
         with self._lock:
-            joined = self._settings.joined(settings)
-            if joined != self._settings:
-                self._settle(joined)
+            merged = self._settings.merge(settings)
+            if merged != self._settings:
+                self._apply(merged)
 
     @property
     def scenario(self) -> Scenario:
         """What goes wrong in this world."""
         return self._settings.scenario or Scenario.HEALTHY
 
-    def exposure(self) -> Exposure:
+    def exposure(self) -> ExposureHistory:
         """Every target's exposure over time, with what any process changed until this call. Raises OSError."""
         with self._lock:
             redraw_from = self._log.refresh()
             if redraw_from is not None:
-                self._exposure = Exposure(self._log.changes)
+                self._exposure = ExposureHistory(self._log.changes)
                 self._seconds.redraw(self._exposure, self._began(), redraw_from)
             return self._exposure
 
-    def change(self, decide: Callable[[Exposure], Change | None]) -> None:
+    def change(self, decide: Callable[[ExposureHistory], WorldChange | None]) -> None:
         """Append what `decide` makes of the exposure as it is; no other change comes between. Raises OSError.
 
         This is also how a drill or a test plays the colleague who moves a target behind everybody's back.
@@ -102,17 +102,17 @@ class World:
         Scenarios and climbs count from `at`. Raises OSError.
         """
 
-        def opening(exposure: Exposure) -> Change | None:
+        def opening(exposure: ExposureHistory) -> WorldChange | None:
             if exposure.latest(target) is not None:
                 return None
-            return Change(at, target, percent, on, "opening", Verb.OPENING, climbs=climbs)
+            return WorldChange(at, target, percent, on, "opening", ChangeVerb.OPENING, climbs=climbs)
 
         self.change(opening)
 
     def is_dark(self, at: float) -> bool:
         """Whether the metrics source does not answer at `at`. Raises OSError."""
         self.exposure()
-        return self.scenario.blinds(at - self._began())
+        return self.scenario.silences_metrics(at - self._began())
 
     def metric(self, query: MetricQuery, window: Window, now: datetime) -> MetricReply:
         """Every tick of `window` of which a second is over by `now`, whole or still growing. Raises OSError.
@@ -123,8 +123,8 @@ class World:
             exposure = self.exposure()
             over = math.floor(now.timestamp())
             family = Family.of(query.metric, query.shape)
-            tick = {Shape.GAUGE: self._seconds.last, Shape.HISTOGRAM: self._seconds.bucketed}.get(
-                query.shape, self._seconds.summed
+            tick = {Shape.GAUGE: self._seconds.gauge, Shape.HISTOGRAM: self._seconds.histogram}.get(
+                query.shape, self._seconds.counts
             )
             readings: list[Reading] = []
             index, end = math.floor(window.start.timestamp() / window.tick_s), window.end.timestamp()
@@ -141,7 +141,7 @@ class World:
         onset_s = beginning.onset_s if self._settings.onset_s is None else self._settings.onset_s
         return self._exposure.first_reached(beginning.threshold) + onset_s
 
-    def _settle(self, settings: Settings) -> None:
+    def _apply(self, settings: WorldSettings) -> None:
         self._settings = settings
         self._seconds = SecondSeries(settings.traffic(), self.scenario)
         self._seconds.redraw(self._exposure, self._began(), -math.inf)
@@ -151,7 +151,7 @@ _WORLDS: dict[Path, World] = {}
 _WORLDS_LOCK = RLock()
 
 
-def enter_world(state_dir: Path, rollout: str, name: str, settings: Settings) -> World:
+def enter_world(state_dir: Path, rollout: str, name: str, settings: WorldSettings) -> World:
     """The world `name` of a rollout, the same object for every backend of this process until the last one leaves it.
 
     Its log is `world-<rollout>-<name>.jsonl` in `state_dir`. Raises ContradictionError.

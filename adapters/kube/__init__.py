@@ -9,7 +9,7 @@ adapters in `deploy`.
 from adapters.kube.access import Access, NoAccess
 from adapters.kube.client import Kube, Object, name_of, version_of
 from adapters.kube.informer import Informer
-from adapters.kube.objects import ByOwner, Parsed, template_of
+from adapters.kube.objects import OwnerIndex, ParseCache, template_of
 from adapters.kube.options import CONTEXT, KubeOptions, prepare
 from adapters.kube.permissions import Need, Permissions
 from adapters.kube.resource import DEPLOYMENTS, REPLICA_SETS, Resource
@@ -19,14 +19,14 @@ __all__ = [
     "DEPLOYMENTS",
     "REPLICA_SETS",
     "Access",
-    "ByOwner",
     "Informer",
     "Kube",
     "KubeOptions",
     "Need",
     "NoAccess",
     "Object",
-    "Parsed",
+    "OwnerIndex",
+    "ParseCache",
     "Permissions",
     "Resource",
     "name_of",

@@ -43,7 +43,7 @@ MANAGER = "warroom"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One page of a list."""
 
     objects: tuple[Object, ...]
@@ -54,7 +54,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WatchEvent:
     """One line of a watch."""
 
     kind: str
@@ -110,7 +110,7 @@ class Kube:
             read_deadline_s=context.read_deadline_s,
             write_deadline_s=context.write_deadline_s,
             max_bytes=PAGE_BYTES,
-            explain=status.words,
+            explain=status.explain,
             words_limit=_WORDS,
             client=client,
             secrets=secrets,
@@ -146,7 +146,7 @@ class Kube:
         labels: str | None = None,
         fields: str | None = None,
         limit: int = PAGE,
-    ) -> Page:
+    ) -> ListPage:
         """One page of a list, from the start or from where `more` says. `labels`, `fields`: selectors.
 
         Raises:
@@ -164,16 +164,16 @@ class Kube:
         try:
             reply = await self._transport.read("GET", resource.path(self.namespace), params=params)
         except Missing as error:
-            raise self._absent(resource, error) from None
+            raise self._missing_error(resource, error) from None
         body = self._object(reply)
         items, meta = body.get("items"), body.get("metadata")
         if not isinstance(items, list) or not isinstance(meta, dict) or not all(isinstance(one, dict) for one in items):
             raise BadReply(self.source, "read", f"not a list of {resource.plural}")
-        return Page(tuple(items), str(meta.get("resourceVersion", "")), meta.get("continue") or None)
+        return ListPage(tuple(items), str(meta.get("resourceVersion", "")), meta.get("continue") or None)
 
     async def watch(
         self, resource: Resource, version: str, *, labels: str | None = None, opened: Callable[[], None]
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[WatchEvent, None]:
         """What happened since `version`, as it happens, until the server ends the watch, which is no fault.
 
         Raises:
@@ -229,7 +229,9 @@ class Kube:
             raise
         return self._object(reply, verb)
 
-    async def allowed(self, resource: Resource, verb: str, *, subresource: str | None = None, name: str = "") -> bool:
+    async def is_allowed(
+        self, resource: Resource, verb: str, *, subresource: str | None = None, name: str = ""
+    ) -> bool:
         """Whether we may `verb` it, by the cluster's own word. "Yes" is no promise: admission may still refuse.
 
         Raises:
@@ -257,7 +259,7 @@ class Kube:
         allowed: bool = told["allowed"]
         return allowed
 
-    def _absent(self, resource: Resource, error: Missing) -> Missing:
+    def _missing_error(self, resource: Resource, error: Missing) -> Missing:
         """An unknown resource is answered with plain text, an unknown object with a Status."""
         if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
             return error
@@ -270,19 +272,19 @@ class Kube:
             raise BadReply(self.source, verb, "not an object of Kubernetes")
         return value
 
-    def _event(self, line: bytes) -> Event:
+    def _event(self, line: bytes) -> WatchEvent:
         try:
             value = json.loads(line)
             kind, found = value["type"], value["object"]
         except (ValueError, RecursionError, TypeError, KeyError):
             raise BadReply(self.source, "watch", "not an event of a watch") from None
         if kind == "ERROR":
-            raise self._ended(found)
+            raise self._watch_error(found)
         if not isinstance(kind, str) or not isinstance(found, dict):
             raise BadReply(self.source, "watch", "not an event of a watch")
-        return Event(kind, found)
+        return WatchEvent(kind, found)
 
-    def _ended(self, found: object) -> BackendError:
+    def _watch_error(self, found: object) -> BackendError:
         code, said = status.code_of(found)
         error = Rejected(self.source, "watch", f"the watch ended: {one_line(said, 160) or 'no reason given'}")
         error.status = code or None
@@ -301,7 +303,7 @@ def name_of(found: Object) -> str:
     return str(meta.get("name", "")) if isinstance(meta, Mapping) else ""
 
 
-def newer(one: str, other: str) -> bool:
+def is_newer(one: str, other: str) -> bool:
     """Whether resourceVersion `one` is later than `other` (Kubernetes 1.35 on: comparable as numbers; always were)."""
     if one.isdigit() and other.isdigit():
         return int(one) > int(other)

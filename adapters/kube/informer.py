@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 from adapters.contract import BackendError, Clock, Missing, ServerFailed, Throttled
-from adapters.kube.client import WATCH_S, Kube, Object, name_of, newer, version_of
+from adapters.kube.client import WATCH_S, Kube, Object, is_newer, name_of, version_of
 from adapters.kube.resource import Resource
 from adapters.sanitize import one_line
 
@@ -22,14 +22,14 @@ _log = logging.getLogger("warroom.adapters.kube")
 
 SILENT_S = WATCH_S + 3.0
 """A stream that has given no sign for so long is not believed any more."""
-SINGLY = 8
+GET_LIMIT = 8
 """Up to so many objects are asked for one by one while the watch is silent; more are listed."""
-_AGAIN_S = 5.0
+_LIST_REUSE_S = 5.0
 """How long the outcome of a list that was asked for is everybody's: a refusal too."""
 _LONGEST_REST_S = 30.0
 _HASTY_S = 1.0
 """A watch that the server ends sooner than this is not opened again at once."""
-_PATIENCE = 3
+_MAX_FAILURES = 3
 """Failures in a row after which the collection is listed anew."""
 
 
@@ -43,15 +43,15 @@ class Informer:
         self._kube = kube
         self._resource = resource
         self._clock = clock
-        self._tell = changed
+        self._notify = changed
         self._labels = labels
         self._objects: dict[str, Object] = {}
         self._version = ""
-        self._heard_at = float("-inf")
+        self._alive_at = float("-inf")
         self._listed_at = float("-inf")
         self._relisted_at = float("-inf")
-        self._asked: set[str] = set()
-        self._put_at: dict[str, float] = {}
+        self._requested: set[str] = set()
+        self._changed_at: dict[str, float] = {}
         """When each object was last seen to change."""
         self._task: asyncio.Task[None] | None = None
         self._relisting: asyncio.Task[None] | None = None
@@ -69,10 +69,10 @@ class Informer:
             Missing: there is none.
             BackendError: the cluster had to be asked, and did not say.
         """
-        self._asked.add(name)
-        await self._begun()
-        if not self._believed() or name not in self._objects:  # it may have been made a moment ago
-            await self._ask(name)
+        self._requested.add(name)
+        await self._wait_for_list()
+        if not self._is_fresh() or name not in self._objects:  # it may have been made a moment ago
+            await self._fetch(name)
         found = self._objects.get(name)
         if found is None:
             raise Missing(
@@ -82,26 +82,26 @@ class Informer:
 
     async def all(self) -> Mapping[str, Object]:
         """Every object by name. Raises BackendError where the cluster had to be asked, and did not say."""
-        await self._begun()
-        if not self._believed():
-            await self._relisted()
+        await self._wait_for_list()
+        if not self._is_fresh():
+            await self._relist()
         return self._objects
 
     def put(self, found: Object) -> None:
         """An object as a write or a read of it answered: kept unless something later is known."""
         name, known = name_of(found), self._objects.get(name_of(found))
-        if known is None or newer(version_of(found), version_of(known)):
+        if known is None or is_newer(version_of(found), version_of(known)):
             self._objects[name] = found
-            self._put_at[name] = self._clock.monotonic()
-            self._changed()
+            self._changed_at[name] = self._clock.monotonic()
+            self._count_change()
 
     def idle_s(self, name: str) -> float:
         """For how long an object has not been seen to change; infinite if it never was."""
-        return self._clock.monotonic() - self._put_at.get(name, float("-inf"))
+        return self._clock.monotonic() - self._changed_at.get(name, float("-inf"))
 
     def invalidate(self) -> None:
         """Believe nothing that was heard up to now: the next read goes to the cluster."""
-        self._heard_at = self._listed_at = float("-inf")
+        self._alive_at = self._listed_at = float("-inf")
 
     async def aclose(self) -> None:
         tasks = [task for task in (self._task, self._relisting) if task is not None]
@@ -110,47 +110,47 @@ class Informer:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _changed(self) -> None:
+    def _count_change(self) -> None:
         self.changes += 1
-        self._tell()
+        self._notify()
 
-    def _believed(self) -> bool:
-        return self._clock.monotonic() - self._heard_at <= SILENT_S
+    def _is_fresh(self) -> bool:
+        return self._clock.monotonic() - self._alive_at <= SILENT_S
 
     @property
-    def listed(self) -> bool:
+    def has_list(self) -> bool:
         """Whether the first list has come, or has failed."""
         return self._first.is_set()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Have it listed and watched, without waiting for it."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name=f"mirror {self._kube.source} {self._resource.plural}")
 
-    async def _begun(self) -> None:
-        self.begin()
+    async def _wait_for_list(self) -> None:
+        self.start()
         await self._first.wait()
 
-    async def _ask(self, name: str) -> None:
-        if len(self._asked) > SINGLY:
-            await self._relisted()
+    async def _fetch(self, name: str) -> None:
+        if len(self._requested) > GET_LIMIT:
+            await self._relist()
             return
         try:
             self.put(await self._kube.get(self._resource, name))
         except Missing:
             if self._objects.pop(name, None) is not None:
-                self._changed()
+                self._count_change()
             raise
 
-    async def _relisted(self) -> None:
+    async def _relist(self) -> None:
         """One list for all who ask at once, and for those who ask soon after."""
         if self._clock.monotonic() - self._listed_at <= SILENT_S:
             return
         tried = self._clock.monotonic() - self._relisted_at
-        if self._relisting is None or (self._relisting.done() and tried > _AGAIN_S):
+        if self._relisting is None or (self._relisting.done() and tried > _LIST_REUSE_S):
             self._relisted_at = self._clock.monotonic()
             self._relisting = asyncio.create_task(self._list(), name=f"list {self._resource.plural}")
-            self._relisting.add_done_callback(_heard)
+            self._relisting.add_done_callback(_retrieve_exception)
         await asyncio.shield(self._relisting)
 
     # -- the task ----------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Informer:
             try:
                 if not self._version:
                     await self._list()
-                    self._sign()
+                    self._mark_alive()
                 self._first.set()
                 began = self._clock.monotonic()
                 await self._follow()
@@ -172,7 +172,7 @@ class Informer:
                 failures += 1
                 self.fault = error
                 self.invalidate()
-                if error.status == 410 or failures >= _PATIENCE:
+                if error.status == 410 or failures >= _MAX_FAILURES:
                     self._version = ""
             except Exception as error:  # the last net: a mirror that dies silently would show the past for ever
                 failures += 1
@@ -193,35 +193,35 @@ class Informer:
             await asyncio.sleep(0)  # a long list comes in pages, and others run between them
             page = await self._kube.page(self._resource, labels=self._labels, more=page.more)
         for name, known in self._objects.items():  # what a write answered after this list was begun
-            if newer(version_of(known), page.version):
+            if is_newer(version_of(known), page.version):
                 objects[name] = known
         before = {name: version_of(found) for name, found in self._objects.items()}
         after = {name: version_of(found) for name, found in objects.items()}
         self._objects, self._version, self._listed_at = objects, page.version, self._clock.monotonic()
         if before != after:
-            self._changed()
+            self._count_change()
 
     async def _follow(self) -> None:
         """One watch, to its end."""
-        events = self._kube.watch(self._resource, self._version, labels=self._labels, opened=self._sign)
+        events = self._kube.watch(self._resource, self._version, labels=self._labels, opened=self._mark_alive)
         async with aclosing(events):
             async for event in events:
                 self._take(event.kind, event.object)
                 self._version = event.version or self._version
-                self._sign()
-        self._sign()
+                self._mark_alive()
+        self._mark_alive()
 
     def _take(self, kind: str, found: Object) -> None:
         name, known = name_of(found), self._objects.get(name_of(found))
         if kind in ("ADDED", "MODIFIED"):
             self.put(found)
-        elif kind == "DELETED" and known is not None and not newer(version_of(known), version_of(found)):
+        elif kind == "DELETED" and known is not None and not is_newer(version_of(known), version_of(found)):
             del self._objects[name]
-            self._changed()
+            self._count_change()
 
-    def _sign(self) -> None:
+    def _mark_alive(self) -> None:
         """The stream is alive, and nothing before this moment was missed."""
-        self._heard_at = self._clock.monotonic()
+        self._alive_at = self._clock.monotonic()
         self.fault = None
 
 
@@ -232,7 +232,7 @@ def _rest_s(failures: int, fault: BackendError | None) -> float:
     return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(asked_s or 0.0, 2 * _LONGEST_REST_S))
 
 
-def _heard(task: asyncio.Task[None]) -> None:
+def _retrieve_exception(task: asyncio.Task[None]) -> None:
     """Whoever waited for it has been told; nobody may be left."""
     if not task.cancelled():
         task.exception()

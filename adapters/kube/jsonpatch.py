@@ -29,7 +29,7 @@ class Operation:
 
     def __str__(self) -> str:
         path = pointer(self.path)
-        return f"{self.op} {path}" if self.op == "remove" else f"{self.op} {path} {_shown(self.value)}"
+        return f"{self.op} {path}" if self.op == "remove" else f"{self.op} {path} {_value_text(self.value)}"
 
 
 def check(*path: Part, value: object) -> Operation:
@@ -58,7 +58,7 @@ def pointer(path: tuple[Part, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else ".."

@@ -99,7 +99,7 @@ class _File(_Entry):
 
 
 @dataclass
-class _Merged:
+class _MergedConfig:
     clusters: dict[str, tuple[_Cluster, Path]]
     users: dict[str, tuple[_User, Path]]
     contexts: dict[str, _Context]
@@ -131,7 +131,7 @@ def access(paths: list[Path], context: str | None) -> Access:
     Raises:
         NoAccess: a file cannot be read, a name is not there, or the credentials are of a kind that is not supported.
     """
-    merged = _Merged({}, {}, {}, "")
+    merged = _MergedConfig({}, {}, {}, "")
     for path in paths:
         _merge(merged, _read(path), path.absolute().parent)
     where = one_line(", ".join(map(str, paths)), 120)
@@ -146,10 +146,10 @@ def access(paths: list[Path], context: str | None) -> Access:
     if chosen.user and chosen.user not in merged.users:
         raise NoAccess(f"context {one_line(name, 80)}: no user {one_line(chosen.user, 80)!r} in {where}")
     user = merged.users.get(chosen.user, (_User(), Path()))
-    return _joined(one_line(name, 80), chosen, merged.clusters[chosen.cluster], user)
+    return _access_of(one_line(name, 80), chosen, merged.clusters[chosen.cluster], user)
 
 
-def _names(merged: _Merged) -> str:
+def _names(merged: _MergedConfig) -> str:
     return one_line(", ".join(sorted(merged.contexts)), 200) or "none"
 
 
@@ -173,7 +173,7 @@ def _read(path: Path) -> _File:
         raise NoAccess(f"kubeconfig {path} is not YAML") from None
 
 
-def _merge(merged: _Merged, file: _File, folder: Path) -> None:
+def _merge(merged: _MergedConfig, file: _File, folder: Path) -> None:
     for cluster in file.clusters or ():
         merged.clusters.setdefault(cluster.name, (cluster.cluster, folder))
     for user in file.users or ():
@@ -183,7 +183,7 @@ def _merge(merged: _Merged, file: _File, folder: Path) -> None:
     merged.current = merged.current or file.current or ""
 
 
-def _joined(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
+def _access_of(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
     (cluster, folder), (user, home) = of, by
     if not cluster.server:
         raise NoAccess(f"context {name}: cluster {one_line(context.cluster, 80)!r} has no server")

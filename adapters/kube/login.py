@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from adapters.contract import Clock, NotSent
 from adapters.kube import plugin as plugins
 from adapters.kube.access import Access, NoAccess, Plugin
-from adapters.kube.plugin import Kept
-from adapters.transport import Credentials, Fixed, Identity
+from adapters.kube.plugin import PluginCredentials
+from adapters.transport import Credentials, FixedIdentity, Identity
 
 EARLY_S = 20.0
 """How long before they expire credentials are renewed: a call must not meet the last second."""
@@ -21,7 +21,7 @@ REST_S = 30.0
 """How long polls leave a plugin alone that has just failed, or whose fresh credentials were refused."""
 _POLLS = ("read", "watch")
 
-Run = Callable[[Plugin, Access], Awaitable[Kept]]
+Run = Callable[[Plugin, Access], Awaitable[PluginCredentials]]
 
 
 def identity_of(source: str, access: Access, clock: Clock) -> Identity:
@@ -33,7 +33,7 @@ def identity_of(source: str, access: Access, clock: Clock) -> Identity:
     authorization = f"Bearer {access.token}" if access.token is not None else None
     if access.basic is not None:
         authorization = "Basic " + base64.b64encode(":".join(access.basic).encode()).decode()
-    return Fixed(Credentials(authorization, access.certificate, access.impersonate))
+    return FixedIdentity(Credentials(authorization, access.certificate, access.impersonate))
 
 
 class TokenFile:
@@ -55,7 +55,7 @@ class TokenFile:
             self._read_at = now
         return self._kept
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         """Read the file again for the next call; worth another try only if it says something else by then."""
         self._read_at = float("-inf")
         try:
@@ -74,7 +74,7 @@ class TokenFile:
         return token
 
 
-_logged_in: dict[tuple[Plugin, str], Kept] = {}
+_logged_in: dict[tuple[Plugin, str], PluginCredentials] = {}
 """Plugin and server -> what the plugin gave: one login serves every backend of this process, and the screen that
 starts after it."""
 
@@ -101,7 +101,7 @@ class Login:
         self._plugin = plugin
         self._clock = clock
         self._run = run or (lambda plugin, access: plugins.run(plugin, access, terminal=False))
-        self._task: asyncio.Task[Kept] | None = None
+        self._task: asyncio.Task[PluginCredentials] | None = None
         self._began = float("-inf")
         """When the plugin was run last, monotonic."""
         self._failed: str | None = None
@@ -119,7 +119,7 @@ class Login:
         kept = _logged_in.get((self._plugin, self._access.server))
         resting = self._clock.monotonic() - self._began < REST_S
         fresh = resting and self._failed is None and self._task is None  # a plugin may give what has expired already
-        if kept is not None and (fresh or self._holds(kept.until)):
+        if kept is not None and (fresh or self._is_valid(kept.until)):
             return kept.credentials
         if self._task is None and self._failed is not None and resting and verb in _POLLS:
             raise NotSent(self._source, verb, self._failed)
@@ -128,7 +128,7 @@ class Login:
         except NoAccess as error:
             raise NotSent(self._source, verb, f"not sent: {error}") from None
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         """Forget what was refused, unless it is fresh and only a poll met it: a plugin is not run again and again where
         the server says no. Somebody who decided may have logged in anew a moment ago.
         """
@@ -141,22 +141,22 @@ class Login:
         del _logged_in[key]
         return True
 
-    def _holds(self, until: datetime | None) -> bool:
+    def _is_valid(self, until: datetime | None) -> bool:
         return until is None or self._clock.now() < until - timedelta(seconds=EARLY_S)
 
-    def _renewal(self) -> asyncio.Task[Kept]:
+    def _renewal(self) -> asyncio.Task[PluginCredentials]:
         if self._task is None:
             self._began = self._clock.monotonic()
             self._task = asyncio.create_task(self._renew(), name=f"log in {self._source}")
-            self._task.add_done_callback(self._done)
+            self._task.add_done_callback(self._finish)
         return self._task
 
-    async def _renew(self) -> Kept:
+    async def _renew(self) -> PluginCredentials:
         kept = await self._run(self._plugin, self._access)
         _logged_in[self._plugin, self._access.server] = kept
         return kept
 
-    def _done(self, task: asyncio.Task[Kept]) -> None:
+    def _finish(self, task: asyncio.Task[PluginCredentials]) -> None:
         self._task = None
         error = None if task.cancelled() else task.exception()
         self._failed = None if error is None else f"not sent: {error}"

@@ -1,4 +1,4 @@
-"""Objects of a mirror as an adapter wants them: parsed once for every version, and found by what they belong to."""
+"""Objects of a informer as an adapter wants them: parsed once for every version, and found by what they belong to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.sanitize import first_flaw
 W = TypeVar("W", bound=BaseModel)
 
 
-class Parsed(Generic[W]):
+class ParseCache(Generic[W]):
     """Objects of one kind, each parsed once for every version of it."""
 
     def __init__(self, source: str, model: type[W]) -> None:
@@ -36,21 +36,21 @@ class Parsed(Generic[W]):
         return parsed
 
 
-class ByOwner:
+class OwnerIndex:
     """A collection by the uid of what its objects belong to."""
 
-    def __init__(self, mirror: Informer) -> None:
-        self.mirror = mirror
+    def __init__(self, informer: Informer) -> None:
+        self.informer = informer
         self._changes = -1
         self._index: Mapping[str, list[Object]] = {}
 
     async def of(self, uid: str) -> list[Object]:
-        found = await self.mirror.all()
-        if self._changes != self.mirror.changes:
+        found = await self.informer.all()
+        if self._changes != self.informer.changes:
             index: dict[str, list[Object]] = {}
             for one in found.values():
                 index.setdefault(_owner(one), []).append(one)
-            self._index, self._changes = index, self.mirror.changes
+            self._index, self._changes = index, self.informer.changes
         return self._index.get(uid, [])
 
 

@@ -27,7 +27,7 @@ class Need:
     subresource: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.verb} on {self.resource.named(self.subresource)}"
+        return f"{self.verb} on {self.resource.rbac_name(self.subresource)}"
 
 
 class Permissions:
@@ -62,7 +62,7 @@ class Permissions:
 
     async def _ask(self) -> None:
         self._ask_at = self._clock.monotonic() + AGAIN_S
-        answers = await asyncio.gather(*(self._lacked(need) for need in self._needs))
+        answers = await asyncio.gather(*(self._is_lacking(need) for need in self._needs))
         if None not in answers:
             self._ask_at = self._clock.monotonic() + KEPT_S
         lacking = frozenset(need for need, lacked in zip(self._needs, answers, strict=True) if lacked)
@@ -70,8 +70,8 @@ class Permissions:
             self._lacking = lacking
             self._changed()
 
-    async def _lacked(self, need: Need) -> bool | None:
+    async def _is_lacking(self, need: Need) -> bool | None:
         try:
-            return not await self._kube.allowed(need.resource, need.verb, subresource=need.subresource)
+            return not await self._kube.is_allowed(need.resource, need.verb, subresource=need.subresource)
         except BackendError:
             return None

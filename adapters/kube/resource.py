@@ -23,7 +23,7 @@ class Resource:
         parts += [quote(part, safe="") for part in (name, subresource) if part is not None]
         return "/".join(parts)
 
-    def named(self, subresource: str | None = None) -> str:
+    def rbac_name(self, subresource: str | None = None) -> str:
         """How RBAC calls it: "rollouts/status"."""
         return self.plural if subresource is None else f"{self.plural}/{subresource}"
 

@@ -41,13 +41,13 @@ class _Status(BaseModel):
     details: _Details | None = None
 
 
-def words(body: bytes) -> str | None:
+def explain(body: bytes) -> str | None:
     """The server's own words in a Status: an admission refusal verbatim, anything else its message; None without one.
 
     Raises:
         ValueError: it is not JSON of that shape.
     """
-    status = _parsed(body)
+    status = _parse(body)
     if status is None:
         return None
     causes = [cause.message for cause in (status.details.causes if status.details else None) or () if cause.message]
@@ -69,7 +69,7 @@ def code_of(event: object) -> tuple[int, str]:
     return status.code, status.message or status.reason
 
 
-def _parsed(body: bytes) -> _Status | None:
+def _parse(body: bytes) -> _Status | None:
     value = json.loads(body)
     try:
         status = _Status.model_validate(value)

@@ -34,7 +34,7 @@ LOOKBACK_S = 300.0
 _JOIN_LIMIT = 20.0
 _STEADY = 0.9
 """A series that has a value in this part of the ticks is an instance that was there throughout."""
-_TOLD_APART = 10
+_MOST_INSTANCES = 10
 """Instances whose levels are kept: enough to see how far they differ, and few enough to keep for days."""
 _BATCH = 0.9
 """The first batch spans this much of a scrape interval: each target has its own moment in it, but what appears one
@@ -42,7 +42,7 @@ whole interval after its own target's first scrape is new."""
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class RawSeries:
     """One raw series: its labels and its samples (unix seconds, value), oldest first."""
 
     labels: Mapping[str, str]
@@ -62,7 +62,7 @@ class Origin:
         return first_at > self.batch_end
 
     @classmethod
-    def of(cls, total: Iterable[Series], parts: Iterable[Series]) -> Origin:
+    def of(cls, total: Iterable[RawSeries], parts: Iterable[RawSeries]) -> Origin:
         """The origin of one metric, from all series of its total and of its other parts, both arms."""
         watched = [series for series in total if series.samples]
         firsts = [series.samples[0][0] for series in (*watched, *parts) if series.samples]
@@ -74,12 +74,12 @@ class Origin:
 
 
 @dataclass(slots=True)
-class Counted:
+class TickEvents:
     """Events per tick index of some series together, and what was odd about them."""
 
     by_tick: dict[int, float]
     came_back: int = 0
-    """Series that joined with more history than they can have made since the last scrape."""
+    """RawSeries that joined with more history than they can have made since the last scrape."""
 
 
 def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Iterator[tuple[float, float]]:
@@ -91,10 +91,10 @@ def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Ite
         previous = value
 
 
-def count(series: Iterable[Series], origin: Origin, window: Window) -> Counted:
+def count(series: Iterable[RawSeries], origin: Origin, window: Window) -> TickEvents:
     """Events of `series` together in each tick of `window`; a tick without a sample is absent."""
     ticks = Ticks(window)
-    counted = Counted({})
+    counted = TickEvents({})
     for one in series:
         if not one.samples:
             continue
@@ -110,7 +110,7 @@ def count(series: Iterable[Series], origin: Origin, window: Window) -> Counted:
     return counted
 
 
-def levels(series: Iterable[Series], window: Window) -> dict[int, Gauge]:
+def levels(series: Iterable[RawSeries], window: Window) -> dict[int, Gauge]:
     """Per tick of `window` the mean over `series` of each one's last finite value; a tick without one is absent.
 
     Where several series have a value in nearly every tick, those are told apart, in the order of their labels: in the
@@ -118,7 +118,7 @@ def levels(series: Iterable[Series], window: Window) -> dict[int, Gauge]:
     """
     lasts = [_lasts(one, window) for one in sorted(series, key=lambda one: sorted(one.labels.items()))]
     ticks = sorted({index for last in lasts for index in last})
-    steady = [last for last in lasts if len(last) >= _STEADY * len(ticks)][:_TOLD_APART]
+    steady = [last for last in lasts if len(last) >= _STEADY * len(ticks)][:_MOST_INSTANCES]
     found: dict[int, Gauge] = {}
     for index in ticks:
         apart = tuple(last[index] for last in steady if index in last)
@@ -127,7 +127,7 @@ def levels(series: Iterable[Series], window: Window) -> dict[int, Gauge]:
     return found
 
 
-def _lasts(series: Series, window: Window) -> dict[int, float]:
+def _lasts(series: RawSeries, window: Window) -> dict[int, float]:
     """A series' last finite value in each tick."""
     ticks = Ticks(window)
     last: dict[int, float] = {}
@@ -138,27 +138,27 @@ def _lasts(series: Series, window: Window) -> dict[int, float]:
     return last
 
 
-def cleaned(series: Iterable[Series], window: Window) -> tuple[list[Series], int]:
+def clean_series(series: Iterable[RawSeries], window: Window) -> tuple[list[RawSeries], int]:
     """The series without samples no counter has (NaN, infinite, negative), and how many of those the window held."""
     ticks = Ticks(window)
-    kept: list[Series] = []
+    kept: list[RawSeries] = []
     dirty = 0
     for one in series:
         samples = [sample for sample in one.samples if 0.0 <= sample[1] < math.inf]
         if len(samples) < len(one.samples):
             bad = (at for at, value in one.samples if not 0.0 <= value < math.inf)
             dirty += sum(ticks.index(at) is not None for at in bad)
-        kept.append(Series(one.labels, samples))
+        kept.append(RawSeries(one.labels, samples))
     return kept, dirty
 
 
-def spacing_s(series: Iterable[Series]) -> float | None:
+def spacing_s(series: Iterable[RawSeries]) -> float | None:
     """Median seconds between consecutive samples, or None where no series has two."""
     gaps = [later[0] - earlier[0] for one in series for earlier, later in pairwise(one.samples)]
     return median(gaps) if gaps else None
 
 
-def newest_at(series: Iterable[Series]) -> float | None:
+def newest_at(series: Iterable[RawSeries]) -> float | None:
     """Time of the newest sample of all, unix seconds."""
     return max((one.samples[-1][0] for one in series if one.samples), default=None)
 

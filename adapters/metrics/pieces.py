@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from adapters.contract import Window
-from adapters.metrics.counters import LOOKBACK_S, Series
-from adapters.metrics.reading import Answer
+from adapters.metrics.counters import LOOKBACK_S, RawSeries
+from adapters.metrics.reading import QueryAnswer
 
 PIECE_S = 1200.0
 """The length of a piece at most; a poll that goes on from the last one fits in one."""
-Pieces = tuple[Answer, ...]
+Pieces = tuple[QueryAnswer, ...]
 """What one text was answered with, the newest piece first; at least one."""
 
 
@@ -33,7 +33,7 @@ def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
     return found
 
 
-def joined(pieces: Sequence[Answer]) -> Answer:
+def join_pieces(pieces: Sequence[QueryAnswer]) -> QueryAnswer:
     """One answer from pieces, the newest first. A sample on the border of two may be in both."""
     if len(pieces) == 1:
         return pieces[0]
@@ -43,4 +43,4 @@ def joined(pieces: Sequence[Answer]) -> Answer:
             own = samples.setdefault(tuple(sorted(one.labels.items())), [])
             own += [sample for sample in one.samples if not own or sample[0] > own[-1][0]]
     partial = next((piece.partial for piece in pieces if piece.partial is not None), None)
-    return Answer(tuple(Series(dict(labels), own) for labels, own in samples.items()), partial)
+    return QueryAnswer(tuple(RawSeries(dict(labels), own) for labels, own in samples.items()), partial)

@@ -36,9 +36,9 @@ from adapters.contract import (
     Shape,
     Window,
 )
-from adapters.metrics.counters import Series, Ticks
-from adapters.metrics.pieces import Pieces, joined, pieces_of
-from adapters.metrics.reading import Answer, bucketed, counted, level
+from adapters.metrics.counters import RawSeries, Ticks
+from adapters.metrics.pieces import Pieces, join_pieces, pieces_of
+from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply
 from adapters.priority import give_way
 from adapters.transport import HttpOptions, Reply, Transport
 
@@ -89,14 +89,14 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _Request:
     """One request: raw samples of a selector, or an expression evaluated once per tick."""
 
     text: str
     raw: bool
 
 
-class _Room:
+class _SampleBudget:
     """How much one read may still hold: every answer is bounded, and there may be hundreds of them."""
 
     def __init__(self, source: str) -> None:
@@ -109,7 +109,7 @@ class _Room:
             advice = "narrow the selectors, or spread the metrics over several backends"
             raise Rejected(self._source, "read", f"more than {MOST_SAMPLES:,} samples in one poll: {advice}")
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: QueryAnswer) -> None:
         """Count an answer in; raises as `check` if it does not fit."""
         self._left -= sum(len(one.samples) + _SERIES_WEIGHS for one in answer.series)
         self.check()
@@ -150,13 +150,13 @@ class Prometheus:
             BackendError: no text got an answer, and not because of the texts.
         """
         now = self._clock.now()
-        asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
+        asks = list(dict.fromkeys(ask for query in queries for ask in _requests_of(query).values()))
         slots = asyncio.Semaphore(_AT_ONCE)
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
-        room = _Room(self.source)
+        room = _SampleBudget(self.source)
 
-        async def answered(ask: _Ask) -> Pieces | BackendError:
-            found: list[Answer] = []
+        async def read_pieces(ask: _Request) -> Pieces | BackendError:
+            found: list[QueryAnswer] = []
             try:
                 for piece in pieces_of(now, window) if ask.raw else [None]:
                     async with slots:
@@ -172,20 +172,20 @@ class Prometheus:
                     return error
             return tuple(found)
 
-        answers = dict(zip(asks, await asyncio.gather(*map(answered, asks)), strict=True))
+        answers = dict(zip(asks, await asyncio.gather(*map(read_pieces, asks)), strict=True))
         errors = [answer for answer in answers.values() if isinstance(answer, BackendError)]
         fatal = [error for error in errors if not isinstance(error, Rejected)]
         if fatal and len(errors) == len(asks):
             raise fatal[0]
         return tuple(_reply(query, answers, window) for query in queries)
 
-    async def _raw(self, ask: _Ask, piece: tuple[float, float]) -> Answer:
+    async def _raw(self, ask: _Request, piece: tuple[float, float]) -> QueryAnswer:
         """The raw samples of one piece: (its end in unix seconds, its length in seconds)."""
         time = piece[0] + self.skew_s
         form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{time:.3f}"}
         return self._answer(await self._read("/api/v1/query", form))
 
-    async def _range(self, ask: _Ask, now: datetime, window: Window) -> Answer:
+    async def _range(self, ask: _Request, now: datetime, window: Window) -> QueryAnswer:
         """An expression at the end of every tick."""
         ticks = Ticks(window)
         first = (ticks.first + 1) * ticks.tick_s
@@ -193,7 +193,7 @@ class Prometheus:
         start, end = (f"{at + self.skew_s:.3f}" for at in (first, last))
         form = {"query": ask.text, "start": start, "end": end, "step": f"{ticks.tick_s:.3f}"}
         answer = self._answer(await self._read("/api/v1/query_range", form))
-        return Answer(tuple(_evaluated(one, ticks.tick_s) for one in answer.series), answer.partial)
+        return QueryAnswer(tuple(_shift_into_ticks(one, ticks.tick_s) for one in answer.series), answer.partial)
 
     async def _read(self, path: str, form: Mapping[str, str]) -> Reply:
         asked = self._clock.now()
@@ -213,7 +213,7 @@ class Prometheus:
             ahead_s = (least + most) / 2.0
             self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
 
-    def _answer(self, reply: Reply) -> Answer:
+    def _answer(self, reply: Reply) -> QueryAnswer:
         """The series of a reply.
 
         Raises:
@@ -240,26 +240,26 @@ class Prometheus:
         if partial is None and envelope.is_partial:
             partial = "the backend says this answer is partial"
         ahead_s = self.skew_s
-        return Answer(
+        return QueryAnswer(
             tuple(
-                Series(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
+                RawSeries(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
                 for one in envelope.data.result
             ),
             partial,
         )
 
 
-def _asks(query: MetricQuery) -> dict[str, _Ask]:
+def _requests_of(query: MetricQuery) -> dict[str, _Request]:
     """Part -> what to ask for it. Empty where the metric's own texts cannot be asked."""
     texts = dict(query.texts())
     if query.shape is Shape.GAUGE:
-        return {"value": _Ask(texts["value"], _is_selector(texts["value"]))} if "value" in texts else {}
-    if _cannot_ask(query) is not None:
+        return {"value": _Request(texts["value"], _is_selector(texts["value"]))} if "value" in texts else {}
+    if _query_problem(query) is not None:
         return {}
-    return {part: _Ask(texts[part], raw=True) for part in _parts(query)}
+    return {part: _Request(texts[part], raw=True) for part in _parts(query)}
 
 
-def _cannot_ask(query: MetricQuery) -> str | None:
+def _query_problem(query: MetricQuery) -> str | None:
     texts = dict(query.texts())
     for part in _parts(query):
         if part not in texts:
@@ -286,10 +286,10 @@ def _is_selector(text: str) -> bool:
     return bool(text.strip()) and _SELECTOR.fullmatch(text) is not None
 
 
-def _reply(query: MetricQuery, answers: Mapping[_Ask, Pieces | BackendError], window: Window) -> MetricReply:
-    problem = _cannot_ask(query)
+def _reply(query: MetricQuery, answers: Mapping[_Request, Pieces | BackendError], window: Window) -> MetricReply:
+    problem = _query_problem(query)
     pieces: dict[str, Pieces] = {}
-    for part, ask in _asks(query).items():
+    for part, ask in _requests_of(query).items():
         answer = answers[ask]
         if isinstance(answer, BackendError):
             problem = problem or f"{part}: {answer.reason}"
@@ -299,17 +299,19 @@ def _reply(query: MetricQuery, answers: Mapping[_Ask, Pieces | BackendError], wi
         return MetricReply(query.metric, problem=problem)
     # All parts of a metric reach equally far back: one whose series begin later would count as newborn.
     reach = min(len(one) for one in pieces.values())
-    found = {part: joined(one[:reach]) for part, one in pieces.items()}
+    found = {part: join_pieces(one[:reach]) for part, one in pieces.items()}
     if query.shape is Shape.GAUGE:
-        return level(query, found["value"], window)
+        return gauge_reply(query, found["value"], window)
     return (
-        bucketed(query, found["buckets"], window) if query.shape is Shape.HISTOGRAM else counted(query, found, window)
+        histogram_reply(query, found["buckets"], window)
+        if query.shape is Shape.HISTOGRAM
+        else counts_reply(query, found, window)
     )
 
 
-def _evaluated(series: Series, tick_s: float) -> Series:
+def _shift_into_ticks(series: RawSeries, tick_s: float) -> RawSeries:
     """Values evaluated at the end of a tick, moved into that tick; NaN (no data) dropped, so that it dates nothing."""
-    return Series(
+    return RawSeries(
         series.labels,
         [(at - tick_s / 2, value) for at, value in series.samples if not math.isnan(value)],
     )

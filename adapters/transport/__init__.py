@@ -6,25 +6,25 @@ adapter's business, not this room's.
 """
 
 from adapters.transport.client import MAX_BYTES, Transport
-from adapters.transport.identity import Credentials, Fixed, Identity
+from adapters.transport.identity import Credentials, FixedIdentity, Identity
 from adapters.transport.options import Basic, HttpOptions
 from adapters.transport.reply import Explain, Reply
-from adapters.transport.tls import CannotUse, Certificate, Tls, tls_context
+from adapters.transport.tls import Certificate, Tls, UnusableCertificate, tls_context
 from adapters.transport.trace import child_span, new_trace
 
 __all__ = [
     "MAX_BYTES",
     "Basic",
-    "CannotUse",
     "Certificate",
     "Credentials",
     "Explain",
-    "Fixed",
+    "FixedIdentity",
     "HttpOptions",
     "Identity",
     "Reply",
     "Tls",
     "Transport",
+    "UnusableCertificate",
     "child_span",
     "new_trace",
     "tls_context",

@@ -29,7 +29,7 @@ from adapters.contract import (
 from adapters.transport.body import fill, lines
 from adapters.transport.connections import CannotOpen, open_client
 from adapters.transport.fault import backend_error
-from adapters.transport.identity import Credentials, Fixed, Identity
+from adapters.transport.identity import Credentials, FixedIdentity, Identity
 from adapters.transport.options import HttpOptions, check_header
 from adapters.transport.redaction import Redactor
 from adapters.transport.reply import Explain, Reply, refusal, server_date
@@ -88,7 +88,7 @@ class Transport:
             raise ConnectError(f"{source}: ca: {options.ca} is not a file")
         self.source = source
         self._options = options
-        self._identity = identity or Fixed(Credentials(authorization))
+        self._identity = identity or FixedIdentity(Credentials(authorization))
         self._tls = tls or Tls(ca=options.ca, insecure=not options.tls_verify)
         self._read_deadline_s = read_deadline_s
         self._write_deadline_s = write_deadline_s
@@ -148,7 +148,7 @@ class Transport:
                     try:
                         return await self._send(sending, self._read_deadline_s, method, path, params, body)
                     except AuthFailed:
-                        if renewed or not self._identity.refused(sending.shown, sending.verb):
+                        if renewed or not self._identity.reject(sending.shown, sending.verb):
                             raise
                         renewed = True
                         continue
@@ -159,7 +159,7 @@ class Transport:
                             raise
                     await asyncio.sleep(wait_s)
         except TimeoutError:
-            raise self._late(sending, self._read_deadline_s) from None
+            raise self._timeout_error(sending, self._read_deadline_s) from None
         raise AssertionError("the last attempt returns or raises")
 
     async def write(
@@ -191,9 +191,9 @@ class Transport:
                 permit.check(self.source, verb)
                 return await self._send(sending, self._write_deadline_s, method, path, params, body)
         except TimeoutError:
-            raise self._late(sending, self._write_deadline_s) from None
+            raise self._timeout_error(sending, self._write_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown, sending.verb)
+            self._identity.reject(sending.shown, sending.verb)
             raise
 
     async def follow(
@@ -214,29 +214,29 @@ class Transport:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._read_deadline_s):
-                    response = await self._begun(sending, silence_s, "GET", path, params, body)
+                    response = await self._open_response(sending, silence_s, "GET", path, params, body)
                     stack.push_async_callback(response.aclose)
                     if not response.is_success:
-                        raise await self._refused(sending.verb, response)
+                        raise await self._status_error(sending.verb, response)
                 opened()
-                told = await stack.enter_async_context(contextlib.aclosing(lines(response, self._max_bytes)))
+                stream_lines = await stack.enter_async_context(contextlib.aclosing(lines(response, self._max_bytes)))
                 while True:
                     async with asyncio.timeout(silence_s):
-                        line = await anext(told, None)
+                        line = await anext(stream_lines, None)
                     if line is None:
                         return
                     yield line
         except TimeoutError:
             if sending.sent and sending.status is not None:
                 raise TimedOut(self.source, "watch", f"nothing was heard for {silence_s:g} s") from None
-            raise self._late(sending, self._read_deadline_s) from None
+            raise self._timeout_error(sending, self._read_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown, sending.verb)
+            self._identity.reject(sending.shown, sending.verb)
             raise
         except ValueError:
             raise BadReply(self.source, "watch", "a line of the answer is too large") from None
         except httpx.HTTPError as error:
-            raise self._fault(sending, error, silence_s) from None
+            raise self._http_error(sending, error, silence_s) from None
 
     async def aclose(self) -> None:
         """Close every connection; the next call would open new ones."""
@@ -248,20 +248,20 @@ class Transport:
         self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
     ) -> Reply:
         try:
-            response = await self._begun(sending, deadline_s, method, path, params, body)
+            response = await self._open_response(sending, deadline_s, method, path, params, body)
             try:
-                return await self._received(sending.verb, response)
+                return await self._read_reply(sending.verb, response)
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise self._fault(sending, error, deadline_s) from None
+            raise self._http_error(sending, error, deadline_s) from None
 
-    async def _begun(
+    async def _open_response(
         self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
     ) -> httpx.Response:
         """An answer of which only the head was read; the caller closes it. Raises httpx.HTTPError, BackendError."""
         client = await self._client(sending)
-        headers = [*body.headers.items(), *sending.shown.also]
+        headers = [*body.headers.items(), *sending.shown.extra_headers]
         if sending.shown.authorization is not None:
             headers.append(("authorization", sending.shown.authorization))
         try:
@@ -297,14 +297,14 @@ class Transport:
             self._certificate = shown.certificate
         return self._clients[-1]
 
-    def _fault(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
+    def _http_error(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
         return backend_error(
             self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s
         )
 
-    async def _received(self, verb: str, response: httpx.Response) -> Reply:
+    async def _read_reply(self, verb: str, response: httpx.Response) -> Reply:
         if not response.is_success:
-            raise await self._refused(verb, response)
+            raise await self._status_error(verb, response)
         body = bytearray()
         await fill(body, response, self._max_bytes)
         if len(body) > self._max_bytes:
@@ -312,7 +312,7 @@ class Transport:
         date = server_date(response.headers)
         return Reply(response.status_code, response.headers, bytes(body), date, self.source, verb)
 
-    async def _refused(self, verb: str, response: httpx.Response) -> BackendError:
+    async def _status_error(self, verb: str, response: httpx.Response) -> BackendError:
         """The error for a status that is not 2xx, with what of its body came in time."""
         body = bytearray()
         with contextlib.suppress(TimeoutError, httpx.HTTPError):  # half an error body is still an error body
@@ -336,7 +336,7 @@ class Transport:
         is_text = response.headers.get("content-type", "").startswith("text/plain")
         return body.decode("utf-8", "replace") if is_text else ""
 
-    def _late(self, sending: Sending, deadline_s: float) -> BackendError:
+    def _timeout_error(self, sending: Sending, deadline_s: float) -> BackendError:
         if not sending.sent and (waiting := self._identity.waiting) is not None:
             return Unreachable(self.source, sending.verb, f"not sent: {waiting}")
         if not sending.sent:

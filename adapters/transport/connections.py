@@ -11,7 +11,7 @@ import httpx
 
 from adapters.transport.identity import Credentials
 from adapters.transport.options import HttpOptions
-from adapters.transport.tls import CannotUse, Tls, tls_context
+from adapters.transport.tls import Tls, UnusableCertificate, tls_context
 
 _CONNECTIONS = 8
 
@@ -40,7 +40,7 @@ def open_client(
         headers["x-scope-orgid"] = options.org
     try:
         verify = True if stub is not None else tls_context(tls, credentials.certificate)
-    except CannotUse as error:
+    except UnusableCertificate as error:
         raise CannotOpen(str(error)) from None
     try:
         return httpx.AsyncClient(

@@ -15,11 +15,11 @@ class Credentials:
     authorization: str | None = field(default=None, repr=False)
     """The whole Authorization header."""
     certificate: Certificate | None = None
-    also: tuple[tuple[str, str], ...] = ()
+    extra_headers: tuple[tuple[str, str], ...] = ()
     """Further headers that say on whose behalf (Kubernetes' impersonation)."""
 
 
-NOBODY = Credentials()
+ANONYMOUS = Credentials()
 
 
 class Identity(Protocol):
@@ -35,11 +35,11 @@ class Identity(Protocol):
         `verb` says what for: whoever polls ("read", "watch") can be put off, somebody who decided cannot.
         """
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         """The server answered 401 to `shown`. True: other credentials can be had, and asking again may help."""
 
 
-class Fixed:
+class FixedIdentity:
     """The same credentials for ever."""
 
     def __init__(self, credentials: Credentials) -> None:
@@ -49,5 +49,5 @@ class Fixed:
     async def credentials(self, verb: str) -> Credentials:
         return self._credentials
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         return False

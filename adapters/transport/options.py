@@ -51,12 +51,12 @@ class HttpOptions(BaseModel):
     @field_validator("url")
     @classmethod
     def _plain_url(cls, url: str) -> str:
-        return _checked(url, path=True)
+        return _plain_root(url, path=True)
 
     @field_validator("proxy")
     @classmethod
     def _plain_proxy(cls, proxy: str | None) -> str | None:
-        return None if proxy is None else _checked(proxy, path=False)
+        return None if proxy is None else _plain_root(proxy, path=False)
 
     @field_validator("org")
     @classmethod
@@ -101,7 +101,7 @@ def _fits_header(value: str) -> bool:
     return bool(value) and value.isascii() and value.isprintable()
 
 
-def _checked(url: str, *, path: bool) -> str:
+def _plain_root(url: str, *, path: bool) -> str:
     """`url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
     if not _fits_header(url) or " " in url:
         raise ValueError("must be printable ASCII without spaces")

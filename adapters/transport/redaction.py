@@ -25,15 +25,15 @@ class Redactor:
         self._forms: list[str] = []
         self._long: set[str] = set()
         """Secrets that have a beginning worth hiding."""
-        self._know(set(secrets))
+        self._add(set(secrets))
         self.learn(authorization)
 
     def learn(self, authorization: str | None) -> None:
         """Keep the credentials of another Authorization header out as well."""
         if authorization:
-            self._know(_parts(authorization))
+            self._add(_parts(authorization))
 
-    def _know(self, secrets: set[str]) -> None:
+    def _add(self, secrets: set[str]) -> None:
         for secret in secrets:
             remember(secret)
         self._long = self._long | {secret for secret in secrets if len(secret) > _BEGINNING}  # read in the log's thread

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import BackendError, ServerFailed, Throttled
 from adapters.failpoints import failpoint
-from adapters.transport.identity import NOBODY, Credentials
+from adapters.transport.identity import ANONYMOUS, Credentials
 
 ATTEMPTS = 4
 _FIRST_PAUSE_S = 0.25
@@ -26,7 +26,7 @@ class Sending:
     check: Callable[[], None] | None
     sent: bool
     status: int | None = None
-    shown: Credentials = NOBODY
+    shown: Credentials = ANONYMOUS
     """Who we said we are."""
 
     async def trace(self, event: str, info: object) -> None:

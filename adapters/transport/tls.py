@@ -35,7 +35,7 @@ class Tls:
     """Nothing is verified."""
 
 
-class CannotUse(Exception):
+class UnusableCertificate(Exception):
     """A bundle or a certificate that the TLS library does not take. One plain line."""
 
 
@@ -47,12 +47,12 @@ def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLCont
     Raises:
         CannotUse: a bundle or the certificate cannot be read, or the key does not belong to it.
     """
-    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context = _NamedServerContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = tls.server_name
     try:
         _trust(context, tls)
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise CannotUse(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
+        raise UnusableCertificate(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -61,7 +61,7 @@ def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLCont
             with _on_disk(certificate) as path:
                 context.load_cert_chain(path, password=_none_given)
         except (OSError, ValueError):
-            raise CannotUse("the client certificate and its key cannot be used") from None
+            raise UnusableCertificate("the client certificate and its key cannot be used") from None
     return context
 
 
@@ -82,7 +82,7 @@ def _none_given() -> str:
     return ""
 
 
-class _Context(ssl.SSLContext):
+class _NamedServerContext(ssl.SSLContext):
     """A context that knows its server by a fixed name, through a proxy too, where httpcore offers no way to say it."""
 
     server_name: str | None = None

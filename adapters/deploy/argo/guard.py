@@ -58,7 +58,7 @@ class GuardToken:
     @classmethod
     def parse(cls, text: str) -> GuardToken:
         """The reverse of str(). Raises Unreadable."""
-        return _parsed(text)
+        return _parse(text)
 
     def __str__(self) -> str:
         flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
@@ -67,7 +67,7 @@ class GuardToken:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> GuardToken:
+def _parse(text: str) -> GuardToken:
     """Kept, because every order of a Rollout is told from the same text."""
     try:
         index, hashed, stable, pauses, flags, active, revision = json.loads(text)

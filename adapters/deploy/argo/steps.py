@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
-from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
+from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
 from adapters.sanitize import one_line
 
 _DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
@@ -23,12 +23,12 @@ def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
     return () if strategy.canary is None else _canary(strategy.canary)
 
 
-def _preview(said: BlueGreen) -> OwnStep:
+def _preview(said: BlueGreenStrategy) -> OwnStep:
     auto = said.auto is None or said.auto
     return OwnStep(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
 
 
-def _canary(canary: Canary) -> tuple[OwnStep, ...]:
+def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:
     most = (canary.routing.most if canary.routing is not None else None) or 100
     found: list[OwnStep] = []
     percent = 0.0
@@ -78,7 +78,7 @@ def _words(step: dict[str, Any], percent: float) -> str:
         case "setHeaderRoute":
             words = f"header route {detail.get('name', '')}"
         case "setMirrorRoute":
-            words = f"mirror route {detail.get('name', '')}"
+            words = f"informer route {detail.get('name', '')}"
         case "plugin":
             words = f"plugin {detail.get('name', '?')}"
         case _:

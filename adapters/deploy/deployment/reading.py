@@ -63,7 +63,7 @@ def phase_of(deployment: Deployment) -> Phase:
         return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
     if deployment.spec.paused:
         return Phase.PAUSED
-    if deployment.status.observed >= deployment.meta.generation and _failed(deployment) is not None:
+    if deployment.status.observed >= deployment.meta.generation and _failure(deployment) is not None:
         return Phase.DEGRADED
     return Phase.PROGRESSING
 
@@ -89,7 +89,7 @@ def _hash(one: ReplicaSet) -> str | None:
     return one.meta.labels.get(HASH_LABEL)
 
 
-def _failed(deployment: Deployment) -> str | None:
+def _failure(deployment: Deployment) -> str | None:
     for one in deployment.status.conditions:
         if one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded":
             return one.message or one.reason
@@ -104,7 +104,7 @@ def _trouble(deployment: Deployment) -> str | None:
     return None
 
 
-def _mixed(deployment: Deployment) -> bool:
+def _is_mixed(deployment: Deployment) -> bool:
     """Whether pods of several versions serve at once."""
     status = deployment.status
     return 0 < status.updated < status.replicas
@@ -115,7 +115,7 @@ def _detail(deployment: Deployment) -> str:
     parts = [f"revision {deployment.revision or '?'}"]
     if not complete(deployment):
         parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
-    if (failed := _failed(deployment)) is not None:
+    if (failed := _failure(deployment)) is not None:
         parts.append(failed)
     return "; ".join(parts)
 
@@ -124,7 +124,7 @@ def _notes(deployment: Deployment) -> tuple[str, ...]:
     status, found = deployment.status, []
     if deployment.meta.kept is not None:
         found.append(deployment.meta.kept)
-    if deployment.spec.paused and _mixed(deployment):
+    if deployment.spec.paused and _is_mixed(deployment):
         told = f"{status.updated} of {status.replicas} pods are new"
         found.append(f"mixed fleet: {told}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)

@@ -14,12 +14,12 @@ REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
 
 
-class Spec(Wire):
+class DeploymentSpec(Wire):
     replicas: int = 1
     paused: bool | None = None
 
 
-class Status(Wire):
+class DeploymentStatus(Wire):
     observed: int = Field(0, alias="observedGeneration")
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
@@ -31,8 +31,8 @@ class Deployment(Wire):
     """One Deployment, without its pod template, which only an undo wants."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
+    spec: Annotated[DeploymentSpec, BeforeValidator(none_is_empty)] = DeploymentSpec()
+    status: Annotated[DeploymentStatus, BeforeValidator(none_is_empty)] = DeploymentStatus()
 
     @property
     def revision(self) -> str:

@@ -26,8 +26,8 @@ from adapters.deploy.flagger.steps import (
     rounds,
     step_of,
 )
-from adapters.deploy.flagger.target import Wanted
-from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.target import WantedTemplate
+from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
 from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
@@ -49,11 +49,11 @@ def is_ours(url: str, kind: str, gates: str | None) -> bool:
 def reading_of(
     target: TargetRef,
     canary: Canary,
-    events: Sequence[Event],
+    events: Sequence[KubeEvent],
     at: datetime,
     gates: str | None,
     lacks: Mapping[str, str],
-    wanted: Wanted,
+    wanted: WantedTemplate,
 ) -> TargetReading:
     """What the target reads.
 
@@ -95,7 +95,7 @@ def reading_of(
 
 
 def _phase_and_wait(
-    canary: Canary, events: Sequence[Event], at: datetime, gates: str | None
+    canary: Canary, events: Sequence[KubeEvent], at: datetime, gates: str | None
 ) -> tuple[Phase, Wait | None]:
     phase = canary.status.phase
     if phase in ("", "Initializing"):
@@ -120,7 +120,7 @@ def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
     return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
 
 
-def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) -> bool:
+def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime) -> bool:
     """Whether it was refused since it last moved, and lately: an event says so once per interval."""
     said = max((event.said_at for event in events if _CLOSED in event.message), default=None)
     if said is None or at - said > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
@@ -216,7 +216,9 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
     return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
 
 
-def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None, wanted: Wanted) -> tuple[str, ...]:
+def _notes(
+    canary: Canary, events: Sequence[KubeEvent], at: datetime, gates: str | None, wanted: WantedTemplate
+) -> tuple[str, ...]:
     found: list[str] = []
     if canary.status.phase == WAITING and wanted.unknown:
         found.append(f"which version waits to start is not known ({wanted.unknown}): a promote lets in whatever is set")

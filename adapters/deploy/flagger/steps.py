@@ -26,7 +26,7 @@ AT_REST = ("Initialized", "Succeeded")
 
 
 @dataclass(frozen=True, slots=True)
-class Gated:
+class GatedStep:
     """One step and the gates that Flagger asks at before it leaves it."""
 
     step: OwnStep
@@ -61,21 +61,23 @@ def by_iterations(canary: Canary) -> bool:
     return canary.spec.analysis.iterations > 0 or canary.spec.provider == "kubernetes"
 
 
-def gated_steps(canary: Canary) -> tuple[Gated, ...]:
+def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
     """The steps in order, whoever owns their gates."""
-    found: list[Gated] = []
+    found: list[GatedStep] = []
     if canary.webhook(CONFIRM_ROLLOUT) is not None:
-        found.append(_gated(canary, "start", 0, CONFIRM_ROLLOUT))
+        found.append(_gated_step(canary, "start", 0, CONFIRM_ROLLOUT))
     if by_iterations(canary):
-        found.append(_gated(canary, f"{rounds(canary)} checks", 0, CONFIRM_PROMOTION))
+        found.append(_gated_step(canary, f"{rounds(canary)} checks", 0, CONFIRM_PROMOTION))
         if not canary.spec.analysis.match:  # blue-green asks a second time, with all traffic on the canary
             there = 0 if canary.spec.provider == "kubernetes" else 100
-            found.append(_gated(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
+            found.append(_gated_step(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
         return tuple(found)
     each = (0, *weights(canary.spec.analysis))
     for weight in each[:-1]:
-        found.append(_gated(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
-    found.append(_gated(canary, f"weight {each[-1]} %, then promotion", each[-1], CONFIRM_TRAFFIC, CONFIRM_PROMOTION))
+        found.append(_gated_step(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
+    found.append(
+        _gated_step(canary, f"weight {each[-1]} %, then promotion", each[-1], CONFIRM_TRAFFIC, CONFIRM_PROMOTION)
+    )
     return tuple(found)
 
 
@@ -84,10 +86,10 @@ def rounds(canary: Canary) -> int:
     return canary.spec.analysis.iterations or 10
 
 
-def _gated(canary: Canary, text: str, percent: int, *kinds: str) -> Gated:
+def _gated_step(canary: Canary, text: str, percent: int, *kinds: str) -> GatedStep:
     there = tuple(kind for kind in kinds if canary.webhook(kind) is not None)
     lasts_s = None if there else interval_s(canary.spec.analysis)
-    return Gated(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
+    return GatedStep(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
 
 
 def first_step(canary: Canary) -> int:

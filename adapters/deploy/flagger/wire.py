@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from adapters.kube import Resource
 
 CANARIES = Resource("flagger.app", "v1beta1", "canaries", "Canary")
-EVENTS = Resource("", "v1", "events", "Event")
+EVENTS = Resource("", "v1", "events", "KubeEvent")
 
 CONFIRM_ROLLOUT = "confirm-rollout"
 CONFIRM_TRAFFIC = "confirm-traffic-increase"
@@ -66,7 +66,7 @@ class Analysis(Wire):
     step_weights: Annotated[list[int], BeforeValidator(_none_is_no_item)] = Field([], alias="stepWeights")
     iterations: int = 0
     match: Annotated[list[object], BeforeValidator(_none_is_no_item)] = []
-    mirror: bool = False
+    informer: bool = False
     webhooks: Annotated[list[Webhook], BeforeValidator(_none_is_no_item)] = []
 
 
@@ -75,7 +75,7 @@ class Reference(Wire):
     name: str = ""
 
 
-class Spec(Wire):
+class CanarySpec(Wire):
     provider: str = ""
     target: Annotated[Reference, BeforeValidator(_none_is_empty)] = Field(Reference(), alias="targetRef")
     newer: Analysis | None = Field(None, alias="analysis")
@@ -89,7 +89,7 @@ class Spec(Wire):
         return self.newer or self.older or Analysis()
 
 
-class Status(Wire):
+class FlaggerStatus(Wire):
     phase: str = ""
     weight: int = Field(0, alias="canaryWeight")
     failed_checks: int = Field(0, alias="failedChecks")
@@ -103,19 +103,19 @@ class Canary(Wire):
     """One Canary."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(_none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(_none_is_empty)] = Status()
+    spec: Annotated[CanarySpec, BeforeValidator(_none_is_empty)] = CanarySpec()
+    status: Annotated[FlaggerStatus, BeforeValidator(_none_is_empty)] = FlaggerStatus()
 
     def webhook(self, kind: str) -> Webhook | None:
         """The first webhook of a kind."""
         return next((hook for hook in self.spec.analysis.webhooks if hook.type == kind), None)
 
 
-class Series(Wire):
+class EventSeries(Wire):
     seen: Moment | None = Field(None, alias="lastObservedTime")
 
 
-class Event(Wire):
+class KubeEvent(Wire):
     """One event about a Canary; what is said again is counted, not repeated."""
 
     type: str = ""
@@ -123,7 +123,7 @@ class Event(Wire):
     last: Moment | None = Field(None, alias="lastTimestamp")
     first: Moment | None = Field(None, alias="firstTimestamp")
     at: Moment | None = Field(None, alias="eventTime")
-    series: Series | None = None
+    series: EventSeries | None = None
 
     @property
     def said_at(self) -> datetime:

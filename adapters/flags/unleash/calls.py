@@ -14,37 +14,37 @@ from adapters.sanitize import one_line
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class UnleashCall:
     """One write, and how it is told."""
 
     method: str
     path: str
     """Below the environment."""
-    told: str
+    text: str
     body: object = None
 
 
-ON = Call("POST", "/on", "on")
-OFF = Call("POST", "/off", "off")
+ON = UnleashCall("POST", "/on", "on")
+OFF = UnleashCall("POST", "/off", "off")
 
 
-def create_strategy(feature: str, rollout: str) -> Call:
+def create_strategy(feature: str, rollout: str) -> UnleashCall:
     """A flag's first strategy, with the percentage it shall have, so that nobody is exposed beyond it."""
     parameters = {"rollout": rollout, "stickiness": "default", "groupId": feature}
     body = {"name": "flexibleRollout", "parameters": parameters}
-    return Call("POST", "/strategies", f"strategies flexibleRollout {rollout}", body)
+    return UnleashCall("POST", "/strategies", f"strategies flexibleRollout {rollout}", body)
 
 
-def patch_percentage(state: FlagState, rollout: str) -> Call:
+def patch_percentage(state: FlagState, rollout: str) -> UnleashCall:
     """One field only: a PUT of the whole strategy would refill stickiness and groupId, and reshuffle who is exposed."""
     path = "/parameters/rollout"
     body = [{"op": "test", "path": path, "value": state.rollout}, {"op": "replace", "path": path, "value": rollout}]
     strategy = state.strategy or ""
-    told = f"strategies/{one_line(strategy, 40)} rollout {rollout}"
-    return Call("PATCH", f"/strategies/{quote(strategy, safe='')}", told, body)
+    text = f"strategies/{one_line(strategy, 40)} rollout {rollout}"
+    return UnleashCall("PATCH", f"/strategies/{quote(strategy, safe='')}", text, body)
 
 
-def words(body: bytes) -> str | None:
+def explain(body: bytes) -> str | None:
     """Unleash's own words in an error: {name, message, details: [{message}]}."""
     error = json.loads(body)
     said = str(error["message"])

@@ -21,7 +21,7 @@ _SHOWN = 4
 """Strategies named in a problem before the rest is counted."""
 
 
-class Strategy(BaseModel):
+class FeatureStrategy(BaseModel):
     """One strategy of an environment."""
 
     id: str
@@ -47,7 +47,7 @@ class Environment(BaseModel):
 
     name: str
     enabled: bool
-    strategies: list[Strategy]
+    strategies: list[FeatureStrategy]
 
 
 class Dependency(BaseModel):
@@ -65,17 +65,17 @@ class Feature(BaseModel):
     dependencies: list[Dependency] = Field(default_factory=list)
 
 
-class Event(BaseModel):
+class UnleashEvent(BaseModel):
     """One change, from `GET /api/admin/search/events`."""
 
     createdBy: str
     createdAt: datetime
 
 
-class Events(BaseModel):
+class UnleashEvents(BaseModel):
     """The answer of the event search, newest first."""
 
-    events: list[Event]
+    events: list[UnleashEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     if rule is not None:
         named = [strategy for strategy in environment.strategies if strategy.id == rule]
         if not named:
-            gone = f"no strategy {one_line(rule, 40)} ({_listed(environment.strategies, ids=True)})"
+            gone = f"no strategy {one_line(rule, 40)} ({_list_text(environment.strategies, ids=True)})"
             return FlagState(environment.enabled, None, problem=gone)
         chosen = named[0]
     elif not environment.strategies and not environment.enabled:
@@ -122,7 +122,7 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     detail = f"strategy {one_line(chosen.id, 40)}"
     others = [strategy for strategy in enabled if strategy is not chosen]
     if others:
-        detail += f", beside {_listed(others)}"
+        detail += f", beside {_list_text(others)}"
     if parents:
         detail += f", depends on {one_line(', '.join(parents), 80)}"
     percent, problem = _percent(chosen)
@@ -135,7 +135,7 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     return FlagState(environment.enabled, percent, chosen.id, chosen.rollout, detail, problem)
 
 
-def _percent(strategy: Strategy) -> tuple[float | None, str | None]:
+def _percent(strategy: FeatureStrategy) -> tuple[float | None, str | None]:
     if strategy.disabled:
         return None, f"its strategy is disabled: {strategy}; enable it in Unleash"
     if strategy.name != "flexibleRollout":
@@ -146,19 +146,19 @@ def _percent(strategy: Strategy) -> tuple[float | None, str | None]:
     return float(strategy.rollout), None
 
 
-def _conditions(strategy: Strategy) -> str:
+def _conditions(strategy: FeatureStrategy) -> str:
     """What narrows the people of whom the percentage is taken, in words."""
     found = (("constraints", strategy.constraints), ("segments", strategy.segments))
     return " and ".join(word for word, held in found if held)
 
 
-def _not_one(strategies: Sequence[Strategy], enabled: Sequence[Strategy]) -> str:
+def _not_one(strategies: Sequence[FeatureStrategy], enabled: Sequence[FeatureStrategy]) -> str:
     if not enabled:
-        return f"no strategy is enabled ({_listed(strategies)}); enable one in Unleash"
-    return f"{len(enabled)} strategies: {_listed(enabled)}; name one with `rule:`"
+        return f"no strategy is enabled ({_list_text(strategies)}); enable one in Unleash"
+    return f"{len(enabled)} strategies: {_list_text(enabled)}; name one with `rule:`"
 
 
-def _listed(strategies: Sequence[Strategy], *, ids: bool = False) -> str:
+def _list_text(strategies: Sequence[FeatureStrategy], *, ids: bool = False) -> str:
     if not strategies:
         return "there is none"
     names = [f"{one_line(strategy.id, 40)} {strategy}" if ids else str(strategy) for strategy in strategies]
