@@ -1,4 +1,4 @@
-"""What has exposure: its names, what it is asked to be, and what it reads."""
+"""Targets: their names, the settings requested of them, and their readings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Which of the three Protocols an adapter answers; the embedded world answers all of them."""
+    """A kind of backend: see `adapters.contract.backends`. The embedded world is all three."""
 
     DEPLOY = "deploy"
     FLAGS = "flags"
@@ -53,7 +53,7 @@ LAST_STEP = -1
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a target is asked to be. Always absolute, so that a repeat is harmless."""
+    """The exposure requested of a target. Always absolute, so that a repeat is harmless."""
 
     percent: int | None
     """Exposure, 0..100; None leaves a flag's percentage as it is (used by `off`), or where `step` says it."""
@@ -62,7 +62,7 @@ class Setting:
     step: int | None = None
     """For a backend that owns its steps: the step, 0-based, at which it is to stand; LAST_STEP: all of them done."""
     version: str | None = None
-    """For a way back: the version that is to have all the traffic again, as `canary_version` names it."""
+    """For a rollback: the version that is to have all the traffic again, as `canary_version` names it."""
 
     def __str__(self) -> str:
         if self.on is False:
@@ -74,14 +74,14 @@ class Setting:
 
 
 class Wait(StrEnum):
-    """What keeps a target that owns its steps from going on."""
+    """The reason why a target that owns its steps does not go on."""
 
     GATE = "gate"
-    """A pause without an end: only somebody's word ends it."""
+    """A pause without an end: only a promote ends it."""
     TIMER = "timer"
     """A pause that ends by itself."""
     MANUAL = "manual"
-    """Somebody paused it by hand."""
+    """Paused by hand."""
     JUDGEMENT = "judgement"
     """An analysis was inconclusive."""
 
@@ -91,24 +91,24 @@ class OwnStep:
     """One step of a backend that owns its steps."""
 
     text: str
-    """What it does, in a few words: "set weight 20 %", "pause 5m", "analysis success-rate"."""
+    """Its action in a few words: "set weight 20 %", "pause 5m", "analysis success-rate"."""
     percent: float | None = None
     """The exposure asked for once it is done."""
     waits: bool = False
     """It is a pause: a stage can end here."""
     lasts_s: float | None = None
-    """How long a pause lasts; None: until somebody ends it."""
+    """Seconds that a pause lasts; None: until it is ended by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetReading:
-    """What a target reads now: one observation, never an assumption."""
+    """One observation of a target, never an assumption."""
 
     target: str
     at: datetime
     """UTC; the backend's own time where it gives one, else when its answer arrived."""
     percent: float | None
-    """Configured exposure 0..100 as read; None when it cannot be told (see `problem`)."""
+    """Configured exposure 0..100 as read; None when it is not known (see `problem`)."""
     on: bool | None = None
     """Flags only: switched on in this environment."""
     phase: Phase = Phase.UNKNOWN
@@ -119,8 +119,9 @@ class TargetReading:
     canary_version: str | None = None
     baseline_version: str | None = None
     release: str | None = None
-    """What its owner asks for now, in words that differ with it ("cart:2 (template 5d41402a)"), from a backend whose
-    `canary_version` has a name only once it was begun; None where that is not known."""
+    """The version that its owner wants now, in words that differ with it ("cart:2 (template 5d41402a)").
+
+    From a backend whose `canary_version` has a name only once it was begun; None where it is not known."""
     revision: str | None = None
     """The backend's own version token, where it has one."""
     changed_by: str | None = None
@@ -134,21 +135,21 @@ class TargetReading:
     at_rest: bool = False
     """Nothing is being rolled out: `canary_version` has everything."""
     waits: Wait | None = None
-    """What it waits for; None while it goes on by itself, or has nothing to go on with."""
+    """The reason why it waits; None while it goes on by itself, or has nothing to go on with."""
     until: datetime | None = None
     """When a timed pause ends, UTC."""
     desired: float | None = None
     """The exposure asked for, 0..100, where `percent` is what is really there and may lag behind."""
     skipped: str | None = None
-    """A step that was left though it was not done, in words; None where none was, as far as can be told."""
+    """A step that was left though it was not done, in words; None where none was, as far as is known."""
     cannot: Mapping[str, str] = field(default_factory=dict)
     """Verb -> why the backend cannot be asked for it as it stands, one line ("you lack patch on rollouts/status")."""
     revisions: tuple[str, ...] = ()
     """Earlier versions that an undo can name, newest first."""
     notes: tuple[str, ...] = ()
-    """What somebody has to know before doing anything to it, one line each."""
+    """Warnings for every decision about it, one line each."""
     asks_s: float | None = None
-    """For a backend that is not called but asks us whether it may go on: how often it asks."""
+    """Seconds between two questions of a backend that asks at gates instead of being called; None for any other."""
 
     @property
     def exposure(self) -> float | None:

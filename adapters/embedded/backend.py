@@ -5,7 +5,7 @@ name the same `world` act on the same one, also from several processes. A target
 that does not say is a flag once a flag was set, or where `flags` lists it, or where "flag" is in one of its names, or
 where it names no canary and baseline.
 
-What the verbs mean here: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else
+The verbs: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else
 calls nothing, rollback sets what the opening snapshot said. No permission is needed and nothing leaves the machine.
 """
 
@@ -102,7 +102,7 @@ class EmbeddedBackend:
             leave_world(self.world)
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """What can be done with a target; only a deploy of an advancing world moves by itself."""
+        """The verbs of a target; only a deploy of an advancing world moves by itself."""
         try:
             exposure = self.world.exposure()
         except OSError:  # this call has no failure of its own; the next read says what is wrong
@@ -118,7 +118,7 @@ class EmbeddedBackend:
         return Capabilities(advances=advances, can_pause=advances, repeatable=True, meaning=meaning)
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """Where the target stands; 0 % (and off, for a flag) before anything was done to it."""
+        """Read the target; 0 % (and off, for a flag) before anything was done to it."""
         now = self._clock.now()
         try:
             exposure = self.world.exposure()

@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 1_000_000
 """Raw samples that one poll of one backend may hold in memory, all metrics together: some 150 MB."""
 _SERIES_WEIGHS = 20
-"""What a series' labels take, in samples."""
+"""Weight of a series' labels, in samples."""
 _AT_ONCE = 6
 _FOR_HISTORY = 0.5
-"""The part of the read's deadline after which no older piece is asked for any more."""
+"""The part of the read's deadline after which no older piece is requested."""
 _SKEW_S = 2.0
 """A server clock further off than this is followed: samples are dated by our clock, as everything else is. Otherwise an
 hour of one clock would be judged as another hour of the other, and old samples as those of a new stage."""
@@ -129,11 +129,11 @@ class Prometheus:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._transport.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._transport.hide(text)
 
     async def aclose(self) -> None:

@@ -36,7 +36,8 @@ commands, each with a --help of its own:
   take, offer, handoff  the pen: who moves the rollout forward
   approve, note         vouch for the next move as a second person; a line
   watch, wait           without a screen: guard; wait until something is so
-  journal, completion   share a journal; shell completion"""
+  journal, adapters     share a journal; what a plan can name as a backend
+  completion            shell completion"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,6 +83,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import check
 
         return check.check_command(options)
+    if command == "adapters":
+        from console.cli import adapters
+
+        return adapters.adapters_command(options)
     if command == "backtest":
         from console.cli import backtest
 
@@ -189,6 +194,8 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check.add_argument("plan", metavar="PLAN", type=Path)
     check.add_argument("--live", action="store_true", help="ask the metrics backends what flowed in the last hour")
     log_options.add(check)
+    found = commands.add_parser("adapters", help="adapters found, where from, their kinds and options")  # type: ignore[attr-defined]
+    found.add_argument("--json", action="store_true", help="as JSON Lines")
     backtest = commands.add_parser("backtest", help="the judge over recorded samples as if live")  # type: ignore[attr-defined]
     backtest.add_argument("plan", metavar="PLAN", type=Path)
     source = backtest.add_mutually_exclusive_group(required=True)

@@ -55,7 +55,7 @@ class Backends:
     def __init__(
         self, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
     ) -> None:
-        """`changed` is called with the source whose backend was told of a change."""
+        """`changed` is called with the source whose backend reports a change."""
         self.plan = plan
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: Mapping[str, Backend] = {

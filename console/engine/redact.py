@@ -1,8 +1,8 @@
-"""What a backend's own secrets are kept out of: the words that its answers bring into the record, good or bad.
+"""Redact a backend's secrets from the free text of its replies and errors.
 
-A server's refusals are searched for secrets where they enter (`adapters.transport`). Here the words in answers that
-succeed are: an echo there would be shown, and recorded for everybody who shares the journal. What guards a write
-(versions, revisions) is left as it is. An adapter that has secrets says how they are hidden by a method `hide`.
+A server's refusals are redacted where they enter (`adapters.transport`). Here the text of answers that succeed is: an
+echo there would be shown, and recorded for everyone who shares the journal. The guards of a write (versions, revisions)
+stay as they are. An adapter with secrets is a RedactingBackend.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adapters.contract import Backend, BackendError, MetricReply, RedactingBacke
 
 @contextlib.contextmanager
 def redacting(backend: Backend) -> Iterator[None]:
-    """Whatever BackendError is raised inside says no secret of `backend`."""
+    """Redact any BackendError that is raised inside."""
     try:
         yield
     except BackendError as error:
@@ -25,7 +25,7 @@ def redacting(backend: Backend) -> Iterator[None]:
 
 
 def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
-    """`reading` without secrets in its words."""
+    """Redact the free text of a reading."""
     hide, said = _hide(backend), _words(reading)
     hidden = tuple(hide(text) for text in said)
     if hidden == said:  # nearly always: nothing is made anew
@@ -47,7 +47,7 @@ def _words(reading: TargetReading) -> tuple[str, ...]:
 
 
 def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
-    """`replies` without secrets in what they say is wrong."""
+    """Redact the problems that replies name."""
     hide = _hide(backend)
     return tuple(
         replace(reply, partial=reply.partial and hide(reply.partial), problem=reply.problem and hide(reply.problem))

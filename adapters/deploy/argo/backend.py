@@ -1,7 +1,7 @@
 """The verbs of Argo Rollouts: read a Rollout, release a pause, pause, resume, go back, and its own orders.
 
-Here: what is read from where, in which order calls are made, and what their errors mean. What a reading says is in
-`reading`, what is sent in `patches`, which way leads back in `back`.
+This module decides what is read from where, in which order calls are made, and what their errors mean. `reading` makes
+readings, `patches` bodies, `rollback` the moves of a rollback.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ ORDERS = (
     Order("resume", "takes a pause by hand back, and nothing else"),
 )
 WOKEN = "; then an annotation, if its controller overlooks it"
-"""What may follow any call: see `sender`."""
+"""A second call that may follow any other: see `sender`."""
 _AGAIN_S = 0.3
 
 
@@ -87,7 +87,7 @@ class Argo:
         self._store = Store(self._kube, context)
         self.sender = Sender(self._kube, self._store, context)
         self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
-        """What each target read last, and of what: most reads find nothing new."""
+        """Target -> its last reading and the objects it was made of: most reads find nothing new."""
         self._capabilities = Capabilities(
             advances=True,
             can_pause=True,
@@ -103,11 +103,11 @@ class Argo:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._kube.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
@@ -120,7 +120,7 @@ class Argo:
         return self._capabilities
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The Rollout, its analyses and its pods' versions, as they are now.
+        """Read the Rollout, its analyses and its pods' versions.
 
         Raises:
             Missing: no such Rollout, or the cluster has no Argo Rollouts.
@@ -136,7 +136,7 @@ class Argo:
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """What the analyses of each query's target have measured for its present version, in order.
+        """Read what the analyses of each query's target measured for its present version, in order.
 
         Raises:
             BackendError: the cluster cannot be asked. A Rollout that is missing, and AnalysisRuns that may not be read,
@@ -153,7 +153,7 @@ class Argo:
             return MetricReply(query.metric, problem=error.reason)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """What `advance` or `withdraw` would send to the Rollout that was seen."""
+        """List what `advance` or `withdraw` would send to the Rollout that was seen."""
         where = f"rollouts/{target.name}"
         try:
             shown = GuardToken.parse(seen or "")
@@ -183,11 +183,11 @@ class Argo:
         await self.sender.send_and_wait(target, patches.pause(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """Take a pause by hand back. Raises Moved where it is not paused by hand."""
+        """End a pause by hand. Raises Moved where it is not paused by hand."""
         await self.sender.send_and_wait(target, patches.resume(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """Go the way back, from a fresh read, to its end or to the first call that fails.
+        """Roll back, from a fresh read, to the end or to the first call that fails.
 
         Raises:
             HalfDone: the earlier template was set, and what follows it failed, or its controller has not taken it up in
@@ -220,10 +220,10 @@ class Argo:
             await asyncio.sleep(0 if taken_up else _AGAIN_S)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """One of ORDERS, guarded by what was seen; "undo 4" names its revision.
+        """Carry out one of ORDERS, guarded by what was seen; "undo 4" names its revision.
 
         Raises:
-            Moved: it is not what was seen any more.
+            Moved: it has changed since it was seen.
             Rejected: there is no such order, or what was seen did not allow it.
             BackendError: any other.
         """
@@ -244,7 +244,7 @@ class Argo:
         await self.sender.send_and_wait(target, made, name, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
-        """What `order` would send to the Rollout that was seen."""
+        """List what `order` would send to the Rollout that was seen."""
         where, (name, _, subject) = f"rollouts/{target.name}", order.partition(" ")
         try:
             shown = GuardToken.parse(seen or "")
@@ -260,7 +260,7 @@ class Argo:
         return () if made is None else (made.line(where) + WOKEN,)
 
     def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> RolloutPatch | None:
-        """The patch of an order that is one; None for any other."""
+        """Make the patch of an order that is a single one; None for any other."""
         match name:
             case "skip":
                 return patches.skip(shown)
@@ -290,20 +290,20 @@ class Argo:
     # -- changing ----------------------------------------------------------------------------------------------------
 
     async def _fresh(self, target: TargetRef, done: Sequence[Move]) -> Rollout:
-        """As it is now, on the way back."""
+        """Read the Rollout from the cluster, during a rollback."""
         try:
             return await self._store.fresh(target.name, "rollback")
         except BackendError as error:
             raise self._half(error) if done else error from None
 
     def _half(self, error: BackendError) -> HalfDone:
-        """What a failure is after a first call that was accepted."""
+        """Make the error of a later call that failed after an accepted one."""
         return HalfDone(self.source, "rollback", one_line(f"the earlier template is set; then {error.reason}"))
 
     async def _go(
         self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
     ) -> None:
-        """One move of the way back."""
+        """Send one move of a rollback."""
         seen = GuardToken.of(rollout)
         try:
             if move is Move.ABORT:

@@ -71,11 +71,11 @@ class Deployments:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._kube.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
@@ -100,22 +100,22 @@ class Deployments:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The Deployment and its pods' versions as they are now. Raises Missing, BackendError."""
+        """Read the Deployment and its pods' versions. Raises Missing, BackendError."""
         deployment = self._parsed.of(await self._informer.get(target.name))
         try:
             sets = [self._parsed_sets.of(found) for found in await self._owned.of(deployment.meta.uid)]
-        except BackendError:  # without its ReplicaSets no version can be told, and so no way back
+        except BackendError:  # without its ReplicaSets no version is known, and so no rollback
             sets = []
         return reading_of(target, deployment, sets, self._context.clock.now(), self._permissions.lacking(_NEEDS))
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """What `withdraw` would send to the Deployment that was seen."""
+        """List what `withdraw` would send to the Deployment that was seen."""
         if setting.version is None:
             return ()
         return (f"PATCH deployments/{target.name}: the template of version {setting.version}",)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
-        """What `order` would send to the Deployment that was seen."""
+        """List what `order` would send to the Deployment that was seen."""
         where, (name, _, subject) = f"PATCH deployments/{target.name}", order.partition(" ")
         match name:
             case "undo":
@@ -132,7 +132,7 @@ class Deployments:
         await self._send(target, (add("spec", "paused", value=True),), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """Take a pause back. Raises Moved where it is not paused."""
+        """End a pause. Raises Moved where it is not paused."""
         operations = (check("spec", "paused", value=True), replace("spec", "paused", value=False))
         await self._send(target, operations, "resume", permit)
 
@@ -141,7 +141,7 @@ class Deployments:
 
         Raises:
             Moved: another template was set in between; repeat it.
-            Missing: that version has no ReplicaSet any more.
+            Missing: that version no longer has a ReplicaSet.
             BackendError: any other.
         """
         found = await self._kube.get(DEPLOYMENTS, target.name, verb="rollback")
@@ -160,7 +160,7 @@ class Deployments:
             await self._send(target, operations, "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """One of ORDERS, guarded by the revision that was seen.
+        """Carry out one of ORDERS, guarded by the revision that was seen.
 
         Raises:
             Moved: it is at another revision by now.

@@ -1,7 +1,7 @@
 """The verbs of Flagger: read a Canary and its events, suspend and unsuspend it, and what is left to its gates.
 
-Here: what is read from where, which of a verb is a call and which is an answer that Flagger has still to ask for. What
-a reading says is in `reading`, what is sent in `patches`, what Flagger asks in `asking`.
+This module decides what is read from where, and which part of a verb is a call and which is an answer that Flagger has
+still to ask for. Readings are made in `reading`, bodies in `patches`; questions are parsed in `asking`.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class Flagger:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._kube.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
@@ -105,7 +105,7 @@ class Flagger:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The Canary as it is now, and what Flagger said of it where we may read that.
+        """Read the Canary, and Flagger's events about it where we may.
 
         Raises:
             Missing: no such Canary, or the cluster has no Flagger.
@@ -120,7 +120,7 @@ class Flagger:
         return reading_of(target, canary, events, self._context.clock.now(), self._gates, lacks, wanted)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """What `advance` or `withdraw` would have answered."""
+        """List what `advance` or `withdraw` would have answered."""
         try:
             shown = GuardToken.parse(seen or "")
         except BadGuardToken:
@@ -159,7 +159,7 @@ class Flagger:
             await self._send(target, patches.suspend(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """Take a suspension back. Raises Moved where it is not suspended."""
+        """End a suspension. Raises Moved where it is not suspended."""
         await self._send(target, patches.unsuspend(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
@@ -184,10 +184,10 @@ class Flagger:
             await self._send(target, patches.unsuspend(), "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """One of ORDERS.
+        """Carry out one of ORDERS.
 
         Raises:
-            Moved: it is not what was seen any more.
+            Moved: it has changed since it was seen.
             Rejected: there is no such order.
             BackendError: any other.
         """
@@ -197,7 +197,7 @@ class Flagger:
         await self._send(target, made, order, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
-        """What `order` would send to the Canary that was seen."""
+        """List what `order` would send to the Canary that was seen."""
         try:
             made = self._order_patch(order, GuardToken.parse(seen or ""))
         except BadGuardToken:
@@ -207,7 +207,7 @@ class Flagger:
     # -- what it asks ------------------------------------------------------------------------------------------------
 
     def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
-        """What Flagger asks at one of its webhooks; None where it is about another Canary.
+        """Parse a question at one of its webhooks; None where it is about another Canary.
 
         The next read goes to the cluster: what is answered depends on where it stands at this moment.
 
@@ -217,12 +217,12 @@ class Flagger:
         question = parse_payload(self.source, gate, body)
         if gate not in GATES or (question.name, question.namespace) != (target.name, self._kube.namespace):
             return None
-        told = question.metadata or {}
-        if told.get("target", target.target) != target.target:
+        metadata = question.metadata or {}
+        if metadata.get("target", target.target) != target.target:
             return None
         for informer in (self._canaries, *self._targets.values()):
             informer.invalidate()
-        return GateQuery(target.target, gate, back=gate == ROLLBACK, token=told.get("token"))
+        return GateQuery(target.target, gate, back=gate == ROLLBACK, token=metadata.get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class Flagger:
             raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
 
     async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
-        """What its target asks for, while a promote is about that; not known where we may not read it.
+        """Read what its target wants, while a promote is about that; unknown where we may not read it.
 
         Args:
             canary: whose target.
@@ -283,7 +283,7 @@ class Flagger:
             return WantedTemplate(unknown=f"there is no {kind} {one_line(name, 60)}")
 
     async def _events(self, name: str) -> tuple[KubeEvent, ...]:
-        """What Flagger said of a Canary; nothing where it may not be read: its status then has to do."""
+        """Read Flagger's events about a Canary; none where they may not be read."""
         fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
         try:
             page = await self._kube.page(EVENTS, fields=fields)
@@ -292,7 +292,7 @@ class Flagger:
             return ()
 
     async def _send(self, target: TargetRef, patch: CanaryPatch, verb: str, permit: Permit) -> None:
-        """One guarded call; what it answers is the newest that is known."""
+        """Send one guarded call; its answer is the newest state that is known."""
         try:
             found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)
         except BackendError:

@@ -1,4 +1,4 @@
-"""What Flagger sends to a webhook, read: which Canary it asks about. Source: Flagger, "Webhooks" (payload)."""
+"""Questions of Flagger to a webhook: which Canary each is about. Source: Flagger, "Webhooks" (payload)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WebhookPayload(BaseModel):
 
 
 def parse_payload(source: str, gate: str, body: bytes) -> WebhookPayload:
-    """A question. Raises BadReply."""
+    """Parse a question. Raises BadReply."""
     try:
         return WebhookPayload.model_validate_json(body[:LARGEST_BYTES])
     except ValidationError:

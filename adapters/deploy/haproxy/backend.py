@@ -1,7 +1,7 @@
 """The verbs of a HAProxy fleet: read a target's share from every node, set it on every node.
 
-Here: which command lines are sent in which order, and how the answers of several nodes become one reading or one
-error. Connections are in `node`, tables in `servers`.
+This module decides which command lines are sent in which order, and how the answers of several nodes become one reading
+or one error. Connections are in `node`, tables in `servers`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable
 from adapters.sanitize import one_line
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
-"""What HAProxy itself accepts in the name of a proxy or a server; anything else could be another command."""
+"""Names that HAProxy accepts for a proxy or a server; anything else could be another command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Write:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What became of the writes to one node: those it accepted, and what stopped the rest."""
+    """The writes that one node accepted, and the error that stopped the rest."""
 
     node: Node
     accepted: tuple[_Write, ...]
@@ -86,7 +86,7 @@ class HAProxy:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The canary's configured share, from every node.
+        """Read the canary's configured share from every node.
 
         Percent is None where nodes differ. DEGRADED means that a server of the two is DOWN; a drained canary, or one in
         maintenance, reads as 0 % whatever its weight.
@@ -133,10 +133,10 @@ class HAProxy:
         if not errors:
             return
         if any(change.accepted for change in changes):
-            told = "; ".join(
+            words = "; ".join(
                 _change_text(change) for change in sorted(changes, key=lambda change: change.error is None)
             )
-            raise HalfDone(self.source, "set_weight", one_line(told))
+            raise HalfDone(self.source, "set_weight", one_line(words))
         raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -157,8 +157,8 @@ class HAProxy:
         agree = max(percents) - min(percents) < 0.5
         problem = next((reading.problem for reading in readings if reading.problem), None)
         if not agree:
-            told = ", ".join(f"{reading.node} {reading.percent:.3g} %" for reading in readings)
-            problem = f"nodes disagree: {told}"
+            shares = ", ".join(f"{reading.node} {reading.percent:.3g} %" for reading in readings)
+            problem = f"nodes disagree: {shares}"
         return TargetReading(
             target=target.target,
             at=self._context.clock.now(),
@@ -192,8 +192,8 @@ class HAProxy:
         to_canary = _Write(target.name, canary, percent)
         to_baseline = _Write(target.name, baseline, 100 - percent)
         # The canary's weight goes first in both directions: on the way up the share stays below what was asked, on the
-        # way down it falls at once. Only where the baseline carries nothing must it come first, or for a moment nobody
-        # would be served.
+        # way down it falls at once. Only where the baseline carries nothing must it come first, or for a moment no
+        # request would be served.
         bare = self._bare.get(target.name, True)
         return (to_baseline, to_canary) if percent == 0 and bare else (to_canary, to_baseline)
 

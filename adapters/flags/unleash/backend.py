@@ -1,8 +1,8 @@
 """The verbs of Unleash: read a flag, set its percentage, switch it on or off.
 
-Here: the calls, their order, and what their errors mean. Unleash has no compare-and-swap: the JSON Patch `test` we send
-catches a change made since our read but not one made in the same moment, so every write is read back. Wire format:
-Unleash's admin API, docs.getunleash.io/api-overview, checked against 7.5 and 8.2.
+This module has the calls, their order, and the meaning of their errors. Unleash has no compare-and-swap: the JSON
+Patch `test` we send catches a change made since our read but not one made in the same moment, so every write is read
+back. Wire format: Unleash's admin API, docs.getunleash.io/api-overview, checked against 7.5 and 8.2.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from adapters.transport import HttpOptions, Reply, Transport
 _VERB = "set_flag"
 _CHANGE_REQUEST = re.compile(r"change[ _-]?request", re.IGNORECASE)
 _UNREAD = FlagState(on=False, percent=None, strategy="<its strategy>", rollout="")
-"""What `calls` assumes of a flag that was not read yet."""
+"""The state that `calls` assumes of a flag that was not read yet."""
 
 if TYPE_CHECKING:
     import httpx
@@ -91,11 +91,11 @@ class Unleash:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._transport.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._transport.hide(text)
 
     async def aclose(self) -> None:
@@ -115,7 +115,7 @@ class Unleash:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The flag in this environment, and who changed it last.
+        """Read the flag in this environment, and who changed it last.
 
         Who is asked only when the flag reads differently than last time, and only where the token may see events.
 
@@ -138,7 +138,7 @@ class Unleash:
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """What `set_flag` would send to a flag that still reads as it did last time."""
+        """List what `set_flag` would send to a flag that still reads as it did last time."""
         try:
             calls = self._calls(target, setting, self._last_states.get(target, _UNREAD))
         except Rejected as error:
@@ -198,7 +198,7 @@ class Unleash:
         return error
 
     def _calls(self, target: TargetRef, setting: Setting, state: FlagState) -> tuple[UnleashCall, ...]:
-        """What is still to be sent to a flag in `state`. Raises Rejected where it cannot be driven."""
+        """List the calls that a flag in `state` still needs. Raises Rejected where it cannot be driven."""
         self._feature(target, _VERB)
         if setting.on is False:
             return (OFF,)
@@ -252,7 +252,7 @@ class Unleash:
         return flag_state(environment, target.rule, parents), reply
 
     async def _author(self, target: TargetRef) -> str | None:
-        """Who made the newest change in this environment; None where that cannot be told, which harms nothing."""
+        """Read who made the newest change in this environment; None where that is not known, which harms nothing."""
         if not self._events_readable:
             return None
         query = {"feature": f"IS:{target.name}", "environment": f"IS:{self._environment}", "limit": "1"}
