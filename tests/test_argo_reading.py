@@ -9,10 +9,11 @@ import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import lines, runs_of
-from adapters.deploy.argo.guard import BadGuardToken, GuardToken
+from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Rollout
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import ReplicaSet
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -279,7 +280,7 @@ def test_a_blue_green_that_promotes_itself_says_when() -> None:
     ],
 )
 def test_an_object_that_a_repository_keeps_says_so(meta: dict[str, Any], keeper: str) -> None:
-    assert read(UNDER_WAY, **meta).notes[0].startswith(f"{keeper} keeps it as its repository says")
+    assert read(UNDER_WAY, **meta).notes[0].startswith(f"{keeper} keeps it in line with its repository")
 
 
 def test_a_workload_that_is_referred_to_is_observed_before_a_phase_is_believed() -> None:

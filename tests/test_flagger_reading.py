@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
-from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
+from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import interval_s, weights
 from adapters.deploy.flagger.target import WantedTemplate, wanted_template
 from adapters.deploy.flagger.wire import Analysis, KubeEvent
+from adapters.kube.guard import BadGuardToken
 from tests.flagger_rig import ALL_GATES, GATES, canary, hook, target_object, under_way
 from tests.kube_fake import Json
 

@@ -72,7 +72,7 @@ async def test_a_patch_says_what_it_is_who_sends_it_and_for_which_decision() -> 
 
 async def test_a_test_that_does_not_hold_is_moved_and_changes_nothing() -> None:
     cluster = web(weight=7)
-    with pytest.raises(Moved, match="web is not what was shown any more; nothing was changed"):
+    with pytest.raises(Moved, match="web has changed since it was shown; nothing was changed"):
         await patched(kube(cluster))
     assert cluster.objects["rollouts"]["web"]["spec"]["weight"] == 7
 

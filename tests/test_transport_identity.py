@@ -172,7 +172,7 @@ async def test_lines_come_whole_however_they_were_cut() -> None:
 
 async def test_a_stream_that_falls_silent_times_out() -> None:
     async with serving(one_line_then_nothing) as server:
-        with pytest.raises(TimedOut, match=r"nothing was heard for 0\.3 s"):
+        with pytest.raises(TimedOut, match=r"no data for 0\.3 s"):
             await followed(server, silence_s=0.3)
 
 

@@ -1,8 +1,8 @@
-"""The one HTTP client: deadlines, size cap, retries for reads only, redaction, sanitising, and the error tree.
+"""The one HTTP client: deadlines, size cap, retries for reads only, redaction, sanitizing, and the error tree.
 
 Every HTTP adapter builds its Options on `HttpOptions` and talks through one `Transport`. httpx is imported here and
-nowhere else, so a console whose plan names no HTTP backend never pays for it. What a path or a body means is the
-adapter's business, not this room's.
+nowhere else, so a console whose plan names no HTTP backend never pays for it. The meaning of a path or a body is the
+adapter's business, not this package's.
 """
 
 from adapters.transport.client import MAX_BYTES, Transport

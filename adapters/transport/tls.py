@@ -1,4 +1,4 @@
-"""TLS as one backend wants it: whom we trust, by which name we know it, with which certificate we show who we are."""
+"""TLS of one backend: trusted certificates, the server's name, our own certificate."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What differs from verified TLS against the system's certificates."""
+    """Deviations from verified TLS against the system's certificates."""
 
     ca: Path | None = None
     """PEM bundle trusted beside the system's."""
     only: bytes | None = None
-    """PEM bundle that is trusted instead of the system's (what a kubeconfig's CA means)."""
+    """PEM bundle trusted instead of the system's, as the CA of a kubeconfig is."""
     server_name: str | None = None
-    """The name in the server's certificate, where it is not the one we connect to."""
+    """The name in the server's certificate, where it is not the host we connect to."""
     insecure: bool = False
-    """Nothing is verified."""
+    """True: nothing is verified."""
 
 
 class UnusableCertificate(Exception):
-    """A bundle or a certificate that the TLS library does not take. One plain line."""
+    """A bundle or a certificate that the TLS library rejects. One plain line."""
 
 
 def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLContext:
-    """A client context for `tls`.
+    """Make a client context for `tls`.
 
     Falls back to certifi's certificates where this Python knows no system store (a relocated build).
 
@@ -78,12 +78,12 @@ def _trust(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _none_given() -> str:
-    """An encrypted key must not make OpenSSL ask on the terminal that the screen owns."""
+    """Give no password: OpenSSL must not ask for one on the terminal that the screen owns."""
     return ""
 
 
 class _NamedServerContext(ssl.SSLContext):
-    """A context that knows its server by a fixed name, through a proxy too, where httpcore offers no way to say it."""
+    """A context with a fixed server name, through a proxy too, for which httpcore has no option."""
 
     server_name: str | None = None
 
@@ -100,7 +100,7 @@ class _NamedServerContext(ssl.SSLContext):
 
 @contextmanager
 def _on_disk(certificate: Certificate) -> Iterator[str]:
-    """The pair in a file of ours alone, gone when the block ends: the standard library reads it from nowhere else."""
+    """Keep the pair in a private file within the block: the standard library reads it from nowhere else."""
     descriptor, path = tempfile.mkstemp(prefix="warroom-", suffix=".pem")
     try:
         with os.fdopen(descriptor, "wb") as file:

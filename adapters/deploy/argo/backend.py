@@ -31,7 +31,7 @@ from adapters.contract import (
     Window,
 )
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.guard import BadGuardToken, GuardToken
+from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.measurements import reply_of
 from adapters.deploy.argo.patches import RolloutPatch
 from adapters.deploy.argo.phase import is_observed
@@ -41,6 +41,7 @@ from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
 from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
+from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")

@@ -13,7 +13,7 @@ from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_perce
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.kube.client import MANAGER
-from adapters.kube.wire import Meta, ReplicaSet, earlier
+from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
@@ -159,7 +159,7 @@ def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | 
 
 
 def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
-    found = [] if rollout.meta.kept is None else [rollout.meta.kept]
+    found = gitops_notes(rollout.meta, "an undo")
     if not is_observed(rollout):
         found.append("its controller has not taken up the newest change yet")
     if rollout.status.promote_full and not rollout.promoted:

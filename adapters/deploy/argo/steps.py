@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
 from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
+from adapters.kube.duration import go_duration_s
 from adapters.sanitize import one_line
 
-_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
-_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 PREVIEW = "preview, then pause"
 
 
@@ -78,7 +76,7 @@ def _words(step: dict[str, Any], percent: float) -> str:
         case "setHeaderRoute":
             words = f"header route {detail.get('name', '')}"
         case "setMirrorRoute":
-            words = f"informer route {detail.get('name', '')}"
+            words = f"mirror route {detail.get('name', '')}"
         case "plugin":
             words = f"plugin {detail.get('name', '?')}"
         case _:
@@ -94,11 +92,7 @@ def duration_s(value: object) -> float | None:
         return None
     if value.isdigit():
         return float(value)
-    found = _DURATION.fullmatch(value)
-    try:
-        return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
-    except ValueError:
-        return None
+    return go_duration_s(value)
 
 
 def _duration_text(seconds: float) -> str:

@@ -21,7 +21,7 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, BadGuardToken, Deployment, GuardToken
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube import (
     DEPLOYMENTS,
     REPLICA_SETS,
@@ -35,6 +35,7 @@ from adapters.kube import (
     Permissions,
     template_of,
 )
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.jsonpatch import Operation, add, check, replace
 from adapters.kube.wire import ReplicaSet
 from adapters.sanitize import one_line

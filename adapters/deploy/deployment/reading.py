@@ -11,7 +11,7 @@ from datetime import datetime
 
 from adapters.contract import Phase, TargetReading, TargetRef, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
-from adapters.kube.wire import ReplicaSet, earlier
+from adapters.kube.wire import ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 
@@ -121,9 +121,7 @@ def _detail(deployment: Deployment) -> str:
 
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
-    status, found = deployment.status, []
-    if deployment.meta.kept is not None:
-        found.append(deployment.meta.kept)
+    status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
     if deployment.spec.paused and _is_mixed(deployment):
         told = f"{status.updated} of {status.replicas} pods are new"
         found.append(f"mixed fleet: {told}, and stay so while it is paused; nothing steers the traffic")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import Condition, Meta, Wire, none_is_empty, none_is_no_item
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -39,10 +40,6 @@ class Deployment(Wire):
         return self.meta.annotations.get(REVISION, "")
 
 
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
-
-
 @dataclass(frozen=True, slots=True)
 class GuardToken:
     """A Deployment at the moment somebody looked; travels as the `revision` of a reading."""
@@ -55,11 +52,11 @@ class GuardToken:
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
+        """The reverse of str(). Raises BadGuardToken."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):
-            raise BadGuardToken("what was seen cannot be read") from None
+            raise BadGuardToken() from None
         return cls(str(revision), str(version), bool(paused))
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.flagger import patches
-from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
+from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.patches import CanaryPatch
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
@@ -34,6 +34,7 @@ from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_templ
 from adapters.deploy.flagger.webhook import parse_payload
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent
 from adapters.kube import Access, Informer, Kube, Need, Object, Permissions
+from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import first_flaw, one_line
 
 ON_SPEC = Need(CANARIES, "patch")

@@ -6,17 +6,15 @@ confirm-traffic-increase before each weight, confirm-promotion at the last. Sour
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from adapters.contract import OwnStep
 from adapters.deploy.flagger.wire import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, Analysis, Canary
+from adapters.kube.duration import go_duration_s
 
 DEFAULT_S = 60.0
 """How often Flagger looks at a Canary that names no interval."""
 _LEAST_S = 10.0
-_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
-_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 _BEGUN = ("Progressing", "WaitingPromotion")
 WAITING, FAILED = "Waiting", "Failed"
 UNDER_WAY = (WAITING, *_BEGUN)
@@ -35,12 +33,8 @@ class GatedStep:
 
 def interval_s(analysis: Analysis) -> float:
     """Seconds between two looks of Flagger at a Canary; it takes none below 10 s."""
-    found = _DURATION.fullmatch(analysis.interval) if analysis.interval else None
-    try:
-        told = sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n) if found else 0.0
-    except ValueError:
-        told = 0.0
-    return max(told, _LEAST_S) if told else DEFAULT_S
+    wanted_s = go_duration_s(analysis.interval)
+    return max(wanted_s, _LEAST_S) if wanted_s else DEFAULT_S
 
 
 def weights(analysis: Analysis) -> tuple[int, ...]:
