@@ -56,8 +56,8 @@ def test_a_change_that_another_process_wrote_is_seen_at_once(tmp_path: Path) -> 
     log = tmp_path / "world.jsonl"
     world = World(log, WorldSettings())
     code = (
-        "import sys; from pathlib import Path; from adapters.embedded.world import World, Settings;"
-        "World(Path(sys.argv[1]), Settings()).open_at('checkout', 40, None, 0.0)"
+        "import sys; from pathlib import Path; from adapters.embedded.world import World, WorldSettings;"
+        "World(Path(sys.argv[1]), WorldSettings()).open_at('checkout', 40, None, 0.0)"
     )
     assert world.exposure().latest("checkout") is None
     subprocess.run([sys.executable, "-c", code, str(log)], check=True)

@@ -1,12 +1,12 @@
-"""The adapter `embedded`: a simulated world that answers the deploy, flag and metrics Protocols of the contract.
+"""The adapter `embedded`: a simulated world with the deploy, flag and metrics Protocols of the contract.
 
 One object has every method, so a plan may name it once for everything or once per kind; backends of one rollout that
-name the same `world` act on the same one, also from several processes. A target is what the plan takes it for; one
-that does not say is a flag once a flag was set, or where `flags` lists it, or where "flag" is in one of its names, or
-where it names no canary and baseline.
+name the same `world` act on the same one, also from several processes. The plan decides whether a target is a flag;
+where it does not, a target is a flag once a flag was set, or where `flags` lists it, or where "flag" is in one of its
+names, or where it names no canary and baseline.
 
-The verbs: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else
-calls nothing, rollback sets what the opening snapshot said. No permission is needed and nothing leaves the machine.
+The verbs: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else calls nothing,
+rollback sets the exposure of the opening snapshot. No permission is needed and nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ __all__ = ["ADAPTER", "EmbeddedBackend", "Options", "connect"]
 CANARY_VERSION = "v42"
 BASELINE_VERSION = "v41"
 WRITER = "warroom"
-"""Who this adapter says changed a target."""
+"""The author of this adapter's changes."""
 
 _AT_ONCE = 60
-"""Ticks of a metric that are drawn without letting others run."""
+"""Ticks of a metric that are drawn before other tasks may run."""
 
 Decide = Callable[[float, ExposureSpan | None], WorldChange]
-"""(moment of the write, where the target stands) -> what to write."""
+"""(moment of the write, the target's exposure) -> the change to write."""
 
 
 def connect(options: Options, context: Context) -> EmbeddedBackend:
-    """One backend on the world that `options` names.
+    """Make a backend on the world that `options` names.
 
     Raises:
         ConnectError: another backend of the plan contradicts it, or the world's log cannot be used.
@@ -88,7 +88,7 @@ class EmbeddedBackend:
         self._closed = False
 
     def open(self) -> None:
-        """Write down where the options say the targets stood, unless the world has moved since. Raises OSError."""
+        """Write the openings of the options to the log, unless the world has moved since. Raises OSError."""
         now = self._clock.now().timestamp()
         for target, standing in self._options.opening.items():
             is_flag = standing == "off" or target in self._options.flags or "flag" in target.lower()
@@ -96,7 +96,7 @@ class EmbeddedBackend:
             self.world.open_at(target, percent, on, now, climbs=self._options.advances and not is_flag)
 
     async def aclose(self) -> None:
-        """Let go of the world; what was done to it stays."""
+        """Leave the world; its changes stay."""
         if not self._closed:
             self._closed = True
             leave_world(self.world)
@@ -105,7 +105,7 @@ class EmbeddedBackend:
         """The verbs of a target; only a deploy of an advancing world moves by itself."""
         try:
             exposure = self.world.exposure()
-        except OSError:  # this call has no failure of its own; the next read says what is wrong
+        except OSError:  # this call has no error of its own; the next read reports it
             exposure = ExposureHistory()
         if self._is_flag(target, exposure):
             return Capabilities(repeatable=True, meaning={"promote": "sets the flag's percentage and switches it on"})
@@ -144,7 +144,7 @@ class EmbeddedBackend:
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """The one line that `set_weight` or `set_flag` would act out."""
+        """Describe the change that `set_weight` or `set_flag` would make, on one line."""
         on = f"on at {setting}" if setting.on and setting.percent is not None else "on" if setting.on else str(setting)
         return (f"embedded: {target.target} -> {on}",)
 
@@ -178,7 +178,7 @@ class EmbeddedBackend:
         await self._hold("resume", ChangeVerb.RESUME, target, permit)
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """One reply per query, in order; any metric name is known. Raises Unreachable, TimedOut, ServerFailed."""
+        """Read one reply per query, in order; any metric is known. Raises Unreachable, TimedOut, ServerFailed."""
         now = self._clock.now()
         replies: list[MetricReply] = []
         try:
@@ -191,7 +191,7 @@ class EmbeddedBackend:
                 parts = []
                 for part in _parts(window):
                     parts.append(self.world.metric(query, part, now))
-                    await asyncio.sleep(0)  # hours that are drawn for the first time take a while: let others run
+                    await asyncio.sleep(0)  # hours that are drawn for the first time take a while: let other tasks run
                 replies.append(replace(parts[-1], readings=tuple(chain(*(part.readings for part in parts)))))
         except OSError as error:
             raise ServerFailed(self.source, "read_metrics", _log_failed(error)) from error
@@ -237,7 +237,7 @@ class EmbeddedBackend:
 
 
 def _parts(window: Window) -> list[Window]:
-    """The window in parts of at most `_AT_ONCE` whole ticks; at least one."""
+    """Cut the window into parts of at most `_AT_ONCE` whole ticks; at least one."""
     step = timedelta(seconds=_AT_ONCE * window.tick_s)
     aligned = window.start - timedelta(seconds=window.start.timestamp() % window.tick_s)
     starts = [window.start]

@@ -1,6 +1,6 @@
-"""What was done to an embedded world: one JSON line per change, in a file that several processes share.
+"""The log of an embedded world: one JSON line per change, in a file that several processes share.
 
-The file is the only state a world has. What the changes mean over time lives in exposure; nothing here knows of
+The file is the only state a world has. `exposure` derives the exposure over time from it; nothing here knows of
 percentages that climb, of traffic or of scenarios.
 """
 
@@ -23,10 +23,10 @@ from adapters.sanitize import one_line
 
 
 class ChangeVerb(StrEnum):
-    """What a line of the log did."""
+    """The action of one line of the log."""
 
     OPENING = "opening"
-    """Where the target stood before anybody used the world."""
+    """The target's exposure before any use of the world."""
     SET = "set"
     PAUSE = "pause"
     RESUME = "resume"
@@ -43,7 +43,7 @@ class WorldChange:
     percent: float | None
     """Exposure 0..100; None for pause and resume."""
     on: bool | None
-    """Flags only; None says the target is a deploy."""
+    """Flags only; None: the target is a deploy."""
     by: str
     verb: ChangeVerb = ChangeVerb.SET
     climbs: bool = False
@@ -52,7 +52,7 @@ class WorldChange:
     """Accepted and not acted on: the deploy is stuck."""
 
     def line(self) -> bytes:
-        """The change as it is written, newline included; `verb`, `climbs` and `held` only where they say something."""
+        """Encode the change, newline included; `verb`, `climbs` and `held` only where they are not the default."""
         fields: dict[str, object] = {
             "at": datetime.fromtimestamp(self.at, UTC).isoformat(),
             "target": self.target,
@@ -67,7 +67,7 @@ class WorldChange:
 
     @classmethod
     def parse(cls, line: bytes) -> WorldChange | None:
-        """The change a line stands for, or None where it is not one (a process died halfway, a newer version)."""
+        """Parse a line; None where it is no change (a process died halfway, a newer version)."""
         try:
             fields = json.loads(line)
             at = datetime.fromisoformat(fields["at"]).timestamp()
@@ -94,17 +94,17 @@ class ChangeLog:
         self._offset = 0
 
     def refresh(self) -> float | None:
-        """Read what was appended since the last call, by whichever process.
+        """Read the lines that any process has appended since the last call.
 
-        Returns the moment (seconds since the epoch) from which the past has to be drawn anew, -inf for all of it,
-        None when nothing was appended. Raises OSError when the file cannot be read.
+        Returns the moment (seconds since the epoch) from which the past must be drawn again: -inf for all of it, None
+        when nothing was appended. Raises OSError when the file cannot be read.
         """
         try:
             size = self.path.stat().st_size
         except FileNotFoundError:
             size = 0
         affected: list[float] = []
-        if size < self._offset:  # somebody removed the file: the world starts over
+        if size < self._offset:  # the file was removed: the world starts over
             self.changes.clear()
             self._offset = 0
             affected.append(-math.inf)
@@ -112,7 +112,7 @@ class ChangeLog:
             with self.path.open("rb") as file:
                 file.seek(self._offset)
                 data = file.read()
-            whole = data.rfind(b"\n") + 1  # what follows the last newline is still being written
+            whole = data.rfind(b"\n") + 1  # bytes after the last newline are still being written
             self._offset += whole
             read = [change for line in data[:whole].splitlines() if (change := WorldChange.parse(line)) is not None]
             self.changes += read
@@ -120,7 +120,7 @@ class ChangeLog:
         return min(affected, default=None)
 
     def append(self, decide: Callable[[], WorldChange | None]) -> None:
-        """Write the change that `decide` returns; nobody else writes while it decides. None writes nothing.
+        """Write the change that `decide` returns; None writes nothing. No other process writes while it decides.
 
         Raises OSError when the file cannot be written.
         """
@@ -141,7 +141,7 @@ class ChangeLog:
 
 
 def _open_log(path: Path) -> int:
-    """A descriptor to append by. The file is made private, or its group's in a directory that is one's (setgid)."""
+    """Open the file to append. A new file is private, or its group's in a setgid directory."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     with contextlib.suppress(FileExistsError):
         file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""What every target's exposure was at any moment, worked out from the changes: pure, no file and no clock.
+"""Every target's exposure over time, derived from the changes. Pure: no file and no clock.
 
 The canary's share of the traffic is the largest weight of any deploy target. Flags beside a deploy split no traffic:
 both arms run the code, the flag only decides what a request is shown. A world with flags alone is split by them.
@@ -21,12 +21,12 @@ DWELL_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ExposureSpan:
-    """Where one target stands from `since` until its next span."""
+    """One target's exposure from `since` until its next span."""
 
     since: float
     """Seconds since the epoch; -inf for an opening, which holds for all the time before it too."""
     dated: float
-    """When it was written: as `since`, but finite for an opening. Scenarios count from here."""
+    """The time of the change: as `since`, but finite for an opening. Scenarios count from here."""
     percent: float
     on: bool | None
     by: str
@@ -36,16 +36,16 @@ class ExposureSpan:
     climbs: bool = False
     paused: bool = False
     requested: float | None = None
-    """What was accepted last and not acted on; None unless the deploy is stuck."""
+    """The percentage that was accepted last and not acted on; None unless the deploy is stuck."""
 
     @property
     def exposure(self) -> float:
-        """Share that really gets the new thing, 0..100: nothing while a flag is off."""
+        """The share that really gets the new version, 0..100: nothing while a flag is off."""
         return 0.0 if self.on is False else self.percent
 
 
 class ExposureHistory:
-    """Every target's standings over time, and the split they make."""
+    """Every target's spans over time, and the split of the traffic that follows."""
 
     def __init__(self, changes: Iterable[WorldChange] = ()) -> None:
         self._tracks: dict[str, list[ExposureSpan]] = {}
@@ -58,11 +58,11 @@ class ExposureHistory:
         self._since, self._percent = self._traffic_split()
 
     def not_before_newest(self, at: float) -> float:
-        """`at`, or the moment of the newest change where a process's clock is behind it (another pace, a step back)."""
+        """Return `at`, or the time of the newest change where this process's clock is behind it."""
         return max(at, self._newest)
 
     def span_at(self, target: str, at: float) -> ExposureSpan | None:
-        """Where `target` stood at `at` (seconds since the epoch); None when nothing had been done to it."""
+        """The span of `target` at `at` (seconds since the epoch); None when nothing had been done to it."""
         track = self._tracks.get(target, [])
         index = bisect_right(track, at, key=lambda span: span.since)
         return track[index - 1] if index else None
@@ -81,7 +81,7 @@ class ExposureHistory:
         return bisect_right(self._since, seconds[0]) == bisect_right(self._since, seconds[-1])
 
     def first_reached(self, percent: float) -> float:
-        """When the canary first got at least `percent` of the traffic, in seconds since the epoch; inf for never."""
+        """Seconds since the epoch at which the canary first got `percent` of the traffic or more; inf for never."""
         dates = (span.dated for track in self._splitting() for span in track if span.exposure >= percent > 0)
         return min(dates, default=math.inf)
 
@@ -113,7 +113,7 @@ def _exposure_at(track: list[ExposureSpan], moment: float) -> float:
 
 
 def _extend(track: list[ExposureSpan], change: WorldChange) -> None:
-    """Add what a change makes of a track, with the climb that follows from it."""
+    """Add the span of a change to a track, with the climb that follows from it."""
     while track and track[-1].since > change.at:  # rungs of a climb that this change cuts short
         track.pop()
     last = track[-1] if track else None

@@ -1,6 +1,6 @@
-"""The stories an embedded world can tell: when each begins, and what it does to the canary, its deploy or its metrics.
+"""Scenarios of an embedded world: when each begins, and its effect on the canary, its deploy or its metrics.
 
-Pure: a scenario is asked how it acts so many seconds after it began. When that was lives in world.
+Pure: a scenario's effect is a function of the seconds since it began. `world` knows when that was.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STUCK_ABOVE = 5
 
 
 class Scenario(StrEnum):
-    """What goes wrong."""
+    """The fault of a world."""
 
     HEALTHY = "healthy"
     ERROR_SPIKE = "error_spike"
@@ -33,11 +33,11 @@ class Scenario(StrEnum):
 
     @property
     def beginning(self) -> Beginning:
-        """What sets it off."""
+        """The exposure that triggers it, and the delay from there."""
         return _BEGINNINGS.get(self, Beginning(threshold=1, onset_s=0.0))
 
     def factor(self, family: Family, elapsed_s: float) -> float:
-        """By what the canary's rate or level is multiplied, `elapsed_s` after the scenario began (negative: before)."""
+        """The factor on the canary's rate or level, `elapsed_s` after the scenario began (negative: before)."""
         if elapsed_s < 0:
             return 1.0
         if self is Scenario.ERROR_SPIKE and family is Family.ERRORS:

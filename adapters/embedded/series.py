@@ -1,7 +1,7 @@
-"""The numbers of every second of one world, remembered, and their sums over a tick.
+"""The numbers of every second of one world, cached, and their sums over a tick.
 
-What a second's numbers are is traffic's and the scenario's doing; this only knows which arm had traffic at all. An arm
-without exposure says nothing: None, never a zero.
+`traffic` and the scenario make a second's numbers; this module only knows which arm had traffic at all. An arm without
+exposure has none: None, never a zero.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from adapters.embedded.scenarios import Scenario
 from adapters.embedded.traffic import EDGES, Family, TrafficModel
 
 _REMEMBERED = 20_000
-"""Seconds kept per series before it starts over: well above any window, well below a night's growth."""
+"""Seconds cached per series before it starts over: well above any window, well below a night's growth."""
 
 _Requests = tuple[int, int]
 """(total, bad)"""
@@ -43,7 +43,7 @@ class SecondSeries:
         self._slower: dict[tuple[str, Family], dict[int, _Slower]] = {}
 
     def redraw(self, exposure: ExposureHistory, began: float, since: float) -> None:
-        """Go by another exposure and scenario beginning, which differ from the last ones only from `since` on."""
+        """Take another exposure and beginning of the scenario, which differ from the last only from `since` on."""
         self._exposure, self._began = exposure, began
         if since == -math.inf:
             self._split, self._counts, self._levels, self._slower = {}, {}, {}, {}
@@ -54,25 +54,25 @@ class SecondSeries:
         self._slower = {name: _until(since, series) for name, series in self._slower.items()}
 
     def counts(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """The counts of one tick that begins at `at` and consists of `seconds`."""
+        """Sum the counts of the tick that begins at `at` and consists of `seconds`."""
         series = self._counts.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
-        totals, bads, seen = [0, 0], [0, 0], [False, False]
+        totals, bads, has_traffic = [0, 0], [0, 0], [False, False]
         for second in seconds:
             arms = series.get(second)
             if arms is None:
                 arms = series[second] = self._count(metric, family, second)
             for arm, requests in enumerate(arms):
                 if requests is not None:
-                    seen[arm] = True
+                    has_traffic[arm] = True
                     totals[arm] += requests[0]
                     bads[arm] += requests[1]
-        canary, baseline = (Counts(totals[arm], bads[arm]) if seen[arm] else None for arm in (0, 1))
+        canary, baseline = (Counts(totals[arm], bads[arm]) if has_traffic[arm] else None for arm in (0, 1))
         return Reading(at, canary, baseline)
 
     def histogram(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """The histogram of one tick that begins at `at` and consists of `seconds`."""
+        """Sum the histogram of the tick that begins at `at` and consists of `seconds`."""
         series = self._slower.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
@@ -89,7 +89,7 @@ class SecondSeries:
         return Reading(at, canary, baseline)
 
     def gauge(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """The gauge of one tick that begins at `at` and consists of `seconds`: each arm's last value."""
+        """Take each arm's last value in the tick that begins at `at` and consists of `seconds`."""
         series = self._levels.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()

@@ -1,7 +1,7 @@
-"""One embedded world: its log, what follows from it over time, and the metrics it shows.
+"""One embedded world: its log, the exposure that follows from it, and its metrics.
 
 Everything is a function of (settings, log, time). Every backend of one process that names the same world of the same
-rollout gets the same object. Waiting, faults and the contract's verbs live in backend.
+rollout gets the same object. Waiting, faults and the contract's verbs live in `backend`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from adapters.embedded.traffic import Family, TrafficModel
 
 
 class ContradictionError(Exception):
-    """Two backends of one plan say different things about the world they share. One plain line."""
+    """Two backends of one plan give different settings for the world they share. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
-    """What a world is like; None is what nobody said."""
+    """The settings of a world; None: not given."""
 
     scenario: Scenario | None = None
     seed: int | None = None
@@ -37,17 +37,17 @@ class WorldSettings:
     onset_s: float | None = None
 
     def merge(self, other: WorldSettings) -> WorldSettings:
-        """What both say; raises ContradictionError where they differ."""
-        said = {field.name: getattr(other, field.name) for field in fields(other)}
-        said = {name: value for name, value in said.items() if value is not None}
-        for name, value in said.items():
+        """Merge both; raises ContradictionError where they differ."""
+        given = {field.name: getattr(other, field.name) for field in fields(other)}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, value in given.items():
             ours = getattr(self, name)
             if ours is not None and ours != value:
                 raise ContradictionError(f"{name} is {ours} for one backend of this world and {value} for another")
-        return replace(self, **said)
+        return replace(self, **given)
 
     def traffic(self) -> TrafficModel:
-        """The traffic of such a world."""
+        """The traffic of a world with these settings."""
         return TrafficModel(
             seed=1 if self.seed is None else self.seed,
             rps=400.0 if self.rps is None else self.rps,
@@ -56,19 +56,19 @@ class WorldSettings:
 
 
 class World:
-    """One world. The caller always says what time it is; moments are seconds since the epoch unless typed datetime."""
+    """One world. The caller always passes the time; moments are seconds since the epoch unless typed datetime."""
 
     def __init__(self, log: Path, settings: WorldSettings) -> None:
         self.log = log
         self.users = 0
-        """How many open backends of this process hold it."""
+        """Number of open backends of this process that hold it."""
         self._log = ChangeLog(log)
         self._lock = RLock()  # two engines of one process may share this world from two threads
         self._exposure = ExposureHistory()
         self._apply(settings)
 
     def join(self, settings: WorldSettings) -> None:
-        """Take in what another backend says about this world; raises ContradictionError."""
+        """Merge in the settings of another backend; raises ContradictionError."""
         with self._lock:
             merged = self._settings.merge(settings)
             if merged != self._settings:
@@ -76,11 +76,11 @@ class World:
 
     @property
     def scenario(self) -> Scenario:
-        """What goes wrong in this world."""
+        """The scenario of this world."""
         return self._settings.scenario or Scenario.HEALTHY
 
     def exposure(self) -> ExposureHistory:
-        """Every target's exposure over time, with what any process changed until this call. Raises OSError."""
+        """Return every target's exposure over time, with all changes of any process so far. Raises OSError."""
         with self._lock:
             redraw_from = self._log.refresh()
             if redraw_from is not None:
@@ -89,15 +89,15 @@ class World:
             return self._exposure
 
     def change(self, decide: Callable[[ExposureHistory], WorldChange | None]) -> None:
-        """Append what `decide` makes of the exposure as it is; no other change comes between. Raises OSError.
+        """Append the change that `decide` makes of the current exposure; none comes between. Raises OSError.
 
-        This is also how a drill or a test plays the colleague who moves a target behind everybody's back.
+        A drill or a test also calls it, to play the colleague who moves a target outside the console.
         """
         with self._lock:
             self._log.append(lambda: decide(self.exposure()))
 
     def open_at(self, target: str, percent: float, on: bool | None, at: float, climbs: bool = False) -> None:
-        """Let `target` have stood at `percent` all along, unless something was done to it already.
+        """Set the exposure that `target` had from the start, unless something was done to it already.
 
         Scenarios and climbs count from `at`. Raises OSError.
         """
@@ -115,7 +115,7 @@ class World:
         return self.scenario.silences_metrics(at - self._began())
 
     def metric(self, query: MetricQuery, window: Window, now: datetime) -> MetricReply:
-        """Every tick of `window` of which a second is over by `now`, whole or still growing. Raises OSError.
+        """Read every tick of `window` of which a second is over by `now`, whole or still growing. Raises OSError.
 
         A second counts once it is over; its sample carries the moment it ended.
         """
@@ -152,7 +152,7 @@ _WORLDS_LOCK = RLock()
 
 
 def enter_world(state_dir: Path, rollout: str, name: str, settings: WorldSettings) -> World:
-    """The world `name` of a rollout, the same object for every backend of this process until the last one leaves it.
+    """Enter the world `name` of a rollout: one object for every backend of this process, until the last one leaves.
 
     Its log is `world-<rollout>-<name>.jsonl` in `state_dir`. Raises ContradictionError.
     """
@@ -168,7 +168,7 @@ def enter_world(state_dir: Path, rollout: str, name: str, settings: WorldSetting
 
 
 def leave_world(world: World) -> None:
-    """Let go of a world; its log stays for whoever enters next."""
+    """Leave a world; its log stays for the next backend that enters."""
     with _WORLDS_LOCK:
         world.users -= 1
         if world.users <= 0 and _WORLDS.get(world.log) is world:

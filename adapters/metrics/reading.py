@@ -1,4 +1,4 @@
-"""From raw series to a metric's reply: which arm a series is, ticks put together, freshness, what is odd. Pure."""
+"""Turn raw series into a metric's reply: arms, ticks, freshness, flaws. Pure."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from adapters.metrics.counters import (
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """What a backend answered to one query text."""
+    """A backend's answer to one query text."""
 
     series: tuple[RawSeries, ...]
     partial: str | None = None
-    """Why it is not whole, in the backend's words."""
+    """The reason why it is incomplete, in the backend's words; None where it is whole."""
 
 
 def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window: Window) -> MetricReply:
-    """The reply for a metric of counts or of good and total.
+    """Make the reply for a metric of counts or of good and total.
 
     Args:
         answers: part ("total" and "bad" or "good") -> raw samples from before the window until now.
@@ -73,7 +73,7 @@ def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window:
 
 
 def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
-    """The reply for a histogram: per tick the requests of each cumulative bucket, by the label `le`.
+    """Make the reply for a histogram: per tick the requests of each cumulative bucket, by the label `le`.
 
     A tick of an arm has buckets where its `+Inf` bucket has a sample; a bucket without one there counted nothing new.
     An arm has the edges that it has series for. A scrape of which one bucket is dirty counts for none of them: the
@@ -83,7 +83,7 @@ def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> 
     edged = [(edge, one) for one in series if (edge := _edge(one)) is not None]
     whole = [one for edge, one in edged if math.isinf(edge)]
     if edged and not whole:
-        return MetricReply(query.metric, problem='the buckets have no le="+Inf"; without it nothing is whole')
+        return MetricReply(query.metric, problem='the buckets have no le="+Inf", so the total is unknown')
     origin = Origin.of(whole, [one for edge, one in edged if not math.isinf(edge)])
     samples: list[dict[int, Sample]] = []
     came_back = 0
@@ -109,12 +109,12 @@ def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> 
 
 
 def dropped_note(dirty: int) -> str | None:
-    """What makes an answer partial that had samples which no such metric has."""
+    """Say how many impossible samples were dropped; None for none."""
     return f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None
 
 
 def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
-    """The buckets of each histogram without what is beside a sample that no counter has, at the same moment."""
+    """Drop every bucket's sample at a moment at which another bucket of the histogram has an impossible one."""
     groups: dict[tuple[tuple[str, str], ...], list[RawSeries]] = {}
     for one in series:
         named = tuple(sorted((name, value) for name, value in one.labels.items() if name != "le"))
@@ -134,7 +134,7 @@ def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
 
 
 def _edge(series: RawSeries) -> float | None:
-    """A bucket's upper edge, infinite for the last; None for a series that is no bucket."""
+    """The upper edge of a bucket, infinite for the last; None for a series that is no bucket."""
     try:
         edge = float(series.labels.get("le", ""))
     except ValueError:
@@ -143,7 +143,7 @@ def _edge(series: RawSeries) -> float | None:
 
 
 def gauge_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
-    """The reply for a gauge: the mean over an arm's series of each one's last value in the tick; NaN is a gap."""
+    """Make the reply for a gauge: per tick the mean of the last value of each of an arm's series; NaN is a gap."""
     found: list[dict[int, Sample]] = [dict(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
     return _reply(query, found, answer.series, [answer.partial], window)
 
@@ -164,7 +164,7 @@ def _reply(
     odd: Iterable[str | None],
     window: Window,
 ) -> MetricReply:
-    """Put both arms' ticks on one axis. `dated` are the series whose newest samples tell each arm's freshness."""
+    """Put both arms' ticks on one axis. The newest samples of `dated` give each arm's freshness."""
     canary, baseline = samples
     tick_s = Ticks(window).tick_s
     readings = tuple(
@@ -184,7 +184,7 @@ def _reply(
 
 
 def _of_arm(series: Iterable[RawSeries], arms: ArmLabels | None, arm: int) -> list[RawSeries]:
-    """The series of the canary (0) or the baseline (1); without arms everything is the canary's."""
+    """The series of the canary (0) or the baseline (1); without arms all are the canary's."""
     if arms is None:
         return list(series) if arm == 0 else []
     value = (arms.canary, arms.baseline)[arm]

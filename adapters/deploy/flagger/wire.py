@@ -14,7 +14,7 @@ from adapters.kube import Resource
 from adapters.kube.wire import Meta, Moment, Wire, none_is_empty, none_is_no_item
 
 CANARIES = Resource("flagger.app", "v1beta1", "canaries", "Canary")
-EVENTS = Resource("", "v1", "events", "KubeEvent")
+EVENTS = Resource("", "v1", "events", "Event")
 
 CONFIRM_ROLLOUT = "confirm-rollout"
 CONFIRM_TRAFFIC = "confirm-traffic-increase"

@@ -149,8 +149,8 @@ class Unleash:
         """Make the flag read as `setting`.
 
         Off is one call. Anything else is: read, set the percentage (or create the strategy with it), read back, switch
-        on, read back; what already reads as wanted is not sent. Switching on is never sent before a strategy with the
-        wanted percentage was read back, because Unleash would expose everybody.
+        on, read back; a part that already reads as wanted is not sent. Switching on is never sent before a strategy
+        with the wanted percentage was read back, because Unleash would expose every user.
 
         Raises:
             Moved: the percentage was changed since it was read; nothing was changed by us.
@@ -213,7 +213,7 @@ class Unleash:
         elif percent is not None and state.rollout != str(percent):
             calls.append(patch_percentage(state, str(percent)))
         elif state.strategy is None:
-            raise Rejected(self.source, _VERB, "not sent: it has no strategy, so switching on would expose everybody")
+            raise Rejected(self.source, _VERB, "not sent: it has no strategy, so switching on would expose every user")
         if setting.on and not state.on:
             calls.append(ON)
         return tuple(calls)
@@ -227,7 +227,7 @@ class Unleash:
         except ServerFailed as error:
             if "TEST_OPERATION_FAILED" not in error.reason:
                 raise
-            raise Moved(self.source, _VERB, "its percentage was changed by somebody since it was read") from error
+            raise Moved(self.source, _VERB, "its percentage has changed since it was read") from error
         except Forbidden as error:
             if not _CHANGE_REQUEST.search(error.reason):
                 raise

@@ -1,8 +1,8 @@
-"""What Unleash says about a feature in one environment, and which single number of it we may drive.
+"""Read an Unleash feature in one environment, and find the one percentage we may drive.
 
 Here: the wire models of `GET /api/admin/projects/P/features/F` and of the event search, and the reading of them. Pure:
-no network. An enabled environment exposes everybody whom any of its strategies lets in, so a percentage means something
-only where there is exactly one strategy, a flexibleRollout without conditions, or where the plan names the strategy.
+no network. An enabled environment exposes every user whom any of its strategies lets in, so a percentage means
+something only where there is exactly one strategy, a flexibleRollout without conditions, or where the plan names one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FeatureStrategy(BaseModel):
 
     @property
     def rollout(self) -> str | None:
-        """The percentage as Unleash stores it, which may be any text at all; None where there is none."""
+        """The percentage as Unleash stores it, which may be any text; None where there is none."""
         value = self.parameters.get("rollout")
         return value if isinstance(value, str) else None
 
@@ -51,7 +51,7 @@ class Environment(BaseModel):
 
 
 class Dependency(BaseModel):
-    """A parent feature; while it does not hold, nobody is exposed."""
+    """A parent feature; while its condition fails, no user is exposed."""
 
     feature: str
 
@@ -84,7 +84,7 @@ class FlagState:
 
     on: bool
     percent: float | None
-    """None where it cannot be told; see `problem`."""
+    """None where it is unknown; see `problem`."""
     strategy: str | None = None
     """Id of the strategy we drive; None where there is none yet."""
     rollout: str | None = None
@@ -98,7 +98,7 @@ class FlagState:
 
 
 def flag_state(environment: Environment, rule: str | None, parents: Sequence[str] = ()) -> FlagState:
-    """Which strategy we drive and what it reads; `problem` says why none can be driven.
+    """Find the strategy we drive and its percentage; `problem` says why none can be driven.
 
     Args:
         rule: the strategy's id where the plan names one.
@@ -114,7 +114,7 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     elif not environment.strategies and not environment.enabled:
         return FlagState(False, 0.0, detail="no strategy yet")
     elif not environment.strategies:
-        return FlagState(True, 100.0, problem="switched on without a strategy: everybody is exposed")
+        return FlagState(True, 100.0, problem="switched on without a strategy: every user is exposed")
     elif len(enabled) != 1:
         return FlagState(environment.enabled, None, problem=_not_one(environment.strategies, enabled))
     else:
@@ -129,7 +129,7 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     conditions = _conditions(chosen)
     if conditions and problem is None:
         if rule is None:
-            problem = f"its strategy has {conditions}: {percent:g} % of whom cannot be told; name it with `rule:`"
+            problem = f"its strategy has {conditions}: {percent:g} % of an unknown share; name it with `rule:`"
         else:
             detail += f", with {conditions}"
     return FlagState(environment.enabled, percent, chosen.id, chosen.rollout, detail, problem)
@@ -147,7 +147,7 @@ def _percent(strategy: FeatureStrategy) -> tuple[float | None, str | None]:
 
 
 def _conditions(strategy: FeatureStrategy) -> str:
-    """What narrows the people of whom the percentage is taken, in words."""
+    """Name the conditions that narrow the users whom the percentage applies to."""
     found = (("constraints", strategy.constraints), ("segments", strategy.segments))
     return " and ".join(word for word, held in found if held)
 
