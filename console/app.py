@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, assert_never
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -29,23 +29,24 @@ from adapters.sanitize import one_line
 from console.alarms import new_alarms
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
+from console.events.verbs import VERBS
 from console.logs.context import report_internal_error, traceback_hint
-from console.palette import Keys
+from console.palette import KeyCommands
 from console.state.gates import waiting_step
-from console.state.halt import nothing_to_halt
+from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
-from console.state.orders import offered
+from console.state.orders import offered_orders
 from console.state.values import State
 from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
 from widgets.checklist import Checklist
-from widgets.crew import others
 from widgets.exposure import ExposureLine
-from widgets.header import HeaderLine, where
-from widgets.keys import KEYS, Key, KeyLine, impossible
+from widgets.header import HeaderLine, stage_position
+from widgets.keys import KEYS, KeyLine, ScreenKey, why_impossible
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
 from widgets.pane import Pane
+from widgets.participants import other_members
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
 
@@ -63,15 +64,13 @@ _PANES = 9
 """How many panes `compose` makes; with fewer, the screen does not stand."""
 _TALL = 36
 """Rows from which every metric's reason is spelled out."""
-_CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
-"""Their card opens although a hard gate is closed and says which; a toast would only lie on top of it."""
 
 
 class WarRoom(App[int]):
     """The war room of one rollout."""
 
     CSS_PATH = "app.tcss"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Keys}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {KeyCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(key.keys, key.action, key.label, id=key.id, tooltip=key.help, show=False)
@@ -172,7 +171,7 @@ class WarRoom(App[int]):
             self.bell()
         if before is None or len(before.stages) != len(after.stages) or len(before.metrics) != len(after.metrics):
             self._place_panes(after, self.size.height)
-        title = f"{after.mode} {where(after)} {self.title}"
+        title = f"{after.mode} {stage_position(after)} {self.title}"
         if title != self._window_title:
             self._window_title = title
             name_window(self.window, title)
@@ -205,10 +204,10 @@ class WarRoom(App[int]):
         if self._covered():
             self.notify(line, severity="warning", markup=False)
             return
-        from console.screens.lost import Lost
+        from console.screens.lost_race import LostRacePage
 
         self.bell()
-        self.push_screen(Lost(self.state, line))
+        self.push_screen(LostRacePage(self.state, line))
 
     def hand_over(self, intent: Intent | None) -> None:
         """Give a wish to the engine; None is a card that was closed."""
@@ -220,11 +219,11 @@ class WarRoom(App[int]):
     def on_key(self, _event: KeyEvent) -> None:
         self._room(AnswerLine).said = None
 
-    def why_not_key(self, key: Key) -> str | None:
+    def why_not_key(self, key: ScreenKey) -> str | None:
         """Why `key` can do nothing now, or None."""
-        return impossible(self.state, key.verb, self.observe) if key.verb is not None else None
+        return why_impossible(self.state, key.verb, self.observe) if key.verb is not None else None
 
-    def press(self, key: Key) -> None:
+    def press(self, key: ScreenKey) -> None:
         """Do what `key` does: the palette's way of pressing it."""
         self.call_later(self.run_action, key.action)
 
@@ -233,12 +232,12 @@ class WarRoom(App[int]):
         verb = Verb(name)
         if self._covered():
             return
-        why = impossible(self.state, verb, self.observe)
+        why = why_impossible(self.state, verb, self.observe)
         state = self.state
-        if state is not None and verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+        if state is not None and verb is Verb.HALT and (idle := why_nothing_to_halt(state)) is not None:
             self.say(idle)
             return
-        if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
+        if state is None or (why is not None and (self.observe or not VERBS[verb].opens_when_closed)):
             self.say(why or "", wrong=True)
             return
         match verb:
@@ -249,7 +248,7 @@ class WarRoom(App[int]):
             case Verb.ACCEPT:
                 self._accept(state)
             case Verb.SKIP:
-                left = [entry.step.id for entry in state.checklist if not entry.over]
+                left = [entry.step.id for entry in state.checklist if not entry.is_over]
                 self._choose(verb, "Go on without which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
@@ -257,8 +256,20 @@ class WarRoom(App[int]):
                 self._order(state)
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
-            case _:
+            case (
+                Verb.PROMOTE
+                | Verb.HALT
+                | Verb.RESUME
+                | Verb.ROLLBACK
+                | Verb.TAKE
+                | Verb.APPROVE
+                | Verb.CLOSE
+                | Verb.CONFIRM
+                | Verb.HANDOFF
+            ):
                 self._card(verb, None)
+            case _:
+                assert_never(verb)
 
     def _accept(self, state: State) -> None:
         """Which of several changes is meant."""
@@ -269,7 +280,7 @@ class WarRoom(App[int]):
 
     def _order(self, state: State) -> None:
         """Which of the backends' own orders."""
-        options = offered(state)
+        options = offered_orders(state)
         if options:
             self._choose(Verb.ORDER, "Which order?", options)
         else:
@@ -279,7 +290,7 @@ class WarRoom(App[int]):
         """To whom, or to nobody in particular."""
         from console.screens.ask import ChoiceScreen
 
-        there = dict.fromkeys(member.who.login or member.who.user for member in others(state))
+        there = dict.fromkeys(member.who.login or member.who.user for member in other_members(state))
         options = [(user, f"{user}: keeps it yours until it is taken") for user in there]
         options.append(("", "nobody in particular: lay it down with a note"))
 
@@ -316,9 +327,9 @@ class WarRoom(App[int]):
     def action_who(self) -> None:
         """Open the page of the people."""
         if not self._covered():
-            from console.screens.who import Who
+            from console.screens.participants import ParticipantsPage
 
-            self.push_screen(Who(self.state))
+            self.push_screen(ParticipantsPage(self.state))
 
     def action_details(self) -> None:
         """Open the selected metric."""

@@ -9,19 +9,19 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.markup import escape
 
-from widgets.keys import KEYS, Key
+from widgets.keys import KEYS, ScreenKey
 
 
 @runtime_checkable
-class Keyed(Protocol):
+class HasKeys(Protocol):
     """An application whose keys can be pressed by name."""
 
-    def why_not_key(self, key: Key) -> str | None: ...
+    def why_not_key(self, key: ScreenKey) -> str | None: ...
 
-    def press(self, key: Key) -> None: ...
+    def press(self, key: ScreenKey) -> None: ...
 
 
-class Keys(Provider):
+class KeyCommands(Provider):
     """Every entry does what its key does, also when it can only say why not."""
 
     async def discover(self) -> Hits:
@@ -41,10 +41,10 @@ class Keys(Provider):
                 if score > 0:
                     yield Hit(score, Content(text), press, text=text, help=told)
 
-    def _entry(self, key: Key) -> tuple[str, str, Callable[[], None]] | None:
+    def _entry(self, key: ScreenKey) -> tuple[str, str, Callable[[], None]] | None:
         """What is shown for `key`, its second line, and what choosing it does."""
         app = self.app
-        if not key.action or not isinstance(app, Keyed):
+        if not key.action or not isinstance(app, HasKeys):
             return None
         why = app.why_not_key(key)
         text = f"{key.label} ({key.cap})"

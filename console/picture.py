@@ -32,7 +32,7 @@ class NoMoment(Exception):
     """The moment did not come about. One plain line."""
 
 
-async def take(desk: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
+async def take_picture(desk: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
     """The screen as SVG text once `moment` (console.cli.commands.MOMENTS) has come about.
 
     Raises:
@@ -41,11 +41,11 @@ async def take(desk: EngineThread, size: tuple[int, int], moment: str, title: st
     app = WarRoom(desk, title=title)
     async with app.run_test(size=size, notifications=False) as pilot:
         sitting = Sitting(app, desk, pilot)
-        await sitting.until(lambda state: state.as_of is not None and open_gate(state))
+        await sitting.until(lambda state: state.as_of is not None and can_promote(state))
         await sitting.promote()
         await sitting.until(lambda state: state.reached == 1)
         if moment == "healthy":
-            await sitting.until(lambda state: all_pass(state) and state.baked_s > 20)
+            await sitting.until(lambda state: all_critical_pass(state) and state.baked_s > 20)
         else:
             await sitting.go_to(moment)
         await pilot.pause(0.3)
@@ -89,12 +89,12 @@ class Sitting:
     async def go_to(self, moment: str) -> None:
         """From the first stage on to a moment of trouble."""
         if moment == "stale":
-            await self.until(lambda state: any_is(state, VerdictState.STALE))
+            await self.until(lambda state: has_verdict(state, VerdictState.STALE))
             return
-        await self.until(open_gate)
+        await self.until(can_promote)
         await self.promote()
         await self.until(lambda state: state.reached == 2)
-        await self.until(fails)
+        await self.until(is_failing)
         if moment == "failing":
             return
         await self._card("r")
@@ -105,7 +105,7 @@ class Sitting:
         await self.until(lambda state: state.mode is not Mode.PROMOTING)
 
 
-def fails(state: State) -> bool:
+def is_failing(state: State) -> bool:
     """Whether the stage fails, and a critical metric has done so for long enough to be seen in its trace."""
     together, now = state.stage_verdict, state.as_of
     if together is None or together.word is not StageWord.FAIL or now is None:
@@ -115,11 +115,11 @@ def fails(state: State) -> bool:
     return any((now - since).total_seconds() >= SEEN_S for since in begun)
 
 
-def any_is(state: State, wanted: VerdictState) -> bool:
+def has_verdict(state: State, wanted: VerdictState) -> bool:
     return any(entry.verdict is not None and entry.verdict.state is wanted for entry in state.metrics.values())
 
 
-def all_pass(state: State) -> bool:
+def all_critical_pass(state: State) -> bool:
     return all(
         entry.verdict is not None and entry.verdict.state is VerdictState.PASS
         for entry in state.metrics.values()
@@ -127,5 +127,5 @@ def all_pass(state: State) -> bool:
     )
 
 
-def open_gate(state: State) -> bool:
+def can_promote(state: State) -> bool:
     return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))

@@ -19,7 +19,7 @@ class Tty(Protocol):
     def isatty(self) -> bool: ...
 
 
-def unusable(environ: Mapping[str, str], *streams: Tty | None) -> str | None:
+def why_unusable(environ: Mapping[str, str], *streams: Tty | None) -> str | None:
     """Why the screen cannot be shown here, one plain line; None if it can.
 
     Args:

@@ -15,7 +15,7 @@ from console.events.kinds import (
     RolloutOpened,
     SourceRead,
 )
-from console.journal.contract import Approval, Journal, Presence, Role
+from console.journal.contract import Approval, ConsoleRole, Journal, Presence
 from tests.rollout_rig import empty_card
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -53,7 +53,7 @@ def approval(move: int = 1, card: str = CARD, text: str = "looks right") -> Appr
     return Approval(move, card, AT, text)
 
 
-def presence(session: str, actor: Actor = ANA, role: Role = Role.OPERATOR) -> Presence:
+def presence(session: str, actor: Actor = ANA, role: ConsoleRole = ConsoleRole.OPERATOR) -> Presence:
     return Presence(session, actor, role, AT)
 
 

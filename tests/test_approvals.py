@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.events.evidence import SAFER, Actor, Verb
+from console.events.evidence import Actor, Verb
+from console.events.verbs import SAFER
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Plan, Stage, Who, Window
-from console.state.approvals import bond, counted
+from console.state.approvals import approval_digest, counted_approvals
 from console.state.gates import gates_for, why_not
 from console.state.participants import Approval
 from console.state.values import MetricState, State
@@ -43,7 +44,7 @@ def sat(state: State, who: Actor | None, groups: tuple[str, ...] = ()) -> State:
 
 def approved(state: State, *people: Actor) -> State:
     """`state` with exactly its next move approved by `people`, as the journal would vouch for it."""
-    card = bond(state)
+    card = approval_digest(state)
     assert card is not None
     given = tuple(
         Approval(who.person, who.user, state.move + 1, card, datetime(2026, 3, 2, tzinfo=UTC)) for who in people
@@ -96,7 +97,7 @@ def test_an_approval_is_for_one_move_and_gone_with_it() -> None:
     told.promote()
     told.flow(320)
     after = with_local(sat(told.seen, ANA), approvals=given)
-    assert counted(after) == []
+    assert counted_approvals(after) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_an_approval_is_for_one_move_and_gone_with_it() -> None:
 def test_an_approval_counts_no_more_when_what_was_approved_changes(other: object) -> None:
     state = approved(sat(story(planned()).seen, ANA), BEN)
     assert callable(other)
-    assert counted(other(state)) == []
+    assert counted_approvals(other(state)) == []
 
 
 def failing(state: State) -> dict[str, MetricState]:
@@ -131,21 +132,21 @@ def moved(state: State) -> State:
 def test_an_approval_counts_again_when_a_metric_has_recovered() -> None:
     state = approved(sat(story(planned()).seen, ANA), BEN)
     worse = replace(state, metrics=failing(state))
-    assert counted(worse) == [] and len(counted(replace(worse, metrics=state.metrics))) == 1
+    assert counted_approvals(worse) == [] and len(counted_approvals(replace(worse, metrics=state.metrics))) == 1
 
 
 def test_numbers_that_move_on_do_not_end_an_approval() -> None:
     told = story(planned())
     given = approved(sat(told.seen, ANA), BEN).local.approvals
     told.flow(60)
-    assert len(counted(with_local(sat(told.seen, ANA), approvals=given))) == 1
+    assert len(counted_approvals(with_local(sat(told.seen, ANA), approvals=given))) == 1
 
 
 def test_an_approval_by_somebody_who_may_not_approve_does_not_count() -> None:
     plan = planned(authority={"approve": Who(users=("carl",))})
     state = sat(story(plan).seen, ANA)
-    assert counted(approved(state, BEN)) == []
-    assert [entry.user for entry in counted(approved(state, CARL))] == ["carl"]
+    assert counted_approvals(approved(state, BEN)) == []
+    assert [entry.user for entry in counted_approvals(approved(state, CARL))] == ["carl"]
 
 
 def test_who_holds_the_pen_is_not_the_second_person() -> None:

@@ -17,6 +17,7 @@ from adapters.deploy.argo.wire import AnalysisRun
 from tests.argo_fake import PAUSE, weight
 from tests.argo_rig import WEB, Site
 from tests.kube_fake import Gone, Json, Sent
+from tests.reading_rig import steps_read
 from tests.steps_rig import LISTED, room_with
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -143,7 +144,7 @@ async def test_analyses_that_may_not_be_read_are_their_metrics_problem_and_the_t
     site.cluster.hook = deny
     backend = site.console()
     assert "cannot list resource" in ((await measured(backend)).problem or "")
-    assert (await backend.read_target(WEB)).steps == 2
+    assert steps_read(await backend.read_target(WEB)).count == 2
 
 
 async def test_a_rollout_that_is_not_there_is_its_metrics_problem(site: Site) -> None:

@@ -128,7 +128,7 @@ async def test_a_weight_reads_back_with_versions_and_phase(rig: Rig) -> None:
     await backend.set_weight(CHECKOUT, 5, PERMIT)
     reading = await backend.read_target(CHECKOUT)
     assert (reading.percent, reading.phase, reading.detail) == (5, Phase.PROGRESSING, "weights 5/95")
-    assert (reading.canary_version, reading.baseline_version) == ("v42", "v41")
+    assert (reading.versions.canary, reading.versions.baseline) == ("v42", "v41")
 
 
 @pytest.mark.parametrize(("then", "phase"), [(100, Phase.HEALTHY), (0, Phase.ROLLED_BACK), (50, Phase.PROGRESSING)])

@@ -16,7 +16,8 @@ from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
 from console.engine import thread as engine_thread
 from console.engine.clock import SystemClock
-from console.engine.thread import EngineConfig, EngineThread
+from console.engine.config import EngineConfig
+from console.engine.thread import EngineThread
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
@@ -94,8 +95,8 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
-        monkeypatch.setattr(engine_module, "BEAT_S", 0.02)
-        monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
+        monkeypatch.setattr(engine_module, "CYCLE_S", 0.02)
+        monkeypatch.setattr(rollback_module, "PASS_S", 0.02)
         world = scripted_adapter.worlds.setdefault(folder, World())
         desk = EngineThread(prepare)
         desk.start()
@@ -215,7 +216,7 @@ def test_a_backend_that_cannot_be_used_ends_the_engine_with_a_line(tmp_path: Pat
 
 
 def test_a_bug_of_ours_ends_the_engine_with_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def bug(_self: object) -> None:
+    async def bug(*_config: object) -> None:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(engine_module.Engine, "open", bug)

@@ -16,6 +16,7 @@ from adapters.deploy.flagger.wire import Analysis, KubeEvent
 from adapters.kube.guard import BadGuardToken
 from tests.flagger_rig import ALL_GATES, GATES, canary, hook, target_object, under_way
 from tests.kube_fake import Json
+from tests.reading_rig import steps_read
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 CLOSED = "Halt podinfo.test advancement waiting for traffic increase approval our confirm-traffic-increase"
@@ -61,12 +62,17 @@ def test_phase_wait_exposure_and_step(
     status: Json, phase: Phase, waits: Wait | None, percent: float, step: int
 ) -> None:
     reading = read(status)
-    assert (reading.phase, reading.waits, reading.percent, reading.step) == (phase, waits, percent, step)
+    assert (reading.phase, steps_read(reading).waits, reading.percent, steps_read(reading).step) == (
+        phase,
+        waits,
+        percent,
+        step,
+    )
 
 
 def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None:
     reading = read(under_way(10), spec={"suspend": True})
-    assert (reading.phase, reading.waits) == (Phase.PAUSED, Wait.MANUAL)
+    assert (reading.phase, steps_read(reading).waits) == (Phase.PAUSED, Wait.MANUAL)
     assert "suspended: its own checks, its failure limit and its rollback do nothing either" in reading.notes
 
 
@@ -81,22 +87,22 @@ def test_a_closed_traffic_gate_of_somebody_elses_shows_in_the_events_alone(
     moved = (NOW - timedelta(seconds=moved_ago)).isoformat()
     theirs = [hook("confirm-traffic-increase", "http://loadtester.test/gate/check")]
     reading = read(under_way(10, lastTransitionTime=moved), (said(CLOSED, seconds_ago),), webhooks=theirs)
-    assert reading.waits is waits
+    assert steps_read(reading).waits is waits
 
 
 @pytest.mark.parametrize("gates", [None, "http://elsewhere.test"])
 def test_without_a_traffic_gate_of_ours_it_goes_on(gates: str | None) -> None:
     reading = read(under_way(10), gates=gates)
-    assert (reading.phase, reading.waits) == (Phase.PROGRESSING, None)
+    assert (reading.phase, steps_read(reading).waits) == (Phase.PROGRESSING, None)
 
 
 def test_where_the_traffic_gate_is_ours_it_waits_though_flaggers_events_are_dropped() -> None:
     reading = read(under_way(10))
-    assert (reading.phase, reading.waits) == (Phase.PAUSED, Wait.GATE)
+    assert (reading.phase, steps_read(reading).waits) == (Phase.PAUSED, Wait.GATE)
 
 
 def test_the_steps_are_the_start_each_weight_and_the_promotion() -> None:
-    steps = read(under_way(10)).own_steps
+    steps = steps_read(read(under_way(10))).own
     assert [(step.text, step.percent, step.waits) for step in steps] == [
         ("start", 0.0, True),
         ("weight 0 %", 0.0, True),
@@ -108,13 +114,13 @@ def test_the_steps_are_the_start_each_weight_and_the_promotion() -> None:
 
 def test_steps_without_gates_pass_by_themselves_after_an_interval() -> None:
     reading = read(under_way(10), webhooks=[])
-    assert [(step.percent, step.waits, step.lasts_s) for step in reading.own_steps] == [
+    assert [(step.percent, step.waits, step.lasts_s) for step in steps_read(reading).own] == [
         (0.0, False, 30.0),
         (10.0, False, 30.0),
         (30.0, False, 30.0),
         (50.0, False, 30.0),
     ]
-    assert (reading.step, reading.asks_s) == (1, None)
+    assert (steps_read(reading).step, steps_read(reading).asks_s) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +149,8 @@ def test_an_interval_is_what_flagger_takes_it_for(said_there: str, seconds: floa
 
 def test_iterations_are_one_step_and_no_share() -> None:
     reading = read(under_way(0, iterations=3), iterations=10, match=[{}])
-    assert [(step.text, step.percent) for step in reading.own_steps] == [("start", 0.0), ("10 checks", 0.0)]
-    assert (reading.step, reading.percent) == (1, 0.0)
+    assert [(step.text, step.percent) for step in steps_read(reading).own] == [("start", 0.0), ("10 checks", 0.0)]
+    assert (steps_read(reading).step, reading.percent) == (1, 0.0)
     assert "A/B: its users are chosen, not a share" in reading.detail
 
 
@@ -156,22 +162,22 @@ def test_a_blue_green_has_a_step_with_all_traffic_before_its_promotion(
     iterations: int, provider: str, step: int, percent: float
 ) -> None:
     reading = read(under_way(0, iterations=iterations), iterations=10, spec={"provider": provider})
-    assert (reading.step, reading.percent, reading.steps) == (step, percent, 3)
+    assert (steps_read(reading).step, reading.percent, steps_read(reading).count) == (step, percent, 3)
 
 
 def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
     waiting = read({"phase": "Waiting"})
-    assert (waiting.canary_version, waiting.baseline_version) == (None, "v1")
+    assert (waiting.versions.canary, waiting.versions.baseline) == (None, "v1")
     begun = read(under_way(10))
-    assert (begun.canary_version, begun.baseline_version) == ("v2", "v1")
+    assert (begun.versions.canary, begun.versions.baseline) == ("v2", "v1")
 
 
 def test_what_waits_to_start_is_told_by_what_its_target_asks_for() -> None:
     two, three = wanted_template(target_object("v2")), wanted_template(target_object("v3"))
     waiting, other = read({"phase": "Waiting"}, wanted=two), read({"phase": "Waiting"}, wanted=three)
-    assert (waiting.canary_version, waiting.release) == (None, f"podinfo:v2 (template {two.template[:8]})")
-    assert str(waiting) == f"0 %, step 0/5 (gate) with {waiting.release}"
-    assert waiting.revision != other.revision
+    assert (waiting.versions.canary, waiting.versions.release) == (None, f"podinfo:v2 (template {two.template[:8]})")
+    assert str(waiting) == f"0 %, step 0/5 (gate) with {waiting.versions.release}"
+    assert waiting.versions.revision != other.versions.revision
     assert not waiting.same_as(other)
     assert str(read(under_way(10), wanted=two)) == "10 %, step 2/5 (gate)"
 

@@ -27,7 +27,7 @@ from console.plan.nouns import Plan, Stage
 from console.state.assessment import assess
 from console.state.card import card_for
 from console.state.folding import blank, fold
-from console.state.gates import changes, gates_for, typed_word, unfit, why_not
+from console.state.gates import gates_for, outside_changes, typed_word, why_not, why_unfit
 from console.state.values import Mode, StageMark, State, StepMark
 from tests.plausible import SUBJECTS, happen, story
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, REFUSED, START, UNKNOWN, Story, empty_card, reads
@@ -334,12 +334,12 @@ def see(state: State) -> None:
         typed_word(state, verb)
         for subject in SUBJECTS:
             card_for(state, verb, subject)
-            unfit(state, verb, subject)
+            why_unfit(state, verb, subject)
     assert state.mode in Mode
     assert state.reached is None or 0 <= state.reached <= len(state.stages)
     assert (state.current is None) == (not state.reached)
     assert state.next is None or state.next.number == (state.reached or 0) + 1
-    changes(state)
+    outside_changes(state)
     done = all(entry.mark is StepMark.DONE for entry in state.checklist)
     if state.rollback is not None and state.checklist:
         assert (state.rolled_back_at is not None) == done

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, MetricQuery, MetricReply, Reading, Window
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, SourceRead
 from console.journal.sqlite import SqliteJournal
@@ -226,7 +226,7 @@ async def test_a_second_console_and_a_console_after_a_crash_have_the_same_tracks
         await other.close()
         last = [console.engine.store.state for console in (one, other)]
         journal = SqliteJournal(room.journal)
-        read_back = resumed(journal, last[0].rollout, last[0].plan.path).rollout
+        read_back = resume(journal, last[0].rollout, last[0].plan.path).rollout
         journal.close()
         ahead = max(last, key=_judged)
         assert read_back.metrics["errors"].track == ahead.metrics["errors"].track

@@ -12,12 +12,12 @@ from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
 from console.screens.ask import choice_lines
 from console.screens.card import prompt
-from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for, worsened
+from console.screens.card_details import detail_lines, difference
+from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for, new_obstacles
 from console.screens.drilldown import Drilldown, drill_lines
 from console.screens.help import help_lines
 from console.screens.leave import leave_lines
 from console.screens.modal import Field
-from console.screens.particulars import difference, particular_lines
 from console.screens.placement import places
 from console.state.card import card_for
 from console.state.evidence_history import EvidenceHistory
@@ -126,7 +126,7 @@ def test_gates_of_one_name_are_told_apart_by_what_they_are_about() -> None:
     after = replace(
         states.card(), gates=(Gate("source", False, "a fails: y", False), Gate("source", False, "b fails", False))
     )
-    assert worsened(before, after) == ["b fails"]
+    assert new_obstacles(before, after) == ["b fails"]
 
 
 def test_changes_tell_verdicts_calls_and_opened_gates() -> None:
@@ -166,20 +166,20 @@ def test_an_override_is_called_one() -> None:
 
 
 def test_a_manual_stage_shows_what_to_do_and_whose_it_is() -> None:
-    text = words(particular_lines(states.watching(), Verb.PROMOTE, None, 70))
+    text = words(detail_lines(states.watching(), Verb.PROMOTE, None, 70))
     assert text.startswith("by hand orders table is migrated (data: dora)")
     assert text.endswith("run it first, then confirm here when it is DONE")
 
 
 def test_a_rollback_that_was_begun_shows_its_steps_and_marks() -> None:
-    text = words(particular_lines(states.rolling_back(), Verb.ROLLBACK, None, 70))
+    text = words(detail_lines(states.rolling_back(), Verb.ROLLBACK, None, 70))
     assert "1 ● done flag-off" in text
     assert "2 ? IN DOUBT edge-zero" in text
     assert "3 · to do tell-data" in text
 
 
 def test_an_edited_plan_shows_the_difference() -> None:
-    assert words(particular_lines(states.edited(), Verb.ACCEPT, "plan", 70)) == "- removed bake: 5m + added bake: 1m"
+    assert words(detail_lines(states.edited(), Verb.ACCEPT, "plan", 70)) == "- removed bake: 5m + added bake: 1m"
 
 
 def test_a_difference_keeps_the_indent_of_every_line_and_names_what_changed() -> None:
@@ -204,7 +204,7 @@ def test_a_difference_stays_inside_its_width(width: int) -> None:
 
 
 def test_drift_shows_from_to_since_and_who() -> None:
-    text = words(particular_lines(states.drifted(), Verb.ACCEPT, "edge", 70))
+    text = words(detail_lines(states.drifted(), Verb.ACCEPT, "edge", 70))
     assert text == "drift edge was 5 %, reads 20 % since 03:11:20Z by carl"
 
 
@@ -255,7 +255,7 @@ def test_the_drilldown_of_a_failed_metric_says_since_when_by_how_much_and_that_i
 
 def test_the_drilldown_draws_the_evidence_over_time_once_it_was_followed() -> None:
     state = told_story(100, 1000)
-    course = EvidenceHistory().extended(state.boundaries, state.metrics["errors"], 1000)
+    course = EvidenceHistory().extend(state.boundaries, state.metrics["errors"], 1000)
     assert "over time worse ▁" in words(drill_lines(state, "errors", 96, course))
 
 

@@ -33,7 +33,7 @@ from tests.states import (
     with_metric,
 )
 from tests.states.pieces import with_local
-from widgets.advice import advice_for, advice_lines, shortened
+from widgets.advice import advice_for, advice_lines, shorten
 from widgets.line import text_of
 
 
@@ -224,8 +224,8 @@ def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
 )
 def test_a_sentence_that_is_cut_keeps_its_keys(text: str, because: str | None) -> None:
     """`because`: why one is cut plainly."""
-    short = shortened(text, 60)
+    short = shorten(text, 60)
     assert cell_len(short) <= 60
     assert short.startswith(text[:12])
     assert short.endswith(text[-20:] if because is None else "…")
-    assert shortened(text, 120) == text
+    assert shorten(text, 120) == text

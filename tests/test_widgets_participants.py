@@ -11,10 +11,10 @@ from tests.states import STATES
 from tests.states.people import CARL, crowded
 from tests.states.pieces import with_local
 from widgets.advice import advice_for
-from widgets.crew import crew_lines, several, words
 from widgets.header import header_lines
 from widgets.keys import idle_keys, key_line
 from widgets.line import length, text_of
+from widgets.participants import has_several_people, participants_lines, pen_pieces
 from widgets.sources import sources_lines
 
 
@@ -24,12 +24,12 @@ def header(state: State, width: int = 120) -> str:
 
 
 def page(state: State, width: int = 100) -> list[str]:
-    return [text_of(line).rstrip() for line in crew_lines(state, width)]
+    return [text_of(line).rstrip() for line in participants_lines(state, width)]
 
 
 def test_who_is_alone_sees_nothing_of_it() -> None:
     alone = states.healthy()
-    assert not several(alone) and words(alone) == []
+    assert not has_several_people(alone) and pen_pieces(alone) == []
     assert "pen" not in header(alone)
     assert {"take", "offer", "approve"} <= idle_keys(alone)
 
@@ -98,11 +98,11 @@ def test_the_page_tells_offer_note_approval_freeze_and_ladder() -> None:
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("width", [20, 60, 80])
 def test_the_page_fits_any_width(name: str, width: int) -> None:
-    assert all(length(line) <= width for line in crew_lines(STATES[name](), width))
+    assert all(length(line) <= width for line in participants_lines(STATES[name](), width))
 
 
 def test_without_a_state_the_page_says_so() -> None:
-    assert "nothing read yet" in text_of(crew_lines(None, 80)[0])
+    assert "nothing read yet" in text_of(participants_lines(None, 80)[0])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from console.plan.nouns import Window
-from console.state.windows import ends_at, freeze_in_force, holds, next_opening, outside_launch
+from console.state.windows import ends_at, freeze_in_force, is_inside, next_opening, outside_launch
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 WORK = Window(BERLIN, frozenset(range(5)), 9 * 60, 16 * 60)
@@ -32,7 +32,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_a_weekly_window_holds_by_the_clock_on_the_wall(moment: str, inside: bool) -> None:
-    assert holds(WORK, utc(moment), widest=True) is inside
+    assert is_inside(WORK, utc(moment), widest=True) is inside
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_a_weekly_window_holds_by_the_clock_on_the_wall(moment: str, inside: boo
     ],
 )
 def test_a_window_over_midnight_belongs_to_the_day_on_which_it_begins(moment: str, inside: bool) -> None:
-    assert holds(NIGHT, utc(moment), widest=True) is inside
+    assert is_inside(NIGHT, utc(moment), widest=True) is inside
 
 
 def test_an_hour_that_the_clock_skips_is_in_no_window() -> None:
     skipped = Window(BERLIN, frozenset({6}), 2 * 60, 3 * 60)  # 2026-03-29: from 02:00 straight to 03:00
     assert not any(
-        holds(skipped, utc(f"2026-03-29 {hour:02}:{minute:02}"), widest=True)
+        is_inside(skipped, utc(f"2026-03-29 {hour:02}:{minute:02}"), widest=True)
         for hour in range(4)
         for minute in (0, 30, 59)
     )
@@ -61,7 +61,7 @@ def test_an_hour_that_the_clock_skips_is_in_no_window() -> None:
 
 def test_an_hour_that_the_clock_shows_twice_is_in_its_window_both_times() -> None:
     twice = Window(BERLIN, frozenset({6}), 2 * 60, 3 * 60)  # 2026-10-25: 02:00 to 03:00 at 00:00Z and at 01:00Z
-    inside = [hour for hour in range(4) if holds(twice, utc(f"2026-10-25 {hour:02}:30"), widest=True)]
+    inside = [hour for hour in range(4) if is_inside(twice, utc(f"2026-10-25 {hour:02}:30"), widest=True)]
     assert inside == [0, 1]
 
 
@@ -73,27 +73,29 @@ def test_a_freeze_over_the_night_of_the_change_ends_by_the_wall_clock() -> None:
 
 def test_a_freeze_whose_end_the_clock_shows_twice_lasts_until_the_second() -> None:
     freeze = Window(BERLIN, begins=datetime(2026, 10, 24), ends=datetime(2026, 10, 25, 2, 30))
-    assert holds(freeze, utc("2026-10-25 01:29"), widest=True)
-    assert not holds(freeze, utc("2026-10-25 01:30"), widest=True)
+    assert is_inside(freeze, utc("2026-10-25 01:29"), widest=True)
+    assert not is_inside(freeze, utc("2026-10-25 01:30"), widest=True)
 
 
 def test_a_launch_window_whose_edges_are_ambiguous_is_as_short_as_it_can_be_meant() -> None:
     launch = Window(BERLIN, begins=datetime(2026, 10, 24), ends=datetime(2026, 10, 25, 2, 30))
-    assert holds(launch, utc("2026-10-25 00:29"), widest=False)
-    assert not holds(launch, utc("2026-10-25 00:30"), widest=False)
+    assert is_inside(launch, utc("2026-10-25 00:29"), widest=False)
+    assert not is_inside(launch, utc("2026-10-25 00:30"), widest=False)
 
 
 def test_a_freeze_whose_beginning_the_clock_skips_begins_at_the_earlier_reading() -> None:
     freeze = Window(BERLIN, begins=datetime(2026, 3, 29, 2, 30), ends=datetime(2026, 3, 30))
-    assert holds(freeze, utc("2026-03-29 00:30"), widest=True)
-    assert not holds(freeze, utc("2026-03-29 00:29"), widest=True)
+    assert is_inside(freeze, utc("2026-03-29 00:30"), widest=True)
+    assert not is_inside(freeze, utc("2026-03-29 00:29"), widest=True)
 
 
 def test_zones_of_several_entries_are_their_own() -> None:
     tokyo = Window("Asia/Tokyo", frozenset(range(7)), 9 * 60, 10 * 60)
     ny = Window(NEW_YORK, frozenset(range(7)), 9 * 60, 10 * 60)
-    assert holds(tokyo, utc("2026-01-05 00:30"), widest=True) and not holds(ny, utc("2026-01-05 00:30"), widest=True)
-    assert holds(ny, utc("2026-01-05 14:30"), widest=True)
+    assert is_inside(tokyo, utc("2026-01-05 00:30"), widest=True) and not is_inside(
+        ny, utc("2026-01-05 00:30"), widest=True
+    )
+    assert is_inside(ny, utc("2026-01-05 14:30"), widest=True)
 
 
 def test_a_freeze_in_force_says_until_when_and_why() -> None:

@@ -13,12 +13,12 @@ from console.state.gates import gates_for
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
 from widgets import format
-from widgets.glyphs import Said
-from widgets.line import Line, Look, Piece, cut, fit
+from widgets.access_advice import approval_advice, escalation_advice, handoff_advice, pen_offer_advice
+from widgets.glyphs import Advice
+from widgets.line import Line, Look, Piece, fit, truncate
 from widgets.pane import Pane
-from widgets.people import approval_request, called, handed, offered
-from widgets.rollback import rolling_back
-from widgets.verdict import failing, held, still_possible, waiting, warned
+from widgets.rollback import rollback_advice
+from widgets.verdict import fail_advice, hold_advice, still_possible, waiting_advice, warn_advice
 
 _PERSONAL = ("pen", "authority")
 """Gates that are about who sits here."""
@@ -26,7 +26,7 @@ LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
 
-def advice_for(state: State | None) -> Said:
+def advice_for(state: State | None) -> Advice:
     """(level, one sentence) on what an operator should know or do first; the most important words come first.
 
     Args:
@@ -38,10 +38,10 @@ def advice_for(state: State | None) -> Said:
         said = look_at(state)
         if said is not None:
             return said
-    return _promotion(state)
+    return _promotion_advice(state)
 
 
-def _closed(state: State) -> Said | None:
+def _closed_advice(state: State) -> Advice | None:
     if state.mode is not Mode.CLOSED:
         return None
     if state.rollback is not None and state.rolled_back_at is None:
@@ -49,7 +49,7 @@ def _closed(state: State) -> Said | None:
     return "calm", f"Closed ({state.closed}); nothing more will be sent"
 
 
-def _rolled_back(state: State) -> Said | None:
+def _rolled_back_advice(state: State) -> Advice | None:
     if state.mode is not Mode.ROLLED_BACK:
         return None
     skipped = [entry.step.id for entry in state.checklist if entry.mark is StepMark.SKIPPED]
@@ -69,7 +69,7 @@ def _rolled_back(state: State) -> Said | None:
     return "calm", f"{lead}: every target reads as it did at the opening{reads}; c closes the rollout"
 
 
-def _in_doubt(state: State) -> Said | None:
+def _in_doubt_advice(state: State) -> Advice | None:
     if not state.in_doubt:
         return None
     request = state.in_doubt[0]
@@ -78,14 +78,14 @@ def _in_doubt(state: State) -> Said | None:
     return "alarm", f"IN DOUBT: whether {request.target} took {request.setting}{why}{more}; the next read tells"
 
 
-def _unjournaled(state: State) -> Said | None:
+def _unjournaled_advice(state: State) -> Advice | None:
     if state.local.journal.broken is None:
         return None
     held = f", {state.local.journal.waiting}" if state.local.journal.held else ""
     return "alarm", f"UNJOURNALED{held}: promote refused, h and r work ({state.local.journal.broken})"
 
 
-def _partial(state: State) -> Said | None:
+def _partial_advice(state: State) -> Advice | None:
     coming = state.next
     if coming is None or coming.mark not in (StageMark.PARTIAL, StageMark.FAILED) or state.halted is not None:
         return None
@@ -97,7 +97,7 @@ def _partial(state: State) -> Said | None:
     )
 
 
-def _drifted(state: State) -> Said | None:
+def _drift_advice(state: State) -> Advice | None:
     moved = [(name, entry.drift) for name, entry in state.targets.items() if entry.drift is not None]
     if not moved:
         return None
@@ -112,13 +112,13 @@ def drift_words(drift: Drift, state: State) -> str:
     return f"{drift.was} → {drift.now} {format.age(format.since(drift.since, state.as_of))} ago{who}"
 
 
-def _fault(state: State) -> Said | None:
+def _fault_advice(state: State) -> Advice | None:
     if state.local.fault is None:
         return None
     return "alarm", f"FAULT of this console ({state.local.fault}): h and r work; open another one beside it"
 
 
-def _source_failed(state: State) -> Said | None:
+def _source_advice(state: State) -> Advice | None:
     failed = [source for source in state.sources.values() if source.failed_since is not None]
     if not failed:
         return None
@@ -128,7 +128,7 @@ def _source_failed(state: State) -> Said | None:
     return "alarm", f"{first.name} FAILED for {span}{more}: {still_possible(state)} ({first.reason})"
 
 
-def _unplaced(state: State) -> Said | None:
+def _unplaced_advice(state: State) -> Advice | None:
     if state.mode is not Mode.UNPLACED:
         return None
     names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
@@ -136,7 +136,7 @@ def _unplaced(state: State) -> Said | None:
     return "warn", f"UNPLACED: {fits}; s says where this rollout stands"
 
 
-def _halted(state: State) -> Said | None:
+def _halt_advice(state: State) -> Advice | None:
     if state.halted is None:
         return None
     decision = next((entry for entry in state.decisions if entry.id == state.halted), None)
@@ -158,13 +158,13 @@ def _reads(reading: TargetReading | None) -> str:
     return "not read" if reading is None else str(reading)
 
 
-def _edited(state: State) -> Said | None:
+def _plan_edit_advice(state: State) -> Advice | None:
     if state.local.edited is None:
         return None
     return "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
 
 
-def _promoting(state: State) -> Said | None:
+def _promoting_advice(state: State) -> Advice | None:
     coming = state.next
     if state.mode is not Mode.PROMOTING or coming is None:
         return None
@@ -177,26 +177,26 @@ def _is_set(reading: TargetReading | None, setting: Setting) -> bool:
     return reading is not None and reading.satisfies(setting)
 
 
-def _no_return(state: State) -> Said | None:
+def _one_way_advice(state: State) -> Advice | None:
     one_way = state.past_one_way
     if one_way is None or state.mode is Mode.COMPLETE:
         return None
-    return "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {_promotion(state)[1]}"
+    return "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {_promotion_advice(state)[1]}"
 
 
-def _complete(state: State) -> Said | None:
+def _complete_advice(state: State) -> Advice | None:
     if state.mode is not Mode.COMPLETE:
         return None
     return "calm", "Complete: the last stage is confirmed; c closes the rollout"
 
 
-def _promotion(state: State) -> Said:
+def _promotion_advice(state: State) -> Advice:
     """Why p is closed, or where it leads."""
     closed = [gate for gate in gates_for(state, Verb.PROMOTE) if not gate.ok]
     closed.sort(key=lambda gate: gate.name in _PERSONAL)  # what is so for everybody comes first
     coming = state.next
     if closed:
-        if (said := waiting(state, closed)) is not None:
+        if (said := waiting_advice(state, closed)) is not None:
             return said
         more = f" (+{len(closed) - 1} more)" if len(closed) > 1 else ""
         how = "p is closed" if any(gate.hard for gate in closed) else "p only by override"
@@ -212,29 +212,29 @@ def _promotion(state: State) -> Said:
     return "calm", f"p promotes to {coming.stage.name} ({what})"
 
 
-_IN_ORDER: Sequence[Callable[[State], Said | None]] = (
-    _closed,
-    called,
-    rolling_back,
-    _rolled_back,
-    failing,
-    _in_doubt,
-    _unjournaled,
-    _partial,
-    _drifted,
-    _fault,
-    _source_failed,
-    held,
-    _unplaced,
-    offered,
-    handed,
-    _halted,
-    _edited,
-    warned,
-    _promoting,
-    _complete,
-    approval_request,
-    _no_return,
+_IN_ORDER: Sequence[Callable[[State], Advice | None]] = (
+    _closed_advice,
+    escalation_advice,
+    rollback_advice,
+    _rolled_back_advice,
+    fail_advice,
+    _in_doubt_advice,
+    _unjournaled_advice,
+    _partial_advice,
+    _drift_advice,
+    _fault_advice,
+    _source_advice,
+    hold_advice,
+    _unplaced_advice,
+    pen_offer_advice,
+    handoff_advice,
+    _halt_advice,
+    _plan_edit_advice,
+    warn_advice,
+    _promoting_advice,
+    _complete_advice,
+    approval_advice,
+    _one_way_advice,
 )
 
 
@@ -242,12 +242,12 @@ _KEYS = re.compile(r"[:;] (?:[a-z] [^:;()]*|freeze \(h\)[^:;]*)$")
 """What to press, at the end of a sentence."""
 
 
-def shortened(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """`text` in at most `width` cells; where it has to be cut, the keys at its end stay."""
     keys = _KEYS.search(text)
     if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
-        return cut(text, width)
-    return cut(text[: keys.start()], width - cell_len(keys[0])) + keys[0]
+        return truncate(text, width)
+    return truncate(text[: keys.start()], width - cell_len(keys[0])) + keys[0]
 
 
 def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
@@ -256,7 +256,7 @@ def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
         return []
     level, text = advice_for(state)
     look = LOOKS[level]
-    line = fit([Piece(shortened(f"{GLYPHS[level]} {text}", width))], width)
+    line = fit([Piece(shorten(f"{GLYPHS[level]} {text}", width))], width)
     return [tuple(Piece(piece.text, look) for piece in line)]
 
 

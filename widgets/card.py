@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from console.events.evidence import ROLLED_BACK, SAFER, Card, Gate, MetricEvidence, TargetEvidence
+from console.events.evidence import ROLLED_BACK, Card, Gate, MetricEvidence, TargetEvidence
+from console.events.verbs import SAFER
 from console.judge.verdict import VerdictState
 from widgets.evidence import mark_of, odds_of, ratio_of
 from widgets.format import age
-from widgets.line import Line, Look, Piece, left, length, text_of
+from widgets.line import Line, Look, Piece, align_left, length, text_of
 from widgets.sheet import rows_of
 
 GUTTER = 9
@@ -50,7 +51,10 @@ def _lines(card: Card, width: int, airy: bool) -> list[Line]:
     action = [
         ("targets", _targets(card.targets, room)),
         ("calls", _calls(card, room)),
-        ("", [row for text in card.skipped for row in _hung(Piece("no call needed: "), text, Look.PLAIN, room)]),
+        (
+            "",
+            [row for text in card.skipped for row in _hanging_rows(Piece("no call needed: "), text, Look.PLAIN, room)],
+        ),
     ]
     warned = [("", _warnings(card.warnings, room))]
     if card.verb in SAFER:  # it does not rest on the evidence: what it does comes first
@@ -64,11 +68,11 @@ def _lines(card: Card, width: int, airy: bool) -> list[Line]:
         if rows and airy:
             lines.append(())
         for index, row in enumerate(rows):
-            lines.append((Piece(left(name if index == 0 else "", GUTTER), Look.MUTED), *row))
+            lines.append((Piece(align_left(name if index == 0 else "", GUTTER), Look.MUTED), *row))
     return lines
 
 
-def _hung(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
+def _hanging_rows(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
     """`text` wrapped behind `mark`, further rows indented under the first."""
     indent = length((mark,))
     rows = rows_of(text, max(room - indent, 4))
@@ -76,7 +80,7 @@ def _hung(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
 
 
 def _warnings(warnings: Sequence[str], room: int) -> list[Line]:
-    return [row for text in warnings for row in _hung(Piece("! ", Look.WARN), text, Look.WARN, room)]
+    return [row for text in warnings for row in _hanging_rows(Piece("! ", Look.WARN), text, Look.WARN, room)]
 
 
 def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
@@ -84,14 +88,14 @@ def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
     for gate in gates:
         if not gate.ok:
             tail = "" if gate.hard else " (can be overridden)"
-            closed = _hung(Piece(" " * 9), f"{gate.why}{tail}", Look.STRONG, room)
+            closed = _hanging_rows(Piece(" " * 9), f"{gate.why}{tail}", Look.STRONG, room)
             rows += [(Piece("✗ CLOSED", Look.ALARM), Piece(" "), *closed[0][1:]), *closed[1:]]
     good = Piece("✓ ", Look.GOOD)
     if airy:
-        return rows + [row for gate in gates if gate.ok for row in _hung(good, gate.why, Look.PLAIN, room)]
+        return rows + [row for gate in gates if gate.ok for row in _hanging_rows(good, gate.why, Look.PLAIN, room)]
     # A verdict that passes stands a few rows below, with its numbers.
     held = " · ".join(gate.why for gate in gates if gate.ok and gate.name != "verdict")
-    return rows + _hung(good, held, Look.PLAIN, room)
+    return rows + _hanging_rows(good, held, Look.PLAIN, room)
 
 
 def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
@@ -106,24 +110,24 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
     rows: list[Line] = []
     for metric, mark, row in zip(metrics, marks, cells, strict=True):
         pad = Piece(" " * (lead - length((mark.piece,))))
-        head = (mark.piece, pad, Piece(left(row.name, wide[0] + 2), Look.STRONG))
+        head = (mark.piece, pad, Piece(align_left(row.name, wide[0] + 2), Look.STRONG))
         reason = "" if metric.verdict == VerdictState.PASS else metric.brief or metric.reason
         if one_row:
-            rest = [left(cell, size) for cell, size in zip(row[1:], wide[1:], strict=True)]
+            rest = [align_left(cell, size) for cell, size in zip(row[1:], wide[1:], strict=True)]
             rows.append((*head, Piece("  ".join(rest).rstrip())))
             if reason:
-                rows += _hung(Piece(" " * (lead + 2 + wide[0])), reason, Look.PLAIN, room)
+                rows += _hanging_rows(Piece(" " * (lead + 2 + wide[0])), reason, Look.PLAIN, room)
         else:
             hang = Piece(" " * lead)
             rows.append((*head, Piece(row.arms)) if beside else head)
             if not beside:
                 hang = Piece(" " * _HANG)
             said = [part for part in (*row[1 + beside :], reason) if part]
-            rows += [(hang, Piece(line)) for line in _parted(said, max(room - length((hang,)), 4))]
+            rows += [(hang, Piece(line)) for line in _join_with_dots(said, max(room - length((hang,)), 4))]
     return rows
 
 
-def _parted(parts: Sequence[str], width: int) -> list[str]:
+def _join_with_dots(parts: Sequence[str], width: int) -> list[str]:
     """`parts` with dots between them, in rows that end at a dot; one that is wider than a row is wrapped."""
     made: list[str] = []
     for part in parts:
@@ -160,14 +164,16 @@ def _targets(targets: Sequence[TargetEvidence], room: int) -> list[Line]:
         becomes = "stays as it is" if target.becomes is None else f"→ {target.becomes}"
         read = "never read" if target.age_s is None else f"read {age(target.age_s)} ago"
         team = f", {target.team}" if target.team else ""
-        rows += _hung(Piece(f"{target.target} "), f"{target.reads} {becomes}  ({read}{team})", Look.PLAIN, room)
+        rows += _hanging_rows(Piece(f"{target.target} "), f"{target.reads} {becomes}  ({read}{team})", Look.PLAIN, room)
     return rows
 
 
 def _calls(card: Card, room: int) -> list[Line]:
     if not card.calls:
         if any(target.becomes is not None for target in card.targets):
-            return _hung(Piece("? ", Look.WARN), "not known yet: no backend has told its calls", Look.WARN, room)
+            return _hanging_rows(
+                Piece("? ", Look.WARN), "not known yet: no backend has told its calls", Look.WARN, room
+            )
         return [(Piece("nothing will be called"),)]
     rows: list[Line] = []
     for number, call in enumerate(card.calls, start=1):
@@ -175,7 +181,7 @@ def _calls(card: Card, room: int) -> list[Line]:
         told = f" {call.target} -> {call.setting}" in f" {call.text}"
         what = call.text if told else f"{call.target} to {call.setting}: {call.text}"
         text = f"{step}{call.backend}: {what}"
-        rows += _hung(Piece(f"{number} ", Look.STRONG), text, Look.PLAIN, room)
+        rows += _hanging_rows(Piece(f"{number} ", Look.STRONG), text, Look.PLAIN, room)
     return rows
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from console.state.checklist import unmet
+from console.state.checklist import unmet_needs
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import format
 from widgets.glyphs import STEPS
-from widgets.line import Line, Look, Piece, left, wrap
+from widgets.line import Line, Look, Piece, align_left, wrap
 from widgets.pane import Pane
-from widgets.rollback import owner, rollback_runner
+from widgets.rollback import owner_suffix, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
@@ -54,7 +54,7 @@ def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
     """The steps to show when not all fit: from the first that is not done."""
     if len(steps) <= room:
         return steps
-    open_at = next((index for index, entry in enumerate(steps) if not entry.over), 0)
+    open_at = next((index for index, entry in enumerate(steps) if not entry.is_over), 0)
     first = min(open_at, len(steps) - room)
     return steps[first : first + max(room, 0)]
 
@@ -64,7 +64,7 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
     mark = STEPS[entry.mark]
     names = max(min(max(cell_len(each.step.id) for each in state.checklist), width // 3, 20), 1)
     number = next(index for index, each in enumerate(state.checklist, start=1) if each is entry)
-    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {left(entry.step.id, names)} ")]
+    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {align_left(entry.step.id, names)} ")]
     if entry.mark is not StepMark.PENDING:
         head.append(Piece(mark.word, mark.look))
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
@@ -82,9 +82,9 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
 def _step_text(entry: StepState, state: State) -> str:
     """What a step does, or what became of it; whose it is when a person has to do it, what it waits for else."""
     if entry.step.manual is not None:
-        if entry.over and entry.detail:
+        if entry.is_over and entry.detail:
             return entry.detail
-        return f"by hand{owner(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
+        return f"by hand{owner_suffix(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
     if entry.detail and entry.mark is not StepMark.PENDING:
         return entry.detail
     what = ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())
@@ -92,7 +92,7 @@ def _step_text(entry: StepState, state: State) -> str:
         return what
     if (why := state.local.held_back.get(entry.step.id)) is not None:
         return f"{what}; waits: {why}"
-    left = unmet(entry.step, state.checklist)
+    left = unmet_needs(entry.step, state.checklist)
     return f"{what}; after {', '.join(left)}" if left else what
 
 

@@ -62,7 +62,7 @@ def levels_of(verdict: Verdict, shape: Shape) -> str:
     return own if verdict.baseline.value is None else f"{own} vs {format.amount(verdict.baseline.value, shape)}"
 
 
-def follows(verdict: Verdict) -> str:
+def remark_of(verdict: Verdict) -> str:
     """What is not said by mark, ratio and odds: since when, how long to go, or why there is no verdict."""
     if verdict.brief or verdict.state is VerdictState.PASS:
         return verdict.brief

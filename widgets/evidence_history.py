@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from console.judge.latch import FAIL_AT, READY
 from console.judge.wording import clock, odds
 from console.state.evidence_history import EvidenceHistory
-from widgets.line import Line, Look, Piece, left
+from widgets.line import Line, Look, Piece, align_left
 from widgets.trace import Axis, cells
 
 _LABEL = 7
@@ -36,4 +36,4 @@ def _row(name: str, evidence: Sequence[float], each: int, full: float, brings: s
     logs = [math.log10(max(*group, 1.0)) for group in groups]
     drawn = cells(logs, len(logs), Axis(0.0, math.log10(full)))
     tail = f" {odds(evidence[-1])}, the top is {full:g}:1: {brings}"
-    return (Piece(left(name, _LABEL), Look.MUTED), Piece(drawn, look), Piece(tail))
+    return (Piece(align_left(name, _LABEL), Look.MUTED), Piece(drawn, look), Piece(tail))

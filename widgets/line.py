@@ -32,7 +32,7 @@ class Piece(NamedTuple):
 Line = tuple[Piece, ...]
 
 
-def cut(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """`text` in at most `width` cells; what does not fit ends in an ellipsis."""
     if width <= 0:
         return ""
@@ -41,15 +41,15 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def left(text: str, width: int) -> str:
+def align_left(text: str, width: int) -> str:
     """`text` cut and filled to exactly `width` cells, flush left."""
-    kept = cut(text, width)
+    kept = truncate(text, width)
     return kept + " " * (width - cell_len(kept))
 
 
-def right(text: str, width: int) -> str:
+def align_right(text: str, width: int) -> str:
     """`text` cut and filled to exactly `width` cells, flush right."""
-    kept = cut(text, width)
+    kept = truncate(text, width)
     return " " * (width - cell_len(kept)) + kept
 
 
@@ -68,7 +68,7 @@ def fit(line: Iterable[Piece], width: int) -> Line:
     kept: list[Piece] = []
     room = max(width, 0)
     for piece in line:
-        text = cut(piece.text, room)
+        text = truncate(piece.text, room)
         room -= cell_len(text)
         if text:
             kept.append(Piece(text, piece.look))
@@ -98,10 +98,10 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
         made.append(row)
     if words:
         made[-1] = " ".join((made[-1], *words))
-    return [cut(row, width) for row in made]
+    return [truncate(row, width) for row in made]
 
 
-def reach(old: Line, new: Line) -> int:
+def changed_cells(old: Line, new: Line) -> int:
     """Cells from the left edge up to and with the last one in which two lines of the same width differ; 0 if none."""
     before, after = list(old), list(new)
     while before and after and before[-1] == after[-1]:

@@ -8,7 +8,7 @@ from console.events.evidence import Actor
 from console.state.values import DecisionState, NoteState, State
 from widgets import format
 from widgets.glyphs import OUTCOMES
-from widgets.line import Line, Look, Piece, left
+from widgets.line import Line, Look, Piece, align_left
 from widgets.pane import Pane
 
 
@@ -25,8 +25,8 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     found = entries(state) if state is not None else []
     if state is None or not found:
         return [(Piece("LOG", Look.TITLE), Piece("  nothing decided yet", Look.MUTED))]
-    shown = kept(found, height - 1)
-    folded = sum(_noise(entry) for entry in found) - sum(_noise(entry) for entry in shown)
+    shown = select_entries(found, height - 1)
+    folded = sum(_is_noise(entry) for entry in found) - sum(_is_noise(entry) for entry in shown)
     older = len(found) - len(shown) - folded
     hidden = f", {older} older below" if older else ""
     hidden += f", {folded} on verdicts and sources folded" if folded else ""
@@ -39,19 +39,19 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     return [tuple(title), *[_line(entry) for entry in shown]]
 
 
-def _noise(entry: DecisionState | NoteState) -> bool:
+def _is_noise(entry: DecisionState | NoteState) -> bool:
     """What comes by itself and often, and what the panes above tell as it is now."""
     return isinstance(entry, NoteState) and entry.kind in ("verdict", "source")
 
 
-def kept(found: Sequence[DecisionState | NoteState], rows: int) -> list[DecisionState | NoteState]:
+def select_entries(found: Sequence[DecisionState | NoteState], rows: int) -> list[DecisionState | NoteState]:
     """The entries for `rows` rows, newest first: what people did and what moved come before verdicts and sources.
 
     Of those no more are kept than the newest one or two, unless there is room to spare.
     """
-    told = [entry for entry in found if not _noise(entry)]
+    told = [entry for entry in found if not _is_noise(entry)]
     spare = rows - len(told)
-    changes = [entry for entry in found if _noise(entry)][: max(spare, min(rows // 3, 2))]
+    changes = [entry for entry in found if _is_noise(entry)][: max(spare, min(rows // 3, 2))]
     told = told[: max(rows - len(changes), 0)]
     chosen = {id(entry) for entry in (*told, *changes)}
     return [entry for entry in found if id(entry) in chosen]
@@ -61,14 +61,14 @@ def _line(entry: DecisionState | NoteState) -> Line:
     if isinstance(entry, NoteState):
         return (
             Piece(f"{format.clock(entry.at)[:8]} ", Look.MUTED),
-            Piece(f"{left(_who(entry.who), 8)} ", Look.MUTED),
-            Piece(f"{left(entry.kind, 8)} ", Look.MUTED),
+            Piece(f"{align_left(_who(entry.who), 8)} ", Look.MUTED),
+            Piece(f"{align_left(entry.kind, 8)} ", Look.MUTED),
             Piece(entry.text),
         )
     return (
         Piece(f"{format.clock(entry.at)[:8]} "),
-        Piece(f"{left('on_fail' if entry.automatic else _who(entry.who), 8)} ", Look.STRONG),
-        Piece(f"{left(entry.verb.value, 8)} ", Look.STRONG),
+        Piece(f"{align_left('on_fail' if entry.automatic else _who(entry.who), 8)} ", Look.STRONG),
+        Piece(f"{align_left(entry.verb.value, 8)} ", Look.STRONG),
         *((Piece("NOT WRITTEN", Look.ALARM), Piece(" ")) if entry.seq is None else ()),
         Piece(entry.outcome, OUTCOMES.get(entry.outcome, Look.PLAIN)),
         Piece(f"  {_where(entry)}"),

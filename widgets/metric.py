@@ -10,12 +10,12 @@ from rich.cells import cell_len
 from adapters.contract import Shape
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
-from console.state.judging import plotted
+from console.state.judging import plotted_readings
 from console.state.values import MetricState, State
 from widgets import format
-from widgets.evidence import follows, is_old, levels_of, mark_of, odds_of, ratio_of
+from widgets.evidence import is_old, levels_of, mark_of, odds_of, ratio_of, remark_of
 from widgets.glyphs import CURSOR, QUIETER
-from widgets.line import Line, Look, Piece, cut, fit, left, right
+from widgets.line import Line, Look, Piece, align_left, align_right, fit, truncate
 from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells
 
 _WORD = 12
@@ -56,18 +56,18 @@ class Columns:
         return left if left >= _LEAST_TRACE else 0
 
 
-def said_of(entry: MetricState) -> Verdict:
+def verdict_of(entry: MetricState) -> Verdict:
     return entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
 
 
-def pair(
+def two_rows(
     entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, spelled: bool
 ) -> list[Line]:
     """`spelled`: the reason stands in full below."""
-    verdict = said_of(entry)
+    verdict = verdict_of(entry)
     bar = Piece(CURSOR if chosen else " ", Look.STRONG)
-    head = [bar, *_said(entry, verdict, columns)]
-    proof = [bar, *_proof(entry, verdict, columns, spelled)]
+    head = [bar, *_verdict_pieces(entry, verdict, columns)]
+    proof = [bar, *_detail_pieces(entry, verdict, columns, spelled)]
     rows: list[Line] = []
     chart = _chart(entry, grid) if grid is not None and grid.cells else None
     for arm, words in zip(ARMS, (head, proof), strict=True):
@@ -75,7 +75,7 @@ def pair(
     return rows
 
 
-def _said(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]:
+def _verdict_pieces(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]:
     """Verdict, name, ratio with interval, odds: all that a decision needs, on one line and without colour."""
     mark = mark_of(verdict.state, verdict.detail)
     gap = max(_WORD + 1 - cell_len(str(mark)), 1)
@@ -87,10 +87,12 @@ def _said(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]
     return [
         *named,
         Piece(" "),
-        Piece(left(ratio_of(verdict.state, verdict.ratio, verdict.low, verdict.high, verdict.brief), _RATIO), proof),
+        Piece(
+            align_left(ratio_of(verdict.state, verdict.ratio, verdict.low, verdict.high, verdict.brief), _RATIO), proof
+        ),
         Piece(" "),
-        Piece(right(told, _ODDS), proof),
-        Piece(left(claim, columns.claim), Look.MUTED),
+        Piece(align_right(told, _ODDS), proof),
+        Piece(align_left(claim, columns.claim), Look.MUTED),
     ]
 
 
@@ -105,21 +107,21 @@ def _name(entry: MetricState, width: int) -> Line:
     name, role = entry.metric.name, "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
     if cell_len(name) + cell_len(role) > width:
         role = role[:2]
-    return fit([Piece(cut(name, width - cell_len(role)), Look.STRONG), Piece(role, Look.MUTED)], width)
+    return fit([Piece(truncate(name, width - cell_len(role)), Look.STRONG), Piece(role, Look.MUTED)], width)
 
 
 def _age(verdict: Verdict) -> str:
     return "" if verdict.age_s is None else f"{format.age(verdict.age_s)} old"
 
 
-def _proof(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
+def _detail_pieces(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
     """How old it is, both levels where they do not stand beside the traces, what follows, and how many events."""
     old = is_old(verdict)
     parts = [Piece(_age(verdict), Look.WARN if old else Look.MUTED)]
     if not columns.value and not old and verdict.canary.value is not None:
         parts.append(Piece(levels_of(verdict, entry.metric.query.shape)))
     if not spelled or verdict.brief:
-        parts.append(Piece(follows(verdict), Look.WARN if old else Look.PLAIN))
+        parts.append(Piece(remark_of(verdict), Look.WARN if old else Look.PLAIN))
     if verdict.canary.n:
         parts.append(Piece(f"n {format.count(verdict.canary.n)}", Look.MUTED))
     return _in_a_row(parts, columns.about - 1)
@@ -138,9 +140,9 @@ def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
     return row
 
 
-def reason(entry: MetricState, chosen: bool) -> Line:
+def reason_row(entry: MetricState, chosen: bool) -> Line:
     """Why the verdict is what it is, what the source said about its answer, and the canary's own ceiling."""
-    verdict = said_of(entry)
+    verdict = verdict_of(entry)
     limit = entry.metric.limit
     told = [
         f"not read: {entry.problem}" if entry.problem else "",
@@ -156,7 +158,9 @@ def reason(entry: MetricState, chosen: bool) -> Line:
 
 def _chart(entry: MetricState, grid: Grid) -> Chart:
     """Both arms on one axis; nothing below the share that the plan calls negligible is blown up."""
-    return Chart.of(plotted(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
+    return Chart.of(
+        plotted_readings(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible
+    )
 
 
 def _arm(
@@ -168,14 +172,14 @@ def _arm(
     shape = entry.metric.query.shape
     old = is_old(verdict)
     look = Look.STALE if old else Look.CANARY if arm == "canary" else Look.BASELINE
-    pieces = [Piece(left("canary" if arm == "canary" else "base", len("canary")), look), Piece(" ")]
+    pieces = [Piece(align_left("canary" if arm == "canary" else "base", len("canary")), look), Piece(" ")]
     if columns.value:
-        level = right(format.amount(totals.value, shape), columns.value)
+        level = align_right(format.amount(totals.value, shape), columns.value)
         pieces += [Piece(level, look if old else Look.STRONG), Piece(" ")]
     if chart is not None:
         values = chart.arms[arm]
         pieces.append(Piece(cells(values, len(values), chart.axis, _overdue(entry, arm, state)), look))
-        pieces += [Piece(" "), Piece(left(_scale(chart.axis, shape), columns.scale), Look.MUTED)]
+        pieces += [Piece(" "), Piece(align_left(_scale(chart.axis, shape), columns.scale), Look.MUTED)]
     return pieces
 
 
@@ -191,14 +195,14 @@ def _scale(axis: Axis, shape: Shape) -> str:
     return f"0-{top}" if axis.floor == 0 else f"{format.axis_end(axis.floor, shape)}..{top}"
 
 
-def short(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
+def one_row(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
     """One row: a trace of one arm without the other would say nothing."""
-    verdict = said_of(entry)
+    verdict = verdict_of(entry)
     old = is_old(verdict)
-    start = [Piece(CURSOR if chosen else " ", Look.STRONG), *_said(entry, verdict, columns), Piece(" ")]
+    start = [Piece(CURSOR if chosen else " ", Look.STRONG), *_verdict_pieces(entry, verdict, columns), Piece(" ")]
     parts = [
         Piece(_age(verdict).removesuffix(" old"), Look.WARN if old else Look.MUTED),
-        Piece(follows(verdict), Look.WARN if old else Look.PLAIN),
+        Piece(remark_of(verdict), Look.WARN if old else Look.PLAIN),
         Piece(levels_of(verdict, entry.metric.query.shape) if verdict.canary.value is not None and not old else ""),
         Piece(f"n {format.count(verdict.canary.n)}" if verdict.canary.n else "", Look.MUTED),
     ]

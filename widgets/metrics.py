@@ -19,8 +19,8 @@ from console.judge.verdict import StageWord
 from console.state.values import State
 from widgets import format
 from widgets.glyphs import MOMENTS, ONSET
-from widgets.line import Line, Look, Piece, cut, fit, spread
-from widgets.metric import Columns, pair, reason, short
+from widgets.line import Line, Look, Piece, fit, spread, truncate
+from widgets.metric import Columns, one_row, reason_row, two_rows
 from widgets.pane import Pane
 from widgets.trace import Grid, grid_for
 
@@ -47,13 +47,13 @@ def metrics_lines(state: State | None, width: int, height: int, selected: str | 
     for name in shown:
         entry = state.metrics[name]
         if each == 1:
-            lines.append(short(entry, width, columns, name == selected))
+            lines.append(one_row(entry, width, columns, name == selected))
             continue
-        lines += pair(entry, state, grid, columns, name == selected, spelled=each > 2)
+        lines += two_rows(entry, state, grid, columns, name == selected, spelled=each > 2)
         if each > 2:
-            lines += [reason(entry, name == selected), ()][: each - 2]
+            lines += [reason_row(entry, name == selected), ()][: each - 2]
     if each < 3 and len(lines) < height and selected is not None and selected in state.metrics:
-        lines.append((Piece(f" {selected}: ", Look.STRONG), *reason(state.metrics[selected], chosen=False)[1:]))
+        lines.append((Piece(f" {selected}: ", Look.STRONG), *reason_row(state.metrics[selected], chosen=False)[1:]))
     return lines[:height]
 
 
@@ -88,7 +88,7 @@ def _title(state: State, width: int, columns: Columns, grid: Grid | None, hidden
         told.append(Piece(f"  {hidden} more not shown: move the cursor", Look.WARN))
     elif state.stage_since is not None and state.current is not None:
         since = format.duration(format.since(state.stage_since, state.as_of))
-        told.append(Piece(f"  since {cut(state.current.stage.name, 14)} began {since} ago", Look.MUTED))
+        told.append(Piece(f"  since {truncate(state.current.stage.name, 14)} began {since} ago", Look.MUTED))
     if state.stage_verdict is not None and state.stage_verdict.flagged:
         told.append(Piece(f"  stands out: {', '.join(state.stage_verdict.flagged)}", Look.MUTED))
     if grid is None or not columns.trace:

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.state.values import State
-from widgets.line import Line, Look, fit, reach
+from widgets.line import Line, Look, changed_cells, fit
 
 
 class Pane(Widget):
@@ -77,7 +77,7 @@ class Pane(Widget):
         if len(before) != height:
             self.refresh()
             return
-        changed = [Region(0, y, reach(*pair), 1) for y, pair in enumerate(zip(before, drawn, strict=True))]
+        changed = [Region(0, y, changed_cells(*pair), 1) for y, pair in enumerate(zip(before, drawn, strict=True))]
         dirty = [region for region in changed if region.width]
         if dirty:
             self.refresh(*dirty)

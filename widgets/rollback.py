@@ -9,10 +9,10 @@ from console.plan.nouns import Plan
 from console.state.gates import waiting_step
 from console.state.values import Mode, State, StepMark, StepState
 from widgets import format
-from widgets.glyphs import Level, Said
+from widgets.glyphs import Advice, Level
 
 
-def rolling_back(state: State) -> Said | None:
+def rollback_advice(state: State) -> Advice | None:
     """The sentence of a rollback that is not through; None in any other mode."""
     if state.mode is not Mode.ROLLING_BACK:
         return None
@@ -37,7 +37,7 @@ def rolling_back(state: State) -> Said | None:
     return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
 
 
-def owner(plan: Plan, team: str | None) -> str:
+def owner_suffix(plan: Plan, team: str | None) -> str:
     """ " (data: dora)", or nothing where no team is named."""
     if team is None:
         return ""

@@ -13,9 +13,9 @@ from console.state.values import StageMark, StageState, State
 from widgets import format
 from widgets.advice import drift_words
 from widgets.glyphs import DRIFTED, ONE_WAY, STAGES, UNDONE
-from widgets.line import Line, Look, Piece, left, length, wrap
+from widgets.line import Line, Look, Piece, align_left, length, wrap
 from widgets.pane import Pane
-from widgets.stepped_target import notes
+from widgets.stepped_target import backend_notes
 
 _LEAST_WORDS = 6
 """Cells below which a cut setting says nothing."""
@@ -44,7 +44,7 @@ def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
             rows = wrap(told, width - 4, min(spare, 2))
             spare -= len(rows)
             lines += [(Piece("    "), Piece(row, Look.ALARM)) for row in rows]
-    for note in notes(state) if state.rollback is None else ():
+    for note in backend_notes(state) if state.rollback is None else ():
         rows = wrap(note, width - 4, min(spare, 2)) if spare > 0 else []
         spare -= len(rows)
         lines += [(Piece("    "), Piece(row, Look.MUTED)) for row in rows]
@@ -67,7 +67,7 @@ def _row(entry: StageState, state: State, width: int, told: str | None) -> Line:
     row = [
         Piece("→" if here else " ", Look.STRONG),
         Piece(mark.glyph, mark.look),
-        Piece(f" {entry.number} {left(entry.stage.name, names)} ", Look.STRONG if here else Look.PLAIN),
+        Piece(f" {entry.number} {align_left(entry.stage.name, names)} ", Look.STRONG if here else Look.PLAIN),
     ]
     if told:
         return (*row, Piece(told, Look.ALARM))

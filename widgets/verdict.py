@@ -10,7 +10,7 @@ from console.plan.nouns import Role
 from console.state.exposure import deploy_share
 from console.state.values import MetricState, Mode, State
 from widgets import format
-from widgets.glyphs import STAGE_WORDS, Glyph, Said
+from widgets.glyphs import STAGE_WORDS, Advice, Glyph
 
 _SHOWN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.HALTED, Mode.COMPLETE})
 _STILL_OPEN = frozenset({"bake", "verdict"})
@@ -23,9 +23,9 @@ def word_of(state: State) -> Glyph | None:
     return STAGE_WORDS[together.word] if together is not None and state.mode in _SHOWN else None
 
 
-def failing(state: State) -> Said | None:
+def fail_advice(state: State) -> Advice | None:
     """FAIL: which metrics, by how much, since when, how sure; what to press."""
-    failed = _failed(state)
+    failed = _failing_metrics(state)
     if not failed:
         return None
     told = f"{failed[0].metric.name} FAIL {_how(failed[0])}"
@@ -42,7 +42,7 @@ def failing(state: State) -> Said | None:
     return "alarm", f"{told}: r rolls back, h halts"
 
 
-def _failed(state: State) -> list[MetricState]:
+def _failing_metrics(state: State) -> list[MetricState]:
     """What fails the stage, what decided first; while nothing is exposed any more, what had failed."""
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.FAIL:
@@ -65,7 +65,7 @@ def _how(entry: MetricState) -> str:
     return f"{said.brief}{sure}{', now silent' * (said.detail == SILENT)}" if said.brief else said.reason
 
 
-def held(state: State) -> Said | None:
+def hold_advice(state: State) -> Advice | None:
     """HOLD: data that does not come, or requests that do not reach the canary. Before the first stage: stale data."""
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.HOLD:
@@ -94,7 +94,7 @@ def mismatch_words(state: State, seen: float) -> str:
     return f"{format.percent(seen)} of the requests reach the canary{should}"
 
 
-def warned(state: State) -> Said | None:
+def warn_advice(state: State) -> Advice | None:
     """WARN: suspicious, not proven."""
     together = state.stage_verdict
     if together is None or together.word is not StageWord.WARN or together.metric is None:
@@ -117,7 +117,7 @@ def _suspicion(said: Verdict) -> str:
     return f"{format.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
 
 
-def waiting(state: State, closed: list[Gate]) -> Said | None:
+def waiting_advice(state: State, closed: list[Gate]) -> Advice | None:
     """PASS, WATCHING or INCONCLUSIVE while only time or evidence keep `closed` shut; None where something else does."""
     together = state.stage_verdict
     if together is None or any(gate.hard or gate.name not in _STILL_OPEN for gate in closed):

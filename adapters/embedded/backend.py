@@ -34,6 +34,7 @@ from adapters.contract import (
     TargetRef,
     TimedOut,
     Unreachable,
+    VersionsReading,
     Window,
 )
 from adapters.embedded.changes import ChangeVerb, WorldChange
@@ -127,7 +128,7 @@ class EmbeddedBackend:
         moment = exposure.not_before_newest(now.timestamp())
         standing = exposure.span_at(target.target, moment - self._options.lag)
         is_flag = self._is_flag(target, exposure)
-        versions = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
+        canary, baseline = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
         if standing is None:
             standing = ExposureSpan(0.0, 0.0, 0.0, False if is_flag else None, "", 0)
         return TargetReading(
@@ -137,9 +138,7 @@ class EmbeddedBackend:
             on=standing.on,
             phase=_phase(standing),
             detail=_detail(standing),
-            canary_version=versions[0],
-            baseline_version=versions[1],
-            revision=str(standing.revision),
+            versions=VersionsReading(canary, baseline, revision=str(standing.revision)),
             changed_by=standing.by or None,
         )
 

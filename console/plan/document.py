@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -30,6 +29,7 @@ from ruamel.yaml.events import (
 
 from console.plan.problems import Findings, Path, PlanError
 from console.plan.syntax import syntax_problem
+from console.plan.yaml_events import yaml_events
 
 LARGEST_BYTES = 256 * 1024
 QUERY_KEYS = ("bad", "events", "good", "total", "value", "buckets")
@@ -142,22 +142,10 @@ class _Reader:
     events: Iterator[Event] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.events = self._library()
+        self.events = yaml_events(self.source, self._stop_at)
 
-    def _library(self) -> Iterator[Event]:
-        line = 1
-        events = YAML(typ="safe", pure=True).parse(self.source)
-        while True:
-            try:
-                event = next(events, None)
-            except YAMLError:
-                raise
-            except Exception:  # the library lets Python's own errors out: chr() fails at "\UFFFFFFFF", split() at %YAML
-                self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
-            if event is None:
-                return
-            line = int(event.end_mark.line) + 1
-            yield event
+    def _stop_at(self, line: int) -> NoReturn:
+        self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
 
     def root(self) -> Node:
         root: Node | None = None

@@ -11,7 +11,7 @@ from textual.widgets import Label
 from console.screens.modal import Field, Modal
 from console.state.intent import Intent
 from console.state.values import State
-from widgets.line import Line, Look, Piece, cut
+from widgets.line import Line, Look, Piece, truncate
 from widgets.sheet import Sheet, rows_of
 
 
@@ -42,7 +42,7 @@ def _note_foot() -> Line:
 
 def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, width: int) -> list[Line]:
     """`title`, and as many rows per (id, text) as it takes, with those of the chosen one marked."""
-    lines: list[Line] = [(Piece(cut(title, width), Look.TITLE),)]
+    lines: list[Line] = [(Piece(truncate(title, width), Look.TITLE),)]
     for index, (_, text) in enumerate(options):
         marked = index == chosen
         bar, look = Piece("▌ " if marked else "  ", Look.TITLE), Look.STRONG if marked else Look.PLAIN

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from console.events.evidence import PEN, SAFER, Card, Gate, Verb
-from console.state.gates import reason_due, typed_word
+from console.events.evidence import Card, Gate, Verb
+from console.events.verbs import PEN, SAFER
+from console.state.gates import needs_reason, typed_word
 from console.state.values import State
 
 
@@ -52,14 +53,14 @@ class Confirmation:
 
 def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
     """What confirms `card` now, given how it was when it opened; `subject` as in Intent."""
-    if card.blocked is not None:
-        return Confirmation(refused=card.blocked)
+    if card.block_reason is not None:
+        return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
         return _safer(state, card.verb)
     at_first = _forward(state, opened.card, subject)
     if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {describe_move(state, opened)}")
-    worse = worsened(opened.card, card)
+    worse = new_obstacles(opened.card, card)
     if worse:
         return replace(at_first, refused=f"changed since this card was opened: {'; '.join(worse)}")
     return replace(at_first, override=at_first.override and card.override is not None)
@@ -73,15 +74,15 @@ def _safer(state: State, verb: Verb) -> Confirmation:
 
 def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
     """A verb that goes riskier, judged by the card as it was opened."""
-    if card.blocked is not None:
+    if card.block_reason is not None:
         return Confirmation(refused="it was closed when this card was opened")
-    if card.verb in PEN and reason_due(state, card.verb):
+    if card.verb in PEN and needs_reason(state, card.verb):
         return Confirmation(reason=True)
     if card.override is not None:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Confirmation(word=word, reason=True, override=True)
     typed = typed_word(state, card.verb, subject)
-    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=reason_due(state, card.verb))
+    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=needs_reason(state, card.verb))
 
 
 def describe_move(state: State, opened: CardAtOpening) -> str:
@@ -98,7 +99,7 @@ def _key(gate: Gate, repeated: frozenset[str]) -> str:
     return f"{gate.name} {gate.why.split(' ', 1)[0].rstrip(':')}" if gate.name in repeated else gate.name
 
 
-def worsened(before: Card, after: Card) -> list[str]:
+def new_obstacles(before: Card, after: Card) -> list[str]:
     """Gates that have closed and verdicts that became a fail since `before`, in words."""
     counted = Counter(gate.name for gate in before.gates) | Counter(gate.name for gate in after.gates)
     repeated = frozenset(name for name, count in counted.items() if count > 1)

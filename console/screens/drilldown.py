@@ -8,16 +8,16 @@ from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
 from console.judge.explanation import Key, explain
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
-from console.screens.page import Page
+from console.screens.page import ScrollingPage
 from console.state.assessment import is_over
 from console.state.evidence_history import EvidenceHistory
-from console.state.judging import current
+from console.state.judging import current_track
 from console.state.values import MetricState, SourceState, State
 from widgets.evidence import mark_of
 from widgets.evidence_history import evidence_history_lines
 from widgets.format import age, amount, clock, count, interval, level, ratio, share, since
-from widgets.line import Line, Look, Piece, left, right
-from widgets.rollback import owner
+from widgets.line import Line, Look, Piece, align_left, align_right
+from widgets.rollback import owner_suffix
 from widgets.sheet import Sheet, rows_of
 
 GUTTER = 10
@@ -62,12 +62,15 @@ def _query(query: MetricQuery) -> list[str]:
 
 
 def _team(state: State, metric: Metric) -> str:
-    return owner(state.plan, metric.team)
+    return owner_suffix(state.plan, metric.team)
 
 
 def _block(name: str, texts: list[str], room: int) -> list[Line]:
     rows = [row for text in texts for row in rows_of(text, room)]
-    return [(Piece(left(name if index == 0 else "", GUTTER), Look.MUTED), Piece(row)) for index, row in enumerate(rows)]
+    return [
+        (Piece(align_left(name if index == 0 else "", GUTTER), Look.MUTED), Piece(row))
+        for index, row in enumerate(rows)
+    ]
 
 
 def _verdict(entry: MetricState, room: int) -> list[Line]:
@@ -82,7 +85,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
         f"baseline {amount(said.baseline.value, shape)} (n {count(said.baseline.n)})"
     )
     found: list[Line] = [
-        (Piece(left("verdict", GUTTER), Look.MUTED), mark.piece, Piece(f"  {age(said.age_s)} old", Look.MUTED))
+        (Piece(align_left("verdict", GUTTER), Look.MUTED), mark.piece, Piece(f"  {age(said.age_s)} old", Look.MUTED))
     ]
     found += _block("", [said.reason, arms], room)
     if said.ratio is not None:
@@ -94,7 +97,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
 
 def _explained(state: State, entry: MetricState, room: int, course: EvidenceHistory | None) -> list[Line]:
     """What the verdict rests on, how that came about and what would change it."""
-    track = current(entry)
+    track = current_track(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
         return _block("rule", [limits, "nothing was judged yet"], room)
@@ -102,7 +105,7 @@ def _explained(state: State, entry: MetricState, room: int, course: EvidenceHist
     lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
     if course is not None:
         rows = evidence_history_lines(course, room, entry.tick_s)
-        lines += [(Piece(left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
+        lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
     lines += _block("next", [told.follows], room)
     lines += _block("forecast", list(told.forecast), room)
     lines += _block("rule", [*told.inputs, limits], room)
@@ -113,11 +116,11 @@ def _key(key: Key, name: str) -> Line:
     """ "worse than the baseline      340:1 of 100:1  key 1 of a FAIL"."""
     mark = Piece("✓ ", Look.STRONG) if key.turned else Piece("  ")
     return (
-        Piece(left(name, GUTTER), Look.MUTED),
+        Piece(align_left(name, GUTTER), Look.MUTED),
         mark,
-        Piece(left(key.what, 30)),
-        Piece(f" {right(odds(key.evidence), 7)}", Look.STRONG),
-        Piece(f" of {left(f'{key.needed:g}:1', 6)} {key.turns}", Look.MUTED),
+        Piece(align_left(key.what, 30)),
+        Piece(f" {align_right(odds(key.evidence), 7)}", Look.STRONG),
+        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.turns}", Look.MUTED),
     )
 
 
@@ -143,7 +146,7 @@ def _ticks(entry: MetricState) -> list[Line]:
     head = f"{'tick':<{GUTTER}}{'canary':>26}{'baseline':>26}"
     rows: list[Line] = [(Piece(head, Look.MUTED),)]
     for tick in reversed(entry.ledger):
-        cells = [Piece(right(_sample(sample), 26)) for sample in (tick.canary, tick.baseline)]
+        cells = [Piece(align_right(_sample(sample), 26)) for sample in (tick.canary, tick.baseline)]
         rows.append((Piece(f"{tick.at.astimezone(UTC):%H:%M:%S}Z ", Look.MUTED), *cells))
     return rows if entry.ledger else [*rows, (Piece("no tick yet", Look.WARN),)]
 
@@ -167,7 +170,7 @@ def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
     return f"{share(beyond[-1][1])} over {beyond[-1][0]:g}" if beyond else "none beyond the edges"
 
 
-class Drilldown(Page):
+class Drilldown(ScrollingPage):
     """One metric, live. How the evidence came about is followed in steps, so that no long rollout holds up a key."""
 
     def __init__(self, state: State, metric: str) -> None:
@@ -182,7 +185,7 @@ class Drilldown(Page):
         entry = self.state.metrics.get(self.metric) if self.state is not None else None
         if entry is None or self.state is None or not self.whole("#sheet"):
             return
-        self.course = self.course.extended(self.state.boundaries, entry, _STEP)
+        self.course = self.course.extend(self.state.boundaries, entry, _STEP)
         self.query_one("#sheet", Sheet).redraw()
         if not self.course.whole:
             self.set_timer(_PAUSE_S, self._follow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.judge.latch import FAIL_AT
-from console.screens.page import Page
+from console.screens.page import ScrollingPage
 from console.state.values import State
 from widgets.glyphs import (
     DETAILS,
@@ -22,8 +22,8 @@ from widgets.glyphs import (
     VERDICTS,
     Glyph,
 )
-from widgets.keys import KEYS, impossible
-from widgets.line import Line, Look, Piece, left, length
+from widgets.keys import KEYS, why_impossible
+from widgets.line import Line, Look, Piece, align_left, length
 from widgets.sheet import rows_of
 
 _CAP = 7
@@ -55,8 +55,8 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
         rows = rows_of(key.help, room)
-        why = impossible(state, key.verb, observe) if key.verb is not None else None
-        head = (Piece(left(key.cap, _CAP), Look.TITLE), Piece(left(key.label, _LABEL), Look.STRONG))
+        why = why_impossible(state, key.verb, observe) if key.verb is not None else None
+        head = (Piece(align_left(key.cap, _CAP), Look.TITLE), Piece(align_left(key.label, _LABEL), Look.STRONG))
         lines += [(*(head if n == 0 else (Piece(" " * (_CAP + _LABEL)),)), Piece(row)) for n, row in enumerate(rows)]
         if why is not None:
             reasons = rows_of(f"not now: {why}", room)
@@ -70,7 +70,9 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
     lines.append((Piece("NUMBERS", Look.TITLE),))
     for name, what in _NUMBERS.items():
         rows = rows_of(what, max(width - _NUMBER, 10))
-        lines += [(Piece(left(name if n == 0 else "", _NUMBER), Look.STRONG), Piece(row)) for n, row in enumerate(rows)]
+        lines += [
+            (Piece(align_left(name if n == 0 else "", _NUMBER), Look.STRONG), Piece(row)) for n, row in enumerate(rows)
+        ]
     dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 
@@ -78,7 +80,7 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
     """`marks` in as many rows as they need, glyph and word never parted."""
     rows: list[Line] = []
-    row: Line = (Piece(left(name, _KIND), Look.MUTED),)
+    row: Line = (Piece(align_left(name, _KIND), Look.MUTED),)
     for mark in marks:
         if len(row) > 1 and length(row) + length((mark.piece,)) + 2 > width:
             rows.append(row)
@@ -87,10 +89,10 @@ def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
     return [*rows, row]
 
 
-class Help(Page):
+class Help(ScrollingPage):
     """The help page."""
 
-    CLOSES = Page.CLOSES | {"question_mark"}
+    CLOSES = ScrollingPage.CLOSES | {"question_mark"}
 
     def __init__(self, state: State | None, observe: bool = False) -> None:
         super().__init__(state)

@@ -13,7 +13,7 @@ _ROWS = {"pageup": -10, "pagedown": 10, "up": -1, "down": 1, "k": -1, "j": 1, "h
 _FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", Look.TITLE), Piece(" closes"))
 
 
-class Page(Modal[None]):
+class ScrollingPage(Modal[None]):
     """A page implements `write`; it is drawn again with every State."""
 
     CLOSES = frozenset({"enter", "q"})

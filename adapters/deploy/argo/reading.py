@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.contract import OwnStep, Phase, TargetReading, TargetRef, Wait
+from adapters.contract import OwnStep, Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
 from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_percent, is_observed, phase_state, step_of
@@ -53,20 +53,24 @@ def reading_of(target: TargetRef, whole: RolloutView, at: datetime, lacks: Mappi
         phase=stands.phase,
         detail=one_line(_detail(rollout, steps, step, stands, seen, how if percent is not None else "")),
         problem=_problem(rollout, how if percent is None else ""),
-        canary_version=seen.hash or None,
-        baseline_version=seen.stable or None,
-        revision=str(seen),
+        versions=VersionsReading(
+            canary=seen.hash or None,
+            baseline=seen.stable or None,
+            revision=str(seen),
+            revisions=earlier(whole.replica_sets, REVISION, seen.revision),
+        ),
         changed_by=_hand(rollout.meta),
-        step=step,
-        steps=len(steps),
-        own_steps=steps,
-        at_rest=rollout.promoted,
-        waits=stands.waits,
-        until=stands.until,
-        desired=asked,
-        skipped=cut_short(rollout, whole.runs),
+        steps=StepsReading(
+            step=step,
+            count=len(steps),
+            own=steps,
+            at_rest=rollout.promoted,
+            waits=stands.waits,
+            until=stands.until,
+            desired=asked,
+            skipped=cut_short(rollout, whole.runs),
+        ),
         cannot={**_cannot(rollout, stands, seen), **lacks},
-        revisions=earlier(whole.replica_sets, REVISION, seen.revision),
         notes=_notes(rollout, whole.runs),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from adapters.contract import Phase, TargetReading, TargetRef, Wait
+from adapters.contract import Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube.wire import ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
@@ -31,15 +31,14 @@ def reading_of(
         phase=phase_of(deployment),
         detail=one_line(_detail(deployment)),
         problem="it is being deleted" if deployment.meta.deleted is not None else _trouble(deployment),
-        canary_version=version,
-        baseline_version=before,
-        revision=str(seen),
-        step=0,
-        steps=0,
-        at_rest=complete(deployment),
-        waits=Wait.MANUAL if spec.paused else None,
+        versions=VersionsReading(
+            canary=version,
+            baseline=before,
+            revision=str(seen),
+            revisions=earlier(sets, REVISION, deployment.revision),
+        ),
+        steps=StepsReading(step=0, count=0, at_rest=complete(deployment), waits=Wait.MANUAL if spec.paused else None),
         cannot={**_cannot(deployment), **lacks},
-        revisions=earlier(sets, REVISION, deployment.revision),
         notes=_notes(deployment),
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from adapters.contract import Phase, TargetReading, TargetRef, Wait
+from adapters.contract import Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.steps import (
     AT_REST,
@@ -74,19 +74,23 @@ def reading_of(
         phase=phase,
         detail=one_line(_detail(canary, step)),
         problem=_problem(canary),
-        canary_version=_version(canary),
-        baseline_version=status.promoted or None,
-        revision=str(GuardToken.of(canary, wanted.template)),
-        release=wanted.text or None,
-        step=step,
-        steps=len(steps),
-        own_steps=tuple(each.step for each in steps),
-        at_rest=resting,
-        waits=waits,
-        desired=share,
+        versions=VersionsReading(
+            canary=_version(canary),
+            baseline=status.promoted or None,
+            release=wanted.text or None,
+            revision=str(GuardToken.of(canary, wanted.template)),
+        ),
+        steps=StepsReading(
+            step=step,
+            count=len(steps),
+            own=tuple(each.step for each in steps),
+            at_rest=resting,
+            waits=waits,
+            desired=share,
+            asks_s=_asks_s(canary, step) if asked else None,
+        ),
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates, wanted),
-        asks_s=_asks_s(canary, step) if asked else None,
     )
 
 

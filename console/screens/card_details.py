@@ -6,19 +6,19 @@ from console.events.evidence import Verb
 from console.state.values import State
 from widgets.glyphs import STEPS
 from widgets.line import Line, Look, Piece, length
-from widgets.rollback import owner
+from widgets.rollback import owner_suffix
 from widgets.sheet import rows_of
 
 
-def particular_lines(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
+def detail_lines(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
     """The lines of `verb` in `width` cells; none for most."""
     match verb:
         case Verb.PROMOTE if state.next is not None and state.next.stage.manual is not None:
-            team = owner(state.plan, state.next.stage.team)
+            team = owner_suffix(state.plan, state.next.stage.team)
             what = f"{state.next.stage.manual}{team}: run it first, then confirm here when it is DONE"
             return _text_lines("by hand", what, width)
         case Verb.ROLLBACK if state.rollback is not None:
-            return steps(state, width)
+            return checklist_rows(state, width)
         case Verb.CONFIRM | Verb.SKIP:
             return _step(state, subject, width)
         case Verb.ACCEPT if subject == "plan":
@@ -29,7 +29,7 @@ def particular_lines(state: State, verb: Verb, subject: str | None, width: int) 
             return []
 
 
-def steps(state: State, width: int) -> list[Line]:
+def checklist_rows(state: State, width: int) -> list[Line]:
     """The checklist, one step after the other, with mark and detail."""
     lines: list[Line] = []
     for number, entry in enumerate(state.checklist, start=1):
@@ -37,7 +37,7 @@ def steps(state: State, width: int) -> list[Line]:
         settings = ", ".join(f"{name} {setting}" for name, setting in entry.step.sets.items())
         what = entry.step.manual or settings
         tail = f": {entry.detail}" if entry.detail else ""
-        rows = rows_of(f"{entry.step.id}: {what}{owner(state.plan, entry.step.team)}{tail}", max(width - 16, 10))
+        rows = rows_of(f"{entry.step.id}: {what}{owner_suffix(state.plan, entry.step.team)}{tail}", max(width - 16, 10))
         for index, row in enumerate(rows):
             head = (Piece(f"{number} "), mark.piece) if index == 0 else ()
             lines.append((*head, Piece(" " * (15 - length(head))), Piece(row)))
@@ -53,8 +53,8 @@ def _step(state: State, subject: str | None, width: int) -> list[Line]:
     what = step.manual or ", ".join(f"{name} -> {setting}" for name, setting in step.sets.items())
     detail = f"; {entry.mark}: {entry.detail}" if entry.detail and step.manual is None else ""
     head = "by hand" if step.manual is not None else "step"
-    lines = _text_lines(head, f"{step.id}: {what}{owner(state.plan, step.team)}{detail}", width)
-    waiting = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.over]
+    lines = _text_lines(head, f"{step.id}: {what}{owner_suffix(state.plan, step.team)}{detail}", width)
+    waiting = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.is_over]
     return lines + (_text_lines("", f"then go on: {', '.join(waiting)}", width) if waiting else [])
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from console.screens.page import Page
-from widgets.crew import crew_lines
+from console.screens.page import ScrollingPage
 from widgets.line import Line
+from widgets.participants import participants_lines
 
 
-class Who(Page):
+class ParticipantsPage(ScrollingPage):
     """Drawn again with every State, so that last-seen stays true."""
 
-    CLOSES = Page.CLOSES | {"w"}
+    CLOSES = ScrollingPage.CLOSES | {"w"}
 
     def write(self, width: int, _height: int) -> list[Line]:
-        return crew_lines(self.state, width)
+        return participants_lines(self.state, width)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from console.screens.page import Page
+from console.screens.page import ScrollingPage
 from console.state.values import State
 from widgets.line import Line, Look, Piece
 from widgets.sheet import rows_of
 
 
-def lost_lines(line: str, width: int) -> list[Line]:
+def lost_race_lines(line: str, width: int) -> list[Line]:
     """The engine's one line in rows that can be read one by one."""
     head, *rest = [part.strip() for part in line.split("; ") if part.strip()]
     lines: list[Line] = [(Piece("SOMEBODY ELSE WAS FIRST; nothing of yours was sent", Look.ALARM),), ()]
@@ -19,7 +19,7 @@ def lost_lines(line: str, width: int) -> list[Line]:
     return lines
 
 
-class Lost(Page):
+class LostRacePage(ScrollingPage):
     """The page of one lost race."""
 
     def __init__(self, state: State | None, line: str) -> None:
@@ -27,4 +27,4 @@ class Lost(Page):
         self.line = line
 
     def write(self, width: int, _height: int) -> list[Line]:
-        return lost_lines(self.line, width)
+        return lost_race_lines(self.line, width)

@@ -6,20 +6,20 @@ from console.state import approvals, escalation, pen, windows
 from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
 from widgets import format
-from widgets.line import Line, Look, Piece, cut
+from widgets.line import Line, Look, Piece, truncate
 from widgets.sheet import rows_of
 
 
-def others(state: State) -> list[Member]:
+def other_members(state: State) -> list[Member]:
     """Consoles of other people than this one's operator."""
     me = state.local.operator
     return [member for member in state.local.crew or () if me is None or member.who.person != me.person]
 
 
-def several(state: State) -> bool:
+def has_several_people(state: State) -> bool:
     """Whether more than one person matters here: somebody else is present, or has the pen, or left it with a note."""
     held = state.pen.holder is not None and not state.pen.held_by(state.local.operator)
-    return bool(others(state)) or held or state.handoff is not None
+    return bool(other_members(state)) or held or state.handoff is not None
 
 
 def badges(state: State) -> list[Piece]:
@@ -32,9 +32,9 @@ def badges(state: State) -> list[Piece]:
     return found
 
 
-def words(state: State) -> list[Piece]:
+def pen_pieces(state: State) -> list[Piece]:
     """ "pen ana, 3 here", "pen ana unseen 5m, 3 here"; nothing while one person is alone with it."""
-    if not several(state):
+    if not has_several_people(state):
         return []
     people = len({member.who.person for member in state.local.crew or ()})
     here = f", {people} here" if people > 1 else ""
@@ -45,10 +45,13 @@ def words(state: State) -> list[Piece]:
         return [Piece("pen yours", Look.STRONG), Piece(here, Look.MUTED)]
     ago = format.since(pen.last_seen(state), state.as_of) or 0.0
     away = f" unseen {format.age(ago)}" if ago > UNSEEN_S else ""
-    return [Piece(f"pen {cut(holder.user, 12)}{away}", Look.WARN if away else Look.STRONG), Piece(here, Look.MUTED)]
+    return [
+        Piece(f"pen {truncate(holder.user, 12)}{away}", Look.WARN if away else Look.STRONG),
+        Piece(here, Look.MUTED),
+    ]
 
 
-def crew_lines(state: State | None, width: int) -> list[Line]:
+def participants_lines(state: State | None, width: int) -> list[Line]:
     """Who is there, whose the pen is, what was approved, what the calendar says, who is called."""
     if state is None:
         return [(Piece("WHO IS HERE", Look.TITLE), Piece("  nothing read yet", Look.MUTED))]
@@ -85,16 +88,16 @@ def _present(state: State, width: int) -> list[Line]:
 
 
 def _pen(state: State, width: int) -> list[Line]:
-    lines = _rows(pen.whose(state), width, Look.STRONG)
+    lines = _rows(pen.holder_text(state), width, Look.STRONG)
     if state.pen.offered is not None:
         note = f": {state.pen.note}" if state.pen.note else ""
         lines += _rows(f"offered to {state.pen.offered}{note}", width, Look.WARN)
     if state.handoff is not None:
-        lines += _rows(handed(state), width, Look.WARN)
+        lines += _rows(handoff_text(state), width, Look.WARN)
     return lines
 
 
-def handed(state: State) -> str:
+def handoff_text(state: State) -> str:
     """ "ana left the pen 12m ago: errors are noise until six"."""
     handoff = state.handoff
     if handoff is None:
@@ -104,7 +107,7 @@ def handed(state: State) -> str:
 
 
 def _approvals(state: State) -> list[tuple[Look, str]]:
-    needed = approvals.needed(state)
+    needed = approvals.needed_approvals(state)
     if needed == 0 or state.next is None:
         return []
     given = approvals.valid_approvals(state)
