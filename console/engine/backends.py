@@ -37,7 +37,7 @@ from adapters.contract import (
     WeightedBackend,
     Window,
 )
-from adapters.known_secrets import remember_hider
+from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
 from console.engine.event_log import LoggedCall
@@ -253,5 +253,5 @@ def connect_backend(
     targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
     backend = registry.connect(spec.adapter, spec.options, context, targets)
     if isinstance(backend, RedactingBackend):
-        remember_hider(backend.hide)
+        remember_redactor(backend.hide)
     return backend
