@@ -20,7 +20,7 @@ from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
 from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
-from console.judge.track import Track, Word
+from console.judge.track import Track, MetricWord
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.exposures import Exposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
@@ -171,37 +171,37 @@ class Replay:
     def state(self, at: float) -> tuple[VerdictState, str]:
         """State, and detail if unsure, at the end of the tick that began `at`: as `rule.verdict`, without the words."""
         track = self._current
-        word = track.word() if track is not None else Word.WARMING_UP
-        if word is Word.FAIL:
+        word = track.word() if track is not None else MetricWord.WARMING_UP
+        if word is MetricWord.FAIL:
             return VerdictState.FAIL, ""
         if not self._stage:
             return VerdictState.NO_DATA, ""
         silent, watched = self._silent(at)
         if silent:
             if self._waits(at, silent):
-                return VerdictState.UNSURE, Word.WARMING_UP
+                return VerdictState.UNSURE, MetricWord.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
         if track is not None and track.silence_reason(self._span.tick_s, self.stale_after_s) is not None:
             return VerdictState.NO_DATA, ""
-        if word is Word.PASS and track is not None:
+        if word is MetricWord.PASS and track is not None:
             if _events(track) >= self._min_requests:
                 return VerdictState.PASS, ""
-            word = Word.WATCHING
-        if word is Word.WATCHING and self._left_s <= 0.0:
+            word = MetricWord.WATCHING
+        if word is MetricWord.WATCHING and self._left_s <= 0.0:
             return VerdictState.UNSURE, "INCONCLUSIVE"
         return VerdictState.UNSURE, word
 
     def words(self, at: float) -> Verdict:
         """The whole verdict at the end of the tick that began `at`."""
         name, track = self.metric.name, self._current
-        failed = track is not None and track.word() is Word.FAIL
+        failed = track is not None and track.word() is MetricWord.FAIL
         if not self._stage and not failed:
             return Verdict(name, VerdictState.NO_DATA, "nothing is exposed: not judged", idle=True)
         silent, _ = self._silent(at)
         if silent and not failed and self._waits(at, silent):
             told = f"waiting for the first samples of the {' and the '.join(silent)}"
-            return Verdict(name, VerdictState.UNSURE, told, detail=Word.WARMING_UP)
+            return Verdict(name, VerdictState.UNSURE, told, detail=MetricWord.WARMING_UP)
         canary_at, baseline_at = self._newest["canary"], self._newest["baseline"]
         here = VerdictContext(
             now=utc(at + self._span.tick_s),
