@@ -20,9 +20,9 @@ from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
 from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
-from console.judge.track import Track, MetricWord
+from console.judge.track import MetricWord, Track
 from console.judge.verdict import Verdict, VerdictState
-from console.plan.exposures import Exposure
+from console.plan.exposures import StageExposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
 from console.state.samples import LEDGER_TICKS
 
@@ -58,7 +58,7 @@ class Span:
 class Replay:
     """One metric's judgement. `changes` is run once; then the rest can be read."""
 
-    def __init__(self, metric: Metric, stages: tuple[Exposure, ...], span: Span, spacing_s: float | None) -> None:
+    def __init__(self, metric: Metric, stages: tuple[StageExposure, ...], span: Span, spacing_s: float | None) -> None:
         self.metric = metric
         self.track: Track | None = None
         self.first_fail_at: float | None = None
@@ -126,8 +126,8 @@ class Replay:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
                 self._history.clear()
-            given = self._stages[self._stage - 1].given
-            lonely = self.metric.lone or (given is not None and given >= 100.0)
+            given = self._stages[self._stage - 1].common_share
+            lonely = self.metric.without_baseline or (given is not None and given >= 100.0)
             self.track = self.track.after(_reading(tick), self._stage, alone=lonely)
         gone_s = self._span.tick_s if self._at is None else tick.at - self._at
         self._baked_s += min(gone_s, self.stale_after_s)
@@ -230,7 +230,7 @@ class Replay:
 
     @property
     def _alone(self) -> bool:
-        return self._stage > 0 and (self.metric.lone or self._stages[self._stage - 1].largest >= 100.0)
+        return self._stage > 0 and (self.metric.without_baseline or self._stages[self._stage - 1].largest >= 100.0)
 
     @property
     def _min_requests(self) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from console.plan.nouns import STAGE_AUTHORITIES, Stage, Who
+from console.plan.nouns import STAGE_AUTHORITIES, Authority, Stage
 from console.state.values import State
 
 
-def required(state: State, act: str) -> Who | None:
+def required(state: State, act: str) -> Authority | None:
     """Who may do `act` (one of nouns.AUTHORITIES) now; None: everybody."""
     stage = _stage(state, act)
     if stage is not None and act in stage.authority:
