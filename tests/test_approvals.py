@@ -11,7 +11,7 @@ import pytest
 from console.events.evidence import Actor, Verb
 from console.events.verbs import SAFER
 from console.judge.verdict import Verdict, VerdictState
-from console.plan.nouns import Authority, Plan, Stage
+from console.plan.nouns import Authority, CalendarWindow, Plan, Stage
 from console.state.approvals import approval_digest, counted_approvals
 from console.state.gates import gates_for, why_not
 from console.state.participants import Approval

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from console.plan.nouns import CalendarWindow
 from console.state.windows import ends_at, freeze_in_force, is_inside, next_opening, outside_launch
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"

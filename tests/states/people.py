@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from console.events.evidence import Actor
-from console.plan.nouns import Rung
+from console.plan.nouns import CalendarWindow, Rung
 from console.state.approvals import approval_digest
 from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.values import State
