@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A kind of backend: see `adapters.contract.backends`. The embedded world is all three."""
+    """Which of the three Protocols an adapter answers; the embedded world answers all of them."""
 
     DEPLOY = "deploy"
     FLAGS = "flags"

@@ -216,13 +216,13 @@ def _pause_line(state: RolloutState, entry: TargetState, now: TargetReading, at:
     paused = _is_paused(now)
     if paused is _is_paused(entry.confirmed or now):
         return None
-    if _paused_by_us(state, entry, at) if paused else _may_have_resumed(state, entry):
+    if _was_paused_by_us(state, entry, at) if paused else _may_have_resumed(state, entry):
         return None
     verb = "paused" if paused else "resumed"
     return NoteState(at=at, who=None, kind="drift", text=f"{now.target} was {verb} by hand outside warroom")
 
 
-def _paused_by_us(state: RolloutState, entry: TargetState, at: datetime) -> bool:
+def _was_paused_by_us(state: RolloutState, entry: TargetState, at: datetime) -> bool:
     """Whether a pause by hand that is read at `at` for the first time is our own, perhaps one that we took back."""
     last = _last_by_hand(state, entry.target.name)
     if last is None or last.action == "pause":
@@ -295,8 +295,7 @@ def _paused_by_hand(state: RolloutState, entry: TargetState, reading: TargetRead
 
     A read that was under way while our call arrived may not show it yet.
     """
-    last = _last_by_hand(state, entry.target.name)
-    paused = _is_paused(reading)
+    last, paused = _last_by_hand(state, entry.target.name), _is_paused(reading)
     if last is None or paused is (last.action == "pause"):
         return paused
     if last.settled_at is None or entry.read_at is None or last.settled_at >= entry.read_at:

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.contract import Gauge, MetricQuery, MetricReply, Shape, TargetRef, Window
 from adapters.deploy.argo.backend import Argo
-from adapters.deploy.argo.measuring import reply_of
+from adapters.deploy.argo.measurements import reply_of
 from adapters.deploy.argo.wire import AnalysisRun
 from tests.argo_fake import PAUSE, weight
 from tests.argo_rig import WEB, Site
