@@ -1,4 +1,4 @@
-"""Named points in the life of a write: around every append to the journal and every call of a backend.
+"""Named points around every append to the journal and every backend call.
 
 A test or a benchmark can count them, or end the process at one: a crash at a chosen write, not at a chosen time. In a
 console they are not watched, and passing one is a single comparison.

@@ -1,4 +1,4 @@
-"""Collect this process's secrets while a log file is written: every line is searched for all of them.
+"""Collect this process's secrets while a log file is written. Every line is searched for all of them.
 
 Without a log file nothing is collected.
 """
@@ -37,7 +37,7 @@ def remember(value: str | None) -> None:
 
 
 def remember_redactor(hide: Callable[[str], str] | None) -> None:
-    """Pass the log's text through `hide` too: it replaces the secrets that only a backend knows."""
+    """Pass the log's text through `hide` too. It replaces the secrets that only a backend knows."""
     global _hiders
     if _collecting and hide is not None:
         with _order:

@@ -1,4 +1,4 @@
-"""Sanitize foreign text: no control characters, no bidi overrides, one line of bounded length.
+"""Sanitize foreign text: one bounded line, no control characters, no bidi overrides.
 
 All text of a backend, a file or another program passes through here once, where it enters.
 """

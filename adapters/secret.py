@@ -13,7 +13,7 @@ from adapters.known_secrets import remember
 
 
 class Secret(BaseModel):
-    """`{env: NAME}` or `{file: PATH}`; read when the backend is connected, kept by the transport alone."""
+    """`{env: NAME}` or `{file: PATH}`. Read when the backend is connected, kept by the transport alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -374,7 +374,7 @@ def test_an_analysis_that_somebody_cut_short_is_told() -> None:
     passed = rollout({**UNDER_WAY, "currentStepIndex": 5})
     whole = RolloutView(passed, (), (run("4", terminate=True),))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
-    assert steps_read(reading).skipped == "the analysis of step 4 was cut short: somebody skipped it"
+    assert steps_read(reading).skipped == "the analysis of step 4 was cut short: the step was skipped"
 
 
 @pytest.mark.parametrize("change", [{"abort": True}, {"promoteFull": True}, {"currentStepIndex": 4}])

@@ -386,7 +386,7 @@ async def test_an_earlier_version_that_is_not_taken_up_in_time_is_half_done_and_
     (console,) = await at_the_pause(site, 1)
     await promoted(site, console)
     slow = site.console(deadline_s=0.4)
-    with pytest.raises(HalfDone, match="the newest template is set, but not taken up by its controller: r finishes"):
+    with pytest.raises(HalfDone, match="its controller has not taken it up: press r to finish"):
         await back(slow)
     site.controller.settle()
     await back(console)
@@ -410,7 +410,7 @@ async def test_an_earlier_version_that_is_gone_is_said_to_be(site: Site) -> None
     await promoted(site, console)
     site.cluster.delete("replicasets", "web-h1")
     await settle()
-    with pytest.raises(Missing, match="the version h1 has no ReplicaSet any more"):
+    with pytest.raises(Missing, match="version h1 no longer has a ReplicaSet"):
         await back(console)
 
 

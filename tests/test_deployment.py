@@ -216,7 +216,7 @@ async def test_the_way_back_from_a_paused_one_resumes_it(site: Site) -> None:
 
 
 async def test_a_version_that_is_gone_is_said_to_be(site: Site) -> None:
-    with pytest.raises(Missing, match="version h9 has no ReplicaSet any more"):
+    with pytest.raises(Missing, match="version h9 no longer has a ReplicaSet"):
         await site.console().withdraw(WEB, "h9", LEAVE)
 
 

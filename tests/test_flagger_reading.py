@@ -73,7 +73,7 @@ def test_phase_wait_exposure_and_step(
 def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None:
     reading = read(under_way(10), spec={"suspend": True})
     assert (reading.phase, steps_read(reading).waits) == (Phase.PAUSED, Wait.MANUAL)
-    assert "suspended: its own checks, its failure limit and its rollback do nothing either" in reading.notes
+    assert "suspended: its own checks, its failure limit and its rollback are off too" in reading.notes
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_images_are_shown_without_their_registry_and_never_in_full_length() -> N
 def test_a_version_that_is_not_known_is_said_where_it_matters() -> None:
     unknown = WantedTemplate(unknown="you lack get on deployments in shop")
     (note,) = read({"phase": "Waiting"}, wanted=unknown).notes
-    assert note.startswith("which version waits to start is not known (you lack get on deployments in shop)")
+    assert note.startswith("the version that waits to start is unknown (you lack get on deployments in shop)")
     assert read(under_way(10), wanted=unknown).notes == ()
 
 
@@ -244,7 +244,7 @@ def test_a_stage_is_reached_by_its_step_and_a_way_back_by_the_primary(
         ({"phase": "Initialized"}, {}, "nothing is under way"),
         (under_way(0, "Failed"), {}, "only a new release begins again"),
         (under_way(50, "Promoting"), {}, "being promoted already"),
-        (under_way(10), {"spec": {"suspend": True}}, "it is suspended, and asks nobody"),
+        (under_way(10), {"spec": {"suspend": True}}, "it is suspended and asks at no gate"),
         (under_way(10), {"webhooks": []}, "no gate stands at this step"),
         (
             under_way(10),
@@ -275,7 +275,7 @@ def test_what_flagger_complained_of_lately_is_shown() -> None:
 def test_a_skipped_analysis_and_a_missing_rollback_webhook_are_warned_of() -> None:
     reading = read(under_way(10), spec={"skipAnalysis": True}, webhooks=ALL_GATES[:3])
     assert "skipAnalysis is on" in reading.notes[0]
-    assert "no rollback webhook of warroom's" in reading.notes[1]
+    assert "no rollback webhook asks warroom" in reading.notes[1]
     assert "skip-analysis" in reading.cannot
 
 

@@ -55,7 +55,7 @@ async def test_a_promote_of_what_stands_elsewhere_by_now_is_moved(meshes: list[M
     console = there.console()
     seen = await read(console)
     there.becomes(canaryWeight=30)
-    with pytest.raises(Moved, match="not what was shown any more"):
+    with pytest.raises(Moved, match="has changed since it was shown"):
         await console.advance(WEB, END, str(seen.versions.revision), LEAVE)
 
 
@@ -72,7 +72,7 @@ async def test_a_promote_of_what_waits_to_start_is_of_the_version_that_was_shown
     assert line.endswith(f"when Flagger asks, if template {template} is still set then")
     await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
     there.cluster.put("deployments", target_object("v3"))
-    with pytest.raises(Moved, match="not what was shown any more"):
+    with pytest.raises(Moved, match="has changed since it was shown"):
         await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
 
 
@@ -86,7 +86,7 @@ async def test_without_leave_to_read_its_target_a_promote_is_of_whatever_is_set_
     console = there.console()
     seen = await read(console)
     assert seen.versions.release is None
-    assert "not known (you lack get on deployments in default)" in seen.notes[0]
+    assert "unknown (you lack get on deployments in default)" in seen.notes[0]
     (line,) = console.step_calls(WEB, Setting(None, step=2), seen.versions.revision)
     assert line.endswith("when Flagger asks")
     await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
@@ -108,7 +108,7 @@ async def test_who_may_not_read_the_target_can_promote_what_another_console_has_
 )
 async def test_a_target_that_tells_no_version_is_said(meshes: list[Mesh], target: Json, why: str) -> None:
     seen = await read(mesh(meshes, WAITS, spec={"targetRef": target}).console())
-    assert f"not known ({why})" in seen.notes[0]
+    assert f"unknown ({why})" in seen.notes[0]
 
 
 async def test_a_daemon_set_tells_its_version_too(meshes: list[Mesh]) -> None:
@@ -295,7 +295,7 @@ async def test_a_question_is_about_one_canary_of_one_namespace(
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 5, "namespace": "x"}', b"\xff\xfe"])
 async def test_a_body_that_is_no_question_is_refused(meshes: list[Mesh], body: bytes) -> None:
-    with pytest.raises(BadReply, match="not a question of Flagger's"):
+    with pytest.raises(BadReply, match="not a webhook call of Flagger"):
         mesh(meshes).console().parse_gate_query(WEB, "confirm-rollout", body)
 
 

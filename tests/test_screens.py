@@ -322,7 +322,7 @@ def test_places_put_what_fits_first_and_say_what_does_not() -> None:
 
 
 def test_a_choice_tells_every_option_whole_and_marks_all_rows_of_the_chosen_one() -> None:
-    said = "web skip-analysis: promotes it at once and unexamined, and every later release too"
+    said = "web skip-analysis: promotes it at once without analysis, and every later release too"
     lines = choice_lines("Which order?", (("a", said), ("b", "web suspend: freezes it")), 0, 40)
     rows = [text_of(line) for line in lines]
     assert max(map(len, rows)) <= 40

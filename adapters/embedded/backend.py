@@ -1,4 +1,4 @@
-"""The adapter `embedded`: a simulated world with the deploy, flag and metrics Protocols of the contract.
+"""The adapter `embedded`: a simulated world with all three Protocols.
 
 One object has every method, so a plan may name it once for everything or once per kind; backends of one rollout that
 name the same `world` act on the same one, also from several processes. The plan decides whether a target is a flag;
@@ -103,7 +103,7 @@ class EmbeddedBackend:
             leave_world(self.world)
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """The verbs of a target; only a deploy of an advancing world moves by itself."""
+        """The verbs of a target. Only a deploy of an advancing world moves by itself."""
         try:
             exposure = self.world.exposure()
         except OSError:  # this call has no error of its own; the next read reports it
@@ -119,7 +119,7 @@ class EmbeddedBackend:
         return Capabilities(advances=advances, can_pause=advances, repeatable=True, meaning=meaning)
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """Read the target; 0 % (and off, for a flag) before anything was done to it."""
+        """Read the target. 0 % (and off, for a flag) before anything was done to it."""
         now = self._clock.now()
         try:
             exposure = self.world.exposure()
@@ -236,7 +236,7 @@ class EmbeddedBackend:
 
 
 def _parts(window: Window) -> list[Window]:
-    """Cut the window into parts of at most `_AT_ONCE` whole ticks; at least one."""
+    """Cut the window into one or more parts of at most `_AT_ONCE` whole ticks."""
     step = timedelta(seconds=_AT_ONCE * window.tick_s)
     aligned = window.start - timedelta(seconds=window.start.timestamp() % window.tick_s)
     starts = [window.start]
@@ -260,7 +260,7 @@ def _detail(standing: ExposureSpan) -> str:
         return ""
     weights = f"weights {standing.percent:g}/{100 - standing.percent:g}"
     if standing.requested is not None:
-        return f"{weights}; asked for {standing.requested:g} %, 0 of 3 new instances became ready"
+        return f"{weights}; {standing.requested:g} % was requested, 0 of 3 new instances became ready"
     return weights
 
 

@@ -1,4 +1,4 @@
-"""The log of an embedded world: one JSON line per change, in a file that several processes share.
+"""The log of an embedded world, shared by several processes: JSON Lines.
 
 The file is the only state a world has. `exposure` derives the exposure over time from it; nothing here knows of
 percentages that climb, of traffic or of scenarios.
@@ -52,7 +52,7 @@ class WorldChange:
     """Accepted and not acted on: the deploy is stuck."""
 
     def line(self) -> bytes:
-        """Encode the change, newline included; `verb`, `climbs` and `held` only where they are not the default."""
+        """Encode the change, newline included. `verb`, `climbs` and `held` only where they are not the default."""
         fields: dict[str, object] = {
             "at": datetime.fromtimestamp(self.at, UTC).isoformat(),
             "target": self.target,
@@ -67,7 +67,7 @@ class WorldChange:
 
     @classmethod
     def parse(cls, line: bytes) -> WorldChange | None:
-        """Parse a line; None where it is no change (a process died halfway, a newer version)."""
+        """Parse a line. None where it is no change (a process died halfway, a newer version)."""
         try:
             fields = json.loads(line)
             at = datetime.fromisoformat(fields["at"]).timestamp()

@@ -40,7 +40,7 @@ class ExposureSpan:
 
     @property
     def exposure(self) -> float:
-        """The share that really gets the new version, 0..100: nothing while a flag is off."""
+        """The share that really gets the new version, 0..100. Nothing while a flag is off."""
         return 0.0 if self.on is False else self.percent
 
 
@@ -58,17 +58,17 @@ class ExposureHistory:
         self._since, self._percent = self._traffic_split()
 
     def not_before_newest(self, at: float) -> float:
-        """Return `at`, or the time of the newest change where this process's clock is behind it."""
+        """Return `at`, or the newest change's time if that is later."""
         return max(at, self._newest)
 
     def span_at(self, target: str, at: float) -> ExposureSpan | None:
-        """The span of `target` at `at` (seconds since the epoch); None when nothing had been done to it."""
+        """The span of `target` at `at` (seconds since the epoch). None when nothing had been done to it."""
         track = self._tracks.get(target, [])
         index = bisect_right(track, at, key=lambda span: span.since)
         return track[index - 1] if index else None
 
     def latest(self, target: str) -> ExposureSpan | None:
-        """The newest span that a change made, whatever the time; None when the target was never touched."""
+        """The newest span that a change made, whatever the time. None when the target was never touched."""
         track = self._tracks.get(target)
         return track[-1] if track else None
 
@@ -81,12 +81,12 @@ class ExposureHistory:
         return bisect_right(self._since, seconds[0]) == bisect_right(self._since, seconds[-1])
 
     def first_reached(self, percent: float) -> float:
-        """Seconds since the epoch at which the canary first got `percent` of the traffic or more; inf for never."""
+        """The time at which the canary first got `percent` of the traffic. Seconds since the epoch, inf for never."""
         dates = (span.dated for track in self._splitting() for span in track if span.exposure >= percent > 0)
         return min(dates, default=math.inf)
 
     def newest_second(self, canary: bool, before: int) -> int | None:
-        """The last second that began before `before` in which an arm had traffic; None for never."""
+        """The last second before `before` in which an arm had traffic. None for never."""
         end = before
         for since, percent in zip(reversed(self._since), reversed(self._percent), strict=True):
             begin = -math.inf if math.isinf(since) else math.ceil(since)

@@ -1,4 +1,4 @@
-"""Plan keys of the adapter `embedded`: the kind of world, and the faults that a test wants."""
+"""Plan keys of the adapter `embedded`: the world, and faults for tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _rate(value: object) -> object:
 
 
 def _exposure(value: object) -> object:
-    """Read `25`, `25%` or `off`; YAML 1.1 reads a bare `off` as false."""
+    """Read `25`, `25%` or `off`. YAML 1.1 reads a bare `off` as false."""
     if value is False:
         return "off"
     if isinstance(value, str) and value != "off" and (number := value.removesuffix("%").strip()).isdigit():

@@ -1,4 +1,4 @@
-"""Scenarios of an embedded world: when each begins, and its effect on the canary, its deploy or its metrics.
+"""Scenarios of an embedded world: when each begins, and its effect.
 
 Pure: a scenario's effect is a function of the seconds since it began. `world` knows when that was.
 """
@@ -37,7 +37,7 @@ class Scenario(StrEnum):
         return _BEGINNINGS.get(self, Beginning(threshold=1, onset_s=0.0))
 
     def factor(self, family: Family, elapsed_s: float) -> float:
-        """The factor on the canary's rate or level, `elapsed_s` after the scenario began (negative: before)."""
+        """The factor on the canary's rate or level. `elapsed_s`: since the scenario began, negative before."""
         if elapsed_s < 0:
             return 1.0
         if self is Scenario.ERROR_SPIKE and family is Family.ERRORS:

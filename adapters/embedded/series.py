@@ -43,7 +43,7 @@ class SecondSeries:
         self._slower: dict[tuple[str, Family], dict[int, _Slower]] = {}
 
     def redraw(self, exposure: ExposureHistory, began: float, since: float) -> None:
-        """Take another exposure and beginning of the scenario, which differ from the last only from `since` on."""
+        """Take another exposure and scenario beginning. They differ from the last only from `since` on."""
         self._exposure, self._began = exposure, began
         if since == -math.inf:
             self._split, self._counts, self._levels, self._slower = {}, {}, {}, {}
@@ -120,7 +120,7 @@ class SecondSeries:
         return canary, (requests[1], *slower[1]) if percent < 100 else None
 
     def _requests(self, second: int) -> tuple[float, tuple[int, int]]:
-        """(the canary's percentage, requests of both arms); the same for every metric of the world."""
+        """(the canary's percentage, requests of both arms). The same for every metric of the world."""
         percent = self._exposure.canary_percent(second)
         requests = self._split.get(second)
         if requests is None:

@@ -1,4 +1,4 @@
-"""Requests, errors, slow requests and levels per second: pure functions of seed, name and second.
+"""Traffic per second: pure functions of seed, name and second.
 
 Nothing is stored and nothing is drawn in order, so any process can compute any second at any time, with the same
 result. The load follows a day's wave and a slower drift of the rates; both arms share them, as they would.
@@ -41,7 +41,7 @@ class Family(StrEnum):
 
     @classmethod
     def of(cls, metric: str, shape: Shape) -> Family:
-        """Derive the family of any metric: its name decides first, then its shape (good of total is latency)."""
+        """Derive the family of any metric. Its name decides first, then its shape (good of total is latency)."""
         name = metric.lower()
         if shape is Shape.HISTOGRAM or any(word in name for word in _LATENCY):
             return cls.LATENCY
@@ -70,7 +70,7 @@ class TrafficModel:
     def bad(
         self, metric: str, family: Family, second: int, requests: tuple[int, int], factor: float
     ) -> tuple[int, int]:
-        """Draw the bad ones among `requests`, per arm: errors or slow ones; the canary's rate times `factor`."""
+        """Draw the bad ones among `requests`, per arm: errors or slow ones. `factor` multiplies the canary's rate."""
         rate = SLOW_RATE if family is Family.LATENCY else self.error_rate
         rate *= 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
         for_canary, for_baseline = _uniforms(self.seed, metric, second)
@@ -79,7 +79,7 @@ class TrafficModel:
     def slower(
         self, metric: str, second: int, requests: tuple[int, int], factor: float
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Draw how many of `requests` were slower than each of `EDGES`, per arm; the canary's shares times `factor`."""
+        """Draw how many of `requests` exceed each of `EDGES`, per arm. `factor` multiplies the canary's shares."""
         wave = 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
         for_canary, for_baseline = _uniforms(self.seed, metric, second)
         shares = [part * wave for part in _SLOWER]
@@ -112,7 +112,7 @@ class TrafficModel:
 
 
 def poisson(mean: float, uniform: float) -> int:
-    """The Poisson count at quantile `uniform` in (0, 1): exact for small means, else the normal approximation."""
+    """The Poisson count at quantile `uniform` in (0, 1). Exact for small means, else the normal approximation."""
     if mean >= _EXACT_BELOW:
         return max(0, round(mean + math.sqrt(mean) * _NORMAL.inv_cdf(uniform)))
     count, term = 0, math.exp(-mean)
@@ -125,7 +125,7 @@ def poisson(mean: float, uniform: float) -> int:
 
 
 def binomial(trials: int, share: float, uniform: float) -> int:
-    """The binomial count at quantile `uniform` in (0, 1): exact for small means, else the normal approximation."""
+    """The binomial count at quantile `uniform` in (0, 1). Exact for small means, else the normal approximation."""
     share = min(1.0, share)
     if trials == 0 or share <= 0:
         return 0

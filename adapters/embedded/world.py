@@ -1,4 +1,4 @@
-"""One embedded world: its log, the exposure that follows from it, and its metrics.
+"""One embedded world: its log, its exposure and its metrics.
 
 Everything is a function of (settings, log, time). Every backend of one process that names the same world of the same
 rollout gets the same object. Waiting, faults and the contract's verbs live in `backend`.
@@ -89,7 +89,7 @@ class World:
             return self._exposure
 
     def change(self, decide: Callable[[ExposureHistory], WorldChange | None]) -> None:
-        """Append the change that `decide` makes of the current exposure; none comes between. Raises OSError.
+        """Append the change that `decide` makes of the current exposure. None comes between. Raises OSError.
 
         A drill or a test also calls it, to play the colleague who moves a target outside the console.
         """
@@ -97,7 +97,7 @@ class World:
             self._log.append(lambda: decide(self.exposure()))
 
     def open_at(self, target: str, percent: float, on: bool | None, at: float, climbs: bool = False) -> None:
-        """Set the exposure that `target` had from the start, unless something was done to it already.
+        """Set the exposure that `target` had from the start, unless it was changed already.
 
         Scenarios and climbs count from `at`. Raises OSError.
         """
@@ -152,7 +152,7 @@ _WORLDS_LOCK = RLock()
 
 
 def enter_world(state_dir: Path, rollout: str, name: str, settings: WorldSettings) -> World:
-    """Enter the world `name` of a rollout: one object for every backend of this process, until the last one leaves.
+    """Enter the world `name` of a rollout. One object for every backend of this process, until the last one leaves.
 
     Its log is `world-<rollout>-<name>.jsonl` in `state_dir`. Raises ContradictionError.
     """

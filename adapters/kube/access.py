@@ -11,7 +11,7 @@ from adapters.transport import Certificate, Tls
 
 
 class NoAccess(Exception):
-    """The plan, the kubeconfig or the pod gives no way to reach the cluster. One plain line."""
+    """Plan, kubeconfig and pod give no way to reach the cluster. One plain line."""
 
 
 class Variable(BaseModel):

@@ -1,4 +1,4 @@
-"""Read, list, watch and patch the objects of one namespace, over the one HTTP transport.
+"""Read, list, watch and patch the objects of one namespace.
 
 A read may be retried within its deadline, once with new credentials after a 401. A patch is sent once, whatever
 happens. The meaning of an object is its adapter's business.
@@ -176,7 +176,7 @@ class Kube:
     async def watch(
         self, resource: Resource, version: str, *, labels: str | None = None, opened: Callable[[], None]
     ) -> AsyncGenerator[WatchEvent, None]:
-        """Yield the events since `version`, as they happen, until the server ends the watch, which is no fault.
+        """Yield the events since `version`, until the server ends the watch, which is no fault.
 
         Raises:
             Rejected with status 410: `version` is too old; list again.
@@ -206,7 +206,7 @@ class Kube:
         verb: str,
         subresource: str | None = None,
     ) -> Object:
-        """Change one object, if every test of `operations` holds, and return the changed object. Sent once.
+        """Change one object, if every test holds, and return it. Sent once.
 
         Raises:
             Moved: a test failed; nothing was changed.
@@ -262,7 +262,7 @@ class Kube:
         return allowed
 
     def _missing_error(self, resource: Resource, error: Missing) -> Missing:
-        """Improve the words where the resource is unknown: answered with plain text, a missing object with a Status."""
+        """Improve the words for an unknown resource. It is answered with plain text, a missing object with a Status."""
         if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
             return error
         kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural

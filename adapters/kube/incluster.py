@@ -1,4 +1,4 @@
-"""Access to the cluster we run in, by the address and account that every pod gets.
+"""Access to the cluster we run in, by the pod's account.
 
 Source: Kubernetes documentation, "Accessing the Kubernetes API from a Pod".
 """

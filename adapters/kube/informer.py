@@ -1,4 +1,4 @@
-"""Keep one collection of objects up to date: list it once, then watch it.
+"""Keep one collection of objects up to date by list and watch.
 
 It knows how old its copy may be: every event, every bookmark, every end of a watch by the server shows that nothing was
 missed. Without such a sign for SILENT_S no read is answered from memory: it goes to the cluster.
@@ -33,12 +33,12 @@ _MAX_FAILURES = 3
 
 
 class Informer:
-    """One collection of one cluster, kept up to date by its own task, which starts with the first read."""
+    """One collection of a cluster, kept up to date by its own task. The task starts with the first read."""
 
     def __init__(
         self, kube: Kube, resource: Resource, clock: Clock, *, changed: Callable[[], None], labels: str | None = None
     ) -> None:
-        """`changed` is called, in the loop, whenever an object differs from what it was."""
+        """Starts nothing. `changed` is called, in the loop, whenever an object changes."""
         self._kube = kube
         self._resource = resource
         self._clock = clock
@@ -87,7 +87,7 @@ class Informer:
         return self._objects
 
     def put(self, found: Object) -> None:
-        """Keep an object that a write or a read returned, unless a later version is known."""
+        """Keep an object that a call returned, unless a later version is known."""
         name, known = name_of(found), self._objects.get(name_of(found))
         if known is None or is_newer(version_of(found), version_of(known)):
             self._objects[name] = found
@@ -95,7 +95,7 @@ class Informer:
             self._count_change()
 
     def idle_s(self, name: str) -> float:
-        """Seconds since an object was last seen to change; infinite if it never was."""
+        """Seconds since an object was last seen to change. Infinite if it never was."""
         return self._clock.monotonic() - self._changed_at.get(name, float("-inf"))
 
     def invalidate(self) -> None:
@@ -143,7 +143,7 @@ class Informer:
             raise
 
     async def _relist(self) -> None:
-        """List the collection once for all reads that need it now or soon after."""
+        """List the collection once, for all reads that need it soon."""
         if self._clock.monotonic() - self._listed_at <= SILENT_S:
             return
         tried = self._clock.monotonic() - self._relisted_at
@@ -226,13 +226,13 @@ class Informer:
 
 
 def _rest_s(failures: int, fault: BackendError | None) -> float:
-    """Seconds to leave the cluster alone: more with every failure, and at least its Retry-After."""
-    asked_s = fault.retry_after_s if isinstance(fault, Throttled | ServerFailed) else None
+    """Seconds to leave the cluster alone. More with every failure, and at least its Retry-After."""
+    wanted_s = fault.retry_after_s if isinstance(fault, Throttled | ServerFailed) else None
     spread = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(asked_s or 0.0, 2 * _LONGEST_REST_S))
+    return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(wanted_s or 0.0, 2 * _LONGEST_REST_S))
 
 
 def _retrieve_exception(task: asyncio.Task[None]) -> None:
-    """Mark the exception as retrieved: every waiter has it already, and there may be none left."""
+    """Mark the exception as retrieved. Every waiter has it already, and there may be none left."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902) for Kubernetes: changes guarded by tests of the values seen.
+"""JSON Patch (RFC 6902): changes guarded by tests of the values seen.
 
 The server applies all of it to the newest object inside its own compare-and-swap, so a failed test means that the
 object has changed since we saw it, and nothing is changed by us.
@@ -39,7 +39,7 @@ def check(*path: Part, value: object) -> Operation:
 
 
 def add(*path: Part, value: object) -> Operation:
-    """Set `path` to `value`, whether it existed or not; its parent must exist."""
+    """Set `path` to `value`, whether it existed or not. Its parent must exist."""
     return Operation("add", path, value)
 
 
@@ -55,7 +55,7 @@ def remove(*path: Part) -> Operation:
 
 @lru_cache(maxsize=256)
 def pointer(path: tuple[Part, ...]) -> str:
-    """Format a JSON Pointer (RFC 6901): "~" is ~0 and "/" is ~1 within a part."""
+    """Format a JSON Pointer (RFC 6901). Within a part "~" is ~0 and "/" is ~1."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 

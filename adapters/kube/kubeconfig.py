@@ -1,4 +1,4 @@
-"""Merge kubeconfig files into one way to reach a cluster, by the rules of kubectl.
+"""Merge kubeconfig files by the rules of kubectl, and read one context.
 
 The first file to name a cluster, user, context or current-context wins; relative paths are those of the file they stand
 in; files of $KUBECONFIG that do not exist are passed over. Source: client-go's clientcmd, ClientConfigLoadingRules.
@@ -25,7 +25,7 @@ _LARGEST = 4 * 1024 * 1024
 
 
 class _Entry(BaseModel):
-    """Base of every entry: unknown keys are ignored, a key without a value counts as absent."""
+    """Base of every entry. Unknown keys are ignored, a key without a value counts as absent."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
 
@@ -107,7 +107,7 @@ class _MergedConfig:
 
 
 def files(given: Path | None, environment: Mapping[str, str]) -> list[Path]:
-    """List the kubeconfig files in force: `given`, or those of $KUBECONFIG, or ~/.kube/config; only existing ones.
+    """List the kubeconfig files in force: `given`, those of $KUBECONFIG, or ~/.kube/config. Only existing ones.
 
     Raises:
         NoAccess: `given` does not exist, or none of the files of $KUBECONFIG does.
@@ -126,7 +126,7 @@ def files(given: Path | None, environment: Mapping[str, str]) -> list[Path]:
 
 
 def access(paths: list[Path], context: str | None) -> Access:
-    """Read the access to the cluster of `context`, or of the files' current context.
+    """Read the access of `context`, or of the files' current context.
 
     Raises:
         NoAccess: a file cannot be read, a name is missing, or the credentials are of a kind that is not supported.
@@ -241,7 +241,7 @@ def _impersonation(user: _User) -> tuple[tuple[str, str], ...]:
 
 
 def _bytes(name: str, key: str, data: str, file: str, folder: Path) -> bytes | None:
-    """Read a key's bytes: inline data wins over the path beside it, as in kubectl."""
+    """Read a key's bytes. Inline data wins over the path beside it, as in kubectl."""
     if data:
         try:
             return base64.b64decode("".join(data.split()), validate=True)

@@ -1,4 +1,4 @@
-"""Credentials of every kind a kubeconfig knows: fixed, a token file, a login plugin."""
+"""Credentials from a kubeconfig: fixed, a token file, or a login plugin."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def identity_of(source: str, access: Access, clock: Clock) -> Identity:
 
 
 class TokenFile:
-    """A token in a file that another program renews: a pod's account, for one."""
+    """A token in a file that another program renews, as a pod's account."""
 
     def __init__(self, source: str, access: Access, clock: Clock) -> None:
         self._source = source
@@ -56,7 +56,7 @@ class TokenFile:
         return self._kept
 
     def reject(self, shown: Credentials, verb: str) -> bool:
-        """Have the file read again for the next call; True if it holds another token by now."""
+        """Have the file read again for the next call. True if it holds another token by now."""
         self._read_at = float("-inf")
         try:
             return f"Bearer {self._token('read')}" != shown.authorization
@@ -80,7 +80,7 @@ it."""
 
 
 async def log_in(access: Access, *, terminal: bool) -> None:
-    """Run the login plugin, if there is one and it has not run yet, so that no later call has to.
+    """Run the login plugin, if there is one that has not run yet.
 
     Raises:
         NoAccess: the plugin fails.
@@ -90,7 +90,7 @@ async def log_in(access: Access, *, terminal: bool) -> None:
 
 
 class Login:
-    """A login plugin: run without credentials, before they expire, and once after a 401; never at the terminal.
+    """A login plugin, run when credentials are needed, never at the terminal.
 
     A run under way is shared by all calls that need it and outlives the deadline of each.
     """
@@ -112,7 +112,7 @@ class Login:
         return f"the login plugin {self._plugin.name} has not answered yet" if self._task is not None else None
 
     async def credentials(self, verb: str) -> Credentials:
-        """Return the kept credentials while they are valid, else run the plugin for new ones.
+        """Return the kept credentials while valid, else run the plugin.
 
         Raises:
             NotSent: the plugin failed. For REST_S a poll gets the same error without another run; a write runs it.

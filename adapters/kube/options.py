@@ -1,4 +1,4 @@
-"""Plan keys of every Kubernetes adapter, and the way to the cluster that follows from them.
+"""Plan keys of every Kubernetes adapter, and the way to its cluster.
 
 Here too: `prepare`, which every such adapter has.
 """
@@ -42,7 +42,7 @@ class KubeOptions(BaseModel):
         return value
 
     def access(self, source: str) -> Access:
-        """Find the way to the cluster: by kubeconfig where there is one, else as the pod we run in. Runs nothing.
+        """Find the way to the cluster: a kubeconfig, else the pod we run in. Runs nothing.
 
         Raises:
             ConnectError: there is no way, or --context names another context than the plan.
@@ -65,7 +65,7 @@ class KubeOptions(BaseModel):
 
 
 async def prepare(options: KubeOptions, source: str, *, terminal: bool) -> None:
-    """Log in by plugin, where there is one, while the terminal is still free.
+    """Log in by plugin, if any, while the terminal is still free.
 
     Raises:
         ConnectError: there is no way to the cluster, or the login failed.

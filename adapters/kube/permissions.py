@@ -1,4 +1,4 @@
-"""Ask the cluster for our permissions before a key is offered; keep the answers for minutes.
+"""Ask the cluster for our permissions before a key is offered. Keep the answers for minutes.
 
 Source: Kubernetes documentation, "Checking API access": SelfSubjectAccessReview.
 """
@@ -44,7 +44,9 @@ class Permissions:
         self._task: asyncio.Task[None] | None = None
 
     def lacking(self, needs: Mapping[str, tuple[Need, ...]]) -> dict[str, str]:
-        """Map each verb that lacks a permission to a line: "you lack patch on rollouts/status in shop".
+        """Map each verb that lacks a permission to a line.
+
+        The line reads "you lack patch on rollouts/status in shop".
 
         Asks the cluster in the background when the answers are old.
         """

@@ -1,4 +1,4 @@
-"""Run a login plugin once, within a deadline, for credentials or one plain line.
+"""Run a login plugin once, within a deadline, for its credentials.
 
 Source: Kubernetes documentation, "client-go credential plugins", client.authentication.k8s.io v1 and v1beta1. `login`
 keeps the credentials.
@@ -140,7 +140,7 @@ async def _read_bounded(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _kill(process: asyncio.subprocess.Process, *, own_group: bool) -> None:
-    """End the plugin with all its children: a browser's helper, a child that holds its pipes open."""
+    """End the plugin with all its children: a browser's helper, one that holds its pipes open."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if own_group:
             os.killpg(process.pid, signal.SIGKILL)  # it began a session of its own, so this is its group alone

@@ -43,7 +43,7 @@ class _Status(BaseModel):
 
 
 def explain(body: bytes) -> str | None:
-    """Find the server's message in a Status: an admission refusal verbatim; None without one.
+    """Find the server's message in a Status: an admission refusal verbatim. None without one.
 
     Raises:
         ValueError: it is not JSON of that shape.
@@ -56,12 +56,12 @@ def explain(body: bytes) -> str | None:
 
 
 def guard_failed(error: BackendError) -> bool:
-    """Whether a test of a JSON Patch failed: code 422 and the generic message, nothing else."""
+    """Whether a test of a JSON Patch failed. Code 422 and the generic message, nothing else."""
     return error.status == 422 and GENERIC in error.reason
 
 
 def code_of(event: object) -> tuple[int, str]:
-    """Read (code, message) from the Status in a watch's ERROR event; (0, "") if it is something else."""
+    """Read (code, message) from the Status in a watch's ERROR event. (0, "") if it is something else."""
     try:
         status = _Status.model_validate(event)
     except ValidationError:

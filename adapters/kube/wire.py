@@ -36,7 +36,7 @@ Moment = Annotated[datetime, AfterValidator(utc)]
 
 
 class Wire(BaseModel):
-    """Base of every wire model: immutable, filled by the wire's names or by ours."""
+    """Base of every wire model. Immutable; filled by the wire's names or by ours."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
@@ -75,7 +75,7 @@ class Meta(Wire):
 
     @property
     def keeper(self) -> str | None:
-        """The GitOps controller that keeps the object in line with a repository; None where none is known."""
+        """The GitOps controller that keeps the object in line with a repository. None where none is known."""
         keys = {**self.labels, **self.annotations}
         return next((name for key, name in _KEEPERS.items() if key in keys), None)
 
@@ -103,14 +103,14 @@ class ReplicaSet(Wire):
 
 
 def gitops_notes(meta: Meta, changes: str) -> list[str]:
-    """Warn that a GitOps controller may revert `changes` ("an undo"); empty where no controller is known."""
+    """Warn that a GitOps controller may revert `changes` ("an undo"). Empty where no controller is known."""
     if meta.keeper is None:
         return []
     return [f"{meta.keeper} keeps it in line with its repository and may revert {changes} within seconds"]
 
 
 def earlier(sets: Sequence[ReplicaSet], annotation: str, than: str) -> tuple[str, ...]:
-    """List the revisions that ReplicaSets still hold below revision `than`, newest first, at most five."""
+    """List the revisions below `than` that ReplicaSets hold. Newest first, at most five."""
     numbers = {int(text) for one in sets if (text := one.meta.annotations.get(annotation, "")).isdigit()}
     below = [number for number in numbers if not than.isdigit() or number < int(than)]
     return tuple(str(number) for number in sorted(below, reverse=True)[:5])

@@ -44,7 +44,7 @@ whole interval after its own target's first scrape is new."""
 
 @dataclass(frozen=True, slots=True)
 class RawSeries:
-    """One raw series: its labels and its samples (unix seconds, value), oldest first."""
+    """One raw series. Samples are (unix seconds, value), oldest first."""
 
     labels: Mapping[str, str]
     samples: Sequence[tuple[float, float]]
@@ -65,7 +65,7 @@ class Origin:
 
     @classmethod
     def of(cls, total: Iterable[RawSeries], parts: Iterable[RawSeries]) -> Origin:
-        """Derive a metric's origin from all series of its total and of its other parts, both arms."""
+        """Derive a metric's origin from all series of its parts, both arms."""
         watched = [series for series in total if series.samples]
         firsts = [series.samples[0][0] for series in (*watched, *parts) if series.samples]
         between_s = spacing_s(watched)
@@ -85,7 +85,7 @@ class TickEvents:
 
 
 def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Iterator[tuple[float, float]]:
-    """Yield (time of the later sample, events since the sample before) of one clean counter series."""
+    """Yield (time, events since the sample before) of one clean counter series."""
     previous = 0.0 if from_zero else None
     for at, value in samples:
         if previous is not None:
@@ -94,7 +94,7 @@ def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Ite
 
 
 def count(series: Iterable[RawSeries], origin: Origin, window: Window) -> TickEvents:
-    """Count the events of `series` together in each tick of `window`; a tick without a sample is absent."""
+    """Count the events of `series` together in each tick of `window`. A tick without a sample is absent."""
     ticks = Ticks(window)
     counted = TickEvents({})
     for one in series:
@@ -113,7 +113,7 @@ def count(series: Iterable[RawSeries], origin: Origin, window: Window) -> TickEv
 
 
 def levels(series: Iterable[RawSeries], window: Window) -> dict[int, Gauge]:
-    """Average, per tick of `window`, the last finite value of each series; a tick without one is absent.
+    """Average, per tick of `window`, the last finite value of each series. A tick without one is absent.
 
     Where several series have a value in nearly every tick, the gauge also has their separate values, in the order of
     their labels, in the ticks in which all of them have one: so each place always stands for the same series.
@@ -141,7 +141,7 @@ def _lasts(series: RawSeries, window: Window) -> dict[int, float]:
 
 
 def clean_series(series: Iterable[RawSeries], window: Window) -> tuple[list[RawSeries], int]:
-    """Drop the samples that no counter has (NaN, infinite, negative); also count those within the window."""
+    """Drop the samples that no counter has (NaN, infinite, negative). Also count those within the window."""
     ticks = Ticks(window)
     kept: list[RawSeries] = []
     dirty = 0
@@ -175,6 +175,6 @@ class Ticks:
         """First index after the window."""
 
     def index(self, at: float) -> int | None:
-        """The index of the tick that holds `at` (unix seconds); None outside the window."""
+        """The index of the tick that holds `at` (unix seconds). None outside the window."""
         index = math.floor(at / self.tick_s)
         return index if self.first <= index < self.end else None

@@ -19,7 +19,7 @@ Pieces = tuple[QueryAnswer, ...]
 
 
 def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
-    """Cut the range from before the window's anchors until now into (end, length) in seconds, the newest first.
+    """Cut the range to read into (end, length) in seconds, the newest first. It begins before the window's anchors.
 
     A window that ended long ago is read as of its end, or the reply would hold everything since then.
     """

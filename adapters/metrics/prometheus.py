@@ -90,14 +90,14 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One request: raw samples of a selector, or an expression evaluated once per tick."""
+    """One request: a selector's raw samples, or an expression once per tick."""
 
     text: str
     raw: bool
 
 
 class _SampleBudget:
-    """The samples that one read may still hold: every answer is bounded, but there may be hundreds."""
+    """The samples that one read may still hold. Every answer is bounded, but there may be hundreds."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -141,7 +141,7 @@ class Prometheus:
         await self._transport.aclose()
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """Read one reply per query, in order, all as of one moment of the server's clock.
+        """Read one reply per query, in order, all as of one moment.
 
         A text used by several metrics is sent once. A text that the server refuses, or whose answer cannot be counted,
         is that metric's problem. The older pieces of a long window are left out where time is short.
@@ -180,7 +180,7 @@ class Prometheus:
         return tuple(_reply(query, answers, window) for query in queries)
 
     async def _raw(self, ask: _Request, piece: tuple[float, float]) -> QueryAnswer:
-        """Read the raw samples of one piece: (its end in unix seconds, its length in seconds)."""
+        """Read the raw samples of one piece, (end in unix seconds, length in seconds)."""
         time = piece[0] + self.skew_s
         form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{time:.3f}"}
         return self._answer(await self._read("/api/v1/query", form))
@@ -203,7 +203,7 @@ class Prometheus:
         return reply
 
     def _compare_clocks(self, date: datetime, sent_at: datetime) -> None:
-        """Change `skew_s` only where it contradicts a reply's date: every change moves samples between ticks.
+        """Change `skew_s` only where it contradicts a reply's date. Every change moves samples between ticks.
 
         The server wrote `date`, in whole seconds, some time between our request and now.
         """
@@ -311,7 +311,7 @@ def _reply(query: MetricQuery, answers: Mapping[_Request, Pieces | BackendError]
 
 
 def _shift_into_ticks(series: RawSeries, tick_s: float) -> RawSeries:
-    """Move values evaluated at the end of a tick into that tick; drop NaN (no data), so that it dates nothing."""
+    """Move values evaluated at the end of a tick into that tick. Drop NaN (no data), so that it dates nothing."""
     return RawSeries(
         series.labels,
         [(at - tick_s / 2, value) for at, value in series.samples if not math.isnan(value)],

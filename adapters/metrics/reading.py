@@ -73,7 +73,7 @@ def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window:
 
 
 def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
-    """Make the reply for a histogram: per tick the requests of each cumulative bucket, by the label `le`.
+    """Make the reply for a histogram. Per tick the requests of each cumulative bucket, by the label `le`.
 
     A tick of an arm has buckets where its `+Inf` bucket has a sample; a bucket without one there counted nothing new.
     An arm has the edges that it has series for. A scrape of which one bucket is dirty counts for none of them: the
@@ -114,7 +114,7 @@ def dropped_note(dirty: int) -> str | None:
 
 
 def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
-    """Drop every bucket's sample at a moment at which another bucket of the histogram has an impossible one."""
+    """Drop each scrape of a histogram of which one bucket is impossible."""
     groups: dict[tuple[tuple[str, str], ...], list[RawSeries]] = {}
     for one in series:
         named = tuple(sorted((name, value) for name, value in one.labels.items() if name != "le"))
@@ -134,7 +134,7 @@ def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
 
 
 def _edge(series: RawSeries) -> float | None:
-    """The upper edge of a bucket, infinite for the last; None for a series that is no bucket."""
+    """The upper edge of a bucket, infinite for the last. None for a series that is no bucket."""
     try:
         edge = float(series.labels.get("le", ""))
     except ValueError:
@@ -143,7 +143,7 @@ def _edge(series: RawSeries) -> float | None:
 
 
 def gauge_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
-    """Make the reply for a gauge: per tick the mean of the last value of each of an arm's series; NaN is a gap."""
+    """Make the reply for a gauge. Per tick the mean of the last value of each of an arm's series; NaN is a gap."""
     found: list[dict[int, Sample]] = [dict(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
     return _reply(query, found, answer.series, [answer.partial], window)
 
@@ -184,7 +184,7 @@ def _reply(
 
 
 def _of_arm(series: Iterable[RawSeries], arms: ArmLabels | None, arm: int) -> list[RawSeries]:
-    """The series of the canary (0) or the baseline (1); without arms all are the canary's."""
+    """The series of the canary (0) or the baseline (1). Without arms all are the canary's."""
     if arms is None:
         return list(series) if arm == 0 else []
     value = (arms.canary, arms.baseline)[arm]

@@ -1,4 +1,4 @@
-"""The one HTTP client: deadlines, size cap, retries for reads only, redaction, sanitizing, and the error tree.
+"""The one HTTP client: deadlines, size cap, retries for reads only, redaction.
 
 Every HTTP adapter builds its Options on `HttpOptions` and talks through one `Transport`. httpx is imported here and
 nowhere else, so a console whose plan names no HTTP backend never pays for it. The meaning of a path or a body is the

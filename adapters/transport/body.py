@@ -1,4 +1,4 @@
-"""Read the body of a reply: bounded, decompressed here, whole or line by line."""
+"""Read the body of a reply, bounded, whole or line by line."""
 
 from __future__ import annotations
 

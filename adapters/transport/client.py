@@ -1,4 +1,4 @@
-"""HTTP client of one backend: reads may be retried within their deadline, a write is sent once.
+"""HTTP client of one backend: reads may be retried, a write is sent once.
 
 A call ends in a `Reply` or in an error of the contract's tree, and nothing else; asyncio.CancelledError passes
 through. No string that leaves holds a secret.
@@ -66,7 +66,7 @@ class Transport:
         secrets: Sequence[str] = (),
         words_limit: int = _WORDS,
     ) -> None:
-        """Opens nothing: connections, TLS context and proxies are made by the first call.
+        """Opens nothing. The first call makes connections, TLS context and proxies.
 
         Args:
             authorization: the whole Authorization header (`options.authorization(...)`), or None.
@@ -119,7 +119,7 @@ class Transport:
         return self._redactor.redact(text)
 
     def line(self, text: str, limit: int = 200) -> str:
-        """Put foreign `text` on one clean line of at most `limit` characters, without secrets."""
+        """Put foreign `text` on one clean, bounded line without secrets."""
         return self._redactor.line(text, limit)
 
     async def read(
@@ -174,7 +174,7 @@ class Transport:
         content_type: str = "application/json",
         params: Params | None = None,
     ) -> Reply:
-        """Write `path`, below the plan's URL; never sent twice, not even with new credentials after a 401.
+        """Write `path`, below the plan's URL. Never sent twice, not even with new credentials after a 401.
 
         The permit is checked before connecting and again right before the first byte leaves; the request carries a
         traceparent of the permit's trace.
@@ -260,7 +260,7 @@ class Transport:
     async def _open_response(
         self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
     ) -> httpx.Response:
-        """Send the request and read the head of the reply; the caller closes it.
+        """Send the request and read the head of the reply. The caller closes it.
 
         Raises:
             httpx.HTTPError, BackendError: there is no reply.
@@ -289,7 +289,7 @@ class Transport:
         return response
 
     async def _client(self, sending: Sending) -> httpx.AsyncClient:
-        """The client for the current credentials; a renewed certificate needs a client of its own."""
+        """The client for the current credentials. A renewed certificate needs a client of its own."""
         shown = await self._identity.credentials(sending.verb)
         if shown != sending.shown:
             self._redactor.learn(shown.authorization)
@@ -318,7 +318,7 @@ class Transport:
         return Reply(response.status_code, response.headers, bytes(body), date, self.source, verb)
 
     async def _status_error(self, verb: str, response: httpx.Response) -> BackendError:
-        """The error for a status that is not 2xx, with as much of its body as came in time."""
+        """The error for a status that is not 2xx. With as much of its body as came in time."""
         body = bytearray()
         with contextlib.suppress(TimeoutError, httpx.HTTPError):  # half an error body is still an error body
             async with asyncio.timeout(_ERROR_BODY_S):

@@ -21,13 +21,13 @@ if importlib.util.find_spec("sniffio") is None:
 
 
 class CannotOpen(Exception):
-    """No connection can be made with the settings of the plan or the environment. One plain line."""
+    """The settings of the plan or the environment permit no connection. One plain line."""
 
 
 def open_client(
     options: HttpOptions, tls: Tls, credentials: Credentials, stub: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    """Make an httpx client for one backend; it follows no redirect and shows the certificate, if any.
+    """Make an httpx client for one backend. It follows no redirect and shows the certificate, if any.
 
     Args:
         stub: answers instead of the network, where given.

@@ -1,4 +1,4 @@
-"""Translate httpx errors into the contract's error tree, each with one plain line."""
+"""Translate httpx errors into the contract's errors, each with one plain line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def backend_error(
 
 
 def _why_unreachable(error: httpx.HTTPError, where: str) -> str:
-    """Say why in our own words or the TLS library's: those of httpx may quote the URL."""
+    """Say why in our own words or the TLS library's. Those of httpx may quote the URL."""
     if isinstance(error, httpx.ConnectTimeout):
         return f"no connection to {where} in time"
     if isinstance(error, httpx.PoolTimeout):
@@ -59,7 +59,7 @@ def _why_unreachable(error: httpx.HTTPError, where: str) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The chain of causes, the members of exception groups included, most specific last; each once."""
+    """Yield the chain of causes, members of exception groups included. Each once, the most specific last."""
     seen: set[int] = set()
     queue: list[BaseException | None] = [error]
     while queue:

@@ -1,4 +1,4 @@
-"""Credentials for one server, which may change while we run: tokens expire, certificates are renewed."""
+"""Credentials for one server, which may change while we run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Identity(Protocol):
 
     @property
     def waiting(self) -> str | None:
-        """The thing it waits for right now, in words, for a call that meanwhile ran out of time; None: nothing."""
+        """The thing it waits for now, in words; None: nothing. For the error of a call that times out meanwhile."""
 
     async def credentials(self, verb: str) -> Credentials:
         """Return the credentials to use now; must end by itself. Raises NotSent where there are none.

@@ -1,4 +1,4 @@
-"""Plan keys of every HTTP adapter, and the Authorization header made of their secrets."""
+"""Plan keys of every HTTP adapter, and their Authorization header."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Redactor:
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
-        """Replace every known secret in `text`, plain, quoted, escaped or encoded, by `***`."""
+        """Replace every known secret in `text`, in any encoding, by `***`."""
         for form in self._forms:
             text = text.replace(form, "***")
         for secret in self._long:
@@ -94,7 +94,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(raw: bytes) -> set[str]:
-    """The part of `raw` that is the same within any longer base64 text, for each of its three possible offsets.
+    """The parts of `raw` that any longer base64 text contains. One for each of the three possible offsets.
 
     So a whole echoed Authorization header, or a dump of all headers, is recognized by its middle.
     """

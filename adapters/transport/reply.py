@@ -1,4 +1,4 @@
-"""Replies: the parts of one, and the contract error for each HTTP status."""
+"""Replies, and the contract's error for each HTTP status."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def server_date(headers: httpx.Headers) -> datetime | None:
 
 
 def retry_after_s(headers: httpx.Headers) -> float | None:
-    """Retry-After in seconds from now (RFC 9110 10.2.3: a number or a date), or None."""
+    """Retry-After in seconds from now, or None. RFC 9110 10.2.3: a number or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)

@@ -1,4 +1,4 @@
-"""One call under way: its body, how far it got, and the pause before a retry."""
+"""One call under way: its body, its progress, and its retry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass
 class Sending:
-    """How far a call got, by httpcore's trace events; a stub transport has none and counts as sent."""
+    """How far a call got, by httpcore's trace events. A stub transport has none and counts as sent."""
 
     verb: str
     check: Callable[[], None] | None
@@ -62,12 +62,12 @@ class Body:
 
 
 def pause_s(error: BackendError, status: int | None, attempt: int) -> float | None:
-    """Seconds to wait before a read is retried; None where it is not retried."""
+    """Seconds to wait before a read is retried. None where it is not retried."""
     if attempt + 1 >= ATTEMPTS or (isinstance(error, ServerFailed) and status not in _TRANSIENT):
         return None
-    asked_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
+    wanted_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
     jittered_s = _FIRST_PAUSE_S * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return jittered_s if asked_s is None else asked_s + jittered_s
+    return jittered_s if wanted_s is None else wanted_s + jittered_s
 
 
 def pairs(params: Params) -> Sequence[tuple[str, str]]:

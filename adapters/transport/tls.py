@@ -78,12 +78,12 @@ def _trust(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _none_given() -> str:
-    """Give no password: OpenSSL must not ask for one on the terminal that the screen owns."""
+    """Give no password. OpenSSL must not ask for one on the terminal that the screen owns."""
     return ""
 
 
 class _NamedServerContext(ssl.SSLContext):
-    """A context with a fixed server name, through a proxy too, for which httpcore has no option."""
+    """A context with a fixed server name, through a proxy too. httpcore has no option for it."""
 
     server_name: str | None = None
 
@@ -100,7 +100,7 @@ class _NamedServerContext(ssl.SSLContext):
 
 @contextmanager
 def _on_disk(certificate: Certificate) -> Iterator[str]:
-    """Keep the pair in a private file within the block: the standard library reads it from nowhere else."""
+    """Keep the pair in a private file within the block. The standard library reads it from nowhere else."""
     descriptor, path = tempfile.mkstemp(prefix="warroom-", suffix=".pem")
     try:
         with os.fdopen(descriptor, "wb") as file:

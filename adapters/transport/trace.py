@@ -1,4 +1,7 @@
-"""W3C trace context (https://www.w3.org/TR/trace-context/): one trace id per decision, one span id per request."""
+"""W3C trace context: one trace id per decision, one span id per request.
+
+Source: https://www.w3.org/TR/trace-context/.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def new_trace() -> str:
 
 
 def child_span(trace: str) -> str:
-    """Make a traceparent of the same trace with a new span id; a new trace where `trace` is not valid."""
+    """Make a traceparent of the same trace with a new span id. A new trace where `trace` is not valid."""
     trace_id = _trace_id(trace)
     return f"00-{trace_id}-{secrets.token_hex(8)}-01" if trace_id else new_trace()
 

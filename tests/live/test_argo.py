@@ -228,7 +228,7 @@ async def test_an_analysis_that_the_vendors_tool_cuts_short_is_told(
     assert any(note.startswith("analysis step 1 success-rate: Running") for note in running.notes)
     await asyncio.to_thread(kube.vendor, "promote", name)
     after = await reading(console, name, lambda found: steps_read(found).skipped is not None)
-    assert steps_read(after).skipped == "the analysis of step 1 was cut short: somebody skipped it"
+    assert steps_read(after).skipped == "the analysis of step 1 was cut short: the step was skipped"
 
 
 async def test_an_abort_a_retry_and_an_abort_of_what_is_finished(

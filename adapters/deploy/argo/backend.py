@@ -1,4 +1,4 @@
-"""The verbs of Argo Rollouts: read a Rollout, release a pause, pause, resume, go back, and its own orders.
+"""The verbs of Argo Rollouts and its own orders.
 
 This module decides what is read from where, in which order calls are made, and what their errors mean. `reading` makes
 readings, `patches` bodies, `rollback` the moves of a rollback.
@@ -68,7 +68,7 @@ ORDERS = (
     Order("undo", "back to the revision named, which climbs every step again", risky=True),
     Order("restart", "replaces every pod, a few at a time"),
     Order("pause", "pauses it by hand: neither its timer nor its analyses move it on", risky=False),
-    Order("resume", "takes a pause by hand back, and nothing else"),
+    Order("resume", "ends a pause by hand, and nothing else"),
 )
 WOKEN = "; then an annotation, if its controller overlooks it"
 """A second call that may follow any other: see `sender`."""
@@ -112,12 +112,13 @@ class Argo:
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
+        """Stop the informers and close the connections."""
         await self._store.aclose()
         await self._permissions.aclose()
         await self._kube.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It owns its steps and advances by itself: every target the same."""
+        """The verbs of every target, which owns its steps and advances by itself."""
         return self._capabilities
 
     async def read_target(self, target: TargetRef) -> TargetReading:
@@ -137,24 +138,24 @@ class Argo:
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """Read what the analyses of each query's target measured for its present version, in order.
+        """Read the measurements of each query's target, for its present version, in order.
 
         Raises:
-            BackendError: the cluster cannot be asked. A Rollout that is missing, and AnalysisRuns that may not be read,
+            BackendError: the cluster cannot be read. A Rollout that is missing, and AnalysisRuns that may not be read,
                 are the problem of their metric alone.
         """
         return tuple([await self._metric_reply(query, window) for query in queries])
 
     async def _metric_reply(self, query: MetricQuery, window: Window) -> MetricReply:
         if query.target is None:
-            return MetricReply(query.metric, problem="no target is named whose analyses are meant")
+            return MetricReply(query.metric, problem="the query names no target")
         try:
             return reply_of(query, await self._store.runs(query.target.name), window)
         except (Forbidden, Missing) as error:
             return MetricReply(query.metric, problem=error.reason)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """List what `advance` or `withdraw` would send to the Rollout that was seen."""
+        """List the calls of `advance` or `withdraw` for the Rollout that was seen."""
         where = f"rollouts/{target.name}"
         try:
             shown = GuardToken.parse(seen or "")
@@ -216,12 +217,12 @@ class Argo:
                 raise HalfDone(
                     self.source,
                     "rollback",
-                    "the newest template is set, but not taken up by its controller: r finishes",
+                    "the newest template is set, but its controller has not taken it up: press r to finish",
                 )
             await asyncio.sleep(0 if taken_up else _AGAIN_S)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """Carry out one of ORDERS, guarded by what was seen; "undo 4" names its revision.
+        """Carry out one of ORDERS, guarded by what was seen. "undo 4" names its revision.
 
         Raises:
             Moved: it has changed since it was seen.
@@ -261,7 +262,7 @@ class Argo:
         return () if made is None else (made.line(where) + WOKEN,)
 
     def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> RolloutPatch | None:
-        """Make the patch of an order that is a single one; None for any other."""
+        """Make the patch of an order that is a single one. None for any other."""
         match name:
             case "skip":
                 return patches.skip(shown)
@@ -322,7 +323,7 @@ class Argo:
     async def _undo(
         self, target: TargetRef, rollout: Rollout, revision: str, before: Object, verb: str, permit: Permit
     ) -> None:
-        """Make an earlier ReplicaSet's template the wanted one, on the Rollout or on the workload it refers to."""
+        """Set an earlier ReplicaSet's template again, on the Rollout or its workload."""
         template = template_of(before, HASH_LABEL)
         workload = rollout.spec.workload
         if workload is None:
@@ -332,7 +333,7 @@ class Argo:
         if resource is None:
             raise Rejected(self.source, verb, f"not sent: its template is that of a {one_line(workload.kind, 40)}")
         if GuardToken.of(await self._store.fresh(target.name, verb)).revision != revision:
-            raise Moved(self.source, verb, f"{target.name} is not at revision {revision} any more; nothing was changed")
+            raise Moved(self.source, verb, f"{target.name} is no longer at revision {revision}; nothing was changed")
         found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
         await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
@@ -342,7 +343,7 @@ class Argo:
         for found in await self._store.replica_sets(rollout):
             if found["metadata"].get("labels", {}).get(HASH_LABEL) == version:
                 return found
-        raise Missing(self.source, "rollback", f"the version {one_line(version, 40)} has no ReplicaSet any more")
+        raise Missing(self.source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
 
     async def _revision(self, rollout: Rollout, number: str) -> Object:
         listed = await self._store.replica_sets(rollout)

@@ -1,4 +1,4 @@
-"""What AnalysisRuns measured, as the reply for a metric: a gauge of the new version alone. Pure.
+"""Turn measurements of AnalysisRuns into a metric's reply, for the new version alone. Pure.
 
 The controller keeps the newest measurements of each metric of a run (ten, where no `measurementRetention` says more;
 Argo Rollouts 1.9), as text, each with its own time. A run ends with its step or its rollout and then measures no more.
@@ -21,10 +21,10 @@ _UNDER_WAY = ("", "Pending", "Running")
 
 
 def reply_of(query: MetricQuery, runs: Sequence[AnalysisRun], window: Window) -> MetricReply:
-    """The measurements named `query.value`, of all `runs` of one version, within `window`.
+    """Collect the measurements named `query.value` of one version's runs, within `window`.
 
     A measurement that ended in an error, or whose value is not one finite number, is dropped and counted as dirty; it
-    makes nothing look fresh. That nobody measures it (yet) is said as the reply's problem.
+    makes nothing look fresh. Where no run measures it (yet), the reply's problem says so.
     """
     found = [run for run in runs if any(result.name == query.value for result in run.status.metrics)]
     if not found:
@@ -64,7 +64,7 @@ def _time(one: Measurement) -> datetime | None:
 
 
 def _number(one: Measurement) -> float | None:
-    """A value is text: "0.97", or a list of one such as Prometheus answers: "[0.97]"."""
+    """Parse "0.97", or Prometheus' list of one: "[0.97]". None where it is no finite number."""
     if one.phase == "Error":
         return None
     try:

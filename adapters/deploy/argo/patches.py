@@ -1,7 +1,7 @@
-"""What each verb sends to a Rollout: guarded JSON Patches, none of which makes a step be skipped when sent twice. Pure.
+"""Guarded JSON Patches for a Rollout, one per verb. None skips a step when sent twice. Pure.
 
-Never copied from the vendor's tool: that one computes the next step from an earlier read and sends it without a guard,
-so that a promote sent twice skips an analysis or releases the next pause. Here every patch tests what was seen, and
+Unlike the vendor's tool, which computes the next step from an earlier read and sends it without a guard, so that a
+promote sent twice skips an analysis or releases the next pause. Here every patch tests the state that was seen, and
 only `skip` and `accept` ever write a step's number.
 """
 
@@ -21,32 +21,32 @@ WOKEN = "warroom/woken-at"
 
 @dataclass(frozen=True, slots=True)
 class RolloutPatch:
-    """One call."""
+    """One call that changes a Rollout."""
 
     operations: tuple[Operation, ...]
     status: bool = True
-    """It goes to the status subresource, which takes nothing else; otherwise to the object itself."""
+    """True: it goes to the status subresource, which takes nothing else; False: to the object itself."""
     urgent: bool = False
-    """It does not wait for a quiet moment."""
+    """True: it does not wait for a quiet moment."""
 
     def line(self, where: str) -> str:
-        """The call in one line: "PATCH rollouts/web/status: test .., remove .."."""
-        told = "; ".join(str(operation) for operation in self.operations)
-        return f"PATCH {where}{'/status' if self.status else ''}: {told}"
+        """Format the call on one line: "PATCH rollouts/web/status: test ..; remove .."."""
+        operations = "; ".join(str(operation) for operation in self.operations)
+        return f"PATCH {where}{'/status' if self.status else ''}: {operations}"
 
 
 def release(seen: GuardToken) -> RolloutPatch:
-    """End the pause that was seen: it, at its step, of that version."""
+    """End the pause that was seen, at its step, of that version, and no other."""
     return RolloutPatch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
 
 
 def skip(seen: GuardToken) -> RolloutPatch:
-    """Leave the step that was seen running, for the next."""
+    """Leave the running step that was seen, for the next one."""
     return RolloutPatch((*_place(seen), replace("status", "currentStepIndex", value=_next(seen))))
 
 
 def accept(seen: GuardToken, *, at_step: bool) -> RolloutPatch:
-    """Go on in spite of an inconclusive analysis: of the step (which is then left), or of the background."""
+    """Go on in spite of an inconclusive analysis. That of a step also leaves the step."""
     if not at_step:
         return release(seen)
     return RolloutPatch(
@@ -62,7 +62,7 @@ def accept(seen: GuardToken, *, at_step: bool) -> RolloutPatch:
 
 
 def full(seen: GuardToken) -> RolloutPatch:
-    """Give the version that was seen everything, past every step, pause and analysis."""
+    """Give the version that was seen all the traffic, past every step, pause and analysis."""
     return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),
@@ -73,12 +73,12 @@ def full(seen: GuardToken) -> RolloutPatch:
 
 
 def abort(hashed: str) -> RolloutPatch:
-    """Traffic back to the stable version; never fails because a step has moved, only because the version has."""
+    """Move the traffic back to the stable version. Refused only where the version, not the step, has changed."""
     return RolloutPatch((check("status", "currentPodHash", value=hashed), add("status", "abort", value=True)))
 
 
 def retry(seen: GuardToken) -> RolloutPatch:
-    """Begin again from the first step, after an abort."""
+    """Start again from the first step, after an abort."""
     return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),
@@ -89,12 +89,12 @@ def retry(seen: GuardToken) -> RolloutPatch:
 
 
 def pause() -> RolloutPatch:
-    """Stay where it is. Harmless when repeated."""
+    """Pause by hand. Harmless when repeated."""
     return RolloutPatch((add("spec", "paused", value=True),), status=False, urgent=True)
 
 
 def resume() -> RolloutPatch:
-    """Take back a pause by hand, and nothing else."""
+    """End a pause by hand, and nothing else."""
     return RolloutPatch((check("spec", "paused", value=True), replace("spec", "paused", value=False)), status=False)
 
 
@@ -104,13 +104,13 @@ def restart(at: datetime) -> RolloutPatch:
 
 
 def wake(at: datetime) -> RolloutPatch:
-    """Change nothing that counts, so that the controller hears of the object again."""
+    """Write an annotation, so that the controller looks again."""
     written = add("metadata", "annotations", WOKEN, value=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
     return RolloutPatch((written,), status=False, urgent=True)
 
 
 def undo(shown_revision: str, template: Any) -> RolloutPatch:
-    """Back to `template`, if the revision is still the one that was shown."""
+    """Set `template` again, if the revision is still `shown_revision`."""
     return RolloutPatch(
         (
             check("metadata", "annotations", REVISION, value=shown_revision),
@@ -121,7 +121,7 @@ def undo(shown_revision: str, template: Any) -> RolloutPatch:
 
 
 def undo_workload(generation: int, template: Any) -> RolloutPatch:
-    """The same for the Deployment or ReplicaSet that a Rollout takes its template from."""
+    """Set `template` again on the workload that a Rollout refers to."""
     return RolloutPatch(
         (check("metadata", "generation", value=generation), replace("spec", "template", value=template)), status=False
     )
@@ -137,7 +137,7 @@ def _place(seen: GuardToken) -> tuple[Operation, ...]:
 
 
 def _pauses(seen: GuardToken) -> Operation:
-    """All of them, exactly: one that was added since is not released with the one that was seen."""
+    """Test for exactly the pauses that were seen. One added since must not be released with them."""
     return check(
         "status", "pauseConditions", value=[{"reason": reason, "startTime": began} for reason, began in seen.pauses]
     )

@@ -1,4 +1,4 @@
-"""A Rollout and what belongs to it, as one TargetReading. Pure."""
+"""Make one TargetReading of a Rollout and its dependents. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
+"""The field manager of Argo's controller."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RolloutView:
-    """A Rollout with what belongs to it. Two are equal if they are of the same objects in the same versions."""
+    """A Rollout with its ReplicaSets and AnalysisRuns. Equal if of the same objects in the same versions."""
 
     rollout: Rollout
     replica_sets: tuple[ReplicaSet, ...] = ()
@@ -38,13 +39,13 @@ class RolloutView:
         return tuple((part.meta.uid, part.meta.version) for part in parts)
 
 
-def reading_of(target: TargetRef, whole: RolloutView, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
-    """What the target reads. `lacks`: verb -> which permission is missing for it."""
-    rollout = whole.rollout
+def reading_of(target: TargetRef, view: RolloutView, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
+    """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
+    rollout = view.rollout
     steps = steps_of(rollout)
     stands = phase_state(rollout, steps)
-    percent, how = actual_percent(rollout, whole.replica_sets)
-    asked, step = desired_percent(rollout, steps), step_of(rollout, steps)
+    percent, how = actual_percent(rollout, view.replica_sets)
+    step = step_of(rollout, steps)
     seen = GuardToken.of(rollout)
     return TargetReading(
         target=target.target,
@@ -57,21 +58,21 @@ def reading_of(target: TargetRef, whole: RolloutView, at: datetime, lacks: Mappi
             canary=seen.hash or None,
             baseline=seen.stable or None,
             revision=str(seen),
-            revisions=earlier(whole.replica_sets, REVISION, seen.revision),
+            revisions=earlier(view.replica_sets, REVISION, seen.revision),
         ),
         changed_by=_hand(rollout.meta),
         steps=StepsReading(
             step=step,
             count=len(steps),
             own=steps,
-            at_rest=rollout.promoted,
+            at_rest=rollout.is_promoted,
             waits=stands.waits,
             until=stands.until,
-            desired=asked,
-            skipped=cut_short(rollout, whole.runs),
+            desired=desired_percent(rollout, steps),
+            skipped=cut_short(rollout, view.runs),
         ),
         cannot={**_cannot(rollout, stands, seen), **lacks},
-        notes=_notes(rollout, whole.runs),
+        notes=_notes(rollout, view.runs),
     )
 
 
@@ -88,7 +89,7 @@ def _detail(
     rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: PhaseState, seen: GuardToken, how: str
 ) -> str:
     status, parts = rollout.status, []
-    if rollout.promoted:
+    if rollout.is_promoted:
         parts.append(f"revision {seen.revision or '?'} has everything")
     elif step < len(steps):
         parts.append(f"step {step} of {len(steps)}: {steps[step].text}")
@@ -100,7 +101,7 @@ def _detail(
 
 
 def _cannot(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
-    """Verb -> why it is not to be had as the Rollout stands. Missing permissions are not known here."""
+    """Map each verb that the Rollout's state rules out to the reason. Missing permissions are not known here."""
     under_way = bool(seen.hash) and seen.hash != seen.stable
     found: dict[str, str] = {}
     if (why := _no_advance(rollout, stands, under_way)) is not None:
@@ -145,7 +146,7 @@ def _no_special(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[
 
 
 def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | None:
-    """Why there is no pause to end."""
+    """Say why there is no pause to end. None where there is one."""
     match stands.waits:
         case Wait.GATE | Wait.TIMER:
             return None
@@ -166,7 +167,7 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
     found = gitops_notes(rollout.meta, "an undo")
     if not is_observed(rollout):
         found.append("its controller has not taken up the newest change yet")
-    if rollout.status.promote_full and not rollout.promoted:
+    if rollout.status.promote_full and not rollout.is_promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
     if rollout.spec.workload is not None:
         found.append(
@@ -176,7 +177,7 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
 
 
 def _hand(meta: Meta) -> str | None:
-    """Who wrote the step it stands on, where that was neither the controller nor us."""
+    """The author of the current step. None where that is the controller or us."""
     for one in meta.managers:
         written = one.fields.get("f:status")
         if one.subresource == "status" and isinstance(written, dict) and "f:currentStepIndex" in written:

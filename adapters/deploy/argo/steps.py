@@ -1,4 +1,4 @@
-"""A Rollout's steps as found: what each does in a few words, what exposure it asks for, whether it is a pause."""
+"""Read a Rollout's steps: action, exposure, and whether it is a pause."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from adapters.kube.duration import go_duration_s
 from adapters.sanitize import one_line
 
 PREVIEW = "preview, then pause"
+"""The one step of a blue-green."""
 
 
 def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
-    """The steps of a canary in order; of a blue-green the one there is: the preview that waits to be made active."""
+    """List the steps of a canary. A blue-green has one: the preview that waits to be made active."""
     strategy = rollout.spec.strategy
     if strategy.blue_green is not None:
         return (_preview(strategy.blue_green),)
     return () if strategy.canary is None else _canary(strategy.canary)
 
 
-def _preview(said: BlueGreenStrategy) -> OwnStep:
-    auto = said.auto is None or said.auto
-    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
+def _preview(green: BlueGreenStrategy) -> OwnStep:
+    auto = green.auto is None or green.auto
+    lasts_s = float(green.auto_s or 0) if auto else None
+    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(green.auto_s), lasts_s=lasts_s)
 
 
 def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:
@@ -59,10 +61,10 @@ def _weight(percent: float) -> OwnStep:
 
 
 def _words(step: dict[str, Any], percent: float) -> str:
-    """What a step does; one of a kind that is not known says its own name."""
+    """Describe a step's action. A step of an unknown kind by its own name."""
     kind = next(iter(step), "?")
-    said = step.get(kind)
-    detail = said if isinstance(said, dict) else {}
+    value = step.get(kind)
+    detail = value if isinstance(value, dict) else {}
     match kind:
         case "experiment":
             return "experiment"
@@ -85,7 +87,7 @@ def _words(step: dict[str, Any], percent: float) -> str:
 
 
 def duration_s(value: object) -> float | None:
-    """Seconds of a pause: an integer, or Go's "1h30m"; None without one. What cannot be read counts as endless."""
+    """Parse the length of a pause, in seconds. An integer, or Go's "1h30m". None: endless, or unreadable."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, str) or not value:

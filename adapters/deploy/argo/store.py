@@ -1,6 +1,6 @@
-"""The Rollouts of a namespace, parsed, each with what belongs to it, from the mirrors of three collections.
+"""The parsed Rollouts of a namespace with their dependents, from three informers.
 
-300 Rollouts are read every few seconds, so nothing is parsed twice and no collection is gone through for each of them.
+300 Rollouts are read every few seconds, so nothing is parsed twice and no collection is searched for each of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from adapters.kube.wire import ReplicaSet
 
 
 class Store:
-    """Everything that is read of Argo Rollouts in one namespace."""
+    """Reads Rollouts, AnalysisRuns and ReplicaSets of one namespace."""
 
     def __init__(self, kube: Kube, context: Context) -> None:
         self._kube = kube
@@ -28,16 +28,18 @@ class Store:
         self._owned_runs, self._owned_sets = OwnerIndex(self._runs), OwnerIndex(self._sets)
 
     async def aclose(self) -> None:
+        """Stop the informers."""
         for informer in (self._rollouts, self._runs, self._sets):
             await informer.aclose()
 
     async def rollout(self, name: str) -> Rollout:
-        """One Rollout as it is now. Raises Missing, BadReply, BackendError."""
+        """Read one Rollout. Raises Missing, BadReply, BackendError."""
         return self._parsed_rollouts.of(await self._rollouts.get(name))
 
     async def view(self, name: str) -> RolloutView:
-        """One Rollout with its analyses and ReplicaSets; without those that may not be read, or were not listed yet:
-        they are told of when they come. Raises as `rollout`.
+        """Read one Rollout with its analyses and ReplicaSets. Raises as `rollout`.
+
+        Those that may not be read, or are not listed yet, are left out; `Context.changed` is called when they arrive.
         """
         for informer in (self._rollouts, self._runs, self._sets):
             informer.start()
@@ -51,7 +53,7 @@ class Store:
         )
 
     async def runs(self, name: str) -> tuple[AnalysisRun, ...]:
-        """The AnalysisRuns of one Rollout's present version, newest last.
+        """Read the AnalysisRuns of one Rollout's present version, newest last.
 
         Raises:
             Forbidden: they, or the Rollout, may not be read.
@@ -61,30 +63,30 @@ class Store:
         return runs_of(rollout, (self._parsed_runs.of(found) for found in await self._owned_runs.of(rollout.meta.uid)))
 
     async def replica_sets(self, rollout: Rollout) -> list[Object]:
-        """Every ReplicaSet of a Rollout, templates and all. Raises BackendError."""
+        """Read every ReplicaSet of a Rollout, with its template. Raises BackendError."""
         return await self._owned_sets.of(rollout.meta.uid)
 
     async def fresh(self, name: str, verb: str) -> Rollout:
-        """As it is at this moment, by the cluster's own word, for `verb`. Raises Missing, BadReply, BackendError."""
+        """Read a Rollout from the cluster itself, for `verb`. Raises Missing, BadReply, BackendError."""
         found = await self._kube.get(ROLLOUTS, name, verb=verb)
         self._rollouts.put(found)
         return self._parsed_rollouts.of(found)
 
     def idle_s(self, name: str) -> float:
-        """For how long a Rollout has not been seen to change."""
+        """Seconds since a Rollout was last seen to change."""
         return self._rollouts.idle_s(name)
 
     def put(self, found: Object) -> None:
-        """A Rollout as a write answered it."""
+        """Keep a Rollout that a write returned."""
         self._rollouts.put(found)
 
     def invalidate(self) -> None:
-        """Something was changed there that was not seen: the next read goes to the cluster."""
+        """Note that a Rollout may have changed unseen. The next read goes to the cluster."""
         self._rollouts.invalidate()
 
 
 async def _owned_or_empty(owned: OwnerIndex, uid: str) -> list[Object]:
-    """What belongs to `uid`; nothing where it may not be read: a Rollout's own numbers then have to do."""
+    """List the objects of owner `uid`. None where they may not be read: a Rollout's own numbers then suffice."""
     try:
         return await owned.of(uid) if owned.informer.has_list else []
     except BackendError:

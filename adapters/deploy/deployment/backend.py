@@ -1,7 +1,7 @@
-"""The verbs of a plain Deployment: read it, pause, resume, go back to an explicit revision, restart.
+"""The verbs of a plain Deployment, among them an undo to an explicit revision.
 
-"The previous revision" is never asked for: an undo makes a new, higher revision, so that two people who press it at the
-same time would end on the bad version again.
+"The previous revision" is never requested: an undo makes a new, higher revision, so two people who press it at the same
+time would end on the bad version again.
 """
 
 from __future__ import annotations
@@ -80,13 +80,14 @@ class Deployments:
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
+        """Stop the informers and close the connections."""
         await self._informer.aclose()
         await self._sets_informer.aclose()
         await self._permissions.aclose()
         await self._kube.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It advances by itself, without steps; it can be paused, and taken back."""
+        """The verbs of every target. It advances by itself, without steps, and can be paused and undone."""
         return Capabilities(
             advances=True,
             can_pause=True,
@@ -138,7 +139,7 @@ class Deployments:
         await self._send(target, operations, "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """Make `version` the wanted one again, from a fresh read; a paused one is resumed with it.
+        """Make `version` the wanted one again, from a fresh read. A paused one is resumed with it.
 
         Raises:
             Moved: another template was set in between; repeat it.
@@ -150,7 +151,7 @@ class Deployments:
         deployment = self._parsed.of(found)
         by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}
         if version is None or version not in by_hash:
-            raise Missing(self.source, "rollback", f"version {one_line(version or '?', 40)} has no ReplicaSet any more")
+            raise Missing(self.source, "rollback", f"version {one_line(version or '?', 40)} no longer has a ReplicaSet")
         before = by_hash[version]
         operations: tuple[Operation, ...] = ()
         if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
@@ -213,13 +214,13 @@ class Deployments:
         try:
             found = await self._kube.patch(DEPLOYMENTS, target.name, operations, permit=permit, verb=verb)
         except BackendError:
-            self._informer.invalidate()  # whatever happened there, it is not what we thought
+            self._informer.invalidate()  # the object may not be what we thought
             raise
         self._informer.put(found)
 
 
 def _undo(shown_revision: str, before: Object) -> tuple[Operation, ...]:
-    """Back to the template of `before`, if the revision is still the one that was shown."""
+    """Set the template of `before` again, if the revision is still `shown_revision`."""
     return (
         check("metadata", "annotations", REVISION, value=shown_revision),
         replace("spec", "template", value=template_of(before, HASH_LABEL)),

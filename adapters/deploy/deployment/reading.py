@@ -1,7 +1,7 @@
-"""A Deployment and its ReplicaSets as one TargetReading. Pure.
+"""Make one TargetReading of a Deployment and its ReplicaSets. Pure.
 
-It has no steps and no traffic control: the share is that of the pods, and an estimate. "Complete" is what
-`kubectl rollout status` calls so.
+It has no steps and no traffic control: the share is that of the pods, and an estimate. "Complete" has the meaning of
+`kubectl rollout status`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from adapters.sanitize import one_line
 def reading_of(
     target: TargetRef, deployment: Deployment, sets: Sequence[ReplicaSet], at: datetime, lacks: Mapping[str, str]
 ) -> TargetReading:
-    """What the target reads. `lacks`: verb -> which permission is missing for it."""
+    """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
     spec, status = deployment.spec, deployment.status
     whole = max(status.replicas, spec.replicas if status.replicas == 0 else 0)
-    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if complete(deployment) else None
+    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
     version, before = versions(deployment, sets)
     seen = GuardToken(deployment.revision, version or "", bool(spec.paused))
     return TargetReading(
@@ -37,14 +37,16 @@ def reading_of(
             revision=str(seen),
             revisions=earlier(sets, REVISION, deployment.revision),
         ),
-        steps=StepsReading(step=0, count=0, at_rest=complete(deployment), waits=Wait.MANUAL if spec.paused else None),
+        steps=StepsReading(
+            step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if spec.paused else None
+        ),
         cannot={**_cannot(deployment), **lacks},
         notes=_notes(deployment),
     )
 
 
-def complete(deployment: Deployment) -> bool:
-    """Whether nothing is under way: every pod is of the wanted template, and available."""
+def is_complete(deployment: Deployment) -> bool:
+    """Whether every pod is of the wanted template, and available."""
     spec, status = deployment.spec, deployment.status
     return (
         status.observed >= deployment.meta.generation
@@ -55,10 +57,10 @@ def complete(deployment: Deployment) -> bool:
 
 
 def phase_of(deployment: Deployment) -> Phase:
-    """First match wins."""
+    """Derive the phase; the first match wins."""
     if not deployment.status.observed:
         return Phase.PENDING
-    if complete(deployment):
+    if is_complete(deployment):
         return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
     if deployment.spec.paused:
         return Phase.PAUSED
@@ -68,7 +70,7 @@ def phase_of(deployment: Deployment) -> Phase:
 
 
 def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | None, str | None]:
-    """(hash of the wanted template, hash of the one before it), as the ReplicaSets' revisions tell."""
+    """Find the hashes of (the wanted template, the one before it), by the ReplicaSets' revisions."""
     ranked = sorted((rank, one) for one in sets if (rank := _rank(one)) is not None) if sets else []
     wanted = next((one for _, one in ranked if one.meta.annotations.get(REVISION) == deployment.revision), None)
     if wanted is None:
@@ -96,7 +98,7 @@ def _failure(deployment: Deployment) -> str | None:
 
 
 def _trouble(deployment: Deployment) -> str | None:
-    """Pods that may not be made at all: a quota, an admission refusal."""
+    """Say why its pods cannot be created (a quota, an admission refusal). None where they can."""
     for one in deployment.status.conditions:
         if one.type == "ReplicaFailure" and one.status == "True":
             return one_line(f"its pods are refused: {one.message or one.reason}", 200)
@@ -112,7 +114,7 @@ def _is_mixed(deployment: Deployment) -> bool:
 def _detail(deployment: Deployment) -> str:
     status = deployment.status
     parts = [f"revision {deployment.revision or '?'}"]
-    if not complete(deployment):
+    if not is_complete(deployment):
         parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
     if (failed := _failure(deployment)) is not None:
         parts.append(failed)
@@ -122,8 +124,8 @@ def _detail(deployment: Deployment) -> str:
 def _notes(deployment: Deployment) -> tuple[str, ...]:
     status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
     if deployment.spec.paused and _is_mixed(deployment):
-        told = f"{status.updated} of {status.replicas} pods are new"
-        found.append(f"mixed fleet: {told}, and stay so while it is paused; nothing steers the traffic")
+        share = f"{status.updated} of {status.replicas} pods are new"
+        found.append(f"mixed fleet: {share}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""What Kubernetes keeps of a Deployment (apps/v1), as far as we read it, and what somebody saw of one."""
+"""Wire models of a Deployment (apps/v1), and its guard token."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ HASH_LABEL = "pod-template-hash"
 
 
 class DeploymentSpec(Wire):
+    """The spec of a Deployment, without its template."""
+
     replicas: int = 1
     paused: bool | None = None
 
 
 class DeploymentStatus(Wire):
+    """The status of a Deployment."""
+
     observed: int = Field(0, alias="observedGeneration")
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
@@ -29,7 +33,7 @@ class DeploymentStatus(Wire):
 
 
 class Deployment(Wire):
-    """One Deployment, without its pod template, which only an undo wants."""
+    """One Deployment, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
     spec: Annotated[DeploymentSpec, BeforeValidator(none_is_empty)] = DeploymentSpec()
@@ -37,22 +41,23 @@ class Deployment(Wire):
 
     @property
     def revision(self) -> str:
+        """The revision annotation, "" without one."""
         return self.meta.annotations.get(REVISION, "")
 
 
 @dataclass(frozen=True, slots=True)
 class GuardToken:
-    """A Deployment at the moment somebody looked; travels as the `revision` of a reading."""
+    """The state of a Deployment that a guard compares. Travels as the `revision` of a reading."""
 
     revision: str
-    """Its revision annotation: which template it is."""
+    """The revision annotation, which identifies the template."""
     version: str
     """The hash of that template."""
     paused: bool
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises BadGuardToken."""
+        """Parse the text that str() gave. Raises BadGuardToken."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The verbs of Flagger: read a Canary and its events, suspend and unsuspend it, and what is left to its gates.
+"""The verbs of Flagger: read, suspend, unsuspend, and check the gates.
 
 This module decides what is read from where, and which part of a verb is a call and which is an answer that Flagger has
 still to ask for. Readings are made in `reading`, bodies in `patches`; questions are parsed in `asking`.
@@ -40,8 +40,8 @@ from adapters.sanitize import first_flaw, one_line
 ON_SPEC = Need(CANARIES, "patch")
 _NEEDS = dict.fromkeys(("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis"), (ON_SPEC,))
 ORDERS = (
-    Order("skip-analysis", "promotes it at once and unexamined, and every later release too until keep-analysis"),
-    Order("keep-analysis", "has releases examined again", risky=False),
+    Order("skip-analysis", "promotes it at once without analysis, and every later release too until keep-analysis"),
+    Order("keep-analysis", "analyzes releases again", risky=False),
     Order("suspend", "freezes it where it is: its checks, its failure limit and its rollback stop too"),
     Order("unsuspend", "lets Flagger go on with it"),
 )
@@ -70,7 +70,7 @@ class Flagger:
         }
         self._permissions = Permissions(self._kube, (ON_SPEC,), context.clock, changed=context.changed)
         self._held: dict[str, bool] = {}
-        """Target's name -> whether nothing raises its traffic without asking us, as it was last read."""
+        """Target's name -> whether every rise of its traffic asks us first, as of the last read."""
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -82,13 +82,14 @@ class Flagger:
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
+        """Stop the informers and close the connections."""
         for informer in (self._canaries, *self._targets.values()):
             await informer.aclose()
         await self._permissions.aclose()
         await self._kube.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It owns its steps and advances by itself; what halts it depends on whose gates it asks."""
+        """The verbs of a target. It owns its steps and advances by itself; a halt depends on whose gates it asks."""
         halt = "suspends it: the weight stays, and its own checks, failure limit and rollback stop too"
         if self._held.get(target.name):
             halt = "keeps its gates closed: the weight stays, its own checks go on and may still fail it"
@@ -136,10 +137,10 @@ class Flagger:
         return (*lines, f"answers canaries/{target.name} yes at its rollback webhook, when Flagger asks")
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
-        """See that it still stands where it was seen; the answer is given when Flagger asks.
+        """Check that the Canary is still where it was seen. The answer is given when Flagger asks.
 
         Raises:
-            Moved: it stands elsewhere.
+            Moved: it is elsewhere by now.
             Rejected: no gate of ours is there.
             BackendError: it cannot be read.
         """
@@ -148,13 +149,13 @@ class Flagger:
         permit.check(self.source, "promote")
         template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
         if GuardToken.of(canary, template).place != shown.place:
-            raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
+            raise Moved(self.source, "promote", f"{target.name} has changed since it was shown; nothing was answered")
         reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {}, wanted)
         if (why := reading.cannot.get("promote")) is not None:
             raise Rejected(self.source, "promote", f"nothing will be answered: {why}")
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
-        """Suspend it, unless it goes nowhere without an answer of ours, which a halt withholds. Raises BackendError."""
+        """Suspend it, unless every step needs an answer of ours, which a halt withholds. Raises BackendError."""
         canary = self._parse(await self._kube.get(CANARIES, target.name))
         if not self._has_all_gates(canary):
             await self._send(target, patches.suspend(), "pause", permit)
@@ -164,7 +165,7 @@ class Flagger:
         await self._send(target, patches.unsuspend(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """See that a rollback can be answered, and that Flagger looks at it; the answer is given when it asks.
+        """Check that a rollback can be answered, and that Flagger will ask. The answer is given when it asks.
 
         Raises:
             Rejected: it is promoted, or has no rollback webhook of ours.
@@ -208,7 +209,7 @@ class Flagger:
     # -- what it asks ------------------------------------------------------------------------------------------------
 
     def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
-        """Parse a question at one of its webhooks; None where it is about another Canary.
+        """Parse a question at one of its webhooks. None where it is about another Canary.
 
         The next read goes to the cluster: what is answered depends on where it stands at this moment.
 
@@ -261,14 +262,14 @@ class Flagger:
             raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
 
     async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
-        """Read what its target wants, while a promote is about that; unknown where we may not read it.
+        """Read what its target wants, while a promote is about that. Unknown where we may not read it.
 
         Args:
             canary: whose target.
             now: ask the cluster, whatever is remembered.
 
         Raises:
-            BackendError: the cluster had to be asked, and did not say.
+            BackendError: a read of the cluster was needed, and failed.
         """
         if canary.status.phase not in UNDER_WAY:
             return WantedTemplate()
@@ -284,7 +285,7 @@ class Flagger:
             return WantedTemplate(unknown=f"there is no {kind} {one_line(name, 60)}")
 
     async def _events(self, name: str) -> tuple[KubeEvent, ...]:
-        """Read Flagger's events about a Canary; none where they may not be read."""
+        """Read Flagger's events about a Canary. None where they may not be read."""
         fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
         try:
             page = await self._kube.page(EVENTS, fields=fields)
@@ -293,10 +294,10 @@ class Flagger:
             return ()
 
     async def _send(self, target: TargetRef, patch: CanaryPatch, verb: str, permit: Permit) -> None:
-        """Send one guarded call; its answer is the newest state that is known."""
+        """Send one guarded call. Its answer is the newest state that is known."""
         try:
             found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)
         except BackendError:
-            self._canaries.invalidate()  # whatever happened there, it is not what we thought
+            self._canaries.invalidate()  # the object may not be what we thought
             raise
         self._canaries.put(found)

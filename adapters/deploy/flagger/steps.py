@@ -1,4 +1,4 @@
-"""A Canary's steps, which Flagger has but does not list: waiting to start, each weight, and the promotion. Pure.
+"""Derive a Canary's steps, which Flagger does not list. Pure.
 
 Between two of them Flagger asks the gate that is there, if there is one: confirm-rollout before it starts,
 confirm-traffic-increase before each weight, confirm-promotion at the last. Source: Flagger's scheduler (1.36).
@@ -18,7 +18,7 @@ _LEAST_S = 10.0
 _BEGUN = ("Progressing", "WaitingPromotion")
 WAITING, FAILED = "Waiting", "Failed"
 UNDER_WAY = (WAITING, *_BEGUN)
-"""A promote can let it on, and Flagger begins anew with whatever its target asks for."""
+"""Phases in which a promote can let it go on, and in which Flagger restarts if its target changes."""
 PROMOTING = ("Promoting", "Finalising")
 AT_REST = ("Initialized", "Succeeded")
 
@@ -32,13 +32,13 @@ class GatedStep:
 
 
 def interval_s(analysis: Analysis) -> float:
-    """Seconds between two looks of Flagger at a Canary; it takes none below 10 s."""
+    """Seconds between two checks of a Canary by Flagger, at least 10."""
     wanted_s = go_duration_s(analysis.interval)
     return max(wanted_s, _LEAST_S) if wanted_s else DEFAULT_S
 
 
 def weights(analysis: Analysis) -> tuple[int, ...]:
-    """The canary's weights one after the other, up to the one that is promoted."""
+    """List the canary's weights in order, up to the one that is promoted."""
     if analysis.step_weights and not analysis.step_weight:
         return tuple(dict.fromkeys(min(weight, 100) for weight in analysis.step_weights if weight > 0))
     if analysis.step_weight <= 0:
@@ -56,7 +56,7 @@ def by_iterations(canary: Canary) -> bool:
 
 
 def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
-    """The steps in order, whoever owns their gates."""
+    """List the steps in order, with all gates, ours or not."""
     found: list[GatedStep] = []
     if canary.webhook(CONFIRM_ROLLOUT) is not None:
         found.append(_gated_step(canary, "start", 0, CONFIRM_ROLLOUT))
@@ -76,7 +76,7 @@ def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
 
 
 def rounds(canary: Canary) -> int:
-    """How many checks it counts; Flagger makes it ten where nothing is said."""
+    """The number of checks it counts: ten where the Canary gives none."""
     return canary.spec.analysis.iterations or 10
 
 
@@ -87,12 +87,12 @@ def _gated_step(canary: Canary, text: str, percent: int, *kinds: str) -> GatedSt
 
 
 def first_step(canary: Canary) -> int:
-    """The step at which a release that was begun stands first: its first checks."""
+    """The first step of a release that has begun: its first checks."""
     return 1 if canary.webhook(CONFIRM_ROLLOUT) is not None else 0
 
 
 def step_of(canary: Canary) -> int:
-    """The step it stands on; the number of steps when all are done."""
+    """The current step, 0-based; the number of steps when all are done."""
     steps, status = gated_steps(canary), canary.status
     first = first_step(canary)
     if status.phase in _BEGUN:

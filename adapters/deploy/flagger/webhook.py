@@ -26,4 +26,4 @@ def parse_payload(source: str, gate: str, body: bytes) -> WebhookPayload:
     try:
         return WebhookPayload.model_validate_json(body[:LARGEST_BYTES])
     except ValidationError:
-        raise BadReply(source, gate, "not a question of Flagger's") from None
+        raise BadReply(source, gate, "not a webhook call of Flagger") from None

@@ -101,7 +101,7 @@ class EventSeries(Wire):
 
 
 class KubeEvent(Wire):
-    """One event about a Canary; a repeat is counted in the same object."""
+    """One event about a Canary. A repeat is counted in the same object."""
 
     type: str = ""
     message: str = ""
@@ -112,6 +112,6 @@ class KubeEvent(Wire):
 
     @property
     def last_at(self) -> datetime:
-        """When the event last happened, UTC; the beginning of time where it has no date."""
+        """When the event last happened, UTC. The beginning of time where it has no date."""
         found = [self.series.seen if self.series else None, self.last, self.at, self.first]
         return max((moment for moment in found if moment is not None), default=datetime.min.replace(tzinfo=UTC))

@@ -1,10 +1,12 @@
-"""HAProxy as a deploy backend: server weights through the runtime API (its stats socket), version 2.0 or newer.
+"""HAProxy, 2.0 or newer, as a deploy backend: server weights through its stats socket.
 
-Here: the options of the plan and `connect`. One HAProxy process is a `node`, what it says about servers is in
-`servers`, the verbs are in `backend`. The Data Plane API is not used. Minimal permission: a stats socket of level
-`admin` (reading needs `user`). What the verbs mean here: promote and rollback set two absolute weights, canary p and
-baseline 100 - p, on every node; halt sends nothing, because HAProxy never advances by itself. Weights are lost when
-HAProxy restarts or reloads, unless it is configured with a state file.
+Here: the options of the plan and `connect`. `node` talks to one HAProxy process, `servers` reads its tables, `backend`
+has the verbs. The Data Plane API is not used. Minimal permission: a stats socket of level `admin` (reading needs
+`user`).
+
+The verbs: promote and rollback set two absolute weights, canary p and baseline 100 - p, on every node; halt sends
+nothing, because HAProxy never advances by itself. Weights are lost when HAProxy restarts or reloads, unless it is
+configured with a state file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one HAProxy process says about the servers of one backend, and the share of traffic that follows from it.
+"""Read the servers of one HAProxy process, and the share of traffic that follows.
 
 Here: the tables of `show servers state`, `show stat` and `show info`, parsed, and the arithmetic of weights. Pure: no
 network. Wire formats: HAProxy's management guide, sections 9.1 (CSV) and 9.3.
@@ -28,9 +28,9 @@ class ServerState:
     """The weight its configuration gives it."""
     up: bool
     out: str
-    """Why it gets no new traffic whatever its weight ("drained"), or "" when the weight counts."""
+    """The reason why it gets no new traffic whatever its weight ("drained"), or "" when the weight counts."""
     check: str
-    """What its last health check said, where it is DOWN."""
+    """The result of its last health check, where it is DOWN."""
 
     @property
     def share(self) -> int:
@@ -39,7 +39,7 @@ class ServerState:
 
     @property
     def note(self) -> str:
-        """What is not normal about it, or ""."""
+        """A remark on an abnormal state, or ""."""
         if self.out:
             return f"{self.name} is {self.out}"
         if not self.up:
@@ -66,11 +66,12 @@ class NodeReading:
 
     @property
     def is_degraded(self) -> bool:
+        """Whether one of the two servers is DOWN."""
         return any(not server.up and not server.out for server in (self.canary, self.baseline))
 
     @property
     def problem(self) -> str | None:
-        """Why this node cannot be driven to a share, or None. A canary without weight always reads as 0 %."""
+        """The reason why this node cannot be driven to a share, or None. A canary without weight reads as 0 %."""
         if not self.canary.share and not self.baseline.share:
             return f"neither {self.canary.name} nor {self.baseline.name} takes traffic"
         if self.canary.share and self.others:
@@ -78,7 +79,7 @@ class NodeReading:
         return None
 
     def notes(self) -> list[str]:
-        """What is worth saying beside the weights."""
+        """List remarks to show beside the weights."""
         notes = [server.note for server in (self.canary, self.baseline) if server.note]
         if self.others and not self.canary.share:
             notes.append(f"outside the plan: {self._others()}")

@@ -1,4 +1,4 @@
-"""The verbs of Unleash: read a flag, set its percentage, switch it on or off.
+"""The verbs of Unleash: read a flag, set it, switch it.
 
 This module has the calls, their order, and the meaning of their errors. Unleash has no compare-and-swap: the JSON
 Patch `test` we send catches a change made since our read but not one made in the same moment, so every write is read
@@ -117,7 +117,7 @@ class Unleash:
     async def read_target(self, target: TargetRef) -> TargetReading:
         """Read the flag in this environment, and who changed it last.
 
-        Who is asked only when the flag reads differently than last time, and only where the token may see events.
+        The author is read only when the flag reads differently than last time, and only where the token may see events.
 
         Raises:
             Missing: no such feature, project or environment, or the feature is archived.
@@ -138,7 +138,7 @@ class Unleash:
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """List what `set_flag` would send to a flag that still reads as it did last time."""
+        """List the calls of `set_flag` for a flag as it was last read."""
         try:
             calls = self._calls(target, setting, self._last_states.get(target, _UNREAD))
         except Rejected as error:
@@ -252,7 +252,7 @@ class Unleash:
         return flag_state(environment, target.rule, parents), reply
 
     async def _author(self, target: TargetRef) -> str | None:
-        """Read who made the newest change in this environment; None where that is not known, which harms nothing."""
+        """Read who made the newest change in this environment. None where that is not known, which harms nothing."""
         if not self._events_readable:
             return None
         query = {"feature": f"IS:{target.name}", "environment": f"IS:{self._environment}", "limit": "1"}

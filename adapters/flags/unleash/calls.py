@@ -1,4 +1,4 @@
-"""Requests to Unleash: method, path, body and display text of each write; its error messages.
+"""Requests to Unleash, and its error messages.
 
 Pure: the order of the calls and the sending are in `backend`.
 """
@@ -37,7 +37,7 @@ def create_strategy(feature: str, rollout: str) -> UnleashCall:
 
 
 def patch_percentage(state: FlagState, rollout: str) -> UnleashCall:
-    """Patch the percentage alone: a PUT of the whole strategy would refill stickiness and groupId, and so reshuffle the
+    """Patch the percentage alone. A PUT of the whole strategy would refill stickiness and groupId, and so reshuffle the
     exposed users.
     """
     path = "/parameters/rollout"

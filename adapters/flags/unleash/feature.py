@@ -1,4 +1,4 @@
-"""Read an Unleash feature in one environment, and find the one percentage we may drive.
+"""Read an Unleash feature, and find the one percentage we may drive.
 
 Here: the wire models of `GET /api/admin/projects/P/features/F` and of the event search, and the reading of them. Pure:
 no network. An enabled environment exposes every user whom any of its strategies lets in, so a percentage means
@@ -33,7 +33,7 @@ class FeatureStrategy(BaseModel):
 
     @property
     def rollout(self) -> str | None:
-        """The percentage as Unleash stores it, which may be any text; None where there is none."""
+        """The percentage as Unleash stores it, which may be any text. None where there is none."""
         value = self.parameters.get("rollout")
         return value if isinstance(value, str) else None
 
@@ -98,7 +98,7 @@ class FlagState:
 
 
 def flag_state(environment: Environment, rule: str | None, parents: Sequence[str] = ()) -> FlagState:
-    """Find the strategy we drive and its percentage; `problem` says why none can be driven.
+    """Find the strategy we drive and its percentage. `problem` says why none can be driven.
 
     Args:
         rule: the strategy's id where the plan names one.
