@@ -18,7 +18,7 @@ from console.engine.rollback import Runner
 from console.engine.store import StateStore
 from console.events.evidence import PEN, PENNED, SAFER, Actor, Card, Verb
 from console.events.kinds import NEWER, DecisionTaken, Noted, PenReleased, RolloutClosed
-from console.journal.contract import Approval, Conflict, JournalUnavailable, NotPermitted
+from console.journal.contract import Conflict, JournalUnavailable, NotPermitted, UnsignedApproval
 from console.state import pen
 from console.state.approvals import bond
 from console.state.assessment import assess
@@ -112,7 +112,7 @@ class Actions:
         bound = bond(state)
         if bound is None or intent.bound not in (None, bound):
             return Answer(Result.MOVED, lost(state, Verb.APPROVE, intent))
-        given = Approval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
+        given = UnsignedApproval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
         try:
             await self._record.write(lambda journal: journal.approve(state.rollout, given))
         except (NotPermitted, JournalUnavailable) as error:

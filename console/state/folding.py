@@ -28,7 +28,7 @@ from console.events.kinds import (
     SourceRecovered,
     StepDone,
     TargetObserved,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan
@@ -127,7 +127,7 @@ def _branch(state: State, event: Event, seq: int | None) -> State:
             return _verdict_changed(state, event)
         case Noted():
             return _noted(state, event, "note", event.text)
-        case Unrecognised():
+        case Unrecognized():
             state = replace(state, unrecognised=state.unrecognised + 1)
             return _noted(state, event, "unrecognised", f"event of unknown kind {event.said_kind!r}")
         case _:
