@@ -36,7 +36,7 @@ class Ceiling(Value):
         self.mixture = mixture or Mixture.of(len(ABOVE))
 
     def after(self, k: float, n: float, phi: float) -> Ceiling:
-        """The evidence after a tick with k bad of n, divided by the burst factor `phi`."""
+        """The evidence after a tick with k bad of n, divided by `phi`."""
         expected = self.rate * n
         logs = [(k * log - (g - 1.0) * expected) / phi for g, log in zip(ABOVE, _LOG_ABOVE, strict=True)]
         return Ceiling(self.rate, self.mixture.after(logs, expected))
@@ -69,7 +69,7 @@ class Floor(Value):
         """Log likelihood ratio per suspected rate, in nats."""
 
     def after(self, k: float, n: float, phi: float) -> Floor:
-        """The evidence after a tick with k bad of n, divided by the burst factor `phi`.
+        """The evidence after a tick with k bad of n, divided by `phi`.
 
         A tick counts for 20:1 at most.
         """

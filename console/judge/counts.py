@@ -104,7 +104,7 @@ class CountsTrack(Value):
         )
 
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
-        """The track after a tick; None if the tick does not count because an arm is missing."""
+        """The track after a tick; None if an arm is missing."""
         canary, baseline = reading.canary, reading.baseline
         if not isinstance(canary, Counts):
             return None
@@ -120,7 +120,7 @@ class CountsTrack(Value):
         return self._with(split, canary, baseline)
 
     def _with(self, split: Split, canary: Counts, baseline: Counts | None) -> CountsTrack:
-        """A copy with `split`, and a canary tick added to the evidence about the canary alone.
+        """A copy with `split`, and a tick added to the canary's own evidence.
 
         It uses phi from before this tick.
         """
@@ -139,7 +139,7 @@ class CountsTrack(Value):
         )
 
     def _idle_after(self, nc: float, nb: float) -> tuple[str, int, float]:
-        """`idle` after a tick with `nc` events of the canary and `nb` of the baseline."""
+        """`idle` after a tick with `nc` canary and `nb` baseline events."""
         if nc <= 0.0 and nb <= 0.0:
             return self.idle
         if nc > 0.0 and nb > 0.0:

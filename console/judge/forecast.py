@@ -1,4 +1,4 @@
-"""Forecast: the time until a regression is found, and the size found within a time.
+"""Forecasts of the time to a verdict and of the size found.
 
 The judge's own mixtures are projected over the average ticks of a canary that errs r times as often as the baseline.
 They start from the current evidence, or for a plan from none. In simulations of 20 settings, each at five moments, the
@@ -76,7 +76,7 @@ class Flow(Value):
         return Flow(self.total * weight, self.total * (1.0 - weight), self.bad, self.tick_s, self.phi)
 
     def tick(self, ratio: float, tolerance: float) -> tuple[float, float, float, float, float]:
-        """(kc, nc, errors, nb, f) of an average tick of a canary that errs `ratio` times as often."""
+        """(kc, nc, errors, nb, f) of an average tick at `ratio`."""
         nc, nb = self.canary * self.tick_s, self.baseline * self.tick_s
         kc = self.bad * ratio * nc
         errors = kc + self.bad * nb
@@ -120,7 +120,7 @@ def _crossing_s(tick_s: float, is_reached: Callable[[float], bool], least: float
 
 
 def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_excess: float = 0.0) -> float:
-    """Seconds until a canary that errs `ratio` times as often from now on is a FAIL.
+    """Seconds until a regression of `ratio` that begins now is a FAIL.
 
     Both keys are needed, and at least two ticks. Infinite if it never is one: an excess below `min_excess` (a share) is
     no FAIL.
@@ -147,7 +147,7 @@ def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_ex
 
 
 def smallest_found(flow: Flow, within_s: float, *, tolerance: float = 1.25, min_excess: float = 0.0) -> float | None:
-    """The smallest ratio that is a FAIL within `within_s` seconds; None if not even `LARGEST` is."""
+    """The smallest ratio that fails within `within_s`; None if above `LARGEST`."""
     high = min(LARGEST, 1.0 / flow.bad if flow.bad > 0.0 else LARGEST)
 
     def is_found(ratio: float) -> bool:

@@ -75,8 +75,8 @@ def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
         if len(medians) < 2 * _FEWEST:
             break
         if _autocorrelation(medians) <= _CALM or length == LENGTHS[-1]:
-            centre = median(medians)
-            sd = _MAD * median([abs(value - centre) for value in medians])
+            center = median(medians)
+            sd = _MAD * median([abs(value - center) for value in medians])
             return Spread(length, max(sd, 1e-9 if plain else _LEAST))
     return Spread()
 

@@ -86,7 +86,7 @@ class Latch(Value):
         return Latch(failed_at, by, peak, self.acknowledged, self.limit_acknowledged, warned=warned)
 
     def release(self, *, worse: float, limit: float) -> Latch:
-        """The latch after an override or at a new stage, with the evidence of that moment."""
+        """The latch after an override or at a new stage."""
         if self.failed_at is None:
             return self
         return Latch(None, "", 0.0, max(self.acknowledged, worse), max(self.limit_acknowledged, limit), warned=True)

@@ -133,6 +133,6 @@ class LatencyTrack(Value):
 
     @property
     def dominant_model(self) -> tuple[float, CountsTrack] | None:
-        """The edge with the largest evidence, and its model; None before the edges are chosen."""
+        """The edge with the largest evidence, and its model; None without edges."""
         pairs = list(zip(self.edges, self.tracks, strict=True))
         return max(pairs, key=lambda pair: pair[1].split.worse.evidence) if pairs else None

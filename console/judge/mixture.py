@@ -77,7 +77,7 @@ class Mixture(Value):
         return Mixture(tuple(parts), seen, self.scale)
 
     def next_stage(self) -> Mixture:
-        """The mixture at a new stage: half of the unspent weight goes to a change that begins there."""
+        """The mixture at a new stage, which gets half of the unspent weight."""
         half = self.unspent / 2.0
         return Mixture(tuple(part + half for part in self.parts), self.expected, self.scale / 2.0)
 

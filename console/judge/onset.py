@@ -76,7 +76,7 @@ class Excess(Value):
         return Excess(tuple(sums))
 
     def estimate(self, now: Mixture) -> float | None:
-        """Excess of the canary's share of bad events, -1..1; None before both arms have events."""
+        """Excess of the canary's bad share, -1..1; None without events."""
         kc = nc = kb = nb = 0.0
         for part, (a, b, c, d) in zip(now.parts, self.sums, strict=True):
             kc, nc, kb, nb = kc + part * a, nc + part * b, kb + part * c, nb + part * d

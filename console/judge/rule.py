@@ -94,7 +94,7 @@ def _silence(
 
 
 class _ByIdentity(Generic[_T]):
-    """A cache key that compares its value by identity: tracks and metrics outlive a call."""
+    """A cache key that compares its long-lived value by identity."""
 
     __slots__ = ("value",)
 

@@ -81,7 +81,7 @@ def _evidence(track: Track | None) -> float:
 def _failing_metric(
     metrics: Sequence[Metric], verdicts: Mapping[str, Verdict], tracks: Mapping[str, Track | None], mean: float
 ) -> str | None:
-    """The metric that fails the stage: by its limit, as a guard, or by the average.
+    """The metric that fails the stage: by limit, guard or average.
 
     A critical metric whose own evidence once reached `FAIL_AT` times the number of critical metrics fails the stage and
     stays: the average was large enough at that moment, whatever the others' evidence was.
@@ -104,7 +104,7 @@ def _failing_metric(
 
 
 def _convicted_track(metric: Metric, tracks: Mapping[str, Track | None]) -> Track | None:
-    """The track of a critical metric that failed by both keys; None for any other."""
+    """The track of a critical metric that failed by both keys, or None."""
     track = tracks.get(metric.name)
     return track if metric.role is Role.CRITICAL and track is not None and track.latch.by == "worse" else None
 

@@ -22,7 +22,7 @@ class VerdictState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArmTotals:
-    """One arm's evidence in the current stage: events for counts, ticks and their mean for a gauge."""
+    """One arm's totals of the current stage."""
 
     n: float = 0.0
     """Events (counts) or ticks (gauge)."""

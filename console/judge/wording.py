@@ -47,7 +47,7 @@ def share(value: float) -> str:
 
 
 def wait(seconds: float) -> str:
-    """A time to wait, rounded: `~40 s`, `~7 min`, `~3 h`, `longer than a month`."""
+    """A rounded time to wait: `~40 s`, `~7 min`, `longer than a month`."""
     if math.isinf(seconds):
         return "longer than a month"
     if seconds < 90:

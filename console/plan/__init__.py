@@ -1,4 +1,4 @@
-"""The plan file: its values, its shape on disk, the loader, the checks, the lint.
+"""The plan file: values, shape on disk, loader, checks and lint.
 
 `nouns` has the plain values. `loader` reads a file: `document` parses YAML into a tree with lines, `shape` validates
 single values, `checks` what must fit together, `lint` gives advice. Importing this package imports nothing;

@@ -59,7 +59,7 @@ def _minutes(clock: re.Match[str]) -> int:
 
 
 def days(value: object) -> frozenset[int]:
-    """Days of the week (0 Monday) from `fri`, `mon-thu`, `mon, wed` or a list of these.
+    """Days of the week (0 Monday) from `fri`, `mon-thu` or a list.
 
     Raises:
         QuantityError: anything else.

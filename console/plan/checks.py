@@ -222,7 +222,7 @@ class _Checker:
             self.findings.add(entry.entries["needs"].key_line, (*place, "needs"), message, hint="remove one of them")
 
     def _check_set_once(self, entries: list[tuple[Path, PlanNode]]) -> None:
-        """Add a problem for a target that two steps set: they would undo each other endlessly."""
+        """Add a problem for a target that two steps would set alternately."""
         first: dict[str, int] = {}
         for path, entry in entries:
             setting = entry.entries.get("set")

@@ -1,4 +1,4 @@
-"""The canary's shares in each stage of a plan, if every target is set as planned."""
+"""The canary's planned shares in each stage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StageExposure:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Known shares above 0 in rising order: of the deploy targets, or of the flags without any."""
+        """Rising shares above 0 of the deploy targets, else of the flags."""
         return tuple(sorted(share for share in (self.deploys or self.flags).values() if share))
 
     @property

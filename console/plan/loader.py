@@ -1,4 +1,4 @@
-"""Load a plan from a file or text; report all faults at once, each with its line.
+"""Load a plan; report all its faults at once, with their lines.
 
 The format is YAML 1.2, one document, no tags, anchors or aliases (`document`). `shape` has the types of single values,
 `checks` the rules across entries, `lint` the advice. Nothing in the file is executed.

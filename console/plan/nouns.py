@@ -152,7 +152,7 @@ STAGE_AUTHORITIES = ("promote", "override", "approve")
 
 @dataclass(frozen=True, slots=True)
 class CalendarWindow:
-    """A span of wall-clock time: weekly on some days, or from one moment to another."""
+    """A span of wall-clock time: weekly, or between two moments."""
 
     zone: str
     """IANA name of the time zone."""
@@ -181,7 +181,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One entry of `stages`: sets exposures, or is a manual step with a typed confirmation."""
+    """One entry of `stages`: settings, or a manual step to confirm."""
 
     name: str
     sets: Mapping[str, Setting] = field(default_factory=dict)

@@ -13,7 +13,7 @@ UNRESTRICTED_VERBS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
 
 
 def check_people(root: PlanNode, findings: Findings) -> None:
-    """Add a problem for an authority without people, and for a ladder that does not rise."""
+    """Add problems for an authority without people and an unsorted ladder."""
     for path, who in _authorities(root):
         named = [key for key in ("users", "groups") if (node := who.entries.get(key)) is not None and node.items]
         owners = who.entries.get("owners")

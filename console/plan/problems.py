@@ -35,7 +35,7 @@ class Problem:
 
 
 class PlanError(Exception):
-    """A plan that cannot be used, with all its problems in the order of the file."""
+    """A plan cannot be used; has all its problems in file order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
@@ -100,7 +100,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 def suggestion(word: str, names: Iterable[str]) -> str | None:
-    """A hint for an unknown `word`: the most similar of `names`, or a list of them."""
+    """A hint for an unknown `word`: the most similar name, or all."""
     known = list(names)
     near = nearest(word, known)
     if near is not None:

@@ -13,7 +13,7 @@ from adapters.contract import LAST_STEP
 
 
 class AtStep(NamedTuple):
-    """A step of a backend that owns its steps, 0-based; LAST_STEP if all are done."""
+    """A backend's own step, 0-based; LAST_STEP if all are done."""
 
     step: int
 

@@ -150,7 +150,7 @@ def _arms_tag(given: object) -> str:
 
 
 class TrafficEntry(Entry):
-    """`traffic` of a metric, both arms together: used by `check` where it does not query the backend."""
+    """`traffic` of a metric, both arms together, for `check` without a backend."""
 
     rate: RateGiven
     bad: AmountGiven = Amount(0.0, percent=True)
