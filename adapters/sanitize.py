@@ -23,14 +23,14 @@ def one_line(text: object, limit: int = 300) -> str:
     """
     raw = str(text)[: limit * 8]
     if raw.isascii() and raw.isprintable():  # the usual case: there is nothing to remove
-        return _cut(" ".join(raw.split()), limit)
+        return _shorten(" ".join(raw.split()), limit)
     kept: list[str] = []
     for char in raw:
         if char in _LINE_BREAKS:
             kept.append(" ")
         elif char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"):
             kept.append(char)
-    return _cut(" ".join("".join(kept).split()), limit)
+    return _shorten(" ".join("".join(kept).split()), limit)
 
 
 def first_flaw(error: ValidationError, limit: int = 80) -> str:
@@ -40,5 +40,5 @@ def first_flaw(error: ValidationError, limit: int = 80) -> str:
     return f"{one_line(where, limit)}: {one_line(first['msg'], limit)}"
 
 
-def _cut(line: str, limit: int) -> str:
+def _shorten(line: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -139,7 +139,7 @@ class WarRoom(App[int]):
         """Take what the desk has: the newest State, its answers, its end."""
         if not self.screen_stack or len(self.screen_stack[0].query(Pane)) < _PANES:
             return  # the timer also ticks while the screen is being put up or taken down
-        ended = self.desk.ended()
+        ended = self.desk.end_reason()
         if ended is not None:
             from rich.text import Text
 
@@ -367,10 +367,10 @@ class WarRoom(App[int]):
 
         if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
             return
-        if self.desk.busy() is None:
+        if self.desk.in_flight() is None:
             self._leave(Leave.WAITED)
         else:
-            self.push_screen(LeaveScreen(self.state, self.desk.busy), self._leave)
+            self.push_screen(LeaveScreen(self.state, self.desk.in_flight), self._leave)
 
     def _leave(self, how: Leave | None) -> None:
         from console.screens.leave import Leave

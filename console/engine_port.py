@@ -26,10 +26,10 @@ class EnginePort(Protocol):
     def losses(self) -> list[str]:
         """The same for wishes that lost a race: somebody else moved the rollout first."""
 
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         """Why the engine cannot go on, one line; None while it does."""
 
-    def busy(self) -> str | None:
+    def in_flight(self) -> str | None:
         """What is in flight, one line, for the question before leaving; None when nothing is."""
 
     def stop(self, leave: bool) -> None:

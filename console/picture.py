@@ -66,7 +66,7 @@ class Sitting:
         """Wait until the screen's own state fulfils `seen`."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            if (why := self._desk.ended()) is not None:
+            if (why := self._desk.end_reason()) is not None:
                 raise NoMoment(why)
             if self._app.state is not None and seen(self._app.state):
                 return

@@ -51,10 +51,10 @@ class FakeDesk:
         said, self.lost = self.lost, []
         return said
 
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         return self.end
 
-    def busy(self) -> str | None:
+    def in_flight(self) -> str | None:
         return self.flying
 
     def stop(self, leave: bool) -> None:

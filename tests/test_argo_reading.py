@@ -9,10 +9,11 @@ import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import lines, runs_of
-from adapters.deploy.argo.guard import BadGuardToken, GuardToken
-from adapters.deploy.argo.reading import Whole, reading_of
+from adapters.deploy.argo.guard import GuardToken
+from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Rollout
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import ReplicaSet
 from tests.reading_rig import steps_read
 
@@ -40,7 +41,7 @@ def rollout(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **met
 
 
 def read(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **meta: Any) -> TargetReading:
-    return reading_of(TargetRef("api", "web"), Whole(rollout(status, spec=spec, **meta)), NOW, {})
+    return reading_of(TargetRef("api", "web"), RolloutView(rollout(status, spec=spec, **meta)), NOW, {})
 
 
 @pytest.mark.parametrize(
@@ -143,10 +144,10 @@ def test_without_a_router_the_pods_say_what_is_really_there() -> None:
             for name, count in available.items()
         )
 
-    whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 1}), sets(old=4, new=1))
+    whole = RolloutView(rollout({**UNDER_WAY, "currentStepIndex": 1}), sets(old=4, new=1))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
     assert (steps_read(reading).desired, reading.percent) == (20.0, 20.0)
-    whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 1, "availableReplicas": 3}), sets(old=2, new=1))
+    whole = RolloutView(rollout({**UNDER_WAY, "currentStepIndex": 1, "availableReplicas": 3}), sets(old=2, new=1))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
     assert (steps_read(reading).desired, round(reading.percent or 0)) == (20.0, 33)
     assert "1 of 3 pods" in reading.detail
@@ -248,7 +249,7 @@ def test_what_can_be_had_is_offered(change: dict[str, Any], spec: dict[str, Any]
 def test_a_permission_that_is_missing_is_the_reason() -> None:
     lacks = {"promote": "you lack patch on rollouts/status in default"}
     paused = rollout({**UNDER_WAY, "phase": "Paused", "pauseConditions": PAUSED, "currentStepIndex": 1})
-    reading = reading_of(TargetRef("api", "web"), Whole(paused), NOW, lacks)
+    reading = reading_of(TargetRef("api", "web"), RolloutView(paused), NOW, lacks)
     assert reading.cannot["promote"] == "you lack patch on rollouts/status in default"
 
 
@@ -301,7 +302,7 @@ def test_a_blue_green_that_promotes_itself_says_when() -> None:
     ],
 )
 def test_an_object_that_a_repository_keeps_says_so(meta: dict[str, Any], keeper: str) -> None:
-    assert read(UNDER_WAY, **meta).notes[0].startswith(f"{keeper} keeps it as its repository says")
+    assert read(UNDER_WAY, **meta).notes[0].startswith(f"{keeper} keeps it in line with its repository")
 
 
 def test_a_workload_that_is_referred_to_is_observed_before_a_phase_is_believed() -> None:
@@ -371,12 +372,12 @@ def test_only_the_runs_of_this_rollouts_present_version_count() -> None:
 
 def test_an_analysis_that_somebody_cut_short_is_told() -> None:
     passed = rollout({**UNDER_WAY, "currentStepIndex": 5})
-    whole = Whole(passed, (), (run("4", terminate=True),))
+    whole = RolloutView(passed, (), (run("4", terminate=True),))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
     assert steps_read(reading).skipped == "the analysis of step 4 was cut short: somebody skipped it"
 
 
 @pytest.mark.parametrize("change", [{"abort": True}, {"promoteFull": True}, {"currentStepIndex": 4}])
 def test_an_analysis_that_the_controller_itself_ended_is_not(change: dict[str, Any]) -> None:
-    whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 5, **change}), (), (run("4", terminate=True),))
+    whole = RolloutView(rollout({**UNDER_WAY, "currentStepIndex": 5, **change}), (), (run("4", terminate=True),))
     assert steps_read(reading_of(TargetRef("api", "web"), whole, NOW, {})).skipped is None

@@ -147,7 +147,7 @@ async def test_a_vendors_promote_in_between_makes_ours_lose(site: Site) -> None:
     (console,) = await at_the_pause(site, 1)
     seen = await read(console)
     site.controller.vendor_promote()
-    with pytest.raises(Moved, match="web is not what was shown any more"):
+    with pytest.raises(Moved, match="web has changed since it was shown"):
         await promote(console, seen)
     assert (await read(console)).cannot["promote"] == "it goes on by itself: there is no pause to end"
 

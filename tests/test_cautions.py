@@ -19,7 +19,7 @@ from tests.rollout_rig import Story
 from tests.states.pieces import with_local
 
 URL = "https://flags.example"
-SAID = "TLS IS NOT VERIFIED: whoever answers for flags.example:443 is believed"
+SAID = "TLS IS NOT VERIFIED: flags.example:443 may be an impostor"
 PLAN = """\
 warroom: 1
 rollout: open

@@ -25,8 +25,9 @@ from adapters.contract import (
 )
 from adapters.deploy.deployment.backend import Deployments
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import BadGuardToken, Deployment, GuardToken
+from adapters.deploy.deployment.wire import Deployment, GuardToken
 from adapters.kube import Access
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import ReplicaSet
 from tests.kube_fake import FakeCluster, HandClock, Json, settle
 from tests.reading_rig import steps_read

@@ -29,7 +29,7 @@ def test_a_course_ends_where_the_state_stands() -> None:
     track = story.state.metrics["errors"].track
     assert track is not None
     last = followed(story).points[-1]
-    assert last == EvidencePoint(track.judged_to, track.standing.worse, track.standing.ready)
+    assert last == EvidencePoint(track.judged_to, track.evidence.worse, track.evidence.ready)
 
 
 def test_following_in_small_steps_gives_the_same_course() -> None:

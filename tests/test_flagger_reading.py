@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
-from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
+from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import interval_s, weights
-from adapters.deploy.flagger.target import Wanted, wanted_of
-from adapters.deploy.flagger.wire import Analysis, Event
+from adapters.deploy.flagger.target import WantedTemplate, wanted_template
+from adapters.deploy.flagger.wire import Analysis, KubeEvent
+from adapters.kube.guard import BadGuardToken
 from tests.flagger_rig import ALL_GATES, GATES, canary, hook, target_object, under_way
 from tests.kube_fake import Json
 from tests.reading_rig import steps_read
@@ -23,17 +24,17 @@ CLOSED = "Halt podinfo.test advancement waiting for traffic increase approval ou
 
 def read(
     status: Json | None = None,
-    events: tuple[Event, ...] = (),
+    events: tuple[KubeEvent, ...] = (),
     gates: str | None = GATES,
-    wanted: Wanted | None = None,
+    wanted: WantedTemplate | None = None,
     **more: Any,
 ) -> TargetReading:
     seen = canary(status, **more)
-    return reading_of(TargetRef("web", "podinfo"), seen, events, NOW, gates, {}, wanted or Wanted())
+    return reading_of(TargetRef("web", "podinfo"), seen, events, NOW, gates, {}, wanted or WantedTemplate())
 
 
-def said(message: str, seconds_ago: float, kind: str = "Warning") -> Event:
-    return Event(type=kind, message=message, last=NOW - timedelta(seconds=seconds_ago))
+def said(message: str, seconds_ago: float, kind: str = "Warning") -> KubeEvent:
+    return KubeEvent(type=kind, message=message, last=NOW - timedelta(seconds=seconds_ago))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
 
 
 def test_what_waits_to_start_is_told_by_what_its_target_asks_for() -> None:
-    two, three = wanted_of(target_object("v2")), wanted_of(target_object("v3"))
+    two, three = wanted_template(target_object("v2")), wanted_template(target_object("v3"))
     waiting, other = read({"phase": "Waiting"}, wanted=two), read({"phase": "Waiting"}, wanted=three)
     assert (waiting.versions.canary, waiting.versions.release) == (None, f"podinfo:v2 (template {two.template[:8]})")
     assert str(waiting) == f"0 %, step 0/5 (gate) with {waiting.versions.release}"
@@ -192,7 +193,7 @@ def test_what_waits_to_start_is_told_by_what_its_target_asks_for() -> None:
     ],
 )
 def test_another_template_is_another_release_though_its_image_is_the_same(other: Json) -> None:
-    assert wanted_of(other).template not in ("", wanted_of(target_object()).template)
+    assert wanted_template(other).template not in ("", wanted_template(target_object()).template)
 
 
 def test_what_flagger_and_the_scale_change_is_no_other_release() -> None:
@@ -200,19 +201,19 @@ def test_what_flagger_and_the_scale_change_is_no_other_release() -> None:
     scaled = target_object()
     scaled["spec"]["replicas"] = 3
     scaled["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "7"}
-    assert {wanted_of(found) for found in (away, scaled)} == {wanted_of(target_object())}
+    assert {wanted_template(found) for found in (away, scaled)} == {wanted_template(target_object())}
 
 
 def test_images_are_shown_without_their_registry_and_never_in_full_length() -> None:
     images = ["eu.registry.test:5000/shop/cart:2@sha256:abc", "proxy:1.4", "log", "x"]
     found = target_object(containers=[{"image": image} for image in images])
-    assert wanted_of(found).text.partition(" (")[0] == "cart:2, proxy:1.4, 2 more"
-    assert wanted_of(target_object(containers=None)).text.startswith("no containers (template ")
-    assert "\x1b" not in wanted_of(target_object("\x1b[31m" + "v" * 90)).text
+    assert wanted_template(found).text.partition(" (")[0] == "cart:2, proxy:1.4, 2 more"
+    assert wanted_template(target_object(containers=None)).text.startswith("no containers (template ")
+    assert "\x1b" not in wanted_template(target_object("\x1b[31m" + "v" * 90)).text
 
 
 def test_a_version_that_is_not_known_is_said_where_it_matters() -> None:
-    unknown = Wanted(unknown="you lack get on deployments in shop")
+    unknown = WantedTemplate(unknown="you lack get on deployments in shop")
     (note,) = read({"phase": "Waiting"}, wanted=unknown).notes
     assert note.startswith("which version waits to start is not known (you lack get on deployments in shop)")
     assert read(under_way(10), wanted=unknown).notes == ()

@@ -20,7 +20,7 @@ from adapters.contract import (
     WeightedBackend,
     Withdrawn,
 )
-from adapters.deploy.flagger.target import wanted_of
+from adapters.deploy.flagger.target import wanted_template
 from tests.flagger_rig import ALL_GATES, END, GATES, LEAVE, WEB, Mesh, hook, read, target_object, under_way
 from tests.kube_fake import Json, Sent
 from tests.reading_rig import steps_read
@@ -67,7 +67,7 @@ async def test_a_promote_of_what_waits_to_start_is_of_the_version_that_was_shown
     there.cluster.put("deployments", target_object("v2"))
     console = there.console()
     seen = await read(console)
-    template = wanted_of(target_object("v2")).template[:8]
+    template = wanted_template(target_object("v2")).template[:8]
     (line,) = console.step_calls(WEB, Setting(None, step=2), seen.versions.revision)
     assert line.endswith(f"when Flagger asks, if template {template} is still set then")
     await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)

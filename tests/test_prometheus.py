@@ -191,7 +191,7 @@ async def test_an_arm_has_only_the_edges_that_it_has_series_for() -> None:
 async def test_buckets_without_the_whole_are_a_problem() -> None:
     told = buckets(("0.1", [1, 2]), ("0.5", [1, 2]), version="v42")
     reply = await read_one(SLOW, buckets=matrix(*told))
-    assert reply.problem == 'the buckets have no le="+Inf"; without it nothing is whole'
+    assert reply.problem == 'the buckets have no le="+Inf", so the total is unknown'
 
 
 async def test_series_that_are_no_buckets_are_ignored() -> None:

@@ -61,7 +61,7 @@ async def test_a_flag_without_a_strategy_reads_as_nothing_yet(fake: FakeUnleash,
 async def test_a_flag_switched_on_without_a_strategy_is_a_problem(fake: FakeUnleash, backend: Unleash) -> None:
     fake.strategies, fake.on = [], True
     reading = await backend.read_target(F1)
-    assert (reading.exposure, reading.problem) == (100.0, "switched on without a strategy: everybody is exposed")
+    assert (reading.exposure, reading.problem) == (100.0, "switched on without a strategy: every user is exposed")
 
 
 @pytest.mark.parametrize(("stored", "percent"), [("0", 0.0), ("100", 100.0), ("33.5", 33.5)])
@@ -92,8 +92,8 @@ PROBLEMS: list[tuple[list[dict[str, object]], str]] = [
         [strategy("10", disabled=True)],
         "no strategy is enabled (flexibleRollout 10 % (disabled)); enable one in Unleash",
     ),
-    ([strategy(constraints=[{}])], "its strategy has constraints: 5 % of whom cannot be told; name it with `rule:`"),
-    ([strategy(segments=[1])], "its strategy has segments: 5 % of whom cannot be told; name it with `rule:`"),
+    ([strategy(constraints=[{}])], "its strategy has constraints: 5 % of an unknown share; name it with `rule:`"),
+    ([strategy(segments=[1])], "its strategy has segments: 5 % of an unknown share; name it with `rule:`"),
 ]
 
 

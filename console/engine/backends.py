@@ -37,7 +37,7 @@ from adapters.contract import (
     WeightedBackend,
     Window,
 )
-from adapters.known_secrets import remember_hider
+from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
 from console.engine.event_log import LoggedCall
@@ -64,6 +64,11 @@ class Backends:
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: Mapping[str, Backend] = {
             name: connect_backend(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
+        }
+        # `isinstance` of a Protocol takes 20 us, and these two are called for every target at every beat.
+        self._with_targets = {name: one for name, one in self._by_name.items() if isinstance(one, TargetBackend)}
+        self._with_calls = {
+            name: one for name, one in self._by_name.items() if isinstance(one, WeightedBackend | FlagBackend)
         }
 
     def targets_of(self, source: str) -> list[Target]:
@@ -184,7 +189,8 @@ class Backends:
         try:
             backend = self._of(target)
             with self._within_contract(backend, "capabilities"):
-                return backend.capabilities(target.ref) if isinstance(backend, TargetBackend) else Capabilities()
+                able = self._with_targets.get(target.backend)
+                return able.capabilities(target.ref) if able is not None else Capabilities()
         except (BackendError, TimeoutError):  # must not keep a halt, or the screen, from what the others can do
             return Capabilities()
 
@@ -197,7 +203,8 @@ class Backends:
             with self._within_contract(backend, "calls"):
                 if action != "set" or self._owns_steps(target):
                     return self._stepped_calls(target, setting, action, seen)
-                return backend.calls(target.ref, setting) if isinstance(backend, WeightedBackend | FlagBackend) else ()
+                able = self._with_calls.get(target.backend)
+                return able.calls(target.ref, setting) if able is not None else ()
         except (BackendError, TimeoutError) as error:  # must not keep a rollback from being sent
             reason = error.reason if isinstance(error, BackendError) else one_line(error)
             return (f"{target.name} -> {setting} ({reason})",)
@@ -246,5 +253,5 @@ def connect_backend(
     targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
     backend = registry.connect(spec.adapter, spec.options, context, targets)
     if isinstance(backend, RedactingBackend):
-        remember_hider(backend.hide)
+        remember_redactor(backend.hide)
     return backend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
-from console.judge.explanation import Key, explain
+from console.judge.explanation import EvidenceKey, explain
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 from console.screens.page import ScrollingPage
@@ -106,21 +106,21 @@ def _explained(state: State, entry: MetricState, room: int, course: EvidenceHist
     if course is not None:
         rows = evidence_history_lines(course, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
-    lines += _block("next", [told.follows], room)
+    lines += _block("next", [told.next_change], room)
     lines += _block("forecast", list(told.forecast), room)
     lines += _block("rule", [*told.inputs, limits], room)
     return lines + _block("ticks", [told.ticks], room)
 
 
-def _key(key: Key, name: str) -> Line:
+def _key(key: EvidenceKey, name: str) -> Line:
     """ "worse than the baseline      340:1 of 100:1  key 1 of a FAIL"."""
-    mark = Piece("✓ ", Look.STRONG) if key.turned else Piece("  ")
+    mark = Piece("✓ ", Look.STRONG) if key.is_met else Piece("  ")
     return (
         Piece(align_left(name, GUTTER), Look.MUTED),
         mark,
         Piece(align_left(key.what, 30)),
         Piece(f" {align_right(odds(key.evidence), 7)}", Look.STRONG),
-        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.turns}", Look.MUTED),
+        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.consequence}", Look.MUTED),
     )
 
 

@@ -24,7 +24,7 @@ from adapters.contract import AuthFailed, Forbidden, Missing, Moved, Permit, Pha
 from adapters.deploy.argo.backend import Argo
 from adapters.kube import Informer, Kube, Resource, kubeconfig
 from adapters.kube import login as kept
-from adapters.kube.client import Page
+from adapters.kube.client import ListPage
 from adapters.kube.jsonpatch import add, check, remove
 from adapters.testing import WallClock
 from tests.live.gate import HTTP_WRITE, gate
@@ -46,7 +46,7 @@ def client(config: Path, **more: Any) -> Kube:
     return Kube(lent(10), access, **more)
 
 
-async def answers(config: Path) -> Page:
+async def answers(config: Path) -> ListPage:
     """One list by whatever the kubeconfig says."""
     kube = client(config)
     try:

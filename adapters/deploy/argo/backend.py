@@ -31,16 +31,17 @@ from adapters.contract import (
     Window,
 )
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.guard import BadGuardToken, GuardToken
-from adapters.deploy.argo.measuring import reply_of
-from adapters.deploy.argo.patches import Patch
-from adapters.deploy.argo.phase import observed
-from adapters.deploy.argo.reading import Whole, reading_of
+from adapters.deploy.argo.guard import GuardToken
+from adapters.deploy.argo.measurements import reply_of
+from adapters.deploy.argo.patches import RolloutPatch
+from adapters.deploy.argo.phase import is_observed
+from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
 from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
+from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
@@ -86,7 +87,7 @@ class Argo:
         self._kube = Kube(context, access, namespace, client)
         self._store = Store(self._kube, context)
         self.sender = Sender(self._kube, self._store, context)
-        self._readings: dict[str, tuple[Whole, dict[str, str], TargetReading]] = {}
+        self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
         """Target -> its last reading and the objects it was made of: most reads find nothing new."""
         self._capabilities = Capabilities(
             advances=True,
@@ -126,13 +127,13 @@ class Argo:
             Missing: no such Rollout, or the cluster has no Argo Rollouts.
             BackendError: any other of a read.
         """
-        whole = await self._store.whole(target.name)
+        view = await self._store.view(target.name)
         lacking, now = self._permissions.lacking(_NEEDS), self._context.clock.now()
         known = self._readings.get(target.target)
-        if known is not None and known[0] == whole and known[1] == lacking:
+        if known is not None and known[0] == view and known[1] == lacking:
             return replace(known[2], at=now)
-        found = reading_of(target, whole, now, lacking)
-        self._readings[target.target] = (whole, lacking, found)
+        found = reading_of(target, view, now, lacking)
+        self._readings[target.target] = (view, lacking, found)
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
@@ -142,9 +143,9 @@ class Argo:
             BackendError: the cluster cannot be asked. A Rollout that is missing, and AnalysisRuns that may not be read,
                 are the problem of their metric alone.
         """
-        return tuple([await self._measured(query, window) for query in queries])
+        return tuple([await self._metric_reply(query, window) for query in queries])
 
-    async def _measured(self, query: MetricQuery, window: Window) -> MetricReply:
+    async def _metric_reply(self, query: MetricQuery, window: Window) -> MetricReply:
         if query.target is None:
             return MetricReply(query.metric, problem="no target is named whose analyses are meant")
         try:
@@ -173,18 +174,18 @@ class Argo:
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
         """End the pause that was seen. Raises Moved where it is over; Rejected where none was seen."""
-        shown = self._seen(seen, "promote")
+        shown = self._parse_token(seen, "promote")
         if not shown.pauses:
             raise Rejected(self.source, "promote", "not sent: it stood at no pause when you decided")
-        await self.sender.send_heard(target, patches.release(shown), "promote", permit)
+        await self.sender.send_and_wait(target, patches.release(shown), "promote", permit)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Pause it by hand. Raises BackendError."""
-        await self.sender.send_heard(target, patches.pause(), "pause", permit)
+        await self.sender.send_and_wait(target, patches.pause(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """End a pause by hand. Raises Moved where it is not paused by hand."""
-        await self.sender.send_heard(target, patches.resume(), "resume", permit)
+        await self.sender.send_and_wait(target, patches.resume(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
         """Roll back, from a fresh read, to the end or to the first call that fails.
@@ -201,11 +202,11 @@ class Argo:
             if (move := next_move(GuardToken.of(rollout), version)) is Move.NONE:
                 return
             now = asyncio.get_running_loop().time()
-            taken_up = observed(rollout) and move not in done
+            taken_up = is_observed(rollout) and move not in done
             if taken_up:
                 await self._go(target, rollout, move, version, permit, done)
                 done.append(move)
-                woken = await self.sender.heard(target, "rollback", permit, began)
+                woken = await self.sender.wait_for_controller(target, "rollback", permit, began)
                 if move is Move.ABORT:
                     return
             elif not woken and now > began + self.sender.patience_s:
@@ -227,21 +228,21 @@ class Argo:
             Rejected: there is no such order, or what was seen did not allow it.
             BackendError: any other.
         """
-        shown, (name, _, subject) = self._seen(seen, order), order.partition(" ")
+        shown, (name, _, subject) = self._parse_token(seen, order), order.partition(" ")
         at_step = True
         if name in ("undo", "accept"):
             rollout = await self._store.fresh(target.name, name)
             if name == "undo":
                 before, began = await self._revision(rollout, subject), asyncio.get_running_loop().time()
                 await self._undo(target, rollout, shown.revision, before, name, permit)
-                await self.sender.heard(target, name, permit, began)
+                await self.sender.wait_for_controller(target, name, permit, began)
                 return
             run = rollout.status.canary.step_run
             at_step = run is not None and run.status == "Inconclusive"
-        made = self._made(name, shown, at_step=at_step)
+        made = self._order_patch(name, shown, at_step=at_step)
         if made is None:
             raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {one_line(name, 40)!r}")
-        await self.sender.send_heard(target, made, name, permit)
+        await self.sender.send_and_wait(target, made, name, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """List what `order` would send to the Rollout that was seen."""
@@ -256,10 +257,10 @@ class Argo:
             )
         if name == "restart":
             return (f"PATCH {where}: add /spec/restartAt, the time it is sent{WOKEN}",)
-        made = self._made(name, shown)
+        made = self._order_patch(name, shown)
         return () if made is None else (made.line(where) + WOKEN,)
 
-    def _made(self, name: str, shown: GuardToken, *, at_step: bool = True) -> Patch | None:
+    def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> RolloutPatch | None:
         """Make the patch of an order that is a single one; None for any other."""
         match name:
             case "skip":
@@ -281,7 +282,7 @@ class Argo:
             case _:
                 return None
 
-    def _seen(self, seen: str, verb: str) -> GuardToken:
+    def _parse_token(self, seen: str, verb: str) -> GuardToken:
         try:
             return GuardToken.parse(seen)
         except BadGuardToken as error:

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from adapters.deploy.argo.wire import REVISION, Rollout
+from adapters.kube.guard import BadGuardToken
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 Pause = tuple[str, str]
 """(reason, startTime) as the controller wrote them."""
-
-
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,8 @@ class GuardToken:
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
-        return _parsed(text)
+        """The reverse of str(). Raises BadGuardToken."""
+        return _parse(text)
 
     def __str__(self) -> str:
         flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
@@ -67,7 +64,7 @@ class GuardToken:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> GuardToken:
+def _parse(text: str) -> GuardToken:
     """Kept, because every order of a Rollout is told from the same text."""
     try:
         index, hashed, stable, pauses, flags, active, revision = json.loads(text)
@@ -75,4 +72,4 @@ def _parsed(text: str) -> GuardToken:
         seen = tuple((reason, began) for reason, began in pauses)
         return GuardToken(index, hashed, stable, seen, by_hand, aborted, full, active, revision)
     except (ValueError, TypeError, RecursionError):
-        raise BadGuardToken("what was seen cannot be read") from None
+        raise BadGuardToken() from None

@@ -20,7 +20,7 @@ WOKEN = "warroom/woken-at"
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class RolloutPatch:
     """One call."""
 
     operations: tuple[Operation, ...]
@@ -35,21 +35,21 @@ class Patch:
         return f"PATCH {where}{'/status' if self.status else ''}: {told}"
 
 
-def release(seen: GuardToken) -> Patch:
+def release(seen: GuardToken) -> RolloutPatch:
     """End the pause that was seen: it, at its step, of that version."""
-    return Patch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
+    return RolloutPatch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
 
 
-def skip(seen: GuardToken) -> Patch:
+def skip(seen: GuardToken) -> RolloutPatch:
     """Leave the step that was seen running, for the next."""
-    return Patch((*_place(seen), replace("status", "currentStepIndex", value=_next(seen))))
+    return RolloutPatch((*_place(seen), replace("status", "currentStepIndex", value=_next(seen))))
 
 
-def accept(seen: GuardToken, *, at_step: bool) -> Patch:
+def accept(seen: GuardToken, *, at_step: bool) -> RolloutPatch:
     """Go on in spite of an inconclusive analysis: of the step (which is then left), or of the background."""
     if not at_step:
         return release(seen)
-    return Patch(
+    return RolloutPatch(
         (
             *_place(seen),
             _pauses(seen),
@@ -61,9 +61,9 @@ def accept(seen: GuardToken, *, at_step: bool) -> Patch:
     )
 
 
-def full(seen: GuardToken) -> Patch:
+def full(seen: GuardToken) -> RolloutPatch:
     """Give the version that was seen everything, past every step, pause and analysis."""
-    return Patch(
+    return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),
             check("status", "stableRS", value=seen.stable),
@@ -72,14 +72,14 @@ def full(seen: GuardToken) -> Patch:
     )
 
 
-def abort(hashed: str) -> Patch:
+def abort(hashed: str) -> RolloutPatch:
     """Traffic back to the stable version; never fails because a step has moved, only because the version has."""
-    return Patch((check("status", "currentPodHash", value=hashed), add("status", "abort", value=True)))
+    return RolloutPatch((check("status", "currentPodHash", value=hashed), add("status", "abort", value=True)))
 
 
-def retry(seen: GuardToken) -> Patch:
+def retry(seen: GuardToken) -> RolloutPatch:
     """Begin again from the first step, after an abort."""
-    return Patch(
+    return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),
             check("status", "abort", value=True),
@@ -88,30 +88,30 @@ def retry(seen: GuardToken) -> Patch:
     )
 
 
-def pause() -> Patch:
+def pause() -> RolloutPatch:
     """Stay where it is. Harmless when repeated."""
-    return Patch((add("spec", "paused", value=True),), status=False, urgent=True)
+    return RolloutPatch((add("spec", "paused", value=True),), status=False, urgent=True)
 
 
-def resume() -> Patch:
+def resume() -> RolloutPatch:
     """Take back a pause by hand, and nothing else."""
-    return Patch((check("spec", "paused", value=True), replace("spec", "paused", value=False)), status=False)
+    return RolloutPatch((check("spec", "paused", value=True), replace("spec", "paused", value=False)), status=False)
 
 
-def restart(at: datetime) -> Patch:
+def restart(at: datetime) -> RolloutPatch:
     """Replace every pod, a few at a time."""
-    return Patch((add("spec", "restartAt", value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
+    return RolloutPatch((add("spec", "restartAt", value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
 
 
-def wake(at: datetime) -> Patch:
+def wake(at: datetime) -> RolloutPatch:
     """Change nothing that counts, so that the controller hears of the object again."""
     written = add("metadata", "annotations", WOKEN, value=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return Patch((written,), status=False, urgent=True)
+    return RolloutPatch((written,), status=False, urgent=True)
 
 
-def undo(shown_revision: str, template: Any) -> Patch:
+def undo(shown_revision: str, template: Any) -> RolloutPatch:
     """Back to `template`, if the revision is still the one that was shown."""
-    return Patch(
+    return RolloutPatch(
         (
             check("metadata", "annotations", REVISION, value=shown_revision),
             replace("spec", "template", value=template),
@@ -120,9 +120,9 @@ def undo(shown_revision: str, template: Any) -> Patch:
     )
 
 
-def undo_workload(generation: int, template: Any) -> Patch:
+def undo_workload(generation: int, template: Any) -> RolloutPatch:
     """The same for the Deployment or ReplicaSet that a Rollout takes its template from."""
-    return Patch(
+    return RolloutPatch(
         (check("metadata", "generation", value=generation), replace("spec", "template", value=template)), status=False
     )
 

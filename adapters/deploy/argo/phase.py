@@ -26,7 +26,7 @@ class PhaseState:
     until: datetime | None = None
 
 
-def observed(rollout: Rollout) -> bool:
+def is_observed(rollout: Rollout) -> bool:
     """Whether the controller has seen the spec that the object holds now, its own and that of its workload."""
     meta, status = rollout.meta, rollout.status
     if status.observed.isdigit() and int(status.observed) < meta.generation:
@@ -38,11 +38,11 @@ def observed(rollout: Rollout) -> bool:
 def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
     """Phase and wait, first match wins, in the controller's own order."""
     status = rollout.status
-    if not status.phase or not (observed(rollout) or status.hash):
+    if not status.phase or not (is_observed(rollout) or status.hash):
         return PhaseState(Phase.PENDING)
     if status.abort:
         return PhaseState(Phase.ABORTED)
-    if not observed(rollout):  # a pause by hand stands in the spec, seen or not: it was not taken back
+    if not is_observed(rollout):  # a pause by hand stands in the spec, seen or not: it was not taken back
         return PhaseState(Phase.PROGRESSING, Wait.MANUAL if rollout.spec.paused else None)
     if status.controller_pause and not status.pauses and not rollout.spec.paused:
         return PhaseState(Phase.PROGRESSING)
@@ -91,7 +91,7 @@ def step_of(rollout: Rollout, steps: Sequence[OwnStep]) -> int:
     return min(max(rollout.status.index or 0, 0), len(steps))
 
 
-def desired(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
+def desired_percent(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
     """The share asked for the new version, 0..100: the last weight set at or before the step it stands on."""
     if rollout.promoted:
         return 100.0
@@ -105,7 +105,7 @@ def desired(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
     return steps[index].percent or 0.0
 
 
-def actual(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:
+def actual_percent(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:
     """(share of the wanted version that is really there, how that is known).
 
     With a traffic router its weight; without one, the version's share of the available pods.

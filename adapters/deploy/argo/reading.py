@@ -9,18 +9,18 @@ from datetime import datetime
 from adapters.contract import OwnStep, Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
 from adapters.deploy.argo.guard import GuardToken
-from adapters.deploy.argo.phase import PhaseState, actual, desired, observed, phase_state, step_of
+from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_percent, is_observed, phase_state, step_of
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.kube.client import MANAGER
-from adapters.kube.wire import Meta, ReplicaSet, earlier
+from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whole:
+class RolloutView:
     """A Rollout with what belongs to it. Two are equal if they are of the same objects in the same versions."""
 
     rollout: Rollout
@@ -28,7 +28,7 @@ class Whole:
     runs: tuple[AnalysisRun, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Whole) and self._versions() == other._versions()
+        return isinstance(other, RolloutView) and self._versions() == other._versions()
 
     def __hash__(self) -> int:
         return hash(self._versions())
@@ -38,13 +38,13 @@ class Whole:
         return tuple((part.meta.uid, part.meta.version) for part in parts)
 
 
-def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
+def reading_of(target: TargetRef, whole: RolloutView, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
     """What the target reads. `lacks`: verb -> which permission is missing for it."""
     rollout = whole.rollout
     steps = steps_of(rollout)
     stands = phase_state(rollout, steps)
-    percent, how = actual(rollout, whole.replica_sets)
-    asked, step = desired(rollout, steps), step_of(rollout, steps)
+    percent, how = actual_percent(rollout, whole.replica_sets)
+    asked, step = desired_percent(rollout, steps), step_of(rollout, steps)
     seen = GuardToken.of(rollout)
     return TargetReading(
         target=target.target,
@@ -155,7 +155,7 @@ def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | 
             return "its analysis was inconclusive: accept it, or roll back"
     if rollout.status.abort:
         return "it is aborted: retry begins again"
-    if not observed(rollout):
+    if not is_observed(rollout):
         return "its controller has not taken up the newest change yet"
     if not under_way:
         return "nothing is under way: no new version was set"
@@ -163,8 +163,8 @@ def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | 
 
 
 def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
-    found = [] if rollout.meta.kept is None else [rollout.meta.kept]
-    if not observed(rollout):
+    found = gitops_notes(rollout.meta, "an undo")
+    if not is_observed(rollout):
         found.append("its controller has not taken up the newest change yet")
     if rollout.status.promote_full and not rollout.promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")

@@ -12,11 +12,11 @@ import math
 
 from adapters.contract import BackendError, Context, Permit, TargetRef
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.patches import Patch
+from adapters.deploy.argo.patches import RolloutPatch
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import ROLLOUTS
 from adapters.kube import Kube
-from adapters.kube.client import newer, version_of
+from adapters.kube.client import is_newer, version_of
 
 SETTLE_S = 1.0
 """How long a Rollout has to be quiet before it is changed, unless it is to be paused. While it is not quiet its
@@ -51,7 +51,7 @@ class Sender:
         within_s = self._context.write_deadline_s
         return began + within_s - min(MARGIN_S, within_s / 4)
 
-    async def send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
+    async def send(self, target: TargetRef, patch: RolloutPatch, verb: str, permit: Permit) -> None:
         """One guarded call; what it answers is the newest that is known. Raises BackendError."""
         if not patch.urgent and (hasty_s := self.settle_s - self._store.idle_s(target.name)) > 0:
             await self._context.clock.sleep(hasty_s)
@@ -70,13 +70,13 @@ class Sender:
         self._answered[target.name] = version_of(found), asyncio.get_running_loop().time()
         self._store.put(found)
 
-    async def send_heard(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
-        """`send`, then `heard`. Raises BackendError of the call alone."""
+    async def send_and_wait(self, target: TargetRef, patch: RolloutPatch, verb: str, permit: Permit) -> None:
+        """`send`, then `wait_for_controller`. Raises BackendError of the call alone."""
         began = asyncio.get_running_loop().time()
         await self.send(target, patch, verb, permit)
-        await self.heard(target, verb, permit, began)
+        await self.wait_for_controller(target, verb, permit, began)
 
-    async def heard(self, target: TargetRef, verb: str, permit: Permit, began: float) -> bool:
+    async def wait_for_controller(self, target: TargetRef, verb: str, permit: Permit, began: float) -> bool:
         """Wait until somebody has written after our last call; wake the controller where nobody does in time.
 
         Whether it was woken. Raises nothing: the call itself was accepted. It ends before the deadline of a verb that
@@ -89,7 +89,7 @@ class Sender:
         wake_at = min(at + self.patience_s, until - MARGIN_S)
         with contextlib.suppress(BackendError, TimeoutError):
             async with asyncio.timeout_at(until):
-                while not newer((await self._store.rollout(target.name)).meta.version, answered):
+                while not is_newer((await self._store.rollout(target.name)).meta.version, answered):
                     if loop.time() >= wake_at:
                         await self.wake(target, verb, permit)
                         return True

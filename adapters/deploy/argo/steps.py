@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
-from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
+from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
+from adapters.kube.duration import go_duration_s
 from adapters.sanitize import one_line
 
-_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
-_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 PREVIEW = "preview, then pause"
 
 
@@ -23,12 +21,12 @@ def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
     return () if strategy.canary is None else _canary(strategy.canary)
 
 
-def _preview(said: BlueGreen) -> OwnStep:
+def _preview(said: BlueGreenStrategy) -> OwnStep:
     auto = said.auto is None or said.auto
     return OwnStep(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
 
 
-def _canary(canary: Canary) -> tuple[OwnStep, ...]:
+def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:
     most = (canary.routing.most if canary.routing is not None else None) or 100
     found: list[OwnStep] = []
     percent = 0.0
@@ -94,11 +92,7 @@ def duration_s(value: object) -> float | None:
         return None
     if value.isdigit():
         return float(value)
-    found = _DURATION.fullmatch(value)
-    try:
-        return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
-    except ValueError:
-        return None
+    return go_duration_s(value)
 
 
 def _duration_text(seconds: float) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from adapters.contract import BackendError, Context
 from adapters.deploy.argo.analysis import runs_of
-from adapters.deploy.argo.reading import Whole
+from adapters.deploy.argo.reading import RolloutView
 from adapters.deploy.argo.wire import ANALYSIS_RUNS, ROLLOUTS, AnalysisRun, Rollout
-from adapters.kube import REPLICA_SETS, ByOwner, Informer, Kube, Object, Parsed
+from adapters.kube import REPLICA_SETS, Informer, Kube, Object, OwnerIndex, ParseCache
 from adapters.kube.wire import ReplicaSet
 
 
@@ -22,29 +22,29 @@ class Store:
             Informer(kube, resource, context.clock, changed=context.changed)
             for resource in (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS)
         )
-        self._parsed_rollouts = Parsed(kube.source, Rollout)
-        self._parsed_runs = Parsed(kube.source, AnalysisRun)
-        self._parsed_sets = Parsed(kube.source, ReplicaSet)
-        self._owned_runs, self._owned_sets = ByOwner(self._runs), ByOwner(self._sets)
+        self._parsed_rollouts = ParseCache(kube.source, Rollout)
+        self._parsed_runs = ParseCache(kube.source, AnalysisRun)
+        self._parsed_sets = ParseCache(kube.source, ReplicaSet)
+        self._owned_runs, self._owned_sets = OwnerIndex(self._runs), OwnerIndex(self._sets)
 
     async def aclose(self) -> None:
-        for mirror in (self._rollouts, self._runs, self._sets):
-            await mirror.aclose()
+        for informer in (self._rollouts, self._runs, self._sets):
+            await informer.aclose()
 
     async def rollout(self, name: str) -> Rollout:
         """One Rollout as it is now. Raises Missing, BadReply, BackendError."""
         return self._parsed_rollouts.of(await self._rollouts.get(name))
 
-    async def whole(self, name: str) -> Whole:
+    async def view(self, name: str) -> RolloutView:
         """One Rollout with its analyses and ReplicaSets; without those that may not be read, or were not listed yet:
         they are told of when they come. Raises as `rollout`.
         """
-        for mirror in (self._rollouts, self._runs, self._sets):
-            mirror.begin()
+        for informer in (self._rollouts, self._runs, self._sets):
+            informer.start()
         rollout = await self.rollout(name)
-        sets = await _or_none(self._owned_sets, rollout.meta.uid)
-        runs = await _or_none(self._owned_runs, rollout.meta.uid)
-        return Whole(
+        sets = await _owned_or_empty(self._owned_sets, rollout.meta.uid)
+        runs = await _owned_or_empty(self._owned_runs, rollout.meta.uid)
+        return RolloutView(
             rollout,
             tuple(self._parsed_sets.of(found) for found in sets),
             runs_of(rollout, (self._parsed_runs.of(found) for found in runs)),
@@ -83,9 +83,9 @@ class Store:
         self._rollouts.invalidate()
 
 
-async def _or_none(owned: ByOwner, uid: str) -> list[Object]:
+async def _owned_or_empty(owned: OwnerIndex, uid: str) -> list[Object]:
     """What belongs to `uid`; nothing where it may not be read: a Rollout's own numbers then have to do."""
     try:
-        return await owned.of(uid) if owned.mirror.listed else []
+        return await owned.of(uid) if owned.informer.has_list else []
     except BackendError:
         return []

@@ -25,19 +25,19 @@ class TrafficRouting(Wire):
     most: int | None = Field(None, alias="maxTrafficWeight")
 
 
-class Canary(Wire):
+class CanaryStrategy(Wire):
     steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
     routing: TrafficRouting | None = Field(None, alias="trafficRouting")
 
 
-class BlueGreen(Wire):
+class BlueGreenStrategy(Wire):
     auto: bool | None = Field(None, alias="autoPromotionEnabled")
     auto_s: int | None = Field(None, alias="autoPromotionSeconds")
 
 
-class Strategy(Wire):
-    canary: Canary | None = None
-    blue_green: BlueGreen | None = Field(None, alias="blueGreen")
+class RolloutStrategy(Wire):
+    canary: CanaryStrategy | None = None
+    blue_green: BlueGreenStrategy | None = Field(None, alias="blueGreen")
 
 
 class WorkloadRef(Wire):
@@ -50,10 +50,10 @@ class RollbackWindow(Wire):
     revisions: int = 0
 
 
-class Spec(Wire):
+class RolloutSpec(Wire):
     replicas: int | None = None
     paused: bool | None = None
-    strategy: Annotated[Strategy, BeforeValidator(none_is_empty)] = Strategy()
+    strategy: Annotated[RolloutStrategy, BeforeValidator(none_is_empty)] = RolloutStrategy()
     workload: WorkloadRef | None = Field(None, alias="workloadRef")
     window: RollbackWindow | None = Field(None, alias="rollbackWindow")
 
@@ -100,7 +100,7 @@ class BlueGreenStatus(Wire):
     after: RunStatus | None = Field(None, alias="postPromotionAnalysisRunStatus")
 
 
-class Status(Wire):
+class RolloutStatus(Wire):
     phase: str = ""
     message: str = ""
     observed: str = Field("", alias="observedGeneration")
@@ -127,8 +127,8 @@ class Rollout(Wire):
     """One Rollout."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
+    spec: Annotated[RolloutSpec, BeforeValidator(none_is_empty)] = RolloutSpec()
+    status: Annotated[RolloutStatus, BeforeValidator(none_is_empty)] = RolloutStatus()
 
     @property
     def promoted(self) -> bool:

@@ -21,20 +21,21 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, BadGuardToken, Deployment, GuardToken
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube import (
     DEPLOYMENTS,
     REPLICA_SETS,
     Access,
-    ByOwner,
     Informer,
     Kube,
     Need,
     Object,
-    Parsed,
+    OwnerIndex,
+    ParseCache,
     Permissions,
     template_of,
 )
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.jsonpatch import Operation, add, check, replace
 from adapters.kube.wire import ReplicaSet
 from adapters.sanitize import one_line
@@ -60,13 +61,13 @@ class Deployments:
         self.source = context.source
         self._context = context
         self._kube = Kube(context, access, namespace, client)
-        self._mirror, sets = (
+        self._informer, sets = (
             Informer(self._kube, resource, context.clock, changed=context.changed)
             for resource in (DEPLOYMENTS, REPLICA_SETS)
         )
-        self._sets_mirror = sets
-        self._owned = ByOwner(sets)
-        self._parsed, self._parsed_sets = Parsed(self.source, Deployment), Parsed(self.source, ReplicaSet)
+        self._sets_informer = sets
+        self._owned = OwnerIndex(sets)
+        self._parsed, self._parsed_sets = ParseCache(self.source, Deployment), ParseCache(self.source, ReplicaSet)
         self._permissions = Permissions(self._kube, (MAY_PATCH,), context.clock, changed=context.changed)
 
     @property
@@ -79,8 +80,8 @@ class Deployments:
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
-        await self._mirror.aclose()
-        await self._sets_mirror.aclose()
+        await self._informer.aclose()
+        await self._sets_informer.aclose()
         await self._permissions.aclose()
         await self._kube.aclose()
 
@@ -101,7 +102,7 @@ class Deployments:
 
     async def read_target(self, target: TargetRef) -> TargetReading:
         """Read the Deployment and its pods' versions. Raises Missing, BackendError."""
-        deployment = self._parsed.of(await self._mirror.get(target.name))
+        deployment = self._parsed.of(await self._informer.get(target.name))
         try:
             sets = [self._parsed_sets.of(found) for found in await self._owned.of(deployment.meta.uid)]
         except BackendError:  # without its ReplicaSets no version is known, and so no rollback
@@ -145,7 +146,7 @@ class Deployments:
             BackendError: any other.
         """
         found = await self._kube.get(DEPLOYMENTS, target.name, verb="rollback")
-        self._mirror.put(found)
+        self._informer.put(found)
         deployment = self._parsed.of(found)
         by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}
         if version is None or version not in by_hash:
@@ -176,7 +177,7 @@ class Deployments:
             case "undo":
                 await self._send(target, await self._to_revision(target, shown, subject), name, permit)
             case "restart":
-                await self._send(target, await self._restarted(target, shown), name, permit)
+                await self._send(target, await self._restart_operations(target, shown), name, permit)
             case "pause":
                 await self.pause(target, permit)
             case "resume":
@@ -185,7 +186,7 @@ class Deployments:
                 raise Rejected(self.source, name, f"not sent: a Deployment has no {one_line(name, 40)!r}")
 
     async def _to_revision(self, target: TargetRef, shown: GuardToken, number: str) -> tuple[Operation, ...]:
-        deployment = self._parsed.of(await self._mirror.get(target.name))
+        deployment = self._parsed.of(await self._informer.get(target.name))
         there = {one["metadata"].get("annotations", {}).get(REVISION, ""): one for one in await self._sets(deployment)}
         if number not in there:
             known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
@@ -194,10 +195,10 @@ class Deployments:
             raise Rejected(self.source, "undo", "not sent: it is paused: resume it first")
         return _undo(shown.revision, there[number])
 
-    async def _restarted(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
+    async def _restart_operations(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
         if shown.paused:
             raise Rejected(self.source, "restart", "not sent: it is paused: resume it first")
-        found = await self._mirror.get(target.name)
+        found = await self._informer.get(target.name)
         at = self._context.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         guard = check("metadata", "annotations", REVISION, value=shown.revision)
         meta = found["spec"]["template"].get("metadata") or {}
@@ -212,9 +213,9 @@ class Deployments:
         try:
             found = await self._kube.patch(DEPLOYMENTS, target.name, operations, permit=permit, verb=verb)
         except BackendError:
-            self._mirror.invalidate()  # whatever happened there, it is not what we thought
+            self._informer.invalidate()  # whatever happened there, it is not what we thought
             raise
-        self._mirror.put(found)
+        self._informer.put(found)
 
 
 def _undo(shown_revision: str, before: Object) -> tuple[Operation, ...]:

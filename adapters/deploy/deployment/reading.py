@@ -11,7 +11,7 @@ from datetime import datetime
 
 from adapters.contract import Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
-from adapters.kube.wire import ReplicaSet, earlier
+from adapters.kube.wire import ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 
@@ -62,7 +62,7 @@ def phase_of(deployment: Deployment) -> Phase:
         return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
     if deployment.spec.paused:
         return Phase.PAUSED
-    if deployment.status.observed >= deployment.meta.generation and _failed(deployment) is not None:
+    if deployment.status.observed >= deployment.meta.generation and _failure(deployment) is not None:
         return Phase.DEGRADED
     return Phase.PROGRESSING
 
@@ -88,7 +88,7 @@ def _hash(one: ReplicaSet) -> str | None:
     return one.meta.labels.get(HASH_LABEL)
 
 
-def _failed(deployment: Deployment) -> str | None:
+def _failure(deployment: Deployment) -> str | None:
     for one in deployment.status.conditions:
         if one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded":
             return one.message or one.reason
@@ -103,7 +103,7 @@ def _trouble(deployment: Deployment) -> str | None:
     return None
 
 
-def _mixed(deployment: Deployment) -> bool:
+def _is_mixed(deployment: Deployment) -> bool:
     """Whether pods of several versions serve at once."""
     status = deployment.status
     return 0 < status.updated < status.replicas
@@ -114,16 +114,14 @@ def _detail(deployment: Deployment) -> str:
     parts = [f"revision {deployment.revision or '?'}"]
     if not complete(deployment):
         parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
-    if (failed := _failed(deployment)) is not None:
+    if (failed := _failure(deployment)) is not None:
         parts.append(failed)
     return "; ".join(parts)
 
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
-    status, found = deployment.status, []
-    if deployment.meta.kept is not None:
-        found.append(deployment.meta.kept)
-    if deployment.spec.paused and _mixed(deployment):
+    status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
+    if deployment.spec.paused and _is_mixed(deployment):
         told = f"{status.updated} of {status.replicas} pods are new"
         found.append(f"mixed fleet: {told}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)

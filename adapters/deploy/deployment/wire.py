@@ -8,18 +8,19 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import Condition, Meta, Wire, none_is_empty, none_is_no_item
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
 
 
-class Spec(Wire):
+class DeploymentSpec(Wire):
     replicas: int = 1
     paused: bool | None = None
 
 
-class Status(Wire):
+class DeploymentStatus(Wire):
     observed: int = Field(0, alias="observedGeneration")
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
@@ -31,16 +32,12 @@ class Deployment(Wire):
     """One Deployment, without its pod template, which only an undo wants."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
+    spec: Annotated[DeploymentSpec, BeforeValidator(none_is_empty)] = DeploymentSpec()
+    status: Annotated[DeploymentStatus, BeforeValidator(none_is_empty)] = DeploymentStatus()
 
     @property
     def revision(self) -> str:
         return self.meta.annotations.get(REVISION, "")
-
-
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +52,11 @@ class GuardToken:
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
+        """The reverse of str(). Raises BadGuardToken."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):
-            raise BadGuardToken("what was seen cannot be read") from None
+            raise BadGuardToken() from None
         return cls(str(revision), str(version), bool(paused))
 
     def __str__(self) -> str:

@@ -26,14 +26,15 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.flagger import patches
-from adapters.deploy.flagger.asking import parse_question
-from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
-from adapters.deploy.flagger.patches import Patch
+from adapters.deploy.flagger.guard import GuardToken
+from adapters.deploy.flagger.patches import CanaryPatch
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
-from adapters.deploy.flagger.target import TARGETS, Wanted, wanted_of
-from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_template
+from adapters.deploy.flagger.webhook import parse_payload
+from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent
 from adapters.kube import Access, Informer, Kube, Need, Object, Permissions
+from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import first_flaw, one_line
 
 ON_SPEC = Need(CANARIES, "patch")
@@ -81,8 +82,8 @@ class Flagger:
         return self._kube.hide(text)
 
     async def aclose(self) -> None:
-        for mirror in (self._canaries, *self._targets.values()):
-            await mirror.aclose()
+        for informer in (self._canaries, *self._targets.values()):
+            await informer.aclose()
         await self._permissions.aclose()
         await self._kube.aclose()
 
@@ -111,12 +112,12 @@ class Flagger:
             Missing: no such Canary, or the cluster has no Flagger.
             BackendError: any other of a read.
         """
-        canary = self._parsed(await self._canaries.get(target.name))
-        self._held[target.name] = self._is_held(canary)
+        canary = self._parse(await self._canaries.get(target.name))
+        self._held[target.name] = self._has_all_gates(canary)
         lacks = self._permissions.lacking(_NEEDS)
         if self._held[target.name]:  # then a halt sends nothing
             lacks.pop("pause", None)
-        events, wanted = await self._events(target.name), await self._wanted(canary)
+        events, wanted = await self._events(target.name), await self._read_template(canary)
         return reading_of(target, canary, events, self._context.clock.now(), self._gates, lacks, wanted)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
@@ -142,8 +143,8 @@ class Flagger:
             Rejected: no gate of ours is there.
             BackendError: it cannot be read.
         """
-        shown, canary = self._seen(seen, "promote"), self._parsed(await self._kube.get(CANARIES, target.name))
-        wanted = await self._wanted(canary, now=True)
+        shown, canary = self._parse_token(seen, "promote"), self._parse(await self._kube.get(CANARIES, target.name))
+        wanted = await self._read_template(canary, now=True)
         permit.check(self.source, "promote")
         template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
         if GuardToken.of(canary, template).place != shown.place:
@@ -154,8 +155,8 @@ class Flagger:
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Suspend it, unless it goes nowhere without an answer of ours, which a halt withholds. Raises BackendError."""
-        canary = self._parsed(await self._kube.get(CANARIES, target.name))
-        if not self._is_held(canary):
+        canary = self._parse(await self._kube.get(CANARIES, target.name))
+        if not self._has_all_gates(canary):
             await self._send(target, patches.suspend(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
@@ -169,7 +170,7 @@ class Flagger:
             Rejected: it is promoted, or has no rollback webhook of ours.
             BackendError: any other.
         """
-        canary = self._parsed(await self._kube.get(CANARIES, target.name))
+        canary = self._parse(await self._kube.get(CANARIES, target.name))
         status = canary.status
         if status.phase == FAILED or (status.phase in AT_REST and status.applied == (version or status.promoted)):
             return
@@ -191,7 +192,7 @@ class Flagger:
             Rejected: there is no such order.
             BackendError: any other.
         """
-        made = self._made(order, self._seen(seen, order))
+        made = self._order_patch(order, self._parse_token(seen, order))
         if made is None:
             raise Rejected(self.source, order, f"not sent: Flagger has no {one_line(order, 40)!r}")
         await self._send(target, made, order, permit)
@@ -199,7 +200,7 @@ class Flagger:
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """List what `order` would send to the Canary that was seen."""
         try:
-            made = self._made(order, GuardToken.parse(seen or ""))
+            made = self._order_patch(order, GuardToken.parse(seen or ""))
         except BadGuardToken:
             return (f"PATCH canaries/{target.name} (not read yet)",)
         return () if made is None else (made.line(f"canaries/{target.name}"),)
@@ -214,19 +215,19 @@ class Flagger:
         Raises:
             BadReply: it is nothing that Flagger sends.
         """
-        question = parse_question(self.source, gate, body)
+        question = parse_payload(self.source, gate, body)
         if gate not in GATES or (question.name, question.namespace) != (target.name, self._kube.namespace):
             return None
         metadata = question.metadata or {}
         if metadata.get("target", target.target) != target.target:
             return None
-        for mirror in (self._canaries, *self._targets.values()):
-            mirror.invalidate()
+        for informer in (self._canaries, *self._targets.values()):
+            informer.invalidate()
         return GateQuery(target.target, gate, back=gate == ROLLBACK, token=metadata.get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
 
-    def _made(self, name: str, shown: GuardToken) -> Patch | None:
+    def _order_patch(self, name: str, shown: GuardToken) -> CanaryPatch | None:
         match name:
             case "skip-analysis":
                 return patches.skip(shown)
@@ -239,7 +240,7 @@ class Flagger:
             case _:
                 return None
 
-    def _is_held(self, canary: Canary) -> bool:
+    def _has_all_gates(self, canary: Canary) -> bool:
         """Whether every step from here on has a gate that is ours."""
         steps = gated_steps(canary)
         return all(
@@ -247,19 +248,19 @@ class Flagger:
             for each in steps
         )
 
-    def _seen(self, seen: str, verb: str) -> GuardToken:
+    def _parse_token(self, seen: str, verb: str) -> GuardToken:
         try:
             return GuardToken.parse(seen)
         except BadGuardToken as error:
             raise Rejected(self.source, verb, f"not sent: {error}") from None
 
-    def _parsed(self, found: Object) -> Canary:
+    def _parse(self, found: Object) -> Canary:
         try:
             return Canary.model_validate(found)
         except ValidationError as error:
             raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
 
-    async def _wanted(self, canary: Canary, *, now: bool = False) -> Wanted:
+    async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
         """Read what its target wants, while a promote is about that; unknown where we may not read it.
 
         Args:
@@ -270,28 +271,28 @@ class Flagger:
             BackendError: the cluster had to be asked, and did not say.
         """
         if canary.status.phase not in UNDER_WAY:
-            return Wanted()
+            return WantedTemplate()
         kind, name = canary.spec.target.kind or "Deployment", canary.spec.target.name
         resource = TARGETS.get(kind)
         if resource is None:
-            return Wanted(unknown=f"its target is a {one_line(kind, 40)}")
+            return WantedTemplate(unknown=f"its target is a {one_line(kind, 40)}")
         try:
-            return wanted_of(await (self._kube.get(resource, name) if now else self._targets[kind].get(name)))
+            return wanted_template(await (self._kube.get(resource, name) if now else self._targets[kind].get(name)))
         except Forbidden:
-            return Wanted(unknown=f"you lack get on {resource.plural} in {self._kube.namespace}")
+            return WantedTemplate(unknown=f"you lack get on {resource.plural} in {self._kube.namespace}")
         except Missing:
-            return Wanted(unknown=f"there is no {kind} {one_line(name, 60)}")
+            return WantedTemplate(unknown=f"there is no {kind} {one_line(name, 60)}")
 
-    async def _events(self, name: str) -> tuple[Event, ...]:
+    async def _events(self, name: str) -> tuple[KubeEvent, ...]:
         """Read Flagger's events about a Canary; none where they may not be read."""
         fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
         try:
             page = await self._kube.page(EVENTS, fields=fields)
-            return tuple(Event.model_validate(found) for found in page.objects)
+            return tuple(KubeEvent.model_validate(found) for found in page.objects)
         except (BackendError, ValidationError):
             return ()
 
-    async def _send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
+    async def _send(self, target: TargetRef, patch: CanaryPatch, verb: str, permit: Permit) -> None:
         """Send one guarded call; its answer is the newest state that is known."""
         try:
             found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from adapters.deploy.flagger.steps import WAITING
 from adapters.deploy.flagger.wire import Canary
-
-
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
+from adapters.kube.guard import BadGuardToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +43,14 @@ class GuardToken:
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
+        """The reverse of str(). Raises BadGuardToken."""
         try:
             phase, weight, iterations, applied, promoted, flags, *more = json.loads(text)
             (template,) = more or ("",)  # it was not written before it was read
             known = (str(phase), int(weight), int(iterations), str(applied), str(promoted))
             return cls(*known, "s" in flags, "k" in flags, str(template))
         except (ValueError, TypeError, RecursionError):
-            raise BadGuardToken("what was seen cannot be read") from None
+            raise BadGuardToken() from None
 
     def __str__(self) -> str:
         flags = "s" * self.suspended + "k" * self.skips

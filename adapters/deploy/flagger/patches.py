@@ -9,7 +9,7 @@ from adapters.kube.jsonpatch import Operation, add, check
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class CanaryPatch:
     """One call."""
 
     operations: tuple[Operation, ...]
@@ -19,21 +19,23 @@ class Patch:
         return f"PATCH {where}: {'; '.join(str(operation) for operation in self.operations)}"
 
 
-def suspend() -> Patch:
+def suspend() -> CanaryPatch:
     """Stop looking at it: the weight stays, and so does whatever is wrong with it. Harmless when repeated."""
-    return Patch((add("spec", "suspend", value=True),))
+    return CanaryPatch((add("spec", "suspend", value=True),))
 
 
-def unsuspend() -> Patch:
+def unsuspend() -> CanaryPatch:
     """Look at it again, if it is suspended."""
-    return Patch((check("spec", "suspend", value=True), add("spec", "suspend", value=False)))
+    return CanaryPatch((check("spec", "suspend", value=True), add("spec", "suspend", value=False)))
 
 
-def skip(seen: GuardToken) -> Patch:
+def skip(seen: GuardToken) -> CanaryPatch:
     """Promote the release that was seen without any further check; stays so for every later one until taken back."""
-    return Patch((check("status", "lastAppliedSpec", value=seen.applied), add("spec", "skipAnalysis", value=True)))
+    return CanaryPatch(
+        (check("status", "lastAppliedSpec", value=seen.applied), add("spec", "skipAnalysis", value=True))
+    )
 
 
-def keep() -> Patch:
+def keep() -> CanaryPatch:
     """Check releases again."""
-    return Patch((add("spec", "skipAnalysis", value=False),))
+    return CanaryPatch((add("spec", "skipAnalysis", value=False),))

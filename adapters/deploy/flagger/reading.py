@@ -26,19 +26,15 @@ from adapters.deploy.flagger.steps import (
     rounds,
     step_of,
 )
-from adapters.deploy.flagger.target import Wanted
-from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.target import WantedTemplate
+from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
+from adapters.kube.wire import gitops_notes
 from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
 """What Flagger says each time it met a closed traffic gate; nothing in the status does."""
 _SAID_LAST_S = 600.0
 """How long a warning is worth showing."""
-_KEEPERS = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
 
 
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
@@ -49,11 +45,11 @@ def is_ours(url: str, kind: str, gates: str | None) -> bool:
 def reading_of(
     target: TargetRef,
     canary: Canary,
-    events: Sequence[Event],
+    events: Sequence[KubeEvent],
     at: datetime,
     gates: str | None,
     lacks: Mapping[str, str],
-    wanted: Wanted,
+    wanted: WantedTemplate,
 ) -> TargetReading:
     """What the target reads.
 
@@ -99,7 +95,7 @@ def reading_of(
 
 
 def _phase_and_wait(
-    canary: Canary, events: Sequence[Event], at: datetime, gates: str | None
+    canary: Canary, events: Sequence[KubeEvent], at: datetime, gates: str | None
 ) -> tuple[Phase, Wait | None]:
     phase = canary.status.phase
     if phase in ("", "Initializing"):
@@ -124,9 +120,9 @@ def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
     return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
 
 
-def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) -> bool:
+def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime) -> bool:
     """Whether it was refused since it last moved, and lately: an event says so once per interval."""
-    said = max((event.said_at for event in events if _CLOSED in event.message), default=None)
+    said = max((event.last_at for event in events if _CLOSED in event.message), default=None)
     if said is None or at - said > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
         return False
     return canary.status.moved is None or said >= canary.status.moved
@@ -220,13 +216,13 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
     return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
 
 
-def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None, wanted: Wanted) -> tuple[str, ...]:
+def _notes(
+    canary: Canary, events: Sequence[KubeEvent], at: datetime, gates: str | None, wanted: WantedTemplate
+) -> tuple[str, ...]:
     found: list[str] = []
     if canary.status.phase == WAITING and wanted.unknown:
         found.append(f"which version waits to start is not known ({wanted.unknown}): a promote lets in whatever is set")
-    known = {**canary.meta.labels, **canary.meta.annotations}
-    if (keeper := next((who for key, who in _KEEPERS.items() if key in known), None)) is not None:
-        found.append(f"{keeper} keeps it as its repository says: suspend and skip may be put back in seconds")
+    found += gitops_notes(canary.meta, "suspend and skip")
     if canary.spec.skip:
         found.append("skipAnalysis is on: this release and every later one goes out unexamined until it is taken back")
     if canary.spec.suspend:
@@ -238,7 +234,7 @@ def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | N
         several = [one for one in canary.spec.analysis.webhooks if one.type == kind]
         if len(several) > 1:
             found.append(f"{len(several)} webhooks of type {kind}: all of them have to agree")
-    lately = [one for one in events if one.type == "Warning" and (at - one.said_at).total_seconds() < _SAID_LAST_S]
+    lately = [one for one in events if one.type == "Warning" and (at - one.last_at).total_seconds() < _SAID_LAST_S]
     if lately:
-        found.append(one_line(max(lately, key=lambda one: one.said_at).message, 160))
+        found.append(one_line(max(lately, key=lambda one: one.last_at).message, 160))
     return tuple(found)

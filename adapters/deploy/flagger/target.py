@@ -28,7 +28,7 @@ _IMAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedTemplate:
     """What the target of a Canary asks for."""
 
     template: str = ""
@@ -39,12 +39,12 @@ class Wanted:
     """Why it is not known, one line."""
 
 
-def wanted_of(found: Object) -> Wanted:
+def wanted_template(found: Object) -> WantedTemplate:
     """What a Deployment or a DaemonSet asks for."""
     template = _as_flagger_counts(_mapping(_mapping(found.get("spec")).get("template")))
     text = json.dumps(template, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Wanted(digest, f"{_images(template)} (template {digest[:_SHOWN]})")
+    return WantedTemplate(digest, f"{_images(template)} (template {digest[:_SHOWN]})")
 
 
 def _as_flagger_counts(template: Object) -> Object:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from adapters.contract import AdapterSpec, ConnectError, Context, Kind
 from adapters.deploy.haproxy.backend import HAProxy
-from adapters.deploy.haproxy.node import Address, Node
+from adapters.deploy.haproxy.node import Node, SocketAddress
 
 __all__ = ["ADAPTER", "HAProxy", "Options", "connect"]
 
@@ -35,7 +35,7 @@ class Options(BaseModel):
         if len(set(texts)) != len(texts):
             raise ValueError("the same socket is given twice")
         for text in texts:
-            Address.parse(text)
+            SocketAddress.parse(text)
         return value
 
 
@@ -47,7 +47,7 @@ def connect(options: Options, context: Context) -> HAProxy:
     """
     texts = [options.socket] if isinstance(options.socket, str) else options.socket
     try:
-        nodes = tuple(Node(context.source, Address.parse(text), named=len(texts) > 1) for text in texts)
+        nodes = tuple(Node(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts)
     except ValueError as error:
         raise ConnectError(f"{context.source}: socket: {error}") from error
     return HAProxy(context, nodes)

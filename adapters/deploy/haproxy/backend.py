@@ -105,7 +105,7 @@ class HAProxy:
                 raise result
             readings.append(result)
         self._bare[target.name] = any(not reading.baseline.share for reading in readings)
-        return self._merged(target, readings)
+        return self._fleet_reading(target, readings)
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """The command lines `set_weight` sends, in order per node; nodes are written side by side."""
@@ -152,7 +152,7 @@ class HAProxy:
         except NoSuchServer as error:
             raise Missing(self.source, "read", f"{node.prefix}backend {backend}: {one_line(error)}") from error
 
-    def _merged(self, target: TargetRef, readings: Sequence[NodeReading]) -> TargetReading:
+    def _fleet_reading(self, target: TargetRef, readings: Sequence[NodeReading]) -> TargetReading:
         percents = [reading.percent for reading in readings]
         agree = max(percents) - min(percents) < 0.5
         problem = next((reading.problem for reading in readings if reading.problem), None)
@@ -222,7 +222,7 @@ def _change_text(change: _Change) -> str:
 
 
 def _phase(readings: Sequence[NodeReading]) -> Phase:
-    if any(reading.degraded for reading in readings):
+    if any(reading.is_degraded for reading in readings):
         return Phase.DEGRADED
     if any(reading.canary.out for reading in readings):
         return Phase.ABORTED

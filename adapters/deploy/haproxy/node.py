@@ -24,7 +24,7 @@ _WEIGHT = re.compile(r"([0-9]{1,3}) \(initial [0-9]{1,3}\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class SocketAddress:
     """Where a stats socket listens: a Unix path, or host and port."""
 
     text: str
@@ -57,7 +57,7 @@ class Address:
 class Node:
     """One HAProxy process. Every method raises BackendError whose reason names this node where there are several."""
 
-    def __init__(self, source: str, address: Address, *, named: bool) -> None:
+    def __init__(self, source: str, address: SocketAddress, *, named: bool) -> None:
         self._source = source
         self._address = address
         self.name = address.text

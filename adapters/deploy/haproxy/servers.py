@@ -19,7 +19,7 @@ _YOUNG_S = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerState:
     """One server of a backend, as one process sees it."""
 
     name: str
@@ -52,9 +52,9 @@ class NodeReading:
     """The two servers of a target on one node, and the rest of their backend."""
 
     node: str
-    canary: Server
-    baseline: Server
-    others: tuple[Server, ...]
+    canary: ServerState
+    baseline: ServerState
+    others: tuple[ServerState, ...]
     """Servers outside the plan that take traffic."""
     uptime_s: int
 
@@ -65,7 +65,7 @@ class NodeReading:
         return 100 * self.canary.share / whole if whole else 0.0
 
     @property
-    def degraded(self) -> bool:
+    def is_degraded(self) -> bool:
         return any(not server.up and not server.out for server in (self.canary, self.baseline))
 
     @property
@@ -115,7 +115,7 @@ def node_reading(node: str, canary: str, baseline: str, *, state: str, stat: str
     return NodeReading(node, servers[canary], servers[baseline], others, _uptime_s(info))
 
 
-def _servers(state: str, stat: str) -> list[Server]:
+def _servers(state: str, stat: str) -> list[ServerState]:
     lines = state.splitlines()
     if len(lines) < 2 or lines[0] != "1" or not lines[1].startswith("# "):
         raise NotATable("show servers state: not a table of version 1")
@@ -132,7 +132,7 @@ def _servers(state: str, stat: str) -> list[Server]:
         except (KeyError, ValueError) as error:
             raise NotATable(f"show servers state: {type(error).__name__} in a row") from error
         backup, check = health.get(name, (False, ""))
-        servers.append(Server(name, weight, initial, up, _out(admin, backup), "" if up else check))
+        servers.append(ServerState(name, weight, initial, up, _out(admin, backup), "" if up else check))
     return servers
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.contract import Gauge, MetricQuery, MetricReply, Shape, TargetRef, Window
 from adapters.deploy.argo.backend import Argo
-from adapters.deploy.argo.measuring import reply_of
+from adapters.deploy.argo.measurements import reply_of
 from adapters.deploy.argo.wire import AnalysisRun
 from tests.argo_fake import PAUSE, weight
 from tests.argo_rig import WEB, Site
@@ -173,4 +173,4 @@ async def test_a_plans_metric_is_what_the_analyses_of_its_target_measured(tmp_pa
         console = await room.console()
         state = await console.until(lambda state: entry_of(state).canary_at is not None)
         assert [reading.canary.value for reading in entry_of(state).ledger] == [0.97, 0.93]
-        assert (entry_of(state).metric.lone, entry_of(state).baseline_at) == (True, None)
+        assert (entry_of(state).metric.without_baseline, entry_of(state).baseline_at) == (True, None)

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from adapters.contract import MetricQuery, MetricReply, Window
 from adapters.deploy.argo.wire import AnalysisRun, Measurement
-from adapters.metrics.counters import Series, Ticks
-from adapters.metrics.reading import Answer, dropped, level
+from adapters.metrics.counters import RawSeries, Ticks
+from adapters.metrics.reading import QueryAnswer, dropped_note, gauge_reply
 from adapters.sanitize import one_line
 
 _UNDER_WAY = ("", "Pending", "Running")
@@ -28,16 +28,16 @@ def reply_of(query: MetricQuery, runs: Sequence[AnalysisRun], window: Window) ->
     """
     found = [run for run in runs if any(result.name == query.value for result in run.status.metrics)]
     if not found:
-        return MetricReply(query.metric, problem=_unmeasured(query, runs))
+        return MetricReply(query.metric, problem=_unmeasured_problem(query, runs))
     series, dirty = [], 0
     for run in found:
         samples, spoiled = _samples(run, query.value or "", Ticks(window))
-        series.append(Series({"run": run.meta.name}, samples))
+        series.append(RawSeries({"run": run.meta.name}, samples))
         dirty += spoiled
-    return level(query, Answer(tuple(series), dropped(dirty)), window)
+    return gauge_reply(query, QueryAnswer(tuple(series), dropped_note(dirty)), window)
 
 
-def _unmeasured(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
+def _unmeasured_problem(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
     names = dict.fromkeys(result.name for run in runs for result in run.status.metrics)
     if not names:
         return "no analysis of this version has measured anything yet"
