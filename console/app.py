@@ -1,6 +1,6 @@
 """The application: one screen over one State. It shows, asks and hands wishes over; it never acts and never waits.
 
-The newest State is pulled from the desk four times a second into one reactive that every pane is bound to. What a key
+The newest State is pulled from the engine four times a second into one reactive that every pane is bound to. What a key
 may do is the gates' word; what a decision does is the engine's. Nothing here blocks, and nothing here is imported that
 the first frame does not need.
 """
@@ -84,11 +84,11 @@ class WarRoom(App[int]):
     state: var[State | None] = var(None)
     """The newest State; None until the rollout is opened."""
 
-    def __init__(self, desk: EnginePort, *, title: str, observe: bool = False) -> None:
+    def __init__(self, engine: EnginePort, *, title: str, observe: bool = False) -> None:
         # Said here already: without it NO_COLOR would make everything black on black.
         super().__init__(driver_class=TitledDriver, ansi_color=True)
         self.theme = "ansi-dark"
-        self.desk = desk
+        self.engine = engine
         self.title = title
         self.observe = observe
         self.window: Driver | None = None
@@ -113,7 +113,7 @@ class WarRoom(App[int]):
     def on_mount(self) -> None:
         self.query_one(MetricsPane).focus()
         self.set_interval(PULL_S, self.pull)
-        self.call_after_refresh(self.desk.start)
+        self.call_after_refresh(self.engine.start)
 
     def _fatal_error(self) -> None:
         """The last net: a fault of the screen ends it with one line, where Textual would print a traceback with values.
@@ -137,24 +137,24 @@ class WarRoom(App[int]):
     # -- State in ----------------------------------------------------------------------------------------------------
 
     def pull(self) -> None:
-        """Take what the desk has: the newest State, its answers, its end."""
+        """Take what the engine has: the newest State, its answers, its end."""
         if not self.screen_stack or len(self.screen_stack[0].query(Pane)) < _PANES:
             return  # the timer also ticks while the screen is being put up or taken down
-        ended = self.desk.ended()
+        ended = self.engine.end_reason()
         if ended is not None:
             from rich.text import Text
 
             # A Text, because a plain str would be wrapped and read for emphasis.
             self.exit(return_code=2, message=Text(ended))
             return
-        newest = self.desk.latest()
+        newest = self.engine.latest()
         if newest is not None and newest is not self.state:
             self._came_at = time.monotonic()
             self.state = newest
-        for line in self.desk.refusals():
+        for line in self.engine.refusals():
             self.say(line, wrong=True)
-        for line in self.desk.losses():
-            self._lost(line)
+        for line in self.engine.losses():
+            self._show_lost_race(line)
         self._tell_time()
 
     def _tell_time(self) -> None:
@@ -199,10 +199,10 @@ class WarRoom(App[int]):
         self.notify(line, severity="warning" if wrong else "information", markup=False)
         self._room(AnswerLine).said = line
 
-    def _lost(self, line: str) -> None:
+    def _show_lost_race(self, line: str) -> None:
         """A wish that lost a race: a page of its own, unless the operator is in the middle of something else."""
         self._room(AnswerLine).said = line
-        if self._covered():
+        if self._is_covered():
             self.notify(line, severity="warning", markup=False)
             return
         from console.screens.lost_race import LostRacePage
@@ -212,7 +212,7 @@ class WarRoom(App[int]):
 
     def hand_over(self, intent: Intent | None) -> None:
         """Give a wish to the engine; None is a card that was closed."""
-        if intent is not None and not self.desk.ask(intent):
+        if intent is not None and not self.engine.ask(intent):
             self.say("NOT handed over: the engine's inbox is full; press the key again", wrong=True)
 
     # -- keys --------------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class WarRoom(App[int]):
     def action_decide(self, name: str) -> None:
         """Open the card of a verb, or say why not."""
         verb = Verb(name)
-        if self._covered():
+        if self._is_covered():
             return
         why = why_impossible(self.state, verb, self.observe)
         state = self.state
@@ -308,14 +308,14 @@ class WarRoom(App[int]):
 
     def action_note(self) -> None:
         """Ask for a line for the log."""
-        if not self._covered():
+        if not self._is_covered():
             from console.screens.ask import NoteScreen
 
             self._open(NoteScreen(self.state), self.hand_over)
 
     def action_who(self) -> None:
         """Open the page of the people."""
-        if not self._covered():
+        if not self._is_covered():
             from console.screens.participants import ParticipantsPage
 
             self.push_screen(ParticipantsPage(self.state))
@@ -330,14 +330,14 @@ class WarRoom(App[int]):
 
     def on_metrics_pane_asked(self, message: MetricsPane.Asked) -> None:
         message.stop()
-        if not self._covered() and self.state is not None:
+        if not self._is_covered() and self.state is not None:
             from console.screens.drilldown import Drilldown
 
             self.push_screen(Drilldown(self.state, message.metric))
 
     def action_help(self) -> None:
         """Open the help page."""
-        if not self._covered():
+        if not self._is_covered():
             from console.screens.help import Help
 
             self.push_screen(Help(self.state, self.observe))
@@ -356,16 +356,16 @@ class WarRoom(App[int]):
 
         if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
             return
-        if self.desk.busy() is None:
+        if self.engine.busy() is None:
             self._leave(Leave.WAITED)
         else:
-            self.push_screen(LeaveScreen(self.state, self.desk.busy), self._leave)
+            self.push_screen(LeaveScreen(self.state, self.engine.busy), self._leave)
 
     def _leave(self, how: Leave | None) -> None:
         from console.screens.leave import Leave
 
         if how is not None:
-            self.desk.stop(how is Leave.UNKNOWN)
+            self.engine.stop(how is Leave.UNKNOWN)
             self.exit(0)
 
     def on_modal_safer(self, message: Modal.Safer) -> None:
@@ -376,7 +376,7 @@ class WarRoom(App[int]):
 
     # -- screens -----------------------------------------------------------------------------------------------------
 
-    def _covered(self) -> bool:
+    def _is_covered(self) -> bool:
         """Whether something is open over the war room: keys that slipped past it do nothing."""
         return bool(self._modals())
 

@@ -26,7 +26,7 @@ class EnginePort(Protocol):
     def losses(self) -> list[str]:
         """The same for wishes that lost a race: somebody else moved the rollout first."""
 
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         """Why the engine cannot go on, one line; None while it does."""
 
     def busy(self) -> str | None:

@@ -32,15 +32,15 @@ class NoMoment(Exception):
     """The moment did not come about. One plain line."""
 
 
-async def take_picture(desk: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
+async def take_picture(engine: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
     """The screen as SVG text once `moment` (console.cli.commands.MOMENTS) has come about.
 
     Raises:
         NoMoment: it did not come about in time.
     """
-    app = WarRoom(desk, title=title)
+    app = WarRoom(engine, title=title)
     async with app.run_test(size=size, notifications=False) as pilot:
-        sitting = Sitting(app, desk, pilot)
+        sitting = Sitting(app, engine, pilot)
         await sitting.until(lambda state: state.as_of is not None and can_promote(state))
         await sitting.promote()
         await sitting.until(lambda state: state.reached == 1)
@@ -50,23 +50,23 @@ async def take_picture(desk: EngineThread, size: tuple[int, int], moment: str, t
             await sitting.go_to(moment)
         await pilot.pause(0.3)
         picture = app.export_screenshot(title=title)
-        desk.stop(leave=True)
+        engine.stop(leave=True)
     return re.sub(r"terminal-\d+", "terminal-warroom", picture)
 
 
 class Sitting:
     """Somebody at the keyboard of the demo."""
 
-    def __init__(self, app: WarRoom, desk: EngineThread, pilot: Pilot[int]) -> None:
+    def __init__(self, app: WarRoom, engine: EngineThread, pilot: Pilot[int]) -> None:
         self._app = app
-        self._desk = desk
+        self._engine = engine
         self._pilot = pilot
 
     async def until(self, seen: Until) -> None:
         """Wait until the screen's own state fulfils `seen`."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            if (why := self._desk.ended()) is not None:
+            if (why := self._engine.end_reason()) is not None:
                 raise NoMoment(why)
             if self._app.state is not None and seen(self._app.state):
                 return

@@ -266,7 +266,7 @@ async def test_the_evidence_over_time_is_followed_when_the_page_is_opened() -> N
         page = table.app.screen
         assert isinstance(page, Drilldown)
         await table.pilot.pause()
-        assert page.course.whole and page.course.points
+        assert page.history.whole and page.history.points
 
 
 def test_the_drilldown_shows_a_gap_as_a_gap() -> None:

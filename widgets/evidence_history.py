@@ -15,19 +15,19 @@ _LABEL = 7
 _TAIL = 30
 
 
-def evidence_history_lines(course: EvidenceHistory, width: int, tick_s: float) -> list[Line]:
+def evidence_history_lines(history: EvidenceHistory, width: int, tick_s: float) -> list[Line]:
     """How the evidence for worse and for a pass went, and over which time; nothing before the first judged tick."""
-    if not course.points:
-        return [(Piece("no tick judged in this stage yet" if course.whole else "reckoning..", Look.MUTED),)]
+    if not history.points:
+        return [(Piece("no tick judged in this stage yet" if history.whole else "reckoning..", Look.MUTED),)]
     room = max(width - _LABEL - _TAIL, 8)
-    each = math.ceil(len(course.points) / room)
+    each = math.ceil(len(history.points) / room)
     rows = [
-        _row("worse", [mark.worse for mark in course.points], each, FAIL_AT, "is a FAIL", Look.CANARY),
-        _row("pass", [mark.ready for mark in course.points], each, READY, "is a pass", Look.BASELINE),
+        _row("worse", [mark.worse for mark in history.points], each, FAIL_AT, "is a FAIL", Look.CANARY),
+        _row("pass", [mark.ready for mark in history.points], each, READY, "is a pass", Look.BASELINE),
     ]
-    first, last = course.points[0].at, course.points[-1].at
+    first, last = history.points[0].at, history.points[-1].at
     cell = f"a cell is {each} tick{'s' * (each > 1)} of {tick_s:g} s"
-    more = "" if course.whole else ", reckoning.."
+    more = "" if history.whole else ", reckoning.."
     return [*rows, (Piece(f"{clock(first)} to {clock(last)}, {cell}{more}", Look.MUTED),)]
 
 

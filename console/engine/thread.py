@@ -79,7 +79,7 @@ class EngineThread:
     def losses(self) -> list[str]:
         return _emptied(self._losses)
 
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         return self._ended
 
     def kept_in(self) -> str | None:

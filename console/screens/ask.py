@@ -28,9 +28,9 @@ class NoteScreen(Modal[Intent | None]):
     def begin(self) -> None:
         self.set_focus(self.query_one("#note", Field))
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
         if key != "enter":
-            return super().pressed(key)
+            return super().act_on_key(key)
         text = self.query_one("#note", Field).value.strip()
         self.dismiss(Intent(None, text=text) if text else None)
         return True
@@ -76,14 +76,14 @@ class ChoiceScreen(Modal[str | None]):
         self._arrange()
 
     def _arrange(self) -> None:
-        if self.whole("#sheet"):
+        if self.has_parts("#sheet"):
             rows = len(self.write(self.frame_width, 0))
             self.query_one("#sheet", Sheet).styles.height = min(rows, max(self.app.size.height - 3, 1))
 
     def write(self, width: int, _height: int) -> list[Line]:
         return choice_lines(self.heading, self.options, self.chosen, width)
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
         step = {"up": -1, "k": -1, "down": 1, "j": 1}.get(key)
         sheet = self.query_one("#sheet", Sheet)
         if step is not None:
@@ -95,7 +95,7 @@ class ChoiceScreen(Modal[str | None]):
         elif key == "enter":
             self.dismiss(self.options[self.chosen][0])
         else:
-            return super().pressed(key)
+            return super().act_on_key(key)
         return True
 
 

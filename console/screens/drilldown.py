@@ -31,11 +31,11 @@ _STEP = 200
 _PAUSE_S = 0.02
 
 
-def drill_lines(state: State, name: str, width: int, course: EvidenceHistory | None = None) -> list[Line]:
+def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | None = None) -> list[Line]:
     """Everything known of metric `name`, newest tick first, in `width` cells.
 
     Args:
-        course: the evidence over time, as far as it was followed; None leaves it out.
+        history: the evidence over time, as far as it was followed; None leaves it out.
     """
     entry = state.metrics.get(name)
     if entry is None:
@@ -49,7 +49,7 @@ def drill_lines(state: State, name: str, width: int, course: EvidenceHistory | N
         )
     ]
     lines += _verdict(entry, room)
-    lines += _explained(state, entry, room, course)
+    lines += _explanation(state, entry, room, history)
     lines += _block("source", _source(state, entry, source), room)
     lines += _block("query", _query(entry.metric.query), room)
     lines += _block("links", [f"{label}: {url}" for label, url in entry.metric.links.items()], room)
@@ -95,7 +95,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     return found
 
 
-def _explained(state: State, entry: MetricState, room: int, course: EvidenceHistory | None) -> list[Line]:
+def _explanation(state: State, entry: MetricState, room: int, history: EvidenceHistory | None) -> list[Line]:
     """What the verdict rests on, how that came about and what would change it."""
     track = current(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
@@ -103,8 +103,8 @@ def _explained(state: State, entry: MetricState, room: int, course: EvidenceHist
         return _block("rule", [limits, "nothing was judged yet"], room)
     told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
     lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
-    if course is not None:
-        rows = evidence_history_lines(course, room, entry.tick_s)
+    if history is not None:
+        rows = evidence_history_lines(history, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
     lines += _block("next", [told.follows], room)
     lines += _block("forecast", list(told.forecast), room)
@@ -176,24 +176,24 @@ class Drilldown(ScrollingPage):
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)
         self.metric = metric
-        self.course = EvidenceHistory()
+        self.history = EvidenceHistory()
 
     def begin(self) -> None:
         self._follow()
 
     def _follow(self) -> None:
         entry = self.state.metrics.get(self.metric) if self.state is not None else None
-        if entry is None or self.state is None or not self.whole("#sheet"):
+        if entry is None or self.state is None or not self.has_parts("#sheet"):
             return
-        self.course = self.course.extended(self.state.boundaries, entry, _STEP)
+        self.history = self.history.extended(self.state.boundaries, entry, _STEP)
         self.query_one("#sheet", Sheet).redraw()
-        if not self.course.whole:
+        if not self.history.whole:
             self.set_timer(_PAUSE_S, self._follow)
 
     def watch_state(self) -> None:
-        if self.course.whole:  # else the next step is due anyway
+        if self.history.whole:  # else the next step is due anyway
             self._follow()
         super().watch_state()
 
     def write(self, width: int, _height: int) -> list[Line]:
-        return drill_lines(self.state, self.metric, width, self.course) if self.state is not None else []
+        return drill_lines(self.state, self.metric, width, self.history) if self.state is not None else []

@@ -59,19 +59,19 @@ class LeaveScreen(Modal[Leave | None]):
         """See whether it has ended; leave if that was waited for."""
         if self.waiting and self.busy() is None:
             self.dismiss(Leave.WAITED)
-        elif self.whole("#sheet"):
+        elif self.has_parts("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
     def write(self, width: int, _height: int) -> list[Line]:
         rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.local.running
         return leave_lines(self.busy(), rolling, self.waiting, width)
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
         if key == "w":
             self.waiting = True
             self.look()
         elif key == "l":
             self.dismiss(Leave.UNKNOWN)
         else:
-            return super().pressed(key)
+            return super().act_on_key(key)
         return True

@@ -64,9 +64,9 @@ class Modal(ModalScreen[Answer]):
         """Given up for another card: no key counts here any more."""
 
     def on_mount(self) -> None:  # Textual calls every class's own on_mount: a subclass must not call this one
-        self.call_after_refresh(self._painted)
+        self.call_after_refresh(self._on_painted)
 
-    def _painted(self) -> None:
+    def _on_painted(self) -> None:
         self.painted_at = Message().time
         self.begin()
 
@@ -76,43 +76,43 @@ class Modal(ModalScreen[Answer]):
         Always by `set_focus`, which counts at once; `focus` waits for its turn, and letters would overtake it.
         """
 
-    def whole(self, *parts: str) -> bool:
+    def has_parts(self, *parts: str) -> bool:
         """Whether all `parts` (selectors) are there: not while this screen is being put up or taken down.
 
         A State or a resize may arrive then too, and there is nothing to draw on.
         """
         return self.is_mounted and all(self.query(part) for part in parts)
 
-    def early(self, event: Event) -> bool:
+    def is_early(self, event: Event) -> bool:
         """Whether a key was typed before this screen could be read."""
         return self.painted_at is None or event.time <= self.painted_at
 
-    def _deaf(self, event: Event) -> bool:
-        return self._left or not self.is_current or self.early(event)
+    def _is_deaf(self, event: Event) -> bool:
+        return self._left or not self.is_current or self.is_early(event)
 
     async def on_key(self, event: Key) -> None:
         field = self.focused
-        if self._deaf(event):
+        if self._is_deaf(event):
             event.prevent_default()
             event.stop()
         elif isinstance(field, Field) and await field.take(event):
             event.stop()
         elif event.key in ("tab", "shift+tab"):
             (self.focus_next if event.key == "tab" else self.focus_previous)(Field)
-            self.touched()
+            self.focus_moved()
             event.stop()
-        elif self.pressed(event.key):
+        elif self.act_on_key(event.key):
             event.stop()
 
     def on_paste(self, event: Paste) -> None:
         event.stop()
-        if isinstance(self.focused, Field) and not self._deaf(event) and event.text:
+        if isinstance(self.focused, Field) and not self._is_deaf(event) and event.text:
             self.focused.insert_text_at_cursor(event.text.splitlines()[0])
 
-    def touched(self) -> None:
+    def focus_moved(self) -> None:
         """Called when another field, or none, has the focus."""
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
         """Act on a key that no field took; whether it was one of ours."""
         if key == "escape":
             self.dismiss(None)

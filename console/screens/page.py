@@ -29,15 +29,15 @@ class ScrollingPage(Modal[None]):
         raise NotImplementedError
 
     def watch_state(self) -> None:
-        if self.whole("#sheet"):
+        if self.has_parts("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
         rows = _ROWS.get(key)
         if rows is not None:
             self.query_one("#sheet", Sheet).scroll_rows(rows)
         elif key in self.CLOSES:
             self.dismiss(None)
         else:
-            return super().pressed(key)
+            return super().act_on_key(key)
         return True
