@@ -41,7 +41,7 @@ async def test_the_first_state_reaches_every_pane() -> None:
 async def test_an_unopened_rollout_shows_a_screen_and_does_not_crash() -> None:
     async with war_room(None) as table:
         await table.press("p")
-        assert "still being opened" in table.toasts()[0]
+        assert "still opening" in table.toasts()[0]
         assert len(table.app.screen_stack) == 1
 
 
@@ -238,4 +238,4 @@ async def test_a_fault_of_the_screen_is_one_line_and_no_traceback() -> None:
             await pilot.pause(1.0)
     line = " ".join(said.getvalue().split())
     assert line.startswith("warroom: the screen failed: RuntimeError: ]52;c;aGk= boom at test_app.py:")
-    assert line.endswith("start it again, it goes on from the journal")
+    assert line.endswith("start it again: it continues from the journal")

@@ -54,7 +54,7 @@ async def test_the_note_of_who_left_is_on_the_card_of_who_comes() -> None:
 async def test_the_pen_is_offered_to_one_of_those_who_are_there() -> None:
     async with war_room(crowded(states.watching(), me=states.ANA)) as table:
         await table.press("o")
-        assert "ben: keeps it yours until it is taken" in table.words()
+        assert "ben: the pen stays yours until it is taken" in table.words()
         await table.press("enter")
         await table.press("y")
         (wish,) = table.engine.intents
@@ -138,10 +138,10 @@ async def test_whoever_lost_a_race_is_shown_who_was_first_and_what_is_there_now(
         table.app.pull()
         await table.pilot.pause()
         words = " ".join(table.words().split())
-        assert "SOMEBODY ELSE WAS FIRST; nothing of yours was sent" in words
+        assert "ANOTHER CONSOLE WAS FIRST: nothing was sent from here" in words
         assert "moved by ana@bastion-1 pid 7" in words and "edge 1 % -> 5 %" in words
         await table.press("escape")
-        assert "SOMEBODY ELSE" not in table.words()
+        assert "ANOTHER CONSOLE" not in table.words()
 
 
 async def test_a_lost_race_does_not_cover_what_the_operator_is_in_the_middle_of() -> None:

@@ -65,9 +65,9 @@ async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given()
         with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=False)
     ) as table:
         await table.press("x")
-        assert "Go on without which step?" in table.words()
+        assert "Skip which step?" in table.words()
         await table.press("enter")
-        assert "then go on: tell-data" in table.words()
+        assert "steps that wait for it: tell-data" in table.words()
         await table.press(*"edge", "minus", *"zero", "enter")
         assert table.engine.intents == []
         await table.press(*"dead", "enter")

@@ -1,7 +1,7 @@
-"""The keys: one table of every key with its label and help, and the line that always shows them.
+"""The keys: one table of every key with its label and help, and the line that shows them.
 
-The application's bindings, this line, the help screen and the palette are all made from `KEYS`; what a key does lives
-in the application, whether it may is decided by the gates.
+The application's bindings, this line, the help page and the palette are all made from `KEYS`. The application carries
+out a key; the gates decide whether it is possible.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ class ScreenKey:
     """One key, declared once."""
 
     id: str
-    """Id of its binding, for a user's keymap."""
+    """Id of the binding, for a user's keymap."""
     keys: str
-    """As Textual names them, comma-separated; the first is the one shown."""
+    """Textual's names, comma-separated; the first one is shown."""
     cap: str
-    """As it is shown."""
+    """The key as it is shown."""
     label: str
+    """One word for the key line and the palette."""
     help: str
-    """One sentence: what it does, and what it costs to confirm."""
+    """One or two sentences: the effect, and how to confirm it."""
     action: str
+    """Textual action; empty for a key that Textual itself handles."""
     verb: Verb | None = None
     """The verb whose gates decide whether it is possible; None: always possible."""
     on_line: bool = True
@@ -44,8 +46,8 @@ KEYS: tuple[ScreenKey, ...] = (
         "p",
         "p",
         "promote",
-        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. With a closed gate that "
-        "may be overridden: type the stage's name and give a reason.",
+        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed "
+        "gate: type the stage's name and give a reason.",
         "decide('promote')",
         Verb.PROMOTE,
     ),
@@ -54,8 +56,8 @@ KEYS: tuple[ScreenKey, ...] = (
         "h",
         "h",
         "halt",
-        "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always possible, "
-        "from any card too.",
+        "Block every promote until resume; exposure stays as it is. Opens the card, from any other card too; enter "
+        "confirms. Always possible.",
         "decide('halt')",
         Verb.HALT,
     ),
@@ -65,9 +67,9 @@ KEYS: tuple[ScreenKey, ...] = (
         "r",
         "r",
         "rollback",
-        "Take everything back to how it was at the opening, continue a rollback that was cut off, or confirm its "
-        "manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and give a reason. "
-        "Opens from any card too.",
+        "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its manual "
+        "step. Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback and give a "
+        "reason.",
         "decide('rollback')",
         Verb.ROLLBACK,
     ),
@@ -76,7 +78,7 @@ KEYS: tuple[ScreenKey, ...] = (
         "x",
         "x",
         "skip",
-        "Go on without a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
+        "Skip a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
         "decide('skip')",
         Verb.SKIP,
         on_line=False,
@@ -86,8 +88,8 @@ KEYS: tuple[ScreenKey, ...] = (
         "d",
         "d",
         "order",
-        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Asks which, "
-        "opens the card; type the order's word.",
+        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose one; "
+        "the card opens; type the order's word.",
         "decide('order')",
         Verb.ORDER,
         on_line=False,
@@ -98,7 +100,7 @@ KEYS: tuple[ScreenKey, ...] = (
         "a",
         "a",
         "accept",
-        "Accept what somebody else moved (drift), or an edited plan file. Opens the card; y confirms.",
+        "Accept a drift (a change made outside this rollout), or an edited plan file. Opens the card; y confirms.",
         "decide('accept')",
         Verb.ACCEPT,
     ),
@@ -107,7 +109,7 @@ KEYS: tuple[ScreenKey, ...] = (
         "s",
         "s",
         "place",
-        "Say at which stage the rollout stands, where the readings cannot tell.",
+        "Choose the stage at which the rollout stands, where the readings leave it open.",
         "decide('place')",
         Verb.PLACE,
     ),
@@ -116,8 +118,8 @@ KEYS: tuple[ScreenKey, ...] = (
         "t",
         "t",
         "take",
-        "Take the pen: who holds it moves the rollout forward. Opens the card; y confirms. From somebody who is there: "
-        "give a reason.",
+        "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an "
+        "operator who is present needs a reason.",
         "decide('take')",
         Verb.TAKE,
     ),
@@ -126,7 +128,7 @@ KEYS: tuple[ScreenKey, ...] = (
         "o",
         "o",
         "offer",
-        "Offer the pen to somebody who is there, or lay it down with a note for whoever comes next.",
+        "Offer the pen to an operator who is present, or leave it free with a note for the next one.",
         "decide('offer')",
         Verb.OFFER,
     ),
@@ -145,7 +147,9 @@ KEYS: tuple[ScreenKey, ...] = (
     ScreenKey(
         "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
     ),
-    ScreenKey("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
+    ScreenKey(
+        "who", "w", "w", "who", "Who is here and who polls; approvals, calendar, escalation.", "who", on_line=False
+    ),
     ScreenKey("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
     ScreenKey("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
     ScreenKey("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
@@ -157,13 +161,13 @@ KEYS: tuple[ScreenKey, ...] = (
 
 
 def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
-    """Why `verb` cannot be opened here and now, or None. An observer may still go safer."""
+    """Why `verb` is not possible here and now, or None. An observer may still halt and roll back."""
     if state is None:
-        return f"{verb} is not possible yet: the rollout is still being opened"
+        return f"{verb} is not possible yet: the rollout is still opening"
     if observe and verb not in SAFER:
         return f"{verb} is not possible here: this console only observes"
     if verb is Verb.ROLLBACK and waiting_step(state) is not None and why_not(state, Verb.CONFIRM) is None:
-        return None  # the same key says that a manual step is done
+        return None  # the same key confirms a manual step
     return why_not(state, verb)
 
 
@@ -175,7 +179,7 @@ def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
 
 
 def idle_keys(state: State | None) -> frozenset[str]:
-    """Ids of keys that mean nothing now: what is between people, while one person is alone with the rollout."""
+    """Ids of the keys between people (pen, approval) that have no use now."""
     if state is None:
         return frozenset({"take", "offer", "approve"})
     idle = set() if has_several_people(state) else {"take", "offer"}
@@ -185,11 +189,10 @@ def idle_keys(state: State | None) -> frozenset[str]:
 
 
 def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Line:
-    """The keys in at most `width` cells: those in `blocked` are muted and joined by a dot instead of a space.
+    """The keys in at most `width` cells, in their order.
 
-    Those in `idle` are left out; the others keep their order.
-
-    A narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
+    Keys in `blocked` are muted and joined to their label by a dot instead of a space; keys in `idle` are left out. A
+    narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
     cuts every label short, those of `blocked` keys to nothing; a verb itself is never dropped.
     """
     shown = [key for key in KEYS if key.on_line and key.id not in idle]

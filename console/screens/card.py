@@ -1,4 +1,4 @@
-"""The decision card: live while it is open, confirmed by a key of its own, answers with an Intent."""
+"""The decision card: live while open, confirmed by its own key, answers with an Intent."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _DOES = {
     Verb.HALT: "halts",
     Verb.RESUME: "resumes",
     Verb.ROLLBACK: "rolls back",
-    Verb.PLACE: "places it there",
+    Verb.PLACE: "sets this stage",
     Verb.ACCEPT: "accepts it",
-    Verb.CONFIRM: "says it is done",
-    Verb.SKIP: "goes on without it",
+    Verb.CONFIRM: "confirms that it is done",
+    Verb.SKIP: "skips it",
     Verb.ORDER: "gives the order",
     Verb.CLOSE: "closes the rollout",
     Verb.APPROVE: "approves exactly this",
     Verb.TAKE: "takes the pen",
     Verb.OFFER: "offers the pen",
-    Verb.HANDOFF: "lays the pen down with this note",
+    Verb.HANDOFF: "leaves the pen free, with this note",
 }
 _OWN = {
     Verb.PROMOTE: "p",
@@ -49,7 +49,7 @@ _OWN = {
     Verb.OFFER: "o",
     Verb.HANDOFF: "o",
 }
-"""The key that opens a card does nothing while it is open: a key that repeats must not shut or confirm it."""
+"""The key that opens a card does nothing while it is open: a repeated key must not close or confirm it."""
 _WORD = "#word"
 _REASON = "#reason"
 
@@ -57,12 +57,13 @@ _REASON = "#reason"
 def prompt(
     does: str, confirmation: Confirmation, word: str, reason: str, width: int, in_field: bool = False
 ) -> list[Line]:
-    """The last rows of a card: what confirms it now, or why nothing does.
+    """Draw the last rows of a card: how it is confirmed now, or why it cannot be.
 
     Args:
-        does: what confirming does, in words that follow "enter".
-        confirmation: what it takes.
-        word: what was typed so far, as for `reason`.
+        does: the effect of confirming, in words that follow "enter".
+        confirmation: what confirming takes.
+        word: the text typed into the word field so far.
+        reason: the text typed into the reason field so far.
         in_field: whether a field has the focus, so that a letter is typed into it.
     """
     if confirmation.refused is not None:
@@ -104,11 +105,11 @@ class DecisionCard(Modal[Intent | None]):
         self.verb = verb
         self.subject = subject
         self.card = card_for(state, verb, subject)
-        """As drawn: what a confirmation stores."""
+        """The card as drawn: a confirmation stores it."""
         self.opened = CardAtOpening(self.card, state.reached, state.move)
         self.confirmation = confirmation_for(state, self.card, self.opened, subject)
         self.notice = ""
-        """Why the last key did not confirm, until the next one."""
+        """Why the last key did not confirm, shown until the next key."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame"):
@@ -153,7 +154,7 @@ class DecisionCard(Modal[Intent | None]):
     # -- drawing -----------------------------------------------------------------------------------------------------
 
     def write(self, width: int, height: int) -> list[Line]:
-        """Title, what has changed, the card, and what belongs to it."""
+        """Draw title, changes since opening, details, and the card."""
         state = self.state
         beside = detail_lines(state, self.verb, self.subject, width) if state is not None else []
         changed = changes(self.opened.card, self.card)
@@ -161,19 +162,20 @@ class DecisionCard(Modal[Intent | None]):
         if changed:
             rows = wrap("; ".join(changed), max(width - 22, 10), 2)
             news = [(Piece("CHANGED since opened ", Look.WARN), Piece(" " + row)) for row in rows]
-        told = card_lines(self.card, width, height - len(news) - len(beside))
+        body = card_lines(self.card, width, height - len(news) - len(beside))
         first = heading(self.card)
         if self._continues():
             first = (Piece("CONTINUE ROLLBACK", Look.TITLE), *first[1:])
-        return [first, *news, *beside, *told[1:]]
+        return [first, *news, *beside, *body[1:]]
 
     def write_prompt(self, width: int, height: int) -> list[Line]:
+        """Draw the last rows: how the card is confirmed, or why the last key did nothing."""
         typing = isinstance(self.focused, Field)
         lines = prompt(self._does(), self.confirmation, self._text_in(_WORD), self._text_in(_REASON), width, typing)
         return [(Piece(self.notice, Look.WARN),), lines[-1]] if self.notice else lines
 
     def _does(self) -> str:
-        """What confirming does, in words."""
+        """The effect of confirming, in words."""
         if self._continues():
             return "continues the rollback"
         if self.verb is not Verb.PROMOTE:
@@ -185,7 +187,7 @@ class DecisionCard(Modal[Intent | None]):
         return self.verb is Verb.ROLLBACK and self.state is not None and self.state.rollback is not None
 
     def _arrange(self) -> None:
-        """Show the fields that are confirmation for and give the card the rows that are left."""
+        """Show the fields that are needed and give the card the remaining rows."""
         if not self.has_parts(
             _WORD, _REASON, "#word-row", "#reason-row", "#word-label", "#reason-label", "#sheet", "#prompt"
         ):
@@ -227,7 +229,7 @@ class DecisionCard(Modal[Intent | None]):
         return True
 
     def _no_effect(self, key: str) -> str:
-        """That `key` does nothing here, and what does."""
+        """Say that `key` does nothing here, and which key does something."""
         char = key_to_character(key)
         cap = char if char is not None and char.isprintable() and not char.isspace() else key
         confirmation = self.confirmation
@@ -238,7 +240,7 @@ class DecisionCard(Modal[Intent | None]):
         return f"{cap} does nothing here: {does}, esc closes"
 
     def _confirm(self, key: str) -> None:
-        """Answer with an Intent if everything it takes is there; else say what is missing."""
+        """Answer with an Intent if nothing is missing; else say what is."""
         confirmation = self.confirmation
         if confirmation.refused is not None:
             self.notice = self._no_effect(key)

@@ -1,4 +1,4 @@
-"""One metric in full: the verdict with what it rests on and what would change it, its query, its ticks, its source."""
+"""One metric in full: verdict, its evidence and forecast, query, source, ticks."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from widgets.sheet import Sheet, rows_of
 GUTTER = 10
 _ROLES = {
     Role.CRITICAL: "decides",
-    Role.GUARD: "its FAIL fails the stage, its pass is not waited for",
-    Role.INFO: "never acts",
+    Role.GUARD: "a FAIL fails the stage; its pass is not needed",
+    Role.INFO: "for information only",
 }
 _STEP = 200
-"""Ticks of which the evidence is followed at once: a few milliseconds."""
+"""Ticks whose evidence is computed in one step: a few milliseconds."""
 _PAUSE_S = 0.02
 
 
 def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | None = None) -> list[Line]:
-    """Everything known of metric `name`, newest tick first, in `width` cells.
+    """Draw everything known of metric `name`, newest tick first, in `width` cells.
 
     Args:
-        history: the evidence over time, as far as it was followed; None leaves it out.
+        history: the evidence over time, as far as it is computed; None leaves it out.
     """
     entry = state.metrics.get(name)
     if entry is None:
-        return [(Piece(f"{name} is not a metric of this plan any more", Look.WARN),)]
+        return [(Piece(f"{name} is no longer a metric of this plan", Look.WARN),)]
     room = max(width - GUTTER, 10)
     source = state.sources.get(entry.metric.backend)
     lines: list[Line] = [
@@ -57,8 +57,8 @@ def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | 
 
 
 def _query(query: MetricQuery) -> list[str]:
-    of = [] if query.target is None else [f"of: {query.target.target}"]
-    return of + [f"{part}: {text}" for part, text in query.texts()]
+    target = [] if query.target is None else [f"of: {query.target.target}"]
+    return target + [f"{part}: {text}" for part, text in query.texts()]
 
 
 def _team(state: State, metric: Metric) -> str:
@@ -74,42 +74,49 @@ def _block(name: str, texts: list[str], room: int) -> list[Line]:
 
 
 def _verdict(entry: MetricState, room: int) -> list[Line]:
-    said = entry.verdict
-    if said is None:
+    verdict = entry.verdict
+    if verdict is None:
         return _block("verdict", ["not assessed yet"], room)
-    mark = mark_of(said.state, said.detail)
+    mark = mark_of(verdict.state, verdict.detail)
     shape = entry.metric.query.shape
-    ends = interval(said.low, said.high)
+    ends = interval(verdict.low, verdict.high)
     arms = (
-        f"canary {amount(said.canary.value, shape)} (n {count(said.canary.n)}), "
-        f"baseline {amount(said.baseline.value, shape)} (n {count(said.baseline.n)})"
+        f"canary {amount(verdict.canary.value, shape)} (n {count(verdict.canary.n)}), "
+        f"baseline {amount(verdict.baseline.value, shape)} (n {count(verdict.baseline.n)})"
     )
     found: list[Line] = [
-        (Piece(align_left("verdict", GUTTER), Look.MUTED), mark.piece, Piece(f"  {age(said.age_s)} old", Look.MUTED))
+        (Piece(align_left("verdict", GUTTER), Look.MUTED), mark.piece, Piece(f"  {age(verdict.age_s)} old", Look.MUTED))
     ]
-    found += _block("", [said.reason, arms], room)
-    if said.ratio is not None:
+    found += _block("", [verdict.reason, arms], room)
+    if verdict.ratio is not None:
         bounds = f" {ends} (95 % interval)" if ends else ""
-        lately = f"; {ratio(said.lately)} since {clock(said.since)}" if said.lately is not None and said.since else ""
-        found += _block("ratio", [f"canary/baseline {ratio(said.ratio)}{bounds} in this stage{lately}"], room)
+        lately = (
+            f"; {ratio(verdict.lately)} since {clock(verdict.since)}"
+            if verdict.lately is not None and verdict.since
+            else ""
+        )
+        found += _block("ratio", [f"canary/baseline {ratio(verdict.ratio)}{bounds} in this stage{lately}"], room)
     return found
 
 
 def _explanation(state: State, entry: MetricState, room: int, history: EvidenceHistory | None) -> list[Line]:
-    """What the verdict rests on, how that came about and what would change it."""
+    """The evidence of the verdict, its course over the stage, and what would change it."""
     track = current(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
-        return _block("rule", [limits, "nothing was judged yet"], room)
-    told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
-    lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
+        return _block("rule", [limits, "no tick judged yet"], room)
+    explanation = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
+    lines = [
+        _key(key, name)
+        for key, name in zip(explanation.keys, ["evidence", *[""] * len(explanation.keys)], strict=False)
+    ]
     if history is not None:
         rows = evidence_history_lines(history, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
-    lines += _block("next", [told.follows], room)
-    lines += _block("forecast", list(told.forecast), room)
-    lines += _block("rule", [*told.inputs, limits], room)
-    return lines + _block("ticks", [told.ticks], room)
+    lines += _block("next", [explanation.follows], room)
+    lines += _block("forecast", list(explanation.forecast), room)
+    lines += _block("rule", [*explanation.inputs, limits], room)
+    return lines + _block("ticks", [explanation.ticks], room)
 
 
 def _key(key: Key, name: str) -> Line:
@@ -171,7 +178,7 @@ def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
 
 
 class Drilldown(ScrollingPage):
-    """One metric, live. How the evidence came about is followed in steps, so that no long rollout holds up a key."""
+    """One metric, live. Its evidence is computed in steps, so that a long rollout does not delay a key."""
 
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)

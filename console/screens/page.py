@@ -1,4 +1,4 @@
-"""A full page over the war room that only scrolls and closes; help and drill-down are pages."""
+"""A full page over the war room that only scrolls and closes, such as the help page."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", L
 
 
 class ScrollingPage(Modal[None]):
-    """A page implements `write`; it is drawn again with every State."""
+    """Base of the pages. A page implements `write`; it is drawn again with every State."""
 
     CLOSES = frozenset({"enter", "q"})
-    """Keys that close it beside escape."""
+    """Keys that close the page, besides escape."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="frame -full"):
@@ -25,7 +25,7 @@ class ScrollingPage(Modal[None]):
             yield Sheet(lambda _width, _height: [_FOOT], id="foot")
 
     def write(self, width: int, height: int) -> list[Line]:
-        """The page's lines, as many as there are; the sheet scrolls them."""
+        """Draw all lines of the page; the sheet scrolls them."""
         raise NotImplementedError
 
     def watch_state(self) -> None:
