@@ -27,9 +27,9 @@ sys.exit(console.cli.main(["run", {str(tmp_path / "plan.yaml")!r}, "--journal", 
 def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
     script = f"""
 import asyncio, json, sys
-from tests.engine_port_fake import FakeDesk
+from tests.engine_port_fake import FakeEngine
 from console.app import WarRoom
-class First(FakeDesk):
+class First(FakeEngine):
     def start(self):
         frame = "".join(p.text for pane in app.screen.query("Pane") for line in pane.lines for p in line)
         heavy = [name for name in {HEAVY!r} if name in sys.modules]
