@@ -1,33 +1,42 @@
-"""Names to adapters: the built-in ones and those of the entry-point group `warroom.adapters`.
+"""Find, load and connect adapters: the built-in ones and those of the entry-point group `warroom.adapters`.
 
-Listing imports nothing; loading imports exactly the one module a plan names. An adapter module has
+Listing imports nothing; loading imports exactly the one module that a plan names. An entry point names an
+`AdapterSpec`, or a module with `ADAPTER: AdapterSpec`, or a module with the three names
 
-    KINDS: tuple[Kind, ...]                      which Protocols it answers
+    KINDS: tuple[Kind, ...]                      which Protocols its backend has
     Options: type[pydantic.BaseModel]            its keys in the plan beside `adapter`; unknown keys are errors
-    connect(options, context) -> Backend         no network yet; raises ConnectError with one plain line
-
-and may have
-
-    OWNS_STEPS: bool                             its targets have steps of their own, which a plan may name
-    MEASURES_TARGETS: bool                       its metrics are gauges that it measures of its own targets, without a
-                                                 baseline: one names the target (`of`) and the measurement (`value`)
-    prepare(options, source, terminal=...)       a coroutine run before the screen: log in while the terminal is free
+    connect(options, context) -> Backend         opens no connection; raises ConnectError with one plain line
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from adapters.contract import Backend, Context, Kind
+from adapters.contract import AdapterSpec, Backend, ConnectError, Context, TargetRef
+from adapters.sanitize import one_line
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+__all__ = [
+    "BUILT_IN",
+    "GROUP",
+    "LOGS_IN",
+    "Adapter",
+    "ConnectError",
+    "ContractMismatch",
+    "Listed",
+    "UnknownAdapter",
+    "check_class",
+    "connect",
+    "listed",
+    "load",
+    "names",
+]
 
 GROUP = "warroom.adapters"
 
@@ -45,29 +54,41 @@ LOGS_IN = ("argo-rollouts", "deployment", "flagger")
 """Adapters that may have to log in before the screen (`prepare`), by name: known without importing any."""
 
 
-class ConnectError(Exception):
-    """A backend's options cannot be used (a secret is missing, a file is not there). One plain line."""
+@dataclass(frozen=True, kw_only=True)
+class Adapter(AdapterSpec[Any]):
+    """A loaded adapter, under the name that a plan gives it."""
+
+    name: str
+
+
+class ContractMismatch(ConnectError):
+    """A backend is not what the Protocols of its kinds say. One line that names everything missing or wrong."""
 
 
 class UnknownAdapter(Exception):
-    """No adapter of that name, or it does not load. One plain line that names the ones there are."""
+    """No adapter of that name, or it does not load. One plain line that names those available."""
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """One loaded adapter module."""
+class Listed:
+    """One adapter that a plan may name, and where it comes from."""
 
     name: str
-    kinds: tuple[Kind, ...]
-    options: type[BaseModel]
-    connect: Callable[[Any, Context], Backend]
-    owns_steps: bool = False
-    measures_targets: bool = False
-    prepare: Callable[..., Coroutine[Any, Any, None]] | None = None
+    module: str
+    """Entry point value, or the module of a built-in adapter."""
+    package: str | None
+    """Distribution and version, "acme-warroom 1.2"; None for a built-in adapter."""
+
+
+def listed() -> list[Listed]:
+    """List every adapter by name, without importing any. A built-in adapter hides an installed one of its name."""
+    found = {point.name: Listed(point.name, point.value, _package(point)) for point in entry_points(group=GROUP)}
+    found |= {name: Listed(name, module, None) for name, module in BUILT_IN.items()}
+    return [found[name] for name in sorted(found)]
 
 
 def names() -> list[str]:
-    """Every adapter a plan may name, without importing any."""
+    """List every adapter that a plan may name, without importing any."""
     return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
 
 
@@ -75,35 +96,86 @@ def load(name: str) -> Adapter:
     """Import one adapter.
 
     Raises:
-        UnknownAdapter: there is none of that name, or its module fails to import or lacks one of the three names.
+        UnknownAdapter: there is none of that name, or it fails to import or describes no adapter.
     """
-    module = _module(name)
-    try:
-        return Adapter(
-            name,
-            tuple(module.KINDS),
-            module.Options,
-            module.connect,
-            owns_steps=bool(getattr(module, "OWNS_STEPS", False)),
-            measures_targets=bool(getattr(module, "MEASURES_TARGETS", False)),
-            prepare=getattr(module, "prepare", None),
-        )
-    except AttributeError as error:
-        raise UnknownAdapter(f"adapter {name!r} is not usable: {error}") from error
-
-
-def _module(name: str) -> ModuleType:
     if name in BUILT_IN:
-        return importlib.import_module(BUILT_IN[name])
+        return _adapter(name, importlib.import_module(BUILT_IN[name]))
     points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UnknownAdapter(f"no adapter {name!r} (there are: {', '.join(names())}){hint}")
+    with _foreign_code(UnknownAdapter, f"adapter {name!r} failed to load"):
+        return _adapter(name, points[name].load())
+
+
+def connect(name: str, given: Mapping[str, object], context: Context, targets: Sequence[TargetRef] = ()) -> Backend:
+    """Load an adapter, connect its backend and check it against the Protocols of its kinds.
+
+    Args:
+        name: the adapter's.
+        given: its options, as the plan has them.
+        context: lent to the backend.
+        targets: the plan's targets of this backend, whose capabilities are checked too.
+
+    Raises:
+        UnknownAdapter: as `load`.
+        ContractMismatch: the backend lacks something, or has it otherwise than its Protocols.
+        ConnectError: the options cannot be used.
+    """
+    from adapters.conformance import backend_problems, connect_problems
+
+    adapter = load(name)
+    _raise_mismatch(name, connect_problems(adapter.connect))
+    options = adapter.options.model_validate(dict(given))
+    with _foreign_code(ConnectError, f"{context.source}: adapter {name} failed to connect"):
+        backend = adapter.connect(options, context)
+        _raise_mismatch(name, backend_problems(backend, adapter, targets))
+    return backend
+
+
+def check_class(name: str) -> None:
+    """Check an adapter's backend class without connecting: for a backend whose secrets are not here.
+
+    Raises:
+        UnknownAdapter: as `load`.
+        ContractMismatch: as `connect`, as far as the class shows it.
+    """
+    from adapters.conformance import class_problems, connect_problems
+
+    adapter = load(name)
+    _raise_mismatch(name, [*connect_problems(adapter.connect), *class_problems(adapter)])
+
+
+def _raise_mismatch(name: str, problems: Sequence[str]) -> None:
+    if problems:
+        raise ContractMismatch(f"adapter {name}: {one_line('; '.join(problems), 2000)}")
+
+
+def _adapter(name: str, found: object) -> Adapter:
+    """The adapter that an entry point names, or a module's three names describe."""
+    if isinstance(found, ModuleType):
+        found = vars(found).get("ADAPTER", found)
+    if isinstance(found, AdapterSpec):
+        return Adapter(name=name, **vars(found))
+    if not isinstance(found, ModuleType):
+        raise UnknownAdapter(f"adapter {name!r} is neither an AdapterSpec nor a module")
     try:
-        loaded = points[name].load()
-    except Exception as error:  # a third party's module may fail in any way; the console must say so and live
-        raise UnknownAdapter(f"adapter {name!r} failed to load: {type(error).__name__}: {error}") from error
-    if not isinstance(loaded, ModuleType):
-        raise UnknownAdapter(f"adapter {name!r} is not a module (entry point {points[name].value!r})")
-    return loaded
+        return Adapter(name=name, kinds=tuple(found.KINDS), options=found.Options, connect=found.connect)
+    except AttributeError as error:
+        raise UnknownAdapter(f"adapter {name!r} is not usable: {error}") from error
+
+
+@contextlib.contextmanager
+def _foreign_code(wrapped: type[Exception], words: str) -> Iterator[None]:
+    """Turn whatever an adapter's module or its `connect` fails with into one line of the kind that callers expect."""
+    try:
+        yield
+    except (ConnectError, UnknownAdapter):
+        raise
+    except Exception as error:  # a third party's code may fail in any way; the console must say so and live
+        raise wrapped(f"{words}: {type(error).__name__}: {one_line(error)}") from error
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "unknown package"

@@ -129,11 +129,13 @@ class GateServer:
             return 404, "there is no such gate"
         if request.method != b"POST":
             return 405, "a question is a POST"
-        try:
-            return await self._handler(found[1], question.body, _token(request, query))
-        except Exception as error:  # the last net: the backend gets a refusal, and the terminal no traceback
-            report_internal_error(logging.getLogger("warroom.gates"), error)
-            return 500, f"no: {type(error).__name__}"
+        # The last net for an internal error: the backend gets a refusal, and the terminal no traceback.
+        response = self._handler(found[1], question.body, _token(request, query))
+        [given] = await asyncio.gather(response, return_exceptions=True)
+        if isinstance(given, BaseException):
+            report_internal_error(logging.getLogger("warroom.gates"), given)
+            return 500, f"no: {type(given).__name__}"
+        return given
 
 
 async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader) -> _Question | tuple[int, str]:

@@ -6,16 +6,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.argo.backend import Argo
 from adapters.kube import Access
 from console.engine.clock import SystemClock
 from tests.argo_fake import Controller
 from tests.kube_fake import FakeCluster
 
-KINDS = (Kind.DEPLOY, Kind.METRICS)
-OWNS_STEPS = True
-MEASURES_TARGETS = True
 sites: dict[Path, Site] = {}
 
 
@@ -39,3 +36,8 @@ def connect(options: Options, context: Context) -> Argo:
     backend = Argo(context, Access("prod", "https://kube.test", "default", token="t0ken"), None, site.cluster)
     backend.sender.settle_s, backend.sender.wake_s = 0.0, None
     return backend
+
+
+ADAPTER = AdapterSpec(
+    kinds=(Kind.DEPLOY, Kind.METRICS), options=Options, connect=connect, owns_steps=True, measures_targets=True
+)

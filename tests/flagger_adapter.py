@@ -6,14 +6,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.flagger.backend import Flagger
 from adapters.kube import Access
 from tests.flagger_rig import GATES
 from tests.kube_fake import FakeCluster
 
-KINDS = (Kind.DEPLOY,)
-OWNS_STEPS = True
 clusters: dict[Path, FakeCluster] = {}
 
 
@@ -27,3 +25,6 @@ def connect(options: Options, context: Context) -> Flagger:
     """A backend on the cluster of its state folder."""
     cluster = clusters.setdefault(context.state_dir, FakeCluster())
     return Flagger(context, Access("prod", "https://kube.test", "default", token="t0ken"), None, GATES, cluster)
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect, owns_steps=True)

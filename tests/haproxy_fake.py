@@ -14,7 +14,7 @@ from pathlib import Path
 
 from adapters.contract import Permit, TargetRef
 from adapters.deploy.haproxy import HAProxy, Options, connect
-from tests.adapters_contract import context
+from adapters.testing import context
 
 CHECKOUT = TargetRef("checkout", "checkout", canary="canary", baseline="stable")
 LEAVE = Permit("00-0-0-00")

@@ -9,8 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tests.adapters_contract import BAD
-from tests.loopback import Request, Serve, answer, serving
+from adapters.testing import BAD, Request, Serve, answer, serving
 
 CLIPBOARD = "\x1b]52;c;ZXZpbA==\x07"
 """OSC 52: a terminal that obeys it puts this into the operator's clipboard."""

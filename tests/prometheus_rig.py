@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from adapters.contract import ArmLabels, MetricQuery, MetricReply, Shape, Window
+from adapters.contract import ArmLabels, Clock, MetricQuery, MetricReply, Shape, Window
 from adapters.metrics import prometheus
 from adapters.metrics.prometheus import Options, Prometheus
-from tests.adapters_contract import context
+from adapters.testing import context
 
 START = 1_700_000_000
 NOW = datetime.fromtimestamp(START + 40, UTC)
@@ -67,8 +67,8 @@ def scripted(answers: Mapping[str, httpx.Response], forms: list[Form] | None = N
     return httpx.MockTransport(handle)
 
 
-def connected(stub: httpx.MockTransport) -> Prometheus:
-    lent = replace(context(4.0), clock=HandClock())
+def connected(stub: httpx.MockTransport, clock: Clock | None = None) -> Prometheus:
+    lent = replace(context(4.0), clock=clock or HandClock())
     return prometheus.connect(Options(url="http://prom.test/prefix"), lent, client=stub)
 
 

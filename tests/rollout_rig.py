@@ -24,7 +24,7 @@ from console.events.kinds import (
 )
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.card import card_for, wanted
+from console.state.card import card_for, wanted_settings
 from console.state.folding import blank, fold
 from console.state.values import State, StepMark
 from tests.states import ANA, PLAN
@@ -50,7 +50,7 @@ class Story:
     """Folds what it is told. Every method that tells something first lets a second pass."""
 
     def __init__(self, plan: Plan = PLAN, plans: Mapping[str, Plan] | None = None) -> None:
-        self.state = blank(plan, f"{plan.rollout}/1", plans)
+        self.state = State.of(blank(plan, f"{plan.rollout}/1", plans))
         self.at = START
         self.events: list[Event] = []
 
@@ -68,7 +68,7 @@ class Story:
         """Fold one event; samples have no number in the journal."""
         seq = None if isinstance(event, SourceRead) else self.state.last_seq + 1
         self.events.append(event)
-        self.state = fold(self.state, event, seq)
+        self.state = State.of(fold(self.state, event, seq), self.state.local)
         return self.state
 
     def open(self, edge: float | None = 0, flag: float | None = 0, reached: int | None = 0) -> Story:
@@ -181,7 +181,7 @@ class Story:
 
     def promote(self, override: str | None = None) -> Story:
         """One forward move that goes well: sent, accepted, read."""
-        settings = wanted(self.state, Verb.PROMOTE)
+        settings = wanted_settings(self.state, Verb.PROMOTE)
         decision = self.decide(Verb.PROMOTE, override=override)
         for target, setting in settings.items():
             self.settle(self.send(decision, target, setting))

@@ -25,12 +25,19 @@ KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t"}
 """Names of keys that are not their own character."""
 WARROOM = (sys.executable, "-c", "import sys; from console.cli import main; sys.exit(main())")
 """The command `warroom` of this interpreter."""
+PATIENCE_S = 60.0
+"""How long a busy machine may take for anything; a test that passes does not wait for it."""
 READING_S = 0.5
 """How long a person reads before the next key: a card drops what was typed before it was painted."""
 
 _BECOME = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
 """The pty becomes the controlling terminal before the program starts: its death is a hang-up, a resize a signal."""
 _ENVIRONMENT = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+
+
+def _inherited() -> dict[str, str]:
+    """This process's environment without a screen size, which would count for more than the terminal's own."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
 
 class Terminal:
@@ -50,7 +57,7 @@ class Terminal:
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
-            env={**os.environ, **_ENVIRONMENT, **environment},
+            env={**_inherited(), **_ENVIRONMENT, **environment},
         )
         self._listen()
 
@@ -89,7 +96,7 @@ class Terminal:
         cells = [cell for row in self._screen.buffer.values() for cell in row.values()]
         return {colour for cell in cells for colour in (cell.fg, cell.bg)}
 
-    async def until(self, *words: str | Callable[[str], bool], within_s: float = 20.0) -> str:
+    async def until(self, *words: str | Callable[[str], bool], within_s: float = PATIENCE_S) -> str:
         """Wait until all `words` (or conditions on the text) hold of one screen; returns it, or fails showing it."""
         deadline = time.monotonic() + within_s
         while True:
@@ -136,7 +143,7 @@ class Terminal:
         self.process.send_signal(signal.SIGKILL)
         await self.ended()
 
-    async def ended(self, within_s: float = 20.0) -> int:
+    async def ended(self, within_s: float = PATIENCE_S) -> int:
         """Wait until the program has ended; its exit code."""
         deadline = time.monotonic() + within_s
         while (code := self.process.poll()) is None:

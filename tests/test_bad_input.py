@@ -143,7 +143,9 @@ async def test_an_escape_in_the_name_of_a_strategy_is_shown_as_harmless_text(sce
 async def test_a_wrong_plan_is_told_line_by_line(tmp_path: Path) -> None:
     plan = tmp_path / "wrong.yaml"
     plan.write_text(WRONG_PLAN)
-    async with terminal([*WARROOM, "run", str(plan), "--journal", str(tmp_path / "journal.db")]) as room:
+    async with terminal(
+        [*WARROOM, "run", str(plan), "--journal", str(tmp_path / "journal.db")], size=(250, 30)
+    ) as room:
         assert await room.ended() == 2
     said = room.text()
     assert "wrong.yaml:5" in said

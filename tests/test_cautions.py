@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,10 @@ from console.plan.loader import parse
 from console.state.card import card_for
 from tests.engine_rig import ONE, war_room
 from tests.rollout_rig import Story
+from tests.states.pieces import with_local
 
 URL = "https://flags.example"
-SAID = "TLS IS NOT VERIFIED: whoever answers for flags.example:443 is believed"
+SAID = "TLS IS NOT VERIFIED: flags.example:443 may be an impostor"
 PLAN = """\
 warroom: 1
 rollout: open
@@ -49,7 +49,7 @@ async def test_every_http_backend_of_a_plan_hands_it_on(tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("verb", Verb)
 def test_it_stands_on_the_card_of_every_verb(verb: Verb) -> None:
-    state = replace(Story().open().promote().seen, cautions=(f"flags: {SAID}",))
+    state = with_local(Story().open().promote().seen, cautions=(f"flags: {SAID}",))
     assert card_for(state, verb, "edge-zero").warnings[0] == f"flags: {SAID}"
 
 
@@ -60,6 +60,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
         console.engine.store.set_local(cautions=("edge: TLS IS NOT VERIFIED",))
         await console.engine.act(before)
         await console.act(Verb.HALT)
+        await console.engine.store.wait_background()
         decisions = [event for event in room.events() if isinstance(event, DecisionTaken)]
         assert [decision.verb for decision in decisions] == [Verb.PROMOTE, Verb.HALT]
         assert all(decision.card.warnings[0] == "edge: TLS IS NOT VERIFIED" for decision in decisions)
@@ -68,7 +69,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
 async def test_an_engine_knows_the_cautions_of_its_backends(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
-        assert console.state.cautions == ()
+        assert console.state.local.cautions == ()
 
 
 @pytest.mark.parametrize(
@@ -84,9 +85,9 @@ async def test_an_engine_knows_the_cautions_of_its_backends(tmp_path: Path) -> N
     ],
 )
 def test_a_journals_server_on_another_host_is_verified_or_it_is_said(url: str, mode: str | None) -> None:
-    assert Url(url).unverified({}) == mode
+    assert Url(url).unverified_sslmode({}) == mode
 
 
 def test_what_the_environment_says_of_a_journals_tls_holds() -> None:
-    assert Url("postgresql://db.example/w").unverified({"PGSSLMODE": "verify-full"}) is None
-    assert Url("postgresql:///w").unverified({"PGHOST": "db.example"}) == "prefer"
+    assert Url("postgresql://db.example/w").unverified_sslmode({"PGSSLMODE": "verify-full"}) is None
+    assert Url("postgresql:///w").unverified_sslmode({"PGHOST": "db.example"}) == "prefer"

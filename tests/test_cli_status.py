@@ -21,6 +21,7 @@ from tests.cli_rig import Shell, shell
 from tests.engine_rig import ONE, war_room
 from tests.states import ANA
 from tests.states.people import crowded
+from tests.states.pieces import with_local
 
 FAIL = VerdictState.FAIL
 Capture = pytest.CaptureFixture[str]
@@ -103,11 +104,11 @@ def test_status_says_who_is_here_and_who_polls() -> None:
 
 
 def test_status_says_that_nobody_polls_and_what_that_means() -> None:
-    state = replace(crowded(states.watching()), crew=(), poller=None)
+    state = with_local(crowded(states.watching()), crew=(), poller=None)
     assert "  polls            no console: nothing is judged or guarded until one runs" in "\n".join(
         status_lines(state)
     )
-    gone = replace(state, poller=Poller(here=False))
+    gone = with_local(state, poller=Poller(here=False))
     assert "  polls            a console that no longer reports its presence" in "\n".join(status_lines(gone))
 
 
@@ -117,10 +118,10 @@ async def test_whoever_only_looks_sees_the_lease_of_the_console_that_polls(tmp_p
         journal = SqliteJournal(room.journal)
         state = await read_once(load(room.file), journal, room.folder)
         journal.close()
-        assert state.poller is not None and state.poller.who == ANA
+        assert state.local.poller is not None and state.local.poller.who == ANA
 
 
 def test_what_everybody_who_decides_has_to_know_stands_in_the_status() -> None:
-    state = replace(states.watching(), cautions=("prom: TLS IS NOT VERIFIED",))
+    state = with_local(states.watching(), cautions=("prom: TLS IS NOT VERIFIED",))
     assert "  CAUTION          prom: TLS IS NOT VERIFIED" in status_lines(state)
     assert as_json(state)["cautions"] == ["prom: TLS IS NOT VERIFIED"]

@@ -14,16 +14,18 @@ import pytest
 
 from console.cli import main
 from console.cli.exits import Exit
-from console.cli.watch import new_lines
+from console.cli.watch_lines import new_lines
 from console.events.evidence import Verb
 from console.judge.verdict import Verdict, VerdictState
-from console.state.conditions import CONDITIONS, holds, known, lost
+from console.state.conditions import CONDITIONS, is_known, is_met, why_impossible
+from console.state.local import JournalHealth
 from console.state.participants import Poller
-from console.state.values import JournalHealth, State
+from console.state.values import State
 from tests.cli_rig import Shell, shell
 from tests.rollout_rig import Story
 from tests.states import ANA, PLAN
-from tests.terminal import WARROOM, terminal
+from tests.states.pieces import with_local
+from tests.terminal import PATIENCE_S, WARROOM, terminal
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ async def test_wait_ends_when_somebody_else_brings_it_about(sh: Shell) -> None:
         *WARROOM, *sh.arguments("wait", "--until", "halted"), stdout=asyncio.subprocess.PIPE
     )
     await does(sh, "halt")
-    out, _ = await asyncio.wait_for(waiting.communicate(), 20)
+    out, _ = await asyncio.wait_for(waiting.communicate(), PATIENCE_S)
     assert (waiting.returncode, out.decode()) == (0, "halted: one/1 halted, stage 1/3 five\n")
 
 
@@ -111,7 +113,7 @@ def passing() -> Story:
 
 
 def so(state: State) -> set[str]:
-    return {name for name in CONDITIONS if holds(state, name)}
+    return {name for name in CONDITIONS if is_met(state, name)}
 
 
 def with_verdict(state: State, verdict: VerdictState) -> State:
@@ -160,17 +162,17 @@ def test_halted_and_rolled_back_are_what_they_say() -> None:
 
 def test_a_later_stage_counts_for_an_earlier_one_and_a_rollback_for_none() -> None:
     story = passing().promote()
-    assert holds(story.seen, "stage:one") and holds(story.seen, "stage:2") and not holds(story.seen, "stage:migrate")
+    assert is_met(story.seen, "stage:one") and is_met(story.seen, "stage:2") and not is_met(story.seen, "stage:migrate")
     story.decide(Verb.ROLLBACK)
-    assert not holds(story.seen, "stage:one")
-    assert lost(story.seen, "stage:half") == "a rollback was begun"
-    assert lost(story.seen, "rolled-back") is None
+    assert not is_met(story.seen, "stage:one")
+    assert why_impossible(story.seen, "stage:half") == "a rollback was begun"
+    assert why_impossible(story.seen, "rolled-back") is None
 
 
 def test_stages_are_known_by_name_and_number() -> None:
     names = [stage.name for stage in PLAN.stages]
-    assert known(names, "stage:migrate") and known(names, "stage:5")
-    assert not known(names, "stage:6") and not known(names, "stages:1")
+    assert is_known(names, "stage:migrate") and is_known(names, "stage:5")
+    assert not is_known(names, "stage:6") and not is_known(names, "stages:1")
 
 
 # -- what watch tells --------------------------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ def lines(before: State | None, after: State) -> list[str]:
 
 
 def test_the_first_line_says_where_it_stands_and_who_polls() -> None:
-    state = replace(passing().seen, poller=Poller(here=False, who=ANA))
+    state = with_local(passing().seen, poller=Poller(here=False, who=ANA))
     assert lines(None, state) == ["checkout-v42/1  watching, stage 1/5 one, polled by ana@bastion-1 pid 4242"]
 
 
@@ -200,8 +202,8 @@ def test_a_decision_and_what_it_changed_are_a_line_each() -> None:
 
 
 def test_the_journal_failing_and_the_lease_moving_are_told() -> None:
-    before = replace(passing().seen, poller=Poller(here=False, who=ANA))
-    after = replace(before, poller=Poller(here=True), journal=JournalHealth("disk full", 1))
+    before = with_local(passing().seen, poller=Poller(here=False, who=ANA))
+    after = with_local(before, poller=Poller(here=True), journal=JournalHealth("disk full", 1))
     assert lines(before, after) == ["UNJOURNALED: disk full", "polls"]
 
 
@@ -222,12 +224,12 @@ async def test_watch_outlives_its_terminal_and_ends_cleanly_on_sigterm(sh: Shell
     written = tmp_path / "watch.out"
     command = f'exec "$@" > {written} 2>&1'
     async with terminal(["sh", "-c", command, "sh", *WARROOM, *sh.arguments("watch")]) as seat:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not written.exists() or "one/1  watching, stage 1/3 five" not in written.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         seat.process.send_signal(signal.SIGHUP)
         assert await does(sh, "halt", "--reason", "pages") == 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while "halted, stage 1/3 five" not in written.read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         seat.process.send_signal(signal.SIGTERM)
@@ -244,7 +246,7 @@ async def test_watch_waits_for_a_rollout_and_for_the_next_one(sh: Shell, tmp_pat
         watching = await asyncio.create_subprocess_exec(*WARROOM, *sh.arguments("watch"), stdout=out)
 
     async def until(words: str, times: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while written.read_text().count(words) < times:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)
 
@@ -265,7 +267,7 @@ async def test_watch_answers_at_its_gates_with_no_while_nothing_is_open(sh: Shel
         watching = await asyncio.create_subprocess_exec(
             *WARROOM, *sh.arguments("watch"), "--gates", "0", stdout=out, stderr=out
         )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while "no rollout of one is open" not in written.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     (port,) = re.findall(r"answering gate webhooks on 127\.0\.0\.1:([0-9]+)", written.read_text())
@@ -283,7 +285,7 @@ async def test_watch_tells_a_no_at_its_gates_once(sh: Shell, tmp_path: Path) -> 
         watching = await asyncio.create_subprocess_exec(
             *WARROOM, *sh.arguments("watch"), "--gates", "0", stdout=out, stderr=out
         )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while "one/1  " not in written.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     (port,) = re.findall(r"answering gate webhooks on 127\.0\.0\.1:([0-9]+)", written.read_text())

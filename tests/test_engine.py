@@ -138,8 +138,10 @@ async def test_a_real_kill_in_mid_promote_is_settled_after_its_last_moment_and_n
         victim.kill()
         await victim.wait()
 
-        console = await room.console(clock=FastClock(60))
+        clock = FastClock(1)
+        console = await room.console(clock=clock)
         assert [request.asks for request in console.state.in_flight] == ["api -> 5 %"]
+        clock.speed = 60.0
         state = await console.until(lambda state: not state.in_flight and not state.in_doubt)
         made = next(event for event in room.events() if isinstance(event, RequestMade))
         settled = next(event for event in room.events() if isinstance(event, RequestSettled))
@@ -166,7 +168,7 @@ async def test_closing_with_a_call_in_flight_settles_it_as_unknown(tmp_path: Pat
         room.world.before_write = latch = Latch("api")
         promote = asyncio.create_task(console.act(Verb.PROMOTE))
         await latch.reached.wait()
-        assert console.engine.busy() == "api -> 5 %"
+        assert console.engine.in_flight() == "api -> 5 %"
         await console.close()
         assert (await promote).result is Result.UNKNOWN
         assert room.story() == ["promote", "  api -> 5 %", "  api unknown: cut off by the end of the console"]

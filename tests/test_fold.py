@@ -20,14 +20,14 @@ from console.events.kinds import (
     SourceRead,
     SourceRecovered,
     StepDone,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan, Stage
 from console.state.assessment import assess
 from console.state.card import card_for
 from console.state.folding import blank, fold
-from console.state.gates import changes, gates_for, typed_word, unfit, why_not
+from console.state.gates import gates_for, outside_changes, typed_word, why_not, why_unfit
 from console.state.values import Mode, StageMark, State, StepMark
 from tests.plausible import SUBJECTS, happen, story
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, REFUSED, START, UNKNOWN, Story, empty_card, reads
@@ -38,12 +38,12 @@ def folded(*events: Event) -> State:
     state = blank(PLAN, "checkout-v42/1")
     for number, event in enumerate(events, start=1):
         state = fold(state, event, None if isinstance(event, SourceRead) else number)
-    return state
+    return State.of(state)
 
 
 def replanned(told: Story, plan: Plan) -> State:
     """The state after `plan` was accepted."""
-    told.state = replace(told.state, plans={**told.state.plans, plan.digest: plan}, edited="- a\n+ b")
+    told.state = replace(told.state, plans={**told.state.plans, plan.digest: plan})
     told.decide(Verb.ACCEPT, "plan", plan)
     return told.state
 
@@ -100,7 +100,7 @@ def test_a_note_is_a_line_of_the_log_with_its_author() -> None:
 
 def test_an_unknown_kind_is_counted_and_shown_and_changes_nothing_else() -> None:
     before = Story().open().state
-    after = fold(before, Unrecognised(at=START, said_kind="alarm_rung"), 2)
+    after = fold(before, Unrecognized(at=START, said_kind="alarm_rung"), 2)
     assert (after.unrecognised, after.log[-1].text) == (1, "event of unknown kind 'alarm_rung'")
     assert replace(after, unrecognised=0, log=before.log, last_seq=1) == before
 
@@ -129,7 +129,7 @@ def test_samples_go_into_the_ledger_once_per_tick_and_the_later_one_wins() -> No
 
 def test_a_sample_of_what_the_plan_does_not_know_changes_nothing() -> None:
     read = SourceRead(at=START, source="nobody", replies=(MetricReply("nothing"),), targets=("nothing",))
-    assert folded(read) == blank(PLAN, "checkout-v42/1")
+    assert folded(read) == State.of(blank(PLAN, "checkout-v42/1"))
 
 
 def test_a_sample_has_no_number_and_an_event_moves_the_number_on() -> None:
@@ -216,7 +216,7 @@ def test_a_place_that_is_no_stage_leaves_the_rollout_unplaced(subject: str | Non
 def test_an_accepted_plan_takes_effect_and_ends_the_difference() -> None:
     stages = (PLAN.stages[0], replace(PLAN.stages[1], bake_s=1.0), *PLAN.stages[2:])
     state = replanned(Story().open().promote(), replace(PLAN, stages=stages, digest="new"))
-    assert (state.edited, state.reached, state.stages[1].stage.bake_s) == (None, 1, 1.0)
+    assert (state.reached, state.stages[1].stage.bake_s) == (1, 1.0)
 
 
 def test_an_accepted_plan_with_a_stage_put_before_ours_keeps_us_on_our_stage() -> None:
@@ -334,12 +334,12 @@ def see(state: State) -> None:
         typed_word(state, verb)
         for subject in SUBJECTS:
             card_for(state, verb, subject)
-            unfit(state, verb, subject)
+            why_unfit(state, verb, subject)
     assert state.mode in Mode
     assert state.reached is None or 0 <= state.reached <= len(state.stages)
     assert (state.current is None) == (not state.reached)
     assert state.next is None or state.next.number == (state.reached or 0) + 1
-    changes(state)
+    outside_changes(state)
     done = all(entry.mark is StepMark.DONE for entry in state.checklist)
     if state.rollback is not None and state.checklist:
         assert (state.rolled_back_at is not None) == done
@@ -364,7 +364,7 @@ def test_after_every_event_every_question_has_an_answer(data: st.DataObject) -> 
     for event in told.events:
         state = fold(state, event, None if isinstance(event, SourceRead) else state.last_seq + 1)
         assert state.mode in Mode
-        gates_for(assess(state, event.at), Verb.PROMOTE)
+        gates_for(State.of(assess(state, event.at)), Verb.PROMOTE)
 
 
 @settings(max_examples=50, deadline=None)
@@ -377,4 +377,4 @@ def test_the_same_events_make_the_same_state_however_they_are_cut(data: st.DataO
         assess(state, told.at)
         for event in half:
             state = fold(state, event, None if isinstance(event, SourceRead) else state.last_seq + 1)
-    assert state == told.state
+    assert State.of(state) == told.state

@@ -216,13 +216,13 @@ async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pyte
 
 
 async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_server, "REQUEST_S", 0.2)
+    monkeypatch.setattr(gate_server, "REQUEST_S", 1.0)
     house = GateServer(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
         asking = asyncio.create_task(raw(url, QUESTION))
         await deliberate.waiting(1)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.2)
         deliberate.over.set()
         assert b"200" in await asking
     finally:
@@ -363,11 +363,11 @@ MOVING = [(2.1, 31, 5.0), (3.75, 1200, 5.5), (10, 4.5, 12)]
 async def test_who_asks_about_nothing_of_ours_is_told_once_whatever_gates_it_names() -> None:
     unknown, senseless = (
         GateResponse(404, "not a target of this plan"),
-        GateResponse(400, "not a question of Flagger's"),
+        GateResponse(400, "not a webhook call of Flagger"),
     )
     assert await heard(("a", unknown), ("b", unknown), ("c", senseless), ("d", unknown)) == [
         "gate: a question at a answered no: not a target of this plan",
-        "gate: a question at c answered no: not a question of Flagger's",
+        "gate: a question at c answered no: not a webhook call of Flagger",
     ]
 
 

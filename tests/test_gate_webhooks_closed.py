@@ -98,7 +98,7 @@ async def test_metrics_that_fell_silent_after_the_promote_keep_its_gate_closed(t
             state,
             plan=replace(state.plan, metrics={"errors": metric}),
             metrics={"errors": MetricState(metric)},
-            stage_since=console.engine._clock.now() - timedelta(hours=1),
+            stage_since=console.clock.now() - timedelta(hours=1),
         )
         assert decide_gate(silent, GateQuery("web", "confirm-rollout")).why == "STALE: errors has no data"
         overridden = tuple(replace(entry, override="STALE: errors has no data") for entry in state.decisions)

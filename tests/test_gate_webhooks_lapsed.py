@@ -15,9 +15,10 @@ from console.events.kinds import GateLapsed
 from console.state.assessment import assess
 from console.state.folding import fold
 from console.state.gate_answers import decide_gate, overdue_promotes
-from console.state.values import StageMark
+from console.state.values import StageMark, State
 from tests.flagger_rig import hook
 from tests.gate_rig import PLAN, reads, site
+from tests.reading_rig import steps_read
 
 
 async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse(tmp_path: Path) -> None:
@@ -27,8 +28,8 @@ async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse
         await there.released(console)
         await console.act(Verb.PROMOTE)
         await there.looks(3)
-        state = await console.until(lambda state: reads(state).step == 1)
-        began = console.engine._clock.now()
+        state = await console.until(lambda state: steps_read(reads(state)).step == 1)
+        began = console.clock.now()
         assert overdue_promotes(state, began + timedelta(seconds=10 * 30 + 60)) == ()
         assert overdue_promotes(state, began + timedelta(hours=1)) != ()
 
@@ -39,9 +40,9 @@ async def test_a_promote_that_waits_to_be_asked_for_is_requested_and_not_amiss(t
         await there.released(console)
         await console.act(Verb.PROMOTE)
         state = await console.until(lambda state: state.promoting is not None and not state.in_flight)
-        read_late = replace(state.targets["web"], read_at=console.engine._clock.now() + timedelta(seconds=60))
+        read_late = replace(state.targets["web"], read_at=console.clock.now() + timedelta(seconds=60))
         later = replace(state, targets={"web": read_late})
-        marks = [entry.mark for entry in assess(later, console.engine._clock.now() + timedelta(seconds=60)).stages]
+        marks = [entry.mark for entry in assess(later, console.clock.now() + timedelta(seconds=60)).stages]
         assert marks[1] is StageMark.REQUESTED
 
 
@@ -53,8 +54,8 @@ async def test_a_step_without_a_gate_is_nothing_that_flagger_has_to_ask_about(tm
         await there.released(console)
         await console.act(Verb.PROMOTE)
         await there.looks(2)
-        state = await console.until(lambda state: reads(state).step == 2)
-        assert overdue_promotes(state, console.engine._clock.now() + timedelta(hours=1)) == ()
+        state = await console.until(lambda state: steps_read(reads(state)).step == 2)
+        assert overdue_promotes(state, console.clock.now() + timedelta(hours=1)) == ()
 
 
 async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_again(tmp_path: Path) -> None:
@@ -63,13 +64,13 @@ async def test_a_promote_that_flagger_never_asks_for_lapses_and_can_be_made_agai
         await there.released(console)
         await console.act(Verb.PROMOTE)
         state = await console.until(lambda state: state.promoting is not None and not state.in_flight)
-        later = console.engine._clock.now() + timedelta(seconds=150)
+        later = console.clock.now() + timedelta(seconds=150)
         assert overdue_promotes(state, later - timedelta(seconds=120)) == ()
         ((request, reason),) = overdue_promotes(state, later)
         assert reason.startswith("web was let on no further in 1")
         lapsed = fold(state, GateLapsed(at=later, request=request, reason=reason))
         assert lapsed.requests[request].outcome is Outcome.REFUSED
-        assert decide_gate(lapsed, GateQuery("web", "confirm-rollout")).request is None
+        assert decide_gate(State.of(lapsed, state.local), GateQuery("web", "confirm-rollout")).request is None
         assert fold(lapsed, GateLapsed(at=later, request=request, reason="again")).log == lapsed.log
         await console.engine.store.append(GateLapsed(at=later, request=request, reason=reason))
         assert (await console.act(Verb.PROMOTE)).line == "promote to ten accepted"

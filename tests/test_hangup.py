@@ -66,7 +66,7 @@ async def test_with_nothing_in_flight_the_process_ends_at_once_and_puts_the_term
     async with terminal([*WARROOM, *sh.arguments("run")]) as seat:
         await seat.until("COMPLETE")
         seat.process.send_signal(signal.SIGTERM)
-        assert await seat.ended(within_s=5.0) == 128 + signal.SIGTERM
+        assert await seat.ended(within_s=20.0) == 128 + signal.SIGTERM
         assert LEAVE_SCREEN in bytes(seat.raw)
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.loopback import Request, Serve, answer, serving
+from adapters.testing import Request, Serve, answer, serving
 
 MEGABYTES = 800
 """What a console may grow by. Without the bound on a poll, the largest answers here would take some 2,500 MB."""

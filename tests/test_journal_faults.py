@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,13 +86,11 @@ def test_a_full_disk_loses_nothing_that_was_written_and_goes_on_once_there_is_ro
 
 
 @as_root
-def test_a_file_that_may_only_be_read_is_read_and_says_so_when_it_is_to_be_written(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
+def test_a_file_that_may_only_be_read_is_read_and_says_so_when_it_is_to_be_written(open_folder: Path) -> None:
+    path = open_folder / "journal.db"
     journal = SqliteJournal(path)
     journal.append(RUN, opening())
     journal.close()
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o055)
     path.chmod(0o644)
     os.seteuid(NOBODY)
     try:

@@ -54,9 +54,9 @@ async def test_a_console_whose_journal_was_removed_is_unjournaled_and_refuses_a_
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         room.journal.unlink()
-        state = await console.until(lambda state: state.journal.broken)
+        state = await console.until(lambda state: state.local.journal.broken)
         answer = await console.act(Verb.PROMOTE)
-        assert "was removed or replaced while open" in (state.journal.broken or "")
+        assert "was removed or replaced while open" in (state.local.journal.broken or "")
         assert answer.result is Result.REFUSED
         assert "UNJOURNALED" in answer.line
         assert room.world.writes == []
@@ -70,7 +70,7 @@ async def test_a_rollback_goes_ahead_without_the_file_and_is_written_once_it_is_
         answer = await console.act(Verb.ROLLBACK)
         state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
         assert answer.result is Result.ACCEPTED
-        assert state.journal.held > 0
+        assert state.local.journal.held > 0
         away.rename(room.journal)
-        await console.until(lambda state: state.journal.held == 0)
+        await console.until(lambda state: state.local.journal.held == 0)
         assert room.story()[-3:] == ["rollback", "  api -> 0 %", "  api accepted"]

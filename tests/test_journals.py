@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Gauge, Outcome
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, Event, RolloutOpened, SourceRead, decode, encode
 from console.journal.sqlite import SqliteJournal
@@ -46,7 +46,7 @@ def states(recorded: list[Line]) -> Iterator[State]:
     state = blank(parse(opened.plan_text, "plan.yaml"), "recorded/1")
     for seq, event in recorded:
         state = fold(state, event, None if isinstance(event, SourceRead) else seq)
-        yield state
+        yield State.of(state)
 
 
 def test_a_recorded_rollout_ends_as_it_ended(recorded: list[Line]) -> None:
@@ -100,7 +100,7 @@ def test_a_recorded_rollout_is_resumed_from_a_journal_as_it_is_folded_from_its_l
         else:
             journal.append("recorded/1", event)
     *_, last = states(recorded)
-    assert resumed(journal, "recorded/1", "plan.yaml") == last
+    assert State.of(resume(journal, "recorded/1", "plan.yaml").rollout) == last
     journal.close()
 
 
@@ -144,7 +144,7 @@ def told(shared: list[Line]) -> Iterator[State]:
     state = blank(parse(opened.plan_text, "plan.yaml"), "shared/1")
     for seq, event in shared:
         state = fold(state, event, None if isinstance(event, SourceRead) else seq)
-        yield state
+        yield State.of(state)
 
 
 def test_a_shared_rollout_ends_as_it_ended(shared: list[Line]) -> None:
@@ -194,7 +194,7 @@ def replayed(judged: list[Line], until: Verb | None = None) -> State:
         if isinstance(event, DecisionTaken) and event.verb is until:
             break
         state = fold(state, event, None if isinstance(event, SourceRead) else seq)
-    return state
+    return State.of(state)
 
 
 def test_what_a_card_said_of_its_metrics_is_reckoned_again_bit_for_bit(judged: list[Line]) -> None:
@@ -226,7 +226,7 @@ def test_a_judged_rollout_is_resumed_as_it_is_folded(judged: list[Line], tmp_pat
             journal.append_samples("judged/1", [event])
         else:
             journal.append("judged/1", event)
-    assert resumed(journal, "judged/1", "plan.yaml").metrics == replayed(judged).metrics
+    assert resume(journal, "judged/1", "plan.yaml").rollout.metrics == replayed(judged).metrics
     journal.close()
 
 

@@ -24,7 +24,7 @@ from adapters.contract import (
     Withdrawn,
 )
 from adapters.kube import Access, Kube, Object
-from adapters.kube.client import PAGE_BYTES, Page, newer
+from adapters.kube.client import PAGE_BYTES, ListPage, is_newer
 from adapters.kube.jsonpatch import Operation, add, check, pointer, remove, replace
 from adapters.registry import ConnectError
 from tests.kube_fake import FakeCluster, HandClock, Hook, Sent, pages
@@ -72,7 +72,7 @@ async def test_a_patch_says_what_it_is_who_sends_it_and_for_which_decision() -> 
 
 async def test_a_test_that_does_not_hold_is_moved_and_changes_nothing() -> None:
     cluster = web(weight=7)
-    with pytest.raises(Moved, match="web is not what was shown any more; nothing was changed"):
+    with pytest.raises(Moved, match="web has changed since it was shown; nothing was changed"):
         await patched(kube(cluster))
     assert cluster.objects["rollouts"]["web"]["spec"]["weight"] == 7
 
@@ -170,7 +170,7 @@ async def test_an_object_that_is_not_there_is_named() -> None:
         await kube(web()).get(ROLLOUTS, "nope")
 
 
-async def listed(client: Kube) -> list[Page]:
+async def listed(client: Kube) -> list[ListPage]:
     found = [await client.page(ROLLOUTS)]
     while found[-1].more is not None:
         found.append(await client.page(ROLLOUTS, more=found[-1].more))
@@ -211,7 +211,7 @@ async def test_what_is_no_list_is_said_to_be_none(body: bytes) -> None:
 async def test_the_cluster_is_asked_what_we_may_do(denied: bool) -> None:
     cluster = web()
     cluster.denied = {"patch rollouts/status"} if denied else set()
-    assert await kube(cluster).allowed(ROLLOUTS, "patch", subresource="status") is not denied
+    assert await kube(cluster).is_allowed(ROLLOUTS, "patch", subresource="status") is not denied
     asked = cluster.sent[0].body["spec"]["resourceAttributes"]
     assert (asked["group"], asked["resource"], asked["subresource"], asked["namespace"]) == (
         "argoproj.io",
@@ -237,8 +237,8 @@ def test_an_address_that_cannot_be_used_is_one_line(server: str, proxy: str | No
 
 
 def test_versions_are_compared_as_numbers() -> None:
-    assert newer("1000", "999")
-    assert not newer("999", "1000")
+    assert is_newer("1000", "999")
+    assert not is_newer("999", "1000")
 
 
 def test_a_pointer_escapes_what_separates_its_parts() -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from adapters.contract import BackendError, Forbidden, Missing, Unreachable
-from adapters.kube.informer import SILENT_S, SINGLY
+from adapters.kube.informer import GET_LIMIT, SILENT_S
 from tests.kube_fake import FakeCluster, Sent, pages, settle
 from tests.kube_rig import Kept
 
@@ -152,7 +152,7 @@ async def test_bookmarks_keep_an_idle_mirror_believed(cluster: FakeCluster, kept
 
 async def test_many_objects_are_listed_once_and_not_asked_for_one_by_one() -> None:
     cluster = FakeCluster()
-    for found in pages(SINGLY * 2):
+    for found in pages(GET_LIMIT * 2):
         cluster.put("rollouts", found)
     kept = Kept(cluster)
     names = sorted(cluster.objects["rollouts"])

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Counts, MetricQuery, Reading, Window
-from console.engine import engine as engine_module
+from console.engine import journal_follower
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
-from console.journal.contract import Approved, JournalUnavailable
+from console.journal.contract import JournalUnavailable, SignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.state.gates import why_not
 from console.state.values import Mode
@@ -54,7 +54,7 @@ def polls(console: Console) -> bool:
 def calls_of(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every backend call that this console makes from now on."""
     made: list[str] = []
-    backends = console.engine._backends
+    backends = console.engine._backends.current
     read_target, read_metrics = backends.read_target, backends.read_metrics
 
     async def target(one: object) -> object:
@@ -105,10 +105,10 @@ async def test_of_two_consoles_one_polls_and_the_other_asks_nothing(
 async def test_each_console_says_who_polls(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(who=ANA), await room.console(who=BEN)
-        mine = await one.until(lambda state: state.poller and state.poller.who)
-        theirs = await two.until(lambda state: state.poller and state.poller.who)
-        assert mine.poller and mine.poller.here
-        assert theirs.poller and not theirs.poller.here and theirs.poller.who == ANA
+        mine = await one.until(lambda state: state.local.poller and state.local.poller.who)
+        theirs = await two.until(lambda state: state.local.poller and state.local.poller.who)
+        assert mine.local.poller and mine.local.poller.here
+        assert theirs.local.poller and not theirs.local.poller.here and theirs.local.poller.who == ANA
 
 
 async def test_a_console_that_follows_shows_what_the_other_reads(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ async def test_a_console_that_follows_keeps_its_data_fresh(tmp_path: Path) -> No
 async def test_who_leaves_gives_the_lease_back_and_another_polls_at_once(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
         one, two = await room.console(), await room.console()
-        await two.until(lambda state: state.crew is not None and len(state.crew) == 2)
+        await two.until(lambda state: state.local.crew is not None and len(state.local.crew) == 2)
         room.monkeypatch.setattr("console.engine.membership.LEASE_S", 60.0)
         await one.close()
         await two.until(lambda _state: polls(two))
@@ -193,15 +193,15 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
         assert not polls(one)
         two = await room.console()
         assert polls(two)
-        fence, written = one.engine.store.fence, len(sampled(room))
+        fence, written = one.engine.store.lease.fence, len(sampled(room))
         assert fence is not None  # it does not know yet
-        one.engine.store.sample(SourceRead(at=one.engine._clock.now(), source="edge", targets=("api",)))
+        one.engine.store.record_sample(SourceRead(at=one.clock.now(), source="edge", targets=("api",)))
         reading = one.state.targets["api"].reading
         assert reading is not None
         observed = TargetObserved(at=reading.at, reading=reading)
         await one.engine.store.append_observation(observed)
-        await one.engine.store.settled()
-        assert one.engine.store.fence is None
+        await one.engine.store.wait_background()
+        assert one.engine.store.lease.fence is None
         assert observed.id not in [event.id for event in room.events()]
         assert made == []
         assert written <= len(sampled(room))
@@ -246,7 +246,7 @@ async def test_a_rollback_begun_by_a_console_that_follows_is_through_while_the_o
 class Flooded(SqliteJournal):
     """A fake in one point: somebody has filled the folder of the approvals."""
 
-    def approvals(self, rollout: str) -> list[Approved]:
+    def approvals(self, rollout: str) -> list[SignedApproval]:
         raise JournalUnavailable("approvals: too many files")
 
 
@@ -257,7 +257,7 @@ async def test_approvals_that_cannot_be_told_close_their_gate_and_nothing_else(t
         await console.promoted(1)
         answer = await console.act(Verb.PROMOTE)
         assert answer.line == "promote refused: no approval counts: approvals: too many files"
-        assert (console.state.journal.broken, polls(console)) == (None, True)
+        assert (console.state.local.journal.broken, polls(console)) == (None, True)
         assert why_not(console.state, Verb.APPROVE) is not None
         assert (await console.act(Verb.ROLLBACK)).line == "rollback begun"
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
@@ -269,8 +269,8 @@ async def test_a_console_that_leaves_after_its_journal_broke_and_mended_is_gone_
         await console.until(lambda _state: polls(console))
         with locked(room.journal):
             await console.act(Verb.HALT)
-            await console.until(lambda state: state.journal.broken)
-            room.monkeypatch.setattr(engine_module, "BEAT_S", 600.0)  # it does not notice before it ends
+            await console.until(lambda state: state.local.journal.broken)
+            room.monkeypatch.setattr(journal_follower, "BROKEN_RETRY_S", 600.0)  # it does not notice before it ends
         await console.close()
         journal = SqliteJournal(room.journal)
         assert (journal.present("one/1", 60.0), journal.current_lease("one/1")) == ([], None)
@@ -282,12 +282,12 @@ async def test_a_console_that_leaves_while_its_journal_is_broken_does_not_wait_f
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         asked: list[str] = []
-        room.monkeypatch.setattr("console.engine.membership._gone", lambda *_args, **_more: asked.append("left"))
+        room.monkeypatch.setattr("console.engine.membership._leave", lambda *_args, **_more: asked.append("left"))
         with locked(room.journal):
             await console.act(Verb.HALT)
-            await console.until(lambda state: state.journal.broken)
+            await console.until(lambda state: state.local.journal.broken)
             await console.close()
-        assert (asked, console.state.journal.held) == ([], 1)
+        assert (asked, console.state.local.journal.held) == ([], 1)
 
 
 async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_for_ever(tmp_path: Path) -> None:
@@ -302,9 +302,9 @@ async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_fo
         held.set()
         console = await opening
         held.clear()
-        waiting = asyncio.ensure_future(console.engine.answered())
+        waiting = asyncio.ensure_future(console.engine.wait_polled())
         await console.until(lambda _state: polls(console))
-        console.engine.store.fence = None
+        console.engine.store.lease.release()
         held.set()
         await asyncio.wait_for(waiting, 10)
 
@@ -320,4 +320,4 @@ async def test_a_console_alone_with_a_journal_that_cannot_be_written_polls_for_i
         console = await room.console(journal=UnavailableJournal(no, "journal: no"))
         room.world.move("api", 7)
         await console.until(lambda state: state.targets["api"].drift)
-        assert console.state.journal.broken == "journal: no"
+        assert console.state.local.journal.broken == "journal: no"

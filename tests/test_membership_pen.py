@@ -20,10 +20,15 @@ async def test_the_crew_is_who_is_there_with_role_and_last_seen(tmp_path: Path) 
         one = await room.console(who=ANA)
         two = await room.console(who=BEN, observing=True)
         await one.promoted(1)
-        state = await two.until(lambda state: state.crew and {member.role for member in state.crew} >= {"captain"})
-        assert state.crew is not None
-        assert [(member.who.user, member.role) for member in state.crew] == [("ana", "captain"), ("ben", "observer")]
-        assert all(state.as_of - member.seen_at < timedelta(seconds=5) for member in state.crew)  # type: ignore[operator]
+        state = await two.until(
+            lambda state: state.local.crew and {member.role for member in state.local.crew} >= {"captain"}
+        )
+        assert state.local.crew is not None
+        assert [(member.who.user, member.role) for member in state.local.crew] == [
+            ("ana", "captain"),
+            ("ben", "observer"),
+        ]
+        assert all(state.as_of - member.seen_at < timedelta(seconds=5) for member in state.local.crew)  # type: ignore[operator]
 
 
 async def test_an_observer_decides_nothing_but_may_go_safer(tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
             assert (await two.act(Verb.HALT, reason="pages")).result is Result.ACCEPTED
             await real(event)  # type: ignore[arg-type]
 
-        room.monkeypatch.setattr(one.engine.store, "strict", late)
+        room.monkeypatch.setattr(one.engine.store, "append", late)
         answer = await one.engine.act(wish)
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line

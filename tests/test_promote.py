@@ -176,8 +176,8 @@ async def test_what_waited_longer_than_send_by_is_not_sent(tmp_path: Path) -> No
             """A machine that slept for a minute while the call was about to leave."""
 
             async def __call__(self, _target: str) -> None:
-                woken = console.engine._clock.monotonic() + 60.0
-                room.monkeypatch.setattr(console.engine._clock, "monotonic", lambda: woken, raising=False)
+                woken = console.clock.monotonic() + 60.0
+                room.monkeypatch.setattr(console.clock, "monotonic", lambda: woken, raising=False)
 
         room.world.before_write = Asleep()
         answer = await console.act(Verb.PROMOTE)
@@ -191,7 +191,7 @@ async def test_what_was_too_late_before_the_adapter_was_asked_does_not_reach_it(
         console = await room.console()
         room.world.looks_at_permit = False
         times = chain([0.0], repeat(60.0))
-        room.monkeypatch.setattr(console.engine._clock, "monotonic", lambda: next(times), raising=False)
+        room.monkeypatch.setattr(console.clock, "monotonic", lambda: next(times), raising=False)
         answer = await console.act(Verb.PROMOTE)
         assert "not sent: more than 5 s had passed since it was decided" in answer.line
         assert room.world.writes == []

@@ -111,7 +111,9 @@ async def test_a_refused_step_is_not_sent_again_until_told(tmp_path: Path) -> No
 
         room.world.before_write = frozen
         await console.act(Verb.ROLLBACK)
-        state = await console.until(lambda state: state.checklist[0].mark is StepMark.REFUSED and not state.running)
+        state = await console.until(
+            lambda state: state.checklist[0].mark is StepMark.REFUSED and not state.local.running
+        )
         room.world.before_write = at_once
         again = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
@@ -220,7 +222,7 @@ async def test_a_slow_answer_from_before_a_step_does_not_turn_it_red(tmp_path: P
         await latch.reached.wait()  # the poller asked while the target stood at 5 %, and has no answer yet
         room.world.before_read = at_once
         await console.act(Verb.ROLLBACK)
-        await console.until(lambda state: state.checklist[0].mark is StepMark.HOLDING or not state.running)
+        await console.until(lambda state: state.checklist[0].mark is StepMark.HOLDING or not state.local.running)
         look = len(room.world.reads)
         latch.open()
         await console.until(lambda _state: len(room.world.reads) > look + 1)
@@ -248,11 +250,11 @@ async def test_a_confirmed_step_is_looked_at_at_once_so_that_nobody_who_leaves_i
         await exposed(room)
         console = await room.console()
         await console.act(Verb.ROLLBACK)
-        await console.until(lambda state: state.checklist[1].mark is StepMark.DONE and not state.running)
-        monkeypatch.setattr(rollback_module, "BEAT_S", 60.0)
+        await console.until(lambda state: state.checklist[1].mark is StepMark.DONE and not state.local.running)
+        monkeypatch.setattr(rollback_module, "PASS_S", 60.0)
         await asyncio.sleep(0.2)  # the runner begins a pause longer than the test's patience
         await console.act(Verb.CONFIRM, subject="tell")
-        await console.until(lambda _state: console.engine.busy() is None)
+        await console.until(lambda _state: console.engine.in_flight() is None)
 
 
 async def test_a_rollback_goes_on_while_the_targets_teams_other_console_confirms(tmp_path: Path) -> None:
@@ -319,7 +321,7 @@ async def test_after_a_crash_in_mid_rollback_nothing_is_sent_until_told_and_done
         console = await room.console()
         polled = len(room.world.reads)
         state = await console.until(lambda _state: len(room.world.reads) > polled + 6)
-        assert (state.mode, state.running) == (Mode.ROLLING_BACK, False)
+        assert (state.mode, state.local.running) == (Mode.ROLLING_BACK, False)
         assert marks(state) == ["flag-off done", "traffic requested", "tell pending"]
         assert [request.asks for request in state.in_flight] == ["api -> 0 %"]
         assert room.world.writes == sent

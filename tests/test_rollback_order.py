@@ -149,13 +149,13 @@ async def test_with_a_full_disk_steps_are_confirmed_and_skipped_all_the_same(tmp
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[0].mark is StepMark.IN_DOUBT)
         full(room)
-        await console.until(lambda state: state.journal.broken)
+        await console.until(lambda state: state.local.journal.broken)
         skipped = await console.act(Verb.SKIP, subject="api-back", reason="dead")
         await console.until(lambda state: state.checklist[3].mark is StepMark.WAITING)
         confirmed = await console.act(Verb.CONFIRM, subject="tell")
         state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
         assert (skipped.result, confirmed.result) == (Result.ACCEPTED, Result.ACCEPTED)
-        assert state.journal.broken and state.journal.held
+        assert state.local.journal.broken and state.local.journal.held
 
 
 async def test_a_rollback_confirms_nothing_for_another_console_that_cannot_write_it_down(tmp_path: Path) -> None:
@@ -181,7 +181,9 @@ async def test_a_step_that_is_accepted_and_never_reads_back_is_overdue_and_waits
 
         room.world.after_write = deaf
         await console.act(Verb.ROLLBACK)
-        state = await console.until(lambda state: state.checklist[0].mark is StepMark.OVERDUE and not state.running)
+        state = await console.until(
+            lambda state: state.checklist[0].mark is StepMark.OVERDUE and not state.local.running
+        )
         room.world.after_write = at_once
         again = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[2].mark is StepMark.DONE)
@@ -220,8 +222,8 @@ async def test_a_step_is_sent_again_while_its_call_may_still_arrive_only_if_it_i
         if key:
             await console.until(lambda _state: "api 0 %" in room.world.writes)
             return
-        state = await console.until(lambda state: state.held_back)
-        assert "may still arrive" in state.held_back["api-back"]
+        state = await console.until(lambda state: state.local.held_back)
+        assert "may still arrive" in state.local.held_back["api-back"]
         assert room.world.writes == ["web 0 %"]
         room.world.move("api", 0)  # what was in doubt arrives late
         await console.until(lambda state: state.checklist[0].mark in (StepMark.HOLDING, StepMark.DONE))

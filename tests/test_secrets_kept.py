@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.loopback import Request, Server, answer, serving
+from adapters.testing import Request, Server, answer, serving
 from tests.terminal import WARROOM, Terminal, terminal
 
 CANARY = "c4nary-t0ken/with+odd=chars-7f3a9"

@@ -6,7 +6,7 @@ from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
 
-from console.terminal import unusable, write_utf8
+from console.terminal import why_unusable, write_utf8
 
 
 class _Tty(StringIO):
@@ -16,7 +16,7 @@ class _Tty(StringIO):
 
 @pytest.mark.parametrize(("term", "why"), [("dumb", "TERM=dumb"), ("", "TERM=not set"), ("xterm", None)])
 def test_a_terminal_that_cannot_show_a_screen_is_refused(term: str, why: str | None) -> None:
-    said = unusable({"TERM": term}, _Tty(), _Tty())
+    said = why_unusable({"TERM": term}, _Tty(), _Tty())
     assert (said is None) if why is None else (said is not None and why in said)
 
 
@@ -30,6 +30,6 @@ def test_the_screen_is_written_in_utf8_whatever_the_locale_says() -> None:
 
 
 def test_a_redirected_stream_is_refused() -> None:
-    said = unusable({"TERM": "xterm"}, _Tty(), StringIO())
+    said = why_unusable({"TERM": "xterm"}, _Tty(), StringIO())
     assert said is not None
     assert "not on a terminal" in said

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from adapters.contract import AuthFailed, BadReply
+from adapters.testing import SECRET, TOKEN_ENV, Request, answer, context, serving
 from adapters.transport import HttpOptions, Transport
-from tests.adapters_contract import SECRET, TOKEN_ENV, Request, answer, context, serving
 from tests.transport_rig import connect, reads, reads_json, stubbed
 
 

@@ -8,9 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from adapters.contract import AuthFailed, BadReply, Cut, NotSent, Permit, TimedOut, Unreachable
+from adapters.testing import SECRET, Request, Server, answer, serving
 from adapters.transport import Credentials, HttpOptions, Identity, Transport
-from tests.adapters_contract import SECRET
-from tests.loopback import Request, Server, answer, serving
 
 
 class Renewing:
@@ -26,9 +25,11 @@ class Renewing:
         if self.hangs:
             self.waiting = "the login plugin x has not answered yet"
             await asyncio.Event().wait()
-        return Credentials(f"Bearer token-{self.number}", also=(("Impersonate-Group", "a"), ("Impersonate-Group", "b")))
+        return Credentials(
+            f"Bearer token-{self.number}", extra_headers=(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+        )
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         self.number += self.renews
         return self.renews
 
@@ -171,7 +172,7 @@ async def test_lines_come_whole_however_they_were_cut() -> None:
 
 async def test_a_stream_that_falls_silent_times_out() -> None:
     async with serving(one_line_then_nothing) as server:
-        with pytest.raises(TimedOut, match=r"nothing was heard for 0\.3 s"):
+        with pytest.raises(TimedOut, match=r"no data for 0\.3 s"):
             await followed(server, silence_s=0.3)
 
 

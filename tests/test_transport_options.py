@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.registry import ConnectError
+from adapters.testing import SECRET, TOKEN_ENV, context, serving
 from adapters.transport import HttpOptions, Transport, child_span, new_trace
-from tests.adapters_contract import SECRET, TOKEN_ENV, context, serving
 from tests.transport_rig import TRACEPARENT, connect, ok, reads
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,14 +84,10 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def host(imported: None, capsys: pytest.CaptureFixture[str]) -> Iterator[Bastion]:
-    # Not in pytest's own directory, which every run of pytest on this machine closes to others again.
-    with tempfile.TemporaryDirectory(prefix="warroom-two-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
-        SqliteJournal(share(folder / "shared" / "journal.db", GROUP)).close()
-        yield Bastion(folder, capsys)
+def host(imported: None, open_folder: Path, capsys: pytest.CaptureFixture[str]) -> Bastion:
+    (open_folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    SqliteJournal(share(open_folder / "shared" / "journal.db", GROUP)).close()
+    return Bastion(open_folder, capsys)
 
 
 def test_a_stage_that_asks_for_it_is_entered_with_another_persons_approval_and_not_without(host: Bastion) -> None:
@@ -141,7 +136,7 @@ def test_an_approval_counts_again_when_the_edit_of_the_plan_is_undone(host: Bast
 def test_root_is_nobody_in_particular(host: Bastion) -> None:
     host.does(ANA, "promote")
     assert host.does(0, "approve") == Exit.REFUSED
-    assert "root is nobody in particular" in host.said
+    assert "root is not a person" in host.said
 
 
 def test_the_pen_is_with_the_person_and_others_take_it_with_a_reason(host: Bastion) -> None:

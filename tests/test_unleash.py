@@ -12,7 +12,6 @@ from adapters.contract import (
     AuthFailed,
     BackendError,
     BadReply,
-    Context,
     Forbidden,
     Missing,
     NeedsApproval,
@@ -23,8 +22,8 @@ from adapters.contract import (
 from adapters.flags.unleash import Options, Unleash, connect
 from adapters.registry import ConnectError, load
 from adapters.secret import Secret
-from tests.adapters_contract import BAD, SECRET, TOKEN_ENV, Bad, Request, check_call, check_cancel, context
-from tests.unleash_fake import EVENTS, F1, FEATURE, LEAVE, FakeUnleash, adapter, at, error, options, strategy
+from adapters.testing import SECRET, TOKEN_ENV, context
+from tests.unleash_fake import EVENTS, F1, LEAVE, FakeUnleash, adapter, at, error, options, strategy
 
 ON_AT_25 = Setting(25, on=True)
 
@@ -62,7 +61,7 @@ async def test_a_flag_without_a_strategy_reads_as_nothing_yet(fake: FakeUnleash,
 async def test_a_flag_switched_on_without_a_strategy_is_a_problem(fake: FakeUnleash, backend: Unleash) -> None:
     fake.strategies, fake.on = [], True
     reading = await backend.read_target(F1)
-    assert (reading.exposure, reading.problem) == (100.0, "switched on without a strategy: everybody is exposed")
+    assert (reading.exposure, reading.problem) == (100.0, "switched on without a strategy: every user is exposed")
 
 
 @pytest.mark.parametrize(("stored", "percent"), [("0", 0.0), ("100", 100.0), ("33.5", 33.5)])
@@ -93,8 +92,8 @@ PROBLEMS: list[tuple[list[dict[str, object]], str]] = [
         [strategy("10", disabled=True)],
         "no strategy is enabled (flexibleRollout 10 % (disabled)); enable one in Unleash",
     ),
-    ([strategy(constraints=[{}])], "its strategy has constraints: 5 % of whom cannot be told; name it with `rule:`"),
-    ([strategy(segments=[1])], "its strategy has segments: 5 % of whom cannot be told; name it with `rule:`"),
+    ([strategy(constraints=[{}])], "its strategy has constraints: 5 % of an unknown share; name it with `rule:`"),
+    ([strategy(segments=[1])], "its strategy has segments: 5 % of an unknown share; name it with `rule:`"),
 ]
 
 
@@ -262,35 +261,3 @@ async def test_a_name_that_would_be_another_path_is_not_sent(fake: FakeUnleash, 
 
 def test_the_registry_loads_it() -> None:
     assert load("unleash").connect is connect
-
-
-# -- the shared contract suite ---------------------------------------------------------------------------------------
-
-
-def _connect(url: str, lent: Context) -> Unleash:
-    return connect(options(url), lent)
-
-
-def _good_read(request: Request) -> object | None:
-    """A proper answer to the read a write begins with."""
-    if request.method != "GET" or request.path != FEATURE:
-        return None
-    production = {"name": "production", "enabled": False, "strategies": [strategy()]}
-    return {"name": "f1", "environments": [production]}
-
-
-@pytest.mark.parametrize("bad", BAD, ids=str)
-async def test_a_bad_backend_read_is_one_plain_error(bad: Bad, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TOKEN_ENV, SECRET)
-    await check_call(bad, _connect, lambda backend: backend.read_target(F1))
-
-
-@pytest.mark.parametrize("bad", BAD, ids=str)
-async def test_a_bad_backend_write_is_one_plain_error(bad: Bad, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TOKEN_ENV, SECRET)
-    await check_call(bad, _connect, lambda backend: backend.set_flag(F1, ON_AT_25, LEAVE), good=_good_read)
-
-
-async def test_a_write_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TOKEN_ENV, SECRET)
-    await check_cancel(_connect, lambda backend: backend.set_flag(F1, ON_AT_25, LEAVE), good=_good_read)

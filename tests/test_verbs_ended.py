@@ -12,9 +12,8 @@ import pytest
 
 from console.events.kinds import RequestSettled
 from tests.cli_rig import Shell, shell
-from tests.terminal import WARROOM
+from tests.terminal import PATIENCE_S, WARROOM
 
-PATIENCE_S = 20.0
 SLOW = """\
 warroom: 1
 rollout: slow

@@ -14,11 +14,12 @@ from adapters.contract import Counts, Gauge, Reading, Sample
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.values import NoteState, State
 from tests.states import ANA, NOW, STATES, ago, healthy, with_metric
+from tests.states.pieces import with_local
 from widgets.advice import advice_lines
 from widgets.checklist import checklist_lines
 from widgets.exposure import exposure_lines
 from widgets.header import header_lines
-from widgets.line import Line, cut, fit, left, length, reach, right, wrap
+from widgets.line import Line, align_left, align_right, changed_cells, fit, length, truncate, wrap
 from widgets.log import log_lines
 from widgets.metrics import metrics_lines
 from widgets.sources import sources_lines
@@ -93,13 +94,15 @@ def test_any_words_are_drawn(words: str, width: int, height: int) -> None:
         name: replace(entry, name=words, failed_since=NOW, reason=words) for name, entry in state.sources.items()
     }
     check(
-        replace(
-            state,
-            plan=replace(state.plan, title=words, risk=words),
-            stages=stages,
-            checklist=steps,
-            sources=sources,
-            log=(NoteState(NOW, replace(ANA, user=words), words, words),),
+        with_local(
+            replace(
+                state,
+                plan=replace(state.plan, title=words, risk=words),
+                stages=stages,
+                checklist=steps,
+                sources=sources,
+                log=(NoteState(NOW, replace(ANA, user=words), words, words),),
+            ),
             operator=replace(ANA, user=words),
         ),
         width,
@@ -114,8 +117,8 @@ def test_a_strange_bake_clock_is_drawn(baked_s: float, name: str) -> None:
 
 @given(WORDS, st.integers(0, 30))
 def test_cutting_and_filling_take_exactly_the_width(words: str, width: int) -> None:
-    assert cell_len(cut(words, width)) <= width
-    assert (cell_len(left(words, width)), cell_len(right(words, width))) == (width, width)
+    assert cell_len(truncate(words, width)) <= width
+    assert (cell_len(align_left(words, width)), cell_len(align_right(words, width))) == (width, width)
 
 
 @given(WORDS, st.integers(0, 30), st.integers(0, 5))
@@ -126,14 +129,14 @@ def test_wrapping_stays_within_its_rows_and_width(words: str, width: int, rows: 
 
 
 def test_a_wide_character_is_never_cut_in_half() -> None:
-    assert cut("漢字漢字", 4) == "漢…"
+    assert truncate("漢字漢字", 4) == "漢…"
 
 
 def test_two_equal_lines_need_no_repaint() -> None:
     line = fit(log_lines(healthy(), 80, 2)[1], 80)
-    assert reach(line, line) == 0
+    assert changed_cells(line, line) == 0
 
 
 def test_a_changed_age_needs_no_repaint_to_its_right() -> None:
     old, new = (header_lines(state, 80, 1)[0] for state in (healthy(), replace(healthy(), as_of=ago(-1))))
-    assert reach(fit(old, 80), fit(new, 80)) == len("03:12:00Z")
+    assert changed_cells(fit(old, 80), fit(new, 80)) == len("03:12:00Z")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from console.state.participants import Poller
@@ -11,11 +9,12 @@ from console.state.values import State
 from tests import states
 from tests.states import STATES
 from tests.states.people import CARL, crowded
+from tests.states.pieces import with_local
 from widgets.advice import advice_for
-from widgets.crew import crew_lines, several, words
 from widgets.header import header_lines
 from widgets.keys import idle_keys, key_line
 from widgets.line import length, text_of
+from widgets.participants import has_several_people, participants_lines, pen_pieces
 from widgets.sources import sources_lines
 
 
@@ -25,12 +24,12 @@ def header(state: State, width: int = 120) -> str:
 
 
 def page(state: State, width: int = 100) -> list[str]:
-    return [text_of(line).rstrip() for line in crew_lines(state, width)]
+    return [text_of(line).rstrip() for line in participants_lines(state, width)]
 
 
 def test_who_is_alone_sees_nothing_of_it() -> None:
     alone = states.healthy()
-    assert not several(alone) and words(alone) == []
+    assert not has_several_people(alone) and pen_pieces(alone) == []
     assert "pen" not in header(alone)
     assert {"take", "offer", "approve"} <= idle_keys(alone)
 
@@ -64,7 +63,7 @@ def test_an_observer_and_a_freeze_have_a_badge() -> None:
 def test_the_sources_say_who_polls_where_that_is_somebody_else() -> None:
     state = crowded(states.watching())
     assert "polled by ana" in text_of(sources_lines(state, 120, 1)[0])
-    assert "polled by" not in text_of(sources_lines(replace(state, poller=Poller(here=True)), 120, 1)[0])
+    assert "polled by" not in text_of(sources_lines(with_local(state, poller=Poller(here=True)), 120, 1)[0])
 
 
 def test_a_narrow_sources_line_keeps_its_sources_rather_than_who_polls() -> None:
@@ -92,26 +91,26 @@ def test_the_page_tells_offer_note_approval_freeze_and_ladder() -> None:
     assert page(STATES["called_up"]())[-3:] == [
         "  after 5:00: payments on call, CALLED",
         "  after 15:00: carl, +49 30 1234",
-        "  nobody has acted on errors FAIL for 6:00",
+        "  no action on errors FAIL for 6:00",
     ]
 
 
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("width", [20, 60, 80])
 def test_the_page_fits_any_width(name: str, width: int) -> None:
-    assert all(length(line) <= width for line in crew_lines(STATES[name](), width))
+    assert all(length(line) <= width for line in participants_lines(STATES[name](), width))
 
 
 def test_without_a_state_the_page_says_so() -> None:
-    assert "nothing read yet" in text_of(crew_lines(None, 80)[0])
+    assert "nothing read yet" in text_of(participants_lines(None, 80)[0])
 
 
 @pytest.mark.parametrize(
     ("name", "level", "told"),
     [
-        ("approval_asked", "warn", "migrate WAITS FOR APPROVAL (0 of 1): v shows what it is and approves"),
-        ("pen_offered", "warn", "ana OFFERS YOU THE PEN: t takes it (lunch)"),
-        ("called_up", "alarm", "CALL payments on call: nobody acted on errors FAIL for 6:00"),
+        ("approval_asked", "warn", "migrate WAITS FOR APPROVAL (0 of 1): v shows the change and approves it"),
+        ("pen_offered", "warn", "ana OFFERS YOU THE PEN (lunch): t takes it"),
+        ("called_up", "alarm", "CALL payments on call: no action on errors FAIL for 6:00"),
         ("pen_left", "warn", "ana left the pen 12m ago: errors on /v2/cart are a known bot"),
         ("pen_elsewhere", "calm", "the pen is with ana (seen 12 s ago): take it (t) or ask; p is closed"),
     ],
@@ -127,14 +126,14 @@ def test_what_is_so_for_everybody_comes_before_who_has_the_pen() -> None:
 
 
 def test_a_captain_is_not_asked_to_approve_his_own_move() -> None:
-    state = replace(STATES["approval_asked"](), operator=states.ANA)
+    state = with_local(STATES["approval_asked"](), operator=states.ANA)
     assert "WAITS FOR APPROVAL" not in advice_for(state)[1]
     assert "approve" in idle_keys(state)
 
 
 def test_an_observer_is_not_asked_to_approve_what_he_has_approved() -> None:
     given = STATES["approval_given"]()
-    assert "WAITS FOR APPROVAL" not in advice_for(replace(given, operator=CARL))[1]
+    assert "WAITS FOR APPROVAL" not in advice_for(with_local(given, operator=CARL))[1]
 
 
 def test_the_keys_between_people_come_onto_the_line_with_the_people() -> None:

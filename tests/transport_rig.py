@@ -9,8 +9,8 @@ from collections.abc import Callable
 import httpx
 
 from adapters.contract import Context, Permit
+from adapters.testing import TOKEN_ENV, Request, answer
 from adapters.transport import HttpOptions, Reply, Transport, new_trace
-from tests.adapters_contract import TOKEN_ENV, Request, answer
 
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01")
 

@@ -16,7 +16,7 @@ import pytest
 from adapters.contract import Permit, TargetRef
 from adapters.flags.unleash import Options, Unleash, connect
 from adapters.secret import Secret
-from tests.adapters_contract import SECRET, TOKEN_ENV, context
+from adapters.testing import SECRET, TOKEN_ENV, context
 
 F1 = TargetRef("new-checkout", "f1")
 LEAVE = Permit("00-0-0-00")

@@ -1,20 +1,20 @@
-"""The rollback checklist: what undoing takes, step by step, and how far it has come."""
+"""The rollback checklist: every step, and how far it is."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len
 
-from console.state.checklist import unmet
+from console.state.checklist import unmet_needs
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import format
 from widgets.glyphs import STEPS
-from widgets.line import Line, Look, Piece, left, wrap
+from widgets.line import Line, Look, Piece, align_left, wrap
 from widgets.pane import Pane
-from widgets.rollback import owner, rollback_runner
+from widgets.rollback import owner_suffix, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """A title that says how far the rollback is, and one row a step; details wrap where there is room."""
+    """Draw a title with the progress and one row a step; details wrap where there is room."""
     if height <= 0:
         return []
     if state is None:
@@ -39,65 +39,66 @@ def _progress(state: State) -> Piece:
     of = f"{done} of {len(state.checklist)} done" + (f", {skipped} skipped" if skipped else "")
     if state.rollback is None:
         count = len(state.checklist)
-        return Piece(f"not begun, {count} step{'s' * (count != 1)}", Look.MUTED)
+        return Piece(f"not started, {count} step{'s' * (count != 1)}", Look.MUTED)
     if state.mode is Mode.ROLLED_BACK:
         return Piece(f"{of}, rolled back", Look.WARN if skipped else Look.GOOD)
     if state.mode is Mode.CLOSED:
         return Piece(of, Look.MUTED)
-    if state.running:
+    if state.local.running:
         return Piece(f"{of}, under way", Look.WARN)
-    stands = rollback_runner(state)
-    return Piece(f"{of}, {stands.word}", Look.ALARM if stands.level == "alarm" else Look.WARN)
+    runner = rollback_runner(state)
+    return Piece(f"{of}, {runner.word}", Look.ALARM if runner.level == "alarm" else Look.WARN)
 
 
 def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
-    """The steps to show when not all fit: from the first that is not done."""
+    """The steps to show when not all fit: from the first unfinished one."""
     if len(steps) <= room:
         return steps
-    open_at = next((index for index, entry in enumerate(steps) if not entry.over), 0)
+    open_at = next((index for index, entry in enumerate(steps) if not entry.is_over), 0)
     first = min(open_at, len(steps) - room)
     return steps[first : first + max(room, 0)]
 
 
 def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, list[Line]]:
-    """A step's row, and the rows below it that its details need."""
+    """A step's row, and the rows below it for its details."""
     mark = STEPS[entry.mark]
     names = max(min(max(cell_len(each.step.id) for each in state.checklist), width // 3, 20), 1)
     number = next(index for index, each in enumerate(state.checklist, start=1) if each is entry)
-    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {left(entry.step.id, names)} ")]
+    head = [Piece(f" {mark.glyph}", mark.look), Piece(f" {number} {align_left(entry.step.id, names)} ")]
     if entry.mark is not StepMark.PENDING:
         head.append(Piece(mark.word, mark.look))
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
-            head.append(Piece(f" {format.age(format.since(entry.since, state.as_of))}", Look.MUTED))
+            needed = f" of {format.age(state.plan.hold_s)}" if entry.mark is StepMark.HOLDING else ""
+            head.append(Piece(f" {format.age(format.since(entry.since, state.as_of))}{needed}", Look.MUTED))
         head.append(Piece("  "))
-    told = _step_text(entry, state)
+    text = _step_text(entry, state)
     taken = sum(cell_len(piece.text) for piece in head)
     planned = entry.mark is StepMark.PENDING and entry.step.manual is None
-    if spare <= 0 or planned or taken + cell_len(told) <= width:
-        return (*head, Piece(told, Look.MUTED)), []
+    if spare <= 0 or planned or taken + cell_len(text) <= width:
+        return (*head, Piece(text, Look.MUTED)), []
     look = Look.STRONG if entry.mark in (*TROUBLED, StepMark.WAITING) else Look.MUTED
-    return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(told, width - 5, min(spare, 2))]
+    return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(text, width - 5, min(spare, 2))]
 
 
 def _step_text(entry: StepState, state: State) -> str:
-    """What a step does, or what became of it; whose it is when a person has to do it, what it waits for else."""
+    """The settings of a step or its outcome; the owner of a manual step, the needs of a waiting one."""
     if entry.step.manual is not None:
-        if entry.over and entry.detail:
+        if entry.is_over and entry.detail:
             return entry.detail
-        return f"by hand{owner(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
+        return f"by hand{owner_suffix(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
     if entry.detail and entry.mark is not StepMark.PENDING:
         return entry.detail
     what = ", ".join(f"{name} → {setting}" for name, setting in entry.step.sets.items())
     if state.rollback is None or state.mode is Mode.CLOSED:
         return what
-    if (why := state.held_back.get(entry.step.id)) is not None:
+    if (why := state.local.held_back.get(entry.step.id)) is not None:
         return f"{what}; waits: {why}"
-    left = unmet(entry.step, state.checklist)
+    left = unmet_needs(entry.step, state.checklist)
     return f"{what}; after {', '.join(left)}" if left else what
 
 
 class Checklist(Pane):
-    """The rollback steps."""
+    """The pane of the rollback steps."""
 
     def draw(self, width: int, height: int) -> list[Line]:
         return checklist_lines(self.state, width, height)

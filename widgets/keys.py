@@ -1,189 +1,112 @@
-"""The keys: one table of every key with its label and help, and the line that always shows them.
+"""The keys: one table of every key with its label and help, and the line that shows them.
 
-The application's bindings, this line, the help screen and the palette are all made from `KEYS`; what a key does lives
-in the application, whether it may is decided by the gates.
+The application's bindings, this line, the help page and the palette are all made from `KEYS`. The application carries
+out a key; the gates decide whether it is possible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from console.events.evidence import SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import SAFER, VERBS
 from console.state import approvals
 from console.state.gates import waiting_step, why_not
 from console.state.values import State
-from widgets.crew import several
 from widgets.line import Line, Look, Piece, length
 from widgets.pane import Pane
+from widgets.participants import has_several_people
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ScreenKey:
     """One key, declared once."""
 
     id: str
-    """Id of its binding, for a user's keymap."""
+    """Id of the binding, for a user's keymap."""
     keys: str
-    """As Textual names them, comma-separated; the first is the one shown."""
+    """Textual's names, comma-separated; the first one is shown."""
     cap: str
-    """As it is shown."""
+    """The key as it is shown."""
     label: str
+    """One word for the key line and the palette."""
     help: str
-    """One sentence: what it does, and what it costs to confirm."""
+    """One or two sentences: the effect, and how to confirm it."""
     action: str
+    """Textual action; empty for a key that Textual itself handles."""
     verb: Verb | None = None
     """The verb whose gates decide whether it is possible; None: always possible."""
     on_line: bool = True
     """Whether the key line shows it; help and palette show all."""
 
 
-KEYS: tuple[Key, ...] = (
-    Key(
-        "promote",
-        "p",
-        "p",
-        "promote",
-        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. With a closed gate that "
-        "may be overridden: type the stage's name and give a reason.",
-        "decide('promote')",
-        Verb.PROMOTE,
+_NOTE = ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note")
+
+_OTHERS = (
+    ScreenKey(
+        "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
     ),
-    Key(
-        "halt",
-        "h",
-        "h",
-        "halt",
-        "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always possible, "
-        "from any card too.",
-        "decide('halt')",
-        Verb.HALT,
+    ScreenKey(
+        "who", "w", "w", "who", "Who is here and who polls; approvals, calendar, escalation.", "who", on_line=False
     ),
-    Key("resume", "u", "u", "resume", "End a halt. Opens the card; y confirms.", "decide('resume')", Verb.RESUME),
-    Key(
-        "rollback",
-        "r",
-        "r",
-        "rollback",
-        "Take everything back to how it was at the opening, continue a rollback that was cut off, or confirm its "
-        "manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and give a reason. "
-        "Opens from any card too.",
-        "decide('rollback')",
-        Verb.ROLLBACK,
+    ScreenKey("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
+    ScreenKey("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
+    ScreenKey("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
+    ScreenKey(
+        "palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False
     ),
-    Key(
-        "skip",
-        "x",
-        "x",
-        "skip",
-        "Go on without a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
-        "decide('skip')",
-        Verb.SKIP,
-        on_line=False,
-    ),
-    Key(
-        "order",
-        "d",
-        "d",
-        "order",
-        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Asks which, "
-        "opens the card; type the order's word.",
-        "decide('order')",
-        Verb.ORDER,
-        on_line=False,
-    ),
-    Key("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
-    Key(
-        "accept",
-        "a",
-        "a",
-        "accept",
-        "Accept what somebody else moved (drift), or an edited plan file. Opens the card; y confirms.",
-        "decide('accept')",
-        Verb.ACCEPT,
-    ),
-    Key(
-        "place",
-        "s",
-        "s",
-        "place",
-        "Say at which stage the rollout stands, where the readings cannot tell.",
-        "decide('place')",
-        Verb.PLACE,
-    ),
-    Key(
-        "take",
-        "t",
-        "t",
-        "take",
-        "Take the pen: who holds it moves the rollout forward. Opens the card; y confirms. From somebody who is there: "
-        "give a reason.",
-        "decide('take')",
-        Verb.TAKE,
-    ),
-    Key(
-        "offer",
-        "o",
-        "o",
-        "offer",
-        "Offer the pen to somebody who is there, or lay it down with a note for whoever comes next.",
-        "decide('offer')",
-        Verb.OFFER,
-    ),
-    Key(
-        "approve",
-        "v",
-        "v",
-        "approve",
-        "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms.",
-        "decide('approve')",
-        Verb.APPROVE,
-    ),
-    Key("close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE),
-    Key("details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"),
-    Key("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
-    Key("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
-    Key("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
-    Key("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
-    Key("palette", "ctrl+p", "^p", "palette", "Every key by name, with why it is not possible now.", "", on_line=False),
-    Key("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
+    ScreenKey("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
 )
 
 
-def impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
-    """Why `verb` cannot be opened here and now, or None. An observer may still go safer."""
+def _keys() -> Iterator[ScreenKey]:
+    for verb, spec in VERBS.items():
+        if verb is Verb.ACCEPT:
+            yield _NOTE
+        if spec.key is not None:
+            name, key = verb.value, spec.key
+            yield ScreenKey(name, key.letter, key.letter, name, key.help, f"decide('{name}')", verb, key.on_line)
+    yield from _OTHERS
+
+
+KEYS: tuple[ScreenKey, ...] = tuple(_keys())
+"""Every key: the verbs' as `console.events.verbs` declares them, then those that decide nothing."""
+
+
+def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
+    """Why `verb` is not possible here and now, or None. An observer may still halt and roll back."""
     if state is None:
-        return f"{verb} is not possible yet: the rollout is still being opened"
+        return f"{verb} is not possible yet: the rollout is still opening"
     if observe and verb not in SAFER:
         return f"{verb} is not possible here: this console only observes"
     if verb is Verb.ROLLBACK and waiting_step(state) is not None and why_not(state, Verb.CONFIRM) is None:
-        return None  # the same key says that a manual step is done
+        return None  # the same key confirms a manual step
     return why_not(state, verb)
 
 
 def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
     """Ids of the keys that are not possible now."""
     return frozenset(
-        key.id for key in KEYS if key.verb is not None and impossible(state, key.verb, observe) is not None
+        key.id for key in KEYS if key.verb is not None and why_impossible(state, key.verb, observe) is not None
     )
 
 
 def idle_keys(state: State | None) -> frozenset[str]:
-    """Ids of keys that mean nothing now: what is between people, while one person is alone with the rollout."""
+    """Ids of the keys between people (pen, approval) that have no use now."""
     if state is None:
         return frozenset({"take", "offer", "approve"})
-    idle = set() if several(state) else {"take", "offer"}
-    if approvals.needed(state) == 0 or state.pen.held_by(state.operator):
+    idle = set() if has_several_people(state) else {"take", "offer"}
+    if approvals.needed_approvals(state) == 0 or state.pen.held_by(state.local.operator):
         idle.add("approve")
     return frozenset(idle)
 
 
 def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Line:
-    """The keys in at most `width` cells: those in `blocked` are muted and joined by a dot instead of a space.
+    """The keys in at most `width` cells, in their order.
 
-    Those in `idle` are left out; the others keep their order.
-
-    A narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
+    Keys in `blocked` are muted and joined to their label by a dot instead of a space; keys in `idle` are left out. A
+    narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
     cuts every label short, those of `blocked` keys to nothing; a verb itself is never dropped.
     """
     shown = [key for key in KEYS if key.on_line and key.id not in idle]
@@ -205,7 +128,7 @@ def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Lin
     return next((form for form in forms if length(form) <= width), forms[-1])
 
 
-def _join(keys: list[Key], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
+def _join(keys: list[ScreenKey], blocked: Set[str], gap: str, cut: dict[str, int] | None = None) -> Line:
     pieces: list[Piece] = []
     for key in keys:
         label = key.label[: (cut or {}).get(key.id, len(key.label))]

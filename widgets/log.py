@@ -1,4 +1,4 @@
-"""The decision log: who decided what, when and with what outcome, and what else happened; newest first."""
+"""The decision log: who decided what, when and with what outcome, and other events; newest first."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from console.events.evidence import Actor
 from console.state.values import DecisionState, NoteState, State
 from widgets import format
 from widgets.glyphs import OUTCOMES
-from widgets.line import Line, Look, Piece, left
+from widgets.line import Line, Look, Piece, align_left
 from widgets.pane import Pane
 
 
 def entries(state: State) -> list[DecisionState | NoteState]:
-    """Decisions and notes in one list, newest first; of the same moment, the one recorded later comes first."""
+    """Decisions and notes in one list, newest first; at the same moment, the later record comes first."""
     both: list[DecisionState | NoteState] = [*state.log, *state.decisions]
     return sorted(both, key=lambda entry: entry.at)[::-1]
 
 
 def log_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """A title and as many entries as fit."""
+    """Draw a title and as many entries as fit."""
     if height <= 0:
         return []
     found = entries(state) if state is not None else []
     if state is None or not found:
         return [(Piece("LOG", Look.TITLE), Piece("  nothing decided yet", Look.MUTED))]
-    shown = kept(found, height - 1)
-    folded = sum(_noise(entry) for entry in found) - sum(_noise(entry) for entry in shown)
+    shown = select_entries(found, height - 1)
+    folded = sum(_is_noise(entry) for entry in found) - sum(_is_noise(entry) for entry in shown)
     older = len(found) - len(shown) - folded
-    hidden = f", {older} older below" if older else ""
-    hidden += f", {folded} on verdicts and sources folded" if folded else ""
+    hidden = f", {older} older not shown" if older else ""
+    hidden += f", {folded} verdict and source lines hidden" if folded else ""
     title: list[Piece] = [Piece("LOG", Look.TITLE)]
-    if state.journal.held:
-        title += [Piece("  "), Piece(f"{state.journal.held} NOT WRITTEN YET", Look.ALARM)]
+    if state.local.journal.held:
+        title += [Piece("  "), Piece(f"{state.local.journal.held} NOT WRITTEN YET", Look.ALARM)]
     if state.unrecognised:
-        title.append(Piece(f"  {state.unrecognised} of a newer version", Look.WARN))
+        title.append(Piece(f"  {state.unrecognised} events of a newer version", Look.WARN))
     title.append(Piece(f"  newest first, UTC{hidden}", Look.MUTED))
     return [tuple(title), *[_line(entry) for entry in shown]]
 
 
-def _noise(entry: DecisionState | NoteState) -> bool:
-    """What comes by itself and often, and what the panes above tell as it is now."""
+def _is_noise(entry: DecisionState | NoteState) -> bool:
+    """Whether an entry is a change of a verdict or a source: frequent, and shown by the panes above."""
     return isinstance(entry, NoteState) and entry.kind in ("verdict", "source")
 
 
-def kept(found: Sequence[DecisionState | NoteState], rows: int) -> list[DecisionState | NoteState]:
-    """The entries for `rows` rows, newest first: what people did and what moved come before verdicts and sources.
+def select_entries(found: Sequence[DecisionState | NoteState], rows: int) -> list[DecisionState | NoteState]:
+    """The entries for `rows` rows, newest first; decisions and moves come before verdicts and sources.
 
-    Of those no more are kept than the newest one or two, unless there is room to spare.
+    Of the latter only the newest one or two are shown, unless there is room to spare.
     """
-    told = [entry for entry in found if not _noise(entry)]
-    spare = rows - len(told)
-    changes = [entry for entry in found if _noise(entry)][: max(spare, min(rows // 3, 2))]
-    told = told[: max(rows - len(changes), 0)]
-    chosen = {id(entry) for entry in (*told, *changes)}
+    first = [entry for entry in found if not _is_noise(entry)]
+    spare = rows - len(first)
+    changes = [entry for entry in found if _is_noise(entry)][: max(spare, min(rows // 3, 2))]
+    first = first[: max(rows - len(changes), 0)]
+    chosen = {id(entry) for entry in (*first, *changes)}
     return [entry for entry in found if id(entry) in chosen]
 
 
@@ -61,19 +61,19 @@ def _line(entry: DecisionState | NoteState) -> Line:
     if isinstance(entry, NoteState):
         return (
             Piece(f"{format.clock(entry.at)[:8]} ", Look.MUTED),
-            Piece(f"{left(_who(entry.who), 8)} ", Look.MUTED),
-            Piece(f"{left(entry.kind, 8)} ", Look.MUTED),
+            Piece(f"{align_left(_who(entry.who), 8)} ", Look.MUTED),
+            Piece(f"{align_left(entry.kind, 8)} ", Look.MUTED),
             Piece(entry.text),
         )
     return (
         Piece(f"{format.clock(entry.at)[:8]} "),
-        Piece(f"{left('on_fail' if entry.automatic else _who(entry.who), 8)} ", Look.STRONG),
-        Piece(f"{left(entry.verb.value, 8)} ", Look.STRONG),
+        Piece(f"{align_left('on_fail' if entry.automatic else _who(entry.who), 8)} ", Look.STRONG),
+        Piece(f"{align_left(entry.verb.value, 8)} ", Look.STRONG),
         *((Piece("NOT WRITTEN", Look.ALARM), Piece(" ")) if entry.seq is None else ()),
         Piece(entry.outcome, OUTCOMES.get(entry.outcome, Look.PLAIN)),
         Piece(f"  {_where(entry)}"),
         Piece(f"  OVERRODE {entry.override}" if entry.override else "", Look.WARN),
-        Piece(f"  counts for nothing: {entry.void}" if entry.void else "", Look.WARN),
+        Piece(f"  VOID: {entry.void}" if entry.void else "", Look.WARN),
         Piece(f"  {entry.reason}" if entry.reason else "", Look.MUTED),
     )
 
@@ -83,7 +83,7 @@ def _who(who: Actor | None) -> str:
 
 
 def _where(entry: DecisionState) -> str:
-    """From which stage to which; what it was about, where it names something."""
+    """The subject of a decision, or from which stage it goes to which."""
     if entry.subject is not None:
         return entry.subject
     card = entry.card
@@ -91,7 +91,7 @@ def _where(entry: DecisionState) -> str:
 
 
 class DecisionLog(Pane):
-    """Decisions and events, newest first."""
+    """The pane of decisions and events, newest first."""
 
     def draw(self, width: int, height: int) -> list[Line]:
         return log_lines(self.state, width, height)

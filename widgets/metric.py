@@ -1,4 +1,4 @@
-"""One metric of the metrics pane as rows: verdict, name, ratio and odds on one line, both arms on one axis."""
+"""One metric as rows: verdict, name, ratio and odds on one line, both arms on one axis."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.cells import cell_len
 from adapters.contract import Shape
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
-from console.state.judging import plotted
+from console.state.judging import plotted_readings
 from console.state.values import MetricState, State
 from widgets import format
-from widgets.evidence import follows, is_old, levels_of, mark_of, odds_of, ratio_of
+from widgets.evidence import claim_of, is_old, levels_of, mark_of, odds_of, ratio_of, remark_of
 from widgets.glyphs import CURSOR, QUIETER
-from widgets.line import Line, Look, Piece, cut, fit, left, right
+from widgets.line import Line, Look, Piece, align_left, align_right, fit, truncate
 from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells
 
 _WORD = 12
@@ -27,47 +27,53 @@ _LEAST_TRACE = 8
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How a row's cells are shared out; the same for every metric, so that the eye can run down a column."""
+    """Widths of a row's columns in cells; the same for every metric, so that columns line up."""
 
     name: int
     claim: int
-    """That the odds are for worse; 0 where there is no room to say it. A pass says itself what it excludes."""
+    """The word "worse" after odds; 0 where there is no room. A pass itself says what it excludes."""
     value: int
-    """An arm's level beside its trace; 0: both levels stand in words on the second row."""
+    """An arm's level beside its trace; 0: the second row gives both levels in words."""
     scale: int
     width: int
 
     @classmethod
     def of(cls, width: int) -> Columns:
-        """The columns at `width` cells: half as wide again for words on a wide screen, the rest for history."""
+        """The columns for a pane of `width` cells: on a wide one longer names, and the rest for history."""
         if width < 100:
             return cls(11, 0, 0, 8, width)
         return cls(17 if width < 140 else 24, 6 if width >= 120 else 0, 8, 8, width)
 
     @property
     def about(self) -> int:
-        """Cursor, verdict, name, ratio and odds on the canary's row; age and what follows on the baseline's."""
+        """Cells before the arms: verdict to odds on the canary's row, age and remarks on the baseline's."""
         return 1 + _WORD + 1 + self.name + 1 + _RATIO + 1 + _ODDS + self.claim
 
     @property
     def trace(self) -> int:
-        """0: no room for a trace."""
+        """Cells of a trace; 0 without room for one."""
         left = self.width - self.about - 1 - len("canary") - 1 - (self.value + 1 if self.value else 0) - 1 - self.scale
         return left if left >= _LEAST_TRACE else 0
 
 
-def said_of(entry: MetricState) -> Verdict:
+def verdict_of(entry: MetricState) -> Verdict:
+    """The verdict of a metric; "no data" before the first one."""
     return entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
 
 
-def pair(
+def two_rows(
     entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, spelled: bool
 ) -> list[Line]:
-    """`spelled`: the reason stands in full below."""
-    verdict = said_of(entry)
+    """Draw a metric as the canary's row over the baseline's.
+
+    Args:
+        chosen: the cursor stands on it.
+        spelled: its reason stands in full below, so it is left out here.
+    """
+    verdict = verdict_of(entry)
     bar = Piece(CURSOR if chosen else " ", Look.STRONG)
-    head = [bar, *_said(entry, verdict, columns)]
-    proof = [bar, *_proof(entry, verdict, columns, spelled)]
+    head = [bar, *_verdict_pieces(entry, verdict, columns)]
+    proof = [bar, *_detail_pieces(entry, verdict, columns, spelled)]
     rows: list[Line] = []
     chart = _chart(entry, grid) if grid is not None and grid.cells else None
     for arm, words in zip(ARMS, (head, proof), strict=True):
@@ -75,22 +81,24 @@ def pair(
     return rows
 
 
-def _said(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]:
-    """Verdict, name, ratio with interval, odds: all that a decision needs, on one line and without colour."""
+def _verdict_pieces(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]:
+    """Verdict, name, ratio with interval, odds: what a decision needs, readable without color."""
     mark = mark_of(verdict.state, verdict.detail)
     gap = max(_WORD + 1 - cell_len(str(mark)), 1)
     room = _WORD + 1 + columns.name - cell_len(str(mark)) - gap
     named = [Piece(str(mark), _mark_look(entry, verdict)), Piece(" " * gap), *_name(entry, room)]
-    told = odds_of(verdict.state, verdict.evidence, verdict.ready)
+    likely = odds_of(verdict.state, verdict.evidence, verdict.ready)
     proof = Look.STALE if is_old(verdict) else Look.STRONG
-    claim = " worse" if told and verdict.state is not VerdictState.PASS else ""
+    claim = claim_of(verdict.state, likely)
     return [
         *named,
         Piece(" "),
-        Piece(left(ratio_of(verdict.state, verdict.ratio, verdict.low, verdict.high, verdict.brief), _RATIO), proof),
+        Piece(
+            align_left(ratio_of(verdict.state, verdict.ratio, verdict.low, verdict.high, verdict.brief), _RATIO), proof
+        ),
         Piece(" "),
-        Piece(right(told, _ODDS), proof),
-        Piece(left(claim, columns.claim), Look.MUTED),
+        Piece(align_right(likely, _ODDS), proof),
+        Piece(align_left(claim, columns.claim), Look.MUTED),
     ]
 
 
@@ -101,35 +109,34 @@ def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
 
 
 def _name(entry: MetricState, width: int) -> Line:
-    """The metric's name, with its role where it is not the one that decides; by its letter where it does not fit."""
+    """The metric's name, with its role unless that is critical; the role's first letter where it does not fit."""
     name, role = entry.metric.name, "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
     if cell_len(name) + cell_len(role) > width:
         role = role[:2]
-    return fit([Piece(cut(name, width - cell_len(role)), Look.STRONG), Piece(role, Look.MUTED)], width)
+    return fit([Piece(truncate(name, width - cell_len(role)), Look.STRONG), Piece(role, Look.MUTED)], width)
 
 
 def _age(verdict: Verdict) -> str:
     return "" if verdict.age_s is None else f"{format.age(verdict.age_s)} old"
 
 
-def _proof(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
-    """How old it is, both levels where they do not stand beside the traces, what follows, and how many events."""
+def _detail_pieces(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
+    """Age, both levels where they do not stand beside the traces, remark, and number of events."""
     old = is_old(verdict)
     parts = [Piece(_age(verdict), Look.WARN if old else Look.MUTED)]
     if not columns.value and not old and verdict.canary.value is not None:
         parts.append(Piece(levels_of(verdict, entry.metric.query.shape)))
     if not spelled or verdict.brief:
-        parts.append(Piece(follows(verdict), Look.WARN if old else Look.PLAIN))
+        parts.append(Piece(remark_of(verdict), Look.WARN if old else Look.PLAIN))
     if verdict.canary.n:
         parts.append(Piece(f"n {format.count(verdict.canary.n)}", Look.MUTED))
     return _in_a_row(parts, columns.about - 1)
 
 
 def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
-    """The parts that say something, two cells apart; after the second, one that would be cut is left out."""
+    """The parts with text, two cells apart; from the third on, a part that would be cut is left out."""
     row: list[Piece] = []
-    told = [part for part in parts if part.text]
-    for index, part in enumerate(told):
+    for index, part in enumerate([part for part in parts if part.text]):
         gap = "  " if index else " "
         if index > 1 and cell_len(part.text) + len(gap) > room:
             continue
@@ -138,25 +145,27 @@ def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
     return row
 
 
-def reason(entry: MetricState, chosen: bool) -> Line:
-    """Why the verdict is what it is, what the source said about its answer, and the canary's own ceiling."""
-    verdict = said_of(entry)
+def reason_row(entry: MetricState, chosen: bool) -> Line:
+    """The verdict's reason, problems of the source's answer, and the limit of the canary's own level."""
+    verdict = verdict_of(entry)
     limit = entry.metric.limit
-    told = [
+    parts = [
         f"not read: {entry.problem}" if entry.problem else "",
-        f"not whole: {entry.partial}" if entry.partial else "",
+        f"incomplete: {entry.partial}" if entry.partial else "",
         verdict.reason,
         f"limit {format.amount(limit, entry.metric.query.shape)}" if limit is not None else "",
     ]
     return (
         Piece(CURSOR if chosen else " ", Look.STRONG),
-        Piece(f" {'; '.join(part for part in told if part)}", Look.MUTED),
+        Piece(f" {'; '.join(part for part in parts if part)}", Look.MUTED),
     )
 
 
 def _chart(entry: MetricState, grid: Grid) -> Chart:
-    """Both arms on one axis; nothing below the share that the plan calls negligible is blown up."""
-    return Chart.of(plotted(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
+    """Both arms on one axis that spans at least the share that the plan calls negligible."""
+    return Chart.of(
+        plotted_readings(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible
+    )
 
 
 def _arm(
@@ -168,37 +177,37 @@ def _arm(
     shape = entry.metric.query.shape
     old = is_old(verdict)
     look = Look.STALE if old else Look.CANARY if arm == "canary" else Look.BASELINE
-    pieces = [Piece(left("canary" if arm == "canary" else "base", len("canary")), look), Piece(" ")]
+    pieces = [Piece(align_left("canary" if arm == "canary" else "base", len("canary")), look), Piece(" ")]
     if columns.value:
-        level = right(format.amount(totals.value, shape), columns.value)
+        level = align_right(format.amount(totals.value, shape), columns.value)
         pieces += [Piece(level, look if old else Look.STRONG), Piece(" ")]
     if chart is not None:
         values = chart.arms[arm]
         pieces.append(Piece(cells(values, len(values), chart.axis, _overdue(entry, arm, state)), look))
-        pieces += [Piece(" "), Piece(left(_scale(chart.axis, shape), columns.scale), Look.MUTED)]
+        pieces += [Piece(" "), Piece(align_left(_scale(chart.axis, shape), columns.scale), Look.MUTED)]
     return pieces
 
 
 def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
-    """Whether this arm should have said something by now."""
+    """Whether this arm's next sample is overdue."""
     late = format.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
     return late is not None and late > entry.stale_after_s
 
 
 def _scale(axis: Axis, shape: Shape) -> str:
-    """What the lowest and the highest block stand for; the same beside both arms, because it is the same axis."""
+    """The values of the lowest and the highest block, the same for both arms."""
     top = format.axis_end(axis.top, shape)
     return f"0-{top}" if axis.floor == 0 else f"{format.axis_end(axis.floor, shape)}..{top}"
 
 
-def short(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
-    """One row: a trace of one arm without the other would say nothing."""
-    verdict = said_of(entry)
+def one_row(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
+    """Draw a metric as one row without a trace: one arm alone would mean nothing."""
+    verdict = verdict_of(entry)
     old = is_old(verdict)
-    start = [Piece(CURSOR if chosen else " ", Look.STRONG), *_said(entry, verdict, columns), Piece(" ")]
+    start = [Piece(CURSOR if chosen else " ", Look.STRONG), *_verdict_pieces(entry, verdict, columns), Piece(" ")]
     parts = [
         Piece(_age(verdict).removesuffix(" old"), Look.WARN if old else Look.MUTED),
-        Piece(follows(verdict), Look.WARN if old else Look.PLAIN),
+        Piece(remark_of(verdict), Look.WARN if old else Look.PLAIN),
         Piece(levels_of(verdict, entry.metric.query.shape) if verdict.canary.value is not None and not old else ""),
         Piece(f"n {format.count(verdict.canary.n)}" if verdict.canary.n else "", Look.MUTED),
     ]

@@ -1,28 +1,36 @@
-"""What console and backends say to each other: the nouns, the three Protocols, what can go wrong.
+"""The vocabulary between the console and its backends: Protocols, values, errors.
 
-Here: what is measured (`metrics`), what has exposure (`targets`), what a backend is (`backends`) and is lent
-(`context`), and what can go wrong (`errors`); everybody else imports them from here.
+Everything public is imported from here. `metrics` holds what is measured, `targets` what has exposure, `backends` the
+Protocols, `spec` the description of an adapter, `context` what the engine gives it, `errors` what can go wrong.
 
-Plain frozen dataclasses only: widgets and the state import this package before the first frame, so it must import
-nothing but the standard library. Wire formats live in the adapters; decisions live in console.
+Plain frozen dataclasses only: widgets and the state import this package before the first frame, so it imports nothing
+but the standard library. Wire formats live in the adapters; decisions live in console.
 """
 
 from adapters.contract.backends import (
     Backend,
     Capabilities,
-    DeployBackend,
+    CautiousBackend,
+    ClockedBackend,
     FlagBackend,
     GateQuery,
     MetricsBackend,
     Order,
+    OrderableBackend,
+    PausableBackend,
+    PromotableBackend,
+    RedactingBackend,
     SteppedBackend,
+    TargetBackend,
     WebhookBackend,
+    WeightedBackend,
 )
 from adapters.contract.context import Clock, Context, Permit
 from adapters.contract.errors import (
     AuthFailed,
     BackendError,
     BadReply,
+    ConnectError,
     Cut,
     Forbidden,
     HalfDone,
@@ -52,10 +60,23 @@ from adapters.contract.metrics import (
     Shape,
     Window,
 )
-from adapters.contract.targets import LAST_STEP, Kind, OwnStep, Phase, Setting, TargetReading, TargetRef, Wait
+from adapters.contract.spec import AdapterSpec, Prepare
+from adapters.contract.targets import (
+    LAST_STEP,
+    Kind,
+    OwnStep,
+    Phase,
+    Setting,
+    StepsReading,
+    TargetReading,
+    TargetRef,
+    VersionsReading,
+    Wait,
+)
 
 __all__ = [
     "LAST_STEP",
+    "AdapterSpec",
     "ArmLabels",
     "AuthFailed",
     "Backend",
@@ -63,11 +84,13 @@ __all__ = [
     "BadReply",
     "Buckets",
     "Capabilities",
+    "CautiousBackend",
     "Clock",
+    "ClockedBackend",
+    "ConnectError",
     "Context",
     "Counts",
     "Cut",
-    "DeployBackend",
     "FlagBackend",
     "Forbidden",
     "GateQuery",
@@ -82,12 +105,17 @@ __all__ = [
     "NeedsApproval",
     "NotSent",
     "Order",
+    "OrderableBackend",
     "Outcome",
     "OutcomeUnknown",
     "OwnStep",
+    "PausableBackend",
     "Permit",
     "Phase",
+    "Prepare",
+    "PromotableBackend",
     "Reading",
+    "RedactingBackend",
     "Refused",
     "Rejected",
     "Sample",
@@ -95,13 +123,17 @@ __all__ = [
     "Setting",
     "Shape",
     "SteppedBackend",
+    "StepsReading",
+    "TargetBackend",
     "TargetReading",
     "TargetRef",
     "Throttled",
     "TimedOut",
     "Unreachable",
+    "VersionsReading",
     "Wait",
     "WebhookBackend",
+    "WeightedBackend",
     "Window",
     "Withdrawn",
 ]

@@ -1,4 +1,4 @@
-"""What the engine lends an adapter: time, deadlines and a folder when it connects, leave for each write."""
+"""What the engine gives an adapter: a clock, deadlines and a folder on connecting, a permit for each write."""
 
 from __future__ import annotations
 
@@ -20,28 +20,30 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that never go back and that count suspend."""
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds` of this clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the engine lends an adapter when it connects."""
+    """Everything an adapter gets when it connects, beside its options."""
 
     source: str
     """The plan's name of this backend; every error starts with it."""
     rollout: str
+    """The plan's name of the rollout."""
     clock: Clock
     read_deadline_s: float
     write_deadline_s: float
     state_dir: Path
-    """A private folder (0700) in which the embedded world keeps what was done to it."""
+    """A private folder (0700) in which the embedded world keeps its log."""
     changed: Callable[[], None] = lambda: None
-    """Called in the engine's loop by a backend that is told of changes: its targets are read again at once."""
+    """Call it in the engine's loop when the backend reports a change: its targets are read again at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to write, given by the engine for one request and looked at just before bytes leave.
+    """Permission to send one write, checked just before its bytes leave.
 
     An adapter calls `check` right before every write it sends; the transport does so for HTTP.
     """
@@ -49,7 +51,7 @@ class Permit:
     trace: str
     """W3C traceparent of the decision: the same trace id on every call of one decision."""
     lapsed: Callable[[], str | None] = lambda: None
-    """Why nothing may be sent any more (send_by passed, a rollback overtook it), or None."""
+    """Why the write may no longer be sent (send_by passed, a rollback overtook it), or None."""
 
     def check(self, source: str, verb: str) -> None:
         """Raise Withdrawn if the permit has lapsed."""

@@ -1,7 +1,8 @@
-"""What can go wrong between the console and a backend, and how a write that ended with it is settled.
+"""Errors between the console and a backend, and how a write that ended with one is settled.
 
-The errors are a tree cut along the one line a caller acts on, whether the world may have changed:
+The tree is cut along the one line a caller acts on, whether the world may have changed:
 
+    ConnectError                 the options cannot be used: nothing was tried
     BackendError                 source, verb, one plain line
       NotSent                    our bytes never left: refused
         Unreachable              connect error, name not found, TLS not accepted
@@ -23,6 +24,10 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+
+class ConnectError(Exception):
+    """A backend's options cannot be used (a secret is missing, a file is not there). One plain line."""
 
 
 class BackendError(Exception):
@@ -72,7 +77,7 @@ class Forbidden(Refused):
 
 
 class NeedsApproval(Refused):
-    """The backend wants somebody's approval first; the reason carries where."""
+    """The backend wants an approval first; the reason says where to get it."""
 
 
 class Missing(Refused):
@@ -80,7 +85,7 @@ class Missing(Refused):
 
 
 class Moved(Refused):
-    """409 or a failed guard: somebody changed it since it was read."""
+    """409 or a failed guard: it was changed since it was read."""
 
 
 class Throttled(Refused):
@@ -96,7 +101,7 @@ class Rejected(Refused):
 
 
 class OutcomeUnknown(BackendError):
-    """The world may have changed; only a read can tell."""
+    """The world may have changed; only a read shows it."""
 
 
 class TimedOut(OutcomeUnknown):

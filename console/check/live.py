@@ -86,7 +86,7 @@ def facts(metric: Metric, hour: LastHour) -> Iterator[str]:
         return
     arms = [arm for arm in ("canary", "baseline") if any(getattr(reading, arm) for reading in reply.readings)]
     text = "both arms have data" if len(arms) == 2 else f"only the {arms[0]} has data" if arms else "no data"
-    if metric.lone:
+    if metric.without_baseline:
         text = "without arms, so all of it counts as the canary's"
     if arms == ["baseline"]:
         text += ", as before a rollout"
@@ -106,7 +106,7 @@ def warnings(plan: Plan, metric: Metric, hour: LastHour) -> Iterator[str]:
     if not reply.readings:
         yield f"{name}: no data within the hour: check its queries and the label of its arms"
         return
-    if not any(reading.baseline for reading in reply.readings) and not metric.lone:
+    if not any(reading.baseline for reading in reply.readings) and not metric.without_baseline:
         yield f"{name}: only the canary has data within the hour: check that the arms' values are not exchanged"
     if metric.name in hour.unmatched:
         part = "events" if metric.falling else "bad"

@@ -8,7 +8,7 @@ from adapters.contract import Shape
 from console.check.flow import Stream
 from console.check.sensitivity import StageSensitivity, duration_text
 from console.judge.gauges import LENGTHS
-from console.plan.exposures import Exposure, stage_exposures
+from console.plan.exposures import StageExposure, stage_exposures
 from console.plan.nouns import Metric, Plan
 
 _BLOCKS = (5, 3)
@@ -53,7 +53,7 @@ def warnings(plan: Plan, streams: Mapping[str, Sequence[Stream]]) -> Iterator[st
         yield from (line for line in found if line is not None)
 
 
-def _has_verdicts(exposure: Exposure) -> bool:
+def _has_verdicts(exposure: StageExposure) -> bool:
     """False for a manual step without a bake, which judges no metric."""
     return exposure.stage.manual is None or exposure.stage.bake_s > 0.0
 

@@ -1,4 +1,4 @@
-"""`warroom check`: check a plan, alone or against its backends' last hour.
+"""`warroom check`: check a plan and its adapters, or its backends too.
 
 Exit 0, or 2 with every error and its line.
 """
@@ -28,12 +28,17 @@ def check_command(options: argparse.Namespace) -> int:
 
     try:
         plan = load(options.plan)
-        hour = _fetch_last_hour(plan) if options.live else None
+        mismatches = _check_adapters(plan)
+        hour = _fetch_last_hour(plan) if options.live and not mismatches else None
     except PlanError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
     except (ConnectError, UnknownAdapter) as error:
         print_err(f"warroom: {error}")
+        return Exit.USAGE
+    if mismatches:
+        for line in mismatches:
+            print_err(f"warroom: {line}")
         return Exit.USAGE
     _print(plan, hour)
     if hour is None or not hour.faults:
@@ -41,6 +46,13 @@ def check_command(options: argparse.Namespace) -> int:
     for source, reason in hour.faults.items():
         print_err(f"warroom: {source}: {reason}")
     return Exit.REFUSED
+
+
+def _check_adapters(plan: Plan) -> list[str]:
+    from console.check.adapters import contract_mismatches
+
+    with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
+        return asyncio.run(contract_mismatches(plan, Path(folder)))
 
 
 def _fetch_last_hour(plan: Plan) -> LastHour:

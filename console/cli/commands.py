@@ -16,6 +16,8 @@ from console.cli import init, log_options, records, watch_args
 from console.cli.argument_types import picture_size, speed, stage_count
 from console.cli.exits import Exit
 from console.cli.output import discard, print_err
+from console.events.evidence import Verb
+from console.events.verbs import VERBS, SubjectArgument
 
 GC_THRESHOLDS = (20_000, 10, 10)
 """Thresholds of Python's cycle collector. With its default of 700 new objects, reading one list of a cluster triggers
@@ -33,14 +35,15 @@ commands, each with a --help of its own:
   check, backtest       check a plan; judge recorded samples with it
   status, log           where it stands now; who decided what and why
   promote               go to the next stage, if its gates hold
-  halt, resume          stop all moves forward; allow them again
+  halt, resume          block every promote until resume; end a halt
   rollback              carry out the rollback checklist, or continue it
   confirm, skip, order  a step is done; skip it; give a backend's order
   place, accept, close  set the stage; accept a change; end the rollout
   take, offer, handoff  the pen: who moves the rollout forward
   approve, note         approve the next move as a second person; add a note
   watch, wait           guard without a screen; wait for a condition
-  journal, completion   share a journal; shell completion"""
+  journal, adapters     share a journal; what a plan can name as a backend
+  completion            shell completion"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +89,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import check
 
         return check.check_command(options)
+    if command == "adapters":
+        from console.cli import adapters
+
+        return adapters.adapters_command(options)
     if command == "backtest":
         from console.cli import backtest
 
@@ -195,6 +202,8 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check.add_argument("plan", metavar="PLAN", type=Path)
     check.add_argument("--live", action="store_true", help="also read the last hour from the metrics backends")
     log_options.add(check)
+    found = commands.add_parser("adapters", help="adapters found, where from, their kinds and options")  # type: ignore[attr-defined]
+    found.add_argument("--json", action="store_true", help="as JSON Lines")
     backtest = commands.add_parser("backtest", help="judge recorded samples as if live")  # type: ignore[attr-defined]
     backtest.add_argument("plan", metavar="PLAN", type=Path)
     source = backtest.add_mutually_exclusive_group(required=True)
@@ -230,59 +239,49 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
 
 
 def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
-    positional = {"skip": "PLAN STEP", "order": "PLAN WORD .."}
-    for verb, summary in VERBS.items():
-        # The usage line does not list the options: the page has to fit 24 lines.
-        parser = commands.add_parser(  # type: ignore[attr-defined]
-            verb,
-            help=summary,
-            usage=f"warroom {verb} [options] {positional.get(verb, 'PLAN')}",
-            description=f"{summary[0].upper()}{summary[1:]}.",
-        )
-        parser.add_argument("plan", metavar="PLAN", type=Path)
-        if verb == "skip":
-            parser.add_argument("subject", metavar="STEP", help="the step's id")
-        if verb == "order":
-            parser.add_argument("subject", metavar="WORD", nargs="+", help='TARGET ORDER: "api retry", "api undo 4"')
-        parser.add_argument("--reason", default="", metavar="TEXT", help="why; for note, the text of the note")
-        parser.add_argument(
-            "--expect-stage", type=stage_count, metavar="N", help="refuse unless N stages are reached (0: none)"
-        )
-        parser.add_argument("--override", action="store_true", help="go on although a gate is closed; needs --reason")
-        parser.add_argument(
-            "--confirm", default="", metavar="WORD", help="confirming word: a manual stage's name, or rollback"
-        )
-        if verb in SUBJECTS:
-            name = "--to" if verb == "offer" else "--subject"
-            parser.add_argument(name, dest="subject", metavar="WHAT", help=SUBJECTS[verb])
-        if verb == "rollback":
+    _add_verb(commands, "note", "add a line to the journal", None)
+    for verb, spec in VERBS.items():
+        parser = _add_verb(commands, verb.value, spec.summary, spec.subject)
+        if verb is Verb.ROLLBACK:
             parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
-        _context(parser)
-        _journal(parser)
+
+
+def _add_verb(
+    commands: _Commands,  # type: ignore[valid-type]
+    name: str,
+    summary: str,
+    subject: SubjectArgument | None,
+) -> argparse.ArgumentParser:
+    positional = ["PLAN"]
+    if subject is not None and not subject.name.startswith("--"):
+        positional.append(f"{subject.metavar}{' ..' * subject.many}")
+    # The usage line does not list the options: the page has to fit 24 lines.
+    parser: argparse.ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+        name,
+        help=summary,
+        usage=f"warroom {name} [options] {' '.join(positional)}",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+    )
+    parser.add_argument("plan", metavar="PLAN", type=Path)
+    if subject is not None and subject.name.startswith("--"):
+        parser.add_argument(subject.name, dest="subject", metavar=subject.metavar, help=subject.help)
+    elif subject is not None:
+        nargs = "+" if subject.many else None
+        parser.add_argument("subject", metavar=subject.metavar, nargs=nargs, help=subject.help)
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why; for note, the text of the note")
+    parser.add_argument(
+        "--expect-stage", type=stage_count, metavar="N", help="refuse unless N stages are reached (0: none)"
+    )
+    parser.add_argument("--override", action="store_true", help="go on although a gate is closed; needs --reason")
+    parser.add_argument(
+        "--confirm", default="", metavar="WORD", help="confirming word: a manual stage's name, or rollback"
+    )
+    _context(parser)
+    _journal(parser)
+    return parser
 
 
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
+DECIDING = ("note", *(verb.value for verb in VERBS))
+"""The commands that record a decision or a note."""
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
-VERBS = {
-    "promote": "go to the next stage, if its gates hold",
-    "halt": "stop all moves forward until resume",
-    "resume": "allow moves forward again after a halt",
-    "rollback": "carry out the rollback checklist, or continue it",
-    "note": "add a line to the journal",
-    "place": "set the stage where the readings at the opening fit none or several",
-    "accept": "accept a drifted target or an edited plan",
-    "confirm": "confirm that a manual rollback step is done",
-    "skip": "continue without a rollback step; needs --reason",
-    "order": "give a backend one of its own orders: skip, retry, undo 4, ..",
-    "close": "close the rollout",
-    "approve": "approve exactly the next move, as a second person",
-    "take": "take the pen if it is free or offered; from its holder with --reason",
-    "offer": "offer the pen to a user; it stays yours until they take it",
-    "handoff": "lay the pen down; --reason is the note for the next holder",
-}
-SUBJECTS = {
-    "accept": 'a target, "plan", or "pen" if it is offered to you',
-    "confirm": "the step's id",
-    "place": "the number of stages reached",
-    "offer": "a user",
-}

@@ -37,6 +37,6 @@ def _server(location: ServerLocation, role: str | None) -> int:
     print(f"{location}: {f'{made} migrations applied' if made else 'up to date'}")
     if role is not None:
         print(f"{location}: {role} may read and add, and nothing else")
-    if not location.durable():
+    if not location.is_durable():
         print(f"warroom: {location}: fsync is off: a power cut may lose decisions", file=sys.stderr)
     return Exit.OK

@@ -13,12 +13,12 @@ from adapters.contract import Outcome
 from console.cli.exits import Exit
 from console.cli.paths import chosen_journal, open_to_read
 from console.cli.show import exit_code_of
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
-from console.state.values import DecisionState, State
+from console.state.values import DecisionState, RolloutState
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
 def _ending_texts(journal: Journal, rollout: str) -> dict[str, str]:
     """Decision -> how it ended; empty where this version cannot read the rollout's plan."""
     try:
-        state = resumed(journal, rollout, rollout)
+        state = resume(journal, rollout, rollout).rollout
     except JournalUnavailable:
         return {}
     return {decision.id: _ending_text(state, decision) for decision in state.decisions}
 
 
-def _ending_text(state: State, decision: DecisionState) -> str:
+def _ending_text(state: RolloutState, decision: DecisionState) -> str:
     trouble = [
         f"{request.asks} {request.known_outcome}: {request.reason}"
         for request in state.requests.values()

@@ -13,19 +13,19 @@ from console.state.values import State
 def people_lines(state: State) -> list[str]:
     """The lines as `status` prints them; a feature that is not in use has no line."""
     pairs = []
-    if state.pen.holder is not None or state.handoff is not None or len(state.crew or ()) > 1:
+    if state.pen.holder is not None or state.handoff is not None or len(state.local.crew or ()) > 1:
         offered = f", offered to {state.pen.offered}" if state.pen.offered is not None else ""
-        pairs.append(("pen", f"{pen.whose(state)}{offered}"))
+        pairs.append(("pen", f"{pen.holder_text(state)}{offered}"))
     if state.handoff is not None:
         who = state.handoff.who.user if state.handoff.who is not None else "?"
         pairs.append(("note", f"{who} left: {state.handoff.text}"))
-    pairs += [("here", _member_text(member, state)) for member in state.crew or ()]
-    if state.crew is not None and not any(_is_poller(member, state) for member in state.crew):
+    pairs += [("here", _member_text(member, state)) for member in state.local.crew or ()]
+    if state.local.crew is not None and not any(_is_poller(member, state) for member in state.local.crew):
         none = "no console: nothing is judged or guarded until one runs (warroom run, warroom watch)"
-        pairs.append(("polls", none if state.poller is None else "a console that no longer reports its presence"))
-    if (needed := approvals.needed(state)) and state.next is not None:
+        pairs.append(("polls", none if state.local.poller is None else "a console that no longer reports its presence"))
+    if (needed := approvals.needed_approvals(state)) and state.next is not None:
         given = ", ".join(approval.user for approval in approvals.valid_approvals(state)) or "no one"
-        given += f" ({state.unvouched})" if state.unvouched is not None else ""
+        given += f" ({state.local.unvouched})" if state.local.unvouched is not None else ""
         pairs.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
     pairs += [("calendar", text) for text in _calendar(state)]
     if (called := escalation.current_call(state)) is not None:
@@ -51,11 +51,11 @@ def as_json(state: State) -> dict[str, Any]:
                 "seen_at": member.seen_at.isoformat(),
                 "polls": _is_poller(member, state),
             }
-            for member in state.crew or ()
+            for member in state.local.crew or ()
         ],
-        "polled": state.poller is not None,
+        "polled": state.local.poller is not None,
         "approvals": {
-            "needed": approvals.needed(state),
+            "needed": approvals.needed_approvals(state),
             "given": [approval.user for approval in approvals.valid_approvals(state)],
         },
         "calendar": _calendar(state),
@@ -79,7 +79,7 @@ def _member_text(member: Member, state: State) -> str:
 
 def _is_poller(member: Member, state: State) -> bool:
     """True where this console polls the backends: the lease says so, not its presence."""
-    return state.poller is not None and state.poller.who == member.who
+    return state.local.poller is not None and state.local.poller.who == member.who
 
 
 def _user_at_host(who: Actor) -> str:

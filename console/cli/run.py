@@ -19,7 +19,7 @@ from console.cli.signals import stop_with_terminal
 from console.journal.location import FileLocation
 
 if TYPE_CHECKING:
-    from console.engine.thread import EngineConfig
+    from console.engine.config import EngineConfig
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run_command(options: argparse.Namespace) -> int:
 
     def prepare() -> EngineConfig:
         from console.engine.clock import SystemClock
-        from console.engine.thread import EngineConfig
+        from console.engine.config import EngineConfig
         from console.plan.loader import load
         from console.version import version
 
@@ -62,7 +62,7 @@ def demo_command(options: argparse.Namespace) -> int:
 
     def prepare() -> EngineConfig:
         from console.engine.clock import FastClock, SystemClock
-        from console.engine.thread import EngineConfig
+        from console.engine.config import EngineConfig
         from console.plan.loader import load
         from console.version import version
 
@@ -82,11 +82,11 @@ def _write_picture(options: argparse.Namespace, prepare: Callable[[], EngineConf
     import asyncio
 
     from console.engine.thread import EngineThread
-    from console.picture import NoMoment, take
+    from console.picture import NoMoment, take_picture
 
     engine = EngineThread(prepare)
     try:
-        text = asyncio.run(take(engine, options.size, options.moment, "warroom demo"))
+        text = asyncio.run(take_picture(engine, options.size, options.moment, "warroom demo"))
         options.svg.write_text(text, encoding="utf-8")
     except (NoMoment, OSError) as error:
         print(f"warroom: {error}", file=sys.stderr)
@@ -106,9 +106,9 @@ def demo_plan(scenario: str, seed: int) -> str:
 
 def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = False) -> int:
     """Show the screen over an engine made by `prepare` until the user quits; the exit code."""
-    from console.terminal import unusable, write_utf8
+    from console.terminal import why_unusable, write_utf8
 
-    if (reason := unusable(os.environ, sys.stdin, sys.stdout, sys.stderr)) is not None:
+    if (reason := why_unusable(os.environ, sys.stdin, sys.stdout, sys.stderr)) is not None:
         print(reason, file=sys.stderr)
         return Exit.USAGE
     from console.app import WarRoom
@@ -121,9 +121,9 @@ def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = Fa
     app.run(mouse=False)
     left.set()
     engine.stop(leave=True)
-    if engine.busy():
-        print_err(f"warroom: finishing {engine.busy()}")
+    if engine.in_flight():
+        print_err(f"warroom: finishing {engine.in_flight()}")
     engine.finish(None)
-    if kept := engine.kept_in():
+    if kept := engine.spool_path():
         print_err(f"warroom: UNJOURNALED: {spool_notice(kept)}")
     return app.return_code or Exit.OK

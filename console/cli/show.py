@@ -87,7 +87,7 @@ def status_lines(state: State) -> list[str]:
     for name, source in state.sources.items():
         if source.failed_since is not None:
             lines.append(f"  {name:<16} FAILED: {source.reason}")
-    lines += [f"  {'CAUTION':<16} {caution}" for caution in state.cautions]
+    lines += [f"  {'CAUTION':<16} {caution}" for caution in state.local.cautions]
     return lines + people.people_lines(state)
 
 
@@ -167,7 +167,7 @@ def as_json(state: State) -> dict[str, Any]:
             for name, source in state.sources.items()
         },
         "in_doubt": [request.asks for request in state.in_doubt],
-        "cautions": list(state.cautions),
+        "cautions": list(state.local.cautions),
         **people.as_json(state),
     }
 

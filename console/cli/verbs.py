@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
@@ -22,18 +23,20 @@ from console.cli.paths import chosen_journal, open_or_stand_in, unavailable_jour
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
-from console.events.evidence import PEN, SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.location import JournalLocation
 from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
-from console.state.orders import word_of
+from console.state.orders import order_word
 from console.state.values import StageMark, State, StepMark
 from console.version import version
 
@@ -124,18 +127,20 @@ async def _run_on_engine(
     engine, journal = await _open_engine(verb, plan, journal, location)
     rollout = engine.store.state.rollout
     unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
-    line = joined_notice(verb, rollout, location, began=engine.began, unread=_journal_fault(journal), unknown=unknown)
+    line = joined_notice(
+        verb, rollout, location, began=engine.is_new_run, unread=_journal_fault(journal), unknown=unknown
+    )
     print_err(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decide(options, verb, engine)
-        if engine.store.behind:
+        if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not in the journal yet; writing it is tried once more")
     finally:
         await engine.close()
-        if held := engine.store.state.journal.held:
+        if held := engine.store.state.local.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
-            kept = f"; {spool_notice(engine.kept_in)}" if engine.kept_in is not None else ""
+            kept = f"; {spool_notice(engine.spool_path)}" if engine.spool_path is not None else ""
             print_err(f"warroom: UNJOURNALED: {events} not written to the journal{kept}")
     return _answer_with_journal(verb, answer, engine.store.state)
 
@@ -144,24 +149,23 @@ async def _open_engine(
     verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> tuple[Engine, Journal]:
     """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
+    config = EngineConfig(plan, journal, SystemClock(), location.state_dir, version(), spool=location.spool)
     try:
-        engine = Engine(
-            plan, journal, SystemClock(), location.state_dir, version(), lambda _state: None, spool=location.spool
-        )
-        await engine.open(JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = unavailable_journal(error)
-        engine = Engine(
-            plan, journal, SystemClock(), location.state_dir, version(), lambda _state: None, spool=location.spool
-        )
-        await engine.open()
+        engine = await Engine.open(replace(config, journal=journal), _ignore)
     return engine, journal
 
 
+def _ignore(_state: State) -> None:
+    """Drop a state: a headless verb reads the state when it needs it."""
+
+
 def _journal_fault(journal: Journal) -> str | None:
-    return journal.unread if isinstance(journal, UnavailableJournal) else None
+    return journal.unreadable_reason if isinstance(journal, UnavailableJournal) else None
 
 
 async def _decide(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
@@ -170,7 +174,7 @@ async def _decide(options: argparse.Namespace, verb: Verb | None, engine: Engine
     if verb in PEN:
         await engine.membership.wait_known()
     elif verb not in SAFER:
-        await engine.answered()
+        await engine.wait_polled()
     state = engine.state()
     answer = await engine.act(_intent(options, verb, state))
     return await _read_back(engine, verb, answer, state.reached or 0)
@@ -186,7 +190,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         stage=state.reached if stage is None else stage,
         move=state.move,
         seen=state.last_seq if stage is None else None,
-        bound=bond(state) if verb is Verb.APPROVE else None,
+        bound=approval_digest(state) if verb is Verb.APPROVE else None,
         reason=options.reason,
         override=options.override,
         subject=subject,
@@ -197,7 +201,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
 def _implied_confirmation(verb: Verb, subject: str | None) -> str | None:
     """The word that naming the subject has typed already; None where --confirm must give one."""
     if verb is Verb.ORDER:
-        return word_of(subject)
+        return order_word(subject)
     return subject if verb in (Verb.CONFIRM, Verb.SKIP) else None
 
 
@@ -225,7 +229,7 @@ async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) ->
 
 def _answer_with_journal(verb: Verb | None, answer: Answer, state: State) -> Answer:
     """`answer`, or UNJOURNALED where the journal did not take the events. `state`: after the engine has ended."""
-    broken, held = state.journal.broken, state.journal.held
+    broken, held = state.local.journal.broken, state.local.journal.held
     if answer.result is Result.ACCEPTED and held:
         line = f"{answer.line}, but UNJOURNALED: {broken or 'some events are not in the journal'}"
         return Answer(Result.UNJOURNALED, f"{line}{_unjournaled_effect(verb, state)}")
@@ -246,7 +250,7 @@ def _unjournaled_effect(verb: Verb | None, state: State) -> str:
 
 
 def _rollback_answer(state: State) -> Answer:
-    left = [entry for entry in state.checklist if not entry.over]
+    left = [entry for entry in state.checklist if not entry.is_over]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]
     by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP)" if manual else ""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from adapters.sanitize import one_line
 from console.cli.exits import Exit
 from console.cli.paths import chosen_journal, open_to_read
-from console.journal.chain import GENESIS, Row, Verified, walk_journal, walk_rollout
+from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout
 from console.journal.contract import Journal, JournalUnavailable
 
 
@@ -28,7 +28,7 @@ def verify_command(options: argparse.Namespace) -> int:
     journal = open_to_read(location)
     try:
         found = _walk(journal, options.rollout, pinned)
-        altered = journal.altered()
+        altered = journal.alterations()
     except TypeError:  # the table was made again without column types
         _print_fault("CHAIN BROKEN: the table of events holds values that warroom never writes")
         return Exit.TAMPERED
@@ -40,7 +40,7 @@ def verify_command(options: argparse.Namespace) -> int:
     return code if not altered else _report_unguarded(altered)
 
 
-def _walk(journal: Journal, rollout: str | None, pinned: str | None) -> Verified:
+def _walk(journal: Journal, rollout: str | None, pinned: str | None) -> WalkResult:
     if rollout is None:
         return walk_journal(lambda after: journal.rows(None, after), pinned)
     return walk_rollout(lambda after: journal.rows(rollout, after), pinned)
@@ -60,7 +60,7 @@ def _report_empty(journal: str, rollout: str | None, pinned: str | None) -> int:
     return Exit.OK
 
 
-def _report_chain(found: Verified, subject: str, pinned: str | None) -> int:
+def _report_chain(found: WalkResult, subject: str, pinned: str | None) -> int:
     if found.flaw is not None:
         flaw = found.flaw
         _print_fault(f"CHAIN BROKEN at event {flaw.position}, {one_line(flaw.rollout)} seq {flaw.seq}: {flaw.what}")

@@ -1,41 +1,50 @@
-"""The plan's backends, connected: who is asked about which target and metric, and what a verb would send."""
+"""The plan's connected backends: which one to call for a target, a metric and a verb, and what a verb would send."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
 
 from adapters import registry
 from adapters.contract import (
     Backend,
+    BackendError,
     Capabilities,
+    CautiousBackend,
     Clock,
+    ClockedBackend,
     Context,
-    DeployBackend,
     FlagBackend,
+    GateQuery,
     Kind,
     MetricReply,
     MetricsBackend,
+    OrderableBackend,
+    PausableBackend,
     Permit,
+    PromotableBackend,
+    RedactingBackend,
     Rejected,
     Setting,
     SteppedBackend,
+    TargetBackend,
     TargetReading,
     Unreachable,
     WebhookBackend,
+    WeightedBackend,
     Window,
 )
-from adapters.known_secrets import remember_hider
+from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
+from console.engine.adapter_bugs import AdapterBugNet
 from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
-_TOLD = 10_000
+_MOST_CALLS = 10_000
 """Previews of calls that are kept."""
 
 
@@ -49,77 +58,110 @@ class Backends:
     def __init__(
         self, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
     ) -> None:
-        """`changed` is called with the source whose backend was told of a change."""
+        """`changed` is called with the source of a change notification."""
         self.plan = plan
-        self._told: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
+        self._bug_net = AdapterBugNet()
+        self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: Mapping[str, Backend] = {
-            name: _connect(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
+            name: connect_backend(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
+        }
+        # `isinstance` of a Protocol takes 20 us, and these two are called for every target at every beat.
+        self._with_targets = {name: one for name, one in self._by_name.items() if isinstance(one, TargetBackend)}
+        self._with_calls = {
+            name: one for name, one in self._by_name.items() if isinstance(one, WeightedBackend | FlagBackend)
         }
 
     def targets_of(self, source: str) -> list[Target]:
+        """The targets of the plan at one backend."""
         return [target for target in self.plan.targets.values() if target.backend == source]
 
     def metrics_of(self, source: str) -> list[Metric]:
+        """The metrics of the plan from one backend."""
         return [metric for metric in self.plan.metrics.values() if metric.backend == source]
 
     async def read_target(self, target: Target) -> TargetReading:
         """One reading within the read deadline. Raises BackendError, TimeoutError."""
-        backend = cast("DeployBackend | FlagBackend", self._of(target))
-        with LoggedCall(target.backend, "read_target"), redacting(backend):
+        backend = self._of(target)
+        if not isinstance(backend, TargetBackend):
+            raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
+        with LoggedCall(target.backend, "read_target"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What everybody who decides has to know about how we talk to backends (TLS that is not verified)."""
-        said = ((name, getattr(backend, "cautions", ())) for name, backend in self._by_name.items())
-        return tuple(f"{name}: {one_line(line)}" for name, lines in said for line in lines)
+        """The backends' warnings for every decision, such as TLS that is not verified."""
+        cautious = ((name, one) for name, one in self._by_name.items() if isinstance(one, CautiousBackend))
+        return tuple(f"{name}: {one_line(line)}" for name, backend in cautious for line in backend.cautions)
 
     def skew_s(self, source: str) -> float | None:
-        """How far the clock of a source is ahead of ours, where its adapter can tell."""
-        skew_s: float | None = getattr(self._by_name[source], "skew_s", None)
-        return skew_s
+        """Seconds by which the clock of a source is ahead of ours; None where its adapter does not know."""
+        backend = self._by_name.get(source)
+        return backend.skew_s if isinstance(backend, ClockedBackend) else None
 
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
         """One reply per metric within the read deadline. Raises BackendError, TimeoutError."""
-        backend = cast(MetricsBackend, self._by_name[source])
-        with LoggedCall(source, "read_metrics"), redacting(backend):
+        backend = self._by_name[source]
+        if not isinstance(backend, MetricsBackend):
+            raise Rejected(source, "read", "it measures nothing")
+        with LoggedCall(source, "read_metrics"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
-                return redact_replies(backend, await backend.read_metrics([metric.query for metric in metrics], window))
+                replies = await backend.read_metrics([metric.query for metric in metrics], window)
+            if len(replies) != len(metrics):
+                raise ValueError(f"{len(replies)} replies to {len(metrics)} queries")
+            return redact_replies(backend, replies)
 
     async def set(self, target: Target, setting: Setting, seen: str | None, permit: Permit) -> None:
         """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError.
 
-        `seen`: what a backend that owns its steps guards a forward move by.
+        `seen`: the revision by which a backend that owns its steps guards a forward move.
         """
         backend = self._of(target)
+        owns_steps = self._owns_steps(target)
         async with self._writing(backend, "set"):
-            if target.kind is Kind.FLAGS:
-                await cast(FlagBackend, backend).set_flag(target.ref, setting, permit)
-            elif not self._owns_steps(target):
-                await cast(DeployBackend, backend).set_weight(target.ref, setting.percent or 0, permit)
-            elif setting.version is not None:
-                await cast(SteppedBackend, backend).withdraw(target.ref, setting.version, permit)
-            else:
-                await cast(SteppedBackend, backend).advance(target.ref, setting, seen or "", permit)
+            match backend:
+                case FlagBackend() if target.kind is Kind.FLAGS:
+                    await backend.set_flag(target.ref, setting, permit)
+                case WeightedBackend() if target.kind is not Kind.FLAGS and not owns_steps:
+                    await backend.set_weight(target.ref, setting.percent or 0, permit)
+                case SteppedBackend() if owns_steps and setting.version is not None:
+                    await backend.withdraw(target.ref, setting.version, permit)
+                case PromotableBackend() if owns_steps and setting.version is None:
+                    await backend.advance(target.ref, setting, seen or "", permit)
+                case _:
+                    verb = "promote" if setting.version is None else "rollback"
+                    raise Rejected(target.backend, verb, f"not sent: {target.name} has no {verb} at its backend")
 
     async def order(self, target: Target, order: str, seen: str | None, permit: Permit) -> None:
-        """One of a backend's own verbs, within the write deadline. Raises BackendError, TimeoutError."""
+        """Carry out one of a backend's own verbs within the write deadline. Raises BackendError, TimeoutError."""
         backend = self._of(target)
-        if not self._owns_steps(target):
+        if not isinstance(backend, OrderableBackend):
             raise Rejected(target.backend, order, f"not sent: {target.name} takes no orders")
         async with self._writing(backend, order):
-            await cast(SteppedBackend, backend).order(target.ref, order, seen or "", permit)
+            await backend.order(target.ref, order, seen or "", permit)
 
-    def asking(self, target: Target) -> WebhookBackend | None:
-        """A target's backend, if it is one that asks; None for any other, and while it is not connected."""
-        backend = self._by_name.get(target.backend)
-        return backend if isinstance(backend, WebhookBackend) else None
+    def parse_gate_query(self, target: Target, gate: str, body: bytes) -> GateQuery | None:
+        """The query in `body`, sent to our `gate`, if it may concern a target; None also for a backend without queries.
+
+        Raises BackendError where the backend cannot make sense of it.
+        """
+        backend: object = self._by_name.get(target.backend)
+        if not isinstance(backend, WebhookBackend):
+            return None
+        with self._within_contract(self._of(target), "gate"):
+            return backend.parse_gate_query(target.ref, gate, body)
+
+    @contextlib.contextmanager
+    def _within_contract(self, backend: Backend, verb: str) -> Iterator[None]:
+        """Raise a BackendError without secrets for every failure of an adapter; TimeoutError passes."""
+        net, source = self._bug_net, backend.source
+        with net.catching(source, verb), redacting(backend), net.catching(source, verb):
+            yield
 
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
-        """Within the write deadline, with nothing said that is the backend's secret."""
-        with LoggedCall(backend.source, verb, logging.INFO), redacting(backend):
+        """Stay within the write deadline and the contract."""
+        with LoggedCall(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
@@ -129,47 +171,59 @@ class Backends:
     async def pause(self, target: Target, permit: Permit) -> None:
         """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
         backend = self._of(target)
+        if not isinstance(backend, PausableBackend):
+            raise Rejected(target.backend, "pause", f"not sent: {target.name} cannot be paused")
         async with self._writing(backend, "pause"):
-            await cast(DeployBackend, backend).pause(target.ref, permit)
+            await backend.pause(target.ref, permit)
 
     async def resume(self, target: Target, permit: Permit) -> None:
         """Let a paused backend go on. Raises BackendError, TimeoutError."""
         backend = self._of(target)
+        if not isinstance(backend, PausableBackend):
+            raise Rejected(target.backend, "resume", f"not sent: {target.name} cannot be paused")
         async with self._writing(backend, "resume"):
-            await cast(DeployBackend, backend).resume(target.ref, permit)
+            await backend.resume(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
-        """What can be done with a target; nothing but setting it where the adapter cannot tell."""
+        """The verbs that a target knows; nothing but setting it where its adapter fails to say."""
         try:
-            return cast("DeployBackend | FlagBackend", self._of(target)).capabilities(target.ref)
-        except Exception:  # an adapter's bug must not keep a halt, or the screen, from what the others can do
+            backend = self._of(target)
+            with self._within_contract(backend, "capabilities"):
+                able = self._with_targets.get(target.backend)
+                return able.capabilities(target.ref) if able is not None else Capabilities()
+        except (BackendError, TimeoutError):  # must not keep a halt, or the screen, from what the others can do
             return Capabilities()
 
     def calls(self, target: Target, setting: Setting, action: str = "set", seen: str | None = None) -> tuple[str, ...]:
-        """What a request for a target would send, one line each. Sends nothing."""
+        """List what a request for a target would send, one line each. Sends nothing."""
         if action in ("pause", "resume"):
             return (f"{action} {target.name}",)
         try:
-            if not self._owns_steps(target):
-                return cast("DeployBackend | FlagBackend", self._of(target)).calls(target.ref, setting)
-            return self._stepped_calls(target, setting, action, seen)
-        except Exception as error:  # an adapter's bug must not keep a rollback from being sent
-            return (f"{target.name} -> {setting} ({type(error).__name__}: {one_line(error)})",)
+            backend = self._of(target)
+            with self._within_contract(backend, "calls"):
+                if action != "set" or self._owns_steps(target):
+                    return self._stepped_calls(target, setting, action, seen)
+                able = self._with_calls.get(target.backend)
+                return able.calls(target.ref, setting) if able is not None else ()
+        except (BackendError, TimeoutError) as error:  # must not keep a rollback from being sent
+            reason = error.reason if isinstance(error, BackendError) else one_line(error)
+            return (f"{target.name} -> {setting} ({reason})",)
 
     def _stepped_calls(self, target: Target, setting: Setting, action: str, seen: str | None) -> tuple[str, ...]:
-        """They follow from what was seen alone, and are asked for at every beat: made once, and kept."""
+        """The calls of a backend that owns its steps or takes orders; kept, because they follow from `seen` alone."""
         key = (target.name, setting, action, seen)
-        known = self._told.get(key)
+        known = self._known_calls.get(key)
         if known is None:
-            if len(self._told) >= _TOLD:
-                self._told.clear()
-            stepped = cast(SteppedBackend, self._of(target))
-            known = (
-                stepped.step_calls(target.ref, setting, seen)
-                if action == "set"
-                else stepped.order_calls(target.ref, action, seen)
-            )
-            self._told[key] = known
+            if len(self._known_calls) >= _MOST_CALLS:
+                self._known_calls.clear()
+            backend = self._of(target)
+            if action == "set" and isinstance(backend, SteppedBackend):
+                known = backend.step_calls(target.ref, setting, seen)
+            elif action != "set" and isinstance(backend, OrderableBackend):
+                known = backend.order_calls(target.ref, action, seen)
+            else:
+                known = ()
+            self._known_calls[key] = known
         return known
 
     def _of(self, target: Target) -> Backend:
@@ -179,11 +233,14 @@ class Backends:
         return backend
 
     async def aclose(self) -> None:
+        """Close every backend, whatever one of them raises."""
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)
 
 
-def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None]) -> Backend:
-    adapter = registry.load(spec.adapter)
+def connect_backend(
+    spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
+) -> Backend:
+    """Connect one backend of a plan and check it. Raises ConnectError, UnknownAdapter (adapters.registry)."""
     context = Context(
         source=spec.name,
         rollout=plan.rollout,
@@ -193,6 +250,8 @@ def _connect(spec: BackendSpec, plan: Plan, clock: Clock, state_dir: Path, chang
         state_dir=state_dir,
         changed=lambda: changed(spec.name),
     )
-    backend = adapter.connect(adapter.options.model_validate(dict(spec.options)), context)
-    remember_hider(getattr(backend, "hide", None))
+    targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
+    backend = registry.connect(spec.adapter, spec.options, context, targets)
+    if isinstance(backend, RedactingBackend):
+        remember_redactor(backend.hide)
     return backend

@@ -1,11 +1,12 @@
-"""Whether a SQLite journal still is as warroom made it: the triggers, tables and indexes that keep it append-only.
+"""Check the triggers, tables and indexes that keep a SQLite journal append-only.
 
-What is expected is what the migrations make of an empty database. Whoever can write the file can take the triggers
-away and put them back, so that all are there proves nothing; that one is gone is worth knowing.
+Expected are the objects that the migrations create in an empty database. A user who can write the file can also drop
+the triggers and create them again: a full set proves nothing, but a missing one is worth reporting.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 from sqlite_utils import Database
@@ -15,12 +16,12 @@ from console.journal.migrations import schema
 _Objects = dict[tuple[str, str], str]
 
 
-def altered(connection: sqlite3.Connection) -> list[str]:
-    """What is missing, changed, or a trigger of somebody else's: a few words each."""
+def alterations(connection: sqlite3.Connection) -> list[str]:
+    """Missing, changed and foreign objects, a few words each."""
     fresh = Database(memory=True, execute_plugins=False)
-    schema.apply(fresh)
-    due, found = _objects(fresh.conn), _objects(connection)
-    fresh.conn.close()
+    with contextlib.closing(fresh.conn):  # reading a damaged journal raises
+        schema.apply(fresh)
+        due, found = _objects(fresh.conn), _objects(connection)
     missing = [f"{kind} {name} is missing" for kind, name in due if (kind, name) not in found]
     changed = [
         f"{kind} {name} was changed" for kind, name in due if found.get((kind, name)) not in (None, due[kind, name])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.judge.latch import FAIL_AT
-from console.screens.page import Page
+from console.screens.page import ScrollingPage
 from console.state.values import State
+from widgets.evidence import NO_SIGN
 from widgets.glyphs import (
     DETAILS,
     DRIFTED,
@@ -22,8 +23,8 @@ from widgets.glyphs import (
     VERDICTS,
     Glyph,
 )
-from widgets.keys import KEYS, impossible
-from widgets.line import Line, Look, Piece, left, length
+from widgets.keys import KEYS, why_impossible
+from widgets.line import Line, Look, Piece, align_left, length
 from widgets.sheet import rows_of
 
 _CAP = 7
@@ -35,28 +36,29 @@ _TIMES = (
     Glyph("n", "note", Look.STRONG),
     Glyph("1", "stage 1 was reached", Look.STRONG),
     Glyph("!", "drift", Look.STRONG),
-    Glyph(ONSET, "likeliest beginning of a regression", Look.STRONG),
+    Glyph(ONSET, "likely start of a regression", Look.STRONG),
     Glyph(GAP, "no sample", Look.MUTED),
     Glyph(HATCH, "samples are overdue", Look.MUTED),
 )
 _NUMBERS = {
-    "1.1x (0.50-2.2)": "the canary's level as a multiple of the baseline's, and its 95 % interval, over this stage",
-    "340:1": f"the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes {FAIL_AT:g}:1",
-    "6.1x since 01:18Z": "how much worse since a regression most likely began",
-    "n 10.3k": "how much was counted of the canary in this stage",
-    "0-5 %": "what the lowest and the highest block of both traces stand for",
+    "1.1x (0.50-2.2)": "canary / baseline over this stage, with the 95 % interval",
+    "340:1": f"the odds: beside a pass, that it holds; else, that the canary is worse; {FAIL_AT:g}:1 is a FAIL",
+    NO_SIGN: "the odds that the canary is worse are below 1:1",
+    "6.1x since 01:18Z": "the ratio since the most likely start of a regression",
+    "n 10.3k": "the canary's number of events in this stage",
+    "0-5 %": "the values of the lowest and the highest block of both traces",
 }
-"""What stands in a metric's rows, in the order of reading."""
+"""Numbers in a metric's rows, in the order of reading."""
 
 
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
-    """Keys with what they do and why one is not possible now; then the marks."""
+    """Draw the keys with their effects and why one is not possible now; then marks and numbers."""
     room = max(width - _CAP - _LABEL, 10)
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
         rows = rows_of(key.help, room)
-        why = impossible(state, key.verb, observe) if key.verb is not None else None
-        head = (Piece(left(key.cap, _CAP), Look.TITLE), Piece(left(key.label, _LABEL), Look.STRONG))
+        why = why_impossible(state, key.verb, observe) if key.verb is not None else None
+        head = (Piece(align_left(key.cap, _CAP), Look.TITLE), Piece(align_left(key.label, _LABEL), Look.STRONG))
         lines += [(*(head if n == 0 else (Piece(" " * (_CAP + _LABEL)),)), Piece(row)) for n, row in enumerate(rows)]
         if why is not None:
             reasons = rows_of(f"not now: {why}", room)
@@ -70,15 +72,17 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
     lines.append((Piece("NUMBERS", Look.TITLE),))
     for name, what in _NUMBERS.items():
         rows = rows_of(what, max(width - _NUMBER, 10))
-        lines += [(Piece(left(name if n == 0 else "", _NUMBER), Look.STRONG), Piece(row)) for n, row in enumerate(rows)]
-    dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
+        lines += [
+            (Piece(align_left(name if n == 0 else "", _NUMBER), Look.STRONG), Piece(row)) for n, row in enumerate(rows)
+        ]
+    dot = "p·promote: a dot instead of the space marks a key that is not possible now; press it to see why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 
 
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
-    """`marks` in as many rows as they need, glyph and word never parted."""
+    """Draw `marks` in as many rows as they need; glyph and word stay together."""
     rows: list[Line] = []
-    row: Line = (Piece(left(name, _KIND), Look.MUTED),)
+    row: Line = (Piece(align_left(name, _KIND), Look.MUTED),)
     for mark in marks:
         if len(row) > 1 and length(row) + length((mark.piece,)) + 2 > width:
             rows.append(row)
@@ -87,10 +91,10 @@ def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
     return [*rows, row]
 
 
-class Help(Page):
+class Help(ScrollingPage):
     """The help page."""
 
-    CLOSES = Page.CLOSES | {"question_mark"}
+    CLOSES = ScrollingPage.CLOSES | {"question_mark"}
 
     def __init__(self, state: State | None, observe: bool = False) -> None:
         super().__init__(state)

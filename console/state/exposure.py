@@ -1,12 +1,12 @@
-"""What is exposed now, by the targets' readings: the canary's share, whether it has any, whether it has all."""
+"""The canary's exposure by the targets' readings: its share, whether it has any, whether it has all."""
 
 from __future__ import annotations
 
 from adapters.contract import Kind
-from console.state.values import State
+from console.state.values import RolloutState
 
 
-def deploy_share(state: State) -> float | None:
+def deploy_share(state: RolloutState) -> float | None:
     """The canary's largest configured share over the deploy targets, or over the flags of a plan without any."""
     of_kind = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
     readings = [entry.reading for entry in of_kind or state.targets.values()]
@@ -14,13 +14,13 @@ def deploy_share(state: State) -> float | None:
     return max(shares) if shares else None
 
 
-def exposed(state: State) -> bool:
+def is_exposed(state: RolloutState) -> bool:
     """Whether the canary gets traffic according to the readings."""
     share = deploy_share(state)
     return share is not None and share > 0
 
 
-def alone(state: State) -> bool:
+def has_all_traffic(state: RolloutState) -> bool:
     """Whether the canary has all the traffic: nothing to compare it with."""
     share = deploy_share(state)
     return share is not None and share >= 100

@@ -1,23 +1,25 @@
-"""State: everything a screen shows, as frozen values. Made only by `fold` and `assess`, never changed in place."""
+"""State as frozen values: the rollout, made by `fold` and `assess`, with a console's own part."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from adapters.contract import Reading, TargetReading
-from console.events.evidence import Actor, Card, PlannedCall, Verb
+from console.events.evidence import Actor, Card, Verb
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
-from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
+from console.state.local import LocalState
+from console.state.participants import Escalation, Handoff, Pen
 from console.state.requests import RequestState
 
 
 class Mode(StrEnum):
-    """What the rollout is doing, in one word; see `State.mode`."""
+    """The rollout's activity in one word; see `RolloutState.mode`."""
 
     READY = "ready"
     """Stage 0: nothing exposed by this rollout yet."""
@@ -66,13 +68,13 @@ class StepMark(StrEnum):
     WAITING = "waiting"
     """A manual step that waits for a person."""
     SKIPPED = "skipped"
-    """Somebody decided to go on without it; what needs it may go on."""
+    """An operator decided to go on without it; the steps that need it may go on."""
     OVERDUE = "overdue"
-    """Sent, and still not read as rolled back when its time was up. Told by `assess`, never folded."""
+    """Sent, and still not read as rolled back when its time was up. Set by `assess`, never folded."""
 
 
 TROUBLED = frozenset({StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED, StepMark.OVERDUE})
-"""What a step does not come out of by itself: a person continues, or skips it."""
+"""Marks that a step does not leave by itself: a person continues, or skips it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class StageState:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A target moved by somebody else."""
+    """A target that was moved outside this rollout."""
 
     was: TargetReading
     now: TargetReading
@@ -99,12 +101,12 @@ class Drift:
 class TargetState:
     target: Target
     opening: TargetReading | None = None
-    """What it read when the rollout opened: what "before" means."""
+    """Its reading when the rollout opened: the meaning of "before"."""
     reading: TargetReading | None = None
     read_at: datetime | None = None
     """When it was last read successfully, changed or not."""
     confirmed: TargetReading | None = None
-    """What the rollout last confirmed; None until opened."""
+    """The reading that the rollout last confirmed; None until opened."""
     drift: Drift | None = None
     held_since: datetime | None = None
     """Since when its reading has not changed."""
@@ -132,13 +134,13 @@ class MetricState:
     tick_s: float = TICK_S
     """Length of the ledger's ticks."""
     track: Track | None = None
-    """What the finalised ticks have said since the canary was first exposed; None before."""
+    """The evidence of the final ticks since the canary was first exposed; None before."""
     overrides: tuple[datetime, ...] = ()
     """When a FAIL of this metric was overridden: the first tick that begins after that is judged without it."""
     late: int = 0
     """Ticks that changed after they had been judged; the ledger keeps what was judged."""
     verdict: Verdict | None = None
-    """As of `State.as_of`; None before the first assessment."""
+    """As of `RolloutState.as_of`; None before the first assessment."""
     said: str | None = None
     """The verdict state last recorded as an event."""
     said_at: datetime | None = None
@@ -159,9 +161,9 @@ class Boundary:
     at: datetime
     reached: int
     exposing: bool
-    """Up to this stage the canary was given something."""
+    """The canary gets traffic in this stage or one before it."""
     share: float | None
-    """What it was given, 0..100, where every deploy target was given the same; None otherwise."""
+    """The canary's share, 0..100, where every deploy target was given the same; None otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class DecisionState:
-    """One decision with what became of it."""
+    """One decision and its outcome."""
 
     id: str
     seq: int | None
@@ -194,11 +196,11 @@ class DecisionState:
     card: Card
     subject: str | None = None
     automatic: bool = False
-    """Nobody pressed a key: the plan's `on_fail` wanted it."""
+    """Taken by the plan's `on_fail`, without a key press."""
     outcome: str = "recorded"
     """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
     void: str = ""
-    """Why it counts for nothing: what its console had not seen when it was recorded. Empty: it counts."""
+    """Why it does not count: an earlier event that its console had not seen. Empty: it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,40 +225,14 @@ class StepState:
     """Requests sent for it in this rollback."""
 
     @property
-    def over(self) -> bool:
-        """Nothing more is going to be done about it: it is done, or somebody decided to go on without it."""
+    def is_over(self) -> bool:
+        """Whether it is finished: done, or skipped by an operator."""
         return self.mark in (StepMark.DONE, StepMark.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """What a verb would send, in the words of the backends; made by the engine, which knows the adapters."""
-
-    calls: tuple[PlannedCall, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What a backend cannot do for this verb ("edge cannot pause")."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalHealth:
-    """Whether what happens is being written down."""
-
-    broken: str | None = None
-    """Why the journal cannot be written, one line; None while it can."""
-    held: int = 0
-    """Events in memory that are not in the journal yet."""
-    kept: bool = False
-    """What was decided and done among them is in a file of this host too: it outlives this console."""
-
-    @property
-    def waiting(self) -> str:
-        """What is not in the journal yet, in words: "2 kept in a file"; empty if nothing is held."""
-        return f"{self.held} {'kept in a file' if self.kept else 'held in memory'}" if self.held else ""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything known about one rollout at `as_of`."""
+class RolloutState:
+    """One rollout by its events, assessed at `as_of`. Made by `fold` and `assess`, the same on every console."""
 
     rollout: str
     """The rollout's id: plan name, a slash, run number."""
@@ -296,41 +272,13 @@ class State:
     """Up to when the bake clock has been reckoned."""
     plans: Mapping[str, Plan] = field(default_factory=dict, repr=False)
     """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
-    edited: str | None = None
-    """A difference between the plan file and the plan this rollout runs, as text; None when they are the same."""
-    previews: Mapping[str, Preview] = field(default_factory=dict)
-    journal: JournalHealth = JournalHealth()
-    operator: Actor | None = None
-    """Who is at this console's keyboard."""
-    groups: frozenset[str] = frozenset()
-    """Unix groups of the operator."""
-    observing: bool = False
-    """This console only looks on; it may still go safer."""
     pen: Pen = field(default_factory=Pen)
     handoff: Handoff | None = None
-    """The note that the last captain left; until somebody has taken the pen."""
-    crew: tuple[Member, ...] | None = None
-    """Who is present, the longest there first; None while that is not known."""
-    approvals: tuple[Approval, ...] = ()
-    """All that the journal vouches for; which of them count is for `approvals.counted` to say."""
-    unvouched: str | None = None
-    """Why the journal cannot say what was approved, one line: then nothing counts; None while it can."""
-    poller: Poller | None = None
-    """Which console polls; None while that is not known."""
+    """The note that the last captain left; None once the pen is taken."""
     called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
-    running: bool = False
-    """This console is carrying out the rollback right now; False after a resume until the operator continues."""
-    held_back: Mapping[str, str] = field(default_factory=dict)
-    """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
-    cautions: tuple[str, ...] = ()
-    """What everybody who decides has to know about the backends of this console: a line in every decision."""
-    fault: str | None = None
-    """A fault of this console itself, one line; None while all its tasks run."""
     unrecognised: int = 0
     last_seq: int = 0
-    last_sample: int = field(default=0, compare=False)
-    """Number of the last sample read from the journal when the rollout was taken up: where its tail goes on."""
 
     @property
     def mode(self) -> Mode:
@@ -383,7 +331,7 @@ class State:
 
     @property
     def in_doubt(self) -> tuple[RequestState, ...]:
-        """Requests that a read has still to tell about; a target that an accepted plan dropped is not read any more."""
+        """Requests whose effect a read has yet to show, except on targets that an accepted plan dropped."""
         return tuple(
             request for request in self.requests.values() if request.in_doubt and request.target in self.targets
         )
@@ -391,3 +339,20 @@ class State:
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
         return tuple(request for request in self.requests.values() if request.in_flight)
+
+
+@dataclass(frozen=True, slots=True)
+class State(RolloutState):
+    """A rollout with this console's local part: everything a screen shows. Published by the engine's store."""
+
+    local: LocalState = field(default_factory=LocalState)
+
+    @classmethod
+    def of(cls, rollout: RolloutState, local: LocalState | None = None) -> State:
+        """The two halves as one value. `local`: None where no console runs the rollout."""
+        return cls(**{name: getattr(rollout, name) for name in _FOLDED}, local=local or LocalState())
+
+
+AnyState = TypeVar("AnyState", bound=RolloutState)
+"""A rollout with or without its local part, which is handed on as it is."""
+_FOLDED = tuple(each.name for each in fields(RolloutState))

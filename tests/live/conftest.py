@@ -1,4 +1,8 @@
-"""What several live tests share: servers, because one takes seconds to start, and a PostgreSQL journal."""
+"""What several live tests share: servers, because one takes seconds to start, and a PostgreSQL journal.
+
+Tests that share a server run in one worker (`worker_group` in tests/conftest.py); servers of different workers share
+nothing but the machine.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres, postgres
 from tests.live.kube.cluster import Cluster, cluster
@@ -30,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def url(server: Postgres) -> Url:
     """A fresh journal on `server`, in the database `journal`."""
     url = Url(server.database("journal"))
-    make(url, None)
+    make_journal(url, None)
     return url
 
 

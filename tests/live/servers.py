@@ -6,6 +6,7 @@ A server that is not installed skips the test with a message; with WARROOM_LIVE=
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -21,6 +22,10 @@ import pytest
 
 _READY_S = 20.0
 _STOP_S = 10.0
+_SHARE, _SHARES = 200, 100
+_FIRST_PORT = 12000 + os.getpid() % _SHARES * _SHARE
+_ports = itertools.cycle(range(_FIRST_PORT, _FIRST_PORT + _SHARE))
+"""Each process has its share, below the ports that Linux gives to whoever asks for any (from 32768)."""
 
 
 def absent(reason: str) -> NoReturn:
@@ -48,11 +53,12 @@ def built(job: str, program: str) -> str:
 
 
 def free_port() -> int:
-    """A loopback TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A loopback TCP port that is free, and that nothing else on this machine is given by chance meanwhile."""
+    for port in itertools.islice(_ports, _SHARE):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @contextlib.contextmanager

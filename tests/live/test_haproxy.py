@@ -21,7 +21,7 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.haproxy import HAProxy, Options, connect
-from tests.adapters_contract import context
+from adapters.testing import context
 from tests.live.backends_haproxy import LiveHAProxy, haproxy
 
 pytestmark = pytest.mark.live

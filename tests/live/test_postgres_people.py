@@ -8,7 +8,7 @@ import pytest
 
 from console.engine.answer import Result
 from console.events.evidence import Verb
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.engine_rig import ONE, war_room
 from tests.live.backends_postgres import Postgres
@@ -30,7 +30,7 @@ def server(server: Postgres) -> Postgres:
 def rights(url: Url) -> None:
     """Both may read and add."""
     for login in LOGINS:
-        make(url, login)
+        make_journal(url, login)
 
 
 async def test_pen_and_approval_are_the_logins(server: Postgres, tmp_path: Path) -> None:
@@ -44,9 +44,9 @@ async def test_pen_and_approval_are_the_logins(server: Postgres, tmp_path: Path)
         assert "approved: 0 of 1" in (await ana.act(Verb.PROMOTE)).line
         assert (await ana.act(Verb.APPROVE)).line == "approve refused: you hold the pen: another person has to approve"
         assert (await ben.act(Verb.APPROVE, reason="graphs look right")).result is Result.ACCEPTED
-        await ana.until(lambda state: state.approvals)
+        await ana.until(lambda state: state.local.approvals)
         await ana.promoted(2)
-        assert [approval.person for approval in ana.state.approvals] == ["login:ben"]
+        assert [approval.person for approval in ana.state.local.approvals] == ["login:ben"]
 
 
 async def test_the_offer_is_to_the_login(server: Postgres, tmp_path: Path) -> None:
@@ -57,5 +57,5 @@ async def test_the_offer_is_to_the_login(server: Postgres, tmp_path: Path) -> No
         assert (await ana.act(Verb.OFFER, subject="ben")).result is Result.ACCEPTED
         await ben.until(lambda state: state.pen.offered)
         assert (await ben.act(Verb.TAKE)).result is Result.ACCEPTED
-        state = await ana.until(lambda state: not state.pen.held_by(ana.state.operator))
+        state = await ana.until(lambda state: not state.pen.held_by(ana.state.local.operator))
         assert state.pen.holder is not None and state.pen.holder.login == "ben"

@@ -58,7 +58,7 @@ async def test_a_server_restarted_while_a_call_is_under_way_loses_and_doubles_no
         room.world.before_write = restart
         answer = await console.act(Verb.PROMOTE)
         assert answer.result is Result.ACCEPTED
-        await console.until(lambda state: state.reached == 1 and state.journal.held == 0)
+        await console.until(lambda state: state.reached == 1 and state.local.journal.held == 0)
     assert room.world.writes == ["api 5 %"]
     assert calls(url) == Counter(decision_taken=1, request_made=1, request_settled=1)
 
@@ -91,16 +91,16 @@ async def test_with_the_server_gone_a_promote_is_refused_a_rollback_goes_ahead_a
         await console.promoted(1)
         server.stop()
         try:
-            await console.until(lambda state: state.journal.broken)
+            await console.until(lambda state: state.local.journal.broken)
             refused = await console.act(Verb.PROMOTE)
             assert refused.result is Result.REFUSED
             assert "UNJOURNALED" in refused.line
             answer = await console.act(Verb.ROLLBACK)
             assert answer.result is Result.ACCEPTED
             await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
-            assert console.state.journal.held > 0
+            assert console.state.local.journal.held > 0
         finally:
             server.start()
-        await console.until(lambda state: state.journal.held == 0 and state.journal.broken is None)
+        await console.until(lambda state: state.local.journal.held == 0 and state.local.journal.broken is None)
     assert room.world.writes == ["api 5 %", "api 0 %"]
     assert calls(url) == Counter(decision_taken=2, request_made=2, request_settled=2)

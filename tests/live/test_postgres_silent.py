@@ -103,9 +103,9 @@ async def test_what_goes_safer_is_not_held_up_by_a_wire_that_swallows_everything
         state = await console.until(lambda state: state.mode in (wanted, Mode.ROLLED_BACK))
         if verb is Verb.ROLLBACK:
             await console.until(lambda _state: "api 0 %" in room.world.writes)
-        given_up = console.state.journal.broken
+        given_up = console.state.local.journal.broken
         proxy.open.set()
-        await console.until(lambda state: not state.journal.held and all(entry.seq for entry in state.decisions))
+        await console.until(lambda state: not state.local.journal.held and all(entry.seq for entry in state.decisions))
         assert (answer.result, given_up) == (Result.ACCEPTED, None)
         assert state.decisions[-1].verb is verb
         journal = await asyncio.to_thread(PostgresJournal, url)

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.contract import ArmLabels, Buckets, Counts, Gauge, MetricQuery, MetricReply, Reading, Shape, Window
 from adapters.metrics import prometheus as adapter
-from tests.adapters_contract import context
+from adapters.testing import context
 from tests.live import servers
 
 pytestmark = pytest.mark.live

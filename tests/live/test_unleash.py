@@ -21,7 +21,7 @@ from adapters.contract import (
 )
 from adapters.flags.unleash import Options, Unleash, connect
 from adapters.secret import Secret
-from tests.adapters_contract import TOKEN_ENV, context
+from adapters.testing import TOKEN_ENV, context
 from tests.live.backends_unleash import ADMIN_TOKEN, BACKEND_TOKEN, EDITOR, VIEWER, LiveUnleash, unleash
 
 pytestmark = pytest.mark.live
@@ -101,7 +101,7 @@ async def test_a_flag_without_strategies_never_gets_the_default_of_everybody(
     live.feature(target.name)
     reading = await connected.read_target(target)
     assert (reading.percent, reading.detail) == (0.0, "no strategy yet")
-    with pytest.raises(Rejected, match="would expose everybody"):
+    with pytest.raises(Rejected, match="would expose every user"):
         await connected.set_flag(target, Setting(None, on=True), LEAVE)
     await connected.set_flag(target, ON_AT_25, LEAVE)
     (strategy,) = live.strategies(target.name)

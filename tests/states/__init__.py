@@ -15,12 +15,11 @@ from adapters.contract import (
 )
 from console.events.evidence import Verb
 from console.judge.verdict import StageVerdict, StageWord, VerdictState
+from console.state.local import JournalHealth, LocalState, Preview
 from console.state.values import (
     Drift,
-    JournalHealth,
     MetricState,
     NoteState,
-    Preview,
     SourceState,
     StageMark,
     State,
@@ -42,6 +41,7 @@ from tests.states.pieces import (
     step_states,
     target_states,
     verdict,
+    with_local,
 )
 from tests.states.plan import (
     ANA,
@@ -127,6 +127,7 @@ __all__ = [
     "verdict",
     "warming_up",
     "watching",
+    "with_local",
     "with_metric",
 ]
 
@@ -143,7 +144,7 @@ def opening() -> State:
         metrics={name: MetricState(metric) for name, metric in METRICS.items()},
         sources={name: SourceState(name, spec.adapter) for name, spec in PLAN.backends.items()},
         checklist=step_states(),
-        operator=ANA,
+        local=LocalState(operator=ANA),
     )
 
 
@@ -191,10 +192,9 @@ def healthy() -> State:
         stage_since=ago(250),
         baked_s=250.0,
         clocked_at=NOW,
-        previews={"promote": Preview(notes=()), "rollback": Preview(notes=())},
-        operator=ANA,
         last_seq=20,
         stage_verdict=StageVerdict(StageWord.PASS, "every critical metric passes", 0.8),
+        local=LocalState(previews={"promote": Preview(notes=()), "rollback": Preview(notes=())}, operator=ANA),
     )
 
 
@@ -328,13 +328,15 @@ def rolling_back() -> State:
         reason="no answer within 5 s",
         settled_at=ago(15),
     )
-    return replace(
-        failing(),
-        rollback=back.id,
-        decisions=(*healthy().decisions, back),
-        targets=target_states(5, 5, on=False),
-        requests={lost.id: lost},
-        checklist=step_states((StepMark.DONE, "reads off"), (StepMark.IN_DOUBT, "no answer within 5 s, reads 5 %")),
+    return with_local(
+        replace(
+            failing(),
+            rollback=back.id,
+            decisions=(*healthy().decisions, back),
+            targets=target_states(5, 5, on=False),
+            requests={lost.id: lost},
+            checklist=step_states((StepMark.DONE, "reads off"), (StepMark.IN_DOUBT, "no answer within 5 s, reads 5 %")),
+        ),
         running=False,
     )
 
@@ -342,20 +344,22 @@ def rolling_back() -> State:
 def rolled_back() -> State:
     """Everything is back where it was, and held."""
     state = rolling_back()
-    return replace(
-        state,
-        targets=target_states(0, 5, on=False),
-        requests={},
-        checklist=step_states(
-            (StepMark.DONE, "reads off"), (StepMark.DONE, "reads 0 %"), (StepMark.DONE, "confirmed by ana")
+    return with_local(
+        replace(
+            state,
+            targets=target_states(0, 5, on=False),
+            requests={},
+            checklist=step_states(
+                (StepMark.DONE, "reads off"), (StepMark.DONE, "reads 0 %"), (StepMark.DONE, "confirmed by ana")
+            ),
+            rolled_back_at=ago(5),
         ),
-        rolled_back_at=ago(5),
         running=True,
     )
 
 
 def past_one_way() -> State:
-    """Stage 4 of 5: the migration is behind us and errors fail: rolling back is not free any more."""
+    """Stage 4 of 5: the migration is done and errors fail: rolling back is no longer free."""
     state = failing()
     return replace(state, reached=4, move=4, stages=stage_states(4), targets=target_states(50, 50), baked_s=120.0)
 
@@ -363,10 +367,8 @@ def past_one_way() -> State:
 def unjournaled() -> State:
     """The journal's disk is full; a halt is held in memory."""
     stop = decision(Verb.HALT, 8, "recorded", None, reason="", stage=2)
-    return replace(
-        halted(),
-        halted=stop.id,
-        decisions=(*healthy().decisions, stop),
+    return with_local(
+        replace(halted(), halted=stop.id, decisions=(*healthy().decisions, stop)),
         journal=JournalHealth("database or disk is full", held=2),
     )
 
@@ -396,7 +398,7 @@ def closed() -> State:
 
 def edited() -> State:
     """The plan file differs from the plan that runs."""
-    return replace(watching(), edited="- bake: 5m\n+ bake: 1m")
+    return with_local(watching(), edited="- bake: 5m\n+ bake: 1m")
 
 
 def pen_elsewhere() -> State:
@@ -406,7 +408,7 @@ def pen_elsewhere() -> State:
 
 def observing() -> State:
     """This console only looks on."""
-    return replace(people.crowded(healthy(), me=people.CARL), observing=True)
+    return with_local(people.crowded(healthy(), me=people.CARL), observing=True)
 
 
 def approval_asked() -> State:

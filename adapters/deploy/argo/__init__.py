@@ -1,32 +1,27 @@
-"""Argo Rollouts as a deploy backend: canary and blue-green, driven without ever skipping a step. Versions 1.0 to 1.9.
-What its AnalysisRuns measure can be a plan's metric.
+"""Argo Rollouts as a deploy backend: canary and blue-green, no step ever skipped. Versions 1.0 to 1.9.
 
-Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
-list, watch on rollouts and analysisruns (argoproj.io) and replicasets (apps), patch on rollouts and rollouts/status;
-for a workloadRef get and patch on its deployments.
+A measurement of its AnalysisRuns can be a plan's metric. Here: the options of the plan and `connect`. The cluster is
+reached through `adapters.kube`. Minimal permission: get, list, watch on rollouts and analysisruns (argoproj.io) and
+replicasets (apps), patch on rollouts and rollouts/status; for a workloadRef get and patch on its deployments.
 
-What the verbs mean here: promote ends the one pause that was on the screen, if it is still there; halt sets
-spec.paused; rollback aborts, or once the rollout is promoted undoes it to the version before it and promotes that in
-full. The backend's own orders (skip, accept, promote-full, retry, abort, undo, restart) are separate, and each is
-guarded by what was seen.
+The verbs: promote ends the one pause that was on the screen, if it is still there; halt sets spec.paused; rollback
+aborts, or once the rollout is promoted undoes it to the version before it and promotes that in full. The backend's own
+orders (skip, accept, promote-full, retry, abort, undo, restart) are separate, and each is guarded by the state on the
+screen.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.argo.backend import Argo
 from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "MEASURES_TARGETS", "OWNS_STEPS", "Argo", "Options", "connect", "prepare"]
-
-KINDS = (Kind.DEPLOY, Kind.METRICS)
-OWNS_STEPS = True
-MEASURES_TARGETS = True
+__all__ = ["ADAPTER", "Argo", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
@@ -40,3 +35,13 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         ConnectError: there is no way to the cluster.
     """
     return Argo(context, options.access(context.source), options.namespace, client)
+
+
+ADAPTER = AdapterSpec(
+    kinds=(Kind.DEPLOY, Kind.METRICS),
+    options=Options,
+    connect=connect,
+    owns_steps=True,
+    measures_targets=True,
+    prepare=prepare,
+)

@@ -1,28 +1,25 @@
-"""A plain Kubernetes Deployment as a deploy backend: paused, resumed, taken back. No steps, no weight.
+"""A plain Kubernetes Deployment as a deploy backend: pause, resume, undo. No steps, no weight.
 
 Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
 list, watch on deployments and replicasets (apps), patch on deployments.
 
-What the verbs mean here: there is nothing to promote, a Deployment goes on by itself as soon as its template is set;
-halt pauses it, which leaves a mixed fleet; rollback sets the template of the version that was there before, by its
-ReplicaSet, and never "the previous one". Its share is that of its pods: an estimate of the traffic, and shown as one.
+The verbs: there is nothing to promote, a Deployment goes on by itself as soon as its template is set; halt pauses it,
+which leaves a mixed fleet; rollback sets the template of the version that was there before, by its ReplicaSet, and
+never "the previous one". Its share is that of its pods: an estimate of the traffic, and shown as one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.deploy.deployment.backend import Deployments
 from adapters.kube import KubeOptions, prepare
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "OWNS_STEPS", "Deployments", "Options", "connect", "prepare"]
-
-KINDS = (Kind.DEPLOY,)
-OWNS_STEPS = True
+__all__ = ["ADAPTER", "Deployments", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):
@@ -36,3 +33,6 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
         ConnectError: there is no way to the cluster.
     """
     return Deployments(context, options.access(context.source), options.namespace, client)
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect, owns_steps=True, prepare=prepare)

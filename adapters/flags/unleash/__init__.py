@@ -1,10 +1,12 @@
-"""Unleash as a flag backend: one strategy's percentage and the switch of one environment; admin API, versions 7 and 8.
+"""Unleash as a flag backend: one strategy's percentage and one environment's switch. Admin API, versions 7 and 8.
 
-Here: the options of the plan and `connect`. What a feature reads as is in `feature`, what is sent in `calls`, the verbs
-are in `backend`. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT on the
-environment (CREATE_FEATURE_STRATEGY where the flag has no strategy yet); a personal access token puts the operator's
-name on every change. What the verbs mean here: promote sets the percentage, reads it back and only then switches the
-environment on; rollback to off is one call that leaves the percentage alone; halt sends nothing.
+Here: the options of the plan and `connect`. `feature` reads a feature, `calls` makes the requests, `backend` has the
+verbs. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT on the environment
+(CREATE_FEATURE_STRATEGY where the flag has no strategy yet); a personal access token puts the operator's name on every
+change.
+
+The verbs: promote sets the percentage, reads it back and only then switches the environment on; rollback to off is one
+call that leaves the percentage alone; halt sends nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import field_validator
 
-from adapters.contract import Context, Kind
+from adapters.contract import AdapterSpec, Context, Kind
 from adapters.flags.unleash.backend import Unleash
 from adapters.secret import Secret
 from adapters.transport import HttpOptions
@@ -21,9 +23,7 @@ from adapters.transport import HttpOptions
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["KINDS", "Options", "Unleash", "connect"]
-
-KINDS = (Kind.FLAGS,)
+__all__ = ["ADAPTER", "Options", "Unleash", "connect"]
 
 
 class Options(HttpOptions):
@@ -51,3 +51,6 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
     return Unleash(
         context, options, options.project, options.environment, options.authorization(context.source, ""), client
     )
+
+
+ADAPTER = AdapterSpec(kinds=(Kind.FLAGS,), options=Options, connect=connect)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 
 from adapters import registry
-from adapters.contract import BadReply, Capabilities, Context, Kind, Permit, Phase, Rejected, TargetReading, TargetRef
+from adapters.contract import BadReply, Capabilities, Context, Kind, Permit, Phase, Setting, TargetReading, TargetRef
 from adapters.transport import HttpOptions, Reply, Transport
 
 KINDS = (Kind.DEPLOY,)
@@ -60,18 +60,12 @@ class CountingBackend:
         percent = _percent(await self._transport.read("GET", f"/{target.name}"))
         return TargetReading(target.target, self._clock.now(), percent, phase=Phase.HEALTHY)
 
-    def calls(self, target: TargetRef, setting: object) -> tuple[str, ...]:
+    def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         return (f"PUT /{target.name} {setting}",)
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
         body = {"percent": percent}
         _percent(await self._transport.write("PUT", f"/{target.name}", permit=permit, verb="set_weight", json=body))
-
-    async def pause(self, target: TargetRef, permit: Permit) -> None:
-        raise Rejected(self.source, "pause", "this backend does not advance by itself")
-
-    async def resume(self, target: TargetRef, permit: Permit) -> None:
-        raise Rejected(self.source, "resume", "this backend does not advance by itself")
 
 
 def _percent(reply: Reply) -> float:

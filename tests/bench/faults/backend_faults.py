@@ -59,7 +59,7 @@ async def unresolvable_host(fixture: Fixture) -> FaultResult:
         seen = advice_line(console)
         forward = await console.engine.act(console.intent(Verb.PROMOTE))
         await console.engine.act(console.intent(Verb.ROLLBACK))
-        await console.until(lambda state: not state.running)
+        await console.until(lambda state: not state.local.running)
         back = advice_line(console)
     lost = list(fixture.losses(decisions=[Verb.ROLLBACK]))
     return FaultResult("DNS failure", f"{seen} | {forward.line} | {back}", tuple(lost))

@@ -40,7 +40,7 @@ async def _journal_locked(fixture: Fixture) -> FaultResult:
                 lambda state: state.targets["api"].reading and state.targets["api"].reading.percent == 0
             )
             seen = advice_line(console)
-        await console.until(lambda state: state.mode is Mode.ROLLED_BACK and not state.journal.held)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK and not state.local.journal.held)
     lost = fixture.losses(calls=[10, 0], decisions=_BOTH)
     return FaultResult("journal locked", f"{forward.line} | {seen}", tuple(lost))
 
@@ -88,7 +88,7 @@ async def _disk_full(fixture: Fixture) -> FaultResult:
             await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
             seen = advice_line(console)
             fill(False)
-            await console.until(lambda state: not state.journal.held and not state.journal.broken)
+            await console.until(lambda state: not state.local.journal.held and not state.local.journal.broken)
         lost = tuple(fixture.losses(calls=[10, 0], decisions=_BOTH))
     return FaultResult("disk full", f"{forward.line} | {seen}", lost)
 
@@ -114,10 +114,10 @@ async def _read_only_file(fixture: Fixture) -> FaultResult:
             forward = await console.engine.act(console.intent(Verb.PROMOTE))
             await console.engine.act(console.intent(Verb.ROLLBACK))
             await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
-            seen, held = advice_line(console), console.state.journal.held
+            seen, held = advice_line(console), console.state.local.journal.held
             fixture.folder.chmod(0o700)
             fixture.file.chmod(0o600)
-            await console.until(lambda state: not state.journal.held and not state.journal.broken)
+            await console.until(lambda state: not state.local.journal.held and not state.local.journal.broken)
         lost = [*fixture.losses(calls=[10, 0], decisions=_BOTH), *([] if held else ["no event was held in memory"])]
     finally:
         if root:
@@ -166,7 +166,7 @@ async def _holder_stopped(fixture: Fixture) -> FaultResult:
         await asyncio.to_thread(os.waitpid, pid, os.WUNTRACED)
         async with fixture.console() as console:
             waiting = advice_line(console)
-            await console.until(lambda state: state.poller is not None and state.poller.here)
+            await console.until(lambda state: state.local.poller is not None and state.local.poller.here)
             await wait_until_settled(console)
             await console.until(lambda state: state.next is not None and state.next.trouble)
             await console.engine.act(console.intent(Verb.PROMOTE))
@@ -216,7 +216,9 @@ async def _server_restarted(fixture: Fixture, server: Postgres) -> FaultResult:
         answer = await promote
         seen = advice_line(console)
         await asyncio.to_thread(server.start)
-        await console.until(lambda state: state.reached == 1 and not state.journal.broken and not state.journal.held)
+        await console.until(
+            lambda state: state.reached == 1 and not state.local.journal.broken and not state.local.journal.held
+        )
         fixture.misbehave(ReplyMode.FINE)
         await asyncio.to_thread(server.stop)
         second = asyncio.create_task(console.engine.act(console.intent(Verb.PROMOTE)))
@@ -224,7 +226,7 @@ async def _server_restarted(fixture: Fixture, server: Postgres) -> FaultResult:
         again = await second
         await wait_until_settled(console)
         reached = (again.result == "accepted") + 1
-        await console.until(lambda state: state.reached == reached and not state.journal.held)
+        await console.until(lambda state: state.reached == reached and not state.local.journal.held)
     verbs = [Verb.PROMOTE] * reached
     lost = fixture.losses(calls=[10, 100][:reached], decisions=verbs)
     return FaultResult("PostgreSQL restarted mid-decision", f"{answer.line} | {seen} | {again.line}", tuple(lost))
@@ -240,7 +242,7 @@ async def _server_silent(fixture: Fixture, server: Postgres) -> FaultResult:
             await console.engine.act(console.intent(Verb.ROLLBACK))
             await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
             seen = advice_line(console)
-        await console.until(lambda state: state.mode is Mode.ROLLED_BACK and not state.journal.held)
+        await console.until(lambda state: state.mode is Mode.ROLLED_BACK and not state.local.journal.held)
     lost = fixture.losses(calls=[10, 0], decisions=_BOTH)
     return FaultResult("PostgreSQL does not answer, and then does", f"{forward.line} | {seen}", tuple(lost))
 

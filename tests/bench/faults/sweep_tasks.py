@@ -63,7 +63,7 @@ def _rollback_key(state: State) -> tuple[Verb, str | None] | None:
     manual = next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
     if state.rollback is not None and manual is not None:
         return Verb.CONFIRM, manual
-    if state.running:
+    if state.local.running:
         return None
     return Verb.ROLLBACK, None
 

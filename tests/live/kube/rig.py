@@ -13,7 +13,7 @@ from adapters.contract import Context, Permit, TargetReading, TargetRef
 from adapters.deploy import argo
 from adapters.deploy.argo.backend import Argo
 from adapters.deploy.deployment.backend import Deployments
-from tests.adapters_contract import WallClock
+from adapters.testing import WallClock
 from tests.live.kube.cluster import ADMIN, Cluster
 from tests.live.kube.objects import ROLLOUTS, canary, rollout
 

@@ -1,4 +1,4 @@
-"""A real asyncio HTTP server on loopback that answers as a test says, properly or not."""
+"""HTTP server on loopback that answers as a test wants, properly or not. Standard library only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Good = Callable[[Request], object | None]
 
 @dataclass
 class Server:
-    """A running server: where it is and what reached it."""
+    """A running server: its URL and the requests that reached it."""
 
     url: str
     requests: list[Request] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Server:
 
 
 def answer(status: int, body: bytes, *, kind: str = "application/json", headers: str = "") -> bytes:
-    """A whole HTTP/1.1 answer."""
+    """Encode a whole HTTP/1.1 answer."""
     head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
     head += f"{headers}\r\n"
     return head.encode() + body
@@ -46,9 +46,12 @@ def answer(status: int, body: bytes, *, kind: str = "application/json", headers:
 
 @contextlib.asynccontextmanager
 async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterator[Server]:
-    """A loopback server that answers each connection's one request by `serve`, and properly where `good` says how."""
+    """Run a server that answers each connection's one request: properly where `good` says how, else by `serve`.
+
+    Without `serve` the port refuses connections.
+    """
     if serve is None:
-        with socket.socket() as unheard:  # bound but not listening: nobody else gets the port, and it refuses
+        with socket.socket() as unheard:  # bound but not listening: no other process gets the port, and it refuses
             unheard.bind(("127.0.0.1", 0))
             yield Server(f"http://127.0.0.1:{unheard.getsockname()[1]}")
         return
@@ -64,6 +67,7 @@ async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterato
     try:
         yield server
     finally:
+        await _settle()  # before the close: asyncio drops, unclosed, what it accepted a moment before
         listener.close()
         for task in tasks:
             task.cancel()
@@ -72,6 +76,12 @@ async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterato
             transport = writer.transport  # asyncio 3.11 cannot abort one that was closed and has sent all it had
             if not transport.is_closing() or transport.get_write_buffer_size():
                 transport.abort()
+        await _settle()
+
+
+async def _settle() -> None:
+    """Let the loop finish connections that it is just accepting or closing: each takes it a few turns."""
+    for _ in range(5):
         await asyncio.sleep(0)
 
 

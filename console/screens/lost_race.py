@@ -1,17 +1,17 @@
-"""What whoever lost a race is shown: who moved the rollout, when and how, and what is there now. Nothing was sent."""
+"""The page after a lost race: who moved the rollout first, when and how. Nothing was sent from here."""
 
 from __future__ import annotations
 
-from console.screens.page import Page
+from console.screens.page import ScrollingPage
 from console.state.values import State
 from widgets.line import Line, Look, Piece
 from widgets.sheet import rows_of
 
 
-def lost_lines(line: str, width: int) -> list[Line]:
-    """The engine's one line in rows that can be read one by one."""
+def lost_race_lines(line: str, width: int) -> list[Line]:
+    """Draw the engine's line with one row for each of its parts."""
     head, *rest = [part.strip() for part in line.split("; ") if part.strip()]
-    lines: list[Line] = [(Piece("SOMEBODY ELSE WAS FIRST; nothing of yours was sent", Look.ALARM),), ()]
+    lines: list[Line] = [(Piece("ANOTHER CONSOLE WAS FIRST: nothing was sent from here", Look.ALARM),), ()]
     lines += [(Piece(row, Look.STRONG),) for row in rows_of(head, width)]
     for part in rest:
         rows = rows_of(part, max(width - 2, 10))
@@ -19,7 +19,7 @@ def lost_lines(line: str, width: int) -> list[Line]:
     return lines
 
 
-class Lost(Page):
+class LostRacePage(ScrollingPage):
     """The page of one lost race."""
 
     def __init__(self, state: State | None, line: str) -> None:
@@ -27,4 +27,4 @@ class Lost(Page):
         self.line = line
 
     def write(self, width: int, _height: int) -> list[Line]:
-        return lost_lines(self.line, width)
+        return lost_race_lines(self.line, width)
