@@ -159,7 +159,7 @@ def _journal(
 
 def _context(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--context", metavar="NAME", help="kubeconfig context of Kubernetes backends whose plan names none"
+        "--context", metavar="NAME", help="kubeconfig context where the plan names none"
     )
 
 
