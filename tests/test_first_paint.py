@@ -16,7 +16,7 @@ import json, sys
 import console.cli
 before = [name for name in {HEAVY!r} if name in sys.modules]
 import console.app, console.terminal
-console.terminal.unusable = lambda *_: None
+console.terminal.why_unusable = lambda *_: None
 console.app.WarRoom.run = lambda self, **_: print(json.dumps([before, [n for n in {HEAVY!r} if n in sys.modules]]))
 sys.exit(console.cli.main(["run", {str(tmp_path / "plan.yaml")!r}, "--journal", {str(tmp_path / "journal.db")!r}]))
 """

@@ -90,7 +90,7 @@ def _unjournaled_advice(state: State) -> Advice | None:
     if state.local.journal.broken is None:
         return None
     unwritten = f", {state.local.journal.waiting}" if state.local.journal.held else ""
-    return "alarm", f"UNJOURNALED{unwritten} ({state.local.journal.broken}): no promote; h and r work"
+    return "alarm", f"UNJOURNALED{unwritten} ({state.local.journal.broken}): no promote, h and r work"
 
 
 def _partial_advice(state: State) -> Advice | None:
@@ -244,7 +244,7 @@ _IN_ORDER: Sequence[Callable[[State], Advice | None]] = (
 )
 
 
-_KEYS = re.compile(r"[:;] (?:[a-z] [^:;()]*|freeze \(h\)[^:;]*)$")
+_KEYS = re.compile(r"[:;] (?:(?:[a-z] |no promote|halted, )[^:;()]*|freeze \(h\)[^:;]*)$")
 """The keys to press, at the end of a sentence."""
 
 

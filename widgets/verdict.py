@@ -89,7 +89,7 @@ def hold_advice(state: State) -> Advice | None:
 
 def still_possible(state: State) -> str:
     """What is possible while data is missing."""
-    return "halted; r works" if state.halted is not None else "no promote until data is fresh; h and r work"
+    return "halted, r works" if state.halted is not None else "no promote until fresh, h and r work"
 
 
 def mismatch_words(state: State, share: float) -> str:
