@@ -249,7 +249,10 @@ _KEYS = re.compile(r"[:;] (?:(?:[a-z] |no promote|halted, )[^:;()]*|freeze \(h\)
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` in at most `width` cells; the keys at its end are never cut off."""
+    """`text` in at most `width` cells.
+
+    The keys at its end are never cut off.
+    """
     keys = _KEYS.search(text)
     if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
         return truncate(text, width)
@@ -270,4 +273,5 @@ class AdviceLine(Pane):
     """One line under the header."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return advice_lines(self.state, width, height)
