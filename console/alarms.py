@@ -1,5 +1,7 @@
-"""What rings the bell: a metric that newly fails or goes stale, a stage that fails or is held, a request in doubt, what
-on_fail did; and of the people in the room: somebody is called, the pen is offered, somebody else has taken it. Pure.
+"""Conditions that ring the bell. Pure.
+
+A metric that newly fails or goes stale, a stage that fails or is held, a request in doubt, a decision by on_fail, a
+call by the escalation, a pen that is offered or that another operator has taken.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ _RINGING = (VerdictState.FAIL, VerdictState.STALE)
 
 
 def active_alarms(state: State) -> frozenset[str]:
-    """Every alarm that stands, one line each. Metrics that only inform never ring."""
+    """Every current alarm, one line each. Metrics of role info never ring."""
     ringing = {
         f"{name} is {metric.verdict.state}"
         for name, metric in state.metrics.items()
@@ -21,7 +23,7 @@ def active_alarms(state: State) -> frozenset[str]:
     if state.stage_verdict is not None and state.stage_verdict.word in (StageWord.FAIL, StageWord.HOLD):
         ringing.add(f"the stage is {state.stage_verdict.word}")
     ringing |= {f"{decision.verb} by on_fail: {decision.id}" for decision in state.decisions if decision.automatic}
-    ringing |= {f"called {called.call} for {called.trouble} since {called.since}" for called in state.called}
+    ringing |= {f"called {entry.call} for {entry.trouble} since {entry.since}" for entry in state.called}
     if state.local.operator is not None and state.pen.offered_to(state.local.operator):
         ringing.add(f"the pen is offered, change {state.pen.number}")
     if state.pen.holder is not None and not state.pen.held_by(state.local.operator):
@@ -30,7 +32,10 @@ def active_alarms(state: State) -> frozenset[str]:
 
 
 def new_alarms(before: State | None, after: State) -> tuple[str, ...]:
-    """Alarms that began between two States, sorted. What already stood when the console opened does not ring."""
+    """Alarms that began between two States, sorted.
+
+    None for the first State of a console.
+    """
     if before is None:
         return ()
     return tuple(sorted(active_alarms(after) - active_alarms(before)))

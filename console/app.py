@@ -1,7 +1,9 @@
-"""The application: one screen over one State. It shows, asks and hands wishes over; it never acts and never waits.
+"""The application: one screen over one State.
 
-The newest State is pulled from the desk four times a second into one reactive that every pane is bound to. What a key
-may do is the gates' word; what a decision does is the engine's. Nothing here blocks, and nothing here is imported that
+It shows, asks and hands intents over; it never acts and never waits.
+
+The newest State is pulled from the engine four times a second into one reactive that every pane is bound to. The gates
+decide whether a key is possible, the engine carries a decision out. Nothing here blocks, and nothing is imported that
 the first frame does not need.
 """
 
@@ -61,9 +63,9 @@ _log = logging.getLogger("warroom.screen")
 
 PULL_S = 0.25
 _PANES = 9
-"""How many panes `compose` makes; with fewer, the screen does not stand."""
+"""Number of panes that `compose` makes; with fewer, the screen is incomplete."""
 _TALL = 36
-"""Rows from which every metric's reason is spelled out."""
+"""Screen height in rows from which every metric's reason is shown."""
 
 
 class WarRoom(App[int]):
@@ -83,11 +85,11 @@ class WarRoom(App[int]):
     state: var[State | None] = var(None)
     """The newest State; None until the rollout is opened."""
 
-    def __init__(self, desk: EnginePort, *, title: str, observe: bool = False) -> None:
-        # Said here already: without it NO_COLOR would make everything black on black.
+    def __init__(self, engine: EnginePort, *, title: str, observe: bool = False) -> None:
+        # Set before the start: without it NO_COLOR would make everything black on black.
         super().__init__(driver_class=TitledDriver, ansi_color=True)
         self.theme = "ansi-dark"
-        self.desk = desk
+        self.engine = engine
         self.title = title
         self.observe = observe
         self.window: Driver | None = None
@@ -98,6 +100,7 @@ class WarRoom(App[int]):
         """When the newest State arrived, on the monotonic clock."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         yield HeaderLine().data_bind(WarRoom.state)
         yield AnswerLine().data_bind(WarRoom.state)
         yield MetricsPane().data_bind(WarRoom.state)
@@ -110,14 +113,15 @@ class WarRoom(App[int]):
         yield KeyLine(observe=self.observe).data_bind(WarRoom.state)
 
     def on_mount(self) -> None:
+        """Focus the metrics and start the engine after the first paint."""
         self.query_one(MetricsPane).focus()
         self.set_interval(PULL_S, self.pull)
-        self.call_after_refresh(self.desk.start)
+        self.call_after_refresh(self.engine.start)
 
     def _fatal_error(self) -> None:
-        """The last net: a fault of the screen ends it with one line, where Textual would print a traceback with values.
+        """End the screen with one line on a fault of its own.
 
-        The engine is not touched by it: a rollback under way finishes its automatic steps.
+        Textual would print a traceback with values. The engine goes on: a rollback under way finishes its automatic steps.
         """
         from rich.text import Text
 
@@ -130,39 +134,40 @@ class WarRoom(App[int]):
         words = f"{type(error).__name__}: {one_line(error)}{where}"
         if error is not None:
             report_internal_error(_log, error)
-        said = f"warroom: the screen failed: {words}; {traceback_hint()}"
-        self.panic(Text(f"{said}; start it again, it goes on from the journal"))
+        line = f"warroom: the screen failed: {words}; {traceback_hint()}"
+        self.panic(Text(f"{line}; start it again: it continues from the journal"))
 
     # -- State in ----------------------------------------------------------------------------------------------------
 
     def pull(self) -> None:
-        """Take what the desk has: the newest State, its answers, its end."""
+        """Take from the engine the newest State, its answers, or the reason of its end."""
         if not self.screen_stack or len(self.screen_stack[0].query(Pane)) < _PANES:
-            return  # the timer also ticks while the screen is being put up or taken down
-        ended = self.desk.ended()
+            return  # the timer also ticks while the screen is mounted or removed
+        ended = self.engine.end_reason()
         if ended is not None:
             from rich.text import Text
 
             # A Text, because a plain str would be wrapped and read for emphasis.
             self.exit(return_code=2, message=Text(ended))
             return
-        newest = self.desk.latest()
+        newest = self.engine.latest()
         if newest is not None and newest is not self.state:
             self._came_at = time.monotonic()
             self.state = newest
-        for line in self.desk.refusals():
+        for line in self.engine.refusals():
             self.say(line, wrong=True)
-        for line in self.desk.losses():
-            self._lost(line)
-        self._tell_time()
+        for line in self.engine.losses():
+            self._show_lost_race(line)
+        self._advance_clock()
 
-    def _tell_time(self) -> None:
-        """The header's clock runs on from the newest State, so that an engine that fell silent is seen to be."""
+    def _advance_clock(self) -> None:
+        """Advance the header's clock from the newest State, so that a silent engine becomes visible."""
         if self.state is not None and self.state.as_of is not None:
             silent = timedelta(seconds=int(time.monotonic() - self._came_at))
             self._room(HeaderLine).now = self.state.as_of + silent
 
     def watch_state(self, before: State | None, after: State | None) -> None:
+        """Hand the newer State to open screens, ring new alarms, name the window."""
         if after is None:
             return
         for modal in self._modals():
@@ -177,13 +182,14 @@ class WarRoom(App[int]):
             name_window(self.window, title)
 
     def on_resize(self, event: Resize) -> None:
+        """Place the panes for the new height."""
         if self.state is not None:
             self._place_panes(self.state, event.size.height)
 
     def _place_panes(self, state: State, height: int) -> None:
-        """Give metrics and stages the rows they need where there are enough; the log takes the rest.
+        """Give metrics and stages the rows they need, if there are enough; the log takes the rest.
 
-        Two rows a metric and one for the selected one's reason; on a tall screen each has its own.
+        Two rows a metric and one for the selected metric's reason; on a tall screen every metric shows its reason.
         """
         metrics = 1 + (3 if height >= _TALL else 2) * len(state.metrics) + (height < _TALL)
         middle = 1 + max(len(state.stages), len(state.checklist))
@@ -194,14 +200,17 @@ class WarRoom(App[int]):
     # -- answers out -------------------------------------------------------------------------------------------------
 
     def say(self, line: str, *, wrong: bool = False) -> None:
-        """Answer the operator: a toast, and the advice line until the next key. `line` is plain text."""
-        self.notify(line, severity="warning" if wrong else "information", markup=False)
-        self._room(AnswerLine).said = line
+        """Answer the operator in a toast, and on the advice line until the next key.
 
-    def _lost(self, line: str) -> None:
-        """A wish that lost a race: a page of its own, unless the operator is in the middle of something else."""
-        self._room(AnswerLine).said = line
-        if self._covered():
+        `line` is plain text.
+        """
+        self.notify(line, severity="warning" if wrong else "information", markup=False)
+        self._room(AnswerLine).answer = line
+
+    def _show_lost_race(self, line: str) -> None:
+        """Show a lost race on a page of its own, or as a toast while another screen is open."""
+        self._room(AnswerLine).answer = line
+        if self._is_covered():
             self.notify(line, severity="warning", markup=False)
             return
         from console.screens.lost_race import LostRacePage
@@ -210,27 +219,28 @@ class WarRoom(App[int]):
         self.push_screen(LostRacePage(self.state, line))
 
     def hand_over(self, intent: Intent | None) -> None:
-        """Give a wish to the engine; None is a card that was closed."""
-        if intent is not None and not self.desk.ask(intent):
-            self.say("NOT handed over: the engine's inbox is full; press the key again", wrong=True)
+        """Give an intent to the engine; None from a card that was closed."""
+        if intent is not None and not self.engine.ask(intent):
+            self.say("NOT handed over, the engine's inbox is full: press the key again", wrong=True)
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def on_key(self, _event: KeyEvent) -> None:
-        self._room(AnswerLine).said = None
+        """Let the advice return to the advice line."""
+        self._room(AnswerLine).answer = None
 
     def why_not_key(self, key: ScreenKey) -> str | None:
-        """Why `key` can do nothing now, or None."""
+        """Why `key` is not possible now, or None."""
         return why_impossible(self.state, key.verb, self.observe) if key.verb is not None else None
 
     def press(self, key: ScreenKey) -> None:
-        """Do what `key` does: the palette's way of pressing it."""
+        """Carry out `key` for the palette."""
         self.call_later(self.run_action, key.action)
 
     def action_decide(self, name: str) -> None:
-        """Open the card of a verb, or say why not."""
+        """Open the card of a verb, or say why it is not possible."""
         verb = Verb(name)
-        if self._covered():
+        if self._is_covered():
             return
         why = why_impossible(self.state, verb, self.observe)
         state = self.state
@@ -249,7 +259,7 @@ class WarRoom(App[int]):
                 self._accept(state)
             case Verb.SKIP:
                 left = [entry.step.id for entry in state.checklist if not entry.is_over]
-                self._choose(verb, "Go on without which step?", [(step, step) for step in left])
+                self._choose(verb, "Skip which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
             case Verb.ORDER:
@@ -272,27 +282,27 @@ class WarRoom(App[int]):
                 assert_never(verb)
 
     def _accept(self, state: State) -> None:
-        """Which of several changes is meant."""
+        """Ask which change to accept: a drift or the edited plan file."""
         options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
         if state.local.edited is not None:
             options.append(("plan", "the edited plan file"))
         self._choose(Verb.ACCEPT, "Accept which change?", options)
 
     def _order(self, state: State) -> None:
-        """Which of the backends' own orders."""
+        """Ask which of the backends' own orders to give."""
         options = offered_orders(state)
         if options:
             self._choose(Verb.ORDER, "Which order?", options)
         else:
-            self.say("no order can be given now", wrong=True)
+            self.say("no backend takes an order now", wrong=True)
 
     def _offer(self, state: State) -> None:
-        """To whom, or to nobody in particular."""
+        """Ask to whom the pen is offered, or whether it is left free."""
         from console.screens.ask import ChoiceScreen
 
-        there = dict.fromkeys(member.who.login or member.who.user for member in other_members(state))
-        options = [(user, f"{user}: keeps it yours until it is taken") for user in there]
-        options.append(("", "nobody in particular: lay it down with a note"))
+        present = dict.fromkeys(member.who.login or member.who.user for member in other_members(state))
+        options = [(user, f"{user}: the pen stays yours until it is taken") for user in present]
+        options.append(("", "no one in particular: leave it free, with a note"))
 
         def then(chosen: str | None) -> None:
             if chosen is not None:
@@ -301,7 +311,7 @@ class WarRoom(App[int]):
         self._open(ChoiceScreen(state, "Offer the pen to whom?", options), then)
 
     def _choose(self, verb: Verb, question: str, options: list[tuple[str, str]]) -> None:
-        """Ask which of (id, words) is meant; one alone needs no question."""
+        """Ask for one of `options` (id, words); a single one needs no question."""
         if len(options) == 1:
             self._card(verb, options[0][0])
             return
@@ -319,14 +329,14 @@ class WarRoom(App[int]):
 
     def action_note(self) -> None:
         """Ask for a line for the log."""
-        if not self._covered():
+        if not self._is_covered():
             from console.screens.ask import NoteScreen
 
             self._open(NoteScreen(self.state), self.hand_over)
 
     def action_who(self) -> None:
-        """Open the page of the people."""
-        if not self._covered():
+        """Open the page of the participants."""
+        if not self._is_covered():
             from console.screens.participants import ParticipantsPage
 
             self.push_screen(ParticipantsPage(self.state))
@@ -340,25 +350,26 @@ class WarRoom(App[int]):
         self._room(MetricsPane).action_move(rows)
 
     def on_metrics_pane_asked(self, message: MetricsPane.Asked) -> None:
+        """Open the details of a metric."""
         message.stop()
-        if not self._covered() and self.state is not None:
+        if not self._is_covered() and self.state is not None:
             from console.screens.drilldown import Drilldown
 
             self.push_screen(Drilldown(self.state, message.metric))
 
     def action_help(self) -> None:
         """Open the help page."""
-        if not self._covered():
+        if not self._is_covered():
             from console.screens.help import Help
 
             self.push_screen(Help(self.state, self.observe))
 
     def action_help_quit(self) -> None:
-        """What ctrl+c says: here it does not quit."""
+        """Answer ctrl+c, which does not quit here."""
         self.say("ctrl+c does nothing here: q quits")
 
     def action_help_suspend(self) -> None:
-        """What ctrl+z says: a console that is suspended would hold the pen and poll nothing."""
+        """Answer ctrl+z: a suspended console would hold the pen and poll nothing."""
         self.say("ctrl+z does nothing here: a suspended console would not poll; q quits")
 
     async def action_quit(self) -> None:
@@ -367,32 +378,38 @@ class WarRoom(App[int]):
 
         if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
             return
-        if self.desk.busy() is None:
+        if self.engine.in_flight() is None:
             self._leave(Leave.WAITED)
         else:
-            self.push_screen(LeaveScreen(self.state, self.desk.busy), self._leave)
+            self.push_screen(LeaveScreen(self.state, self.engine.in_flight), self._leave)
 
     def _leave(self, how: Leave | None) -> None:
         from console.screens.leave import Leave
 
         if how is not None:
-            self.desk.stop(how is Leave.UNKNOWN)
+            self.engine.stop(how is Leave.UNKNOWN)
             self.exit(0)
 
     def on_modal_safer(self, message: Modal.Safer) -> None:
-        """Whatever is open gives way to the card of a verb that goes safer."""
+        """Close every open screen and open the card of the safer verb."""
         for modal in self._modals():
             modal.dismiss(None)
         self.action_decide(message.verb)
 
     # -- screens -----------------------------------------------------------------------------------------------------
 
-    def _covered(self) -> bool:
-        """Whether something is open over the war room: keys that slipped past it do nothing."""
+    def _is_covered(self) -> bool:
+        """Whether a screen is open over the war room.
+
+        Keys that get past it do nothing.
+        """
         return bool(self._modals())
 
     def _modals(self) -> list[Modal[object]]:
-        """Our own screens that are open over the war room; their module comes with the first of them."""
+        """Our own screens over the war room.
+
+        Their module is imported with the first of them.
+        """
         if len(self.screen_stack) == 1:
             return []
         from console.screens.modal import Modal
@@ -403,5 +420,5 @@ class WarRoom(App[int]):
         self.push_screen(screen, then)
 
     def _room(self, pane: type[PaneType]) -> PaneType:
-        """A pane of the war room itself, whatever is open over it."""
+        """A pane of the war room itself, whichever screen is open over it."""
         return self.screen_stack[0].query_one(pane)

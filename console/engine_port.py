@@ -1,4 +1,7 @@
-"""What the screen needs of the engine, and nothing more. The engine behind it runs in a thread of its own."""
+"""The part of the engine that the screen uses.
+
+The engine runs in a thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,34 @@ class EnginePort(Protocol):
     """The engine as the application sees it. No method blocks."""
 
     def start(self) -> None:
-        """Begin, in the engine's own thread; called once, after the first paint."""
+        """Start the engine in its own thread; called once, after the first paint."""
 
     def latest(self) -> State | None:
         """The newest State; None until the rollout is opened."""
 
     def ask(self, intent: Intent) -> bool:
-        """Hand a wish over. False: the inbox is full, and nothing was handed over."""
+        """Hand an intent over.
+
+        False if the inbox is full and nothing was handed over.
+        """
 
     def refusals(self) -> list[str]:
-        """One-line answers to this console's wishes since the last call."""
+        """One-line refusals of this console's intents since the last call."""
 
     def losses(self) -> list[str]:
-        """The same for wishes that lost a race: somebody else moved the rollout first."""
+        """One line for each intent since the last call that another console's move overtook."""
 
-    def ended(self) -> str | None:
-        """Why the engine cannot go on, one line; None while it does."""
+    def end_reason(self) -> str | None:
+        """Why the engine has ended, one line; None while it runs."""
 
-    def busy(self) -> str | None:
-        """What is in flight, one line, for the question before leaving; None when nothing is."""
+    def in_flight(self) -> str | None:
+        """The calls in flight in one line, or None.
+
+        The question before leaving shows it.
+        """
 
     def stop(self, leave: bool) -> None:
-        """End. `leave`: calls in flight are left with their outcome unknown, instead of being waited for."""
+        """End the engine.
+
+        `leave`: do not wait for calls in flight; their outcome stays unknown.
+        """

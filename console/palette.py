@@ -16,38 +16,48 @@ from widgets.keys import KEYS, ScreenKey
 class HasKeys(Protocol):
     """An application whose keys can be pressed by name."""
 
-    def why_not_key(self, key: ScreenKey) -> str | None: ...
+    def why_not_key(self, key: ScreenKey) -> str | None:
+        """Why `key` is not possible now, or None."""
 
-    def press(self, key: ScreenKey) -> None: ...
+    def press(self, key: ScreenKey) -> None:
+        """Carry out `key`."""
 
 
 class KeyCommands(Provider):
-    """Every entry does what its key does, also when it can only say why not."""
+    """The palette's entries.
+
+    Each carries out its key, which may answer why it is not possible.
+    """
 
     async def discover(self) -> Hits:
+        """Yield every key, for an empty search."""
         for key in KEYS:
             entry = self._entry(key)
             if entry is not None:
-                text, told, press = entry
-                yield DiscoveryHit(Content(text), press, text=text, help=told)
+                text, detail, press = entry
+                yield DiscoveryHit(Content(text), press, text=text, help=detail)
 
     async def search(self, query: str) -> Hits:
+        """Yield the keys that match `query`."""
         matcher = self.matcher(query)
         for key in KEYS:
             entry = self._entry(key)
             if entry is not None:
-                text, told, press = entry
+                text, detail, press = entry
                 score = matcher.match(f"{text} {key.help}")
                 if score > 0:
-                    yield Hit(score, Content(text), press, text=text, help=told)
+                    yield Hit(score, Content(text), press, text=text, help=detail)
 
     def _entry(self, key: ScreenKey) -> tuple[str, str, Callable[[], None]] | None:
-        """What is shown for `key`, its second line, and what choosing it does."""
+        """Text, second line and callback of `key`.
+
+        None if the palette has no entry for it.
+        """
         app = self.app
         if not key.action or not isinstance(app, HasKeys):
             return None
         why = app.why_not_key(key)
         text = f"{key.label} ({key.cap})"
-        # The palette reads its second line as markup and offers no other way.
-        told = escape(key.help if why is None else f"not now: {why}")
-        return text, told, lambda: app.press(key)
+        # Textual's palette always reads the second line as markup.
+        detail = escape(key.help if why is None else f"not now: {why}")
+        return text, detail, lambda: app.press(key)

@@ -1,6 +1,6 @@
-"""A picture of the demo's screen at a chosen moment, as SVG: the real application over the real engine, no terminal.
+"""A picture of the demo's screen at a chosen moment, as SVG.
 
-For the README, for looking at the screen, and for tests of what it shows.
+The real application over the real engine, without a terminal: for the README, for a look at the screen, and for tests.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from console.state.gates import gates_for
 from console.state.values import Mode, State, StepMark
 
 PATIENCE_S = 90.0
-"""How long a moment may take to come about, in real seconds."""
+"""Real seconds within which the moment must come."""
 
-SEEN_S = 25.0
-"""How long a regression has lasted in the picture of it."""
+VISIBLE_S = 25.0
+"""Seconds that a regression has lasted in its picture."""
 
 Until = Callable[[State], bool]
 
 
 class NoMoment(Exception):
-    """The moment did not come about. One plain line."""
+    """The moment did not come; the message is one plain line."""
 
 
-async def take_picture(desk: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
-    """The screen as SVG text once `moment` (console.cli.commands.MOMENTS) has come about.
+async def take_picture(engine: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
+    """The screen as SVG text at `moment` (console.cli.commands.MOMENTS).
 
     Raises:
-        NoMoment: it did not come about in time.
+        NoMoment: it did not come within PATIENCE_S.
     """
-    app = WarRoom(desk, title=title)
+    app = WarRoom(engine, title=title)
     async with app.run_test(size=size, notifications=False) as pilot:
-        sitting = Sitting(app, desk, pilot)
+        sitting = Sitting(app, engine, pilot)
         await sitting.until(lambda state: state.as_of is not None and can_promote(state))
         await sitting.promote()
         await sitting.until(lambda state: state.reached == 1)
@@ -50,44 +50,49 @@ async def take_picture(desk: EngineThread, size: tuple[int, int], moment: str, t
             await sitting.go_to(moment)
         await pilot.pause(0.3)
         picture = app.export_screenshot(title=title)
-        desk.stop(leave=True)
+        engine.stop(leave=True)
     return re.sub(r"terminal-\d+", "terminal-warroom", picture)
 
 
 class Sitting:
-    """Somebody at the keyboard of the demo."""
+    """A scripted operator of the demo."""
 
-    def __init__(self, app: WarRoom, desk: EngineThread, pilot: Pilot[int]) -> None:
+    def __init__(self, app: WarRoom, engine: EngineThread, pilot: Pilot[int]) -> None:
         self._app = app
-        self._desk = desk
+        self._engine = engine
         self._pilot = pilot
 
-    async def until(self, seen: Until) -> None:
-        """Wait until the screen's own state fulfils `seen`."""
+    async def until(self, condition: Until) -> None:
+        """Wait until the screen's own state fulfills `condition`.
+
+        Raises:
+            NoMoment: it does not within PATIENCE_S, or the engine has ended.
+        """
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            if (why := self._desk.ended()) is not None:
+            if (why := self._engine.end_reason()) is not None:
                 raise NoMoment(why)
-            if self._app.state is not None and seen(self._app.state):
+            if self._app.state is not None and condition(self._app.state):
                 return
             await asyncio.sleep(0.05)
         raise NoMoment(
-            f"the moment did not come about within {PATIENCE_S:g} s: stale takes --scenario metrics_outage, and a "
-            "higher --speed brings any of them sooner"
+            f"the moment did not come within {PATIENCE_S:g} s: use a higher --speed; for stale, use --scenario "
+            "metrics_outage"
         )
 
     async def promote(self) -> None:
+        """Open the card of a promote and confirm it."""
         await self._card("p")
         await self._pilot.press("y")
 
     async def _card(self, key: str) -> None:
-        """Open a card, and look at it before anything is typed: what comes before it was drawn, it does not take."""
+        """Open a card and wait until it is painted: a card drops keys typed before."""
         await self._pilot.press(key)
         await self.until(lambda _: len(self._app.screen_stack) > 1)
         await self._pilot.pause(0.5)
 
     async def go_to(self, moment: str) -> None:
-        """From the first stage on to a moment of trouble."""
+        """Go from the first stage to a moment of trouble."""
         if moment == "stale":
             await self.until(lambda state: has_verdict(state, VerdictState.STALE))
             return
@@ -106,20 +111,24 @@ class Sitting:
 
 
 def is_failing(state: State) -> bool:
-    """Whether the stage fails, and a critical metric has done so for long enough to be seen in its trace."""
+    """Whether the stage fails, and a critical metric for long enough to be visible in its trace."""
     together, now = state.stage_verdict, state.as_of
     if together is None or together.word is not StageWord.FAIL or now is None:
         return False
-    said = [state.metrics[metric.name].verdict for metric in state.plan.critical]
-    begun = [one.since for one in said if one is not None and one.state is VerdictState.FAIL and one.since is not None]
-    return any((now - since).total_seconds() >= SEEN_S for since in begun)
+    verdicts = [state.metrics[metric.name].verdict for metric in state.plan.critical]
+    starts = [
+        one.since for one in verdicts if one is not None and one.state is VerdictState.FAIL and one.since is not None
+    ]
+    return any((now - since).total_seconds() >= VISIBLE_S for since in starts)
 
 
 def has_verdict(state: State, wanted: VerdictState) -> bool:
+    """Whether any metric has the verdict `wanted`."""
     return any(entry.verdict is not None and entry.verdict.state is wanted for entry in state.metrics.values())
 
 
 def all_critical_pass(state: State) -> bool:
+    """Whether every critical metric passes."""
     return all(
         entry.verdict is not None and entry.verdict.state is VerdictState.PASS
         for entry in state.metrics.values()
@@ -128,4 +137,5 @@ def all_critical_pass(state: State) -> bool:
 
 
 def can_promote(state: State) -> bool:
+    """Whether every gate of a promote is open."""
     return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))

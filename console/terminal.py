@@ -16,6 +16,8 @@ _SAVE, _RESTORE = "\x1b[22;2t", "\x1b[23;2t"
 
 
 class Tty(Protocol):
+    """A stream that may be a terminal."""
+
     def isatty(self) -> bool: ...
 
 
@@ -35,7 +37,7 @@ def why_unusable(environ: Mapping[str, str], *streams: Tty | None) -> str | None
 
 
 def write_utf8(*streams: object) -> None:
-    """Write UTF-8 whatever the locale says: the screen is made of such glyphs, and terminals read them as such."""
+    """Make `streams` write UTF-8 whatever the locale: the glyphs of the screen need it."""
     for stream in streams:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -43,13 +45,13 @@ def write_utf8(*streams: object) -> None:
 
 @runtime_checkable
 class Titled(Protocol):
-    """An application that wants to name its window."""
+    """An application that names its window."""
 
     window: Driver | None
 
 
 class TitledDriver(LinuxDriver):
-    """The Linux driver, known to the application, with the window's own title kept and put back."""
+    """The Linux driver; it saves the window's title and restores it."""
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -58,17 +60,22 @@ class TitledDriver(LinuxDriver):
         self.application = app
 
     def start_application_mode(self) -> None:
+        """Save the window's title and hand the driver to the application."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.write(_SAVE)
         if isinstance(self.application, Titled):
             self.application.window = self
 
     def stop_application_mode(self) -> None:
+        """Restore the window's title."""
         self.write(_RESTORE)
         super().stop_application_mode()
 
 
 def name_window(window: Driver | None, title: str) -> None:
-    """Set the window's title (OSC 2); nothing where there is no window. `title` is cleaned text."""
+    """Set the window's title (OSC 2), if there is a window.
+
+    `title` is sanitized text.
+    """
     if window is not None:
         window.write(f"\x1b]2;{title[:_TITLE_LIMIT]}\x07")

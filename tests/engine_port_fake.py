@@ -1,4 +1,4 @@
-"""A fake Desk: an engine that is stepped by hand. It starts nothing, sends nothing, and keeps what it was asked."""
+"""A fake engine that is stepped by hand. It starts nothing, sends nothing, and keeps what it was asked."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from widgets.pane import Pane
 Shown = TypeVar("Shown", bound=Pane)
 
 
-class FakeDesk:
+class FakeEngine:
     """What the engine would say, set by the test; what it was asked, for the test to read."""
 
     def __init__(self, state: State | None) -> None:
         self.state = state
-        self.asked: list[Intent] = []
+        self.intents: list[Intent] = []
         self.answers: list[str] = []
         self.lost: list[str] = []
         self.end: str | None = None
@@ -40,7 +40,7 @@ class FakeDesk:
 
     def ask(self, intent: Intent) -> bool:
         if not self.full:
-            self.asked.append(intent)
+            self.intents.append(intent)
         return not self.full
 
     def refusals(self) -> list[str]:
@@ -51,10 +51,10 @@ class FakeDesk:
         said, self.lost = self.lost, []
         return said
 
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         return self.end
 
-    def busy(self) -> str | None:
+    def in_flight(self) -> str | None:
         return self.flying
 
     def stop(self, leave: bool) -> None:
@@ -64,14 +64,14 @@ class FakeDesk:
 class Table:
     """A war room with a fake engine behind it and a pilot before it."""
 
-    def __init__(self, app: WarRoom, desk: FakeDesk, pilot: Pilot[int]) -> None:
+    def __init__(self, app: WarRoom, engine: FakeEngine, pilot: Pilot[int]) -> None:
         self.app = app
-        self.desk = desk
+        self.engine = engine
         self.pilot = pilot
 
     async def show(self, state: State) -> None:
         """The engine has a newer State, and the screen has taken it."""
-        self.desk.state = state
+        self.engine.state = state
         self.app.pull()
         await self.pilot.pause()
 
@@ -111,11 +111,11 @@ class Table:
 async def war_room(
     state: State | Callable[[], State] | None, size: tuple[int, int] = (80, 24), *, observe: bool = False
 ) -> AsyncIterator[Table]:
-    """A war room that shows `state`, over a fake desk."""
+    """A war room that shows `state`, over a fake engine."""
     made = state() if callable(state) else state
-    desk = FakeDesk(made)
-    app = WarRoom(desk, title="checkout", observe=observe)
+    engine = FakeEngine(made)
+    app = WarRoom(engine, title="checkout", observe=observe)
     async with app.run_test(size=size, notifications=True) as pilot:
         app.pull()
         await pilot.pause()
-        yield Table(app, desk, pilot)
+        yield Table(app, engine, pilot)

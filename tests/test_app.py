@@ -1,4 +1,4 @@
-"""The application over a fake desk: panes, live data, answers, the keys that open no card."""
+"""The application over a fake engine: panes, live data, answers, the keys that open no card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from console.screens.modal import Modal
 from console.screens.placement import PlaceScreen
 from console.state.values import State
 from tests import states
-from tests.engine_port_fake import FakeDesk, war_room
+from tests.engine_port_fake import FakeEngine, war_room
 from tests.states.pieces import with_local
 from widgets.answer import AnswerLine
 from widgets.header import HeaderLine
@@ -41,7 +41,7 @@ async def test_the_first_state_reaches_every_pane() -> None:
 async def test_an_unopened_rollout_shows_a_screen_and_does_not_crash() -> None:
     async with war_room(None) as table:
         await table.press("p")
-        assert "still being opened" in table.toasts()[0]
+        assert "still opening" in table.toasts()[0]
         assert len(table.app.screen_stack) == 1
 
 
@@ -66,7 +66,7 @@ async def test_no_color_draws_the_room_and_a_card(monkeypatch: pytest.MonkeyPatc
 
 async def test_the_engine_is_started_once() -> None:
     async with war_room(states.healthy) as table:
-        assert table.desk.started == 1
+        assert table.engine.started == 1
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_a_key_that_is_not_possible_says_why_and_stays_on_the_line() -> No
 
 async def test_a_refusal_stands_on_the_advice_line_until_the_next_key() -> None:
     async with war_room(states.healthy) as table:
-        table.desk.answers = ["promote refused: stage moved to 3 by [bob]"]
+        table.engine.answers = ["promote refused: stage moved to 3 by [bob]"]
         table.app.pull()
         await table.pilot.pause()
         assert table.toasts() == ["promote refused: stage moved to 3 by [bob]"]
@@ -105,7 +105,7 @@ async def test_a_refusal_stands_on_the_advice_line_until_the_next_key() -> None:
 
 async def test_a_full_inbox_is_said() -> None:
     async with war_room(states.failing) as table:
-        table.desk.full = True
+        table.engine.full = True
         await table.press("h", "enter")
         assert "NOT handed over" in table.toasts()[0]
 
@@ -115,13 +115,13 @@ async def test_an_observer_may_halt_but_not_promote() -> None:
         await table.press("p")
         assert "only observes" in table.toasts()[0]
         await table.press("h", "enter")
-        assert [intent.verb for intent in table.desk.asked] == [Verb.HALT]
+        assert [intent.verb for intent in table.engine.intents] == [Verb.HALT]
 
 
 async def test_drift_is_accepted_by_target() -> None:
     async with war_room(states.drifted) as table:
         await table.press("a", "y")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.subject) == (Verb.ACCEPT, "edge")
 
 
@@ -132,7 +132,7 @@ async def test_two_changes_are_accepted_one_by_one() -> None:
         await table.press("down", "enter")
         assert "+ added     bake: 1m" in table.words()
         await table.press("y")
-        assert [intent.subject for intent in table.desk.asked] == ["plan"]
+        assert [intent.subject for intent in table.engine.intents] == ["plan"]
 
 
 async def test_an_ambiguous_opening_is_placed_by_choice_and_card() -> None:
@@ -140,7 +140,7 @@ async def test_an_ambiguous_opening_is_placed_by_choice_and_card() -> None:
         await table.press("s")
         assert isinstance(table.app.screen, PlaceScreen)
         await table.press("down", "enter", "y")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.subject) == (Verb.PLACE, "2")
 
 
@@ -149,7 +149,7 @@ async def test_a_note_is_handed_over_as_typed() -> None:
         await table.press("n")
         await table.write("pq y")
         await table.press("enter")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.text) == (None, "pq y")
 
 
@@ -186,7 +186,7 @@ async def test_a_pull_while_the_screen_is_taken_down_does_nothing() -> None:
     async with war_room(states.healthy) as table:
         await table.app.query_one(HeaderLine).remove()
         await table.show(states.failing())
-        assert table.app.state is not table.desk.state
+        assert table.app.state is not table.engine.state
 
 
 async def test_the_cursor_of_the_metrics_moves_by_j_and_k() -> None:
@@ -203,9 +203,9 @@ async def test_a_silent_engine_is_seen_on_the_header() -> None:
         assert "BEHIND" in table.words()
 
 
-def test_the_fake_is_a_desk() -> None:
-    desk: EnginePort = FakeDesk(None)
-    assert desk.latest() is None
+def test_the_fake_is_an_engine_port() -> None:
+    engine: EnginePort = FakeEngine(None)
+    assert engine.latest() is None
 
 
 async def test_a_modal_over_the_room_swallows_its_keys() -> None:
@@ -226,7 +226,7 @@ async def test_a_terminal_that_shrinks_keeps_the_keys_and_the_sources_on_the_scr
 
 
 async def test_a_fault_of_the_screen_is_one_line_and_no_traceback() -> None:
-    class JournalUnavailable(FakeDesk):
+    class JournalUnavailable(FakeEngine):
         def refusals(self) -> list[str]:
             raise RuntimeError("\x1b]52;c;aGk=\x07 boom")
 
@@ -238,4 +238,4 @@ async def test_a_fault_of_the_screen_is_one_line_and_no_traceback() -> None:
             await pilot.pause(1.0)
     line = " ".join(said.getvalue().split())
     assert line.startswith("warroom: the screen failed: RuntimeError: ]52;c;aGk= boom at test_app.py:")
-    assert line.endswith("start it again, it goes on from the journal")
+    assert line.endswith("start it again: it continues from the journal")

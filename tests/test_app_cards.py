@@ -1,4 +1,4 @@
-"""A decision card over a fake desk: what arms it, what confirms it, what changes under it, what outdates it."""
+"""A decision card over a fake engine: what arms it, what confirms it, what changes under it, what outdates it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from widgets.sheet import Sheet
 async def test_going_safer_takes_two_keystrokes(key: str, verb: Verb) -> None:
     async with war_room(states.failing) as table:
         await table.press(key, "enter")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.reason, intent.override) == (verb, "", False)
 
 
@@ -27,14 +27,14 @@ async def test_going_safer_takes_two_keystrokes(key: str, verb: Verb) -> None:
 async def test_only_y_confirms_an_open_promote(key: str) -> None:
     async with war_room(states.at_stage_one) as table:
         await table.press("p", key)
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         assert isinstance(table.app.screen, DecisionCard)
 
 
 async def test_y_promotes_with_what_was_seen() -> None:
     async with war_room(states.at_stage_one) as table:
         await table.press("p", "y")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.stage, intent.move) == (Verb.PROMOTE, 1, 1)
         assert intent.card is not None
         assert intent.card.stage_to == "five"
@@ -43,13 +43,13 @@ async def test_y_promotes_with_what_was_seen() -> None:
 @pytest.mark.parametrize("keys", [("p", "y"), ("h", "enter"), ("r", "enter"), ("p", "p"), ("q", "l")])
 async def test_keys_typed_before_the_paint_never_confirm(keys: tuple[str, str]) -> None:
     async with war_room(states.at_stage_one) as table:
-        table.desk.flying = "promote edge -> 5 %"
+        table.engine.flying = "promote edge -> 5 %"
         for key in keys:
             table.app.post_message(KeyEvent(key, key if len(key) == 1 else None))
         await table.pilot.pause()
         await table.pilot.pause()
-        assert table.desk.asked == []
-        assert table.desk.stopped == []
+        assert table.engine.intents == []
+        assert table.engine.stopped == []
         assert len(table.app.screen_stack) == 2
 
 
@@ -59,9 +59,9 @@ async def test_a_key_stamped_before_the_paint_is_dropped_even_when_it_comes_late
         await table.press("h")
         table.app.post_message(early)
         await table.pilot.pause()
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.press("enter")
-        assert [intent.verb for intent in table.desk.asked] == [Verb.HALT]
+        assert [intent.verb for intent in table.engine.intents] == [Verb.HALT]
 
 
 async def test_a_card_is_armed_only_after_it_was_drawn() -> None:
@@ -81,25 +81,25 @@ async def test_a_card_is_armed_only_after_it_was_drawn() -> None:
 @pytest.mark.parametrize(("key", "verb"), [("h", Verb.HALT), ("r", Verb.ROLLBACK)])
 async def test_going_safer_takes_two_keystrokes_whatever_is_open(opener: str, key: str, verb: Verb) -> None:
     async with war_room(states.at_stage_one) as table:
-        table.desk.flying = "promote edge -> 5 %"
+        table.engine.flying = "promote edge -> 5 %"
         await table.press(opener, key)
         assert isinstance(table.app.screen, DecisionCard)
         assert len(table.app.screen_stack) == 2
         await table.press("enter")
-        assert [intent.verb for intent in table.desk.asked] == [verb]
+        assert [intent.verb for intent in table.engine.intents] == [verb]
 
 
 async def test_a_halt_card_gives_way_to_a_rollback_card() -> None:
     async with war_room(states.failing) as table:
         await table.press("h", "r", "enter")
-        assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]
+        assert [intent.verb for intent in table.engine.intents] == [Verb.ROLLBACK]
 
 
 async def test_no_key_counts_on_a_card_that_was_left_for_a_safer_one() -> None:
     async with war_room(states.at_stage_one) as table:
         await table.press("p")
         await table.burst("ry")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         assert isinstance(table.app.screen, DecisionCard)
         assert table.app.screen.verb is Verb.ROLLBACK
 
@@ -117,7 +117,7 @@ async def test_a_key_that_does_nothing_in_a_card_says_what_does(key: str, said: 
     async with war_room(states.at_stage_one) as table:
         await table.press("p", key)
         assert said in table.words()
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_the_key_of_the_open_card_leaves_it_open() -> None:
@@ -138,7 +138,7 @@ async def test_the_card_moves_while_it_is_open_and_says_what_changed() -> None:
         assert "errors: pass → fail" in words
         assert "CANNOT BE CONFIRMED" in words
         await table.press("y")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_a_card_whose_stage_was_moved_by_somebody_else_is_outdated() -> None:
@@ -149,7 +149,7 @@ async def test_a_card_whose_stage_was_moved_by_somebody_else_is_outdated() -> No
         await table.show(replace(states.watching(), decisions=(*state.decisions, by_ben)))
         assert "OUTDATED: the rollout was moved to stage 2 (five) by ben" in " ".join(table.words().split())
         await table.press("y")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_a_halt_never_loses_to_a_moved_stage() -> None:
@@ -157,7 +157,7 @@ async def test_a_halt_never_loses_to_a_moved_stage() -> None:
         await table.press("h")
         await table.show(states.failing())
         await table.press("enter")
-        assert [intent.verb for intent in table.desk.asked] == [Verb.HALT]
+        assert [intent.verb for intent in table.engine.intents] == [Verb.HALT]
 
 
 async def test_a_hard_closed_promote_says_why_and_cannot_be_confirmed() -> None:
@@ -166,7 +166,7 @@ async def test_a_hard_closed_promote_says_why_and_cannot_be_confirmed() -> None:
         assert "CANNOT BE CONFIRMED halted: resume first (u)" in " ".join(table.words().split())
         assert table.toasts() == []
         await table.press("y", "enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_a_card_that_is_being_taken_down_survives_a_new_state_and_a_resize() -> None:

@@ -1,4 +1,4 @@
-"""The fields of a card over a fake desk: what is typed, at once or pasted, and what it has to say."""
+"""The fields of a card over a fake engine: what is typed, at once or pasted, and what it has to say."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ async def test_the_override_form_wants_the_stage_and_a_reason() -> None:
         await table.press("p")
         await table.write("migrate")
         await table.press("enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.write("known noise")
         await table.press("enter")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.override, intent.reason) == (True, "known noise")
 
 
 async def test_r_and_h_are_letters_in_a_field() -> None:
     async with war_room(states.at_stage_one) as table:
         await table.press("p", "n", "r", "h", "enter", "y")
-        assert [(intent.verb, intent.reason) for intent in table.desk.asked] == [(Verb.PROMOTE, "rh")]
+        assert [(intent.verb, intent.reason) for intent in table.engine.intents] == [(Verb.PROMOTE, "rh")]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_a_form_that_comes_at_once_is_handed_over_once() -> None:
     async with war_room(states.past_one_way) as table:
         await table.press("r")
         await table.burst("rollback\tsmoke alarm\r\r")
-        assert [(intent.verb, intent.reason) for intent in table.desk.asked] == [(Verb.ROLLBACK, "smoke alarm")]
+        assert [(intent.verb, intent.reason) for intent in table.engine.intents] == [(Verb.ROLLBACK, "smoke alarm")]
         assert len(table.app.screen_stack) == 1
 
 
@@ -85,4 +85,4 @@ async def test_a_wrong_stage_name_does_not_override() -> None:
         await table.press("tab")
         await table.write("because")
         await table.press("enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []

@@ -19,7 +19,7 @@ async def test_a_free_pen_is_taken_by_two_keystrokes() -> None:
     async with war_room(crowded(states.watching(), captain=None)) as table:
         await table.press("t")
         await table.press("y")
-        (wish,) = table.desk.asked
+        (wish,) = table.engine.intents
         assert (wish.verb, wish.reason) == (Verb.TAKE, "")
 
 
@@ -28,10 +28,10 @@ async def test_taking_the_pen_from_somebody_who_is_there_wants_a_reason() -> Non
         await table.press("t")
         assert "the pen is with ana (seen 12 s ago), who does not offer it" in " ".join(table.words().split())
         await table.press("enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.write("ana left")
         await table.press("enter")
-        (wish,) = table.desk.asked
+        (wish,) = table.engine.intents
         assert (wish.verb, wish.reason, wish.override) == (Verb.TAKE, "ana left", False)
 
 
@@ -40,7 +40,7 @@ async def test_what_is_offered_is_taken_without_a_reason_and_its_note_is_on_the_
         await table.press("t")
         assert "with the offer: lunch" in table.words()
         await table.press("y")
-        assert [wish.verb for wish in table.desk.asked] == [Verb.TAKE]
+        assert [wish.verb for wish in table.engine.intents] == [Verb.TAKE]
 
 
 async def test_the_note_of_who_left_is_on_the_card_of_who_comes() -> None:
@@ -54,10 +54,10 @@ async def test_the_note_of_who_left_is_on_the_card_of_who_comes() -> None:
 async def test_the_pen_is_offered_to_one_of_those_who_are_there() -> None:
     async with war_room(crowded(states.watching(), me=states.ANA)) as table:
         await table.press("o")
-        assert "ben: keeps it yours until it is taken" in table.words()
+        assert "ben: the pen stays yours until it is taken" in table.words()
         await table.press("enter")
         await table.press("y")
-        (wish,) = table.desk.asked
+        (wish,) = table.engine.intents
         assert (wish.verb, wish.subject) == (Verb.OFFER, "ben")
 
 
@@ -66,10 +66,10 @@ async def test_the_pen_is_laid_down_with_a_note_and_not_without() -> None:
         await table.press("o")
         await table.press("down", "down", "enter")
         await table.press("enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.write("good night")
         await table.press("enter")
-        (wish,) = table.desk.asked
+        (wish,) = table.engine.intents
         assert (wish.verb, wish.reason, wish.subject) == (Verb.HANDOFF, "good night", None)
 
 
@@ -78,7 +78,7 @@ async def test_a_second_person_approves_what_the_card_shows() -> None:
         await table.press("v")
         assert "APPROVE" in table.words() and "five → migrate" in table.words()
         await table.press("y")
-        (wish,) = table.desk.asked
+        (wish,) = table.engine.intents
         assert (wish.verb, wish.move, wish.card is not None) == (Verb.APPROVE, 2, True)
 
 
@@ -89,7 +89,7 @@ async def test_an_open_approval_is_outdated_by_a_move() -> None:
         await table.show(replace(state, move=state.move + 1))
         assert "CANNOT BE CONFIRMED" in table.words()
         await table.press("y")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_p_says_where_the_pen_is_and_confirms_nothing() -> None:
@@ -97,7 +97,7 @@ async def test_p_says_where_the_pen_is_and_confirms_nothing() -> None:
         await table.press("p")
         assert "the pen is with ana (seen 12 s ago): take it (t) or ask" in " ".join(table.words().split())
         await table.press("y")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_a_card_that_is_open_when_somebody_takes_the_pen_cannot_be_confirmed() -> None:
@@ -107,14 +107,14 @@ async def test_a_card_that_is_open_when_somebody_takes_the_pen_cannot_be_confirm
         await table.show(crowded(states.watching(), me=states.ANA, captain=states.BEN))
         assert "CANNOT BE CONFIRMED" in table.words()
         await table.press("y", "enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
 
 
 async def test_halt_needs_no_pen() -> None:
     async with war_room(STATES["pen_elsewhere"]) as table:
         await table.press("h")
         await table.press("enter")
-        assert [wish.verb for wish in table.desk.asked] == [Verb.HALT]
+        assert [wish.verb for wish in table.engine.intents] == [Verb.HALT]
 
 
 async def test_w_shows_who_is_here_and_keeps_it_true() -> None:
@@ -134,20 +134,20 @@ async def test_whoever_lost_a_race_is_shown_who_was_first_and_what_is_there_now(
         "you saw 1 stages reached, now 2 of 5 reached: stood at one, stands at five; edge 1 % -> 5 %; look again"
     )
     async with war_room(STATES["pen_elsewhere"]) as table:
-        table.desk.lost = [line]
+        table.engine.lost = [line]
         table.app.pull()
         await table.pilot.pause()
         words = " ".join(table.words().split())
-        assert "SOMEBODY ELSE WAS FIRST; nothing of yours was sent" in words
+        assert "ANOTHER CONSOLE WAS FIRST: nothing was sent from here" in words
         assert "moved by ana@bastion-1 pid 7" in words and "edge 1 % -> 5 %" in words
         await table.press("escape")
-        assert "SOMEBODY ELSE" not in table.words()
+        assert "ANOTHER CONSOLE" not in table.words()
 
 
 async def test_a_lost_race_does_not_cover_what_the_operator_is_in_the_middle_of() -> None:
     async with war_room(STATES["pen_elsewhere"]) as table:
         await table.press("h")
-        table.desk.lost = ["promote refused: moved by ana"]
+        table.engine.lost = ["promote refused: moved by ana"]
         table.app.pull()
         await table.pilot.pause()
         assert "HALT" in table.words()

@@ -1,4 +1,4 @@
-"""A rollback at the keyboard, over a fake desk: begun, gone on with, its manual steps, a step that is left out."""
+"""A rollback at the keyboard, over a fake engine: begun, gone on with, its manual steps, a step that is left out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.states.pieces import with_local
 async def test_rolling_back_past_a_one_way_stage_costs_typing() -> None:
     async with war_room(states.past_one_way) as table:
         await table.press("r", "enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.write("rollback")
         await table.press("enter")
         await table.write("data is safe")
         await table.press("enter")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.reason) == (Verb.ROLLBACK, "data is safe")
 
 
@@ -30,7 +30,7 @@ async def test_a_resumed_rollback_is_continued_by_r_enter() -> None:
         assert "CONTINUE ROLLBACK" in words
         assert "? IN DOUBT" in words
         await table.press("enter")
-        assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]
+        assert [intent.verb for intent in table.engine.intents] == [Verb.ROLLBACK]
 
 
 TELL_DATA = (*"tell", "minus", *"data")
@@ -44,9 +44,9 @@ async def test_r_confirms_a_manual_step_while_the_rollback_runs() -> None:
         await table.press("r")
         assert "orders v1 is live again" in table.words()
         await table.press("y")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.press("backspace", *TELL_DATA, "enter")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.subject, intent.typed) == (Verb.CONFIRM, "tell-data", "tell-data")
 
 
@@ -56,7 +56,7 @@ async def test_r_confirms_a_manual_step_when_nothing_automatic_is_left() -> None
         with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=False)
     ) as table:
         await table.press("r", *TELL_DATA, "enter")
-        assert [(intent.verb, intent.subject) for intent in table.desk.asked] == [(Verb.CONFIRM, "tell-data")]
+        assert [(intent.verb, intent.subject) for intent in table.engine.intents] == [(Verb.CONFIRM, "tell-data")]
 
 
 async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given() -> None:
@@ -65,13 +65,13 @@ async def test_x_goes_on_without_a_step_once_it_is_named_and_a_reason_is_given()
         with_local(replace(states.rolling_back(), checklist=waiting, requests={}), running=False)
     ) as table:
         await table.press("x")
-        assert "Go on without which step?" in table.words()
+        assert "Skip which step?" in table.words()
         await table.press("enter")
-        assert "then go on: tell-data" in table.words()
+        assert "steps that wait for it: tell-data" in table.words()
         await table.press(*"edge", "minus", *"zero", "enter")
-        assert table.desk.asked == []
+        assert table.engine.intents == []
         await table.press(*"dead", "enter")
-        (intent,) = table.desk.asked
+        (intent,) = table.engine.intents
         assert (intent.verb, intent.subject, intent.typed, intent.reason) == (
             Verb.SKIP,
             "edge-zero",
@@ -87,4 +87,4 @@ async def test_after_a_crash_r_continues_although_a_manual_step_waits_as_well() 
     ) as table:
         assert "edge-zero UNANSWERED: r continues" in table.words()
         await table.press("r", "enter")
-        assert [intent.verb for intent in table.desk.asked] == [Verb.ROLLBACK]
+        assert [intent.verb for intent in table.engine.intents] == [Verb.ROLLBACK]

@@ -173,4 +173,4 @@ async def test_a_plans_metric_is_what_the_analyses_of_its_target_measured(tmp_pa
         console = await room.console()
         state = await console.until(lambda state: entry_of(state).canary_at is not None)
         assert [reading.canary.value for reading in entry_of(state).ledger] == [0.97, 0.93]
-        assert (entry_of(state).metric.lone, entry_of(state).baseline_at) == (True, None)
+        assert (entry_of(state).metric.without_baseline, entry_of(state).baseline_at) == (True, None)

@@ -108,11 +108,11 @@ def test_going_forward_shows_the_evidence_first() -> None:
 def test_calls_that_no_backend_has_told_are_not_called_nothing() -> None:
     text = told(replace(states.card(), calls=()))
     assert "not known yet" in text
-    assert "nothing will be called" not in text
+    assert "no call is made" not in text
 
 
 def test_a_halt_that_calls_nothing_says_so() -> None:
-    assert "nothing will be called" in told(card_for(states.healthy(), Verb.HALT))
+    assert "no call is made" in told(card_for(states.healthy(), Verb.HALT))
 
 
 def test_skipped_and_warnings_are_told_whole() -> None:

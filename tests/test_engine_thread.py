@@ -59,7 +59,7 @@ class Seat:
         deadline = time.monotonic() + PATIENCE_S
         while (state := self.desk.latest()) is None or not seen(state):
             assert time.monotonic() < deadline, state
-            assert self.desk.ended() is None
+            assert self.desk.end_reason() is None
             time.sleep(0.005)
         return state
 
@@ -111,7 +111,7 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
 def test_the_thread_is_a_desk(tmp_path: Path) -> None:
     with seat(tmp_path) as seated:
         desk: EnginePort = seated.desk
-        assert desk.busy() is None
+        assert desk.in_flight() is None
 
 
 def test_what_is_asked_is_done_and_seen(tmp_path: Path) -> None:
@@ -145,10 +145,10 @@ def test_what_is_in_flight_is_said_before_leaving(tmp_path: Path) -> None:
         seated.world.before_write = held = Held()
         seated.ask(Verb.PROMOTE)
         assert held.reached.wait(PATIENCE_S)
-        assert seated.desk.busy() == "api -> 5 %"
+        assert seated.desk.in_flight() == "api -> 5 %"
         held.opened.set()
         seated.until(lambda state: state.reached == 1)
-        assert seated.desk.busy() is None
+        assert seated.desk.in_flight() is None
 
 
 def test_leaving_settles_a_call_in_flight_as_unknown(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_rollback_under_way_finishes_its_automatic_steps_though_everybody_has_
         seated.ask(Verb.ROLLBACK)
         assert held.reached.wait(PATIENCE_S)
         seated.desk.stop(leave=True)
-        assert seated.desk.busy() == "page -> off, the rollback's automatic steps"
+        assert seated.desk.in_flight() == "page -> off, the rollback's automatic steps"
         held.opened.set()
         assert seated.desk.join(PATIENCE_S)
         assert seated.world.writes[2:] == ["page off", "api 0 %"]
@@ -198,21 +198,21 @@ def test_a_rollback_handed_over_just_before_the_end_is_carried_out(tmp_path: Pat
 def test_a_stop_before_the_engine_is_open_ends_it(tmp_path: Path) -> None:
     with seat(tmp_path) as seated:
         seated.left(leave=True)
-        assert seated.desk.ended() is None
+        assert seated.desk.end_reason() is None
 
 
 def test_a_plan_with_errors_ends_the_engine_with_its_lines(tmp_path: Path) -> None:
     with seat(tmp_path, ONE.replace("api: 50", "web: 50")) as seated:
         assert seated.desk.join(PATIENCE_S)
-        assert "plan.yaml" in (seated.desk.ended() or "")
-        assert "web" in (seated.desk.ended() or "")
+        assert "plan.yaml" in (seated.desk.end_reason() or "")
+        assert "web" in (seated.desk.end_reason() or "")
         assert seated.desk.ask(Intent(Verb.HALT)) is False
 
 
 def test_a_backend_that_cannot_be_used_ends_the_engine_with_a_line(tmp_path: Path) -> None:
     with seat(tmp_path, ONE.replace("scripted}", "scripted, cannot: the token is not set}")) as seated:
         assert seated.desk.join(PATIENCE_S)
-        assert seated.desk.ended() == "edge: the token is not set"
+        assert seated.desk.end_reason() == "edge: the token is not set"
 
 
 def test_a_bug_of_ours_ends_the_engine_with_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_a_bug_of_ours_ends_the_engine_with_a_line(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(engine_module.Engine, "open", bug)
     with seat(tmp_path) as seated:
         assert seated.desk.join(PATIENCE_S)
-        assert seated.desk.ended() == f"internal error: RuntimeError: a bug of ours; {traceback_hint()}"
+        assert seated.desk.end_reason() == f"internal error: RuntimeError: a bug of ours; {traceback_hint()}"
 
 
 def test_a_screen_that_stops_reading_stops_nothing(tmp_path: Path) -> None:

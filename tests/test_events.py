@@ -46,7 +46,7 @@ from console.events.kinds import (
     SourceRecovered,
     StepDone,
     TargetObserved,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
     decode,
     encode,
@@ -149,7 +149,7 @@ def test_ids_are_fresh() -> None:
 def test_an_event_of_an_unknown_kind_is_kept_with_its_id_and_its_body() -> None:
     body = {"id": "f" * 32, "at": AT.isoformat(), "v": 3, "siren": "loud"}
     event = decode("alarm_rung", json.dumps(body))
-    assert isinstance(event, Unrecognised)
+    assert isinstance(event, Unrecognized)
     assert (event.said_kind, event.id, event.at, event.v, event.body) == ("alarm_rung", "f" * 32, AT, 3, body)
 
 
@@ -186,7 +186,7 @@ def test_a_plan_text_is_stored_to_the_letter() -> None:
 def test_a_newer_shape_of_a_known_kind_is_kept_and_not_guessed_at() -> None:
     body = json.dumps({"id": "x", "v": 2, "at": AT.isoformat(), "text": {"lines": ["not", "what", "v1", "says"]}})
     event = decode("noted", body)
-    assert isinstance(event, Unrecognised)
+    assert isinstance(event, Unrecognized)
     assert event.said_kind == "noted"
 
 

@@ -29,7 +29,7 @@ def test_a_course_ends_where_the_state_stands() -> None:
     track = story.state.metrics["errors"].track
     assert track is not None
     last = followed(story).points[-1]
-    assert last == EvidencePoint(track.judged_to, track.standing.worse, track.standing.ready)
+    assert last == EvidencePoint(track.judged_to, track.evidence.worse, track.evidence.ready)
 
 
 def test_following_in_small_steps_gives_the_same_course() -> None:
@@ -65,8 +65,8 @@ def test_before_anything_was_judged_there_is_no_course_and_it_is_whole() -> None
 
 def test_the_rows_rise_to_the_top_where_the_evidence_is_enough() -> None:
     worse, ready, over = (text_of(line) for line in evidence_history_lines(followed(failing()), 100, 10.0))
-    assert worse.startswith("worse  ▁") and "█ " in worse and "the top is 100:1: is a FAIL" in worse
-    assert ready.startswith("pass   ") and "the top is 20:1: is a pass" in ready
+    assert worse.startswith("worse  ▁") and "█ " in worse and "top block: 100:1, a FAIL" in worse
+    assert ready.startswith("pass   ") and "top block: 20:1, a pass" in ready
     assert over.endswith("a cell is 1 tick of 10 s")
 
 
@@ -79,5 +79,5 @@ def test_many_ticks_share_cells_and_a_peak_is_not_lost() -> None:
 
 def test_a_course_that_is_still_being_followed_says_so() -> None:
     assert text_of(evidence_history_lines(EvidenceHistory((EvidencePoint(0.0, 1.0, 1.0),)), 80, 10.0)[-1]).endswith(
-        "reckoning.."
+        "computing.."
     )

@@ -16,7 +16,7 @@ import json, sys
 import console.cli
 before = [name for name in {HEAVY!r} if name in sys.modules]
 import console.app, console.terminal
-console.terminal.unusable = lambda *_: None
+console.terminal.why_unusable = lambda *_: None
 console.app.WarRoom.run = lambda self, **_: print(json.dumps([before, [n for n in {HEAVY!r} if n in sys.modules]]))
 sys.exit(console.cli.main(["run", {str(tmp_path / "plan.yaml")!r}, "--journal", {str(tmp_path / "journal.db")!r}]))
 """
@@ -27,9 +27,9 @@ sys.exit(console.cli.main(["run", {str(tmp_path / "plan.yaml")!r}, "--journal", 
 def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
     script = f"""
 import asyncio, json, sys
-from tests.engine_port_fake import FakeDesk
+from tests.engine_port_fake import FakeEngine
 from console.app import WarRoom
-class First(FakeDesk):
+class First(FakeEngine):
     def start(self):
         frame = "".join(p.text for pane in app.screen.query("Pane") for line in pane.lines for p in line)
         heavy = [name for name in {HEAVY!r} if name in sys.modules]

@@ -20,7 +20,7 @@ from console.events.kinds import (
     SourceRead,
     SourceRecovered,
     StepDone,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan, Stage
@@ -100,7 +100,7 @@ def test_a_note_is_a_line_of_the_log_with_its_author() -> None:
 
 def test_an_unknown_kind_is_counted_and_shown_and_changes_nothing_else() -> None:
     before = Story().open().state
-    after = fold(before, Unrecognised(at=START, said_kind="alarm_rung"), 2)
+    after = fold(before, Unrecognized(at=START, said_kind="alarm_rung"), 2)
     assert (after.unrecognised, after.log[-1].text) == (1, "event of unknown kind 'alarm_rung'")
     assert replace(after, unrecognised=0, log=before.log, last_seq=1) == before
 

@@ -122,7 +122,7 @@ def test_at_a_hundred_percent_the_canary_is_judged_alone() -> None:
     story.flow(120)
     track = track_of(story)
     assert story.state.reached == 5 and track is not None and track.alone
-    assert not track.standing.can_fail
+    assert not track.evidence.can_fail
 
 
 def test_an_override_of_a_fail_on_the_card_lets_it_go() -> None:

@@ -132,7 +132,7 @@ def test_gates_of_one_name_are_told_apart_by_what_they_are_about() -> None:
 def test_changes_tell_verdicts_calls_and_opened_gates() -> None:
     before = replace(states.card(), gates=(Gate("bake", False, "baked 1:00 of 5:00", False),))
     after = replace(states.card(), metrics=(replace(before.metrics[0], verdict="stale"),), calls=())
-    assert changes(before, after) == ["errors: pass → stale", "the calls are others now", "bake: open now"]
+    assert changes(before, after) == ["errors: pass → stale", "the calls have changed", "bake: now open"]
 
 
 # -- the prompt ------------------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_the_drilldown_of_a_failed_metric_says_since_when_by_how_much_and_that_i
     text = words(drill_lines(told_story(100, 1000), "errors", 96))
     assert "✗ FAIL" in text
     assert re.search(r"canary/baseline \S+x \(\S+\) \(95 % interval\) in this stage; \S+x since 12:0\d:\d\dZ", text)
-    assert "next stays FAIL whatever comes" in text
+    assert "next stays FAIL, even without data" in text
 
 
 def test_the_drilldown_draws_the_evidence_over_time_once_it_was_followed() -> None:
@@ -266,7 +266,7 @@ async def test_the_evidence_over_time_is_followed_when_the_page_is_opened() -> N
         page = table.app.screen
         assert isinstance(page, Drilldown)
         await table.pilot.pause()
-        assert page.course.whole and page.course.points
+        assert page.history.whole and page.history.points
 
 
 def test_the_drilldown_shows_a_gap_as_a_gap() -> None:
@@ -287,7 +287,7 @@ def test_the_drilldown_says_why_a_source_fails() -> None:
 def test_the_drilldown_survives_a_metric_without_data_and_one_that_is_gone() -> None:
     state = replace(states.healthy(), metrics={"errors": MetricState(states.ERRORS)}, sources={})
     assert "not assessed yet" in words(drill_lines(state, "errors", 10))
-    assert "not a metric" in words(drill_lines(state, "gone", 76))
+    assert "no longer a metric" in words(drill_lines(state, "gone", 76))
 
 
 def test_help_names_every_key_and_why_one_is_not_possible() -> None:
@@ -305,7 +305,7 @@ def test_help_shows_every_verdict_mark() -> None:
 def test_help_explains_the_letters_and_the_numbers_of_a_metrics_rows() -> None:
     text = words(help_lines(None, 76))
     assert "p promote h halt u resume r rollback n note" in text
-    assert "the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes 100:1" in text
+    assert "the odds: beside a pass, that it holds; else, that the canary is worse; 100:1 is a FAIL" in text
 
 
 @pytest.mark.parametrize("width", [56, 76, 108])
@@ -317,7 +317,7 @@ def test_help_and_drilldown_stay_inside_their_width(width: int) -> None:
 def test_places_put_what_fits_first_and_say_what_does_not() -> None:
     found = places(states.unplaced())
     assert [number for number, _ in found] == ["1", "2", "0", "3", "4", "5"]
-    assert "fits what is read" in found[0][1]
+    assert "fits the readings" in found[0][1]
     assert "does NOT fit" in found[2][1]
 
 
@@ -333,7 +333,7 @@ def test_a_choice_tells_every_option_whole_and_marks_all_rows_of_the_chosen_one(
 async def test_home_and_end_of_the_help_are_a_key_away() -> None:
     async with war_room(states.healthy) as table:
         await table.press("question_mark", "end")
-        assert "pressing it tells why." in table.words()
+        assert "press it to see why." in table.words()
         await table.press("home")
         assert "KEYS" in table.words()
         assert "more above" not in table.words()

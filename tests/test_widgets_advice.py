@@ -45,13 +45,13 @@ from widgets.line import text_of
         ("watching", "warn", ["p goes to migrate", "ONE-WAY"]),
         ("failing", "alarm", ["errors FAIL 11x since 03:08Z, 340:1", "r rolls back"]),
         ("fallen_silent", "alarm", ["errors FAIL 11x since 03:08Z, 340:1, now silent", "r rolls back"]),
-        ("stale", "warn", ["HOLD, STALE errors, slow", "nothing forward"]),
+        ("stale", "warn", ["HOLD, STALE errors, slow", "no promote until fresh"]),
         ("canary_silent", "warn", ["HOLD, NO DATA errors: canary silent for 95 s", "h and r work"]),
         ("mismatched", "warn", ["HOLD, TRAFFIC MISMATCH", "2.1 % of the requests reach the canary, 5 % should"]),
         ("suspected", "warn", ["WARN errors 2.4x, 14:1 worse, verdict in ~4 min: h halts, r rolls back"]),
         ("warming_up", "calm", ["WATCHING errors", "1.2 of ~3 events needed", "baked 4:10 of 5:00"]),
         ("undecided", "calm", ["WATCHING errors", "a 2x would show in ~7 min", "baked 4:10 of 5:00"]),
-        ("inconclusive", "warn", ["INCONCLUSIVE errors", "needs ~14 min more, or 5 %", "p only by override"]),
+        ("inconclusive", "warn", ["INCONCLUSIVE errors", "needs ~14 min more, or 5 %", "p needs an override"]),
         ("everything_on_the_canary", "calm", ["Complete"]),
         ("source_failed", "alarm", ["prom FAILED for 2:00", "no answer within 4 s"]),
         ("promoting", "warn", ["five requested", "0 of 2"]),
@@ -62,7 +62,7 @@ from widgets.line import text_of
         ("rolled_back", "calm", ["Rolled back"]),
         ("past_one_way", "alarm", ["PAST POINT OF NO RETURN (migrate)", "errors FAIL", "freeze (h)"]),
         ("unjournaled", "alarm", ["UNJOURNALED", "2 held in memory", "h and r work", "disk is full"]),
-        ("unplaced", "warn", ["UNPLACED", "one or five", "s says"]),
+        ("unplaced", "warn", ["STAGE UNKNOWN", "one or five", "s chooses"]),
         ("complete", "calm", ["Complete"]),
         ("closed", "calm", ["Closed (complete)"]),
         ("edited", "warn", ["PLAN FILE EDITED"]),
@@ -111,7 +111,8 @@ def test_a_metric_that_convicts_alone_but_not_with_the_others_is_a_warning() -> 
     said = StageVerdict(StageWord.WARN, "errors: 10x (7.4-14), 340:1", 68.0, "errors")
     level, text = advice_for(replace(failing(), stage_verdict=said))
     assert level == "warn"
-    assert text.startswith("WARN errors FAIL alone 11x since 03:08Z, 340:1 (stage 68:1 of 100:1): h halts")
+    lead = "WARN errors FAIL alone 11x since 03:08Z, 340:1"
+    assert text.startswith(f"{lead} (whole stage 68:1, 100:1 is a FAIL): h halts")
 
 
 def test_what_failed_is_still_said_when_nothing_is_exposed_any_more() -> None:
@@ -141,13 +142,13 @@ def carried_out_by(who: Actor, seconds: float) -> State:
 
 def test_a_rollback_that_another_console_runs_is_no_alarm() -> None:
     level, text = advice_for(carried_out_by(BEN, 2))
-    assert (level, text) == ("warn", "Rollback 1 of 3 done, run by ben@bastion-1 pid 4343; r takes over")
+    assert (level, text) == ("warn", "Rollback 1 of 3 done, run by ben@bastion-1 pid 4343: r takes over")
 
 
 def test_a_rollback_of_another_console_that_does_not_move_is_an_alarm() -> None:
     level, text = advice_for(carried_out_by(BEN, 40))
     assert level == "alarm"
-    assert text.startswith("Rollback 1 of 3 done, no progress for 0:40, edge-zero UNANSWERED; r continues")
+    assert text.startswith("Rollback 1 of 3 done, no progress for 0:40, edge-zero UNANSWERED: r continues, x skips")
 
 
 def test_a_rollback_of_this_console_that_it_does_not_run_is_an_alarm_at_once() -> None:
@@ -168,7 +169,7 @@ def test_a_call_in_doubt_outranks_a_halt() -> None:
     lost = request("edge", Setting(5), Outcome.UNKNOWN, reason="no answer within 5 s")
     said = advice_for(replace(halted(), requests={lost.id: lost}))
     assert said[0] == "alarm"
-    assert said[1].startswith("IN DOUBT: whether edge took 5 % (no answer within 5 s)")
+    assert said[1].startswith("IN DOUBT: edge may or may not have taken 5 % (no answer within 5 s)")
 
 
 def test_a_rollback_under_way_outranks_everything_that_is_open() -> None:
@@ -177,13 +178,14 @@ def test_a_rollback_under_way_outranks_everything_that_is_open() -> None:
         running=True,
         journal=unjournaled().local.journal,
     )
-    assert advice_for(state) == ("warn", "Rollback 0 of 3 done, under way; UNJOURNALED: database or disk is full")
+    assert advice_for(state) == ("warn", "Rollback 0 of 3 done, under way, UNJOURNALED (database or disk is full)")
 
 
 def test_a_manual_step_says_that_it_waits_for_a_person() -> None:
     marks = ((StepMark.DONE, ""), (StepMark.DONE, ""), (StepMark.WAITING, ""))
     state = with_local(replace(rolling_back(), checklist=step_states(*marks), requests={}), running=True)
-    assert "tell-data waits for you: r confirms (tell the data team" in advice_for(state)[1]
+    assert "tell-data waits for you (tell the data team" in advice_for(state)[1]
+    assert advice_for(state)[1].endswith("): r confirms")
 
 
 def test_past_a_one_way_stage_calm_metrics_still_say_that_there_is_no_way_back() -> None:
@@ -199,7 +201,7 @@ def test_a_stage_of_which_every_call_was_refused_says_not_set() -> None:
         promoting="promote-20",
         decisions=(decision(Verb.PROMOTE, 20, "refused"),),
     )
-    assert advice_for(state) == ("alarm", "NOT SET five: p sends again, r rolls back; edge refused: 403")
+    assert advice_for(state) == ("alarm", "NOT SET five (edge refused: 403): p sends again, r rolls back")
 
 
 def test_an_alarm_carries_a_glyph_besides_its_colour() -> None:
@@ -217,9 +219,9 @@ def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
     ("text", "because"),
     [
         ("✗ page-errors FAIL 6.1x since 01:18Z, 8927:1; errors FAIL 6.2x since 01:18Z: r rolls back, h halts", None),
-        ("→ WATCHING errors: 1 of 6 ticks; a 2x would show in ~35 min at 20 req/s; p only by override", None),
+        ("→ WATCHING errors: 1 of 6 ticks; a 2x would show in ~35 min at 20 req/s; p needs an override", None),
         ("✗ PAST POINT OF NO RETURN (migrate), errors FAIL 11x since 03:08Z: freeze (h) or go on", None),
-        ("✗ edge FAILED for 0:32: nothing forward until fresh, h and r work (no answer: slow)", "no keys"),
+        ("→ p promotes to five (edge 5 %, new-checkout 5 %, search 5 %, basket 5 %)", "no keys"),
     ],
 )
 def test_a_sentence_that_is_cut_keeps_its_keys(text: str, because: str | None) -> None:
@@ -229,3 +231,10 @@ def test_a_sentence_that_is_cut_keeps_its_keys(text: str, because: str | None) -
     assert short.startswith(text[:12])
     assert short.endswith(text[-20:] if because is None else "…")
     assert shorten(text, 120) == text
+
+
+def test_a_long_reason_gives_way_to_what_is_still_possible() -> None:
+    text = "✗ edge FAILED for 0:32 (no answer within 4 s: connection refused): no promote until fresh, h and r work"
+    short = shorten(text, 80)
+    assert short.startswith("✗ edge FAILED for 0:32 (no answer within")
+    assert short.endswith(": no promote until fresh, h and r work")

@@ -64,7 +64,7 @@ def test_age_both_levels_since_when_and_the_axis_stand_on_the_next() -> None:
         ("healthy", "✓ pass (<2x) errors      1.0x (0.71-1.4)     26:1"),
         ("everything_on_the_canary", "✓ pass (<5 %) errors                       >1e6:1"),
         ("canary_silent", "∅ no data    errors      1.0x (0.71-1.4)         "),
-        ("stale", "~ STALE      errors      1.0x (0.71-1.4)    0.8:1"),
+        ("stale", "~ STALE      errors      1.0x (0.71-1.4)  no sign"),
     ],
 )
 @pytest.mark.parametrize("metrics", [3, 8])
@@ -194,18 +194,24 @@ def test_more_rows_give_the_reason_in_full() -> None:
 
 def test_a_source_that_answered_in_part_is_told_below() -> None:
     state = with_metric(healthy(), "errors", partial="2 of 3 shards answered")
-    assert "not whole: 2 of 3 shards answered" in said(metrics_lines(state, 80, 12))[3]
+    assert "incomplete: 2 of 3 shards answered" in said(metrics_lines(state, 80, 12))[3]
 
 
 def test_decisions_and_drift_stand_on_the_time_axis() -> None:
-    assert "p" in said(metrics_lines(rolling_back(), 80, 7))[0][49:69]
-    assert "r" in said(metrics_lines(rolling_back(), 80, 7))[0][49:69]
-    assert "!" in said(metrics_lines(drifted(), 80, 7))[0][49:69]
+    assert "p" in said(metrics_lines(rolling_back(), 80, 7))[0][58:71]
+    assert "r" in said(metrics_lines(rolling_back(), 80, 7))[0][58:71]
+    assert "!" in said(metrics_lines(drifted(), 80, 7))[0][58:71]
+
+
+def test_the_title_explains_the_marks_on_the_time_axis_as_far_as_they_fit() -> None:
+    assert "↓ likely start, r rollback, p promote" in said(metrics_lines(rolling_back(), 140, 7))[0]
+    assert "! drift" in said(metrics_lines(drifted(), 80, 7))[0]
+    assert "rollback" not in said(metrics_lines(healthy(), 140, 7))[0]
 
 
 def test_the_title_says_since_when_evidence_counts_and_how_far_back_the_traces_go() -> None:
     title = said(metrics_lines(healthy(), 80, 7))[0]
-    assert ("since five began 4:10 ago" in title, "last 6:30" in title) == (True, True)
+    assert ("in five for 4:10" in title, "last 6:30" in title) == (True, True)
 
 
 def test_a_gap_of_the_canary_is_a_gap_in_its_trace_only() -> None:

@@ -45,7 +45,7 @@ class Bench(App[None]):
     """All panes below each other."""
 
     CSS = """
-    HeaderLine, AdviceLine, NowLine, SourcesLine { height: 1; }
+    HeaderLine, AdviceLine, ExposureLine, SourcesLine { height: 1; }
     MetricsPane { height: 7; }
     Timeline, Checklist { height: 6; }
     DecisionLog { height: 1fr; }
@@ -189,7 +189,7 @@ async def test_enter_without_metrics_asks_nothing() -> None:
 
 
 def test_importing_the_panes_brings_in_nothing_slow() -> None:
-    names = ["advice", "checklist", "header", "log", "metrics", "now", "sources", "timeline"]
+    names = ["advice", "checklist", "header", "log", "metrics", "exposure", "sources", "timeline"]
     code = f"import sys; {'; '.join(f'import widgets.{name}' for name in names)}; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"pydantic", "httpx", "sqlite_utils", "ruamel.yaml", "console.engine"} & set(loaded) == set()

@@ -152,7 +152,7 @@ def test_a_halted_bake_clock_says_that_it_is_held() -> None:
 
 
 def test_a_bake_clock_without_fresh_data_says_that_it_is_held() -> None:
-    assert "HELD (stale), 0:50 left" in said(timeline_lines(stale(), 60, 6), 60)[2]
+    assert "bake HELD (stale data), 0:50 left" in said(timeline_lines(stale(), 60, 6), 60)[2]
 
 
 def test_drift_takes_the_place_of_the_settings_when_rows_are_short() -> None:
@@ -180,12 +180,12 @@ def test_an_unplaced_rollout_does_not_claim_a_stage() -> None:
 
 def test_after_a_rollback_no_stage_is_pointed_at() -> None:
     rows = said(timeline_lines(rolled_back(), 60, 6), 60)
-    assert ("undone since" in rows[0], any("→●" in row for row in rows)) == (True, False)
+    assert ("was 2 of 5, undone" in rows[0], any("→●" in row for row in rows)) == (True, False)
 
 
 def test_the_checklist_before_a_rollback_says_what_undoing_takes() -> None:
     rows = said(checklist_lines(healthy(), 39, 6), 39)
-    assert "not begun, 3 steps" in rows[0]
+    assert "not started, 3 steps" in rows[0]
     assert rows[1].startswith(" · 1 flag-off  new-checkout → off")
 
 
@@ -344,7 +344,7 @@ def test_a_decision_held_in_memory_says_that_it_is_not_written() -> None:
 
 
 def test_the_log_says_how_many_older_entries_do_not_fit() -> None:
-    assert "1 older below, 2 on verdicts and sources folded" in said(log_lines(healthy(), 80, 3), 80)[0]
+    assert "1 older not shown, 2 verdict and source lines hidden" in said(log_lines(healthy(), 80, 3), 80)[0]
 
 
 def noisy() -> State:

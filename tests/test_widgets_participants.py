@@ -91,7 +91,7 @@ def test_the_page_tells_offer_note_approval_freeze_and_ladder() -> None:
     assert page(STATES["called_up"]())[-3:] == [
         "  after 5:00: payments on call, CALLED",
         "  after 15:00: carl, +49 30 1234",
-        "  nobody has acted on errors FAIL for 6:00",
+        "  no action on errors FAIL for 6:00",
     ]
 
 
@@ -108,9 +108,9 @@ def test_without_a_state_the_page_says_so() -> None:
 @pytest.mark.parametrize(
     ("name", "level", "told"),
     [
-        ("approval_asked", "warn", "migrate WAITS FOR APPROVAL (0 of 1): v shows what it is and approves"),
-        ("pen_offered", "warn", "ana OFFERS YOU THE PEN: t takes it (lunch)"),
-        ("called_up", "alarm", "CALL payments on call: nobody acted on errors FAIL for 6:00"),
+        ("approval_asked", "warn", "migrate WAITS FOR APPROVAL (0 of 1): v shows the change and approves it"),
+        ("pen_offered", "warn", "ana OFFERS YOU THE PEN (lunch): t takes it"),
+        ("called_up", "alarm", "CALL payments on call: no action on errors FAIL for 6:00"),
         ("pen_left", "warn", "ana left the pen 12m ago: errors on /v2/cart are a known bot"),
         ("pen_elsewhere", "calm", "the pen is with ana (seen 12 s ago): take it (t) or ask; p is closed"),
     ],

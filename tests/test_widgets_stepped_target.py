@@ -38,7 +38,7 @@ def reading(**more: object) -> TargetReading:
         ),
         (
             {"waits": Wait.TIMER, "until": NOW + timedelta(seconds=95)},
-            "api 20 %, step 1/3 pause, goes on by itself 1:35 left",
+            "api 20 %, step 1/3 pause, continues in 1:35",
         ),
         ({"waits": Wait.MANUAL}, "api 20 %, step 1/3 pause, PAUSED BY HAND"),
         ({"waits": Wait.JUDGEMENT}, "api 20 %, step 1/3 pause, INCONCLUSIVE: accept or roll back"),

@@ -1,4 +1,4 @@
-"""What waits for a person, one sentence each: somebody is to be called, the pen is offered or was left, an approval."""
+"""Advice on people: a call that is due, an offered or free pen, an approval that is needed."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ from widgets.glyphs import Advice
 
 
 def escalation_advice(state: State) -> Advice | None:
-    """Nobody has acted for so long that somebody else is to be called."""
-    reached, wrong = escalation.current_call(state), escalation.current_trouble(state)
-    if reached is None or wrong is None:
+    """Name the person to call, once no one has acted for the time of a rung."""
+    reached, trouble = escalation.current_call(state), escalation.current_trouble(state)
+    if reached is None or trouble is None:
         return None
-    span = format.duration(format.since(wrong.since, state.as_of))
-    return "alarm", f"CALL {reached.call}: nobody acted on {wrong.what} for {span}: r rolls back, h halts"
+    span = format.duration(format.since(trouble.since, state.as_of))
+    return "alarm", f"CALL {reached.call}: no action on {trouble.what} for {span}: r rolls back, h halts"
 
 
 def pen_offer_advice(state: State) -> Advice | None:
-    """The captain offers the pen to whoever sits here."""
-    me, held = state.local.operator, state.pen
-    if me is None or held.holder is None or not held.offered_to(me):
+    """Say that the captain offers the pen to this console's operator."""
+    me, pen = state.local.operator, state.pen
+    if me is None or pen.holder is None or not pen.offered_to(me):
         return None
-    return "warn", f"{held.holder.user} OFFERS YOU THE PEN: t takes it{f' ({held.note})' if held.note else ''}"
+    return "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
 
 
 def handoff_advice(state: State) -> Advice | None:
-    """The last captain left a note, and nobody has taken the pen since."""
+    """Show the note of the last captain while the pen is free."""
     return None if state.handoff is None else ("warn", f"{participants.handoff_text(state)}; t takes the pen")
 
 
 def approval_advice(state: State) -> Advice | None:
-    """Everything is ready but for a second person, and whoever sits here may be it."""
+    """Ask this console's operator to approve when nothing else keeps a promote from going."""
     needed = approvals.needed_approvals(state)
     if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
         return None
-    given = len(approvals.valid_approvals(state))
+    count = len(approvals.valid_approvals(state))
     waits = [gate for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in ("pen", "approval")]
-    if given >= needed or waits:
+    if count >= needed or waits:
         return None
-    return "warn", f"{state.next.stage.name} WAITS FOR APPROVAL ({given} of {needed}): v shows what it is and approves"
+    return (
+        "warn",
+        f"{state.next.stage.name} WAITS FOR APPROVAL ({count} of {needed}): v shows the change and approves it",
+    )

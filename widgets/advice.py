@@ -1,4 +1,7 @@
-"""The one sentence that matters most now. `advice_for` is the brain: pure, first match wins; the widget only colours it."""
+"""The one sentence that matters most now.
+
+`advice_for` decides which: it is pure, and the first condition that holds wins. The widget only colors the sentence.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,15 @@ from widgets.rollback import rollback_advice
 from widgets.verdict import fail_advice, hold_advice, still_possible, waiting_advice, warn_advice
 
 _PERSONAL = ("pen", "authority")
-"""Gates that are about who sits here."""
+"""Gates that are about this console's operator."""
 LOOKS = {"calm": Look.STRONG, "warn": Look.WARN, "alarm": Look.ALARM}
 GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
 
 def advice_for(state: State | None) -> Advice:
-    """(level, one sentence) on what an operator should know or do first; the most important words come first.
+    """Level and sentence on what an operator should know or do first.
+
+    The cause comes first, the keys that help come last.
 
     Args:
         state: None while nothing has arrived yet.
@@ -35,9 +40,9 @@ def advice_for(state: State | None) -> Advice:
     if state is None or state.opened_at is None:
         return "calm", "Reading every target and metric for the first time; nothing is sent"
     for look_at in _IN_ORDER:
-        said = look_at(state)
-        if said is not None:
-            return said
+        advice = look_at(state)
+        if advice is not None:
+            return advice
     return _promotion_advice(state)
 
 
@@ -45,8 +50,8 @@ def _closed_advice(state: State) -> Advice | None:
     if state.mode is not Mode.CLOSED:
         return None
     if state.rollback is not None and state.rolled_back_at is None:
-        return "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more will be sent"
-    return "calm", f"Closed ({state.closed}); nothing more will be sent"
+        return "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more is sent"
+    return "calm", f"Closed ({state.closed}); nothing more is sent"
 
 
 def _rolled_back_advice(state: State) -> Advice | None:
@@ -58,15 +63,15 @@ def _rolled_back_advice(state: State) -> Advice | None:
         return "alarm", f"{lead}, UNJOURNALED, {state.local.journal.waiting} ({state.local.journal.broken})"
     looks = recoveries(state)
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
-        return "alarm", f"{lead}, but NOT BACK at what it was: {'; '.join(worse)}"
+        return "alarm", f"{lead}, but NOT RECOVERED: {'; '.join(worse)}"
     if open_ := [look for look in looks if look.back is None]:
         more = f" (+{len(open_) - 1} more)" if len(open_) > 1 else ""
-        told = f"whether {open_[0].metric}{more} is back is not told yet: {open_[0].why}"
-        return "warn" if skipped else "calm", f"{lead}; {told}"
-    reads = " and every metric as before" if looks else ""
+        unknown = f"{open_[0].metric}{more}: recovery not known yet ({open_[0].why})"
+        return "warn" if skipped else "calm", f"{lead}; {unknown}"
+    metrics = ", every metric has recovered" if looks else ""
     if skipped:
-        return "warn", f"{lead}; c closes by an override"
-    return "calm", f"{lead}: every target reads as it did at the opening{reads}; c closes the rollout"
+        return "warn", f"{lead}; c closes it with an override"
+    return "calm", f"{lead}: every target reads as it did at the opening{metrics}; c closes the rollout"
 
 
 def _in_doubt_advice(state: State) -> Advice | None:
@@ -75,14 +80,17 @@ def _in_doubt_advice(state: State) -> Advice | None:
     request = state.in_doubt[0]
     more = f" (+{len(state.in_doubt) - 1} more)" if len(state.in_doubt) > 1 else ""
     why = f" ({request.reason})" if request.reason else ""
-    return "alarm", f"IN DOUBT: whether {request.target} took {request.setting}{why}{more}; the next read tells"
+    return (
+        "alarm",
+        f"IN DOUBT: {request.target} may or may not have taken {request.setting}{why}{more}; the next read shows it",
+    )
 
 
 def _unjournaled_advice(state: State) -> Advice | None:
     if state.local.journal.broken is None:
         return None
-    held = f", {state.local.journal.waiting}" if state.local.journal.held else ""
-    return "alarm", f"UNJOURNALED{held}: promote refused, h and r work ({state.local.journal.broken})"
+    unwritten = f", {state.local.journal.waiting}" if state.local.journal.held else ""
+    return "alarm", f"UNJOURNALED{unwritten} ({state.local.journal.broken}): no promote, h and r work"
 
 
 def _partial_advice(state: State) -> Advice | None:
@@ -91,10 +99,8 @@ def _partial_advice(state: State) -> Advice | None:
         return None
     word = "PARTIAL" if coming.mark is StageMark.PARTIAL else "NOT SET"
     verb = "finishes" if coming.mark is StageMark.PARTIAL else "sends again"
-    return (
-        "alarm",
-        f"{word} {coming.stage.name}: p {verb}, r rolls back; {coming.trouble or 'not every target is as set'}",
-    )
+    trouble = coming.trouble or "not every target is as set"
+    return "alarm", f"{word} {coming.stage.name} ({trouble}): p {verb}, r rolls back"
 
 
 def _drift_advice(state: State) -> Advice | None:
@@ -115,7 +121,7 @@ def drift_words(drift: Drift, state: State) -> str:
 def _fault_advice(state: State) -> Advice | None:
     if state.local.fault is None:
         return None
-    return "alarm", f"FAULT of this console ({state.local.fault}): h and r work; open another one beside it"
+    return "alarm", f"FAULT in this console ({state.local.fault}): open another one; h and r work"
 
 
 def _source_advice(state: State) -> Advice | None:
@@ -125,7 +131,7 @@ def _source_advice(state: State) -> Advice | None:
     first = failed[0]
     more = f" (+{len(failed) - 1} more)" if len(failed) > 1 else ""
     span = format.duration(format.since(first.failed_since, state.as_of))
-    return "alarm", f"{first.name} FAILED for {span}{more}: {still_possible(state)} ({first.reason})"
+    return "alarm", f"{first.name} FAILED for {span}{more} ({first.reason}): {still_possible(state)}"
 
 
 def _unplaced_advice(state: State) -> Advice | None:
@@ -133,7 +139,7 @@ def _unplaced_advice(state: State) -> Advice | None:
         return None
     names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
     fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
-    return "warn", f"UNPLACED: {fits}; s says where this rollout stands"
+    return "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
 
 
 def _halt_advice(state: State) -> Advice | None:
@@ -145,16 +151,16 @@ def _halt_advice(state: State) -> Advice | None:
     who = f" by {decision.who.user}" if decision.who else ""
     why = f" ({decision.reason})" if decision.reason else ""
     ago = format.age(format.since(decision.at, state.as_of))
-    return "warn", f"HALTED{who} {ago} ago at {exposure_words(state)}: u resumes, r rolls back{why}"
+    return "warn", f"HALTED{who} {ago} ago{why} at {exposure_words(state)}: u resumes, r rolls back"
 
 
 def exposure_words(state: State) -> str:
-    """How much stays on the canary: "edge 5 %, new-checkout off"."""
-    reads = [f"{name} {_reads(entry.reading)}" for name, entry in state.targets.items()]
+    """What every target reads now: "edge 5 %, new-checkout off"."""
+    reads = [f"{name} {_reading_words(entry.reading)}" for name, entry in state.targets.items()]
     return ", ".join(reads) or "no targets"
 
 
-def _reads(reading: TargetReading | None) -> str:
+def _reading_words(reading: TargetReading | None) -> str:
     return "not read" if reading is None else str(reading)
 
 
@@ -169,8 +175,8 @@ def _promoting_advice(state: State) -> Advice | None:
     if state.mode is not Mode.PROMOTING or coming is None:
         return None
     reads = {name: entry.reading for name, entry in state.targets.items()}
-    seen = sum(_is_set(reads.get(name), setting) for name, setting in coming.stage.sets.items())
-    return "warn", f"{coming.stage.name} requested: {seen} of {len(coming.stage.sets)} targets read as set so far"
+    count = sum(_is_set(reads.get(name), setting) for name, setting in coming.stage.sets.items())
+    return "warn", f"{coming.stage.name} requested: {count} of {len(coming.stage.sets)} targets set so far"
 
 
 def _is_set(reading: TargetReading | None, setting: Setting) -> bool:
@@ -193,22 +199,22 @@ def _complete_advice(state: State) -> Advice | None:
 def _promotion_advice(state: State) -> Advice:
     """Why p is closed, or where it leads."""
     closed = [gate for gate in gates_for(state, Verb.PROMOTE) if not gate.ok]
-    closed.sort(key=lambda gate: gate.name in _PERSONAL)  # what is so for everybody comes first
+    closed.sort(key=lambda gate: gate.name in _PERSONAL)  # what holds for every operator comes first
     coming = state.next
     if closed:
-        if (said := waiting_advice(state, closed)) is not None:
-            return said
+        if (advice := waiting_advice(state, closed)) is not None:
+            return advice
         more = f" (+{len(closed) - 1} more)" if len(closed) > 1 else ""
-        how = "p is closed" if any(gate.hard for gate in closed) else "p only by override"
+        how = "p is closed" if any(gate.hard for gate in closed) else "p needs an override"
         return "calm", f"{closed[0].why}{more}; {how}"
     if coming is None:
-        return "calm", "No stage is left"
+        return "calm", "No stage is left to promote to"
     if coming.stage.manual is not None:
         what = f"by hand: {coming.stage.manual}"
     else:
         what = ", ".join(f"{name} {setting}" for name, setting in coming.stage.sets.items())
     if coming.stage.one_way:
-        return "warn", f"p goes to {coming.stage.name}: ONE-WAY, no way back after it ({what})"
+        return "warn", f"p goes to {coming.stage.name}: ONE-WAY, it cannot be rolled back ({what})"
     return "calm", f"p promotes to {coming.stage.name} ({what})"
 
 
@@ -238,12 +244,15 @@ _IN_ORDER: Sequence[Callable[[State], Advice | None]] = (
 )
 
 
-_KEYS = re.compile(r"[:;] (?:[a-z] [^:;()]*|freeze \(h\)[^:;]*)$")
-"""What to press, at the end of a sentence."""
+_KEYS = re.compile(r"[:;] (?:(?:[a-z] |no promote|halted, )[^:;()]*|freeze \(h\)[^:;]*)$")
+"""The keys to press, at the end of a sentence."""
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` in at most `width` cells; where it has to be cut, the keys at its end stay."""
+    """`text` in at most `width` cells.
+
+    The keys at its end are never cut off.
+    """
     keys = _KEYS.search(text)
     if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
         return truncate(text, width)
@@ -251,7 +260,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """The sentence on one line; an alarm fills the whole line."""
+    """Draw the sentence on one line, in the look of its level over the whole width."""
     if height <= 0:
         return []
     level, text = advice_for(state)
@@ -264,4 +273,5 @@ class AdviceLine(Pane):
     """One line under the header."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return advice_lines(self.state, width, height)

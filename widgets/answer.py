@@ -1,4 +1,4 @@
-"""The advice line, which gives way to an answer to the operator's own key until the next key."""
+"""The advice line, replaced by the answer to the operator's last key until the next one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from widgets.line import Line, Look, Piece, fit
 
 
 class AnswerLine(AdviceLine):
-    """Advice, or what was just answered."""
+    """Advice, or the answer to the last key."""
 
-    said: reactive[str | None] = reactive(None, repaint=False)
-    """An answer that stands before the advice; None for the advice."""
+    answer: reactive[str | None] = reactive(None, repaint=False)
+    """Text shown instead of the advice; None for the advice."""
 
-    def watch_said(self) -> None:
+    def watch_answer(self) -> None:
+        """Draw the newer answer."""
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
-        if self.said is None:
+        """See `Pane.draw`."""
+        if self.answer is None:
             return super().draw(width, height)
-        return [fit([Piece(f"▲ {self.said}", Look.WARN)], width)]
+        return [fit([Piece(f"▲ {self.answer}", Look.WARN)], width)]

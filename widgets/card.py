@@ -1,7 +1,7 @@
-"""The decision card as lines: gates, metrics, targets, calls, what is skipped: one picture for screen and review.
+"""The decision card as lines: gates, metrics, targets, calls, skipped calls.
 
-It shows a Card and nothing else, so that what is printed a year later is what was on the screen. What it takes to
-confirm one lives in `console.screens`.
+One drawing for the screen and for a later review: it shows a Card and nothing else, so that a print a year later equals
+the screen of that moment. How a card is confirmed lives in `console.screens`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from console.events.evidence import ROLLED_BACK, Card, Gate, MetricEvidence, TargetEvidence
 from console.events.verbs import SAFER
 from console.judge.verdict import VerdictState
-from widgets.evidence import mark_of, odds_of, ratio_of
+from widgets.evidence import claim_of, mark_of, odds_of, ratio_of
 from widgets.format import age
 from widgets.line import Line, Look, Piece, align_left, length, text_of
 from widgets.sheet import rows_of
@@ -23,11 +23,11 @@ from widgets.sheet import rows_of
 GUTTER = 9
 """Cells of the section names at the left."""
 _HANG = 4
-"""Cells that a metric's further rows stand in from its mark, where its counts do not fit beside its name."""
+"""Indent in cells of a metric's further rows, where its counts do not fit beside its name."""
 
 
 def heading(card: Card) -> Line:
-    """What is decided, and as of when: "PROMOTE five -> migrate   03:12:00Z"."""
+    """The title of a card: "PROMOTE  five → migrate   as of 03:12:00Z"."""
     way = f"{card.stage_from} → {card.stage_to}"
     if card.stage_to == card.stage_from:
         way = card.stage_from if card.stage_from == ROLLED_BACK else f"at {card.stage_from}"
@@ -36,10 +36,10 @@ def heading(card: Card) -> Line:
 
 
 def card_lines(card: Card, width: int, height: int | None = None) -> list[Line]:
-    """The whole card in `width` cells. Nothing is dropped, whatever `height`: that only chooses how airy it is.
+    """Draw the whole card in `width` cells; `height` chooses the spacing and drops nothing.
 
-    With blank lines between sections, and a line for each gate, where `height` has room for it; else closed gates on
-    lines of their own, the open ones in a row, and a passing verdict only beside its numbers.
+    Where `height` has room for it: blank lines between sections and a line for each gate. Else closed gates on lines of
+    their own, the open ones in a row, and a passing verdict only beside its numbers.
     """
     airy = _lines(card, width, True)
     return airy if height is None or len(airy) <= height else _lines(card, width, False)
@@ -56,13 +56,13 @@ def _lines(card: Card, width: int, airy: bool) -> list[Line]:
             [row for text in card.skipped for row in _hanging_rows(Piece("no call needed: "), text, Look.PLAIN, room)],
         ),
     ]
-    warned = [("", _warnings(card.warnings, room))]
-    if card.verb in SAFER:  # it does not rest on the evidence: what it does comes first
-        sections = [*warned, *action, gates, metrics]
+    warnings = [("", _warnings(card.warnings, room))]
+    if card.verb in SAFER:  # it does not rest on the evidence: its effect comes first
+        sections = [*warnings, *action, gates, metrics]
     elif airy or card.open:
-        sections = [*warned, gates, metrics, *action]
-    else:  # the closed gates have told what is wrong: what would be called must be seen without paging
-        sections = [*warned, gates, *action, metrics]
+        sections = [*warnings, gates, metrics, *action]
+    else:  # the closed gates say what is wrong: the calls must be visible without paging
+        sections = [*warnings, gates, *action, metrics]
     lines = [heading(card)]
     for name, rows in sections:
         if rows and airy:
@@ -94,18 +94,18 @@ def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
     if airy:
         return rows + [row for gate in gates if gate.ok for row in _hanging_rows(good, gate.why, Look.PLAIN, room)]
     # A verdict that passes stands a few rows below, with its numbers.
-    held = " · ".join(gate.why for gate in gates if gate.ok and gate.name != "verdict")
-    return rows + _hanging_rows(good, held, Look.PLAIN, room)
+    passed = " · ".join(gate.why for gate in gates if gate.ok and gate.name != "verdict")
+    return rows + _hanging_rows(good, passed, Look.PLAIN, room)
 
 
 def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
-    """A row a metric in aligned columns; two rows each where that is too wide."""
+    """Draw one row a metric in aligned columns, or two where that is too wide."""
     cells = [_cells(metric) for metric in metrics]
     marks = [mark_of(metric.verdict, metric.detail) for metric in metrics]
     lead = max((length((mark.piece,)) for mark in marks), default=0) + 2
     wide = [max((cell_len(row[column]) for row in cells), default=0) for column in range(len(_Cells._fields))]
     beside = lead + wide[0] + 2 + wide[1] <= room
-    """Whether both levels stand beside the name when there are two rows."""
+    """With two rows a metric: whether both levels fit beside the name."""
     one_row = lead + 1 + sum(size + 2 for size in wide) <= room
     rows: list[Line] = []
     for metric, mark, row in zip(metrics, marks, cells, strict=True):
@@ -122,24 +122,30 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
             rows.append((*head, Piece(row.arms)) if beside else head)
             if not beside:
                 hang = Piece(" " * _HANG)
-            said = [part for part in (*row[1 + beside :], reason) if part]
-            rows += [(hang, Piece(line)) for line in _join_with_dots(said, max(room - length((hang,)), 4))]
+            parts = [part for part in (*row[1 + beside :], reason) if part]
+            rows += [(hang, Piece(line)) for line in _join_with_dots(parts, max(room - length((hang,)), 4))]
     return rows
 
 
 def _join_with_dots(parts: Sequence[str], width: int) -> list[str]:
-    """`parts` with dots between them, in rows that end at a dot; one that is wider than a row is wrapped."""
-    made: list[str] = []
+    """`parts` with dots between them, in rows that end at a dot.
+
+    A part wider than a row is wrapped.
+    """
+    rows: list[str] = []
     for part in parts:
-        if made and cell_len(f"{made[-1]} · {part}") <= width:
-            made[-1] += f" · {part}"
+        if rows and cell_len(f"{rows[-1]} · {part}") <= width:
+            rows[-1] += f" · {part}"
         else:
-            made += rows_of(part, width)
-    return made
+            rows += rows_of(part, width)
+    return rows
 
 
 class _Cells(NamedTuple):
-    """A metric's columns, as written; how many events there were stands with each arm."""
+    """The texts of a metric's columns.
+
+    Each arm's count of events stands with its level.
+    """
 
     name: str
     arms: str
@@ -151,11 +157,10 @@ class _Cells(NamedTuple):
 def _cells(metric: MetricEvidence) -> _Cells:
     name = metric.metric if metric.role == "critical" else f"{metric.metric} ({metric.role})"
     ratios = ratio_of(metric.verdict, metric.ratio, metric.low, metric.high, metric.brief)
-    told = odds_of(metric.verdict, metric.evidence, metric.ready)
-    worse = " worse" if told and metric.verdict != VerdictState.PASS else ""
+    likely = odds_of(metric.verdict, metric.evidence, metric.ready)
     old = "no sample" if metric.age_s is None else f"{age(metric.age_s)} old"
     arms = f"{metric.canary} vs {metric.baseline}"
-    return _Cells(name, arms, ratios, f"{told}{worse}", old)
+    return _Cells(name, arms, ratios, f"{likely}{claim_of(metric.verdict, likely)}", old)
 
 
 def _targets(targets: Sequence[TargetEvidence], room: int) -> list[Line]:
@@ -172,19 +177,19 @@ def _calls(card: Card, room: int) -> list[Line]:
     if not card.calls:
         if any(target.becomes is not None for target in card.targets):
             return _hanging_rows(
-                Piece("? ", Look.WARN), "not known yet: no backend has told its calls", Look.WARN, room
+                Piece("? ", Look.WARN), "not known yet: no backend has described its calls", Look.WARN, room
             )
-        return [(Piece("nothing will be called"),)]
+        return [(Piece("no call is made"),)]
     rows: list[Line] = []
     for number, call in enumerate(card.calls, start=1):
         step = f"step {call.step}: " if call.step else ""
-        told = f" {call.target} -> {call.setting}" in f" {call.text}"
-        what = call.text if told else f"{call.target} to {call.setting}: {call.text}"
+        is_named = f" {call.target} -> {call.setting}" in f" {call.text}"
+        what = call.text if is_named else f"{call.target} to {call.setting}: {call.text}"
         text = f"{step}{call.backend}: {what}"
         rows += _hanging_rows(Piece(f"{number} ", Look.STRONG), text, Look.PLAIN, room)
     return rows
 
 
 def plain(lines: Sequence[Line]) -> list[str]:
-    """`lines` as text, for a terminal without a screen, a file, a test."""
+    """`lines` as plain text, for a file, a test, or output without a screen."""
     return [text_of(line).rstrip() for line in lines]

@@ -1,4 +1,4 @@
-"""The rollback checklist: what undoing takes, step by step, and how far it has come."""
+"""The rollback checklist: every step, and how far it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from widgets.rollback import owner_suffix, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """A title that says how far the rollback is, and one row a step; details wrap where there is room."""
+    """Draw a title with the progress and one row a step.
+
+    Details wrap where there is room.
+    """
     if height <= 0:
         return []
     if state is None:
@@ -39,19 +42,19 @@ def _progress(state: State) -> Piece:
     of = f"{done} of {len(state.checklist)} done" + (f", {skipped} skipped" if skipped else "")
     if state.rollback is None:
         count = len(state.checklist)
-        return Piece(f"not begun, {count} step{'s' * (count != 1)}", Look.MUTED)
+        return Piece(f"not started, {count} step{'s' * (count != 1)}", Look.MUTED)
     if state.mode is Mode.ROLLED_BACK:
         return Piece(f"{of}, rolled back", Look.WARN if skipped else Look.GOOD)
     if state.mode is Mode.CLOSED:
         return Piece(of, Look.MUTED)
     if state.local.running:
         return Piece(f"{of}, under way", Look.WARN)
-    stands = rollback_runner(state)
-    return Piece(f"{of}, {stands.word}", Look.ALARM if stands.level == "alarm" else Look.WARN)
+    runner = rollback_runner(state)
+    return Piece(f"{of}, {runner.word}", Look.ALARM if runner.level == "alarm" else Look.WARN)
 
 
 def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
-    """The steps to show when not all fit: from the first that is not done."""
+    """The steps to show when not all fit: from the first unfinished one."""
     if len(steps) <= room:
         return steps
     open_at = next((index for index, entry in enumerate(steps) if not entry.is_over), 0)
@@ -60,7 +63,7 @@ def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
 
 
 def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, list[Line]]:
-    """A step's row, and the rows below it that its details need."""
+    """A step's row, and the rows below it for its details."""
     mark = STEPS[entry.mark]
     names = max(min(max(cell_len(each.step.id) for each in state.checklist), width // 3, 20), 1)
     number = next(index for index, each in enumerate(state.checklist, start=1) if each is entry)
@@ -68,19 +71,23 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
     if entry.mark is not StepMark.PENDING:
         head.append(Piece(mark.word, mark.look))
         if entry.mark in (StepMark.REQUESTED, StepMark.HOLDING):
-            head.append(Piece(f" {format.age(format.since(entry.since, state.as_of))}", Look.MUTED))
+            needed = f" of {format.age(state.plan.hold_s)}" if entry.mark is StepMark.HOLDING else ""
+            head.append(Piece(f" {format.age(format.since(entry.since, state.as_of))}{needed}", Look.MUTED))
         head.append(Piece("  "))
-    told = _step_text(entry, state)
+    text = _step_text(entry, state)
     taken = sum(cell_len(piece.text) for piece in head)
     planned = entry.mark is StepMark.PENDING and entry.step.manual is None
-    if spare <= 0 or planned or taken + cell_len(told) <= width:
-        return (*head, Piece(told, Look.MUTED)), []
+    if spare <= 0 or planned or taken + cell_len(text) <= width:
+        return (*head, Piece(text, Look.MUTED)), []
     look = Look.STRONG if entry.mark in (*TROUBLED, StepMark.WAITING) else Look.MUTED
-    return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(told, width - 5, min(spare, 2))]
+    return tuple(head), [(Piece("     "), Piece(row, look)) for row in wrap(text, width - 5, min(spare, 2))]
 
 
 def _step_text(entry: StepState, state: State) -> str:
-    """What a step does, or what became of it; whose it is when a person has to do it, what it waits for else."""
+    """The settings of a step or its outcome.
+
+    The owner of a manual step, the needs of a waiting one.
+    """
     if entry.step.manual is not None:
         if entry.is_over and entry.detail:
             return entry.detail
@@ -97,7 +104,8 @@ def _step_text(entry: StepState, state: State) -> str:
 
 
 class Checklist(Pane):
-    """The rollback steps."""
+    """The pane of the rollback steps."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return checklist_lines(self.state, width, height)

@@ -1,4 +1,4 @@
-"""A verdict as words, the same on every pane: its mark, the ratio with its interval, the odds, both arms' levels."""
+"""A verdict in words, the same on every pane: mark, ratio with interval, odds, both arms' levels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from console.judge.verdict import SILENT, Verdict, VerdictState
 from console.judge.wording import odds
 from widgets import format
 from widgets.glyphs import DETAILS, VERDICTS, Glyph
+
+NO_SIGN = "no sign"
+"""Instead of odds below 1:1: no sign that the canary is worse."""
 
 
 def mark_of(state: str, detail: str) -> Glyph:
@@ -31,7 +34,7 @@ def replace_word(mark: Glyph, word: str) -> Glyph:
 
 
 def is_old(verdict: Verdict) -> bool:
-    """Whether what is shown is over: nothing fresh, and that is not as it should be."""
+    """Whether the verdict rests on old data although fresh data is due."""
     if verdict.state is VerdictState.FAIL:
         return verdict.detail == SILENT
     return verdict.state in (VerdictState.STALE, VerdictState.NO_DATA) and not verdict.idle
@@ -40,8 +43,8 @@ def is_old(verdict: Verdict) -> bool:
 def ratio_of(state: str, ratio: float | None, low: float | None, high: float | None, brief: str) -> str:
     """ "10x (7.4-14)"; empty where no ratio can be formed.
 
-    A FAIL that began late says "5.7x since 02:43Z" in its `brief`. Its average over the stage may be in doubt all the
-    same, and an interval with 1 in it beside FAIL would only puzzle: then it is "2.3x over stage".
+    A FAIL that began late says "5.7x since 02:43Z" in its `brief`. The interval of its average over the stage may
+    still contain 1, which would contradict the FAIL beside it: then it is "2.3x over stage".
     """
     if ratio is None:
         return ""
@@ -51,9 +54,21 @@ def ratio_of(state: str, ratio: float | None, low: float | None, high: float | N
 
 
 def odds_of(state: str, evidence: float | None, ready: float | None) -> str:
-    """ "340:1": for the pass where it passes, else that the canary is worse; empty before anything was judged."""
-    told = ready if state == VerdictState.PASS else evidence
-    return "" if told is None else odds(told)
+    """ "340:1": the odds of what the verdict says; empty before the first judged tick.
+
+    For a pass the odds that it holds, for any other verdict the odds that the canary is worse. Below 1:1 nothing
+    speaks for worse, and a number such as 0.6:1 would have to be decoded: then it is NO_SIGN.
+    """
+    if state == VerdictState.PASS:
+        return "" if ready is None else odds(ready)
+    if evidence is None:
+        return ""
+    return odds(evidence) if evidence >= 1 else NO_SIGN
+
+
+def claim_of(state: str, words: str) -> str:
+    """ " worse" after odds that are for worse; empty after those of a pass and after NO_SIGN."""
+    return " worse" if words and words != NO_SIGN and state != VerdictState.PASS else ""
 
 
 def levels_of(verdict: Verdict, shape: Shape) -> str:
@@ -63,7 +78,7 @@ def levels_of(verdict: Verdict, shape: Shape) -> str:
 
 
 def remark_of(verdict: Verdict) -> str:
-    """What is not said by mark, ratio and odds: since when, how long to go, or why there is no verdict."""
+    """The rest of a verdict: since when, how long to go, or why there is none."""
     if verdict.brief or verdict.state is VerdictState.PASS:
         return verdict.brief
     return verdict.reason

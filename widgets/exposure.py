@@ -1,4 +1,4 @@
-"""What is exposed now, by the readings: one line that is always there, whatever the stages and the plan say."""
+"""The exposure line: what every target reads now, whatever the stages and the plan say."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from widgets.stepped_target import stepped_target_text
 
 
 def exposure_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """ "NOW  edge 5 % · new-checkout off", with drift, doubt and a stage that is partly set; one line."""
+    """ "NOW  edge 5 % · new-checkout off" with drift, doubt and a partly set stage; one line."""
     if height <= 0:
         return []
     title = Piece("NOW", Look.TITLE)
     if state is None or not state.targets:
         return [(title, Piece("  nothing read yet", Look.MUTED))]
-    told = [_target(entry, state) for entry in state.targets.values()]
+    targets = [_target(entry, state) for entry in state.targets.values()]
     partial = (*_mismatch(state), *_partial(state))
     room = width - length(partial) - 5
-    shown = [piece for index, line in enumerate(told) for piece in ((Piece(" · "),) * (index > 0) + line)]
-    if length(shown) > room:  # what is not as it should be must not be the part that is cut off
-        told.sort(key=lambda line: all(piece.look is Look.STRONG for piece in line))
-        shown = [piece for index, line in enumerate(told) for piece in ((Piece(" · "),) * (index > 0) + line)]
+    shown = [piece for index, line in enumerate(targets) for piece in ((Piece(" · "),) * (index > 0) + line)]
+    if length(shown) > room:  # trouble must not be the part that is cut off
+        targets.sort(key=lambda line: all(piece.look is Look.STRONG for piece in line))
+        shown = [piece for index, line in enumerate(targets) for piece in ((Piece(" · "),) * (index > 0) + line)]
     return [(title, Piece("  "), *partial, *shown)]
 
 
@@ -53,15 +53,16 @@ def _partial(state: State) -> Line:
 
 
 def _mismatch(state: State) -> Line:
-    """That the canary does not get what it was given: errors are counted among the wrong requests."""
-    seen = state.stage_verdict.mismatch if state.stage_verdict is not None else None
-    if seen is None:
+    """Warn that the canary gets another share of the traffic than was set: its metrics mislead."""
+    share = state.stage_verdict.mismatch if state.stage_verdict is not None else None
+    if share is None:
         return ()
-    return (Piece(f"! TRAFFIC MISMATCH, canary gets {format.percent(seen)}", Look.WARN), Piece("  "))
+    return (Piece(f"! TRAFFIC MISMATCH, canary gets {format.percent(share)}", Look.WARN), Piece("  "))
 
 
 class ExposureLine(Pane):
-    """One line over the stages."""
+    """One line above the stages."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return exposure_lines(self.state, width, height)

@@ -1,6 +1,6 @@
-"""How numbers are written on every pane: shares, levels, counts, ratios, ages, durations, clocks.
+"""Numbers as every pane writes them: shares, levels, counts, ratios, ages, durations, clocks.
 
-Nothing here raises: None is a dash, what is not a finite number is a question mark.
+Nothing here raises: None becomes a dash, a number that is not finite a question mark.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from adapters.contract import Shape
 from console.judge.wording import factor, span
 
 NOTHING = "-"
-"""There is no such number."""
+"""Stands for None."""
 
 STRANGE = "?"
-"""There is one, and it is not a number."""
+"""Stands for a number that is not finite."""
 
 _SCALES: Sequence[tuple[float, str]] = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -61,12 +61,12 @@ def percent(value: float) -> str:
 
 
 def amount(value: float | None, shape: Shape) -> str:
-    """A metric's value in the words of its shape."""
+    """A metric's value, as a level or a share by its shape."""
     return level(value) if shape is Shape.GAUGE else share(value)
 
 
 def axis_end(value: float, shape: Shape) -> str:
-    """An axis' end, a round number, without trailing zeros: "5 %", "0.5 %", "20k"."""
+    """The end of an axis, a round number without trailing zeros: "5 %", "0.5 %", "20k"."""
     shown = value if shape is Shape.GAUGE else value * 100
     if not 1e-3 <= abs(shown) < 1e3:
         return amount(value, shape).replace(".00", "").replace(".0", "")
@@ -74,26 +74,29 @@ def axis_end(value: float, shape: Shape) -> str:
 
 
 def count(value: float | None) -> str:
-    """Events: "812", "4.31k", "1.20M"."""
+    """A count of events: "812", "4.31k", "1.20M"."""
     if value is not None and math.isfinite(value) and 0 <= value < 999.5:
         return f"{value:.0f}"
     return level(value)
 
 
 def ratio(value: float | None) -> str:
-    """canary / baseline: "1.0x", "10x", "∞x"."""
+    """Ratio of canary to baseline: "1.0x", "10x", "∞x"."""
     return NOTHING if value is None else f"{factor(value)}x"
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """The ratio's interval: "(0.71-1.4)", "(7.4-∞)"; empty when there is none."""
+    """The interval of a ratio: "(0.71-1.4)", "(7.4-∞)"; empty without one."""
     if low is None and high is None:
         return ""
     return f"({span(0.0 if low is None else low, math.inf if high is None else high)})"
 
 
 def age(seconds: float | None) -> str:
-    """How old something is: "4s", "95s", "12m", "3h", "5d". A time in the future is "0s"."""
+    """An age: "4s", "95s", "12m", "3h", "5d".
+
+    "0s" for a time in the future.
+    """
     if seconds is None:
         return NOTHING
     if not math.isfinite(seconds):
@@ -127,5 +130,5 @@ def clock(at: datetime | None) -> str:
 
 
 def local_clock(at: datetime | None) -> str:
-    """Time of day where the console runs: "04:12 local"."""
+    """Time of day in the console's own time zone: "04:12 local"."""
     return "--:-- local" if at is None else f"{at.astimezone():%H:%M} local"

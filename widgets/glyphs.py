@@ -1,6 +1,6 @@
-"""Glyph, word and look of everything that has a state: one table each, so that one thing looks the same on every pane.
+"""Glyph, word and look of every state: one table each, the same on every pane.
 
-The word always goes with the glyph: colour and shape only repeat it. Every glyph is one cell wide.
+The word always goes with the glyph: color and shape only repeat it. Every glyph is one cell wide.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from console.state.values import Mode, StageMark, StepMark
 from widgets.line import Look, Piece
 
 Level = Literal["calm", "warn", "alarm"]
-"""How loud a sentence is."""
+"""How urgent a sentence is."""
 Advice = tuple[Level, str]
 """A sentence and its level."""
 
 
 class Glyph(NamedTuple):
+    """A mark: one cell, its word, its look."""
+
     glyph: str
     word: str
     look: Look
@@ -48,7 +50,7 @@ DETAILS: Mapping[str, Glyph] = {
     "WATCHING": Glyph("?", "WATCHING", Look.PLAIN),
     "INCONCLUSIVE": Glyph("?", "INCONCLUSIVE", Look.WARN),
 }
-"""Which kind of `unsure`; don't know while there is still time is no alarm."""
+"""The kinds of `unsure`; not knowing while there is still time is no alarm."""
 
 STAGE_WORDS: Mapping[StageWord, Glyph] = {
     StageWord.FAIL: Glyph("✗", "FAIL", Look.ALARM),
@@ -70,11 +72,11 @@ STAGES: Mapping[StageMark, Glyph] = {
 STEPS: Mapping[StepMark, Glyph] = {
     StepMark.PENDING: Glyph("·", "to do", Look.MUTED),
     StepMark.REQUESTED: Glyph("○", "sent", Look.WARN),
-    StepMark.HOLDING: Glyph("◐", "holding", Look.WARN),
+    StepMark.HOLDING: Glyph("◐", "settling", Look.WARN),
     StepMark.DONE: Glyph("●", "done", Look.GOOD),
     StepMark.REFUSED: Glyph("✗", "REFUSED", Look.ALARM),
     StepMark.IN_DOUBT: Glyph("?", "IN DOUBT", Look.ALARM),
-    StepMark.RELAPSED: Glyph("✗", "RELAPSED", Look.ALARM),
+    StepMark.RELAPSED: Glyph("✗", "MOVED AGAIN", Look.ALARM),
     StepMark.WAITING: Glyph("→", "YOUR TURN", Look.WARN),
     StepMark.SKIPPED: Glyph("–", "skipped", Look.WARN),
     StepMark.OVERDUE: Glyph("✗", "OVERDUE", Look.ALARM),
@@ -86,7 +88,7 @@ MODES: Mapping[Mode, Glyph] = {
     Mode.WATCHING: Glyph("●", "BAKED", Look.STRONG),  # WATCHING is the verdicts' word
     Mode.PROMOTING: Glyph("▲", "PROMOTING", Look.WARN),
     Mode.PARTIAL: Glyph("◐", "PARTIAL", Look.ALARM),
-    Mode.UNPLACED: Glyph("?", "UNPLACED", Look.WARN),
+    Mode.UNPLACED: Glyph("?", "STAGE UNKNOWN", Look.WARN),
     Mode.HALTED: Glyph("■", "HALTED", Look.WARN),
     Mode.ROLLING_BACK: Glyph("▼", "ROLLING BACK", Look.ALARM),
     Mode.ROLLED_BACK: Glyph("▼", "ROLLED BACK", Look.STRONG),
@@ -95,7 +97,7 @@ MODES: Mapping[Mode, Glyph] = {
 }
 CLOSED_BACK = Glyph("▼", "CLOSED, rolled back", Look.STRONG)
 CLOSED_MIDWAY = Glyph("▼", "CLOSED, rollback UNFINISHED", Look.ALARM)
-"""Instead of a plain CLOSED, which would read as if what was reached still stood."""
+"""Instead of a plain CLOSED, which would read as if the stage that was reached still stood."""
 OPENING = Glyph("·", "OPENING", Look.MUTED)
 """Instead of a mode, before the rollout is open."""
 
@@ -111,13 +113,13 @@ CURSOR = "▌"
 """Stands before the selected metric."""
 
 ONSET = "↓"
-"""On the time axis: the likeliest beginning of what the stage's verdict is about."""
+"""On the time axis: the likeliest beginning of the regression that the stage's verdict names."""
 
 HATCH = "░"
 """No data where there should be some by now."""
 
 GAP = "·"
-"""A tick in which an arm said nothing."""
+"""A tick without a sample of an arm."""
 
 MOMENTS: Mapping[Verb, str] = {verb: key_of(verb).letter for verb, spec in VERBS.items() if spec.is_on_time_axis}
 """Decisions on the time axis, by the letter of their key."""
@@ -132,4 +134,4 @@ OUTCOMES: Mapping[str, Look] = {
     "partial": Look.ALARM,
     "requested": Look.WARN,
 }
-"""Looks of a decision's outcome; any other is plain."""
+"""Looks of a decision's outcome; any other outcome is plain."""

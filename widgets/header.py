@@ -1,4 +1,4 @@
-"""The header line: what time it is, what the rollout is doing, where it stands, what it is, who sits here."""
+"""The header line: clock, mode, stage, verdict, title, participants."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from widgets.pane import Pane
 from widgets.verdict import word_of
 
 LATE_S = 5.0
-"""When the newest State is older than this, the header says so: what is shown may be over."""
+"""Age in seconds from which the header says that the State shown is old."""
 
 _SPACE = Piece("  ")
 
 
 def header_lines(state: State | None, width: int, height: int, now: datetime | None = None) -> list[Line]:
-    """One line; the clock, which changes each second, stands leftmost.
+    """Draw one line; the clock, which changes each second, stands leftmost.
 
     Args:
         now: the screen's own clock, UTC; None (a replay, a test) shows the State's time.
@@ -33,7 +33,7 @@ def header_lines(state: State | None, width: int, height: int, now: datetime | N
     fixed = [*_time(state, now), *_doing(state)]
     extra = _extras(state, now if now is not None else state.as_of, width)
     title_room = width - length(fixed) - 2
-    kept = 1 if participants.has_several_people(state) else 0  # whose the pen is comes before the title
+    kept = 1 if participants.has_several_people(state) else 0  # the pen comes before the title
     while len(extra) > kept and title_room - sum(length(part) + 2 for part in extra) < min(18, len(state.plan.title)):
         extra.pop()
     room = title_room - sum(length(part) + 2 for part in extra)
@@ -52,7 +52,7 @@ def _time(state: State, now: datetime | None) -> list[Piece]:
 
 
 def mode_mark(state: State) -> Glyph:
-    """The mode's mark; a rollout that is not open yet has none of its own."""
+    """The mark of the mode; OPENING before the rollout is open."""
     if state.opened_at is None:
         return OPENING
     if state.mode is Mode.CLOSED and state.rollback is not None:
@@ -61,12 +61,12 @@ def mode_mark(state: State) -> Glyph:
 
 
 def is_simulated(state: State) -> bool:
-    """Whether every backend is the embedded simulation: nothing here is production."""
+    """Whether every backend is the embedded simulation, so that nothing here is production."""
     return bool(state.plan.backends) and all(spec.adapter == "embedded" for spec in state.plan.backends.values())
 
 
 def stage_position(state: State) -> str:
-    """ "2/5 five"; "?/5" while unplaced; "0/5 start" before the first stage; "was 2/5 five" from a rollback on."""
+    """ "2/5 five"; "?/5" while the stage is unknown; "0/5 start"; "was 2/5 five" from a rollback on."""
     if state.reached is None:
         return f"?/{len(state.stages)}"
     name = state.current.stage.name if state.current is not None else "start"
@@ -94,7 +94,7 @@ def _doing(state: State) -> Iterable[Piece]:
 
 
 def versions(state: State) -> str:
-    """ "v42 over v41", from whatever target tells them; empty when none does."""
+    """ "v42 over v41", from the first target that names them; empty if none does."""
     reads = [entry.reading for entry in state.targets.values() if entry.reading is not None]
     canary = next((reading.versions.canary for reading in reads if reading.versions.canary), None)
     baseline = next((reading.versions.baseline for reading in reads if reading.versions.baseline), None)
@@ -104,7 +104,10 @@ def versions(state: State) -> str:
 
 
 def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
-    """What follows the title, most important first; the last ones go when there is no room."""
+    """Parts after the title, most important first.
+
+    The last ones are dropped for lack of room.
+    """
     found = [people] if (people := participants.pen_pieces(state)) else []
     risky = state.plan.risk.lower() in ("high", "critical")
     if state.plan.risk:
@@ -120,12 +123,17 @@ def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
 
 
 class HeaderLine(Pane):
-    """One line at the top. Bind `now` to the screen's clock to have a State that stopped coming shown as such."""
+    """One line at the top.
+
+    Bind `now` to the screen's clock to have an old State shown as such.
+    """
 
     now: reactive[datetime | None] = reactive(None, repaint=False)
 
     def watch_now(self) -> None:
+        """Draw the newer time."""
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return header_lines(self.state, width, height, self.now)

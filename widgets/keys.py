@@ -1,7 +1,7 @@
-"""The keys: one table of every key with its label and help, and the line that always shows them.
+"""The keys: one table of every key with its label and help, and the line that shows them.
 
-The application's bindings, this line, the help screen and the palette are all made from `KEYS`; what a key does lives
-in the application, whether it may is decided by the gates.
+The application's bindings, this line, the help page and the palette are all made from `KEYS`. The application carries
+out a key; the gates decide whether it is possible.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ class ScreenKey:
     """One key, declared once."""
 
     id: str
-    """Id of its binding, for a user's keymap."""
+    """Id of the binding, for a user's keymap."""
     keys: str
-    """As Textual names them, comma-separated; the first is the one shown."""
+    """Textual's names, comma-separated; the first one is shown."""
     cap: str
-    """As it is shown."""
+    """The key as it is shown."""
     label: str
+    """One word for the key line and the palette."""
     help: str
-    """One sentence: what it does, and what it costs to confirm."""
+    """One or two sentences: the effect, and how to confirm it."""
     action: str
+    """Textual action; empty for a key that Textual itself handles."""
     verb: Verb | None = None
     """The verb whose gates decide whether it is possible; None: always possible."""
     on_line: bool = True
@@ -45,7 +47,9 @@ _OTHERS = (
     ScreenKey(
         "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
     ),
-    ScreenKey("who", "w", "w", "who", "Who is here and who polls; approvals, calendar, ladder.", "who", on_line=False),
+    ScreenKey(
+        "who", "w", "w", "who", "Who is here and who polls; approvals, calendar, escalation.", "who", on_line=False
+    ),
     ScreenKey("up", "up,k", "up", "up", "Select the metric above (also k).", "select(-1)", on_line=False),
     ScreenKey("down", "down,j", "down", "down", "Select the metric below (also j).", "select(1)", on_line=False),
     ScreenKey("help", "question_mark", "?", "help", "Every key, every mark.", "help"),
@@ -71,13 +75,16 @@ KEYS: tuple[ScreenKey, ...] = tuple(_keys())
 
 
 def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
-    """Why `verb` cannot be opened here and now, or None. An observer may still go safer."""
+    """Why `verb` is not possible here and now, or None.
+
+    An observer may still halt and roll back.
+    """
     if state is None:
-        return f"{verb} is not possible yet: the rollout is still being opened"
+        return f"{verb} is not possible yet: the rollout is still opening"
     if observe and verb not in SAFER:
         return f"{verb} is not possible here: this console only observes"
     if verb is Verb.ROLLBACK and waiting_step(state) is not None and why_not(state, Verb.CONFIRM) is None:
-        return None  # the same key says that a manual step is done
+        return None  # the same key confirms a manual step
     return why_not(state, verb)
 
 
@@ -89,7 +96,7 @@ def blocked_keys(state: State | None, observe: bool = False) -> frozenset[str]:
 
 
 def idle_keys(state: State | None) -> frozenset[str]:
-    """Ids of keys that mean nothing now: what is between people, while one person is alone with the rollout."""
+    """Ids of the keys between people (pen, approval) that have no use now."""
     if state is None:
         return frozenset({"take", "offer", "approve"})
     idle = set() if has_several_people(state) else {"take", "offer"}
@@ -99,11 +106,10 @@ def idle_keys(state: State | None) -> frozenset[str]:
 
 
 def key_line(blocked: Set[str], width: int, idle: Set[str] = frozenset()) -> Line:
-    """The keys in at most `width` cells: those in `blocked` are muted and joined by a dot instead of a space.
+    """The keys in at most `width` cells, in their order.
 
-    Those in `idle` are left out; the others keep their order.
-
-    A narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
+    Keys in `blocked` are muted and joined to their label by a dot instead of a space; keys in `idle` are left out. A
+    narrow line drops, in this order: the wide spacing, the key for details, the labels of quit and help, and then
     cuts every label short, those of `blocked` keys to nothing; a verb itself is never dropped.
     """
     shown = [key for key in KEYS if key.on_line and key.id not in idle]
@@ -150,4 +156,5 @@ class KeyLine(Pane):
         self.observe = observe
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return [key_line(blocked_keys(self.state, self.observe), width, idle_keys(self.state))]

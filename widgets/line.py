@@ -1,4 +1,7 @@
-"""Lines of a pane as plain values: pieces of text with a look, measured in terminal cells. No widget, no colour."""
+"""Lines of a pane as plain values: pieces of text with a look, measured in terminal cells.
+
+No widget, no color.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from rich.cells import cell_len, set_cell_size
 
 
 class Look(StrEnum):
-    """How a piece looks; a pane's component classes give each its theme colour. Never the only bearer of meaning."""
+    """How a piece looks.
+
+    A pane's component classes give each its color. Never the only bearer of meaning.
+    """
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -25,6 +31,8 @@ class Look(StrEnum):
 
 
 class Piece(NamedTuple):
+    """Text in one look."""
+
     text: str
     look: Look = Look.PLAIN
 
@@ -33,7 +41,7 @@ Line = tuple[Piece, ...]
 
 
 def truncate(text: str, width: int) -> str:
-    """`text` in at most `width` cells; what does not fit ends in an ellipsis."""
+    """`text` in at most `width` cells, with an ellipsis where it is cut."""
     if width <= 0:
         return ""
     if cell_len(text) <= width:
@@ -43,40 +51,40 @@ def truncate(text: str, width: int) -> str:
 
 def align_left(text: str, width: int) -> str:
     """`text` cut and filled to exactly `width` cells, flush left."""
-    kept = truncate(text, width)
-    return kept + " " * (width - cell_len(kept))
+    fitting = truncate(text, width)
+    return fitting + " " * (width - cell_len(fitting))
 
 
 def align_right(text: str, width: int) -> str:
     """`text` cut and filled to exactly `width` cells, flush right."""
-    kept = truncate(text, width)
-    return " " * (width - cell_len(kept)) + kept
+    fitting = truncate(text, width)
+    return " " * (width - cell_len(fitting)) + fitting
 
 
 def length(line: Iterable[Piece]) -> int:
-    """Cells that `line` takes."""
+    """The number of cells that `line` takes."""
     return sum(cell_len(piece.text) for piece in line)
 
 
 def text_of(line: Iterable[Piece]) -> str:
-    """What `line` says, without looks."""
+    """The text of `line`, without looks."""
     return "".join(piece.text for piece in line)
 
 
 def fit(line: Iterable[Piece], width: int) -> Line:
     """`line` cut and filled to exactly `width` cells; empty pieces are dropped."""
-    kept: list[Piece] = []
+    pieces: list[Piece] = []
     room = max(width, 0)
     for piece in line:
         text = truncate(piece.text, room)
         room -= cell_len(text)
         if text:
-            kept.append(Piece(text, piece.look))
+            pieces.append(Piece(text, piece.look))
         if text != piece.text:
             break
     if room:
-        kept.append(Piece(" " * room))
-    return tuple(kept)
+        pieces.append(Piece(" " * room))
+    return tuple(pieces)
 
 
 def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
@@ -86,23 +94,29 @@ def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
 
 
 def wrap(text: str, width: int, rows: int) -> list[str]:
-    """`text` broken at spaces into at most `rows` rows of `width` cells; the last one ends in an ellipsis if cut."""
+    """`text` broken at spaces into at most `rows` rows of `width` cells.
+
+    The last one ends in an ellipsis if cut.
+    """
     if width <= 0 or rows <= 0:
         return []
-    made: list[str] = []
+    lines: list[str] = []
     words = text.split()
-    while words and len(made) < rows:
+    while words and len(lines) < rows:
         row = words.pop(0)
         while words and cell_len(row) + 1 + cell_len(words[0]) <= width:
             row = f"{row} {words.pop(0)}"
-        made.append(row)
+        lines.append(row)
     if words:
-        made[-1] = " ".join((made[-1], *words))
-    return [truncate(row, width) for row in made]
+        lines[-1] = " ".join((lines[-1], *words))
+    return [truncate(row, width) for row in lines]
 
 
 def changed_cells(old: Line, new: Line) -> int:
-    """Cells from the left edge up to and with the last one in which two lines of the same width differ; 0 if none."""
+    """How many cells from the left edge cover every difference of two lines of one width.
+
+    0 if none.
+    """
     before, after = list(old), list(new)
     while before and after and before[-1] == after[-1]:
         before.pop()

@@ -1,4 +1,7 @@
-"""The decision log: who decided what, when and with what outcome, and what else happened; newest first."""
+"""The decision log: who decided what, when and with what outcome, and other events.
+
+Newest first.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,16 @@ from widgets.pane import Pane
 
 
 def entries(state: State) -> list[DecisionState | NoteState]:
-    """Decisions and notes in one list, newest first; of the same moment, the one recorded later comes first."""
+    """Decisions and notes in one list, newest first.
+
+    At the same moment, the later record comes first.
+    """
     both: list[DecisionState | NoteState] = [*state.log, *state.decisions]
     return sorted(both, key=lambda entry: entry.at)[::-1]
 
 
 def log_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """A title and as many entries as fit."""
+    """Draw a title and as many entries as fit."""
     if height <= 0:
         return []
     found = entries(state) if state is not None else []
@@ -28,32 +34,32 @@ def log_lines(state: State | None, width: int, height: int) -> list[Line]:
     shown = select_entries(found, height - 1)
     folded = sum(_is_noise(entry) for entry in found) - sum(_is_noise(entry) for entry in shown)
     older = len(found) - len(shown) - folded
-    hidden = f", {older} older below" if older else ""
-    hidden += f", {folded} on verdicts and sources folded" if folded else ""
+    hidden = f", {older} older not shown" if older else ""
+    hidden += f", {folded} verdict and source lines hidden" if folded else ""
     title: list[Piece] = [Piece("LOG", Look.TITLE)]
     if state.local.journal.held:
         title += [Piece("  "), Piece(f"{state.local.journal.held} NOT WRITTEN YET", Look.ALARM)]
     if state.unrecognised:
-        title.append(Piece(f"  {state.unrecognised} of a newer version", Look.WARN))
+        title.append(Piece(f"  {state.unrecognised} events of a newer version", Look.WARN))
     title.append(Piece(f"  newest first, UTC{hidden}", Look.MUTED))
     return [tuple(title), *[_line(entry) for entry in shown]]
 
 
 def _is_noise(entry: DecisionState | NoteState) -> bool:
-    """What comes by itself and often, and what the panes above tell as it is now."""
+    """Whether an entry is a change of a verdict or a source: frequent, and shown by the panes above."""
     return isinstance(entry, NoteState) and entry.kind in ("verdict", "source")
 
 
 def select_entries(found: Sequence[DecisionState | NoteState], rows: int) -> list[DecisionState | NoteState]:
-    """The entries for `rows` rows, newest first: what people did and what moved come before verdicts and sources.
+    """The entries for `rows` rows, newest first; decisions and moves come before verdicts and sources.
 
-    Of those no more are kept than the newest one or two, unless there is room to spare.
+    Of the latter only the newest one or two are shown, unless there is room to spare.
     """
-    told = [entry for entry in found if not _is_noise(entry)]
-    spare = rows - len(told)
+    first = [entry for entry in found if not _is_noise(entry)]
+    spare = rows - len(first)
     changes = [entry for entry in found if _is_noise(entry)][: max(spare, min(rows // 3, 2))]
-    told = told[: max(rows - len(changes), 0)]
-    chosen = {id(entry) for entry in (*told, *changes)}
+    first = first[: max(rows - len(changes), 0)]
+    chosen = {id(entry) for entry in (*first, *changes)}
     return [entry for entry in found if id(entry) in chosen]
 
 
@@ -73,7 +79,7 @@ def _line(entry: DecisionState | NoteState) -> Line:
         Piece(entry.outcome, OUTCOMES.get(entry.outcome, Look.PLAIN)),
         Piece(f"  {_where(entry)}"),
         Piece(f"  OVERRODE {entry.override}" if entry.override else "", Look.WARN),
-        Piece(f"  counts for nothing: {entry.void}" if entry.void else "", Look.WARN),
+        Piece(f"  VOID: {entry.void}" if entry.void else "", Look.WARN),
         Piece(f"  {entry.reason}" if entry.reason else "", Look.MUTED),
     )
 
@@ -83,7 +89,7 @@ def _who(who: Actor | None) -> str:
 
 
 def _where(entry: DecisionState) -> str:
-    """From which stage to which; what it was about, where it names something."""
+    """The subject of a decision, or from which stage it goes to which."""
     if entry.subject is not None:
         return entry.subject
     card = entry.card
@@ -91,7 +97,8 @@ def _where(entry: DecisionState) -> str:
 
 
 class DecisionLog(Pane):
-    """Decisions and events, newest first."""
+    """The pane of decisions and events, newest first."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return log_lines(self.state, width, height)

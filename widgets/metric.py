@@ -1,4 +1,4 @@
-"""One metric of the metrics pane as rows: verdict, name, ratio and odds on one line, both arms on one axis."""
+"""One metric as rows: verdict, name, ratio and odds on one line, both arms on one axis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.plan.nouns import Role
 from console.state.judging import plotted_readings
 from console.state.values import MetricState, State
 from widgets import format
-from widgets.evidence import is_old, levels_of, mark_of, odds_of, ratio_of, remark_of
+from widgets.evidence import claim_of, is_old, levels_of, mark_of, odds_of, ratio_of, remark_of
 from widgets.glyphs import CURSOR, QUIETER
 from widgets.line import Line, Look, Piece, align_left, align_right, fit, truncate
 from widgets.trace import ARMS, Arm, Axis, Chart, Grid, cells
@@ -27,43 +27,52 @@ _LEAST_TRACE = 8
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How a row's cells are shared out; the same for every metric, so that the eye can run down a column."""
+    """Widths of a row's columns in cells.
+
+    The same for every metric, so that columns line up.
+    """
 
     name: int
     claim: int
-    """That the odds are for worse; 0 where there is no room to say it. A pass says itself what it excludes."""
+    """The word "worse" after odds; 0 where there is no room. A pass itself says what it excludes."""
     value: int
-    """An arm's level beside its trace; 0: both levels stand in words on the second row."""
+    """An arm's level beside its trace; 0: the second row gives both levels in words."""
     scale: int
     width: int
 
     @classmethod
     def of(cls, width: int) -> Columns:
-        """The columns at `width` cells: half as wide again for words on a wide screen, the rest for history."""
+        """The columns for a pane of `width` cells: on a wide one longer names, and the rest for history."""
         if width < 100:
             return cls(11, 0, 0, 8, width)
         return cls(17 if width < 140 else 24, 6 if width >= 120 else 0, 8, 8, width)
 
     @property
     def about(self) -> int:
-        """Cursor, verdict, name, ratio and odds on the canary's row; age and what follows on the baseline's."""
+        """Cells before the arms: verdict to odds on the canary's row, age and remarks on the baseline's."""
         return 1 + _WORD + 1 + self.name + 1 + _RATIO + 1 + _ODDS + self.claim
 
     @property
     def trace(self) -> int:
-        """0: no room for a trace."""
+        """Cells of a trace; 0 without room for one."""
         left = self.width - self.about - 1 - len("canary") - 1 - (self.value + 1 if self.value else 0) - 1 - self.scale
         return left if left >= _LEAST_TRACE else 0
 
 
 def verdict_of(entry: MetricState) -> Verdict:
+    """The verdict of a metric; "no data" before the first one."""
     return entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
 
 
 def two_rows(
     entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, spelled: bool
 ) -> list[Line]:
-    """`spelled`: the reason stands in full below."""
+    """Draw a metric as the canary's row over the baseline's.
+
+    Args:
+        chosen: the cursor stands on it.
+        spelled: its reason stands in full below, so it is left out here.
+    """
     verdict = verdict_of(entry)
     bar = Piece(CURSOR if chosen else " ", Look.STRONG)
     head = [bar, *_verdict_pieces(entry, verdict, columns)]
@@ -76,14 +85,14 @@ def two_rows(
 
 
 def _verdict_pieces(entry: MetricState, verdict: Verdict, columns: Columns) -> list[Piece]:
-    """Verdict, name, ratio with interval, odds: all that a decision needs, on one line and without colour."""
+    """Verdict, name, ratio with interval, odds: what a decision needs, readable without color."""
     mark = mark_of(verdict.state, verdict.detail)
     gap = max(_WORD + 1 - cell_len(str(mark)), 1)
     room = _WORD + 1 + columns.name - cell_len(str(mark)) - gap
     named = [Piece(str(mark), _mark_look(entry, verdict)), Piece(" " * gap), *_name(entry, room)]
-    told = odds_of(verdict.state, verdict.evidence, verdict.ready)
+    likely = odds_of(verdict.state, verdict.evidence, verdict.ready)
     proof = Look.STALE if is_old(verdict) else Look.STRONG
-    claim = " worse" if told and verdict.state is not VerdictState.PASS else ""
+    claim = claim_of(verdict.state, likely)
     return [
         *named,
         Piece(" "),
@@ -91,19 +100,25 @@ def _verdict_pieces(entry: MetricState, verdict: Verdict, columns: Columns) -> l
             align_left(ratio_of(verdict.state, verdict.ratio, verdict.low, verdict.high, verdict.brief), _RATIO), proof
         ),
         Piece(" "),
-        Piece(align_right(told, _ODDS), proof),
+        Piece(align_right(likely, _ODDS), proof),
         Piece(align_left(claim, columns.claim), Look.MUTED),
     ]
 
 
 def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
-    """The verdict's look; quieter for a metric that only informs, and while no verdict is expected."""
+    """The verdict's look.
+
+    Quieter for a metric that only informs, and while no verdict is expected.
+    """
     look = Look.MUTED if verdict.idle else mark_of(verdict.state, verdict.detail).look
     return QUIETER.get(look, look) if entry.metric.role is Role.INFO else look
 
 
 def _name(entry: MetricState, width: int) -> Line:
-    """The metric's name, with its role where it is not the one that decides; by its letter where it does not fit."""
+    """The metric's name, with its role unless that is critical.
+
+    The role's first letter where it does not fit.
+    """
     name, role = entry.metric.name, "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
     if cell_len(name) + cell_len(role) > width:
         role = role[:2]
@@ -115,7 +130,7 @@ def _age(verdict: Verdict) -> str:
 
 
 def _detail_pieces(entry: MetricState, verdict: Verdict, columns: Columns, spelled: bool) -> list[Piece]:
-    """How old it is, both levels where they do not stand beside the traces, what follows, and how many events."""
+    """Age, both levels where they do not stand beside the traces, remark, and number of events."""
     old = is_old(verdict)
     parts = [Piece(_age(verdict), Look.WARN if old else Look.MUTED)]
     if not columns.value and not old and verdict.canary.value is not None:
@@ -128,10 +143,12 @@ def _detail_pieces(entry: MetricState, verdict: Verdict, columns: Columns, spell
 
 
 def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
-    """The parts that say something, two cells apart; after the second, one that would be cut is left out."""
+    """The parts with text, two cells apart.
+
+    From the third on, a part that would be cut is left out.
+    """
     row: list[Piece] = []
-    told = [part for part in parts if part.text]
-    for index, part in enumerate(told):
+    for index, part in enumerate([part for part in parts if part.text]):
         gap = "  " if index else " "
         if index > 1 and cell_len(part.text) + len(gap) > room:
             continue
@@ -141,23 +158,23 @@ def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
 
 
 def reason_row(entry: MetricState, chosen: bool) -> Line:
-    """Why the verdict is what it is, what the source said about its answer, and the canary's own ceiling."""
+    """The verdict's reason, problems of the source's answer, and the limit of the canary's own level."""
     verdict = verdict_of(entry)
     limit = entry.metric.limit
-    told = [
+    parts = [
         f"not read: {entry.problem}" if entry.problem else "",
-        f"not whole: {entry.partial}" if entry.partial else "",
+        f"incomplete: {entry.partial}" if entry.partial else "",
         verdict.reason,
         f"limit {format.amount(limit, entry.metric.query.shape)}" if limit is not None else "",
     ]
     return (
         Piece(CURSOR if chosen else " ", Look.STRONG),
-        Piece(f" {'; '.join(part for part in told if part)}", Look.MUTED),
+        Piece(f" {'; '.join(part for part in parts if part)}", Look.MUTED),
     )
 
 
 def _chart(entry: MetricState, grid: Grid) -> Chart:
-    """Both arms on one axis; nothing below the share that the plan calls negligible is blown up."""
+    """Both arms on one axis that spans at least the share that the plan calls negligible."""
     return Chart.of(
         plotted_readings(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible
     )
@@ -184,19 +201,19 @@ def _arm(
 
 
 def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
-    """Whether this arm should have said something by now."""
+    """Whether this arm's next sample is overdue."""
     late = format.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
     return late is not None and late > entry.stale_after_s
 
 
 def _scale(axis: Axis, shape: Shape) -> str:
-    """What the lowest and the highest block stand for; the same beside both arms, because it is the same axis."""
+    """The values of the lowest and the highest block, the same for both arms."""
     top = format.axis_end(axis.top, shape)
     return f"0-{top}" if axis.floor == 0 else f"{format.axis_end(axis.floor, shape)}..{top}"
 
 
 def one_row(entry: MetricState, width: int, columns: Columns, chosen: bool) -> Line:
-    """One row: a trace of one arm without the other would say nothing."""
+    """Draw a metric as one row without a trace: one arm alone would mean nothing."""
     verdict = verdict_of(entry)
     old = is_old(verdict)
     start = [Piece(CURSOR if chosen else " ", Look.STRONG), *_verdict_pieces(entry, verdict, columns), Piece(" ")]

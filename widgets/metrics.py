@@ -1,7 +1,8 @@
-"""The metrics pane: per metric its verdict, the ratio with interval and odds on one line, and both arms on one axis.
+"""The metrics pane: verdict, ratio with interval and odds of every metric, and both arms on one axis.
 
-Two rows a metric, the canary's over the baseline's; one axis for both, written beside each. Above the traces stands a
-row of what happened when. The cursor selects a metric and asks for its details; nothing is decided here.
+Two rows a metric, the canary's over the baseline's; one axis for both, written beside each. The row above the traces
+marks when decisions and notes were made, and the title explains those marks. The cursor selects a metric and opens its
+details; nothing is decided here.
 """
 
 from __future__ import annotations
@@ -15,29 +16,37 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from console.events.evidence import Verb
 from console.judge.verdict import StageWord
 from console.state.values import State
 from widgets import format
 from widgets.glyphs import MOMENTS, ONSET
-from widgets.line import Line, Look, Piece, fit, spread, truncate
+from widgets.line import Line, Look, Piece, fit, length, spread, truncate
 from widgets.metric import Columns, one_row, reason_row, two_rows
 from widgets.pane import Pane
 from widgets.trace import Grid, grid_for
 
 _LEAST_SPAN_S = 300.0
+_LEGEND = {
+    ONSET: "likely start",
+    "!": "drift",
+    **{MOMENTS[verb]: verb.value for verb in (Verb.ROLLBACK, Verb.HALT, Verb.PROMOTE, Verb.RESUME)},
+    **{str(digit): "stage reached" for digit in range(10)},
+    "n": "note",
+}
+"""Words for the marks on the time axis, the most important first."""
 
 
 def metrics_lines(state: State | None, width: int, height: int, selected: str | None = None) -> list[Line]:
-    """The title with the time axis' events, then per metric two rows, with the verdict's reason below where it fits.
+    """Draw the title, then two rows a metric, with the verdict's reason below where it fits.
 
-    Where not even two rows a metric fit, each gets one, without a trace. A row left over gives the selected one's
-    reason.
+    Where two rows a metric do not fit, each gets one, without a trace. A spare row shows the selected metric's reason.
     """
     if height <= 0 or width <= 0:
         return []
     if state is None or not state.metrics:
-        said = "  no state yet" if state is None else "  NO METRICS in this plan: nothing here will warn you"
-        return [(Piece("METRICS", Look.TITLE), Piece(said, Look.MUTED if state is None else Look.WARN))]
+        words = "  no state yet" if state is None else "  NO METRICS in this plan: nothing here will warn you"
+        return [(Piece("METRICS", Look.TITLE), Piece(words, Look.MUTED if state is None else Look.WARN))]
     columns = Columns.of(width)
     grid = _grid(state, columns)
     room = height - 1
@@ -67,7 +76,7 @@ def _window(names: list[str], selected: str | None, room: int) -> list[str]:
 
 
 def _grid(state: State, columns: Columns) -> Grid | None:
-    """One time grid for every metric: from before the stage we stand on until now."""
+    """One time grid for every metric, from before the current stage until now."""
     if state.as_of is None:
         return None
     in_stage = format.since(state.stage_since, state.as_of) or 0.0
@@ -75,34 +84,34 @@ def _grid(state: State, columns: Columns) -> Grid | None:
 
 
 def _tick_s(state: State) -> float:
-    """The longest tick of any metric: a shorter one's ticks share cells."""
+    """The longest tick of any metric; shorter ticks share cells."""
     return max(entry.tick_s for entry in state.metrics.values())
 
 
-# -- title -----------------------------------------------------------------------------------------------------------
-
-
 def _title(state: State, width: int, columns: Columns, grid: Grid | None, hidden: int) -> Line:
-    told = [Piece("METRICS", Look.TITLE)]
+    title = [Piece("METRICS", Look.TITLE)]
     if hidden:
-        told.append(Piece(f"  {hidden} more not shown: move the cursor", Look.WARN))
+        title.append(Piece(f"  {hidden} more not shown: move the cursor", Look.WARN))
     elif state.stage_since is not None and state.current is not None:
         since = format.duration(format.since(state.stage_since, state.as_of))
-        told.append(Piece(f"  since {truncate(state.current.stage.name, 14)} began {since} ago", Look.MUTED))
+        title.append(Piece(f"  in {truncate(state.current.stage.name, 14)} for {since}", Look.MUTED))
     if state.stage_verdict is not None and state.stage_verdict.flagged:
-        told.append(Piece(f"  stands out: {', '.join(state.stage_verdict.flagged)}", Look.MUTED))
+        title.append(Piece(f"  stands out: {', '.join(state.stage_verdict.flagged)}", Look.MUTED))
     if grid is None or not columns.trace:
-        return fit(told, width)
+        return fit(title, width)
     start = width - columns.trace - 1 - columns.scale
-    span = Piece(f"last {format.duration(grid.span_s)} ", Look.MUTED)
-    return (*spread(told, [span], start), Piece(_moments(state, grid), Look.STRONG), Piece(" scale", Look.MUTED))
+    span = f"last {format.duration(grid.span_s)} "
+    moments = _moments(state, grid)
+    legend = _legend(moments, start - length(title) - len(span) - 4)
+    end = Piece(f"{legend}  {span}" if legend else span, Look.MUTED)
+    return (*spread(title, [end], start), Piece(moments, Look.STRONG), Piece(" scale", Look.MUTED))
 
 
 def _moments(state: State, grid: Grid) -> str:
-    """What happened when, one letter a cell.
+    """Marks on the time axis, one cell each.
 
-    Keys for decisions, the stage's number where it began, `!` for a drift, an arrow where the regression that the
-    stage's verdict is about most likely began.
+    The key of each decision, the stage's number where it began, `n` for a note, `!` for a drift, and an arrow where the
+    regression that the stage's verdict names most likely began.
     """
     row = [" "] * grid.cells
 
@@ -122,8 +131,18 @@ def _moments(state: State, grid: Grid) -> str:
     return "".join(letter or " " for letter in row)
 
 
+def _legend(moments: str, room: int) -> str:
+    """ "p promote, n note": the marks that stand on the time axis, as many as fit into `room` cells."""
+    legend = ""
+    for mark, words in _LEGEND.items():
+        entry = f"{mark} {words}"
+        if mark in moments and len(legend) + len(entry) + 2 * bool(legend) <= room:
+            legend += f", {entry}" if legend else entry
+    return legend
+
+
 def _began(state: State) -> datetime | None:
-    """The likeliest beginning of what the stage fails or warns for."""
+    """The likeliest beginning of the regression that the stage fails or warns for."""
     together = state.stage_verdict
     if together is None or together.word not in (StageWord.FAIL, StageWord.WARN) or together.metric is None:
         return None
@@ -150,15 +169,18 @@ class MetricsPane(Pane, can_focus=True):
         metric: str
 
     def watch_state(self) -> None:
+        """Draw the newer State; move the cursor if its metric is gone."""
         names = self._names()
         if self.selected not in names:
             self.selected = names[0] if names else None
         self.redraw()
 
     def watch_selected(self) -> None:
+        """Draw the cursor at its new place."""
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
+        """See `Pane.draw`."""
         return metrics_lines(self.state, width, height, self.selected)
 
     def _names(self) -> list[str]:
@@ -172,5 +194,6 @@ class MetricsPane(Pane, can_focus=True):
             self.selected = names[min(max(at + rows, 0), len(names) - 1)]
 
     def action_ask(self) -> None:
+        """Ask for the details of the selected metric."""
         if self.selected is not None:
             self.post_message(self.Asked(self.selected))

@@ -1,7 +1,7 @@
-"""The base of every pane: a Line-API widget that draws State into lines and repaints only the stretches that changed.
+"""The base of every pane: it draws State into lines and repaints only what changed.
 
-Bytes are latency on a slow line: a new State is drawn at once into plain lines and compared with what stands on the
-screen; only the differing stretch of each line, from the left edge to its last change, is asked to be painted.
+Bytes are latency on a slow line. A new State is drawn at once into plain lines and compared with the lines on the
+screen; of each line only the part from the left edge to its last change is repainted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from widgets.line import Line, Look, changed_cells, fit
 
 
 class Pane(Widget):
-    """A picture of State. A pane implements `draw`; what it shows depends on its reactives and its size only."""
+    """A picture of State.
+
+    A pane implements `draw`, which depends only on its reactives and its size.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"pane--{look}" for look in Look}
 
@@ -42,7 +45,7 @@ class Pane(Widget):
     """
 
     state: reactive[State | None] = reactive(None, repaint=False)
-    """What to show; None before the first State has arrived."""
+    """The State to show; None before the first one."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None, disabled: bool = False
@@ -51,23 +54,28 @@ class Pane(Widget):
         self._drawn: tuple[Line, ...] = ()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """The pane's lines in `width` x `height` cells; fewer or shorter ones are filled with blanks."""
+        """The pane's lines in `width` x `height` cells.
+
+        Missing lines and cells are filled with blanks.
+        """
         raise NotImplementedError
 
     @property
     def lines(self) -> tuple[Line, ...]:
-        """What stands on the screen now."""
+        """The lines on the screen now."""
         return self._drawn
 
     def watch_state(self) -> None:
+        """Draw the newer State."""
         self.redraw()
 
     def on_resize(self, _event: Resize) -> None:
+        """Draw again in the new size."""
         self._drawn = ()
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw again, and ask for a repaint of the stretches that differ from what stands on the screen."""
+        """Draw again, and repaint the parts that differ from the lines on the screen."""
         width, height = self.size
         if not width or not height:
             return
@@ -83,6 +91,7 @@ class Pane(Widget):
             self.refresh(*dirty)
 
     def render_line(self, y: int) -> Strip:
+        """Paint row `y` from the drawn lines."""
         width = self.size.width
         line = self._drawn[y] if y < len(self._drawn) else fit((), width)
         # Every segment carries a style: Textual's monochrome filter fails on one without.

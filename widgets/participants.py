@@ -1,4 +1,7 @@
-"""The people in the room: a few words for the header, and the whole page of who is there, who may, who is asked."""
+"""The participants of a rollout: a few words for the header, and a page of their own.
+
+The page shows who is present, who has the pen, approvals, calendar windows and escalation.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ from widgets.sheet import rows_of
 
 
 def other_members(state: State) -> list[Member]:
-    """Consoles of other people than this one's operator."""
+    """Members that are not this console's operator."""
     me = state.local.operator
     return [member for member in state.local.crew or () if me is None or member.who.person != me.person]
 
 
 def has_several_people(state: State) -> bool:
-    """Whether more than one person matters here: somebody else is present, or has the pen, or left it with a note."""
-    held = state.pen.holder is not None and not state.pen.held_by(state.local.operator)
-    return bool(other_members(state)) or held or state.handoff is not None
+    """Whether another person is present, has the pen, or left it with a note."""
+    elsewhere = state.pen.holder is not None and not state.pen.held_by(state.local.operator)
+    return bool(other_members(state)) or elsewhere or state.handoff is not None
 
 
 def badges(state: State) -> list[Piece]:
-    """What the header says loudly: that this console only looks on, that a freeze is in force."""
+    """Warnings for the header: this console only observes, a freeze is in force."""
     found = []
     if state.local.observing:
         found.append(Piece("OBSERVING", Look.WARN))
@@ -33,7 +36,7 @@ def badges(state: State) -> list[Piece]:
 
 
 def pen_pieces(state: State) -> list[Piece]:
-    """ "pen ana, 3 here", "pen ana unseen 5m, 3 here"; nothing while one person is alone with it."""
+    """ "pen ana, 3 here", "pen ana unseen 5m, 3 here"; nothing while one person is alone."""
     if not has_several_people(state):
         return []
     people = len({member.who.person for member in state.local.crew or ()})
@@ -52,17 +55,21 @@ def pen_pieces(state: State) -> list[Piece]:
 
 
 def participants_lines(state: State | None, width: int) -> list[Line]:
-    """Who is there, whose the pen is, what was approved, what the calendar says, who is called."""
+    """Draw the page: members, pen, approvals, calendar, escalation."""
     if state is None:
         return [(Piece("WHO IS HERE", Look.TITLE), Piece("  nothing read yet", Look.MUTED))]
     lines: list[Line] = [(Piece("WHO IS HERE", Look.TITLE),)]
     lines += _present(state, width)
     lines.append((Piece("PEN", Look.TITLE),))
     lines += _pen(state, width)
-    for name, told in (("APPROVAL", _approvals(state)), ("CALENDAR", _calendar(state)), ("LADDER", _ladder(state))):
-        if told:
+    for name, rows in (
+        ("APPROVAL", _approvals(state)),
+        ("CALENDAR", _calendar(state)),
+        ("ESCALATION", _escalation(state)),
+    ):
+        if rows:
             lines.append((Piece(name, Look.TITLE),))
-            lines += [row for look, text in told for row in _rows(text, width, look)]
+            lines += [row for look, text in rows for row in _rows(text, width, look)]
     return lines
 
 
@@ -73,18 +80,18 @@ def _rows(text: str, width: int, look: Look = Look.PLAIN) -> list[Line]:
 
 def _present(state: State, width: int) -> list[Line]:
     if state.local.crew is None:
-        return _rows("nobody can tell: the journal was not asked yet", width, Look.MUTED)
+        return _rows("not known yet: the journal has not been read", width, Look.MUTED)
     lines: list[Line] = []
     for member in state.local.crew:
         mine = member.who == state.local.operator
         ago = format.since(member.seen_at, state.as_of) or 0.0
-        seen = "here now" if ago <= UNSEEN_S else f"last seen {format.age(ago)} ago"
+        presence = "here now" if ago <= UNSEEN_S else f"last seen {format.age(ago)} ago"
         polls = state.local.poller is not None and state.local.poller.who == member.who
-        tail = f"{member.who.user}@{member.who.host} pid {member.who.pid}, {member.role}, {seen}"
+        tail = f"{member.who.user}@{member.who.host} pid {member.who.pid}, {member.role}, {presence}"
         tail += ", this console" if mine else ""
         tail += ", polls" if polls else ""
         lines += _rows(tail, width, Look.PLAIN if ago <= UNSEEN_S else Look.MUTED)
-    return lines or _rows("nobody", width, Look.MUTED)
+    return lines or _rows("no console is open", width, Look.MUTED)
 
 
 def _pen(state: State, width: int) -> list[Line]:
@@ -102,7 +109,7 @@ def handoff_text(state: State) -> str:
     handoff = state.handoff
     if handoff is None:
         return ""
-    who = handoff.who.user if handoff.who is not None else "somebody"
+    who = handoff.who.user if handoff.who is not None else "another operator"
     return f"{who} left the pen {format.age(format.since(handoff.at, state.as_of))} ago: {handoff.text}"
 
 
@@ -110,12 +117,11 @@ def _approvals(state: State) -> list[tuple[Look, str]]:
     needed = approvals.needed_approvals(state)
     if needed == 0 or state.next is None:
         return []
-    given = approvals.valid_approvals(state)
-    look = Look.GOOD if len(given) >= needed else Look.WARN
-    told = [(look, f"{state.next.stage.name} needs {needed}, has {len(given)}")]
-    return told + [
+    valid = approvals.valid_approvals(state)
+    look = Look.GOOD if len(valid) >= needed else Look.WARN
+    return [(look, f"{state.next.stage.name} needs {needed}, has {len(valid)}")] + [
         (Look.PLAIN, f"{approval.user} {format.clock(approval.at)}{f': {approval.text}' if approval.text else ''}")
-        for approval in given
+        for approval in valid
     ]
 
 
@@ -124,18 +130,18 @@ def _calendar(state: State) -> list[tuple[Look, str]]:
         return []
     freeze = windows.freeze_in_force(state.plan.freeze, state.as_of)
     outside = windows.outside_launch(state.plan.launch, state.as_of)
-    told = [(Look.WARN, text) for text in (freeze, outside) if text is not None]
-    return told or [(Look.GOOD, "nothing keeps this from going forward now")]
+    closed = [(Look.WARN, text) for text in (freeze, outside) if text is not None]
+    return closed or [(Look.GOOD, "no freeze or launch window blocks a promote now")]
 
 
-def _ladder(state: State) -> list[tuple[Look, str]]:
-    wrong, reached = escalation.current_trouble(state), escalation.current_call(state)
-    told = []
+def _escalation(state: State) -> list[tuple[Look, str]]:
+    trouble, reached = escalation.current_trouble(state), escalation.current_call(state)
+    rows = []
     for number, rung in enumerate(state.plan.escalation, start=1):
         up = reached is not None and number <= reached.rung
         line = f"after {format.duration(rung.after_s)}: {rung.call}{', CALLED' if up else ''}"
-        told.append((Look.ALARM if up else Look.MUTED, line))
-    if told and wrong is not None:
-        span = format.duration(format.since(wrong.since, state.as_of))
-        told.append((Look.WARN, f"nobody has acted on {wrong.what} for {span}"))
-    return told
+        rows.append((Look.ALARM if up else Look.MUTED, line))
+    if rows and trouble is not None:
+        span = format.duration(format.since(trouble.since, state.as_of))
+        rows.append((Look.WARN, f"no action on {trouble.what} for {span}"))
+    return rows

@@ -1,4 +1,7 @@
-"""What to say of a rollback that has begun: how far it is, who carries it out, and whose turn it is. Words only."""
+"""Advice on a rollback: how far it is, which console runs it, which step needs a person.
+
+Words only.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +16,29 @@ from widgets.glyphs import Advice, Level
 
 
 def rollback_advice(state: State) -> Advice | None:
-    """The sentence of a rollback that is not through; None in any other mode."""
+    """The sentence of an unfinished rollback; None in any other mode."""
     if state.mode is not Mode.ROLLING_BACK:
         return None
     steps = state.checklist
     done = sum(step.mark is StepMark.DONE for step in steps)
-    lead, last = f"Rollback {done} of {len(steps)} done", ""
+    lead, keys = f"Rollback {done} of {len(steps)} done", ""
     calm = state.local.running
     if not state.local.running:
-        stands = rollback_runner(state)
-        lead, last, calm = f"{lead}, {stands.how}", stands.then, stands.level != "alarm"
+        runner = rollback_runner(state)
+        lead, keys, calm = f"{lead}, {runner.how}", runner.keys, runner.level != "alarm"
     for mark, level, words in _STEP_WORDS if calm else (*_STEP_WORDS, _UNANSWERED):
         step = next((entry for entry in steps if entry.mark is mark), None)
         if step is not None:
-            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{last}, x skips{_step_detail(step)}"
+            tail = f"{keys}, x skips" if keys else "; x skips"
+            return (level if calm else "alarm"), f"{lead}, {step.step.id} {words}{_step_detail(step)}{tail}"
     for waits, why in state.local.held_back.items():
         return "warn", f"{lead}, {waits} waits: {why}"
     if (turn := waiting_step(state)) is not None:
         step = next(entry for entry in steps if entry.step.id == turn)
-        return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you: r confirms{_step_detail(step)}"
+        return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you{_step_detail(step)}: r confirms"
     if not state.local.running:
-        return ("warn" if calm else "alarm"), f"{lead}{last}{_unjournaled_tail(state)}"
-    return "warn", f"{lead}, under way{_unjournaled_tail(state)}"
+        return ("warn" if calm else "alarm"), f"{lead}{_unjournaled(state)}{keys}"
+    return "warn", f"{lead}, under way{_unjournaled(state)}"
 
 
 def owner_suffix(plan: Plan, team: str | None) -> str:
@@ -46,20 +50,22 @@ def owner_suffix(plan: Plan, team: str | None) -> str:
 
 
 class RollbackRunner(NamedTuple):
-    """Who carries out a rollback that this console does not."""
+    """The console that runs a rollback, where it is not this one."""
 
     level: Level
     word: str
-    """In few cells."""
+    """A few cells, for a pane's title."""
     how: str
-    then: str
-    """What `r` does about it, with what parts it from the words before."""
+    """The same in a sentence."""
+    keys: str
+    """The effect of `r` now, with the punctuation before it."""
 
 
 def rollback_runner(state: State) -> RollbackRunner:
-    """Who carries out the rollback, as far as it can be told from here.
+    """Which console runs the rollback, as far as this one knows.
 
-    Another console's is left alone while its steps move; nobody's, or one that has stopped moving, is an alarm.
+    A rollback of another console is no alarm while its steps progress. One that no console runs, or one without
+    progress for twice `hold_s`, is an alarm.
     """
     if waiting_step(state) is not None:
         return RollbackRunner("warn", "waiting for you", "waiting for you", ": r confirms")
@@ -68,11 +74,11 @@ def rollback_runner(state: State) -> RollbackRunner:
     mine = state.local.operator
     if decision is None or who is None or mine is None or (who.pid, who.host) == (mine.pid, mine.host):
         return RollbackRunner("alarm", "NOT RUNNING", "NOT RUNNING", ": r continues")
-    moved = [entry.since for entry in state.checklist if entry.since is not None]
-    idle_s = format.since(max([decision.at, *moved]), state.as_of)
+    changes = [entry.since for entry in state.checklist if entry.since is not None]
+    idle_s = format.since(max([decision.at, *changes]), state.as_of)
     if idle_s is not None and idle_s > state.plan.hold_s * 2:
-        return RollbackRunner("alarm", "NO PROGRESS", f"no progress for {format.duration(idle_s)}", "; r continues")
-    return RollbackRunner("warn", "run elsewhere", f"run by {who.user}@{who.host} pid {who.pid}", "; r takes over")
+        return RollbackRunner("alarm", "NO PROGRESS", f"no progress for {format.duration(idle_s)}", ": r continues")
+    return RollbackRunner("warn", "run elsewhere", f"run by {who.user}@{who.host} pid {who.pid}", ": r takes over")
 
 
 _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
@@ -82,7 +88,7 @@ _STEP_WORDS: Sequence[tuple[StepMark, Level, str]] = (
     (StepMark.OVERDUE, "alarm", "OVERDUE"),
 )
 _UNANSWERED: tuple[StepMark, Level, str] = (StepMark.REQUESTED, "alarm", "UNANSWERED")
-"""Sent by a console that vanished: not yet in doubt, because its call may still be on the way."""
+"""Sent by a console that is gone: not in doubt yet, because its call may still be on the way."""
 
 
 def _step_detail(step: StepState) -> str:
@@ -90,5 +96,5 @@ def _step_detail(step: StepState) -> str:
     return f" ({text})" if text else ""
 
 
-def _unjournaled_tail(state: State) -> str:
-    return "" if state.local.journal.broken is None else f"; UNJOURNALED: {state.local.journal.broken}"
+def _unjournaled(state: State) -> str:
+    return "" if state.local.journal.broken is None else f", UNJOURNALED ({state.local.journal.broken})"

@@ -1,4 +1,7 @@
-"""Lines that may be more than fit: the body of every card and form, scrolled by rows. What the lines say: its owner."""
+"""A scrolled body of lines, as in every card and form.
+
+Its owner writes the lines.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,27 @@ from widgets.line import Line, Look, Piece, wrap
 from widgets.pane import Pane
 
 Writer = Callable[[int, int], Sequence[Line]]
-"""(width, height) -> lines; more than `height` are scrolled, never dropped."""
+"""(width, height) -> lines; lines beyond `height` are scrolled, never dropped."""
 
 
 def rows_of(text: str, width: int) -> list[str]:
-    """`text` broken at spaces, and inside words that are too long, into as many rows of `width` cells as it takes."""
+    """`text` in as many rows of `width` cells as it takes, broken at spaces and inside longer words."""
     width = max(width, 2)
     words: list[str] = []
     for word in text.split():
         while cell_len(word) > width:
-            kept = len(set_cell_size(word, width).rstrip(" "))
-            words.append(word[:kept])
-            word = word[kept:]
+            size = len(set_cell_size(word, width).rstrip(" "))
+            words.append(word[:size])
+            word = word[size:]
         words.append(word)
     return wrap(" ".join(words), width, len(words))
 
 
 def page(lines: Sequence[Line], height: int, top: int) -> list[Line]:
-    """The rows of `lines` that show from `top` on; what is hidden is counted on the first and the last row."""
+    """The rows of `lines` from `top` on.
+
+    The first and the last row count the hidden ones.
+    """
     if len(lines) <= height or height <= 0:
         return list(lines[: max(height, 0)])
     top = max(0, min(top, len(lines) - height))
@@ -41,7 +47,7 @@ def page(lines: Sequence[Line], height: int, top: int) -> list[Line]:
 
 
 class Sheet(Pane):
-    """A page of lines. The owner calls `redraw` when what it writes has changed."""
+    """A page of lines. The owner calls `redraw` when its lines have changed."""
 
     DEFAULT_CSS = """
     Sheet { height: 1fr; }
@@ -54,6 +60,7 @@ class Sheet(Pane):
         """First row shown."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         lines = self.write(width, height)
         self.top = max(0, min(self.top, len(lines) - height))
         return page(lines, height, self.top)

@@ -12,11 +12,14 @@ from widgets.pane import Pane
 
 _GAP = Piece("  ")
 SKEW_S = 2.0
-"""A source whose clock differs from ours by more than this is shown with the difference."""
+"""Difference between a source's clock and ours from which it is shown."""
 
 
 def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """Sources flowing over as many lines as there are; in one that is too narrow what is well keeps only its name."""
+    """Draw the sources over the lines there are.
+
+    On one narrow line, working ones keep only their name.
+    """
     if height <= 0:
         return []
     if state is None or not state.sources:
@@ -45,7 +48,10 @@ def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 
 def _polled_by(state: State) -> Piece | None:
-    """Who asks the sources, where that is another console; None: this one, or nobody knows."""
+    """The other console that polls the sources.
+
+    None if it is this one or not known.
+    """
     if state.local.poller is None or state.local.poller.here:
         return None
     who = state.local.poller.who
@@ -53,7 +59,7 @@ def _polled_by(state: State) -> Piece | None:
 
 
 def _narrow(ordered: Sequence[SourceState], state: State, width: int) -> Line:
-    """All on one line: the names of those that are well stay whole, reasons and clocks give way to them."""
+    """All on one line: names of working sources stay whole, reasons and clocks are cut for them."""
     well = [source for source in ordered if source.failed_since is None and source.ok_at is not None]
     loud = [piece for source in ordered if source not in well for piece in (_GAP, *_words(source, state))]
     short: list[Piece] = []
@@ -81,16 +87,17 @@ def _words(source: SourceState, state: State) -> list[Piece]:
         ]
     if source.ok_at is None:
         return [Piece(f"{SOURCE_NEVER.glyph} {source.name} {SOURCE_NEVER.word}", SOURCE_NEVER.look)]
-    said = [
+    pieces = [
         Piece(SOURCE_OK.glyph, SOURCE_OK.look),
         Piece(f" {source.name} {format.age(format.since(source.ok_at, state.as_of))} ago", Look.MUTED),
     ]
     off = _skew(source)
-    return said if off is None else [*said, off]
+    return pieces if off is None else [*pieces, off]
 
 
 class SourcesLine(Pane):
-    """The backends being polled."""
+    """The pane of the backends being polled."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return sources_lines(self.state, width, height)

@@ -1,4 +1,4 @@
-"""A target whose backend owns the steps, in a few words: what it has and was asked for, its step, what it waits for."""
+"""A target whose backend owns the steps, in a few words: its share, its step, and why it waits."""
 
 from __future__ import annotations
 
@@ -18,30 +18,36 @@ _WAITS = {
 
 
 def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
-    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote"; `promoted`: one is given, and not taken yet.
+    """ "api 18 % of 20 %, step 1/4 pause, waits for a promote".
 
-    What waits to start and has no name of its own yet is told last: "..: cart:2 (template 5d41402a)".
+    A release that waits and has no version name yet stands last: "..: cart:2 (template 5d41402a)".
+
+    Args:
+        promoted: a promote was sent that the backend has not taken yet.
     """
     share = "?" if reading.percent is None else f"{reading.percent:.3g} %"
     steps = reading.steps or _NO_STEPS
-    asked = steps.desired
-    if asked is not None and reading.percent is not None and abs(asked - reading.percent) >= 0.5:
-        share += f" of {asked:.3g} %"
+    wanted = steps.desired
+    if wanted is not None and reading.percent is not None and abs(wanted - reading.percent) >= 0.5:
+        share += f" of {wanted:.3g} %"
     line: Line = (Piece(f"{name} {share}", Look.STRONG),)
     if steps.count and not steps.at_rest:
         there = steps.own[steps.step].text if steps.step < len(steps.own) else "all done"
         line = (*line, Piece(f", step {steps.step}/{steps.count} {there}"))
-    held = waiting_piece(reading, as_of)
+    wait = waiting_piece(reading, as_of)
     if promoted and steps.waits is Wait.GATE:
-        held = Piece("promoted, still at its gate", Look.WARN)
-    line = line if held is None else (*line, Piece(", "), held)
+        wait = Piece("promoted, still at its gate", Look.WARN)
+    line = line if wait is None else (*line, Piece(", "), wait)
     release = reading.versions.release
     unnamed = release is not None and reading.versions.canary is None and not steps.at_rest
-    return (*line, Piece(f": {release}")) if unnamed and held is not None else line
+    return (*line, Piece(f": {release}")) if unnamed and wait is not None else line
 
 
 def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | None:
-    """What keeps it where it stands, with what is left of a timed pause; None while it goes on."""
+    """Why the target stays at its step, with the rest of a timed pause.
+
+    None while it advances.
+    """
     if reading.phase is Phase.ABORTED:
         return Piece("ABORTED", Look.ALARM)
     if reading.phase is Phase.DEGRADED:
@@ -49,14 +55,14 @@ def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | Non
     steps = reading.steps or _NO_STEPS
     if steps.waits is Wait.TIMER:
         left_s = (steps.until - as_of).total_seconds() if steps.until is not None and as_of is not None else None
-        left = "" if left_s is None else f" {format.duration(max(left_s, 0.0))} left"
-        return Piece(f"goes on by itself{left}", Look.WARN)
+        when = "on a timer" if left_s is None else f"in {format.duration(max(left_s, 0.0))}"
+        return Piece(f"continues {when}", Look.WARN)
     words = _WAITS.get(steps.waits) if steps.waits is not None else None
     return None if words is None else Piece(words, Look.WARN)
 
 
 def backend_notes(state: State) -> list[str]:
-    """What the backends of such targets say that somebody should know: analyses, who else keeps them."""
+    """Remarks of the backends on their targets: analyses, other owners."""
     return [
         f"{name}: {note}"
         for name, entry in state.targets.items()

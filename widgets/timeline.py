@@ -1,4 +1,4 @@
-"""The stage timeline: one row a stage, where we stand, how long it still bakes, what is not as it should be."""
+"""The stage timeline: one row a stage, the current one, its bake, and trouble."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from widgets.pane import Pane
 from widgets.stepped_target import backend_notes
 
 _LEAST_WORDS = 6
-"""Cells below which a cut setting says nothing."""
+"""Cells below which a cut setting is useless."""
 
 
 def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """A title and one row a stage; rows of trouble below a stage where there is room for them."""
+    """Draw a title and one row a stage, with its trouble below it where there is room."""
     if height <= 0:
         return []
     if state is None or not state.stages:
         return [(Piece("STAGES", Look.TITLE), Piece("  no plan yet", Look.MUTED))]
     reached = "?" if state.reached is None else str(state.reached)
-    told = f"{reached} of {len(state.stages)} reached"
+    progress = f"{reached} of {len(state.stages)} reached"
     if state.rollback is not None:
-        told = f"was {reached} of {len(state.stages)}, " + ("undone since" if state.rolled_back_at else "being undone")
+        progress = f"was {reached} of {len(state.stages)}, {'undone' if state.rolled_back_at else 'being undone'}"
         if state.closed is not None and state.rolled_back_at is None:
-            told = f"was {reached} of {len(state.stages)}, NOT all undone"
-    lines: list[Line] = [(Piece("STAGES", Look.TITLE), Piece(f"  {told}", Look.MUTED))]
+            progress = f"was {reached} of {len(state.stages)}, NOT all undone"
+    lines: list[Line] = [(Piece("STAGES", Look.TITLE), Piece(f"  {progress}", Look.MUTED))]
     room = height - 1
     shown = _window(state, room)
     spare = room - len(shown)
     for entry in shown:
-        told = _trouble(entry, state)
-        lines.append(_row(entry, state, width, None if spare >= 1 else told))
-        if told and spare >= 1:
-            rows = wrap(told, width - 4, min(spare, 2))
+        trouble = _trouble(entry, state)
+        lines.append(_row(entry, state, width, None if spare >= 1 else trouble))
+        if trouble and spare >= 1:
+            rows = wrap(trouble, width - 4, min(spare, 2))
             spare -= len(rows)
             lines += [(Piece("    "), Piece(row, Look.ALARM)) for row in rows]
     for note in backend_notes(state) if state.rollback is None else ():
@@ -52,25 +52,25 @@ def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 
 def _window(state: State, room: int) -> tuple[StageState, ...]:
-    """The stages to show when not all fit: the one we stand on, the next, and what is around them."""
+    """The stages to show when not all fit: the current one, the next, and those around them."""
     if len(state.stages) <= room:
         return state.stages
     first = min(max((state.reached or 0) - 1, 0), len(state.stages) - room)
     return state.stages[first : first + max(room, 0)]
 
 
-def _row(entry: StageState, state: State, width: int, told: str | None) -> Line:
-    gone = state.rollback is not None
-    mark = UNDONE if gone and entry.mark is not StageMark.PLANNED else STAGES[entry.mark]
-    here = state.reached == entry.number and not gone
+def _row(entry: StageState, state: State, width: int, trouble: str | None) -> Line:
+    undone = state.rollback is not None
+    mark = UNDONE if undone and entry.mark is not StageMark.PLANNED else STAGES[entry.mark]
+    here = state.reached == entry.number and not undone
     names = max(min(max(cell_len(each.stage.name) for each in state.stages), width // 3, 20), 1)
     row = [
         Piece("→" if here else " ", Look.STRONG),
         Piece(mark.glyph, mark.look),
         Piece(f" {entry.number} {align_left(entry.stage.name, names)} ", Look.STRONG if here else Look.PLAIN),
     ]
-    if told:
-        return (*row, Piece(told, Look.ALARM))
+    if trouble:
+        return (*row, Piece(trouble, Look.ALARM))
     status = _status(entry, state)
     if status.text:
         row += [status, Piece("  ")]
@@ -84,38 +84,43 @@ def _row(entry: StageState, state: State, width: int, told: str | None) -> Line:
 
 
 def _status(entry: StageState, state: State) -> Piece:
-    """What there is to say about a stage besides its settings: the changing part, so it stands first."""
-    gone = state.rollback is not None
+    """The state of a stage besides its settings: the part that changes, so it stands first."""
+    undone = state.rollback is not None
     if entry.mark in (StageMark.REQUESTED, StageMark.PARTIAL, StageMark.FAILED):
         mark = STAGES[entry.mark]
-        return Piece(f"was {mark.word}", Look.MUTED) if gone else Piece(mark.word, mark.look)
-    if state.reached == entry.number and not gone and state.closed is None:
+        return Piece(f"was {mark.word}", Look.MUTED) if undone else Piece(mark.word, mark.look)
+    if state.reached == entry.number and not undone and state.closed is None:
         return _bake(entry, state)
     if entry.confirmed_at is not None:
-        word = "was set" if gone else "set"
+        word = "was set" if undone else "set"
         return Piece(f"{word} {format.clock(entry.confirmed_at)[:5]}Z", Look.MUTED)
     return Piece("")
 
 
 def _bake(entry: StageState, state: State) -> Piece:
-    left_s = math.ceil(entry.stage.bake_s - state.baked_s)  # what is baked is told rounded down: together the bake
+    left_s = math.ceil(
+        entry.stage.bake_s - state.baked_s
+    )  # the time baked is rounded down elsewhere: together they are the bake
     if entry.stage.bake_s <= 0:
         return Piece("")
     if left_s <= 0:
         return Piece("baked", Look.GOOD)
-    held = "halted" if state.halted is not None else "stale" if _not_fresh(state) else ""
-    if held:
-        return Piece(f"HELD ({held}), {format.duration(left_s)} left", Look.WARN)
+    cause = "halted" if state.halted is not None else "stale data" if _is_stale(state) else ""
+    if cause:
+        return Piece(f"bake HELD ({cause}), {format.duration(left_s)} left", Look.WARN)
     return Piece(f"bake {format.duration(left_s)} left", Look.STRONG)
 
 
-def _not_fresh(state: State) -> bool:
-    """The bake clock runs on fresh data only."""
+def _is_stale(state: State) -> bool:
+    """Whether data is too old for a promote: the bake clock runs on fresh data only."""
     return any(gate.name == "fresh" and not gate.ok for gate in gates_for(state, Verb.PROMOTE))
 
 
 def settings_words(entry: StageState, state: State) -> str:
-    """What the stage sets: "edge 5 %, new-checkout 5 %"; a manual stage says what is done by hand."""
+    """The settings of a stage: "edge 5 %, new-checkout 5 %".
+
+    For a manual stage its instruction.
+    """
     if entry.stage.manual is not None:
         return f"by hand: {entry.stage.manual}"
     words = []
@@ -133,22 +138,26 @@ def _briefly(entry: StageState) -> str:
 
 
 def _trouble(entry: StageState, state: State) -> str:
-    """Drift of what this stage set, or why it is not whole; one line."""
+    """The drift from this stage's settings, or why it is not fully set.
+
+    One line.
+    """
     if entry.number == (state.reached or 0):
-        moved = [
+        drifts = [
             f"{DRIFTED} {name} {drift_words(target.drift, state)}"
             for name, target in state.targets.items()
             if target.drift is not None
         ]
-        if moved:
-            return "; ".join(moved)
+        if drifts:
+            return "; ".join(drifts)
     if entry.mark in (StageMark.PARTIAL, StageMark.FAILED) and state.rollback is None:
         return f"{STAGES[entry.mark].word}: {entry.trouble}" if entry.trouble else STAGES[entry.mark].word
     return ""
 
 
 class Timeline(Pane):
-    """The stages."""
+    """The pane of the stages."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return timeline_lines(self.state, width, height)

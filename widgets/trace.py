@@ -1,4 +1,4 @@
-"""One metric's two arms over time, drawn in text on one shared axis. Pure: no widget, no colour.
+"""One metric's two arms over time, drawn in text on one shared axis. Pure: no widget, no color.
 
 An axis that fits itself to each arm draws a tenfold regression and a flat line alike, so an `Axis` is always made from
 both arms together, starts at zero, and is labelled. Time is cut into buckets aligned to the epoch, one a cell, so that
@@ -27,20 +27,29 @@ _TICKS_A_CELL = (1, 2, 3, 6, 12, 30, 60, 120, 360, 720)
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What the lowest and the highest block stand for; the same for both arms of a metric."""
+    """The values of the lowest and the highest block.
+
+    The same for both arms of a metric.
+    """
 
     floor: float
     top: float
 
     def block(self, value: float) -> str:
-        """The block for a finite `value`; what lies outside the axis is drawn at its end."""
+        """The block for a finite `value`.
+
+        A value outside the axis is drawn at its end.
+        """
         part = (value - self.floor) / (self.top - self.floor)
         return BLOCKS[round(min(max(part, 0.0), 1.0) * (len(BLOCKS) - 1))]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Time cut into `cells` buckets of `bucket_s` seconds; `end` lies in the last one."""
+    """Time cut into `cells` buckets of `bucket_s` seconds.
+
+    `end` lies in the last one.
+    """
 
     end: datetime
     bucket_s: float
@@ -62,6 +71,7 @@ class Grid:
 
     @property
     def span_s(self) -> float:
+        """Seconds from the beginning of the first cell to the end of the last."""
         return self.bucket_s * self.cells
 
 
@@ -75,11 +85,13 @@ def grid_for(end: datetime, tick_s: float, cells: int, wanted_s: float) -> Grid:
 
 
 def axis_for(arms: Iterable[Series], least: float = 0.0) -> Axis:
-    """One axis for several arms: from zero (or below, for negative levels) to a round number (1, 2 or 5 times 10^n).
+    """One axis for several arms, from zero to a round number (1, 2 or 5 times 10^n).
+
+    It starts below zero only for negative levels.
 
     Args:
         arms: the series to be drawn together.
-        least: the axis reaches at least this far, so that noise nobody minds is not blown up.
+        least: the axis reaches at least this far, so that negligible noise is not magnified.
     """
     known = [value for series in arms for value in series if value is not None and math.isfinite(value)]
     low, high = min(known, default=0.0), max([*known, least])
@@ -87,20 +99,20 @@ def axis_for(arms: Iterable[Series], least: float = 0.0) -> Axis:
 
 
 def _round_up(value: float) -> float:
-    """The smallest 1, 2 or 5 times a power of ten that is not below `value` (> 0), within what a float can hold."""
+    """The smallest 1, 2 or 5 times a power of ten at or above `value` (> 0), within a float's range."""
     value = min(max(value, 1e-300), 1e300)
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1, 2, 5) if step * power >= value * (1 - 1e-9)), 10 * power)
 
 
 def series(ledger: Sequence[Reading], arm: Arm, grid: Grid) -> tuple[float | None, ...]:
-    """One value a cell: counts as the share bad/total of the cell, gauges as its last level; None is a gap.
+    """One value a cell: the share bad/total of counts, the last level of gauges, None for a gap.
 
     Args:
         ledger: ticks, oldest first; only the grid's own are looked at.
     """
     total, bad = [0.0] * grid.cells, [0.0] * grid.cells
-    made: list[float | None] = [None] * grid.cells
+    values: list[float | None] = [None] * grid.cells
     start = grid.start
     for reading in reversed(ledger):
         if reading.at < start:
@@ -110,17 +122,17 @@ def series(ledger: Sequence[Reading], arm: Arm, grid: Grid) -> tuple[float | Non
         if sample is None or column is None:
             continue
         if isinstance(sample, Gauge):
-            if made[column] is None and math.isfinite(sample.value):
-                made[column] = sample.value
-        elif isinstance(sample, Counts) and _countable(sample):
+            if values[column] is None and math.isfinite(sample.value):
+                values[column] = sample.value
+        elif isinstance(sample, Counts) and _is_countable(sample):
             total[column] += sample.total
             bad[column] += sample.bad
-            made[column] = bad[column] / total[column]
-    return tuple(made)
+            values[column] = bad[column] / total[column]
+    return tuple(values)
 
 
-def _countable(sample: Counts) -> bool:
-    """Whether these counts say anything: a tick without requests is a gap, not a zero."""
+def _is_countable(sample: Counts) -> bool:
+    """Whether these counts give a share: a tick without requests is a gap, not a zero."""
     return math.isfinite(sample.total) and math.isfinite(sample.bad) and sample.total > 0 and sample.bad >= 0
 
 
@@ -133,7 +145,10 @@ class Chart:
 
     @classmethod
     def of(cls, ledger: Sequence[Reading], grid: Grid, least: float = 0.0) -> Chart:
-        """The arms of `ledger` on an axis made from both; `least` as for `axis_for`."""
+        """The arms of `ledger` on an axis made from both.
+
+        `least` as for `axis_for`.
+        """
         arms: dict[Arm, Series] = {arm: series(ledger, arm, grid) for arm in ARMS}
         return cls(arms, axis_for(arms.values(), least))
 

@@ -1,4 +1,4 @@
-"""What the stage's verdict means for the operator, one sentence: FAIL, HOLD, WARN, and why nothing is proven yet."""
+"""Advice from the stage's verdict: FAIL, HOLD, WARN, and why nothing is proven yet."""
 
 from __future__ import annotations
 
@@ -18,32 +18,38 @@ _STILL_OPEN = frozenset({"bake", "verdict"})
 
 
 def word_of(state: State) -> Glyph | None:
-    """The mark of the stage's verdict; None where there is none, or it is over (a rollback, a closed rollout)."""
+    """The mark of the stage's verdict.
+
+    None without one, and once a rollback or a close ended it.
+    """
     together = state.stage_verdict
     return STAGE_WORDS[together.word] if together is not None and state.mode in _SHOWN else None
 
 
 def fail_advice(state: State) -> Advice | None:
-    """FAIL: which metrics, by how much, since when, how sure; what to press."""
+    """FAIL: which metrics, by how much, since when, how sure; then the keys."""
     failed = _failing_metrics(state)
     if not failed:
         return None
-    told = f"{failed[0].metric.name} FAIL {_how(failed[0])}"
-    if len(failed) > 1:  # by how much stands in its own row; what to press must not be cut off for it
-        told = f"{told}; {failed[1].metric.name} FAIL"
+    words = f"{failed[0].metric.name} FAIL {_how(failed[0])}"
+    if len(failed) > 1:  # its own row says by how much; the keys must not be cut off
+        words = f"{words}; {failed[1].metric.name} FAIL"
     if len(failed) > 2:
-        told = f"{told}; {len(failed) - 2} more"
+        words = f"{words}; {len(failed) - 2} more"
     one_way = state.past_one_way
     if one_way is not None:
-        return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {told}: freeze (h) or go on"
+        return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {words}: freeze (h) or go on"
     if state.halted is not None:
-        by = " BY ITSELF (on_fail)" if _by_itself(state, state.halted) else ""
-        return "alarm", f"HALTED{by}, {told}: r rolls back"
-    return "alarm", f"{told}: r rolls back, h halts"
+        by = " by on_fail" if _is_automatic(state, state.halted) else ""
+        return "alarm", f"HALTED{by}, {words}: r rolls back"
+    return "alarm", f"{words}: r rolls back, h halts"
 
 
 def _failing_metrics(state: State) -> list[MetricState]:
-    """What fails the stage, what decided first; while nothing is exposed any more, what had failed."""
+    """The metrics that fail the stage, the deciding one first.
+
+    Once nothing is exposed, the metrics that failed it before.
+    """
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.FAIL:
         return []
@@ -51,22 +57,27 @@ def _failing_metrics(state: State) -> list[MetricState]:
     return sorted(failed, key=lambda entry: together is not None and entry.metric.name != together.metric)
 
 
-def _by_itself(state: State, decision: str) -> bool:
-    """Whether a decision was the plan's own."""
+def _is_automatic(state: State, decision: str) -> bool:
+    """Whether the plan's on_fail took a decision."""
     return any(entry.automatic for entry in state.decisions if entry.id == decision)
 
 
 def _how(entry: MetricState) -> str:
     """ "10x since 03:12Z, 340:1"."""
-    said = entry.verdict
-    if said is None:
+    verdict = entry.verdict
+    if verdict is None:
         return ""
-    sure = f", {odds(said.evidence)}" if said.evidence is not None else ""
-    return f"{said.brief}{sure}{', now silent' * (said.detail == SILENT)}" if said.brief else said.reason
+    if not verdict.brief:
+        return verdict.reason
+    sure = f", {odds(verdict.evidence)}" if verdict.evidence is not None else ""
+    return f"{verdict.brief}{sure}{', now silent' * (verdict.detail == SILENT)}"
 
 
 def hold_advice(state: State) -> Advice | None:
-    """HOLD: data that does not come, or requests that do not reach the canary. Before the first stage: stale data."""
+    """HOLD: data is missing, or requests do not reach the canary.
+
+    Before the first stage: stale data.
+    """
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.HOLD:
         return None
@@ -83,15 +94,15 @@ def hold_advice(state: State) -> Advice | None:
 
 
 def still_possible(state: State) -> str:
-    """What can be done while data is missing."""
-    return "halted, r works" if state.halted is not None else "nothing forward until fresh, h and r work"
+    """What is possible while data is missing."""
+    return "halted, r works" if state.halted is not None else "no promote until fresh, h and r work"
 
 
-def mismatch_words(state: State, seen: float) -> str:
+def mismatch_words(state: State, share: float) -> str:
     """ "2.1 % of the requests reach the canary, 5 % should"."""
-    given = deploy_share(state)
-    should = f", {given:g} % should" if given is not None else ""
-    return f"{format.percent(seen)} of the requests reach the canary{should}"
+    planned = deploy_share(state)
+    should = f", {planned:g} % should" if planned is not None else ""
+    return f"{format.percent(share)} of the requests reach the canary{should}"
 
 
 def warn_advice(state: State) -> Advice | None:
@@ -100,36 +111,39 @@ def warn_advice(state: State) -> Advice | None:
     if together is None or together.word is not StageWord.WARN or together.metric is None:
         return None
     entry = state.metrics[together.metric]
-    said = entry.verdict
-    if said is None:
+    verdict = entry.verdict
+    if verdict is None:
         return None
     does = "r rolls back" if state.halted is not None else "h halts, r rolls back"
-    if said.state is VerdictState.FAIL:
-        average = f"stage {odds(together.evidence)} of {FAIL_AT:g}:1"
+    if verdict.state is VerdictState.FAIL:
+        average = f"whole stage {odds(together.evidence)}, {FAIL_AT:g}:1 is a FAIL"
         return "warn", f"WARN {entry.metric.name} FAIL alone {_how(entry)} ({average}): {does}"
-    return "warn", f"WARN {entry.metric.name} {_suspicion(said)}: {does}"
+    return "warn", f"WARN {entry.metric.name} {_suspicion(verdict)}: {does}"
 
 
-def _suspicion(said: Verdict) -> str:
-    if said.ratio is None or said.evidence is None:
-        return said.reason
-    then = f", {said.brief}" if said.brief else ""
-    return f"{format.ratio(said.ratio)}, {odds(said.evidence)} worse{then}"
+def _suspicion(verdict: Verdict) -> str:
+    if verdict.ratio is None or verdict.evidence is None:
+        return verdict.reason
+    then = f", {verdict.brief}" if verdict.brief else ""
+    return f"{format.ratio(verdict.ratio)}, {odds(verdict.evidence)} worse{then}"
 
 
 def waiting_advice(state: State, closed: list[Gate]) -> Advice | None:
-    """PASS, WATCHING or INCONCLUSIVE while only time or evidence keep `closed` shut; None where something else does."""
+    """PASS, WATCHING or INCONCLUSIVE while only bake or verdict close the promote.
+
+    Else None.
+    """
     together = state.stage_verdict
     if together is None or any(gate.hard or gate.name not in _STILL_OPEN for gate in closed):
         return None
     bake = next((gate.why for gate in closed if gate.name == "bake"), None)
     match together.word:
         case StageWord.PASS if bake is not None:
-            return "calm", f"PASS so far: {bake}; p only by override"
+            return "calm", f"PASS so far: {bake}; p needs an override"
         case StageWord.WATCHING if together.metric is not None:
-            return "calm", f"WATCHING {together.reason}; {bake or 'p only by override'}"
+            return "calm", f"WATCHING {together.reason}; {bake or 'p needs an override'}"
         case StageWord.INCONCLUSIVE:
-            return "warn", f"INCONCLUSIVE {together.reason}; p only by override"
+            return "warn", f"INCONCLUSIVE {together.reason}; p needs an override"
         case _:
             return None
 

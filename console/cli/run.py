@@ -121,9 +121,9 @@ def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = Fa
     app.run(mouse=False)
     left.set()
     desk.stop(leave=True)
-    if desk.busy():
-        print_err(f"warroom: finishing {desk.busy()}")
+    if desk.in_flight():
+        print_err(f"warroom: finishing {desk.in_flight()}")
     desk.finish(None)
-    if kept := desk.kept_in():
+    if kept := desk.spool_path():
         print_err(f"warroom: UNJOURNALED: {spool_notice(kept)}")
     return app.return_code or Exit.OK

@@ -23,7 +23,7 @@ from console.engine.target_calls import TargetCalls
 from console.events.evidence import Actor, Card, Verb
 from console.events.kinds import DecisionTaken, Noted, PenReleased, RolloutClosed
 from console.events.verbs import PEN, PENNED, VERBS
-from console.journal.contract import Approval, Conflict, JournalUnavailable, NotPermitted
+from console.journal.contract import Conflict, JournalUnavailable, NotPermitted, UnsignedApproval
 from console.state import pen
 from console.state.approvals import approval_digest
 from console.state.assessment import assess
@@ -134,7 +134,7 @@ class Actions:
         bound = approval_digest(state)
         if bound is None or intent.bound not in (None, bound):
             return Answer(Result.MOVED, lost_race_line(state, Verb.APPROVE, intent))
-        given = Approval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
+        given = UnsignedApproval(state.move + 1, bound, self._clock.now(), one_line(intent.reason, 500))
         try:
             await self._store.write(lambda journal: journal.approve(state.rollout, given))
         except (NotPermitted, JournalUnavailable) as error:

@@ -88,38 +88,15 @@ class Requests:
         Raises:
             JournalUnavailable: strict, and the journal cannot be written; nothing was sent.
         """
-        state = self._store.state
-        within = state.plan.timing.send_within_s
-        deadline_s = min(state.plan.timing.write_deadline_s, within_s or math.inf)
-        made = RequestMade(
-            v=1 if action in ("set", "pause", "resume") else 2,
-            at=self._clock.now(),
-            who=self._actor,
-            decision=decision,
-            backend=target.backend,
-            target=target.name,
-            setting=setting,
-            action=action,
-            step=step,
-            send_by=self._clock.now() + timedelta(seconds=within),
-            deadline_s=deadline_s,
-            calls=backends.calls(target, setting, action, seen),
-            seen=seen,
-        )
-        latest = self._clock.monotonic() + within
+        made = self._request_made(backends, target, setting, decision, action, step, seen, within_s)
         self._mine.add(made.id)
         bind_request(made.id, trace)
-        permit = Permit(
-            trace=trace,
-            lapsed=lambda: (
-                self._lateness(latest, within) or (self._blocking_request(made) if alone else None) or lapsed()
-            ),
-        )
-        outcome, reason = Outcome.REFUSED, ""
+        permit = Permit(trace=trace, lapsed=self._lapse(made, lapsed, alone=alone))
+        outcome, reason = Outcome.REFUSED, "not sent: internal error"
         try:
             await (self._store.append(made) if strict else self._store.append_soon(made))
-            outcome = Outcome.UNKNOWN
-            outcome, reason = await self._call(backends, target, setting, action, seen, permit, deadline_s)
+            outcome, reason = Outcome.UNKNOWN, "internal error before an answer came"
+            outcome, reason = await self._call(backends, target, made, permit)
         except JournalUnavailable:
             self._mine.discard(made.id)
             raise
@@ -127,10 +104,49 @@ class Requests:
             reason = lapsed() or "cut off by the end of the console"
             # Cancelled while it was being journalled: nothing had been sent, whether or not the request was written.
             reason = reason if outcome is Outcome.UNKNOWN else f"not sent: {reason}"
-            await self._settle(made.id, outcome, reason)
             raise
-        await self._settle(made.id, outcome, reason)
+        finally:
+            if made.id in self._mine:
+                await self._settle(made.id, outcome, reason)
         return CallResult(outcome, reason)
+
+    def _request_made(
+        self,
+        backends: Backends,
+        target: Target,
+        setting: Setting,
+        decision: str,
+        action: str,
+        step: str | None,
+        seen: str | None,
+        within_s: float | None,
+    ) -> RequestMade:
+        timing, now = self._store.state.plan.timing, self._clock.now()
+        return RequestMade(
+            v=1 if action in ("set", "pause", "resume") else 2,
+            at=now,
+            who=self._actor,
+            decision=decision,
+            backend=target.backend,
+            target=target.name,
+            setting=setting,
+            action=action,
+            step=step,
+            send_by=now + timedelta(seconds=timing.send_within_s),
+            deadline_s=min(timing.write_deadline_s, within_s or math.inf),
+            calls=backends.calls(target, setting, action, seen),
+            seen=seen,
+        )
+
+    def _lapse(self, made: RequestMade, lapsed: Callable[[], str | None], *, alone: bool) -> Callable[[], str | None]:
+        """Make the check of a permit: why the bytes of a request may not leave now, or None."""
+        within_s = self._store.state.plan.timing.send_within_s
+        latest = self._clock.monotonic() + within_s
+
+        def reason() -> str | None:
+            return self._lateness(latest, within_s) or (self._blocking_request(made) if alone else None) or lapsed()
+
+        return reason
 
     def _lateness(self, latest: float, within: float) -> str | None:
         if self._clock.monotonic() <= latest:
@@ -148,33 +164,25 @@ class Requests:
                     return f"{request.asks} of {request.at:%H:%M:%S}Z may still arrive, and is not repeatable"
         return None
 
-    async def _call(
-        self,
-        backends: Backends,
-        target: Target,
-        setting: Setting,
-        action: str,
-        seen: str | None,
-        permit: Permit,
-        deadline_s: float,
-    ) -> CallResult:
+    async def _call(self, backends: Backends, target: Target, made: RequestMade, permit: Permit) -> CallResult:
         try:
-            permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
+            permit.check(target.backend, made.action)  # journalling may have taken long, or a halt may have come
             failpoint("call begins")
-            async with asyncio.timeout(deadline_s):
-                if action == "pause":
-                    await backends.pause(target, permit)
-                elif action == "resume":
-                    await backends.resume(target, permit)
-                elif action == "set":
-                    await backends.set(target, setting, seen, permit)
-                else:
-                    await backends.order(target, action, seen, permit)
+            async with asyncio.timeout(made.deadline_s):
+                match made.action:
+                    case "pause":
+                        await backends.pause(target, permit)
+                    case "resume":
+                        await backends.resume(target, permit)
+                    case "set":
+                        await backends.set(target, made.setting, made.seen, permit)
+                    case order:
+                        await backends.order(target, order, made.seen, permit)
             failpoint("call ended")
         except BackendError as error:
             return CallResult(error.outcome, error.reason)
         except TimeoutError:
-            return CallResult(Outcome.UNKNOWN, f"no answer within {deadline_s:g} s")
+            return CallResult(Outcome.UNKNOWN, f"no answer within {made.deadline_s:g} s")
         return CallResult(Outcome.ACCEPTED, "")
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:

@@ -43,7 +43,7 @@ class EngineThread:
         self._mailbox: State | None = None
         self._answers: deque[str] = deque(maxlen=64)
         self._losses: deque[str] = deque(maxlen=64)
-        self._ended: str | None = None
+        self._end_reason: str | None = None
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inbox: asyncio.Queue[Intent | None] | None = None
@@ -72,15 +72,15 @@ class EngineThread:
         """Take the answers to intents that lost a race."""
         return _drain(self._losses)
 
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         """Why the engine could not begin or go on, or None."""
-        return self._ended
+        return self._end_reason
 
-    def kept_in(self) -> str | None:
+    def spool_path(self) -> str | None:
         """The file in which unwritten events wait, or None."""
         return self._engine.spool_path if self._engine is not None else None
 
-    def busy(self) -> str | None:
+    def in_flight(self) -> str | None:
         """The calls in flight, or None."""
         return self._engine.in_flight() if self._engine is not None else None
 
@@ -133,9 +133,9 @@ class EngineThread:
         try:
             asyncio.run(self._main())
         except (PlanError, JournalUnavailable, ConnectError, UnknownAdapter) as error:
-            self._ended = str(error)
+            self._end_reason = str(error)
         except Exception as error:  # the last net: an engine that dies must say so on the screen
-            self._ended = report_internal_error(logging.getLogger("warroom.engine"), error)
+            self._end_reason = report_internal_error(logging.getLogger("warroom.engine"), error)
 
     async def _main(self) -> None:
         from console.engine.engine import Engine

@@ -168,7 +168,7 @@ class Card:
 
     @property
     def override(self) -> str | None:
-        """The closed gates that an override would open; None if none, or if a hard gate is closed."""
+        """The gates an override would open; None without any or if blocked."""
         if self.block_reason is not None:
             return None
         closed = [gate.why for gate in self.gates if not gate.ok]

@@ -2,7 +2,7 @@
 
 `Event` is their union, tagged by `kind`. A stored event is `kind` + `v` + JSON, never an import path, and is never
 edited: a new shape is a new `v` with an upgrade on reading. An event of a kind that this version does not know is kept
-as `Unrecognised`, shown, and has no other effect.
+as `Unrecognized`, shown, and has no other effect.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Shape(BaseModel):
 
 
 SHAPES = {"decision_taken": 2, "request_made": 2}
-"""Newest shape of each kind that this version knows, by default 1; newer events are kept as Unrecognised."""
+"""Newest shape of each kind that this version knows, by default 1; newer events are kept as Unrecognized."""
 
 
 class RolloutOpened(_Event):
@@ -203,7 +203,7 @@ class GateAnswered(_Event):
 
 
 class GateLapsed(_Event):
-    """No gate query came in time for a request, which counts as refused from here on."""
+    """No gate query came in time: the request counts as refused."""
 
     kind: Literal["gate_lapsed"] = "gate_lapsed"
     request: str
@@ -211,7 +211,7 @@ class GateLapsed(_Event):
 
 
 class StepDone(_Event):
-    """A rollback step is done: its targets read as rolled back, or it was confirmed."""
+    """A rollback step is done by its targets' readings or by confirmation."""
 
     kind: Literal["step_done"] = "step_done"
     step: str
@@ -247,8 +247,8 @@ class SourceRead(_Event):
     skew_s: float | None = None
 
 
-class Unrecognised(_Event):
-    """An event of a kind or shape that this version does not know: kept and shown, without effect."""
+class Unrecognized(_Event):
+    """An event of an unknown kind or shape: kept and shown, without effect."""
 
     kind: Literal["unrecognised"] = "unrecognised"
     said_kind: str
@@ -273,7 +273,7 @@ Event = (
     | PenReleased
     | Escalated
     | SourceRead
-    | Unrecognised
+    | Unrecognized
 )
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
@@ -316,4 +316,4 @@ def decode(kind: str, body: str) -> Event:
     if kind in KINDS and _Shape.model_validate_json(body).v <= SHAPES.get(kind, 1):
         return _tagged.validate_json(body)
     raw = _foreign.validate_json(body)
-    return Unrecognised.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})
+    return Unrecognized.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})

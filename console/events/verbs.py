@@ -94,193 +94,203 @@ class VerbSpec:
     """Whether the charts mark its decisions, with the letter of its key."""
 
 
+_PROMOTE = VerbSpec(
+    "go to the next stage, if its gates hold",
+    "promotes",
+    Risk.FORWARD,
+    PenUse.NEEDED,
+    VerbKey(
+        "p",
+        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed gate: "
+        "type the stage's name and give a reason.",
+    ),
+    shape=1,
+    needs_authority=True,
+    opens_when_closed=True,
+    is_on_time_axis=True,
+)
+_HALT = VerbSpec(
+    "block every promote until resume",
+    "halts",
+    Risk.SAFER,
+    PenUse.NONE,
+    VerbKey(
+        "h",
+        "Block every promote until resume; exposure stays as it is. Opens the card, from any other card too; enter "
+        "confirms. Always possible.",
+    ),
+    shape=1,
+    opens_when_closed=True,
+    is_on_time_axis=True,
+)
+_RESUME = VerbSpec(
+    "end a halt",
+    "resumes",
+    Risk.NEUTRAL,
+    PenUse.NEEDED,
+    VerbKey("u", "End a halt. Opens the card; y confirms."),
+    shape=1,
+    needs_authority=True,
+    is_on_time_axis=True,
+)
+_ROLLBACK = VerbSpec(
+    "carry out the rollback checklist, or continue it",
+    "rolls back",
+    Risk.SAFER,
+    PenUse.NONE,
+    VerbKey(
+        "r",
+        "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its manual step. "
+        "Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback and give a reason.",
+    ),
+    shape=1,
+    opens_when_closed=True,
+    is_on_time_axis=True,
+)
+_SKIP = VerbSpec(
+    "skip a rollback step, for a reason",
+    "skips it",
+    Risk.NEUTRAL,
+    PenUse.NONE,
+    VerbKey(
+        "x",
+        "Skip a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
+        on_line=False,
+    ),
+    shape=2,
+    subject=SubjectArgument("subject", "STEP", "the step's id"),
+    reason=ReasonRule.ALWAYS,
+)
+_ORDER = VerbSpec(
+    "give a backend one of its own orders: skip, retry, undo 4, ..",
+    "gives the order",
+    Risk.NEUTRAL,
+    PenUse.NEEDED,
+    VerbKey(
+        "d",
+        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose one; the "
+        "card opens; type the order's word.",
+        on_line=False,
+    ),
+    shape=2,
+    subject=SubjectArgument("subject", "WORD", 'TARGET ORDER: "api retry", "api undo 4"', many=True),
+)
+_ACCEPT = VerbSpec(
+    "accept a drifted target or an edited plan",
+    "accepts it",
+    Risk.NEUTRAL,
+    PenUse.NEEDED,
+    VerbKey(
+        "a", "Accept a drift (a change made outside this rollout), or an edited plan file. Opens the card; y confirms."
+    ),
+    shape=1,
+    subject=SubjectArgument("--subject", "WHAT", 'a target, "plan", or "pen" when it is offered'),
+    needs_authority=True,
+)
+_PLACE = VerbSpec(
+    "choose the stage at which an ambiguous opening stands",
+    "sets this stage",
+    Risk.NEUTRAL,
+    PenUse.NEEDED,
+    VerbKey("s", "Choose the stage at which the rollout stands, where the readings leave it open."),
+    shape=1,
+    subject=SubjectArgument("--subject", "WHAT", "stages reached: a number"),
+    needs_authority=True,
+)
+_TAKE = VerbSpec(
+    "take the pen: a free or an offered one; from its holder with --reason",
+    "takes the pen",
+    Risk.NEUTRAL,
+    PenUse.SUBJECT,
+    VerbKey(
+        "t",
+        "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an operator "
+        "who is present needs a reason.",
+    ),
+    shape=2,
+    reason=ReasonRule.AT_SOFT_GATE,
+)
+_OFFER = VerbSpec(
+    "offer the pen to a user; it stays yours until it is taken",
+    "offers the pen",
+    Risk.NEUTRAL,
+    PenUse.SUBJECT,
+    VerbKey("o", "Offer the pen to an operator who is present, or leave it free with a note for the next one."),
+    shape=2,
+    subject=SubjectArgument("--to", "WHAT", "a user"),
+    is_movable_past=True,
+)
+_APPROVE = VerbSpec(
+    "approve, as a second person, exactly the next move",
+    "approves exactly this",
+    Risk.NEUTRAL,
+    PenUse.NONE,
+    VerbKey("v", "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms."),
+    shape=2,
+    is_movable_past=True,
+)
+_CLOSE = VerbSpec(
+    "close the rollout",
+    "closes the rollout",
+    Risk.NEUTRAL,
+    PenUse.NEEDED,
+    VerbKey("c", "End this rollout. Opens the card; y confirms."),
+    shape=1,
+    needs_authority=True,
+)
+_CONFIRM = VerbSpec(
+    "confirm a manual rollback step as done",
+    "confirms that it is done",
+    Risk.NEUTRAL,
+    PenUse.NONE,
+    None,
+    shape=1,
+    shares_key=Verb.ROLLBACK,
+    subject=SubjectArgument("--subject", "WHAT", "the step's id"),
+)
+_HANDOFF = VerbSpec(
+    "leave the pen free; --reason is the note for the next captain",
+    "leaves the pen free, with this note",
+    Risk.NEUTRAL,
+    PenUse.SUBJECT,
+    None,
+    shape=2,
+    shares_key=Verb.OFFER,
+    reason=ReasonRule.ALWAYS,
+)
+
+
 def _spec(verb: Verb) -> VerbSpec:
+    """The specification of a verb; a new verb without one does not type-check."""
     match verb:
         case Verb.PROMOTE:
-            return VerbSpec(
-                "go to the next stage, if its gates hold",
-                "promotes",
-                Risk.FORWARD,
-                PenUse.NEEDED,
-                VerbKey(
-                    "p",
-                    "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. With a closed "
-                    "gate that may be overridden: type the stage's name and give a reason.",
-                ),
-                shape=1,
-                needs_authority=True,
-                opens_when_closed=True,
-                is_on_time_axis=True,
-            )
+            return _PROMOTE
         case Verb.HALT:
-            return VerbSpec(
-                "nobody moves forward until resume",
-                "halts",
-                Risk.SAFER,
-                PenUse.NONE,
-                VerbKey(
-                    "h",
-                    "Nobody goes forward until resume; exposure stays as it is. Opens the card; enter confirms. Always "
-                    "possible, from any card too.",
-                ),
-                shape=1,
-                opens_when_closed=True,
-                is_on_time_axis=True,
-            )
+            return _HALT
         case Verb.RESUME:
-            return VerbSpec(
-                "end a halt",
-                "resumes",
-                Risk.NEUTRAL,
-                PenUse.NEEDED,
-                VerbKey("u", "End a halt. Opens the card; y confirms."),
-                shape=1,
-                needs_authority=True,
-                is_on_time_axis=True,
-            )
+            return _RESUME
         case Verb.ROLLBACK:
-            return VerbSpec(
-                "carry out the rollback checklist, or go on with it",
-                "rolls back",
-                Risk.SAFER,
-                PenUse.NONE,
-                VerbKey(
-                    "r",
-                    "Take everything back to how it was at the opening, continue a rollback that was cut off, or "
-                    "confirm its manual step. Opens the card; enter confirms. Past a one-way stage: type rollback and "
-                    "give a reason. Opens from any card too.",
-                ),
-                shape=1,
-                opens_when_closed=True,
-                is_on_time_axis=True,
-            )
+            return _ROLLBACK
         case Verb.SKIP:
-            return VerbSpec(
-                "go on without a rollback step, for a reason",
-                "goes on without it",
-                Risk.NEUTRAL,
-                PenUse.NONE,
-                VerbKey(
-                    "x",
-                    "Go on without a rollback step that cannot be done. Opens the card; type the step's name and give "
-                    "a reason.",
-                    on_line=False,
-                ),
-                shape=2,
-                subject=SubjectArgument("subject", "STEP", "the step's id"),
-                reason=ReasonRule.ALWAYS,
-            )
+            return _SKIP
         case Verb.ORDER:
-            return VerbSpec(
-                "give a backend one of its own orders: skip, retry, undo 4, ..",
-                "gives the order",
-                Risk.NEUTRAL,
-                PenUse.NEEDED,
-                VerbKey(
-                    "d",
-                    "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. "
-                    "Asks which, opens the card; type the order's word.",
-                    on_line=False,
-                ),
-                shape=2,
-                subject=SubjectArgument("subject", "WORD", 'TARGET ORDER: "api retry", "api undo 4"', many=True),
-            )
+            return _ORDER
         case Verb.ACCEPT:
-            return VerbSpec(
-                "accept a drifted target or an edited plan",
-                "accepts it",
-                Risk.NEUTRAL,
-                PenUse.NEEDED,
-                VerbKey(
-                    "a", "Accept what somebody else moved (drift), or an edited plan file. Opens the card; y confirms."
-                ),
-                shape=1,
-                subject=SubjectArgument("--subject", "WHAT", 'a target, "plan", or "pen" when it is offered'),
-                needs_authority=True,
-            )
+            return _ACCEPT
         case Verb.PLACE:
-            return VerbSpec(
-                "say at which stage an ambiguous opening stands",
-                "places it there",
-                Risk.NEUTRAL,
-                PenUse.NEEDED,
-                VerbKey("s", "Say at which stage the rollout stands, where the readings cannot tell."),
-                shape=1,
-                subject=SubjectArgument("--subject", "WHAT", "stages reached: a number"),
-                needs_authority=True,
-            )
+            return _PLACE
         case Verb.TAKE:
-            return VerbSpec(
-                "take the pen: one that is free or offered; from somebody with --reason",
-                "takes the pen",
-                Risk.NEUTRAL,
-                PenUse.SUBJECT,
-                VerbKey(
-                    "t",
-                    "Take the pen: who holds it moves the rollout forward. Opens the card; y confirms. From somebody "
-                    "who is there: give a reason.",
-                ),
-                shape=2,
-                reason=ReasonRule.AT_SOFT_GATE,
-            )
+            return _TAKE
         case Verb.OFFER:
-            return VerbSpec(
-                "offer the pen to somebody; it is yours until it is taken",
-                "offers the pen",
-                Risk.NEUTRAL,
-                PenUse.SUBJECT,
-                VerbKey(
-                    "o", "Offer the pen to somebody who is there, or lay it down with a note for whoever comes next."
-                ),
-                shape=2,
-                subject=SubjectArgument("--to", "WHAT", "a user"),
-                is_movable_past=True,
-            )
+            return _OFFER
         case Verb.APPROVE:
-            return VerbSpec(
-                "vouch, as a second person, for exactly the next move",
-                "approves exactly this",
-                Risk.NEUTRAL,
-                PenUse.NONE,
-                VerbKey(
-                    "v",
-                    "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms.",
-                ),
-                shape=2,
-                is_movable_past=True,
-            )
+            return _APPROVE
         case Verb.CLOSE:
-            return VerbSpec(
-                "close the rollout",
-                "closes the rollout",
-                Risk.NEUTRAL,
-                PenUse.NEEDED,
-                VerbKey("c", "End this rollout. Opens the card; y confirms."),
-                shape=1,
-                needs_authority=True,
-            )
+            return _CLOSE
         case Verb.CONFIRM:
-            return VerbSpec(
-                "confirm a manual rollback step as done",
-                "says it is done",
-                Risk.NEUTRAL,
-                PenUse.NONE,
-                None,
-                shape=1,
-                shares_key=Verb.ROLLBACK,
-                subject=SubjectArgument("--subject", "WHAT", "the step's id"),
-            )
+            return _CONFIRM
         case Verb.HANDOFF:
-            return VerbSpec(
-                "lay the pen down; --reason is the note for whoever comes next",
-                "lays the pen down with this note",
-                Risk.NEUTRAL,
-                PenUse.SUBJECT,
-                None,
-                shape=2,
-                shares_key=Verb.OFFER,
-                reason=ReasonRule.ALWAYS,
-            )
+            return _HANDOFF
 
 
 VERBS: Mapping[Verb, VerbSpec] = MappingProxyType({verb: _spec(verb) for verb in Verb})

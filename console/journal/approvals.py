@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.sanitize import one_line
-from console.journal.contract import Approval, JournalUnavailable, NotPermitted, SignedApproval
+from console.journal.contract import JournalUnavailable, NotPermitted, SignedApproval, UnsignedApproval
 
 LARGEST = 4096
 """Maximum size of an approval's file, in bytes."""
@@ -49,7 +49,7 @@ def folder_of(journal: Path) -> Path:
     return journal.parent / "approvals"
 
 
-def write_approval(folder: Path, rollout: str, approval: Approval) -> SignedApproval:
+def write_approval(folder: Path, rollout: str, approval: UnsignedApproval) -> SignedApproval:
     """Create the file of an approval, owned by this process's effective user.
 
     Given twice, the approval is the first one.
@@ -145,7 +145,7 @@ def _write(directory: int, name: str, content: bytes) -> None:
 
 
 def _read(directory: int, name: str, rollout: str) -> SignedApproval | None:
-    """The approval in a file; None if the file is no valid approval. Raises OSError."""
+    """The approval in a file; None if it is invalid. Raises OSError."""
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     try:
         found = os.fstat(file)
@@ -171,7 +171,9 @@ def _parse(content: bytes, rollout: str, uid: int) -> SignedApproval | None:
     if written.rollout != rollout or _CARD.fullmatch(written.card) is None:
         return None
     return SignedApproval(
-        Approval(written.move, written.card, written.at, one_line(written.text, 500)), identity_of_uid(uid), _user(uid)
+        UnsignedApproval(written.move, written.card, written.at, one_line(written.text, 500)),
+        identity_of_uid(uid),
+        _user(uid),
     )
 
 

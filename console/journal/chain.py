@@ -189,7 +189,7 @@ def _each_row(pages: Rows, number: Callable[[Row], int]) -> Iterator[Row]:
 
 
 def _position_flaw(row: Row, found: WalkResult) -> str | None:
-    """The flaw in a row's position after the rows before it; None if it fits."""
+    """The flaw in a row's position; None if it fits."""
     due = found.events + 1
     if row.position == due:
         return None
@@ -200,7 +200,7 @@ def _position_flaw(row: Row, found: WalkResult) -> str | None:
 
 
 def _link_flaw(row: Row, before: Row | None) -> str | None:
-    """The flaw in a row by itself or after its rollout's previous row; None if it fits."""
+    """The flaw in a row's own chain; None if it fits."""
     if row.hash != hash_of(row):
         return "its content was changed: it does not match its hash"
     due = 1 if before is None else before.seq + 1

@@ -44,7 +44,7 @@ class Fenced(JournalError):
 
 
 class NotPermitted(JournalError):
-    """The journal does not allow this: an approval without a person, pruning an open rollout."""
+    """Refused by the journal: an unidentified approval, pruning an open rollout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
+class UnsignedApproval:
     """Content of an approval: one forward move as one card showed it."""
 
     move: int
@@ -136,7 +136,7 @@ class Approval:
 class SignedApproval:
     """An approval with its author."""
 
-    approval: Approval
+    approval: UnsignedApproval
     identity: str
     """The author as named by the kernel or the database; identities are compared, names are not.
 
@@ -233,7 +233,7 @@ class Journal(Protocol):
         """
 
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
-        """Take the lease if it is free or expired, renew it if `holder` has it.
+        """Take a free or expired lease, or renew `holder`'s own.
 
         Taking it over from another holder raises the fence; renewing does not, not even after it has expired.
 
@@ -248,7 +248,7 @@ class Journal(Protocol):
         """The lease in force, without taking it; None if it is free or expired."""
 
     def heartbeat(self, rollout: str, presence: Presence) -> None:
-        """Store that a console is present now. No part of the record; may be lost."""
+        """Store that a console is present now; it may be lost."""
 
     def present(self, rollout: str, within_s: float) -> list[Presence]:
         """Consoles with a heartbeat within the last `within_s`, earliest arrival first."""
@@ -256,7 +256,7 @@ class Journal(Protocol):
     def leave(self, rollout: str, session: str) -> None:
         """Remove a console from the present ones."""
 
-    def approve(self, rollout: str, approval: Approval) -> SignedApproval:
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         """Store an approval under the identity of this console's operator.
 
         An approval that is stored already is returned unchanged.

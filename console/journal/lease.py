@@ -34,7 +34,7 @@ def current_lease(connection: sqlite3.Connection, now: Moment, rollout: str) -> 
 
 
 def release(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str) -> None:
-    """Expire the lease now if `holder` has it; its fence stays, so no fence is issued twice."""
+    """Expire `holder`'s lease now; its fence stays, so none is issued twice."""
     connection.execute(
         "UPDATE leases SET boot = ?, ends = ? WHERE rollout = ? AND holder = ?", [now.boot, now.at, rollout, holder]
     )

@@ -60,7 +60,7 @@ class FileLocation:
 
     @property
     def spool(self) -> Spool:
-        """A spool beside the file, or in the user's state directory if others can write there."""
+        """A spool beside the file, or in the state directory if shared."""
         from console.journal.spool import Spool
 
         places = [self.path, _state_path_for(str(self.path))]
@@ -112,7 +112,7 @@ class ServerLocation:
 
     @property
     def opening_s(self) -> float:
-        """Upper limit of the time to open, in seconds: each host's connect timeout and one second for the rest."""
+        """Time limit to open: each host's connect timeout plus one second."""
         from console.journal.postgres.url import CONNECT_S
 
         return CONNECT_S * self.url.host_count + 1.0

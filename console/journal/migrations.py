@@ -1,4 +1,4 @@
-"""The journal's schema as an append-only list of migrations. A released migration is never edited."""
+"""The journal's schema as migrations; a released one is never edited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ schema = Migrations("warroom")
 
 @schema()
 def m001_events(db: Database) -> None:
-    """Events: append-only by triggers; (rollout, seq) and (rollout, move) are unique, which decides every race."""
+    """Append-only events; unique (rollout, seq) and (rollout, move) decide every race."""
     db.execute(
         """
         CREATE TABLE events (

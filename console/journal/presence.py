@@ -20,7 +20,7 @@ ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 
 
 def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presence: Presence) -> None:
-    """Store `presence` as of now, and drop expired rows. The caller holds the write lock."""
+    """Store `presence` and drop expired rows, under the caller's write lock."""
     connection.execute("DELETE FROM presence WHERE boot <> ? OR seen < ?", [now.boot, now.at - FORGOTTEN_S])
     connection.execute(
         "INSERT OR REPLACE INTO presence (rollout, session, actor, role, since, boot, seen) "

@@ -116,7 +116,7 @@ def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[Decis
 
 
 def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None, limit: int = PAGE) -> list[Row]:
-    """A page of stored rows: of the journal by position, of one rollout by seq.
+    """A page of stored rows by position, or of one rollout by seq.
 
     Text that is not UTF-8 is kept as surrogate escapes.
 

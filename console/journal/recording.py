@@ -15,7 +15,7 @@ from console.journal.contract import Conflict
 
 
 def append_event(connection: sqlite3.Connection, rollout: str, event: Event, fence: int | None) -> int:
-    """Record an event at the end of its rollout and return its seq; see `Journal.append`."""
+    """Record an event and return its seq; see `Journal.append`."""
     known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
     if known is not None:
         return int(known[0])

@@ -219,7 +219,7 @@ class Spool:
         return count
 
     def _note_in_open_run(self, journal: Journal, rollout: str, note: Noted) -> None:
-        """Record a note in the open run of the rollout's plan, where it is read."""
+        """Record a note in the open run of the rollout's plan."""
         with contextlib.suppress(JournalUnavailable):
             if rollout and (run := journal.open_run(rollout.rpartition("/")[0])) is not None:
                 journal.append(run, note)

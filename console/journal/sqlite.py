@@ -1,6 +1,6 @@
-"""The journal in one SQLite file: WAL, synchronous FULL for events, append-only by triggers, chained by hashes.
+"""The journal in one SQLite file, in WAL mode, append-only and chained.
 
-One connection, used by one thread at a time.
+Events are written with synchronous FULL, samples with NORMAL. One connection, used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
 from console.journal.contract import (
-    Approval,
     DecisionRow,
     JournalEntry,
     JournalUnavailable,
@@ -33,6 +32,7 @@ from console.journal.contract import (
     Presence,
     Run,
     SignedApproval,
+    UnsignedApproval,
 )
 from console.journal.migrations import schema
 from console.journal.moment import Moment
@@ -258,7 +258,7 @@ class SqliteJournal:
         return people.present(self._db.conn, self._clock(), rollout, within_s)
 
     @_as_unavailable
-    def approve(self, rollout: str, approval: Approval) -> SignedApproval:
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         """Write an approval file owned by this user; see `Journal.approve`."""
         folder = approvals.folder_of(self.path)
         if not folder.is_dir():

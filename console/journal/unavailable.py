@@ -16,7 +16,6 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal.chain import Row
 from console.journal.contract import (
-    Approval,
     DecisionRow,
     Journal,
     JournalEntry,
@@ -25,6 +24,7 @@ from console.journal.contract import (
     Presence,
     Run,
     SignedApproval,
+    UnsignedApproval,
     Watch,
 )
 from console.journal.deferred import run_into
@@ -129,7 +129,7 @@ class UnavailableJournal:
         """Present consoles of the readable journal; none while unreadable."""
         return [] if self._journal is None else self._journal.present(rollout, within_s)
 
-    def approve(self, rollout: str, approval: Approval) -> SignedApproval:
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         """Approve in the real journal, opening it first."""
         return self._real().approve(rollout, approval)
 
@@ -138,7 +138,7 @@ class UnavailableJournal:
         return [] if self._journal is None else self._journal.approvals(rollout)
 
     def watch(self) -> Watch:
-        """A watch over the readable journal, or one that reports a change at each timeout."""
+        """A watch over the readable journal, else an idle one."""
         return _IdleWatch() if self._journal is None else self._journal.watch()
 
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
@@ -152,7 +152,7 @@ class UnavailableJournal:
 
 
 class _IdleWatch:
-    """A Watch without a journal: each wait lasts its timeout and then reports a change."""
+    """A Watch that reports a change after each timeout."""
 
     def __init__(self) -> None:
         self._closed = threading.Event()

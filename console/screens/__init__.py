@@ -1,1 +1,4 @@
-"""What opens over the war room: the decision card and the smaller questions. None of them acts: they answer."""
+"""Screens that open over the war room: the decision card and smaller questions.
+
+They answer and never act.
+"""

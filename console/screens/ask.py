@@ -1,4 +1,4 @@
-"""Small questions: the text of a note, and which of several things is meant."""
+"""Small questions: the text of a note, and the choice of one of several options."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from widgets.sheet import Sheet, rows_of
 
 
 class NoteScreen(Modal[Intent | None]):
-    """One line for the log."""
+    """Ask for one line for the log."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             with Horizontal(classes="field"):
                 yield Label("note:", markup=False)
@@ -26,22 +27,27 @@ class NoteScreen(Modal[Intent | None]):
             yield Sheet(lambda _width, _height: [_note_foot()], id="foot")
 
     def begin(self) -> None:
+        """See `Modal.begin`."""
         self.set_focus(self.query_one("#note", Field))
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         if key != "enter":
-            return super().pressed(key)
+            return super().act_on_key(key)
         text = self.query_one("#note", Field).value.strip()
         self.dismiss(Intent(None, text=text) if text else None)
         return True
 
 
 def _note_foot() -> Line:
-    return _foot(("enter", " writes it into the log   "), ("esc", " drops it"))
+    return _foot(("enter", " writes it into the log   "), ("esc", " discards it"))
 
 
 def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, width: int) -> list[Line]:
-    """`title`, and as many rows per (id, text) as it takes, with those of the chosen one marked."""
+    """Draw `title` and the rows of each (id, text).
+
+    The chosen one is marked.
+    """
     lines: list[Line] = [(Piece(truncate(title, width), Look.TITLE),)]
     for index, (_, text) in enumerate(options):
         marked = index == chosen
@@ -51,12 +57,12 @@ def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, wi
 
 
 def _rows(text: str, width: int) -> list[str]:
-    """`text` beside the bar; further rows are indented."""
+    """`text` in rows beside the bar."""
     return rows_of(text, width - 4) or [""]
 
 
 class ChoiceScreen(Modal[str | None]):
-    """Answers with the id of the option chosen by up, down and enter."""
+    """Ask for one of several options; answers with its id."""
 
     def __init__(self, state: State | None, title: str, options: Sequence[tuple[str, str]]) -> None:
         super().__init__(state)
@@ -65,37 +71,42 @@ class ChoiceScreen(Modal[str | None]):
         self.chosen = 0
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
             yield Sheet(lambda _width, _height: [_choice_foot()], id="foot")
 
     def on_mount(self) -> None:
+        """Arrange the options."""
         self._arrange()
 
     def on_resize(self) -> None:
+        """Draw again in the new size."""
         self._arrange()
 
     def _arrange(self) -> None:
-        if self.whole("#sheet"):
+        if self.has_parts("#sheet"):
             rows = len(self.write(self.frame_width, 0))
             self.query_one("#sheet", Sheet).styles.height = min(rows, max(self.app.size.height - 3, 1))
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """Draw the question and its options."""
         return choice_lines(self.heading, self.options, self.chosen, width)
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         step = {"up": -1, "k": -1, "down": 1, "j": 1}.get(key)
         sheet = self.query_one("#sheet", Sheet)
         if step is not None:
             self.chosen = max(0, min(self.chosen + step, len(self.options) - 1))
             above = sum(len(_rows(text, self.frame_width)) for _, text in self.options[: self.chosen + 1])
-            below = self.chosen < len(self.options) - 1  # what is hidden is counted on the last row
+            below = self.chosen < len(self.options) - 1  # the last row counts the hidden ones
             sheet.top = max(0, 1 + above + below - sheet.size.height)
             sheet.redraw()
         elif key == "enter":
             self.dismiss(self.options[self.chosen][0])
         else:
-            return super().pressed(key)
+            return super().act_on_key(key)
         return True
 
 

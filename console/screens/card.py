@@ -1,4 +1,4 @@
-"""The decision card: live while it is open, confirmed by a key of its own, answers with an Intent."""
+"""The decision card: live while open, confirmed by its own key, answers with an Intent."""
 
 from __future__ import annotations
 
@@ -24,34 +24,39 @@ _WORD = "#word"
 _REASON = "#reason"
 
 
-def prompt(does: str, asked: Confirmation, word: str, reason: str, width: int, in_field: bool = False) -> list[Line]:
-    """The last rows of a card: what confirms it now, or why nothing does.
+def prompt(
+    does: str, confirmation: Confirmation, word: str, reason: str, width: int, in_field: bool = False
+) -> list[Line]:
+    """Draw the last rows of a card: how it is confirmed now, or why it cannot be.
 
     Args:
-        does: what confirming does, in words that follow "enter".
-        asked: what it takes.
-        word: what was typed so far, as for `reason`.
+        does: the effect of confirming, in words that follow "enter".
+        confirmation: what confirming takes.
+        word: the text typed into the word field so far.
+        reason: the text typed into the reason field so far.
         in_field: whether a field has the focus, so that a letter is typed into it.
     """
-    if asked.refused is not None:
-        rows = rows_of(asked.refused, max(width - 23, 10))
+    if confirmation.refused is not None:
+        rows = rows_of(confirmation.refused, max(width - 23, 10))
         head = (Piece("✗ CANNOT BE CONFIRMED ", Look.ALARM), Piece(" " + rows[0], Look.STRONG))
         more: list[Line] = [(Piece(" " * 23), Piece(row, Look.STRONG)) for row in rows[1:]]
         return [head, *more, (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))]
-    if asked.override:
+    if confirmation.override:
         does = f"OVERRIDES the closed gates and {does}"
-    missing = asked.missing(word, reason)
+    missing = confirmation.missing(word, reason)
     if missing is not None:
         rows = rows_of(f"→ {missing}, then enter {does}", width)
         lines: list[Line] = [(Piece(row, Look.WARN),) for row in rows]
     else:
-        key = asked.key
+        key = confirmation.key
         if in_field and key != "enter":
             key, does = "enter", f"leaves the field, then {key} {does}"
         rows = rows_of(does, width - len(key) - 1)
         lines = [(Piece(key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows]
-    fields = Piece(" next field" if asked.word is not None else " reason" if asked.reason else " reason, if you like")
-    step = Piece("tab" if asked.word is not None else "n", Look.TITLE)
+    fields = Piece(
+        " next field" if confirmation.word is not None else " reason" if confirmation.reason else " reason, if you like"
+    )
+    step = Piece("tab" if confirmation.word is not None else "n", Look.TITLE)
     closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
     return [*lines, (step, fields, Piece("   "), *closes)]
 
@@ -70,17 +75,18 @@ class DecisionCard(Modal[Intent | None]):
         self.verb = verb
         self.subject = subject
         self.card = card_for(state, verb, subject)
-        """As drawn: what a confirmation stores."""
+        """The card as drawn: a confirmation stores it."""
         self.opened = CardAtOpening(self.card, state.reached, state.move)
-        self.terms = confirmation_for(state, self.card, self.opened, subject)
-        self.said = ""
-        """Why the last key did not confirm, until the next one."""
+        self.confirmation = confirmation_for(state, self.card, self.opened, subject)
+        self.notice = ""
+        """Why the last key did not confirm, shown until the next key."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
             with Horizontal(classes="field", id="word-row"):
-                yield Label(f"type {self.terms.word}:", id="word-label", markup=False)
+                yield Label(f"type {self.confirmation.word}:", id="word-label", markup=False)
                 yield Field(id="word", compact=True)
             with Horizontal(classes="field", id="reason-row"):
                 yield Label("reason:", id="reason-label", markup=False)
@@ -88,38 +94,44 @@ class DecisionCard(Modal[Intent | None]):
             yield Sheet(self.write_prompt, id="prompt")
 
     def on_mount(self) -> None:
+        """Arrange the card."""
         self._arrange()
 
     def begin(self) -> None:
-        if self.terms.refused is not None:
+        """See `Modal.begin`."""
+        if self.confirmation.refused is not None:
             return
-        if self.terms.word is not None:
+        if self.confirmation.word is not None:
             self.set_focus(self.query_one(_WORD, Field))
             self._arrange()
-        elif self.terms.reason:
+        elif self.confirmation.reason:
             self.set_focus(self.query_one(_REASON, Field))
             self._arrange()
 
     def watch_state(self, state: State | None) -> None:
-        if state is None or not self.whole("#sheet"):
+        """Draw the card of the newer State."""
+        if state is None or not self.has_parts("#sheet"):
             return
         self.card = card_for(state, self.verb, self.subject)
-        self.terms = confirmation_for(state, self.card, self.opened, self.subject)
+        self.confirmation = confirmation_for(state, self.card, self.opened, self.subject)
         self._arrange()
 
     def on_resize(self) -> None:
+        """Draw again in the new size."""
         self._arrange()
 
     def on_input_changed(self) -> None:
+        """Draw the prompt for the text typed so far."""
         self._arrange()
 
-    def touched(self) -> None:
+    def focus_moved(self) -> None:
+        """See `Modal.focus_moved`."""
         self._arrange()
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 
     def write(self, width: int, height: int) -> list[Line]:
-        """Title, what has changed, the card, and what belongs to it."""
+        """Draw title, changes since opening, details, and the card."""
         state = self.state
         beside = detail_lines(state, self.verb, self.subject, width) if state is not None else []
         changed = changes(self.opened.card, self.card)
@@ -127,19 +139,20 @@ class DecisionCard(Modal[Intent | None]):
         if changed:
             rows = wrap("; ".join(changed), max(width - 22, 10), 2)
             news = [(Piece("CHANGED since opened ", Look.WARN), Piece(" " + row)) for row in rows]
-        told = card_lines(self.card, width, height - len(news) - len(beside))
+        body = card_lines(self.card, width, height - len(news) - len(beside))
         first = heading(self.card)
         if self._continues():
             first = (Piece("CONTINUE ROLLBACK", Look.TITLE), *first[1:])
-        return [first, *news, *beside, *told[1:]]
+        return [first, *news, *beside, *body[1:]]
 
     def write_prompt(self, width: int, height: int) -> list[Line]:
+        """Draw the last rows: how the card is confirmed, or why the last key did nothing."""
         typing = isinstance(self.focused, Field)
-        lines = prompt(self._does(), self.terms, self._typed(_WORD), self._typed(_REASON), width, typing)
-        return [(Piece(self.said, Look.WARN),), lines[-1]] if self.said else lines
+        lines = prompt(self._does(), self.confirmation, self._text_in(_WORD), self._text_in(_REASON), width, typing)
+        return [(Piece(self.notice, Look.WARN),), lines[-1]] if self.notice else lines
 
     def _does(self) -> str:
-        """What confirming does, in words."""
+        """The effect of confirming, in words."""
         if self._continues():
             return "continues the rollback"
         if self.verb is not Verb.PROMOTE:
@@ -151,18 +164,20 @@ class DecisionCard(Modal[Intent | None]):
         return self.verb is Verb.ROLLBACK and self.state is not None and self.state.rollback is not None
 
     def _arrange(self) -> None:
-        """Show the fields that are asked for and give the card the rows that are left."""
-        if not self.whole(
+        """Show the fields that are needed and give the card the remaining rows."""
+        if not self.has_parts(
             _WORD, _REASON, "#word-row", "#reason-row", "#word-label", "#reason-label", "#sheet", "#prompt"
         ):
             return
-        asked = self.terms
-        self.query_one("#word-row").display = asked.word is not None and asked.refused is None
-        self.query_one("#reason-row").display = asked.refused is None
-        self.query_one("#word-label", Label).update(f"type {asked.word}:")
-        self.query_one("#reason-label", Label).update("reason (required):" if asked.reason else "reason (optional):")
+        confirmation = self.confirmation
+        self.query_one("#word-row").display = confirmation.word is not None and confirmation.refused is None
+        self.query_one("#reason-row").display = confirmation.refused is None
+        self.query_one("#word-label", Label).update(f"type {confirmation.word}:")
+        self.query_one("#reason-label", Label).update(
+            "reason (required):" if confirmation.reason else "reason (optional):"
+        )
         below = len(self.write_prompt(self.frame_width, 0))
-        fields = 0 if asked.refused is not None else 1 + (asked.word is not None)
+        fields = 0 if confirmation.refused is not None else 1 + (confirmation.word is not None)
         room = max(self.app.size.height - 2 - below - fields, 1)
         sheet, foot = self.query_one("#sheet", Sheet), self.query_one("#prompt", Sheet)
         sheet.styles.height = min(len(self.write(self.frame_width, room)), room)
@@ -170,59 +185,60 @@ class DecisionCard(Modal[Intent | None]):
         sheet.redraw()
         foot.redraw()
 
-    def _typed(self, field: str) -> str:
+    def _text_in(self, field: str) -> str:
         found = self.query(field).results(Field)  # a part of the card may draw once more while it is taken down
         return next((entry.value for entry in found), "")
 
     # -- confirming --------------------------------------------------------------------------------------------------
 
-    def pressed(self, key: str) -> bool:
-        self.said = ""
+    def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
+        self.notice = ""
         if key in ("pageup", "pagedown", "up", "down"):
             rows = {"pageup": -8, "pagedown": 8, "up": -1, "down": 1}[key]
             self.query_one("#sheet", Sheet).scroll_rows(rows)
-        elif key == "n" and self.terms.refused is None:
+        elif key == "n" and self.confirmation.refused is None:
             self.set_focus(self.query_one(_REASON, Field))
         elif key in ("enter", "y"):
             self._confirm(key)
-        elif key == key_of(self.verb).letter or not super().pressed(key):
-            # The key that opened the card may repeat: it must neither shut nor confirm it.
-            self.said = self._nothing(key)
+        elif key == key_of(self.verb).letter or not super().act_on_key(key):
+            # The key that opened the card may repeat: it must neither close nor confirm it.
+            self.notice = self._no_effect(key)
         self._arrange()
         return True
 
-    def _nothing(self, key: str) -> str:
-        """That `key` does nothing here, and what does."""
+    def _no_effect(self, key: str) -> str:
+        """Say that `key` does nothing here, and which key does something."""
         char = key_to_character(key)
         cap = char if char is not None and char.isprintable() and not char.isspace() else key
-        asked = self.terms
-        if asked.refused is not None:
+        confirmation = self.confirmation
+        if confirmation.refused is not None:
             return f"{cap} does nothing here: esc closes"
-        missing = asked.missing(self._typed(_WORD), self._typed(_REASON))
-        does = f"{asked.key} {VERBS[self.verb].effect}" if missing is None else missing
+        missing = confirmation.missing(self._text_in(_WORD), self._text_in(_REASON))
+        does = f"{confirmation.key} {VERBS[self.verb].effect}" if missing is None else missing
         return f"{cap} does nothing here: {does}, esc closes"
 
     def _confirm(self, key: str) -> None:
-        """Answer with an Intent if everything it takes is there; else say what is missing."""
-        asked = self.terms
-        if asked.refused is not None:
-            self.said = self._nothing(key)
+        """Answer with an Intent if nothing is missing; else say what is."""
+        confirmation = self.confirmation
+        if confirmation.refused is not None:
+            self.notice = self._no_effect(key)
             self.app.bell()
             return
-        if isinstance(self.focused, Field) and asked.key != key:
+        if isinstance(self.focused, Field) and confirmation.key != key:
             self.set_focus(None)
             return
-        word, reason = self._typed(_WORD), self._typed(_REASON).strip()
-        missing = asked.missing(word, reason)
+        word, reason = self._text_in(_WORD), self._text_in(_REASON).strip()
+        missing = confirmation.missing(word, reason)
         if missing is not None:
-            self._next_field(asked, word)
-        elif key != asked.key:
-            self.said = self._nothing(key)
+            self._next_field(confirmation, word)
+        elif key != confirmation.key:
+            self.notice = self._no_effect(key)
         else:
             self.dismiss(self._intent(word.strip(), reason))
 
-    def _next_field(self, asked: Confirmation, word: str) -> None:
-        done = asked.word is None or word.strip() == asked.word
+    def _next_field(self, confirmation: Confirmation, word: str) -> None:
+        done = confirmation.word is None or word.strip() == confirmation.word
         self.set_focus(self.query_one(_REASON if done else _WORD, Field))
 
     def _intent(self, word: str, reason: str) -> Intent:
@@ -235,7 +251,7 @@ class DecisionCard(Modal[Intent | None]):
             seen=state.last_seq if state is not None else None,
             bound=approval_digest(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
-            override=self.terms.override,
+            override=self.confirmation.override,
             subject=self.subject,
             typed=word,
         )

@@ -1,4 +1,4 @@
-"""What a card's screen shows beside the card: the steps of a rollback, what to do by hand, what was changed outside."""
+"""Details above a card: the steps of a rollback, manual instructions, outside changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from widgets.sheet import rows_of
 
 
 def detail_lines(state: State, verb: Verb, subject: str | None, width: int) -> list[Line]:
-    """The lines of `verb` in `width` cells; none for most."""
+    """The details for `verb` in `width` cells; empty for most verbs."""
     match verb:
         case Verb.PROMOTE if state.next is not None and state.next.stage.manual is not None:
             team = owner_suffix(state.plan, state.next.stage.team)
@@ -30,7 +30,7 @@ def detail_lines(state: State, verb: Verb, subject: str | None, width: int) -> l
 
 
 def checklist_rows(state: State, width: int) -> list[Line]:
-    """The checklist, one step after the other, with mark and detail."""
+    """Draw the checklist, every step with mark and detail."""
     lines: list[Line] = []
     for number, entry in enumerate(state.checklist, start=1):
         mark = STEPS[entry.mark]
@@ -45,7 +45,7 @@ def checklist_rows(state: State, width: int) -> list[Line]:
 
 
 def _step(state: State, subject: str | None, width: int) -> list[Line]:
-    """What a step does, whose it is, how far it is, and what waits for it."""
+    """Draw a step: its settings, owner and progress, and the steps that wait for it."""
     entry = next((entry for entry in state.checklist if entry.step.id == subject), None)
     if entry is None:
         return []
@@ -54,25 +54,28 @@ def _step(state: State, subject: str | None, width: int) -> list[Line]:
     detail = f"; {entry.mark}: {entry.detail}" if entry.detail and step.manual is None else ""
     head = "by hand" if step.manual is not None else "step"
     lines = _text_lines(head, f"{step.id}: {what}{owner_suffix(state.plan, step.team)}{detail}", width)
-    waiting = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.is_over]
-    return lines + (_text_lines("", f"then go on: {', '.join(waiting)}", width) if waiting else [])
+    later = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.is_over]
+    return lines + (_text_lines("", f"steps that wait for it: {', '.join(later)}", width) if later else [])
 
 
 def _drift(state: State, target: str, width: int) -> list[Line]:
     drift = state.targets[target].drift
     if drift is None:
-        return _text_lines("", f"{target} has not drifted any more", width)
+        return _text_lines("", f"{target} no longer drifts", width)
     who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
     text = f"{target} was {drift.was}, reads {drift.now} since {drift.since:%H:%M:%S}Z{who}"
     return _text_lines("drift", text, width)
 
 
 _CHANGED = {"-": Piece("- removed  ", Look.WARN), "+": Piece("+ added    ", Look.GOOD), " ": Piece(" " * 11)}
-"""What stands before a line of a unified difference, by its first character."""
+"""The words before a line of a unified difference, by its first character."""
 
 
 def difference(text: str, width: int) -> list[Line]:
-    """A unified difference with a word before every changed line, indented as it is; other text is only wrapped."""
+    """Draw a unified difference with a word before every changed line.
+
+    Other text is only wrapped.
+    """
     rows = text.splitlines()
     if [row[:4] for row in rows[:2]] == ["--- ", "+++ "]:
         rows = rows[2:]
@@ -83,10 +86,10 @@ def difference(text: str, width: int) -> list[Line]:
         if row.startswith("@@"):
             lines.append((Piece(f"{'…':<11}{row.strip('@ ')}", Look.MUTED),))
             continue
-        mark, said = _CHANGED.get(row[:1], _CHANGED[" "]), row[1:]
-        indent = " " * min(len(said) - len(said.lstrip()), max(width // 3, 0))
+        mark, content = _CHANGED.get(row[:1], _CHANGED[" "]), row[1:]
+        indent = " " * min(len(content) - len(content.lstrip()), max(width // 3, 0))
         look = Look.MUTED if mark is _CHANGED[" "] else Look.STRONG
-        for part in rows_of(said, max(width - 11 - len(indent), 10)) or [""]:
+        for part in rows_of(content, max(width - 11 - len(indent), 10)) or [""]:
             lines.append((mark, Piece(f"{indent}{part}", look)))
     return lines
 

@@ -1,8 +1,10 @@
-"""What it takes to confirm a decision, and whether it still can be: pure, from the State now and the card as opened.
+"""How a decision is confirmed, and whether it still can be.
 
-Going safer costs one more key. Going forward costs a key of its own, a typed word where it is done by hand, a word and
-a reason where a gate is closed; and an open card can only become stricter, never milder, under the operator's fingers:
-whoever is typing a word must not confirm by a letter of it.
+Pure: from the State now and the card as opened.
+
+Going safer costs one more key. Going forward costs a key of its own, a typed word where it is done by hand, and a word
+with a reason where a gate is closed. An open card may become stricter, never milder: an operator who is typing a word
+must not confirm by a letter of it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from console.state.values import State
 
 @dataclass(frozen=True, slots=True)
 class CardAtOpening:
-    """What stood when the card was opened."""
+    """Card and position of the rollout when the card was opened."""
 
     card: Card
     reached: int | None
@@ -27,21 +29,24 @@ class CardAtOpening:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What confirms a card now."""
+    """The keys and texts that confirm a card now."""
 
     key: str = "enter"
     """The key that confirms, "enter" or "y"."""
     word: str | None = None
-    """To be typed first, exactly."""
+    """A word to be typed first, exactly; None without one."""
     reason: bool = False
-    """A reason has to be given."""
+    """Whether a reason is required."""
     override: bool = False
-    """Closed gates are overridden by it."""
+    """Whether confirming overrides closed gates."""
     refused: str | None = None
     """Why it cannot be confirmed at all, one line."""
 
     def missing(self, word: str, reason: str) -> str | None:
-        """What the form still lacks, given what was typed; None if nothing."""
+        """The next thing to type, given the text so far.
+
+        None if nothing is missing.
+        """
         typed = word.strip()
         if self.word is not None and typed != self.word:
             wrong = f"‹{typed}› is not ‹{self.word}›: " if not self.word.startswith(typed) else ""
@@ -52,7 +57,10 @@ class Confirmation:
 
 
 def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
-    """What confirms `card` now, given how it was when it opened; `subject` as in Intent."""
+    """How `card` is confirmed now, given how it was when opened.
+
+    `subject` as in Intent.
+    """
     if card.block_reason is not None:
         return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
@@ -60,22 +68,25 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
     at_first = _forward(state, opened.card, subject)
     if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {describe_move(state, opened)}")
-    worse = new_obstacles(opened.card, card)
-    if worse:
-        return replace(at_first, refused=f"changed since this card was opened: {'; '.join(worse)}")
+    obstacles = new_obstacles(opened.card, card)
+    if obstacles:
+        return replace(at_first, refused=f"changed since this card was opened: {'; '.join(obstacles)}")
     return replace(at_first, override=at_first.override and card.override is not None)
 
 
 def _safer(state: State, verb: Verb) -> Confirmation:
-    """Halt, and rollback: its reason is due only where it may do harm. One that has begun was paid for then."""
+    """Confirmation of halt and rollback.
+
+    A rollback needs a reason only where it may do harm; one that has started was confirmed then.
+    """
     word = typed_word(state, verb)
     return Confirmation(word=word, reason=word is not None)
 
 
 def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
-    """A verb that goes riskier, judged by the card as it was opened."""
+    """Confirmation of a verb that adds risk, by the card as it was opened."""
     if card.block_reason is not None:
-        return Confirmation(refused="it was closed when this card was opened")
+        return Confirmation(refused="not possible when this card was opened")
     if card.verb in PEN and needs_reason(state, card.verb):
         return Confirmation(reason=True)
     if card.override is not None:
@@ -86,7 +97,7 @@ def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
 
 
 def describe_move(state: State, opened: CardAtOpening) -> str:
-    """Where the rollout stands instead, and who moved it last, as far as it is known."""
+    """Where the rollout stands now, and who moved it last, as far as known."""
     since = [entry for entry in state.decisions if entry.at >= opened.card.as_of and entry.verb is not Verb.HALT]
     who = f" by {since[-1].who.user}" if since and since[-1].who is not None else ""
     where = "an unknown stage" if state.reached is None else f"stage {state.reached}"
@@ -95,26 +106,29 @@ def describe_move(state: State, opened: CardAtOpening) -> str:
 
 
 def _key(gate: Gate, repeated: frozenset[str]) -> str:
-    """What makes a gate the same gate in two cards: its name, and what it is about where several share the name."""
+    """Identity of a gate across two cards: its name, with its subject where several share the name."""
     return f"{gate.name} {gate.why.split(' ', 1)[0].rstrip(':')}" if gate.name in repeated else gate.name
 
 
 def new_obstacles(before: Card, after: Card) -> list[str]:
-    """Gates that have closed and verdicts that became a fail since `before`, in words."""
+    """Gates that closed and verdicts that became a fail since `before`, in words."""
     counted = Counter(gate.name for gate in before.gates) | Counter(gate.name for gate in after.gates)
     repeated = frozenset(name for name, count in counted.items() if count > 1)
     closed = {_key(gate, repeated) for gate in before.gates if not gate.ok}
     found = [gate.why for gate in after.gates if not gate.ok and _key(gate, repeated) not in closed]
     was = {metric.metric: metric.verdict for metric in before.metrics}
     for metric in after.metrics:
-        told = any(why.startswith(f"{metric.metric} ") for why in found)
-        if metric.verdict == "fail" != was.get(metric.metric) and metric.role != "info" and not told:
+        is_listed = any(why.startswith(f"{metric.metric} ") for why in found)
+        if metric.verdict == "fail" != was.get(metric.metric) and metric.role != "info" and not is_listed:
             found.append(f"{metric.metric} FAIL: {metric.reason}")
     return found
 
 
 def changes(before: Card, after: Card) -> list[str]:
-    """What an operator who has read `before` must know about `after`, one line each: verdicts, gates, calls, stage."""
+    """Differences of `after` for a reader of `before`: verdicts, gates, calls, stage.
+
+    One line each.
+    """
     was = {metric.metric: metric.verdict for metric in before.metrics}
     found = [
         f"{metric.metric}: {was[metric.metric]} → {metric.verdict}"
@@ -124,7 +138,7 @@ def changes(before: Card, after: Card) -> list[str]:
     if (before.stage_from, before.stage_to) != (after.stage_from, after.stage_to):
         found.append(f"was {before.stage_from} → {before.stage_to}")
     if before.calls != after.calls:
-        found.append("the calls are others now")
+        found.append("the calls have changed")
     names = {gate.name for gate in after.gates if not gate.ok}
-    found += [f"{gate.name}: open now" for gate in before.gates if not gate.ok and gate.name not in names]
+    found += [f"{gate.name}: now open" for gate in before.gates if not gate.ok and gate.name not in names]
     return found

@@ -1,11 +1,11 @@
-"""One metric in full: the verdict with what it rests on and what would change it, its query, its ticks, its source."""
+"""One metric in full: verdict, its evidence and forecast, query, source, ticks."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
-from console.judge.explanation import Key, explain
+from console.judge.explanation import EvidenceKey, explain
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 from console.screens.page import ScrollingPage
@@ -23,23 +23,23 @@ from widgets.sheet import Sheet, rows_of
 GUTTER = 10
 _ROLES = {
     Role.CRITICAL: "decides",
-    Role.GUARD: "its FAIL fails the stage, its pass is not waited for",
-    Role.INFO: "never acts",
+    Role.GUARD: "a FAIL fails the stage; its pass is not needed",
+    Role.INFO: "for information only",
 }
 _STEP = 200
-"""Ticks of which the evidence is followed at once: a few milliseconds."""
+"""Ticks whose evidence is computed in one step: a few milliseconds."""
 _PAUSE_S = 0.02
 
 
-def drill_lines(state: State, name: str, width: int, course: EvidenceHistory | None = None) -> list[Line]:
-    """Everything known of metric `name`, newest tick first, in `width` cells.
+def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | None = None) -> list[Line]:
+    """Draw everything known of metric `name`, newest tick first, in `width` cells.
 
     Args:
-        course: the evidence over time, as far as it was followed; None leaves it out.
+        history: the evidence over time, as far as it is computed; None leaves it out.
     """
     entry = state.metrics.get(name)
     if entry is None:
-        return [(Piece(f"{name} is not a metric of this plan any more", Look.WARN),)]
+        return [(Piece(f"{name} is no longer a metric of this plan", Look.WARN),)]
     room = max(width - GUTTER, 10)
     source = state.sources.get(entry.metric.backend)
     lines: list[Line] = [
@@ -49,7 +49,7 @@ def drill_lines(state: State, name: str, width: int, course: EvidenceHistory | N
         )
     ]
     lines += _verdict(entry, room)
-    lines += _explained(state, entry, room, course)
+    lines += _explanation(state, entry, room, history)
     lines += _block("source", _source(state, entry, source), room)
     lines += _block("query", _query(entry.metric.query), room)
     lines += _block("links", [f"{label}: {url}" for label, url in entry.metric.links.items()], room)
@@ -57,8 +57,8 @@ def drill_lines(state: State, name: str, width: int, course: EvidenceHistory | N
 
 
 def _query(query: MetricQuery) -> list[str]:
-    of = [] if query.target is None else [f"of: {query.target.target}"]
-    return of + [f"{part}: {text}" for part, text in query.texts()]
+    target = [] if query.target is None else [f"of: {query.target.target}"]
+    return target + [f"{part}: {text}" for part, text in query.texts()]
 
 
 def _team(state: State, metric: Metric) -> str:
@@ -74,53 +74,60 @@ def _block(name: str, texts: list[str], room: int) -> list[Line]:
 
 
 def _verdict(entry: MetricState, room: int) -> list[Line]:
-    said = entry.verdict
-    if said is None:
+    verdict = entry.verdict
+    if verdict is None:
         return _block("verdict", ["not assessed yet"], room)
-    mark = mark_of(said.state, said.detail)
+    mark = mark_of(verdict.state, verdict.detail)
     shape = entry.metric.query.shape
-    ends = interval(said.low, said.high)
+    ends = interval(verdict.low, verdict.high)
     arms = (
-        f"canary {amount(said.canary.value, shape)} (n {count(said.canary.n)}), "
-        f"baseline {amount(said.baseline.value, shape)} (n {count(said.baseline.n)})"
+        f"canary {amount(verdict.canary.value, shape)} (n {count(verdict.canary.n)}), "
+        f"baseline {amount(verdict.baseline.value, shape)} (n {count(verdict.baseline.n)})"
     )
     found: list[Line] = [
-        (Piece(align_left("verdict", GUTTER), Look.MUTED), mark.piece, Piece(f"  {age(said.age_s)} old", Look.MUTED))
+        (Piece(align_left("verdict", GUTTER), Look.MUTED), mark.piece, Piece(f"  {age(verdict.age_s)} old", Look.MUTED))
     ]
-    found += _block("", [said.reason, arms], room)
-    if said.ratio is not None:
+    found += _block("", [verdict.reason, arms], room)
+    if verdict.ratio is not None:
         bounds = f" {ends} (95 % interval)" if ends else ""
-        lately = f"; {ratio(said.lately)} since {clock(said.since)}" if said.lately is not None and said.since else ""
-        found += _block("ratio", [f"canary/baseline {ratio(said.ratio)}{bounds} in this stage{lately}"], room)
+        lately = (
+            f"; {ratio(verdict.lately)} since {clock(verdict.since)}"
+            if verdict.lately is not None and verdict.since
+            else ""
+        )
+        found += _block("ratio", [f"canary/baseline {ratio(verdict.ratio)}{bounds} in this stage{lately}"], room)
     return found
 
 
-def _explained(state: State, entry: MetricState, room: int, course: EvidenceHistory | None) -> list[Line]:
-    """What the verdict rests on, how that came about and what would change it."""
+def _explanation(state: State, entry: MetricState, room: int, history: EvidenceHistory | None) -> list[Line]:
+    """The evidence of the verdict, its course over the stage, and what would change it."""
     track = current_track(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
-        return _block("rule", [limits, "nothing was judged yet"], room)
-    told = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
-    lines = [_key(key, name) for key, name in zip(told.keys, ["evidence", *[""] * len(told.keys)], strict=False)]
-    if course is not None:
-        rows = evidence_history_lines(course, room, entry.tick_s)
+        return _block("rule", [limits, "no tick judged yet"], room)
+    explanation = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
+    lines = [
+        _key(key, name)
+        for key, name in zip(explanation.keys, ["evidence", *[""] * len(explanation.keys)], strict=False)
+    ]
+    if history is not None:
+        rows = evidence_history_lines(history, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
-    lines += _block("next", [told.follows], room)
-    lines += _block("forecast", list(told.forecast), room)
-    lines += _block("rule", [*told.inputs, limits], room)
-    return lines + _block("ticks", [told.ticks], room)
+    lines += _block("next", [explanation.next_change], room)
+    lines += _block("forecast", list(explanation.forecast), room)
+    lines += _block("rule", [*explanation.inputs, limits], room)
+    return lines + _block("ticks", [explanation.ticks], room)
 
 
-def _key(key: Key, name: str) -> Line:
+def _key(key: EvidenceKey, name: str) -> Line:
     """ "worse than the baseline      340:1 of 100:1  key 1 of a FAIL"."""
-    mark = Piece("✓ ", Look.STRONG) if key.turned else Piece("  ")
+    mark = Piece("✓ ", Look.STRONG) if key.is_met else Piece("  ")
     return (
         Piece(align_left(name, GUTTER), Look.MUTED),
         mark,
         Piece(align_left(key.what, 30)),
         Piece(f" {align_right(odds(key.evidence), 7)}", Look.STRONG),
-        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.turns}", Look.MUTED),
+        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.consequence}", Look.MUTED),
     )
 
 
@@ -171,29 +178,35 @@ def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
 
 
 class Drilldown(ScrollingPage):
-    """One metric, live. How the evidence came about is followed in steps, so that no long rollout holds up a key."""
+    """One metric, live.
+
+    Its evidence is computed in steps, so that a long rollout does not delay a key.
+    """
 
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)
         self.metric = metric
-        self.course = EvidenceHistory()
+        self.history = EvidenceHistory()
 
     def begin(self) -> None:
+        """See `Modal.begin`."""
         self._follow()
 
     def _follow(self) -> None:
         entry = self.state.metrics.get(self.metric) if self.state is not None else None
-        if entry is None or self.state is None or not self.whole("#sheet"):
+        if entry is None or self.state is None or not self.has_parts("#sheet"):
             return
-        self.course = self.course.extend(self.state.boundaries, entry, _STEP)
+        self.history = self.history.extend(self.state.boundaries, entry, _STEP)
         self.query_one("#sheet", Sheet).redraw()
-        if not self.course.whole:
+        if not self.history.whole:
             self.set_timer(_PAUSE_S, self._follow)
 
     def watch_state(self) -> None:
-        if self.course.whole:  # else the next step is due anyway
+        """Draw the newer State."""
+        if self.history.whole:  # else the next step is due anyway
             self._follow()
         super().watch_state()
 
     def write(self, width: int, _height: int) -> list[Line]:
-        return drill_lines(self.state, self.metric, width, self.course) if self.state is not None else []
+        """See `ScrollingPage.write`."""
+        return drill_lines(self.state, self.metric, width, self.history) if self.state is not None else []

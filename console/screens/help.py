@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from console.judge.latch import FAIL_AT
 from console.screens.page import ScrollingPage
 from console.state.values import State
+from widgets.evidence import NO_SIGN
 from widgets.glyphs import (
     DETAILS,
     DRIFTED,
@@ -35,22 +36,26 @@ _TIMES = (
     Glyph("n", "note", Look.STRONG),
     Glyph("1", "stage 1 was reached", Look.STRONG),
     Glyph("!", "drift", Look.STRONG),
-    Glyph(ONSET, "likeliest beginning of a regression", Look.STRONG),
+    Glyph(ONSET, "likely start of a regression", Look.STRONG),
     Glyph(GAP, "no sample", Look.MUTED),
     Glyph(HATCH, "samples are overdue", Look.MUTED),
 )
 _NUMBERS = {
-    "1.1x (0.50-2.2)": "the canary's level as a multiple of the baseline's, and its 95 % interval, over this stage",
-    "340:1": f"the odds: beside a pass for what it says, else that the canary is worse; a FAIL takes {FAIL_AT:g}:1",
-    "6.1x since 01:18Z": "how much worse since a regression most likely began",
-    "n 10.3k": "how much was counted of the canary in this stage",
-    "0-5 %": "what the lowest and the highest block of both traces stand for",
+    "1.1x (0.50-2.2)": "canary / baseline over this stage, with the 95 % interval",
+    "340:1": f"the odds: beside a pass, that it holds; else, that the canary is worse; {FAIL_AT:g}:1 is a FAIL",
+    NO_SIGN: "the odds that the canary is worse are below 1:1",
+    "6.1x since 01:18Z": "the ratio since the most likely start of a regression",
+    "n 10.3k": "the canary's number of events in this stage",
+    "0-5 %": "the values of the lowest and the highest block of both traces",
 }
-"""What stands in a metric's rows, in the order of reading."""
+"""Numbers in a metric's rows, in the order of reading."""
 
 
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
-    """Keys with what they do and why one is not possible now; then the marks."""
+    """Draw the help page.
+
+    Keys with their effects, and why one is not possible now; then marks and numbers.
+    """
     room = max(width - _CAP - _LABEL, 10)
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
@@ -73,12 +78,15 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
         lines += [
             (Piece(align_left(name if n == 0 else "", _NUMBER), Look.STRONG), Piece(row)) for n, row in enumerate(rows)
         ]
-    dot = "p·promote: a dot instead of the space says that a key is not possible now; pressing it tells why."
+    dot = "p·promote: a dot instead of the space marks a key that is not possible now; press it to see why."
     return [*lines, *[(Piece(row),) for row in rows_of(dot, width)]]
 
 
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
-    """`marks` in as many rows as they need, glyph and word never parted."""
+    """Draw `marks` in as many rows as they need.
+
+    Glyph and word stay together.
+    """
     rows: list[Line] = []
     row: Line = (Piece(align_left(name, _KIND), Look.MUTED),)
     for mark in marks:
@@ -99,4 +107,5 @@ class Help(ScrollingPage):
         self.observe = observe
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return help_lines(self.state, width, self.observe)

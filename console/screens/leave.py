@@ -1,4 +1,4 @@
-"""The question before leaving while something is in flight: wait for it, or leave with its outcome unknown."""
+"""The question before leaving with a call in flight: wait for it, or leave with its outcome unknown."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Leave(StrEnum):
     """The two ways to leave."""
 
     WAITED = "waited"
-    """What was in flight has ended."""
+    """The calls in flight have ended."""
     UNKNOWN = "unknown"
     """Calls in flight are left with their outcome unknown."""
 
 
 def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> list[Line]:
-    """The question, or that we are waiting."""
+    """Draw the question, or that this console waits."""
     what = busy or "nothing"
     lines: list[Line] = [(Piece("LEAVE?", Look.TITLE),)]
     lines += [(Piece(row, Look.STRONG),) for row in wrap(f"in flight: {what}", width, 3)]
@@ -32,7 +32,7 @@ def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> l
         text = "A rollback is running: if you leave, it first finishes its automatic steps, without a screen."
         lines += [(Piece(row, Look.WARN),) for row in wrap(text, width, 3)]
     if waiting:
-        lines.append((Piece("waiting; it leaves by itself when this has ended", Look.WARN),))
+        lines.append((Piece("waiting; this console leaves when it has ended", Look.WARN),))
     else:
         lines.append((Piece("w", Look.TITLE), Piece(" wait until it has ended, then leave")))
     after = "leave now" if rolling else "leave now, with the outcome unknown"
@@ -40,7 +40,7 @@ def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> l
 
 
 class LeaveScreen(Modal[Leave | None]):
-    """Asked by `q` while `busy` says something."""
+    """The question that `q` asks while `busy` returns a line."""
 
     def __init__(self, state: State | None, busy: Callable[[], str | None]) -> None:
         super().__init__(state)
@@ -48,30 +48,34 @@ class LeaveScreen(Modal[Leave | None]):
         self.waiting = False
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
 
     def on_mount(self) -> None:
+        """Size the sheet and start to look for the end of the calls."""
         self.query_one("#sheet", Sheet).styles.height = len(self.write(self.frame_width, 0))
         self.set_interval(0.25, self.look)
 
     def look(self) -> None:
-        """See whether it has ended; leave if that was waited for."""
+        """Leave if the operator waits and the calls have ended; else draw again."""
         if self.waiting and self.busy() is None:
             self.dismiss(Leave.WAITED)
-        elif self.whole("#sheet"):
+        elif self.has_parts("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.local.running
         return leave_lines(self.busy(), rolling, self.waiting, width)
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         if key == "w":
             self.waiting = True
             self.look()
         elif key == "l":
             self.dismiss(Leave.UNKNOWN)
         else:
-            return super().pressed(key)
+            return super().act_on_key(key)
         return True

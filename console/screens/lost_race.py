@@ -1,4 +1,7 @@
-"""What whoever lost a race is shown: who moved the rollout, when and how, and what is there now. Nothing was sent."""
+"""The page after a lost race: who moved the rollout first, when and how.
+
+Nothing was sent from here.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from widgets.sheet import rows_of
 
 
 def lost_race_lines(line: str, width: int) -> list[Line]:
-    """The engine's one line in rows that can be read one by one."""
+    """Draw the engine's line with one row for each of its parts."""
     head, *rest = [part.strip() for part in line.split("; ") if part.strip()]
-    lines: list[Line] = [(Piece("SOMEBODY ELSE WAS FIRST; nothing of yours was sent", Look.ALARM),), ()]
+    lines: list[Line] = [(Piece("ANOTHER CONSOLE WAS FIRST: nothing was sent from here", Look.ALARM),), ()]
     lines += [(Piece(row, Look.STRONG),) for row in rows_of(head, width)]
     for part in rest:
         rows = rows_of(part, max(width - 2, 10))
@@ -27,4 +30,5 @@ class LostRacePage(ScrollingPage):
         self.line = line
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return lost_race_lines(self.line, width)

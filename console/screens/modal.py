@@ -1,11 +1,13 @@
-"""The base of everything that opens over the war room: live data behind it, and no key from before it could be read.
+"""The base of every screen over the war room.
+
+Live data stays behind it, and it takes no key that was typed before it was painted.
 
 Over a slow line keys arrive in bunches. A key that was typed before this screen was painted was meant for another
-screen, so it is dropped here. That is why confirming keys are handled as key events, which carry the moment they
-arrived, and never as bindings: a binding also answers a key that was forwarded to the screen underneath.
+screen, so it is dropped here. Confirming keys are therefore handled as key events, which carry their time of arrival,
+and never as bindings: a binding also answers a key that was forwarded to the screen underneath.
 
-Every key of a modal is taken from the one queue of its screen, those for a field too: a key that went by a queue of
-its own, or by a binding, would overtake or fall behind the letters it was typed between.
+A modal takes every key from the one queue of its screen, those for a field too. A key from a queue of its own, or from
+a binding, would overtake or fall behind the letters typed around it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ _EDITS = {
     if isinstance(binding, Binding) and binding.action != "submit"
     for key in binding.key.split(",")
 }
-"""What the keys of a text field do, by name of the key."""
+"""Actions of the keys of a text field, by name of the key."""
 
 
 class Modal(ModalScreen[Answer]):
@@ -61,59 +63,65 @@ class Modal(ModalScreen[Answer]):
         self.painted_at: float | None = None
         """When this screen was first painted, on the clock of events; None before that."""
         self._left = False
-        """Given up for another card: no key counts here any more."""
+        """Whether another card replaces this screen; from then on its keys are dropped."""
 
     def on_mount(self) -> None:  # Textual calls every class's own on_mount: a subclass must not call this one
-        self.call_after_refresh(self._painted)
+        """Note the time of the first paint once it is done."""
+        self.call_after_refresh(self._on_painted)
 
-    def _painted(self) -> None:
+    def _on_painted(self) -> None:
         self.painted_at = Message().time
         self.begin()
 
     def begin(self) -> None:
-        """Called once, after the first paint: the moment to focus a field.
+        """Focus a field, if the screen has one; called once, after the first paint.
 
-        Always by `set_focus`, which counts at once; `focus` waits for its turn, and letters would overtake it.
+        Always by `set_focus`, which takes effect at once; `focus` is queued, and letters would overtake it.
         """
 
-    def whole(self, *parts: str) -> bool:
-        """Whether all `parts` (selectors) are there: not while this screen is being put up or taken down.
+    def has_parts(self, *parts: str) -> bool:
+        """Whether all `parts` (selectors) exist.
 
-        A State or a resize may arrive then too, and there is nothing to draw on.
+        They do not while this screen is mounted or removed; a State or a resize may arrive then too.
         """
         return self.is_mounted and all(self.query(part) for part in parts)
 
-    def early(self, event: Event) -> bool:
+    def is_early(self, event: Event) -> bool:
         """Whether a key was typed before this screen could be read."""
         return self.painted_at is None or event.time <= self.painted_at
 
-    def _deaf(self, event: Event) -> bool:
-        return self._left or not self.is_current or self.early(event)
+    def _is_deaf(self, event: Event) -> bool:
+        return self._left or not self.is_current or self.is_early(event)
 
     async def on_key(self, event: Key) -> None:
+        """Hand a key to the focused field, else to this screen."""
         field = self.focused
-        if self._deaf(event):
+        if self._is_deaf(event):
             event.prevent_default()
             event.stop()
         elif isinstance(field, Field) and await field.take(event):
             event.stop()
         elif event.key in ("tab", "shift+tab"):
             (self.focus_next if event.key == "tab" else self.focus_previous)(Field)
-            self.touched()
+            self.focus_moved()
             event.stop()
-        elif self.pressed(event.key):
+        elif self.act_on_key(event.key):
             event.stop()
 
     def on_paste(self, event: Paste) -> None:
+        """Insert the first line of a pasted text into the focused field."""
         event.stop()
-        if isinstance(self.focused, Field) and not self._deaf(event) and event.text:
+        if isinstance(self.focused, Field) and not self._is_deaf(event) and event.text:
             self.focused.insert_text_at_cursor(event.text.splitlines()[0])
 
-    def touched(self) -> None:
-        """Called when another field, or none, has the focus."""
+    def focus_moved(self) -> None:
+        """React to a move of the focus to another field, or to none."""
 
-    def pressed(self, key: str) -> bool:
-        """Act on a key that no field took; whether it was one of ours."""
+    def act_on_key(self, key: str) -> bool:
+        """Act on a key that no field took.
+
+        Return whether this screen knows it.
+        """
         if key == "escape":
             self.dismiss(None)
         elif key in _SAFER and not isinstance(self.focused, Field):
@@ -125,12 +133,15 @@ class Modal(ModalScreen[Answer]):
 
     @property
     def frame_width(self) -> int:
-        """Cells inside the frame."""
+        """The number of cells inside the frame."""
         return max(min(self.app.size.width, 112) - 4, 1)
 
 
 class Field(Input):
-    """A line to type into. It gets its keys from its screen, one after the other."""
+    """A text field of one line.
+
+    Its screen hands it the keys, one after the other.
+    """
 
     DEFAULT_CSS = """
     Field { height: 1; border: none; padding: 0; width: 1fr; }
@@ -138,19 +149,23 @@ class Field(Input):
     """
 
     def on_mount(self) -> None:
+        """Keep the field from blinking and from selecting its text."""
         self.cursor_blink = False  # each blink is bytes on a slow line
-        # The word that the field has the focus may come after letters that overtook it: it must not select them.
+        # The focus event may come after letters that overtook it: it must not select them.
         self.select_on_focus = False
 
     def _forward_event(self, event: Event) -> None:
-        # The application forwards each key to what has the focus at that moment: here always by way of the screen.
+        # The application forwards each key to the focused widget: here it always goes by way of the screen.
         if isinstance(event, Key | Paste):
             self.screen._forward_event(event)
         else:
             super()._forward_event(event)
 
     async def take(self, event: Key) -> bool:
-        """Do at once what `event` means in a text field; whether it means anything here."""
+        """Carry out `event` as a key of a text field.
+
+        Return whether it is one.
+        """
         if event.is_printable and event.character is not None:
             self.replace(event.character, *self.selection)
         elif event.key in _EDITS:

@@ -1,4 +1,4 @@
-"""A full page over the war room that only scrolls and closes; help and drill-down are pages."""
+"""A full page over the war room that only scrolls and closes, such as the help page."""
 
 from __future__ import annotations
 
@@ -14,30 +14,36 @@ _FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", L
 
 
 class ScrollingPage(Modal[None]):
-    """A page implements `write`; it is drawn again with every State."""
+    """Base of the pages.
+
+    A page implements `write`; it is drawn again with every State.
+    """
 
     CLOSES = frozenset({"enter", "q"})
-    """Keys that close it beside escape."""
+    """Keys that close the page, besides escape."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame -full"):
             yield Sheet(self.write, id="sheet")
             yield Sheet(lambda _width, _height: [_FOOT], id="foot")
 
     def write(self, width: int, height: int) -> list[Line]:
-        """The page's lines, as many as there are; the sheet scrolls them."""
+        """Draw all lines of the page; the sheet scrolls them."""
         raise NotImplementedError
 
     def watch_state(self) -> None:
-        if self.whole("#sheet"):
+        """Draw the newer State."""
+        if self.has_parts("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
-    def pressed(self, key: str) -> bool:
+    def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         rows = _ROWS.get(key)
         if rows is not None:
             self.query_one("#sheet", Sheet).scroll_rows(rows)
         elif key in self.CLOSES:
             self.dismiss(None)
         else:
-            return super().pressed(key)
+            return super().act_on_key(key)
         return True

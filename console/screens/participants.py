@@ -1,4 +1,4 @@
-"""The page of the people: who is here, whose the pen is, what was approved, the calendar, the ladder."""
+"""The page of the participants: members, pen, approvals, calendar, escalation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from widgets.participants import participants_lines
 
 
 class ParticipantsPage(ScrollingPage):
-    """Drawn again with every State, so that last-seen stays true."""
+    """The participants; drawn again with every State, so that ages stay correct."""
 
     CLOSES = ScrollingPage.CLOSES | {"w"}
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return participants_lines(self.state, width)

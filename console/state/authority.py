@@ -1,4 +1,4 @@
-"""Who may do what, as the plan says, per verb, and per stage where the stage says so. Going safer is everybody's.
+"""Authority may do what, as the plan says, per verb, and per stage where the stage says so. Going safer is everybody's.
 
 It is this console's own gate, checked against the operator whom the operating system (or the database) names. It keeps
 honest people from what is not theirs to do; who can write to the journal by other means is not stopped by it.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from console.plan.nouns import STAGE_AUTHORITIES, Stage, Who
+from console.plan.nouns import STAGE_AUTHORITIES, Authority, Stage
 from console.state.values import RolloutState, State
 
 
-def who_may(state: RolloutState, act: str) -> Who | None:
-    """Who may do `act` (one of nouns.AUTHORITIES) now; None: everybody."""
+def who_may(state: RolloutState, act: str) -> Authority | None:
+    """Authority may do `act` (one of nouns.AUTHORITIES) now; None: everybody."""
     stage = _stage(state, act)
     if stage is not None and act in stage.authority:
         return stage.authority[act]

@@ -55,5 +55,5 @@ class EvidenceHistory:
             if before is not None and before.stage != track.stage:
                 marks.clear()
             if before is None or before.total != track.total:
-                marks.append(EvidencePoint(at, track.standing.worse, track.standing.ready))
+                marks.append(EvidencePoint(at, track.evidence.worse, track.evidence.ready))
         return EvidenceHistory(tuple(marks), to >= entry.track.judged_to or first + at_most >= len(ledger), track, to)

@@ -29,7 +29,7 @@ from console.events.kinds import (
     SourceRecovered,
     StepDone,
     TargetObserved,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan
@@ -147,7 +147,7 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
             return _apply_verdict(state, event)
         case Noted():
             return _with_note(state, event, "note", event.text)
-        case Unrecognised():
+        case Unrecognized():
             state = replace(state, unrecognised=state.unrecognised + 1)
             return _with_note(state, event, "unrecognised", f"event of unknown kind {event.said_kind!r}")
         case _:

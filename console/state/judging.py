@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import Buckets, Kind, Reading, Shape
-from console.judge.latency import LatencyTrack, edges, slower
+from console.judge.latency import LatencyTrack, chosen_edges, slow_counts
 from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
@@ -86,7 +86,7 @@ def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int,
         before = [tick for tick in entry.ledger[:place] if tick.at < boundary.at]
         track = Track.begin(MetricPolicy.of(entry.metric), before, boundary.reached)
     if _is_overridden(entry, track, reading.at.timestamp()):
-        track = track.overridden()
+        track = track.after_override()
     lonely = has_no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
     return track.after(reading, boundary.reached, alone=lonely)
 
@@ -120,7 +120,7 @@ def current_track(entry: MetricState) -> Track | None:
     track = entry.track
     if track is None or not entry.overrides or not _is_overridden(entry, track, math.inf):
         return track
-    return track.overridden()
+    return track.after_override()
 
 
 def plotted_readings(entry: MetricState) -> Sequence[Reading]:
@@ -129,7 +129,7 @@ def plotted_readings(entry: MetricState) -> Sequence[Reading]:
         return entry.ledger
     shaped = entry.track.model if entry.track is not None else None
     telling = shaped.dominant_model if isinstance(shaped, LatencyTrack) else None
-    edge = telling[0] if telling is not None else next(iter(edges(_baseline(entry.ledger))), None)
+    edge = telling[0] if telling is not None else next(iter(chosen_edges(_baseline(entry.ledger))), None)
     return () if edge is None else [_slow(tick, edge) for tick in entry.ledger]
 
 
@@ -138,7 +138,9 @@ def _baseline(ledger: Sequence[Reading]) -> list[Buckets]:
 
 
 def _slow(tick: Reading, edge: float) -> Reading:
-    arms = [slower(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)]
+    arms = [
+        slow_counts(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)
+    ]
     return Reading(tick.at, arms[0], arms[1])
 
 

@@ -15,7 +15,7 @@ from console.engine.clock import FastClock
 from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
-from console.journal.contract import Approval, SignedApproval
+from console.journal.contract import SignedApproval, UnsignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import load
 from console.state.intent import Intent
@@ -36,7 +36,7 @@ class Vouching(SqliteJournal):
 
     given: list[SignedApproval] = []  # noqa: RUF012 - what is approved is shared by both consoles
 
-    def approve(self, rollout: str, approval: Approval) -> SignedApproval:
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         self.given.append(SignedApproval(approval, "uid:1002", "ben"))
         return self.given[-1]
 

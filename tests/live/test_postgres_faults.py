@@ -292,7 +292,7 @@ def test_a_role_without_rights_and_a_database_without_a_journal_are_one_line(ser
         PostgresJournal(Url(server.url("journal", role(server, "stranger"))))
     one_line(caught.value)
     with pytest.raises(
-        JournalUnavailable, match=r"no journal in this database yet: `warroom journal init postgresql"
+        JournalUnavailable, match=r"no journal in this database yet: run `warroom journal init postgresql"
     ) as caught:
         PostgresJournal(Url(server.database("empty")))
     one_line(caught.value)

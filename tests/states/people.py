@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from console.events.evidence import Actor
-from console.plan.nouns import Rung, Window
+from console.plan.nouns import CalendarWindow, Rung
 from console.state.approvals import approval_digest
 from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.values import State
@@ -14,7 +14,7 @@ from tests.states.pieces import with_local
 from tests.states.plan import ANA, BEN, NOW, ago
 
 CARL = Actor(uid=1003, user="carl", host="bastion-2", pid=777)
-FREEZE = Window("Europe/Berlin", frozenset({6}), 0, 1440, reason="quarter end")
+FREEZE = CalendarWindow("Europe/Berlin", frozenset({6}), 0, 1440, reason="quarter end")
 """NOW is a Sunday."""
 
 

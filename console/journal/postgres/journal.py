@@ -20,7 +20,6 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal.chain import Row
 from console.journal.contract import (
-    Approval,
     DecisionRow,
     JournalEntry,
     JournalUnavailable,
@@ -29,6 +28,7 @@ from console.journal.contract import (
     Presence,
     Run,
     SignedApproval,
+    UnsignedApproval,
 )
 from console.journal.postgres import guards, reading, recording, schema
 from console.journal.postgres.connection import CALL_S, LONG_S, Connection, ConnectionLost, ManagedConnection
@@ -208,7 +208,7 @@ class PostgresJournal:
         return self._read(lambda connection: reading.present(connection, rollout, within_s))
 
     @_as_unavailable
-    def approve(self, rollout: str, approval: Approval) -> SignedApproval:
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         """Insert an approval, signed by the server with the login; see `Journal.approve`."""
         with self._connection.call() as connection:
             connection.execute(

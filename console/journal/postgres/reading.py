@@ -8,7 +8,7 @@ from typing import Any
 
 from console.events.kinds import Event, decode
 from console.journal.chain import GENESIS, PAGE, Row
-from console.journal.contract import Approval, DecisionRow, JournalEntry, Lease, Presence, Run, SignedApproval
+from console.journal.contract import DecisionRow, JournalEntry, Lease, Presence, Run, SignedApproval, UnsignedApproval
 from console.journal.postgres.connection import Connection
 from console.journal.presence import presence_from_row
 from console.journal.sanitize import sanitize_body, sanitize_value
@@ -198,7 +198,7 @@ def decisions(connection: Connection, rollout: str | None) -> list[DecisionRow]:
 
 
 def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:
-    """A page of stored rows: of the journal by position, of one rollout by seq."""
+    """A page of stored rows by position, or of one rollout by seq."""
     start = _LOWEST if after is None else after
     question = f"SELECT {_COLUMNS} FROM warroom.events WHERE"  # noqa: S608 - constants
     if rollout is None:
@@ -233,7 +233,7 @@ def approvals(connection: Connection, rollout: str) -> list[SignedApproval]:
         connection, "SELECT move, card, at, text, login FROM warroom.approvals WHERE rollout = %s ORDER BY id", rollout
     )
     return [
-        SignedApproval(Approval(move, card, datetime.fromisoformat(at), text), identity_of_login(login), login)
+        SignedApproval(UnsignedApproval(move, card, datetime.fromisoformat(at), text), identity_of_login(login), login)
         for move, card, at, text, login in rows
     ]
 

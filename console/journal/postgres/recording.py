@@ -111,7 +111,7 @@ def append_samples(connection: Connection, rollout: str, batch: Sequence[SourceR
 
 
 def take_lease(connection: Connection, rollout: str, holder: str, ttl_s: float) -> Lease:
-    """Take, renew or only return the lease of a rollout in one statement; see `Journal.lease`.
+    """Take, renew or return the lease in one statement; see `Journal.lease`.
 
     The server's clock decides.
     """
