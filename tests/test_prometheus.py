@@ -117,7 +117,7 @@ async def test_an_old_pod_that_comes_back_makes_the_answer_partial() -> None:
     back = series([900_000, 900_001], first=1, version="v42", pod="b")
     reply = await read_one(ERRORS, total=matrix(series([100, 110, 120, 130], version="v42", pod="a"), back))
     assert canary(reply) == [Counts(10, 0), Counts(10, 0), Counts(11, 0)]
-    assert reply.partial == "late start: 1 series came back with history"
+    assert reply.partial == "1 series reappeared after a gap, counted from there"
 
 
 # -- gauges ----------------------------------------------------------------------------------------------------------
