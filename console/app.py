@@ -1,4 +1,6 @@
-"""The application: one screen over one State. It shows, asks and hands intents over; it never acts and never waits.
+"""The application: one screen over one State.
+
+It shows, asks and hands intents over; it never acts and never waits.
 
 The newest State is pulled from the engine four times a second into one reactive that every pane is bound to. The gates
 decide whether a key is possible, the engine carries a decision out. Nothing here blocks, and nothing is imported that
@@ -98,6 +100,7 @@ class WarRoom(App[int]):
         """When the newest State arrived, on the monotonic clock."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         yield HeaderLine().data_bind(WarRoom.state)
         yield AnswerLine().data_bind(WarRoom.state)
         yield MetricsPane().data_bind(WarRoom.state)
@@ -110,14 +113,16 @@ class WarRoom(App[int]):
         yield KeyLine(observe=self.observe).data_bind(WarRoom.state)
 
     def on_mount(self) -> None:
+        """Focus the metrics and start the engine after the first paint."""
         self.query_one(MetricsPane).focus()
         self.set_interval(PULL_S, self.pull)
         self.call_after_refresh(self.engine.start)
 
     def _fatal_error(self) -> None:
-        """End the screen with one line on a fault of its own; Textual would print a traceback with values.
+        """End the screen with one line on a fault of its own.
 
-        The engine goes on: a rollback under way finishes its automatic steps.
+        Textual would print a traceback with values. The engine goes on: a rollback under way finishes its automatic
+        steps.
         """
         from rich.text import Text
 
@@ -163,6 +168,7 @@ class WarRoom(App[int]):
             self._room(HeaderLine).now = self.state.as_of + silent
 
     def watch_state(self, before: State | None, after: State | None) -> None:
+        """Hand the newer State to open screens, ring new alarms, name the window."""
         if after is None:
             return
         for modal in self._modals():
@@ -177,6 +183,7 @@ class WarRoom(App[int]):
             name_window(self.window, title)
 
     def on_resize(self, event: Resize) -> None:
+        """Place the panes for the new height."""
         if self.state is not None:
             self._place_panes(self.state, event.size.height)
 
@@ -194,7 +201,10 @@ class WarRoom(App[int]):
     # -- answers out -------------------------------------------------------------------------------------------------
 
     def say(self, line: str, *, wrong: bool = False) -> None:
-        """Answer the operator in a toast, and on the advice line until the next key. `line` is plain text."""
+        """Answer the operator in a toast, and on the advice line until the next key.
+
+        `line` is plain text.
+        """
         self.notify(line, severity="warning" if wrong else "information", markup=False)
         self._room(AnswerLine).answer = line
 
@@ -217,6 +227,7 @@ class WarRoom(App[int]):
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def on_key(self, _event: KeyEvent) -> None:
+        """Let the advice return to the advice line."""
         self._room(AnswerLine).answer = None
 
     def why_not_key(self, key: ScreenKey) -> str | None:
@@ -340,6 +351,7 @@ class WarRoom(App[int]):
         self._room(MetricsPane).action_move(rows)
 
     def on_metrics_pane_asked(self, message: MetricsPane.Asked) -> None:
+        """Open the details of a metric."""
         message.stop()
         if not self._is_covered() and self.state is not None:
             from console.screens.drilldown import Drilldown
@@ -388,11 +400,17 @@ class WarRoom(App[int]):
     # -- screens -----------------------------------------------------------------------------------------------------
 
     def _is_covered(self) -> bool:
-        """Whether a screen is open over the war room; keys that get past it do nothing."""
+        """Whether a screen is open over the war room.
+
+        Keys that get past it do nothing.
+        """
         return bool(self._modals())
 
     def _modals(self) -> list[Modal[object]]:
-        """Our own screens over the war room; their module is imported with the first of them."""
+        """Our own screens over the war room.
+
+        Their module is imported with the first of them.
+        """
         if len(self.screen_stack) == 1:
             return []
         from console.screens.modal import Modal

@@ -1,4 +1,7 @@
-"""The part of the engine that the screen uses. The engine runs in a thread of its own."""
+"""The part of the engine that the screen uses.
+
+The engine runs in a thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ class EnginePort(Protocol):
         """The newest State; None until the rollout is opened."""
 
     def ask(self, intent: Intent) -> bool:
-        """Hand an intent over; False if the inbox is full and nothing was handed over."""
+        """Hand an intent over.
+
+        False if the inbox is full and nothing was handed over.
+        """
 
     def refusals(self) -> list[str]:
         """One-line refusals of this console's intents since the last call."""
@@ -30,7 +36,13 @@ class EnginePort(Protocol):
         """Why the engine has ended, one line; None while it runs."""
 
     def in_flight(self) -> str | None:
-        """The calls in flight, one line, for the question before leaving; None without any."""
+        """The calls in flight in one line, or None.
+
+        The question before leaving shows it.
+        """
 
     def stop(self, leave: bool) -> None:
-        """End the engine. `leave`: do not wait for calls in flight; their outcome stays unknown."""
+        """End the engine.
+
+        `leave`: do not wait for calls in flight; their outcome stays unknown.
+        """

@@ -24,9 +24,13 @@ class HasKeys(Protocol):
 
 
 class KeyCommands(Provider):
-    """The palette's entries. Each carries out its key, which may answer why it is not possible."""
+    """The palette's entries.
+
+    Each carries out its key, which may answer why it is not possible.
+    """
 
     async def discover(self) -> Hits:
+        """Yield every key, for an empty search."""
         for key in KEYS:
             entry = self._entry(key)
             if entry is not None:
@@ -34,6 +38,7 @@ class KeyCommands(Provider):
                 yield DiscoveryHit(Content(text), press, text=text, help=detail)
 
     async def search(self, query: str) -> Hits:
+        """Yield the keys that match `query`."""
         matcher = self.matcher(query)
         for key in KEYS:
             entry = self._entry(key)
@@ -44,7 +49,10 @@ class KeyCommands(Provider):
                     yield Hit(score, Content(text), press, text=text, help=detail)
 
     def _entry(self, key: ScreenKey) -> tuple[str, str, Callable[[], None]] | None:
-        """Text, second line and callback of `key`; None if the palette has no entry for it."""
+        """Text, second line and callback of `key`.
+
+        None if the palette has no entry for it.
+        """
         app = self.app
         if not key.action or not isinstance(app, HasKeys):
             return None

@@ -60,17 +60,22 @@ class TitledDriver(LinuxDriver):
         self.application = app
 
     def start_application_mode(self) -> None:
+        """Save the window's title and hand the driver to the application."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.write(_SAVE)
         if isinstance(self.application, Titled):
             self.application.window = self
 
     def stop_application_mode(self) -> None:
+        """Restore the window's title."""
         self.write(_RESTORE)
         super().stop_application_mode()
 
 
 def name_window(window: Driver | None, title: str) -> None:
-    """Set the window's title (OSC 2), if there is a window. `title` is sanitized text."""
+    """Set the window's title (OSC 2), if there is a window.
+
+    `title` is sanitized text.
+    """
     if window is not None:
         window.write(f"\x1b]2;{title[:_TITLE_LIMIT]}\x07")

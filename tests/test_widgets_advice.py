@@ -45,7 +45,7 @@ from widgets.line import text_of
         ("watching", "warn", ["p goes to migrate", "ONE-WAY"]),
         ("failing", "alarm", ["errors FAIL 11x since 03:08Z, 340:1", "r rolls back"]),
         ("fallen_silent", "alarm", ["errors FAIL 11x since 03:08Z, 340:1, now silent", "r rolls back"]),
-        ("stale", "warn", ["HOLD, STALE errors, slow", "no promote until data is fresh"]),
+        ("stale", "warn", ["HOLD, STALE errors, slow", "no promote until fresh"]),
         ("canary_silent", "warn", ["HOLD, NO DATA errors: canary silent for 95 s", "h and r work"]),
         ("mismatched", "warn", ["HOLD, TRAFFIC MISMATCH", "2.1 % of the requests reach the canary, 5 % should"]),
         ("suspected", "warn", ["WARN errors 2.4x, 14:1 worse, verdict in ~4 min: h halts, r rolls back"]),
@@ -221,7 +221,6 @@ def test_a_fault_of_the_console_itself_is_said_with_what_still_works() -> None:
         ("✗ page-errors FAIL 6.1x since 01:18Z, 8927:1; errors FAIL 6.2x since 01:18Z: r rolls back, h halts", None),
         ("→ WATCHING errors: 1 of 6 ticks; a 2x would show in ~35 min at 20 req/s; p needs an override", None),
         ("✗ PAST POINT OF NO RETURN (migrate), errors FAIL 11x since 03:08Z: freeze (h) or go on", None),
-        ("✗ edge FAILED for 0:32 (no answer: slow): no promote until data is fresh; h and r work", None),
         ("→ p promotes to five (edge 5 %, new-checkout 5 %, search 5 %, basket 5 %)", "no keys"),
     ],
 )
@@ -230,5 +229,12 @@ def test_a_sentence_that_is_cut_keeps_its_keys(text: str, because: str | None) -
     short = shorten(text, 60)
     assert cell_len(short) <= 60
     assert short.startswith(text[:12])
-    assert short.endswith(text[-14:] if because is None else "…")
+    assert short.endswith(text[-20:] if because is None else "…")
     assert shorten(text, 120) == text
+
+
+def test_a_long_reason_gives_way_to_what_is_still_possible() -> None:
+    text = "✗ edge FAILED for 0:32 (no answer within 4 s: connection refused): no promote until fresh, h and r work"
+    short = shorten(text, 80)
+    assert short.startswith("✗ edge FAILED for 0:32 (no answer within")
+    assert short.endswith(": no promote until fresh, h and r work")

@@ -90,7 +90,7 @@ def _unjournaled_advice(state: State) -> Advice | None:
     if state.local.journal.broken is None:
         return None
     unwritten = f", {state.local.journal.waiting}" if state.local.journal.held else ""
-    return "alarm", f"UNJOURNALED{unwritten} ({state.local.journal.broken}): no promote; h and r work"
+    return "alarm", f"UNJOURNALED{unwritten} ({state.local.journal.broken}): no promote, h and r work"
 
 
 def _partial_advice(state: State) -> Advice | None:
@@ -244,12 +244,15 @@ _IN_ORDER: Sequence[Callable[[State], Advice | None]] = (
 )
 
 
-_KEYS = re.compile(r"[:;] (?:[a-z] [^:;()]*|freeze \(h\)[^:;]*)$")
+_KEYS = re.compile(r"[:;] (?:(?:[a-z] |no promote|halted, )[^:;()]*|freeze \(h\)[^:;]*)$")
 """The keys to press, at the end of a sentence."""
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` in at most `width` cells; the keys at its end are never cut off."""
+    """`text` in at most `width` cells.
+
+    The keys at its end are never cut off.
+    """
     keys = _KEYS.search(text)
     if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
         return truncate(text, width)
@@ -270,4 +273,5 @@ class AdviceLine(Pane):
     """One line under the header."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return advice_lines(self.state, width, height)

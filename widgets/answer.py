@@ -15,9 +15,11 @@ class AnswerLine(AdviceLine):
     """Text shown instead of the advice; None for the advice."""
 
     def watch_answer(self) -> None:
+        """Draw the newer answer."""
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         if self.answer is None:
             return super().draw(width, height)
         return [fit([Piece(f"▲ {self.answer}", Look.WARN)], width)]

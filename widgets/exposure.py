@@ -64,4 +64,5 @@ class ExposureLine(Pane):
     """One line above the stages."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return exposure_lines(self.state, width, height)

@@ -93,7 +93,10 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """An age: "4s", "95s", "12m", "3h", "5d"; "0s" for a time in the future."""
+    """An age: "4s", "95s", "12m", "3h", "5d".
+
+    "0s" for a time in the future.
+    """
     if seconds is None:
         return NOTHING
     if not math.isfinite(seconds):

@@ -104,7 +104,10 @@ def versions(state: State) -> str:
 
 
 def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
-    """Parts after the title, most important first; the last ones are dropped for lack of room."""
+    """Parts after the title, most important first.
+
+    The last ones are dropped for lack of room.
+    """
     found = [people] if (people := participants.pen_pieces(state)) else []
     risky = state.plan.risk.lower() in ("high", "critical")
     if state.plan.risk:
@@ -120,12 +123,17 @@ def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
 
 
 class HeaderLine(Pane):
-    """One line at the top. Bind `now` to the screen's clock to have an old State shown as such."""
+    """One line at the top.
+
+    Bind `now` to the screen's clock to have an old State shown as such.
+    """
 
     now: reactive[datetime | None] = reactive(None, repaint=False)
 
     def watch_now(self) -> None:
+        """Draw the newer time."""
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return header_lines(self.state, width, height, self.now)

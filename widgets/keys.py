@@ -75,7 +75,10 @@ KEYS: tuple[ScreenKey, ...] = tuple(_keys())
 
 
 def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
-    """Why `verb` is not possible here and now, or None. An observer may still halt and roll back."""
+    """Why `verb` is not possible here and now, or None.
+
+    An observer may still halt and roll back.
+    """
     if state is None:
         return f"{verb} is not possible yet: the rollout is still opening"
     if observe and verb not in SAFER:
@@ -153,4 +156,5 @@ class KeyLine(Pane):
         self.observe = observe
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return [key_line(blocked_keys(self.state, self.observe), width, idle_keys(self.state))]

@@ -13,7 +13,10 @@ from rich.cells import cell_len, set_cell_size
 
 
 class Look(StrEnum):
-    """How a piece looks; a pane's component classes give each its color. Never the only bearer of meaning."""
+    """How a piece looks.
+
+    A pane's component classes give each its color. Never the only bearer of meaning.
+    """
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -91,7 +94,10 @@ def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
 
 
 def wrap(text: str, width: int, rows: int) -> list[str]:
-    """`text` broken at spaces into at most `rows` rows of `width` cells; the last one ends in an ellipsis if cut."""
+    """`text` broken at spaces into at most `rows` rows of `width` cells.
+
+    The last one ends in an ellipsis if cut.
+    """
     if width <= 0 or rows <= 0:
         return []
     lines: list[str] = []
@@ -107,7 +113,10 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
 
 
 def changed_cells(old: Line, new: Line) -> int:
-    """How many cells from the left edge cover every difference of two lines of one width; 0 if none."""
+    """How many cells from the left edge cover every difference of two lines of one width.
+
+    0 if none.
+    """
     before, after = list(old), list(new)
     while before and after and before[-1] == after[-1]:
         before.pop()

@@ -1,4 +1,7 @@
-"""The decision log: who decided what, when and with what outcome, and other events; newest first."""
+"""The decision log: who decided what, when and with what outcome, and other events.
+
+Newest first.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from widgets.pane import Pane
 
 
 def entries(state: State) -> list[DecisionState | NoteState]:
-    """Decisions and notes in one list, newest first; at the same moment, the later record comes first."""
+    """Decisions and notes in one list, newest first.
+
+    At the same moment, the later record comes first.
+    """
     both: list[DecisionState | NoteState] = [*state.log, *state.decisions]
     return sorted(both, key=lambda entry: entry.at)[::-1]
 
@@ -94,4 +100,5 @@ class DecisionLog(Pane):
     """The pane of decisions and events, newest first."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return log_lines(self.state, width, height)

@@ -169,15 +169,18 @@ class MetricsPane(Pane, can_focus=True):
         metric: str
 
     def watch_state(self) -> None:
+        """Draw the newer State; move the cursor if its metric is gone."""
         names = self._names()
         if self.selected not in names:
             self.selected = names[0] if names else None
         self.redraw()
 
     def watch_selected(self) -> None:
+        """Draw the cursor at its new place."""
         self.redraw()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
+        """See `Pane.draw`."""
         return metrics_lines(self.state, width, height, self.selected)
 
     def _names(self) -> list[str]:

@@ -21,7 +21,10 @@ from widgets.line import Line, Look, changed_cells, fit
 
 
 class Pane(Widget):
-    """A picture of State. A pane implements `draw`, which depends only on its reactives and its size."""
+    """A picture of State.
+
+    A pane implements `draw`, which depends only on its reactives and its size.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"pane--{look}" for look in Look}
 
@@ -51,7 +54,10 @@ class Pane(Widget):
         self._drawn: tuple[Line, ...] = ()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """The pane's lines in `width` x `height` cells; missing lines and cells are filled with blanks."""
+        """The pane's lines in `width` x `height` cells.
+
+        Missing lines and cells are filled with blanks.
+        """
         raise NotImplementedError
 
     @property
@@ -60,9 +66,11 @@ class Pane(Widget):
         return self._drawn
 
     def watch_state(self) -> None:
+        """Draw the newer State."""
         self.redraw()
 
     def on_resize(self, _event: Resize) -> None:
+        """Draw again in the new size."""
         self._drawn = ()
         self.redraw()
 
@@ -83,6 +91,7 @@ class Pane(Widget):
             self.refresh(*dirty)
 
     def render_line(self, y: int) -> Strip:
+        """Paint row `y` from the drawn lines."""
         width = self.size.width
         line = self._drawn[y] if y < len(self._drawn) else fit((), width)
         # Every segment carries a style: Textual's monochrome filter fails on one without.

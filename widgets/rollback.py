@@ -1,4 +1,7 @@
-"""Advice on a rollback: how far it is, which console runs it, which step needs a person. Words only."""
+"""Advice on a rollback: how far it is, which console runs it, which step needs a person.
+
+Words only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A scrolled body of lines, as in every card and form. Its owner writes the lines."""
+"""A scrolled body of lines, as in every card and form.
+
+Its owner writes the lines.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ def rows_of(text: str, width: int) -> list[str]:
 
 
 def page(lines: Sequence[Line], height: int, top: int) -> list[Line]:
-    """The rows of `lines` from `top` on; the first and the last row count the hidden ones."""
+    """The rows of `lines` from `top` on.
+
+    The first and the last row count the hidden ones.
+    """
     if len(lines) <= height or height <= 0:
         return list(lines[: max(height, 0)])
     top = max(0, min(top, len(lines) - height))
@@ -54,6 +60,7 @@ class Sheet(Pane):
         """First row shown."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         lines = self.write(width, height)
         self.top = max(0, min(self.top, len(lines) - height))
         return page(lines, height, self.top)

@@ -44,7 +44,10 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
 
 
 def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | None:
-    """Why the target stays at its step, with the rest of a timed pause; None while it advances."""
+    """Why the target stays at its step, with the rest of a timed pause.
+
+    None while it advances.
+    """
     if reading.phase is Phase.ABORTED:
         return Piece("ABORTED", Look.ALARM)
     if reading.phase is Phase.DEGRADED:

@@ -117,7 +117,10 @@ def _is_stale(state: State) -> bool:
 
 
 def settings_words(entry: StageState, state: State) -> str:
-    """The settings of a stage: "edge 5 %, new-checkout 5 %"; for a manual stage its instruction."""
+    """The settings of a stage: "edge 5 %, new-checkout 5 %".
+
+    For a manual stage its instruction.
+    """
     if entry.stage.manual is not None:
         return f"by hand: {entry.stage.manual}"
     words = []
@@ -135,7 +138,10 @@ def _briefly(entry: StageState) -> str:
 
 
 def _trouble(entry: StageState, state: State) -> str:
-    """The drift from this stage's settings, or why it is not fully set; one line."""
+    """The drift from this stage's settings, or why it is not fully set.
+
+    One line.
+    """
     if entry.number == (state.reached or 0):
         drifts = [
             f"{DRIFTED} {name} {drift_words(target.drift, state)}"
@@ -153,4 +159,5 @@ class Timeline(Pane):
     """The pane of the stages."""
 
     def draw(self, width: int, height: int) -> list[Line]:
+        """See `Pane.draw`."""
         return timeline_lines(self.state, width, height)

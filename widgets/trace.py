@@ -27,20 +27,29 @@ _TICKS_A_CELL = (1, 2, 3, 6, 12, 30, 60, 120, 360, 720)
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The values of the lowest and the highest block; the same for both arms of a metric."""
+    """The values of the lowest and the highest block.
+
+    The same for both arms of a metric.
+    """
 
     floor: float
     top: float
 
     def block(self, value: float) -> str:
-        """The block for a finite `value`; a value outside the axis is drawn at its end."""
+        """The block for a finite `value`.
+
+        A value outside the axis is drawn at its end.
+        """
         part = (value - self.floor) / (self.top - self.floor)
         return BLOCKS[round(min(max(part, 0.0), 1.0) * (len(BLOCKS) - 1))]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Time cut into `cells` buckets of `bucket_s` seconds; `end` lies in the last one."""
+    """Time cut into `cells` buckets of `bucket_s` seconds.
+
+    `end` lies in the last one.
+    """
 
     end: datetime
     bucket_s: float
@@ -136,7 +145,10 @@ class Chart:
 
     @classmethod
     def of(cls, ledger: Sequence[Reading], grid: Grid, least: float = 0.0) -> Chart:
-        """The arms of `ledger` on an axis made from both; `least` as for `axis_for`."""
+        """The arms of `ledger` on an axis made from both.
+
+        `least` as for `axis_for`.
+        """
         arms: dict[Arm, Series] = {arm: series(ledger, arm, grid) for arm in ARMS}
         return cls(arms, axis_for(arms.values(), least))
 

@@ -18,7 +18,10 @@ _STILL_OPEN = frozenset({"bake", "verdict"})
 
 
 def word_of(state: State) -> Glyph | None:
-    """The mark of the stage's verdict; None without one, and once a rollback or a close ended it."""
+    """The mark of the stage's verdict.
+
+    None without one, and once a rollback or a close ended it.
+    """
     together = state.stage_verdict
     return STAGE_WORDS[together.word] if together is not None and state.mode in _SHOWN else None
 
@@ -71,7 +74,10 @@ def _how(entry: MetricState) -> str:
 
 
 def hold_advice(state: State) -> Advice | None:
-    """HOLD: data is missing, or requests do not reach the canary. Before the first stage: stale data."""
+    """HOLD: data is missing, or requests do not reach the canary.
+
+    Before the first stage: stale data.
+    """
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.HOLD:
         return None
@@ -89,7 +95,7 @@ def hold_advice(state: State) -> Advice | None:
 
 def still_possible(state: State) -> str:
     """What is possible while data is missing."""
-    return "halted; r works" if state.halted is not None else "no promote until data is fresh; h and r work"
+    return "halted, r works" if state.halted is not None else "no promote until fresh, h and r work"
 
 
 def mismatch_words(state: State, share: float) -> str:
@@ -123,7 +129,10 @@ def _suspicion(verdict: Verdict) -> str:
 
 
 def waiting_advice(state: State, closed: list[Gate]) -> Advice | None:
-    """PASS, WATCHING or INCONCLUSIVE while only bake or verdict close the promote; else None."""
+    """PASS, WATCHING or INCONCLUSIVE while only bake or verdict close the promote.
+
+    Else None.
+    """
     together = state.stage_verdict
     if together is None or any(gate.hard or gate.name not in _STILL_OPEN for gate in closed):
         return None

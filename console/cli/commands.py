@@ -162,9 +162,7 @@ def _journal(
 
 
 def _context(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--context", metavar="NAME", help="kubeconfig context of Kubernetes backends whose plan names none"
-    )
+    parser.add_argument("--context", metavar="NAME", help="kubeconfig context where the plan names none")
 
 
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]

@@ -37,13 +37,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-file",
         metavar="FILE",
-        help="write a JSON Lines log (default: $WARROOM_LOG, or none)",
+        help="JSON Lines for debugging (default: $WARROOM_LOG)",
     )
     parser.add_argument(
         "--log-level",
         choices=LEVELS,
         metavar="LEVEL",
-        help=f"level of the log file: {', '.join(LEVELS)} (default: $WARROOM_LOG_LEVEL, else info)",
+        help=f"{', '.join(LEVELS)} (default: info)",
     )
 
 

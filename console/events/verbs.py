@@ -101,8 +101,8 @@ _PROMOTE = VerbSpec(
     PenUse.NEEDED,
     VerbKey(
         "p",
-        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed gate: "
-        "type the stage's name and give a reason.",
+        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed "
+        "gate: type the stage's name and give a reason.",
     ),
     shape=1,
     needs_authority=True,
@@ -140,8 +140,9 @@ _ROLLBACK = VerbSpec(
     PenUse.NONE,
     VerbKey(
         "r",
-        "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its manual step. "
-        "Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback and give a reason.",
+        "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its manual "
+        "step. Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback and "
+        "give a reason.",
     ),
     shape=1,
     opens_when_closed=True,
@@ -168,8 +169,8 @@ _ORDER = VerbSpec(
     PenUse.NEEDED,
     VerbKey(
         "d",
-        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose one; the "
-        "card opens; type the order's word.",
+        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose one; "
+        "the card opens; type the order's word.",
         on_line=False,
     ),
     shape=2,
@@ -204,8 +205,8 @@ _TAKE = VerbSpec(
     PenUse.SUBJECT,
     VerbKey(
         "t",
-        "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an operator "
-        "who is present needs a reason.",
+        "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an "
+        "operator who is present needs a reason.",
     ),
     shape=2,
     reason=ReasonRule.AT_SOFT_GATE,

@@ -19,6 +19,7 @@ class NoteScreen(Modal[Intent | None]):
     """Ask for one line for the log."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             with Horizontal(classes="field"):
                 yield Label("note:", markup=False)
@@ -26,9 +27,11 @@ class NoteScreen(Modal[Intent | None]):
             yield Sheet(lambda _width, _height: [_note_foot()], id="foot")
 
     def begin(self) -> None:
+        """See `Modal.begin`."""
         self.set_focus(self.query_one("#note", Field))
 
     def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         if key != "enter":
             return super().act_on_key(key)
         text = self.query_one("#note", Field).value.strip()
@@ -41,7 +44,10 @@ def _note_foot() -> Line:
 
 
 def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, width: int) -> list[Line]:
-    """Draw `title` and the rows of each (id, text); the chosen one is marked."""
+    """Draw `title` and the rows of each (id, text).
+
+    The chosen one is marked.
+    """
     lines: list[Line] = [(Piece(truncate(title, width), Look.TITLE),)]
     for index, (_, text) in enumerate(options):
         marked = index == chosen
@@ -65,14 +71,17 @@ class ChoiceScreen(Modal[str | None]):
         self.chosen = 0
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
             yield Sheet(lambda _width, _height: [_choice_foot()], id="foot")
 
     def on_mount(self) -> None:
+        """Arrange the options."""
         self._arrange()
 
     def on_resize(self) -> None:
+        """Draw again in the new size."""
         self._arrange()
 
     def _arrange(self) -> None:
@@ -85,6 +94,7 @@ class ChoiceScreen(Modal[str | None]):
         return choice_lines(self.heading, self.options, self.chosen, width)
 
     def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         step = {"up": -1, "k": -1, "down": 1, "j": 1}.get(key)
         sheet = self.query_one("#sheet", Sheet)
         if step is not None:

@@ -82,6 +82,7 @@ class DecisionCard(Modal[Intent | None]):
         """Why the last key did not confirm, shown until the next key."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
             with Horizontal(classes="field", id="word-row"):
@@ -93,9 +94,11 @@ class DecisionCard(Modal[Intent | None]):
             yield Sheet(self.write_prompt, id="prompt")
 
     def on_mount(self) -> None:
+        """Arrange the card."""
         self._arrange()
 
     def begin(self) -> None:
+        """See `Modal.begin`."""
         if self.confirmation.refused is not None:
             return
         if self.confirmation.word is not None:
@@ -106,6 +109,7 @@ class DecisionCard(Modal[Intent | None]):
             self._arrange()
 
     def watch_state(self, state: State | None) -> None:
+        """Draw the card of the newer State."""
         if state is None or not self.has_parts("#sheet"):
             return
         self.card = card_for(state, self.verb, self.subject)
@@ -113,12 +117,15 @@ class DecisionCard(Modal[Intent | None]):
         self._arrange()
 
     def on_resize(self) -> None:
+        """Draw again in the new size."""
         self._arrange()
 
     def on_input_changed(self) -> None:
+        """Draw the prompt for the text typed so far."""
         self._arrange()
 
     def focus_moved(self) -> None:
+        """See `Modal.focus_moved`."""
         self._arrange()
 
     # -- drawing -----------------------------------------------------------------------------------------------------
@@ -185,6 +192,7 @@ class DecisionCard(Modal[Intent | None]):
     # -- confirming --------------------------------------------------------------------------------------------------
 
     def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         self.notice = ""
         if key in ("pageup", "pagedown", "up", "down"):
             rows = {"pageup": -8, "pagedown": 8, "up": -1, "down": 1}[key]

@@ -1,4 +1,6 @@
-"""How a decision is confirmed, and whether it still can be. Pure: from the State now and the card as opened.
+"""How a decision is confirmed, and whether it still can be.
+
+Pure: from the State now and the card as opened.
 
 Going safer costs one more key. Going forward costs a key of its own, a typed word where it is done by hand, and a word
 with a reason where a gate is closed. An open card may become stricter, never milder: an operator who is typing a word
@@ -41,7 +43,10 @@ class Confirmation:
     """Why it cannot be confirmed at all, one line."""
 
     def missing(self, word: str, reason: str) -> str | None:
-        """The next thing to type, given the text so far; None if nothing is missing."""
+        """The next thing to type, given the text so far.
+
+        None if nothing is missing.
+        """
         typed = word.strip()
         if self.word is not None and typed != self.word:
             wrong = f"‹{typed}› is not ‹{self.word}›: " if not self.word.startswith(typed) else ""
@@ -52,7 +57,10 @@ class Confirmation:
 
 
 def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
-    """How `card` is confirmed now, given how it was when opened; `subject` as in Intent."""
+    """How `card` is confirmed now, given how it was when opened.
+
+    `subject` as in Intent.
+    """
     if card.block_reason is not None:
         return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
@@ -117,7 +125,10 @@ def new_obstacles(before: Card, after: Card) -> list[str]:
 
 
 def changes(before: Card, after: Card) -> list[str]:
-    """Differences of `after` for a reader of `before`: verdicts, gates, calls, stage; one line each."""
+    """Differences of `after` for a reader of `before`: verdicts, gates, calls, stage.
+
+    One line each.
+    """
     was = {metric.metric: metric.verdict for metric in before.metrics}
     found = [
         f"{metric.metric}: {was[metric.metric]} → {metric.verdict}"

@@ -178,7 +178,10 @@ def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
 
 
 class Drilldown(ScrollingPage):
-    """One metric, live. Its evidence is computed in steps, so that a long rollout does not delay a key."""
+    """One metric, live.
+
+    Its evidence is computed in steps, so that a long rollout does not delay a key.
+    """
 
     def __init__(self, state: State, metric: str) -> None:
         super().__init__(state)
@@ -186,6 +189,7 @@ class Drilldown(ScrollingPage):
         self.history = EvidenceHistory()
 
     def begin(self) -> None:
+        """See `Modal.begin`."""
         self._follow()
 
     def _follow(self) -> None:
@@ -198,9 +202,11 @@ class Drilldown(ScrollingPage):
             self.set_timer(_PAUSE_S, self._follow)
 
     def watch_state(self) -> None:
+        """Draw the newer State."""
         if self.history.whole:  # else the next step is due anyway
             self._follow()
         super().watch_state()
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return drill_lines(self.state, self.metric, width, self.history) if self.state is not None else []

@@ -52,7 +52,10 @@ _NUMBERS = {
 
 
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
-    """Draw the keys with their effects and why one is not possible now; then marks and numbers."""
+    """Draw the help page.
+
+    Keys with their effects, and why one is not possible now; then marks and numbers.
+    """
     room = max(width - _CAP - _LABEL, 10)
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
@@ -80,7 +83,10 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
 
 
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
-    """Draw `marks` in as many rows as they need; glyph and word stay together."""
+    """Draw `marks` in as many rows as they need.
+
+    Glyph and word stay together.
+    """
     rows: list[Line] = []
     row: Line = (Piece(align_left(name, _KIND), Look.MUTED),)
     for mark in marks:
@@ -101,4 +107,5 @@ class Help(ScrollingPage):
         self.observe = observe
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return help_lines(self.state, width, self.observe)

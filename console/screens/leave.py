@@ -48,10 +48,12 @@ class LeaveScreen(Modal[Leave | None]):
         self.waiting = False
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
 
     def on_mount(self) -> None:
+        """Size the sheet and start to look for the end of the calls."""
         self.query_one("#sheet", Sheet).styles.height = len(self.write(self.frame_width, 0))
         self.set_interval(0.25, self.look)
 
@@ -63,10 +65,12 @@ class LeaveScreen(Modal[Leave | None]):
             self.query_one("#sheet", Sheet).redraw()
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.local.running
         return leave_lines(self.busy(), rolling, self.waiting, width)
 
     def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         if key == "w":
             self.waiting = True
             self.look()

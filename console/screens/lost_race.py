@@ -1,4 +1,7 @@
-"""The page after a lost race: who moved the rollout first, when and how. Nothing was sent from here."""
+"""The page after a lost race: who moved the rollout first, when and how.
+
+Nothing was sent from here.
+"""
 
 from __future__ import annotations
 
@@ -27,4 +30,5 @@ class LostRacePage(ScrollingPage):
         self.line = line
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return lost_race_lines(self.line, width)

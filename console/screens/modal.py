@@ -1,4 +1,6 @@
-"""The base of every screen over the war room: live data behind it, and no key typed before it was painted.
+"""The base of every screen over the war room.
+
+Live data stays behind it, and it takes no key that was typed before it was painted.
 
 Over a slow line keys arrive in bunches. A key that was typed before this screen was painted was meant for another
 screen, so it is dropped here. Confirming keys are therefore handled as key events, which carry their time of arrival,
@@ -64,6 +66,7 @@ class Modal(ModalScreen[Answer]):
         """Whether another card replaces this screen; from then on its keys are dropped."""
 
     def on_mount(self) -> None:  # Textual calls every class's own on_mount: a subclass must not call this one
+        """Note the time of the first paint once it is done."""
         self.call_after_refresh(self._on_painted)
 
     def _on_painted(self) -> None:
@@ -91,6 +94,7 @@ class Modal(ModalScreen[Answer]):
         return self._left or not self.is_current or self.is_early(event)
 
     async def on_key(self, event: Key) -> None:
+        """Hand a key to the focused field, else to this screen."""
         field = self.focused
         if self._is_deaf(event):
             event.prevent_default()
@@ -105,6 +109,7 @@ class Modal(ModalScreen[Answer]):
             event.stop()
 
     def on_paste(self, event: Paste) -> None:
+        """Insert the first line of a pasted text into the focused field."""
         event.stop()
         if isinstance(self.focused, Field) and not self._is_deaf(event) and event.text:
             self.focused.insert_text_at_cursor(event.text.splitlines()[0])
@@ -113,7 +118,10 @@ class Modal(ModalScreen[Answer]):
         """React to a move of the focus to another field, or to none."""
 
     def act_on_key(self, key: str) -> bool:
-        """Act on a key that no field took; return whether this screen knows it."""
+        """Act on a key that no field took.
+
+        Return whether this screen knows it.
+        """
         if key == "escape":
             self.dismiss(None)
         elif key in _SAFER and not isinstance(self.focused, Field):
@@ -130,7 +138,10 @@ class Modal(ModalScreen[Answer]):
 
 
 class Field(Input):
-    """A text field of one line. Its screen hands it the keys, one after the other."""
+    """A text field of one line.
+
+    Its screen hands it the keys, one after the other.
+    """
 
     DEFAULT_CSS = """
     Field { height: 1; border: none; padding: 0; width: 1fr; }
@@ -138,6 +149,7 @@ class Field(Input):
     """
 
     def on_mount(self) -> None:
+        """Keep the field from blinking and from selecting its text."""
         self.cursor_blink = False  # each blink is bytes on a slow line
         # The focus event may come after letters that overtook it: it must not select them.
         self.select_on_focus = False
@@ -150,7 +162,10 @@ class Field(Input):
             super()._forward_event(event)
 
     async def take(self, event: Key) -> bool:
-        """Carry out `event` as a key of a text field; return whether it is one."""
+        """Carry out `event` as a key of a text field.
+
+        Return whether it is one.
+        """
         if event.is_printable and event.character is not None:
             self.replace(event.character, *self.selection)
         elif event.key in _EDITS:

@@ -14,12 +14,16 @@ _FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", L
 
 
 class ScrollingPage(Modal[None]):
-    """Base of the pages. A page implements `write`; it is drawn again with every State."""
+    """Base of the pages.
+
+    A page implements `write`; it is drawn again with every State.
+    """
 
     CLOSES = frozenset({"enter", "q"})
     """Keys that close the page, besides escape."""
 
     def compose(self) -> ComposeResult:
+        """Lay out the widgets."""
         with Vertical(classes="frame -full"):
             yield Sheet(self.write, id="sheet")
             yield Sheet(lambda _width, _height: [_FOOT], id="foot")
@@ -29,10 +33,12 @@ class ScrollingPage(Modal[None]):
         raise NotImplementedError
 
     def watch_state(self) -> None:
+        """Draw the newer State."""
         if self.has_parts("#sheet"):
             self.query_one("#sheet", Sheet).redraw()
 
     def act_on_key(self, key: str) -> bool:
+        """See `Modal.act_on_key`."""
         rows = _ROWS.get(key)
         if rows is not None:
             self.query_one("#sheet", Sheet).scroll_rows(rows)

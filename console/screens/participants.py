@@ -13,4 +13,5 @@ class ParticipantsPage(ScrollingPage):
     CLOSES = ScrollingPage.CLOSES | {"w"}
 
     def write(self, width: int, _height: int) -> list[Line]:
+        """See `ScrollingPage.write`."""
         return participants_lines(self.state, width)

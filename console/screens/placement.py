@@ -7,7 +7,10 @@ from console.state.values import State
 
 
 def places(state: State) -> list[tuple[str, str]]:
-    """(stage number, text) of every stage, those that fit the readings first; 0 is before the first."""
+    """(stage number, text) of every stage, those that fit the readings first.
+
+    0 is before the first.
+    """
     reads = ", ".join(f"{name} {entry.reading or 'not read'}" for name, entry in state.targets.items())
     names = {0: "before the first stage"}
     names |= {entry.number: f"{entry.number} {entry.stage.name}" for entry in state.stages}
