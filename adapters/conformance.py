@@ -66,7 +66,7 @@ def backend_problems(backend: object, spec: AdapterSpec[Any], targets: Sequence[
         spec: the adapter's description; its kinds say which Protocols the backend must have.
         targets: the plan's targets of this backend; none to check the kinds alone.
     """
-    found = list(_problems(backend, _required(spec), data=True))
+    found = list(_problems(backend, _required_protocols(spec), data=True))
     if not found:
         for target in targets:
             found += _capability_problems(backend, target)
@@ -82,7 +82,7 @@ def class_problems(spec: AdapterSpec[Any]) -> list[str]:
     made = _annotated_class(spec.connect)
     if not isinstance(made, type) or getattr(made, "_is_protocol", False) or hasattr(made, "__getattr__"):
         return []
-    return list(_problems(made, _required(spec), data=False))
+    return list(_problems(made, _required_protocols(spec), data=False))
 
 
 def _annotated_class(connect: Any) -> object:
@@ -108,7 +108,7 @@ def connect_problems(connect: object) -> list[str]:
     return [problem] if problem else []
 
 
-def _required(spec: AdapterSpec[Any]) -> list[type]:
+def _required_protocols(spec: AdapterSpec[Any]) -> list[type]:
     """The Protocols that the kinds promise."""
     deploy = SteppedBackend if spec.owns_steps else WeightedBackend
     by_kind = {Kind.DEPLOY: deploy, Kind.FLAGS: FlagBackend, Kind.METRICS: MetricsBackend}

@@ -33,7 +33,7 @@ __all__ = [
     "UnknownAdapter",
     "check_class",
     "connect",
-    "listed",
+    "list_adapters",
     "load",
     "names",
 ]
@@ -80,7 +80,7 @@ class Listed:
     """Distribution and version, "acme-warroom 1.2"; None for a built-in adapter."""
 
 
-def listed() -> list[Listed]:
+def list_adapters() -> list[Listed]:
     """List every adapter by name, without importing any. A built-in adapter hides an installed one of its name."""
     found = {point.name: Listed(point.name, point.value, _package(point)) for point in entry_points(group=GROUP)}
     found |= {name: Listed(name, module, None) for name, module in BUILT_IN.items()}

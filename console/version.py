@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def version() -> str:
+def warroom_version() -> str:
     """Such as "0.1.0"; "0+unknown" when run from a tree that was never installed."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed

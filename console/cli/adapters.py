@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from adapters.registry import UnknownAdapter, listed, load
+from adapters.registry import UnknownAdapter, list_adapters, load
 from adapters.sanitize import one_line
 from adapters.secret import Secret
 from console.cli.exits import Exit
@@ -62,7 +62,7 @@ def adapters_command(options: argparse.Namespace) -> int:
 def adapter_rows() -> list[AdapterRow]:
     """Load every adapter that a plan may name, and describe it."""
     rows = []
-    for found in listed():
+    for found in list_adapters():
         row = AdapterRow(found.name, found.package, found.module)
         try:
             adapter = load(found.name)

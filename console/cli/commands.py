@@ -143,9 +143,9 @@ class _Version(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, help=argparse.SUPPRESS)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from console.version import version
+        from console.version import warroom_version
 
-        print(f"warroom {version()}")
+        print(f"warroom {warroom_version()}")
         parser.exit()
 
 

@@ -38,12 +38,12 @@ def run_command(options: argparse.Namespace) -> int:
         from console.engine.clock import SystemClock
         from console.engine.config import EngineConfig
         from console.plan.loader import load
-        from console.version import version
+        from console.version import warroom_version
 
         loaded = load(plan)
         opened = open_or_stand_in(journal)
         return EngineConfig(
-            loaded, opened, SystemClock(), journal.state_dir, version(), observing=observe, spool=journal.spool
+            loaded, opened, SystemClock(), journal.state_dir, warroom_version(), observing=observe, spool=journal.spool
         )
 
     return _show(prepare, str(plan), observe=observe)
@@ -64,10 +64,10 @@ def demo_command(options: argparse.Namespace) -> int:
         from console.engine.clock import FastClock, SystemClock
         from console.engine.config import EngineConfig
         from console.plan.loader import load
-        from console.version import version
+        from console.version import warroom_version
 
         clock = SystemClock() if options.speed == 1.0 else FastClock(options.speed)
-        return EngineConfig(load(plan), open_or_stand_in(journal), clock, folder, version())
+        return EngineConfig(load(plan), open_or_stand_in(journal), clock, folder, warroom_version())
 
     if options.svg is not None:
         return _write_picture(options, prepare)

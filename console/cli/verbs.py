@@ -38,7 +38,7 @@ from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.orders import order_word
 from console.state.values import StageMark, State, StepMark
-from console.version import version
+from console.version import warroom_version
 
 JOINING_S = 2.0
 """How long a halt or a rollback waits for a connected journal to name the open rollout."""
@@ -149,7 +149,7 @@ async def _open_engine(
     verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> tuple[Engine, Journal]:
     """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
-    config = EngineConfig(plan, journal, SystemClock(), location.state_dir, version(), spool=location.spool)
+    config = EngineConfig(plan, journal, SystemClock(), location.state_dir, warroom_version(), spool=location.spool)
     try:
         engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:

@@ -30,7 +30,7 @@ from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.state import conditions
 from console.state.values import State
-from console.version import version
+from console.version import warroom_version
 
 LOOK_S = 0.2
 """Seconds between two checks of the condition by `warroom wait`."""
@@ -134,7 +134,7 @@ async def _watch_rollout(
         journal,
         SystemClock(),
         location.state_dir,
-        version(),
+        warroom_version(),
         observing=True,
         gate_token=token,
         spool=location.spool,
@@ -197,7 +197,7 @@ async def _wait_until(
     plan: Plan, location: JournalLocation, journal: Journal, condition: str, timeout_s: float | None
 ) -> int:
     config = EngineConfig(
-        plan, journal, SystemClock(), location.state_dir, version(), observing=True, spool=location.spool
+        plan, journal, SystemClock(), location.state_dir, warroom_version(), observing=True, spool=location.spool
     )
     engine = await Engine.open(config, lambda _state: None)
     engine.start()

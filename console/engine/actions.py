@@ -73,7 +73,7 @@ class Actions:
         card = card_for(state, verb, intent.subject)
         if verb in (Verb.PROMOTE, Verb.APPROVE) and is_outdated(state, intent):
             return Answer(Result.MOVED, lost_race_line(state, verb, intent))
-        wrong = refusal(state, intent, card, has_valid_edit=self._plan_file.edited is not None)
+        wrong = refusal(state, intent, card, has_valid_edit=self._plan_file.edited_plan is not None)
         if wrong is not None:
             return Answer(Result.REFUSED, f"{verb} refused: {wrong}")
         if verb is Verb.APPROVE and (unvouched := await self._approve(state, intent)) is not None:
@@ -144,13 +144,13 @@ class Actions:
 
     async def _edit_problem(self) -> str | None:
         """Why this console could not use the edited plan, or None."""
-        plan = self._plan_file.edited
+        plan = self._plan_file.edited_plan
         problem = await self._backends.connect_problem(plan) if plan is not None else None
         return f"the edited plan cannot be used here: {problem}" if problem is not None else None
 
     def _decision(self, intent: Intent, state: State, card: Card) -> DecisionTaken:
         verb = card.verb
-        plan = self._plan_file.edited if verb is Verb.ACCEPT and intent.subject == "plan" else None
+        plan = self._plan_file.edited_plan if verb is Verb.ACCEPT and intent.subject == "plan" else None
         shown = intent.card or card
         unsaid = tuple(line for line in state.local.cautions if line not in shown.warnings)
         return DecisionTaken(

@@ -50,7 +50,7 @@ class PlanFileWatch:
         """Digests of running and edited plan whose difference is shown."""
 
     @property
-    def edited(self) -> Plan | None:
+    def edited_plan(self) -> Plan | None:
         """The valid plan in the file that differs from the running one, or None."""
         plan = self._version.plan
         return plan if plan is not None and plan.digest != self._store.state.plan.digest else None
@@ -68,7 +68,7 @@ class PlanFileWatch:
             self._compared = None
             self._show(self._version.problem)
             return
-        running, edited = self._store.state.plan, self.edited
+        running, edited = self._store.state.plan, self.edited_plan
         if edited is None:
             self._compared = None
             self._show(None)

@@ -34,7 +34,7 @@ def _preview(state: State, backends: Backends, verb: Verb) -> Preview:
         PlannedCall(target.backend, name, str(setting), text, steps.get(name))
         for name, setting in wanted_settings(state, verb).items()
         if (target := state.plan.targets[name])
-        for text in backends.calls(target, setting, "set", _seen(state, name))
+        for text in backends.calls(target, setting, "set", _revision_of(state, name))
     ]
     return Preview(calls=tuple(calls))
 
@@ -70,7 +70,7 @@ def _orders(state: State, backends: Backends) -> dict[str, Preview]:
     return found
 
 
-def _seen(state: State, name: str) -> str | None:
+def _revision_of(state: State, name: str) -> str | None:
     reading = state.targets[name].reading
     return reading.versions.revision if reading is not None else None
 

@@ -58,8 +58,8 @@ def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[
 
 
 def _hide(backend: Backend) -> Callable[[str], str]:
-    return backend.hide if isinstance(backend, RedactingBackend) else _unchanged
+    return backend.hide if isinstance(backend, RedactingBackend) else _keep_text
 
 
-def _unchanged(text: str) -> str:
+def _keep_text(text: str) -> str:
     return text

@@ -37,14 +37,14 @@ class TargetCalls:
         """
         targets = self._store.state.plan.targets
 
-        def lapsed() -> str | None:
+        def lapse_reason() -> str | None:
             return forward.lapse_reason(self._store.state)
 
         for name, setting in settings.items():
-            if (reason := lapsed()) is not None:
+            if (reason := lapse_reason()) is not None:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {reason}")
             try:
-                ended = await self._send(decision, targets[name], setting, guarded=True, lapsed=lapsed)
+                ended = await self._send(decision, targets[name], setting, guarded=True, lapsed=lapse_reason)
             except JournalUnavailable as error:
                 return Answer(Result.REFUSED, f"promote stopped before {name}: {error}")
             if ended.outcome is not Outcome.ACCEPTED:
@@ -56,11 +56,11 @@ class TargetCalls:
         name, _, order = (decision.subject or "").partition(" ")
         target = self._store.state.plan.targets[name]
 
-        def lapsed() -> str | None:
+        def lapse_reason() -> str | None:
             return None if order in SAFE else overtaken_reason(self._store.state, decision.id)
 
         try:
-            ended = await self._send(decision, target, Setting(None), action=order, guarded=True, lapsed=lapsed)
+            ended = await self._send(decision, target, Setting(None), action=order, guarded=True, lapsed=lapse_reason)
         except JournalUnavailable as error:
             return Answer(Result.REFUSED, f"order refused: {error}")
         if ended.outcome is Outcome.ACCEPTED:

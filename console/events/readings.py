@@ -80,22 +80,24 @@ def _flat(reading: TargetReading) -> FlatReading:
     )
 
 
-def _nested(stored: object) -> object:
+def _nest_fields(stored: object) -> object:
     """The fields of a TargetReading from its stored keys; anything else as it is."""
     if not isinstance(stored, dict):
         return stored
     found = {each.name: stored[each.name] for each in fields(TargetReading) if each.name in stored}
-    found["versions"] = _picked(stored, VersionsReading, _VERSIONS)
+    found["versions"] = _pick_keys(stored, VersionsReading, _VERSIONS)
     found["steps"] = None
     if stored.get("steps") is not None:
-        found["steps"] = {**_picked(stored, StepsReading, _STEPS), "step": stored.get("step") or 0}
+        found["steps"] = {**_pick_keys(stored, StepsReading, _STEPS), "step": stored.get("step") or 0}
     return found
 
 
-def _picked(stored: dict[str, Any], kind: type[VersionsReading | StepsReading], keys: dict[str, str]) -> dict[str, Any]:
+def _pick_keys(
+    stored: dict[str, Any], kind: type[VersionsReading | StepsReading], keys: dict[str, str]
+) -> dict[str, Any]:
     names = {each.name: keys.get(each.name, each.name) for each in fields(kind)}
     return {name: stored[key] for name, key in names.items() if key in stored}
 
 
-StoredReading = Annotated[TargetReading, BeforeValidator(_nested), PlainSerializer(_flat, return_type=FlatReading)]
+StoredReading = Annotated[TargetReading, BeforeValidator(_nest_fields), PlainSerializer(_flat, return_type=FlatReading)]
 """A TargetReading as a field of an event."""

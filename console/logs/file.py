@@ -246,11 +246,11 @@ def stop_log(log: LogFile) -> None:
 
 def about_process() -> dict[str, object]:
     """Fields of the first record: version, Python, platform, process id."""
-    from console.version import version
+    from console.version import warroom_version
 
     system = os.uname()
     return {
-        "version": version(),
+        "version": warroom_version(),
         "python": sys.version.split()[0],
         "platform": f"{system.sysname} {system.release} {system.machine}",
         "pid": os.getpid(),

@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 from console.manifests.tree import NOTHING, Tree
 from console.plan.problems import Findings, PlanError
 from console.plan.syntax import syntax_problem
-from console.plan.yaml_events import yaml_events
+from console.plan.yaml_events import read_yaml_events
 
 LARGEST_BYTES = 4 * 1024 * 1024
 """A larger file is not read."""
@@ -81,7 +81,7 @@ class _TreeReader:
     events: Iterator[Event] = field(init=False)
 
     def documents(self) -> Iterator[Tree]:
-        self.events = yaml_events(self.source, self._stop_at, (YAMLError, RecursionError))
+        self.events = read_yaml_events(self.source, self._stop_at, (YAMLError, RecursionError))
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 self.anchors.clear()

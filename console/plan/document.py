@@ -29,7 +29,7 @@ from ruamel.yaml.events import (
 
 from console.plan.problems import Findings, Path, PlanError
 from console.plan.syntax import syntax_problem
-from console.plan.yaml_events import yaml_events
+from console.plan.yaml_events import read_yaml_events
 
 LARGEST_BYTES = 256 * 1024
 QUERY_KEYS = ("bad", "events", "good", "total", "value", "buckets")
@@ -142,7 +142,7 @@ class _Reader:
     events: Iterator[Event] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.events = yaml_events(self.source, self._stop_at)
+        self.events = read_yaml_events(self.source, self._stop_at)
 
     def _stop_at(self, line: int) -> NoReturn:
         self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")

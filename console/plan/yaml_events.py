@@ -10,7 +10,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import Event
 
 
-def yaml_events(
+def read_yaml_events(
     source: str, stop: Callable[[int], NoReturn], passing: tuple[type[Exception], ...] = (YAMLError,)
 ) -> Iterator[Event]:
     """Yield the events of `source`.
