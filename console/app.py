@@ -122,7 +122,8 @@ class WarRoom(App[int]):
     def _fatal_error(self) -> None:
         """End the screen with one line on a fault of its own.
 
-        Textual would print a traceback with values. The engine goes on: a rollback under way finishes its automatic steps.
+        Textual would print a traceback with values. The engine goes on: a rollback under way finishes its automatic
+        steps.
         """
         from rich.text import Text
 
