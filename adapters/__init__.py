@@ -1,1 +1,1 @@
-"""HTTP in, nouns out: everything that talks to a backend. A leaf: imports nothing of console or widgets."""
+"""The contract of a backend, the adapters that implement it, and their transport. A leaf: no console, no widgets."""

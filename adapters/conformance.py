@@ -79,13 +79,23 @@ def class_problems(spec: AdapterSpec[Any]) -> list[str]:
     Attributes that only an instance has are not looked at. Nothing is reported where the annotation names no class, or
     a class that answers names by `__getattr__`.
     """
-    try:
-        made = typing.get_type_hints(spec.connect).get("return")
-    except (NameError, TypeError, AttributeError):  # annotations may name what only a type checker imports
-        return []
+    made = _annotated_class(spec.connect)
     if not isinstance(made, type) or getattr(made, "_is_protocol", False) or hasattr(made, "__getattr__"):
         return []
     return list(_problems(made, _required(spec), data=False))
+
+
+def _annotated_class(connect: Any) -> object:
+    """Resolve the return annotation of `connect` alone; None where it is missing, or only a type checker knows it."""
+
+    class Probe:
+        """Carries the one annotation: those of the arguments may name what is not imported at run time."""
+
+    try:
+        Probe.__annotations__ = {"made": connect.__annotations__["return"]}
+        return typing.get_type_hints(Probe, globalns=connect.__globals__)["made"]
+    except (NameError, TypeError, AttributeError, KeyError):
+        return None
 
 
 def connect_problems(connect: object) -> list[str]:
@@ -170,7 +180,7 @@ def _data_problem(holder: object, name: str) -> str | None:
 def _method_problem(holder: object, name: str, wanted: object) -> str | None:
     """The first difference between a method and its Protocol's."""
     if not hasattr(holder, name):
-        return _missing(holder, name)
+        return None if _is_declared(holder, name) else _missing(holder, name)
     if not callable(getattr(holder, name)):
         return f"{name} is not callable"
     method = _method(holder, name)
@@ -178,6 +188,11 @@ def _method_problem(holder: object, name: str, wanted: object) -> str | None:
         return f"{name} is {'' if method.is_coroutine else 'not '}a coroutine function"
     names = tuple(inspect.signature(wanted).parameters)[1:] if inspect.isfunction(wanted) else ()
     return _arity_problem(name, method.signature, names)
+
+
+def _is_declared(holder: object, name: str) -> bool:
+    """Whether a class says that its instances have `name`: "hide: Callable[[str], str]"."""
+    return isinstance(holder, type) and any(name in vars(one).get("__annotations__", {}) for one in holder.__mro__)
 
 
 def _method(holder: object, name: str) -> _Method:

@@ -1,7 +1,7 @@
-"""Numbered points in the life of a write, around every append of the journal and every call of a backend.
+"""Named points around every append to the journal and every backend call.
 
-A bench or a test may look on at each of them, count them, or end the process there: a crash at a chosen write, not at a
-chosen time. In a console nobody looks on, and passing a point is one comparison.
+A test or a benchmark can count them, or end the process at one: a crash at a chosen write, not at a chosen time. In a
+console they are not watched, and passing one is a single comparison.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _watch: Watch | None = None
 
 
 def failpoint(point: str) -> None:
-    """The process has come to `point`."""
+    """Pass `point`, in the thread that does the work."""
     if _watch is not None:
         _watch(point)
 
 
 @contextmanager
 def observing(watch: Watch) -> Iterator[None]:
-    """Within the block `watch` is called at every point of this process."""
+    """Call `watch` at every point of this process, within the block."""
     global _watch
     before, _watch = _watch, watch
     try:

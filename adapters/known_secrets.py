@@ -1,4 +1,4 @@
-"""Secrets of this process, collected while a log file is written: each of its lines is searched for all of them.
+"""Collect this process's secrets while a log file is written. Every line is searched for all of them.
 
 Without a log file nothing is collected.
 """
@@ -15,7 +15,7 @@ _hiders: tuple[Callable[[str], str], ...] = ()
 
 
 def collect(*values: str | None) -> None:
-    """Begin to collect, with these secrets."""
+    """Start to collect secrets, beginning with `values`."""
     global _collecting
     _collecting = True
     for value in values:
@@ -23,7 +23,7 @@ def collect(*values: str | None) -> None:
 
 
 def forget() -> None:
-    """Stop collecting, and forget what was collected."""
+    """Stop collecting, and drop the secrets collected so far."""
     global _collecting, _values, _hiders
     _collecting, _values, _hiders = False, frozenset(), ()
 
@@ -36,8 +36,8 @@ def remember(value: str | None) -> None:
             _values |= {value}
 
 
-def remember_hider(hide: Callable[[str], str] | None) -> None:
-    """Pass the log's text through `hide`, which replaces the secrets that a backend alone knows."""
+def remember_redactor(hide: Callable[[str], str] | None) -> None:
+    """Pass the log's text through `hide` too. It replaces the secrets that only a backend knows."""
     global _hiders
     if _collecting and hide is not None:
         with _order:
@@ -45,10 +45,10 @@ def remember_hider(hide: Callable[[str], str] | None) -> None:
 
 
 def values() -> frozenset[str]:
-    """The secrets that were revealed until now."""
+    """The secrets revealed so far."""
     return _values
 
 
-def hiders() -> tuple[Callable[[str], str], ...]:
-    """What backends hide their secrets with."""
+def redactors() -> tuple[Callable[[str], str], ...]:
+    """The functions with which backends hide their own secrets."""
     return _hiders

@@ -1,6 +1,6 @@
-"""Foreign text made fit to be seen: no control characters, no bidi overrides, one line, of bounded length.
+"""Sanitize foreign text: one bounded line, no control characters, no bidi overrides.
 
-Everything a backend, a file or another program says passes through here once, where it enters.
+All text of a backend, a file or another program passes through here once, where it enters.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ _INVISIBLE = frozenset("\u200b\u2060\ufeff")
 
 
 def one_line(text: object, limit: int = 300) -> str:
-    """`text` on one line, at most `limit` characters, with what could act on a terminal or mislead an eye removed.
+    """Put `text` on one line of at most `limit` characters, without characters that act on a terminal or hide.
 
     Control characters (C0, C1, DEL), format characters (bidi overrides and isolates, zero-width), lone surrogates and
     private-use characters are dropped; line breaks and tabs become spaces.
     """
-    said = str(text)[: limit * 8]
-    if said.isascii() and said.isprintable():  # nothing of that is in it, and most texts are like that
-        return _cut(" ".join(said.split()), limit)
+    raw = str(text)[: limit * 8]
+    if raw.isascii() and raw.isprintable():  # the usual case: there is nothing to remove
+        return _shorten(" ".join(raw.split()), limit)
     kept: list[str] = []
-    for char in said:
+    for char in raw:
         if char in _LINE_BREAKS:
             kept.append(" ")
         elif char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co"):
             kept.append(char)
-    return _cut(" ".join("".join(kept).split()), limit)
+    return _shorten(" ".join("".join(kept).split()), limit)
 
 
 def first_flaw(error: ValidationError, limit: int = 80) -> str:
-    """The first thing that a model did not take, each half `one_line`ed: "spec.replicas: Field required"."""
+    """Describe the first error of a validation on one line: "spec.replicas: Field required"."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{one_line(where, limit)}: {one_line(first['msg'], limit)}"
 
 
-def _cut(line: str, limit: int) -> str:
+def _shorten(line: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"

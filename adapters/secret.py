@@ -1,4 +1,4 @@
-"""A secret as a plan may name it: by environment variable or by file, never by value."""
+"""Secrets, as a plan names them: by environment variable or by file, never by value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapters.known_secrets import remember
 
 
 class Secret(BaseModel):
-    """`{env: NAME}` or `{file: PATH}`; read when the backend is connected, kept by the transport alone."""
+    """`{env: NAME}` or `{file: PATH}`. Read when the backend is connected, kept by the transport alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,11 @@ class Secret(BaseModel):
         return self
 
     def reveal(self, source: str, key: str) -> str:
-        """The secret itself.
+        """Read the secret.
+
+        Args:
+            source: the plan's name of the backend, for the error.
+            key: the option's name, for the error.
 
         Raises:
             ConnectError: the variable is not set, the file cannot be read, or the secret is empty.

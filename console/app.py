@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, assert_never
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -31,12 +31,13 @@ from adapters.sanitize import one_line
 from console.alarms import new_alarms
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
+from console.events.verbs import VERBS
 from console.logs.context import report_internal_error, traceback_hint
 from console.palette import KeyCommands
 from console.state.gates import waiting_step
-from console.state.halt import nothing_to_halt
+from console.state.halt import why_nothing_to_halt
 from console.state.intent import Intent
-from console.state.orders import offered
+from console.state.orders import offered_orders
 from console.state.values import State
 from console.terminal import TitledDriver, name_window
 from widgets.answer import AnswerLine
@@ -65,8 +66,6 @@ _PANES = 9
 """Number of panes that `compose` makes; with fewer, the screen is incomplete."""
 _TALL = 36
 """Screen height in rows from which every metric's reason is shown."""
-_CARDS_EVEN_CLOSED = (Verb.PROMOTE, Verb.HALT, Verb.ROLLBACK)
-"""Verbs whose card opens although a hard gate is closed: the card says which, better than a toast."""
 
 
 class WarRoom(App[int]):
@@ -246,10 +245,10 @@ class WarRoom(App[int]):
             return
         why = why_impossible(self.state, verb, self.observe)
         state = self.state
-        if state is not None and verb is Verb.HALT and (idle := nothing_to_halt(state)) is not None:
+        if state is not None and verb is Verb.HALT and (idle := why_nothing_to_halt(state)) is not None:
             self.say(idle)
             return
-        if state is None or (why is not None and (self.observe or verb not in _CARDS_EVEN_CLOSED)):
+        if state is None or (why is not None and (self.observe or not VERBS[verb].opens_when_closed)):
             self.say(why or "", wrong=True)
             return
         match verb:
@@ -260,7 +259,7 @@ class WarRoom(App[int]):
             case Verb.ACCEPT:
                 self._accept(state)
             case Verb.SKIP:
-                left = [entry.step.id for entry in state.checklist if not entry.over]
+                left = [entry.step.id for entry in state.checklist if not entry.is_over]
                 self._choose(verb, "Skip which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
@@ -268,8 +267,20 @@ class WarRoom(App[int]):
                 self._order(state)
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
-            case _:
+            case (
+                Verb.PROMOTE
+                | Verb.HALT
+                | Verb.RESUME
+                | Verb.ROLLBACK
+                | Verb.TAKE
+                | Verb.APPROVE
+                | Verb.CLOSE
+                | Verb.CONFIRM
+                | Verb.HANDOFF
+            ):
                 self._card(verb, None)
+            case _:
+                assert_never(verb)
 
     def _accept(self, state: State) -> None:
         """Ask which change to accept: a drift or the edited plan file."""
@@ -280,7 +291,7 @@ class WarRoom(App[int]):
 
     def _order(self, state: State) -> None:
         """Ask which of the backends' own orders to give."""
-        options = offered(state)
+        options = offered_orders(state)
         if options:
             self._choose(Verb.ORDER, "Which order?", options)
         else:
@@ -368,10 +379,10 @@ class WarRoom(App[int]):
 
         if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
             return
-        if self.engine.busy() is None:
+        if self.engine.in_flight() is None:
             self._leave(Leave.WAITED)
         else:
-            self.push_screen(LeaveScreen(self.state, self.engine.busy), self._leave)
+            self.push_screen(LeaveScreen(self.state, self.engine.in_flight), self._leave)
 
     def _leave(self, how: Leave | None) -> None:
         from console.screens.leave import Leave

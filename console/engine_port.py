@@ -35,7 +35,7 @@ class EnginePort(Protocol):
     def end_reason(self) -> str | None:
         """Why the engine has ended, one line; None while it runs."""
 
-    def busy(self) -> str | None:
+    def in_flight(self) -> str | None:
         """The calls in flight in one line, or None.
 
         The question before leaving shows it.

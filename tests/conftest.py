@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,11 +21,35 @@ sys.dont_write_bytecode = False
 
 MOST_WORKERS = 8
 BENCH = "bench_faults"
-"""Part of the name of files whose tests read the figures of a run that all tests of one function share."""
-SLOWEST = ("sixty_kills", "sixteen_consoles")
-"""Parts of the names of tests that take a minute or more."""
+"""Part of the name of files whose tests start dozens of consoles at a time and read the figures of one run together."""
+KUBE = ("test_argo", "test_deployment", "test_flagger", "test_kube")
+"""How the names of the live tests begin that share a cluster."""
 
 
+def worker_group(nodeid: str) -> str:
+    """What a test has in common with those that must run in the same worker; its own id where there are none."""
+    file = Path(nodeid.partition("::")[0])
+    if BENCH in file.stem:
+        return BENCH
+    if file.parent.name == "live":
+        return "kube" if file.stem.startswith(KUBE) else file.stem
+    return nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Hand out test by test what shares nothing, and whole the groups of tests that share a server.
+
+    A mark would say it (xdist_group), but xdist 3.8 loses it under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = worker_group  # how a subclass of it would say so, too
+    return scheduler
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two workers a core, because a third of the time is waiting; none where only files or tests are named."""
     named = [Path(argument.partition("::")[0]) for argument in config.args]
@@ -33,20 +58,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow tests, so that none is left over at the end; keep each bench run in one worker."""
+    """Begin with the slow tests, so that none is left over at the end."""
     for item in items:
         if BENCH in item.path.stem:
             item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {getattr(item, 'originalname', item.name)}"))
-    items.sort(key=_rank)
-
-
-def _rank(item: pytest.Item) -> int:
-    if any(part in item.name for part in SLOWEST):
-        return 0
-    return 1 if item.get_closest_marker("slow") else 2
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class FakeEngine:
     def end_reason(self) -> str | None:
         return self.end
 
-    def busy(self) -> str | None:
+    def in_flight(self) -> str | None:
         return self.flying
 
     def stop(self, leave: bool) -> None:

@@ -15,11 +15,13 @@ import pytest
 from adapters import registry
 from adapters.contract import Clock
 from console.engine import engine as engine_module
-from console.engine import membership as crew_module
+from console.engine import journal_follower, lease, plan_file_watch
+from console.engine import membership as membership_module
 from console.engine import rollback as rollback_module
-from console.engine import store as record_module
+from console.engine import store as store_module
 from console.engine.answer import Answer
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
@@ -34,12 +36,12 @@ from console.state.values import State
 from tests import scripted_adapter
 from tests.scripted_adapter import World
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 """How long a condition may take on a machine that is busy with other things; a test that passes never waits for it."""
 
 JOURNAL_PATIENCE_S = 3.0
 """How long a halt waits for its journal here: the product's own is too short for a machine that is busy."""
-PRODUCT_PATIENCE_S = record_module.PATIENCE_S
+PRODUCT_PATIENCE_S = store_module.PATIENCE_S
 
 TIMING = "timing: {poll: 50ms, tick: 1s, read_deadline: 2s, write_deadline: 400ms}"
 
@@ -138,13 +140,13 @@ class Console:
     async def die(self) -> None:
         """End as a killed process does: nothing is given back, nothing more is written."""
         self.closed = True
-        tasks = {*self.engine._tasks, *self.engine._intents}
+        tasks = {*self.engine.supervisor.cancel_all(), *self.engine._intents}
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        self.engine.store._writer._thread.shutdown(wait=True, cancel_futures=True)
-        self.engine._keeper._hand.end(None)
-        if (spool := self.engine._keeper._spool) is not None and spool._file is not None:
+        self.engine.store._thread._thread.shutdown(wait=True, cancel_futures=True)
+        self.engine._spooler._worker.end(None)
+        if (spool := self.engine._spooler._spool) is not None and spool._file is not None:
             os.close(spool._file)  # and with it the lock, as the kernel does
         self.journal.close()
 
@@ -175,26 +177,26 @@ class Room:
         answered: bool = True,
         who: Actor | None = None,
         observing: bool = False,
+        on_state: Callable[[State], None] | None = None,
     ) -> Console:
         """Open a console on the plan; it has asked every source once unless told otherwise."""
         kept, ticking = journal or SqliteJournal(self.journal), clock or SystemClock()
-        engine = Engine(
+        config = EngineConfig(
             load(self.file),
             kept,
             ticking,
             self.folder,
             "0",
-            lambda _state: None,
             who=who,
             observing=observing,
             spool=Spool([self.journal]),
         )
-        await engine.open()
+        engine = await Engine.open(config, on_state or (lambda _state: None))
         console = Console(engine, kept, ticking)
         self.consoles.append(console)
         engine.start()
         if answered:
-            await engine.answered()
+            await engine.wait_polled()
         return console
 
     def events(self, rollout: str | None = None) -> list[Event]:
@@ -228,11 +230,13 @@ async def war_room(folder: Path, plan: str) -> AsyncIterator[Room]:
     """A room whose consoles are closed at the end; the engine's beats are quick."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
-        monkeypatch.setattr(engine_module, "BEAT_S", 0.02)
-        monkeypatch.setattr(crew_module, "LEASE_S", 3.0)
-        monkeypatch.setattr(crew_module, "ROUND_S", 0.2)
-        monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
-        monkeypatch.setattr(record_module, "PATIENCE_S", JOURNAL_PATIENCE_S)
+        monkeypatch.setattr(engine_module, "CYCLE_S", 0.02)
+        monkeypatch.setattr(plan_file_watch, "CHECK_S", 0.08)
+        monkeypatch.setattr(journal_follower, "BROKEN_RETRY_S", 0.02)
+        monkeypatch.setattr(membership_module, "LEASE_S", 3.0)
+        monkeypatch.setattr(lease, "RENEW_S", 0.2)
+        monkeypatch.setattr(rollback_module, "PASS_S", 0.02)
+        monkeypatch.setattr(store_module, "PATIENCE_S", JOURNAL_PATIENCE_S)
         room = Room(folder, plan, monkeypatch)
         try:
             yield room
@@ -281,5 +285,5 @@ def locked(journal: Path) -> Iterator[None]:
 def impatient() -> Iterator[None]:
     """A halt waits for its journal no longer than in the product."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(record_module, "PATIENCE_S", PRODUCT_PATIENCE_S)
+        monkeypatch.setattr(store_module, "PATIENCE_S", PRODUCT_PATIENCE_S)
         yield

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from adapters import registry
-from adapters.contract import Wait
+from adapters.contract import TargetReading, Wait
 from console.engine import debounce
 from console.engine.gate_webhooks import GateResponse
 from console.state.values import State
@@ -23,6 +23,7 @@ from tests.engine_rig import TIMING, Console, Room, war_room
 from tests.flagger_fake import Controller
 from tests.flagger_rig import canary_object, target_object
 from tests.kube_fake import FakeCluster, Json
+from tests.reading_rig import steps_read
 
 PLAN = f"""\
 warroom: 1
@@ -59,14 +60,14 @@ class Site:
     async def opened(self) -> Console:
         """A console that also answers the gates."""
         self.door = await self.room.console()
-        await self.door.engine.answered()
+        await self.door.engine.wait_polled()
         return self.door
 
     async def released(self, console: Console) -> State:
         """A new version is set, and Flagger waits for leave to begin."""
         self.flagger.wanted = "v2"
         await self.flagger.look()
-        return await console.until(lambda state: state.reached == 1 and reads(state).waits is Wait.GATE)
+        return await console.until(lambda state: state.reached == 1 and steps_read(reads(state)).waits is Wait.GATE)
 
     async def looks(self, times: int) -> None:
         for _ in range(times):
@@ -93,5 +94,8 @@ def has_reached(reached: int, state: State) -> bool:
     return state.reached == reached
 
 
-def reads(state: State) -> Any:
-    return state.targets["web"].reading
+def reads(state: State) -> TargetReading:
+    """What the target reads."""
+    reading = state.targets["web"].reading
+    assert reading is not None
+    return reading

@@ -14,7 +14,7 @@ import pytest
 
 from console.events.evidence import Actor
 from console.events.kinds import Event
-from console.journal.contract import Conflict, Entry, Fenced, Journal, NotPermitted, Role
+from console.journal.contract import Conflict, ConsoleRole, Fenced, Journal, JournalEntry, NotPermitted
 from console.journal.sanitize import LONGEST
 from tests.journal_rig import (
     ANA,
@@ -35,11 +35,11 @@ LONG_S = 600.0
 """A lease that is not over before the test is."""
 
 
-def told(entries: list[Entry]) -> list[str]:
+def told(entries: list[JournalEntry]) -> list[str]:
     return [getattr(entry.event, "source", getattr(entry.event, "text", entry.event.kind)) for entry in entries]
 
 
-def plain(entries: list[Entry]) -> list[Entry]:
+def plain(entries: list[JournalEntry]) -> list[JournalEntry]:
     """Entries without the login that a database with logins stamps them with."""
     return [replace(entry, event=_without_login(entry.event)) for entry in entries]
 
@@ -54,12 +54,14 @@ class EventsContract:
     def test_events_come_back_in_order_with_their_numbers(self, journal: Journal) -> None:
         events: list[Event] = [opening(), note("a"), note("b")]
         assert [journal.append(RUN, event) for event in events] == [1, 2, 3]
-        assert plain(journal.tail(RUN, 0)) == [Entry(number, event) for number, event in enumerate(events, start=1)]
-        assert plain(journal.tail(RUN, 2)) == [Entry(3, events[2])]
+        assert plain(journal.tail(RUN, 0)) == [
+            JournalEntry(number, event) for number, event in enumerate(events, start=1)
+        ]
+        assert plain(journal.tail(RUN, 2)) == [JournalEntry(3, events[2])]
 
     def test_what_nobody_touched_is_as_it_was_made(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, opening())
-        assert (journal.altered(), other.altered()) == ([], [])
+        assert (journal.alterations(), other.alterations()) == ([], [])
 
     def test_text_comes_back_as_it_was(self, journal: Journal) -> None:
         odd = "naïve '\"; DROP TABLE events; -- \\u0000 \\x1b 🚀 👩 שלום %s {x} $1"
@@ -91,7 +93,7 @@ class EventsContract:
 
     def test_a_forward_move_is_made_once(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, forward(1))
-        with pytest.raises(Conflict, match="move 1 of checkout/1 was made by somebody else"):
+        with pytest.raises(Conflict, match="move 1 of checkout/1 was made by another console"):
             other.append(RUN, forward(1))
         assert other.append(RUN, forward(2)) == 2
 
@@ -125,7 +127,7 @@ class EventsContract:
 
     def test_a_rollout_is_opened_once(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, opening())
-        with pytest.raises(Conflict, match="checkout/1 was opened by somebody else"):
+        with pytest.raises(Conflict, match="checkout/1 was opened by another console"):
             other.append(RUN, opening())
 
     def test_no_second_run_of_a_plan_is_opened_while_one_is_open(self, journal: Journal, other: Journal) -> None:
@@ -145,7 +147,7 @@ class EventsContract:
     def test_a_closed_rollout_is_not_moved_forward(self, journal: Journal, other: Journal) -> None:
         journal.append(RUN, opening())
         journal.append(RUN, closing())
-        with pytest.raises(Conflict, match="was closed by somebody else"):
+        with pytest.raises(Conflict, match="was closed by another console"):
             other.append(RUN, forward(1))
 
     def test_a_plan_never_run_has_no_open_run_and_begins_at_one(self, journal: Journal) -> None:
@@ -291,7 +293,7 @@ class RoomContract:
         journal.append_samples(RUN, [sample("mine")], fence=fence)
         journal.release(RUN, "a")
         other.lease(RUN, "b", LONG_S)
-        with pytest.raises(Fenced, match="checkout/1 is polled by another console by now"):
+        with pytest.raises(Fenced, match="another console polls checkout/1 now"):
             journal.append(RUN, note("late"), fence=fence)
         with pytest.raises(Fenced):
             journal.append_samples(RUN, [sample("late")], fence=fence)
@@ -316,13 +318,13 @@ class RoomContract:
 
     def test_who_was_seen_is_present_until_gone(self, journal: Journal, other: Journal) -> None:
         journal.heartbeat(RUN, presence("s1"))
-        other.heartbeat(RUN, presence("s2", BOB, Role.OBSERVER))
+        other.heartbeat(RUN, presence("s2", BOB, ConsoleRole.OBSERVER))
         other.heartbeat("other/1", presence("s3"))
-        journal.heartbeat(RUN, presence("s1", role=Role.CAPTAIN))
+        journal.heartbeat(RUN, presence("s1", role=ConsoleRole.CAPTAIN))
         found = journal.present(RUN, LONG_S)
         assert [(entry.session, entry.actor, entry.role, entry.since) for entry in found] == [
-            ("s1", ANA, Role.CAPTAIN, AT),
-            ("s2", BOB, Role.OBSERVER, AT),
+            ("s1", ANA, ConsoleRole.CAPTAIN, AT),
+            ("s2", BOB, ConsoleRole.OBSERVER, AT),
         ]
         assert all(0 <= entry.ago_s < LONG_S for entry in found)
         journal.leave(RUN, "s2")

@@ -15,7 +15,7 @@ from console.events.kinds import (
     RolloutOpened,
     SourceRead,
 )
-from console.journal.contract import Approval, Journal, Presence, Role
+from console.journal.contract import ConsoleRole, Journal, Presence, UnsignedApproval
 from tests.rollout_rig import empty_card
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -49,11 +49,11 @@ def sample(source: str, after_s: float = 0.0) -> SourceRead:
     return SourceRead(at=AT + timedelta(seconds=after_s), source=source)
 
 
-def approval(move: int = 1, card: str = CARD, text: str = "looks right") -> Approval:
-    return Approval(move, card, AT, text)
+def approval(move: int = 1, card: str = CARD, text: str = "looks right") -> UnsignedApproval:
+    return UnsignedApproval(move, card, AT, text)
 
 
-def presence(session: str, actor: Actor = ANA, role: Role = Role.OPERATOR) -> Presence:
+def presence(session: str, actor: Actor = ANA, role: ConsoleRole = ConsoleRole.OPERATOR) -> Presence:
     return Presence(session, actor, role, AT)
 
 

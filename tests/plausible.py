@@ -18,7 +18,7 @@ from console.events.kinds import (
     SourceFailed,
     SourceRecovered,
     StepDone,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan, Stage
@@ -106,7 +106,7 @@ def _else(told: Story, draw: st.DataObject) -> None:
         VerdictChanged(at=at, metric="nothing", was="pass", became="fail", reason="10x"),
         *(StepDone(at=at, step=step, how="reads back") for step in STEPS),
         Noted(at=at, text="hello"),
-        Unrecognised(at=at, said_kind="alarm_rung"),
+        Unrecognized(at=at, said_kind="alarm_rung"),
         RolloutClosed(at=at, how="decision"),
     )
     told.tell(draw.draw(st.sampled_from(facts)))

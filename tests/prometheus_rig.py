@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from adapters.contract import ArmLabels, MetricQuery, MetricReply, Shape, Window
+from adapters.contract import ArmLabels, Clock, MetricQuery, MetricReply, Shape, Window
 from adapters.metrics import prometheus
 from adapters.metrics.prometheus import Options, Prometheus
 from adapters.testing import context
@@ -67,8 +67,8 @@ def scripted(answers: Mapping[str, httpx.Response], forms: list[Form] | None = N
     return httpx.MockTransport(handle)
 
 
-def connected(stub: httpx.MockTransport) -> Prometheus:
-    lent = replace(context(4.0), clock=HandClock())
+def connected(stub: httpx.MockTransport, clock: Clock | None = None) -> Prometheus:
+    lent = replace(context(4.0), clock=clock or HandClock())
     return prometheus.connect(Options(url="http://prom.test/prefix"), lent, client=stub)
 
 

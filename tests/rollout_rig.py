@@ -24,7 +24,7 @@ from console.events.kinds import (
 )
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.card import card_for, wanted
+from console.state.card import card_for, wanted_settings
 from console.state.folding import blank, fold
 from console.state.values import State, StepMark
 from tests.states import ANA, PLAN
@@ -181,7 +181,7 @@ class Story:
 
     def promote(self, override: str | None = None) -> Story:
         """One forward move that goes well: sent, accepted, read."""
-        settings = wanted(self.state, Verb.PROMOTE)
+        settings = wanted_settings(self.state, Verb.PROMOTE)
         decision = self.decide(Verb.PROMOTE, override=override)
         for target, setting in settings.items():
             self.settle(self.send(decision, target, setting))

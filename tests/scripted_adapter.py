@@ -24,6 +24,7 @@ from adapters.contract import (
     Setting,
     TargetReading,
     TargetRef,
+    VersionsReading,
     Window,
 )
 
@@ -105,7 +106,7 @@ class ScriptedBackend:
         await self.world.before_read(name)  # an answer that is slow tells what was, not what is
         canary, baseline = self.world.versions.get(name, (None, None))
         return TargetReading(
-            name, datetime.now(UTC), percent, on=on, phase=phase, canary_version=canary, baseline_version=baseline
+            name, datetime.now(UTC), percent, on=on, phase=phase, versions=VersionsReading(canary, baseline)
         )
 
     def _standing(self, target: TargetRef) -> tuple[float, bool | None, Phase]:

@@ -18,6 +18,7 @@ from tests.argo_adapter import Site
 from tests.argo_fake import PAUSE, weight
 from tests.engine_rig import TIMING, Console, Room, war_room
 from tests.kube_fake import Json
+from tests.reading_rig import steps_read
 
 LISTED = f"""\
 warroom: 1
@@ -67,7 +68,7 @@ async def reconciling(site: Site) -> AsyncIterator[None]:
 
 async def at_stage(console: Console, number: int) -> None:
     """Wait until a stage is reached and the target stands at its pause."""
-    await console.until(lambda state: state.reached == number and reads(state).waits is Wait.GATE)
+    await console.until(lambda state: state.reached == number and steps_read(reads(state)).waits is Wait.GATE)
 
 
 def reads(state: State) -> TargetReading:

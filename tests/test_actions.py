@@ -207,7 +207,7 @@ async def test_an_intent_that_fails_inside_is_answered_and_shown_as_a_fault(tmp_
         def bug() -> None:
             raise RuntimeError("a bug of ours")
 
-        room.monkeypatch.setattr(console.engine._actions, "_note", lambda _intent: bug())
+        room.monkeypatch.setattr(console.engine.actions, "_note", lambda _intent: bug())
         answer = await console.engine.act(Intent(None, text="x"))
         assert answer.result is Result.UNKNOWN
         assert console.state.local.fault == f"note: internal error: RuntimeError: a bug of ours; {traceback_hint()}"

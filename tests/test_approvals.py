@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.events.evidence import SAFER, Actor, Verb
+from console.events.evidence import Actor, Verb
+from console.events.verbs import SAFER
 from console.judge.verdict import Verdict, VerdictState
-from console.plan.nouns import Plan, Stage, Who, Window
-from console.state.approvals import bond, counted
+from console.plan.nouns import Authority, CalendarWindow, Plan, Stage
+from console.state.approvals import approval_digest, counted_approvals
 from console.state.gates import gates_for, why_not
 from console.state.participants import Approval
 from console.state.values import MetricState, State
@@ -21,10 +22,10 @@ from tests.states.pieces import with_local
 from tests.states.plan import BEN
 
 CARL = Actor(uid=1003, user="carl", host="bastion-1", pid=1)
-FREEZE = Window("UTC", frozenset(range(7)), reason="year end")
+FREEZE = CalendarWindow("UTC", frozenset(range(7)), reason="year end")
 
 
-def planned(*, approvals: int = 1, first: Mapping[str, Who] | None = None, **plan: object) -> Plan:
+def planned(*, approvals: int = 1, first: Mapping[str, Authority] | None = None, **plan: object) -> Plan:
     """The sample plan whose first stages ask for approvals, and have an authority of their own."""
     stages: list[Stage] = [replace(stage, approvals=approvals, authority=first or {}) for stage in PLAN.stages]
     return replace(PLAN, stages=tuple(stages), **plan)  # type: ignore[arg-type]
@@ -43,7 +44,7 @@ def sat(state: State, who: Actor | None, groups: tuple[str, ...] = ()) -> State:
 
 def approved(state: State, *people: Actor) -> State:
     """`state` with exactly its next move approved by `people`, as the journal would vouch for it."""
-    card = bond(state)
+    card = approval_digest(state)
     assert card is not None
     given = tuple(
         Approval(who.person, who.user, state.move + 1, card, datetime(2026, 3, 2, tzinfo=UTC)) for who in people
@@ -96,7 +97,7 @@ def test_an_approval_is_for_one_move_and_gone_with_it() -> None:
     told.promote()
     told.flow(320)
     after = with_local(sat(told.seen, ANA), approvals=given)
-    assert counted(after) == []
+    assert counted_approvals(after) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_an_approval_is_for_one_move_and_gone_with_it() -> None:
 def test_an_approval_counts_no_more_when_what_was_approved_changes(other: object) -> None:
     state = approved(sat(story(planned()).seen, ANA), BEN)
     assert callable(other)
-    assert counted(other(state)) == []
+    assert counted_approvals(other(state)) == []
 
 
 def failing(state: State) -> dict[str, MetricState]:
@@ -131,21 +132,21 @@ def moved(state: State) -> State:
 def test_an_approval_counts_again_when_a_metric_has_recovered() -> None:
     state = approved(sat(story(planned()).seen, ANA), BEN)
     worse = replace(state, metrics=failing(state))
-    assert counted(worse) == [] and len(counted(replace(worse, metrics=state.metrics))) == 1
+    assert counted_approvals(worse) == [] and len(counted_approvals(replace(worse, metrics=state.metrics))) == 1
 
 
 def test_numbers_that_move_on_do_not_end_an_approval() -> None:
     told = story(planned())
     given = approved(sat(told.seen, ANA), BEN).local.approvals
     told.flow(60)
-    assert len(counted(with_local(sat(told.seen, ANA), approvals=given))) == 1
+    assert len(counted_approvals(with_local(sat(told.seen, ANA), approvals=given))) == 1
 
 
 def test_an_approval_by_somebody_who_may_not_approve_does_not_count() -> None:
-    plan = planned(authority={"approve": Who(users=("carl",))})
+    plan = planned(authority={"approve": Authority(users=("carl",))})
     state = sat(story(plan).seen, ANA)
-    assert counted(approved(state, BEN)) == []
-    assert [entry.user for entry in counted(approved(state, CARL))] == ["carl"]
+    assert counted_approvals(approved(state, BEN)) == []
+    assert [entry.user for entry in counted_approvals(approved(state, CARL))] == ["carl"]
 
 
 def test_who_holds_the_pen_is_not_the_second_person() -> None:
@@ -170,31 +171,31 @@ def test_where_no_stage_is_left_or_none_is_known_approve_says_so() -> None:
 
 
 def test_authority_keeps_others_from_promoting() -> None:
-    plan = replace(PLAN, authority={"promote": Who(users=("ben",), groups=("sre",))})
+    plan = replace(PLAN, authority={"promote": Authority(users=("ben",), groups=("sre",))})
     assert gate(sat(story(plan).seen, ANA), "authority") == "promote is for ben or group sre; you are ana"
     assert gate(sat(story(plan).seen, BEN), "authority") is None
     assert gate(sat(story(plan).seen, ANA, ("sre",)), "authority") is None
 
 
 def test_a_stage_of_its_own_authority_overrules_the_plans() -> None:
-    plan = planned(first={"promote": Who(users=("carl",))}, authority={"promote": Who(users=("ana",))})
+    plan = planned(first={"promote": Authority(users=("carl",))}, authority={"promote": Authority(users=("ana",))})
     assert gate(sat(story(plan).seen, ANA), "authority") == "promote is for carl; you are ana"
 
 
 def test_the_owner_of_the_stages_team_may_where_the_plan_says_owners() -> None:
-    plan = replace(PLAN, authority={"promote": Who(owners=True)})
+    plan = replace(PLAN, authority={"promote": Authority(owners=True)})
     assert gate(sat(story(plan).seen, ANA), "authority") is None  # owner of web
     assert gate(sat(story(plan).seen, BEN), "authority") == "promote is for the stage's owner (ana); you are ben"
 
 
 def test_a_databases_login_is_the_name_that_counts() -> None:
-    plan = replace(PLAN, authority={"promote": Who(users=("ana",))})
+    plan = replace(PLAN, authority={"promote": Authority(users=("ana",))})
     assert gate(sat(story(plan).seen, replace(ANA, login="guest")), "authority") == "promote is for ana; you are guest"
     assert gate(sat(story(plan).seen, replace(BEN, login="ana")), "authority") is None
 
 
 def test_who_may_not_override_is_told_with_what_is_closed() -> None:
-    plan = replace(PLAN, authority={"override": Who(groups=("lead",))}, freeze=(FREEZE,))
+    plan = replace(PLAN, authority={"override": Authority(groups=("lead",))}, freeze=(FREEZE,))
     told = gate(sat(story(plan).seen, ANA), "override")
     assert told == "FREEZE: year end; override is for group lead; you are ana"
     assert "override" not in [
@@ -204,7 +205,7 @@ def test_who_may_not_override_is_told_with_what_is_closed() -> None:
 
 @pytest.mark.parametrize("verb", sorted(SAFER | {Verb.CONFIRM}))
 def test_nothing_of_this_keeps_anybody_from_going_safer(verb: Verb) -> None:
-    nobody = Who(users=("nobody",))
+    nobody = Authority(users=("nobody",))
     plan = planned(authority={"promote": nobody, "override": nobody}, freeze=(FREEZE,))
     told = story(plan)
     told.decide(Verb.TAKE, who=BEN, pen=0)
@@ -226,6 +227,6 @@ def test_a_freeze_gates_promote_and_resume_and_can_be_overridden() -> None:
 
 
 def test_outside_the_launch_windows_it_says_when_the_next_opens() -> None:
-    plan = replace(PLAN, launch=(Window("UTC", frozenset({2}), 540, 600),))  # the story is told on a Monday
+    plan = replace(PLAN, launch=(CalendarWindow("UTC", frozenset({2}), 540, 600),))  # the story is told on a Monday
     told = gate(sat(story(plan).seen, ANA), "launch")
     assert told == "outside the launch windows: the next opens Wed 2026-03-04 09:00 UTC"

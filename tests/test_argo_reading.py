@@ -9,11 +9,13 @@ import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
 from adapters.deploy.argo.analysis import lines, runs_of
-from adapters.deploy.argo.guard import BadGuardToken, GuardToken
-from adapters.deploy.argo.reading import Whole, reading_of
+from adapters.deploy.argo.guard import GuardToken
+from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.steps import duration_s, steps_of
 from adapters.deploy.argo.wire import AnalysisRun, Rollout
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import ReplicaSet
+from tests.reading_rig import steps_read
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 STEPS = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {"duration": "5m"}}, {"analysis": {}}]
@@ -39,7 +41,7 @@ def rollout(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **met
 
 
 def read(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **meta: Any) -> TargetReading:
-    return reading_of(TargetRef("api", "web"), Whole(rollout(status, spec=spec, **meta)), NOW, {})
+    return reading_of(TargetRef("api", "web"), RolloutView(rollout(status, spec=spec, **meta)), NOW, {})
 
 
 @pytest.mark.parametrize(
@@ -74,12 +76,12 @@ def test_the_neutral_phase_is_a_function_of_several_fields(
     change: dict[str, Any], spec: dict[str, Any], phase: Phase, waits: Wait | None
 ) -> None:
     reading = read({**UNDER_WAY, **change}, spec=spec)
-    assert (reading.phase, reading.waits) == (phase, waits)
+    assert (reading.phase, steps_read(reading).waits) == (phase, waits)
 
 
 def test_a_timed_pause_says_when_it_ends() -> None:
     reading = read({**UNDER_WAY, "phase": "Paused", "pauseConditions": PAUSED, "currentStepIndex": 3})
-    assert reading.until == datetime(2026, 1, 1, 10, 4, tzinfo=UTC)
+    assert steps_read(reading).until == datetime(2026, 1, 1, 10, 4, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_weights_are_of_what_the_router_can_do_at_most() -> None:
     spec = {"strategy": {"canary": {"steps": [{"setWeight": 5}], "trafficRouting": {"maxTrafficWeight": 1000}}}}
     status = {**UNDER_WAY, "canary": {"weights": {"canary": {"weight": 5}, "verified": False}}}
     reading = read(status, spec=spec)
-    assert (reading.desired, reading.percent) == (0.5, 0.5)
+    assert (steps_read(reading).desired, reading.percent) == (0.5, 0.5)
     assert "not confirmed by the router yet" in reading.detail
 
 
@@ -142,12 +144,12 @@ def test_without_a_router_the_pods_say_what_is_really_there() -> None:
             for name, count in available.items()
         )
 
-    whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 1}), sets(old=4, new=1))
+    whole = RolloutView(rollout({**UNDER_WAY, "currentStepIndex": 1}), sets(old=4, new=1))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
-    assert (reading.desired, reading.percent) == (20.0, 20.0)
-    whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 1, "availableReplicas": 3}), sets(old=2, new=1))
+    assert (steps_read(reading).desired, reading.percent) == (20.0, 20.0)
+    whole = RolloutView(rollout({**UNDER_WAY, "currentStepIndex": 1, "availableReplicas": 3}), sets(old=2, new=1))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
-    assert (reading.desired, round(reading.percent or 0)) == (20.0, 33)
+    assert (steps_read(reading).desired, round(reading.percent or 0)) == (20.0, 33)
     assert "1 of 3 pods" in reading.detail
 
 
@@ -155,13 +157,25 @@ def test_the_new_version_has_everything_at_the_end_though_the_canarys_weight_is_
     spec = {"strategy": {"canary": {"steps": STEPS, "trafficRouting": {}}}}
     status = {**UNDER_WAY, "phase": "Healthy", "stableRS": "new", "canary": {"weights": {"canary": {"weight": 0}}}}
     reading = read(status, spec=spec)
-    assert (reading.percent, reading.desired, reading.step, reading.steps, reading.at_rest) == (100, 100, 5, 5, True)
+    assert (
+        reading.percent,
+        steps_read(reading).desired,
+        steps_read(reading).step,
+        steps_read(reading).count,
+        steps_read(reading).at_rest,
+    ) == (
+        100,
+        100,
+        5,
+        5,
+        True,
+    )
     assert reading.satisfies(Setting(None, step=LAST_STEP))
 
 
 def test_an_aborted_rollout_asks_for_nothing() -> None:
     reading = read({**UNDER_WAY, "abort": True, "phase": "Degraded", "updatedReplicas": 0})
-    assert (reading.desired, reading.percent) == (0, 0)
+    assert (steps_read(reading).desired, reading.percent) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +249,7 @@ def test_what_can_be_had_is_offered(change: dict[str, Any], spec: dict[str, Any]
 def test_a_permission_that_is_missing_is_the_reason() -> None:
     lacks = {"promote": "you lack patch on rollouts/status in default"}
     paused = rollout({**UNDER_WAY, "phase": "Paused", "pauseConditions": PAUSED, "currentStepIndex": 1})
-    reading = reading_of(TargetRef("api", "web"), Whole(paused), NOW, lacks)
+    reading = reading_of(TargetRef("api", "web"), RolloutView(paused), NOW, lacks)
     assert reading.cannot["promote"] == "you lack patch on rollouts/status in default"
 
 
@@ -254,7 +268,13 @@ def test_a_blue_green_is_one_step_that_waits(
 ) -> None:
     base = {**UNDER_WAY, "currentStepIndex": None, "blueGreen": {"activeSelector": "old", "previewSelector": "new"}}
     reading = read({**base, **status}, spec={"strategy": {"blueGreen": {"autoPromotionEnabled": False}}})
-    assert (reading.phase, reading.step, reading.steps, reading.percent, reading.waits) == (
+    assert (
+        reading.phase,
+        steps_read(reading).step,
+        steps_read(reading).count,
+        reading.percent,
+        steps_read(reading).waits,
+    ) == (
         phase,
         step,
         1,
@@ -267,7 +287,10 @@ def test_a_blue_green_that_promotes_itself_says_when() -> None:
     pause = [{"reason": "BlueGreenPause", "startTime": "2026-01-01T10:00:00Z"}]
     status = {**UNDER_WAY, "phase": "Paused", "pauseConditions": pause}
     reading = read(status, spec={"strategy": {"blueGreen": {"autoPromotionSeconds": 60}}})
-    assert (reading.waits, reading.until) == (Wait.TIMER, datetime(2026, 1, 1, 10, 1, tzinfo=UTC))
+    assert (steps_read(reading).waits, steps_read(reading).until) == (
+        Wait.TIMER,
+        datetime(2026, 1, 1, 10, 1, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize(
@@ -279,7 +302,7 @@ def test_a_blue_green_that_promotes_itself_says_when() -> None:
     ],
 )
 def test_an_object_that_a_repository_keeps_says_so(meta: dict[str, Any], keeper: str) -> None:
-    assert read(UNDER_WAY, **meta).notes[0].startswith(f"{keeper} keeps it as its repository says")
+    assert read(UNDER_WAY, **meta).notes[0].startswith(f"{keeper} keeps it in line with its repository")
 
 
 def test_a_workload_that_is_referred_to_is_observed_before_a_phase_is_believed() -> None:
@@ -289,14 +312,14 @@ def test_a_workload_that_is_referred_to_is_observed_before_a_phase_is_believed()
     assert read(status, spec=spec, annotations=annotations).phase is Phase.PROGRESSING
 
 
-def test_a_change_that_the_controller_has_overlooked_is_said() -> None:
+def test_a_change_that_the_controller_has_overlooked_is_noted() -> None:
     assert read({**UNDER_WAY, "observedGeneration": "2"}).notes == (
         "its controller has not taken up the newest change yet",
     )
     assert read(UNDER_WAY).notes == ()
 
 
-def test_whoever_else_wrote_the_step_is_named() -> None:
+def test_another_author_of_the_step_is_named() -> None:
     def hand(manager: str) -> dict[str, Any]:
         return {"manager": manager, "subresource": "status", "fieldsV1": {"f:status": {"f:currentStepIndex": {}}}}
 
@@ -347,14 +370,14 @@ def test_only_the_runs_of_this_rollouts_present_version_count() -> None:
     assert runs_of(rollout(UNDER_WAY), [run("4")]) != ()
 
 
-def test_an_analysis_that_somebody_cut_short_is_told() -> None:
+def test_an_analysis_that_was_cut_short_is_reported() -> None:
     passed = rollout({**UNDER_WAY, "currentStepIndex": 5})
-    whole = Whole(passed, (), (run("4", terminate=True),))
+    whole = RolloutView(passed, (), (run("4", terminate=True),))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})
-    assert reading.skipped == "the analysis of step 4 was cut short: somebody skipped it"
+    assert steps_read(reading).skipped == "the analysis of step 4 was cut short: the step was skipped"
 
 
 @pytest.mark.parametrize("change", [{"abort": True}, {"promoteFull": True}, {"currentStepIndex": 4}])
 def test_an_analysis_that_the_controller_itself_ended_is_not(change: dict[str, Any]) -> None:
-    whole = Whole(rollout({**UNDER_WAY, "currentStepIndex": 5, **change}), (), (run("4", terminate=True),))
-    assert reading_of(TargetRef("api", "web"), whole, NOW, {}).skipped is None
+    whole = RolloutView(rollout({**UNDER_WAY, "currentStepIndex": 5, **change}), (), (run("4", terminate=True),))
+    assert steps_read(reading_of(TargetRef("api", "web"), whole, NOW, {})).skipped is None

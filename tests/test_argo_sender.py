@@ -52,9 +52,9 @@ VERBS: dict[str, Verb] = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_call_that_nobody_answers_is_followed_by_one_annotation(site: Site, verb: str) -> None:
+async def test_a_call_that_is_overlooked_is_followed_by_one_annotation(site: Site, verb: str) -> None:
     console = impatient(site)
-    await VERBS[verb](console, str((await read(console)).revision))
+    await VERBS[verb](console, str((await read(console)).versions.revision))
     assert len(site.patches) == 2
     assert site.patches[1] == WOKEN
 
@@ -63,7 +63,7 @@ async def test_a_call_that_nobody_answers_is_followed_by_one_annotation(site: Si
 async def test_a_call_that_its_controller_answers_is_followed_by_nothing(site: Site, verb: str) -> None:
     console = impatient(site)
     console.sender.wake_s = 1.0
-    seen = str((await read(console)).revision)
+    seen = str((await read(console)).versions.revision)
     controller = asyncio.create_task(once(site, "/"))
     await VERBS[verb](console, seen)
     await controller
@@ -109,7 +109,7 @@ async def test_a_controller_that_overlooked_the_earlier_version_is_woken_once_an
     site: Site,
 ) -> None:
     console = impatient(site)
-    await VERBS["promote-full"](console, str((await read(console)).revision))
+    await VERBS["promote-full"](console, str((await read(console)).versions.revision))
     site.controller.settle()
     await settle()
     before = len(site.patches)

@@ -29,6 +29,7 @@ from adapters.deploy.argo.backend import Argo
 from tests.argo_fake import ANALYSIS, PAUSE, pause, weight
 from tests.argo_rig import LEAVE, WEB, Site, promote, read
 from tests.kube_fake import Gone, Json, settle
+from tests.reading_rig import steps_read
 
 BACK = Setting(0, version="h1")
 
@@ -51,7 +52,7 @@ async def at_the_pause(site: Site, consoles: int) -> list[Argo]:
     site.controller.settle()
     backends = [site.console() for _ in range(consoles)]
     for backend in backends:
-        assert (await read(backend)).waits is Wait.GATE
+        assert steps_read(await read(backend)).waits is Wait.GATE
     return backends
 
 
@@ -123,7 +124,10 @@ async def test_sequence_d_a_resume_on_an_analysis_only_resumes(site: Site, conso
     await settle()
     for backend in backends:
         reading = await read(backend)
-        assert (reading.waits, reading.cannot["promote"]) == (Wait.MANUAL, "it is paused by hand: resume it first")
+        assert (steps_read(reading).waits, reading.cannot["promote"]) == (
+            Wait.MANUAL,
+            "it is paused by hand: resume it first",
+        )
     ended = await outcomes(*(backend.resume(WEB, LEAVE) for backend in backends))
     assert sorted(ended) == ["Moved"] * (consoles - 1) + ["accepted"]
     site.controller.settle()
@@ -143,7 +147,7 @@ async def test_a_vendors_promote_in_between_makes_ours_lose(site: Site) -> None:
     (console,) = await at_the_pause(site, 1)
     seen = await read(console)
     site.controller.vendor_promote()
-    with pytest.raises(Moved, match="web is not what was shown any more"):
+    with pytest.raises(Moved, match="web has changed since it was shown"):
         await promote(console, seen)
     assert (await read(console)).cannot["promote"] == "it goes on by itself: there is no pause to end"
 
@@ -153,7 +157,7 @@ async def test_a_timed_pause_can_be_ended_early_but_not_once_it_is_over(site: Si
     site.controller.settle()
     console = site.console()
     seen = await read(console)
-    assert seen.waits is Wait.TIMER
+    assert steps_read(seen).waits is Wait.TIMER
     await site.clock.step(301)
     site.controller.settle()
     with pytest.raises(Moved):
@@ -173,7 +177,9 @@ async def test_a_promote_whose_permit_has_lapsed_is_not_sent(site: Site) -> None
     (console,) = await at_the_pause(site, 1)
     seen = await read(console)
     with pytest.raises(Withdrawn):
-        await console.advance(WEB, Setting(None, step=2), str(seen.revision), Permit("", lapsed=lambda: "halted"))
+        await console.advance(
+            WEB, Setting(None, step=2), str(seen.versions.revision), Permit("", lapsed=lambda: "halted")
+        )
     assert site.cluster.writes == []
 
 
@@ -196,14 +202,14 @@ async def test_a_rollout_that_has_just_changed_is_left_to_its_controller_for_a_m
 
 
 async def ordered(console: Argo, order: str) -> None:
-    await console.order(WEB, order, str((await read(console)).revision), LEAVE)
+    await console.order(WEB, order, str((await read(console)).versions.revision), LEAVE)
 
 
 @of(weight(20), ANALYSIS, PAUSE)
 async def test_a_skip_leaves_the_step_that_was_seen_once(site: Site) -> None:
     site.controller.settle()
     consoles = [site.console() for _ in range(10)]
-    seen = [str((await read(console)).revision) for console in consoles]
+    seen = [str((await read(console)).versions.revision) for console in consoles]
     skips = (console.order(WEB, "skip", saw, LEAVE) for console, saw in zip(consoles, seen, strict=True))
     ended = await outcomes(*skips)
     assert sorted(ended) == ["Moved"] * 9 + ["accepted"]
@@ -253,21 +259,21 @@ async def test_an_inconclusive_analysis_is_accepted_as_such_and_by_nothing_else(
     console, other = site.console(), site.console()
     _inconclusive(site)
     seen = await read(console)
-    assert (seen.waits, seen.cannot["promote"]) == (
+    assert (steps_read(seen).waits, seen.cannot["promote"]) == (
         Wait.JUDGEMENT,
         "its analysis was inconclusive: accept it, or roll back",
     )
     later = await read(other)
     await ordered(console, "accept")
     with pytest.raises(Moved):
-        await other.order(WEB, "accept", str(later.revision), LEAVE)
+        await other.order(WEB, "accept", str(later.versions.revision), LEAVE)
     site.controller.settle()
     assert (site.controller.index(), bool(site.controller.status()["pauseConditions"])) == (2, True)
 
 
 async def test_an_undo_names_its_revision_and_loses_when_another_was_set(site: Site) -> None:
     (console,) = await at_the_pause(site, 1)
-    seen = str((await read(console)).revision)
+    seen = str((await read(console)).versions.revision)
     with pytest.raises(Rejected, match=r"not sent: no revision '9' \(there are: 1, 2\)"):
         await console.order(WEB, "undo 9", seen, LEAVE)
     site.cluster.change(
@@ -297,7 +303,7 @@ async def test_what_argo_has_not_is_not_sent(site: Site) -> None:
 @pytest.mark.parametrize("order", ["skip", "accept", "promote-full", "retry", "abort", "undo 1", "restart"])
 async def test_the_card_says_what_would_be_sent_and_sends_nothing(site: Site, order: str) -> None:
     (console,) = await at_the_pause(site, 1)
-    (line,) = console.order_calls(WEB, order, (await read(console)).revision)
+    (line,) = console.order_calls(WEB, order, (await read(console)).versions.revision)
     assert line.startswith("PATCH rollouts/web")
     assert site.cluster.writes == []
 
@@ -341,7 +347,7 @@ async def promoted(site: Site, console: Argo) -> None:
     await ordered(console, "promote-full")
     site.controller.settle()
     await settle()
-    assert (await read(console)).at_rest
+    assert steps_read(await read(console)).at_rest
 
 
 async def reconciling(site: Site) -> None:
@@ -361,7 +367,7 @@ async def test_the_way_back_from_a_promoted_version_is_the_earlier_one_past_its_
     await settle()
     assert site.patches[-2:] == ["spec: replace /spec/template", "status: add /status/promoteFull"]
     reading = await read(console)
-    assert (reading.canary_version, reading.phase) == ("h1", Phase.HEALTHY)
+    assert (reading.versions.canary, reading.phase) == ("h1", Phase.HEALTHY)
 
 
 async def test_credentials_that_end_between_the_two_calls_of_the_way_back_leave_it_half_done(site: Site) -> None:
@@ -380,13 +386,13 @@ async def test_an_earlier_version_that_is_not_taken_up_in_time_is_half_done_and_
     (console,) = await at_the_pause(site, 1)
     await promoted(site, console)
     slow = site.console(deadline_s=0.4)
-    with pytest.raises(HalfDone, match="the newest template is set, but not taken up by its controller: r finishes"):
+    with pytest.raises(HalfDone, match="its controller has not taken it up: press r to finish"):
         await back(slow)
     site.controller.settle()
     await back(console)
     site.controller.settle()
     await settle()
-    assert (await read(console)).canary_version == "h1"
+    assert (await read(console)).versions.canary == "h1"
 
 
 async def test_the_way_back_while_it_is_promoted_in_full_is_no_abort_which_would_be_ignored(site: Site) -> None:
@@ -399,12 +405,12 @@ async def test_the_way_back_while_it_is_promoted_in_full_is_no_abort_which_would
     assert site.cluster.objects["rollouts"]["web"]["spec"]["template"]["spec"]["containers"][0]["image"] == "web:1"
 
 
-async def test_an_earlier_version_that_is_gone_is_said_to_be(site: Site) -> None:
+async def test_an_earlier_version_that_is_gone_is_missing(site: Site) -> None:
     (console,) = await at_the_pause(site, 1)
     await promoted(site, console)
     site.cluster.delete("replicasets", "web-h1")
     await settle()
-    with pytest.raises(Missing, match="the version h1 has no ReplicaSet any more"):
+    with pytest.raises(Missing, match="version h1 no longer has a ReplicaSet"):
         await back(console)
 
 

@@ -19,7 +19,7 @@ from tests.rollout_rig import Story
 from tests.states.pieces import with_local
 
 URL = "https://flags.example"
-SAID = "TLS IS NOT VERIFIED: whoever answers for flags.example:443 is believed"
+SAID = "TLS IS NOT VERIFIED: flags.example:443 may be an impostor"
 PLAN = """\
 warroom: 1
 rollout: open
@@ -60,7 +60,7 @@ async def test_it_is_recorded_with_every_decision_also_with_one_whose_card_did_n
         console.engine.store.set_local(cautions=("edge: TLS IS NOT VERIFIED",))
         await console.engine.act(before)
         await console.act(Verb.HALT)
-        await console.engine.store.settled()
+        await console.engine.store.wait_background()
         decisions = [event for event in room.events() if isinstance(event, DecisionTaken)]
         assert [decision.verb for decision in decisions] == [Verb.PROMOTE, Verb.HALT]
         assert all(decision.card.warnings[0] == "edge: TLS IS NOT VERIFIED" for decision in decisions)
@@ -84,10 +84,10 @@ async def test_an_engine_knows_the_cautions_of_its_backends(tmp_path: Path) -> N
         ("postgresql:///warroom?host=db.example", "prefer"),
     ],
 )
-def test_a_journals_server_on_another_host_is_verified_or_it_is_said(url: str, mode: str | None) -> None:
-    assert Url(url).unverified({}) == mode
+def test_a_journals_server_on_another_host_is_verified_or_a_warning_says_not(url: str, mode: str | None) -> None:
+    assert Url(url).unverified_sslmode({}) == mode
 
 
 def test_what_the_environment_says_of_a_journals_tls_holds() -> None:
-    assert Url("postgresql://db.example/w").unverified({"PGSSLMODE": "verify-full"}) is None
-    assert Url("postgresql:///w").unverified({"PGHOST": "db.example"}) == "prefer"
+    assert Url("postgresql://db.example/w").unverified_sslmode({"PGSSLMODE": "verify-full"}) is None
+    assert Url("postgresql:///w").unverified_sslmode({"PGHOST": "db.example"}) == "prefer"

@@ -10,7 +10,7 @@ from adapters.contract import Kind, Setting, TargetReading
 from console.events.evidence import Verb
 from console.events.kinds import StepDone
 from console.plan.nouns import Plan, Step
-from console.state.checklist import before
+from console.state.checklist import setting_before
 from console.state.gates import why_not
 from console.state.values import Mode, State, StepMark
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, OFF, REFUSED, START, UNKNOWN, Story, reads
@@ -72,7 +72,7 @@ def test_a_target_that_could_not_be_read_at_the_opening_is_a_manual_step() -> No
 def test_what_brings_a_target_back_to_its_opening(
     opening: TargetReading | None, kind: Kind, setting: Setting | None
 ) -> None:
-    assert before(opening, kind) == setting
+    assert setting_before(opening, kind) == setting
 
 
 def test_a_rollback_begins_with_every_step_pending_that_needs_another() -> None:

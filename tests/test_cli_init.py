@@ -34,7 +34,7 @@ def test_with_manifests_it_writes_their_plan_and_says_what_is_in_it(tmp_path: Pa
     assert main(["init", "--from", *FILES, "-o", str(written)]) == 0
     out = capsys.readouterr().out
     assert out == (
-        "warning: backends.cluster: names no context: the current one of whoever opens it decides on the cluster\n"
+        "warning: backends.cluster: no context: each operator's current context selects the cluster\n"
         f"{written}: checkout: 4 stages, 9 metrics; not in it, and named at its top: 2 things, "
         "1 of which can stop the rollout there\n"
     )

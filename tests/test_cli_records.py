@@ -82,7 +82,7 @@ def test_verify_names_the_first_broken_event_and_has_an_exit_code_of_its_own(pat
     edit(path, "UPDATE events SET who = 'eve' WHERE id = 3")
     code, _, err = run(capsys, path, "log", "verify")
     assert (code, int(Exit.TAMPERED)) == (Exit.TAMPERED, 7)
-    assert "CHAIN BROKEN at event 3, search/1 seq 1: it is not what was recorded" in err
+    assert "CHAIN BROKEN at event 3, search/1 seq 1: its content was changed" in err
     assert "the 2 events before it fit, up to event 2, checkout/1 seq 2" in err
 
 
@@ -182,7 +182,7 @@ def test_verify_of_a_journal_that_may_only_be_read_tells_what_is_missing_too(pat
     with closing(sqlite3.connect(path)) as attacker:
         attacker.execute("DROP TRIGGER events_no_delete")
     journal = SqliteJournal(path, read_only=True)
-    assert journal.altered() == ["trigger events_no_delete is missing"]
+    assert journal.alterations() == ["trigger events_no_delete is missing"]
     journal.close()
 
 

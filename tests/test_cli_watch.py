@@ -17,7 +17,7 @@ from console.cli.exits import Exit
 from console.cli.watch import new_lines
 from console.events.evidence import Verb
 from console.judge.verdict import Verdict, VerdictState
-from console.state.conditions import CONDITIONS, holds, known, lost
+from console.state.conditions import CONDITIONS, is_known, is_met, why_impossible
 from console.state.local import JournalHealth
 from console.state.participants import Poller
 from console.state.values import State
@@ -110,7 +110,7 @@ def passing() -> Story:
 
 
 def so(state: State) -> set[str]:
-    return {name for name in CONDITIONS if holds(state, name)}
+    return {name for name in CONDITIONS if is_met(state, name)}
 
 
 def with_verdict(state: State, verdict: VerdictState) -> State:
@@ -159,17 +159,17 @@ def test_halted_and_rolled_back_are_what_they_say() -> None:
 
 def test_a_later_stage_counts_for_an_earlier_one_and_a_rollback_for_none() -> None:
     story = passing().promote()
-    assert holds(story.seen, "stage:one") and holds(story.seen, "stage:2") and not holds(story.seen, "stage:migrate")
+    assert is_met(story.seen, "stage:one") and is_met(story.seen, "stage:2") and not is_met(story.seen, "stage:migrate")
     story.decide(Verb.ROLLBACK)
-    assert not holds(story.seen, "stage:one")
-    assert lost(story.seen, "stage:half") == "a rollback was begun"
-    assert lost(story.seen, "rolled-back") is None
+    assert not is_met(story.seen, "stage:one")
+    assert why_impossible(story.seen, "stage:half") == "a rollback was begun"
+    assert why_impossible(story.seen, "rolled-back") is None
 
 
 def test_stages_are_known_by_name_and_number() -> None:
     names = [stage.name for stage in PLAN.stages]
-    assert known(names, "stage:migrate") and known(names, "stage:5")
-    assert not known(names, "stage:6") and not known(names, "stages:1")
+    assert is_known(names, "stage:migrate") and is_known(names, "stage:5")
+    assert not is_known(names, "stage:6") and not is_known(names, "stages:1")
 
 
 # -- what watch tells --------------------------------------------------------------------------------------------------

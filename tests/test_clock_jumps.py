@@ -54,51 +54,51 @@ def asked(clock: JumpingClock) -> tuple[State, RequestState]:
 
 def test_a_request_is_over_after_its_last_word() -> None:
     clock = JumpingClock()
-    sightings = RequestExpiry(clock)
+    expiry = RequestExpiry(clock)
     state, request = asked(clock)
-    sightings.see(request, state)
+    expiry.observe(request, state)
     clock.passes(10.5)
-    sightings.see(request, state)
-    early = sightings.over(request)
+    expiry.observe(request, state)
+    early = expiry.has_expired(request)
     clock.passes(1)
-    sightings.see(request, state)
-    assert (early, sightings.over(request)) == (False, True)
+    expiry.observe(request, state)
+    assert (early, expiry.has_expired(request)) == (False, True)
 
 
 def test_a_request_of_long_ago_is_over_at_once() -> None:
     clock = JumpingClock()
     state, request = asked(clock)
     clock.passes(HOUR)
-    sightings = RequestExpiry(clock)
-    sightings.see(request, state)
-    assert sightings.over(request)
+    expiry = RequestExpiry(clock)
+    expiry.observe(request, state)
+    assert expiry.has_expired(request)
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 def test_after_a_jump_only_the_time_that_really_passed_counts(jump: float) -> None:
     clock = JumpingClock()
-    sightings = RequestExpiry(clock)
+    expiry = RequestExpiry(clock)
     state, request = asked(clock)
-    sightings.see(request, state)
+    expiry.observe(request, state)
     clock.jumps(jump)
     clock.passes(10.5)
-    sightings.see(request, state)
-    early = sightings.over(request)
+    expiry.observe(request, state)
+    early = expiry.has_expired(request)
     clock.passes(1)
-    sightings.see(request, state)
-    assert (early, sightings.over(request)) == (False, True)
+    expiry.observe(request, state)
+    assert (early, expiry.has_expired(request)) == (False, True)
 
 
 def test_a_read_after_the_clock_was_put_back_is_still_a_read_since() -> None:
     clock = JumpingClock()
-    sightings = RequestExpiry(clock)
+    expiry = RequestExpiry(clock)
     state, request = asked(clock)
-    sightings.see(request, state)
+    expiry.observe(request, state)
     clock.jumps(-HOUR)
     entry = replace(state.targets[EDGE], read_at=clock.now())
     again = replace(state, targets={**state.targets, EDGE: entry})
-    assert not sightings.read_since(request, state)
-    assert sightings.read_since(request, again)
+    assert not expiry.read_since_seen(request, state)
+    assert expiry.read_since_seen(request, again)
 
 
 def undone(clock: JumpingClock) -> tuple[Story, StabilityTimers]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.commands import VERBS
+from console.cli.commands import DECIDING
 from console.cli.watch_args import SHELLS
 
 
@@ -34,7 +34,7 @@ def bash(text: str, *words: str) -> list[str]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_verb_is_in_it(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = script(shell, capsys)
-    assert all(verb in text for verb in (*VERBS, "run", "watch", "wait", "completion"))
+    assert all(verb in text for verb in (*DECIDING, "run", "watch", "wait", "completion"))
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +34,7 @@ from tests.cli_rig import shell
 from tests.engine_rig import ONE
 from tests.scripted_adapter import ScriptedBackend, World
 
+STEPPED = ("argo-rollouts", "deployment", "flagger")
 API = TargetRef("api", "web", kind=Kind.DEPLOY)
 
 
@@ -82,6 +84,12 @@ class Misspelled:
     async def set_wieght(self, target: TargetRef, percent: int, permit: Permit) -> None: ...
 
     async def aclose(self) -> None: ...
+
+
+class Declared(Misspelled):
+    """One that is given its `set_weight` when it is made."""
+
+    set_weight: Callable[[TargetRef, int, Permit], object]
 
 
 MISSPELLED = "read_target is not a coroutine function; set_weight is missing (did you mean set_wieght?)"
@@ -229,6 +237,14 @@ def test_a_backend_that_owns_its_steps_needs_no_weight() -> None:
     assert problems(Weights(), owns_steps=True) == ["withdraw is missing", "step_calls is missing"]
 
 
+def test_a_class_may_declare_what_only_its_instances_have() -> None:
+    def connect(options: Options, context: Context) -> Declared:
+        return Declared()
+
+    spec: AdapterSpec[Any] = spec_of()
+    assert class_problems(replace(spec, connect=connect)) == ["read_target is not a coroutine function"]
+
+
 def test_the_class_tells_as_much_without_connecting() -> None:
     def connect(options: Options, context: Context) -> Misspelled:
         raise ConnectError("edge: the secret is not set")
@@ -236,6 +252,13 @@ def test_the_class_tells_as_much_without_connecting() -> None:
     spec = AdapterSpec(kinds=(Kind.DEPLOY,), options=Options, connect=connect)
     assert "; ".join(class_problems(spec)) == MISSPELLED
     assert class_problems(spec_of(Misspelled)) == []  # annotated as a Protocol: nothing is known of the class
+
+
+@pytest.mark.parametrize("name", sorted(registry.BUILT_IN))
+def test_the_class_of_every_built_in_adapter_is_what_its_kinds_say(name: str) -> None:
+    adapter = registry.load(name)
+    assert class_problems(adapter) == []
+    assert class_problems(replace(adapter, kinds=(Kind.DEPLOY,), owns_steps=name not in STEPPED)) != []
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, MetricQuery, Shape, Window
-from adapters.metrics.counters import Origin, Series, cleaned, count, levels, spacing_s
-from adapters.metrics.reading import Answer, counted
+from adapters.metrics.counters import Origin, RawSeries, clean_series, count, levels, spacing_s
+from adapters.metrics.reading import QueryAnswer, counts_reply
 
 START = 1_700_000_000.0
 TICK_S = 10.0
@@ -24,13 +24,13 @@ def window(ticks: int, first: int = 0) -> Window:
     )
 
 
-def scraped(*values: float, first: int = -1, every: int = 1, **labels: str) -> Series:
+def scraped(*values: float, first: int = -1, every: int = 1, **labels: str) -> RawSeries:
     """One sample in the middle of each tick from tick `first` on; tick -1 is the last before the window."""
     at = [START + (first + index * every) * TICK_S + TICK_S / 2 for index in range(len(values))]
-    return Series(labels, list(zip(at, values, strict=True)))
+    return RawSeries(labels, list(zip(at, values, strict=True)))
 
 
-def counts(series: list[Series], ticks: int, total: list[Series] | None = None) -> list[float | None]:
+def counts(series: list[RawSeries], ticks: int, total: list[RawSeries] | None = None) -> list[float | None]:
     counted = count(series, Origin.of(series if total is None else total, series), window(ticks))
     base = int(START / TICK_S)
     return [counted.by_tick.get(base + index) for index in range(ticks)]
@@ -62,7 +62,7 @@ def test_a_new_pod_counts_from_zero_when_others_were_there_before() -> None:
 def test_the_very_first_batch_of_all_starts_from_its_values() -> None:
     first = scraped(1000, 1010, 1020, first=0, pod="a")
     other = scraped(50, 51, 52, first=0, pod="b")
-    same_batch = Series(other.labels, [(at + 0.8 * TICK_S / 2, value) for at, value in other.samples])
+    same_batch = RawSeries(other.labels, [(at + 0.8 * TICK_S / 2, value) for at, value in other.samples])
     assert counts([first, same_batch], 3) == [None, 10 + 1, 10 + 1]
 
 
@@ -81,25 +81,25 @@ def test_a_burst_of_errors_as_large_as_the_traffic_is_counted() -> None:
 
 
 def test_samples_no_counter_has_are_dropped_and_those_in_the_window_counted() -> None:
-    kept, dirty = cleaned([scraped(math.nan, 100, math.inf, -1, 110)], window(4))
+    kept, dirty = clean_series([scraped(math.nan, 100, math.inf, -1, 110)], window(4))
     assert [value for _, value in kept[0].samples] == [100, 110]
     assert dirty == 2
 
 
 def test_a_level_is_the_mean_of_each_series_last_finite_value() -> None:
-    a = Series({}, [(START + 1, 5.0), (START + 9, 7.0), (START + 11, math.nan)])
-    b = Series({}, [(START + 5, 9.0), (START + 12, 1.0)])
+    a = RawSeries({}, [(START + 1, 5.0), (START + 9, 7.0), (START + 11, math.nan)])
+    b = RawSeries({}, [(START + 5, 9.0), (START + 12, 1.0)])
     base = int(START / TICK_S)
     assert levels([a, b], window(2)) == {base: Gauge(8.0), base + 1: Gauge(1.0)}
 
 
 def test_spacing_is_the_median_gap() -> None:
-    assert spacing_s([Series({}, [(0.0, 1), (15.0, 1), (30.0, 1), (60.0, 1)])]) == 15.0
-    assert spacing_s([Series({}, [(0.0, 1)])]) is None
+    assert spacing_s([RawSeries({}, [(0.0, 1), (15.0, 1), (30.0, 1), (60.0, 1)])]) == 15.0
+    assert spacing_s([RawSeries({}, [(0.0, 1)])]) is None
 
 
-@pytest.mark.parametrize("series", [[], [Series({}, [])], [scraped(5)]])
-def test_nothing_to_compare_counts_nothing(series: list[Series]) -> None:
+@pytest.mark.parametrize("series", [[], [RawSeries({}, [])], [scraped(5)]])
+def test_nothing_to_compare_counts_nothing(series: list[RawSeries]) -> None:
     assert counts(series, 3) == [None, None, None]
 
 
@@ -109,7 +109,7 @@ steps = st.lists(st.integers(0, 50), min_size=2, max_size=12)
 restarts = st.sets(st.integers(1, 11))
 
 
-def counter(events: list[int], restart_at: set[int], start: int = 10_000) -> Series:
+def counter(events: list[int], restart_at: set[int], start: int = 10_000) -> RawSeries:
     """What a process exposes that had `events` between scrapes and restarted before some of them."""
     values: list[float] = [start]
     for index, step in enumerate(events):
@@ -142,7 +142,7 @@ def test_how_events_are_spread_over_newborn_series_changes_no_count(events: list
     assert [found or 0 for found in counted] == events
 
 
-def _code(events: list[int], codes: list[int], code: int) -> Series:
+def _code(events: list[int], codes: list[int], code: int) -> RawSeries:
     """The series of one status code: it exists from its first event on, as client libraries make them."""
     value = 0.0
     samples = []
@@ -150,7 +150,7 @@ def _code(events: list[int], codes: list[int], code: int) -> Series:
         value += step if found == code else 0
         if value:
             samples.append((START + index * TICK_S + TICK_S / 2, value))
-    return Series({"code": str(code)}, samples)
+    return RawSeries({"code": str(code)}, samples)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=2, max_size=10), restarts)
@@ -159,7 +159,7 @@ def test_no_tick_ever_has_more_errors_than_traffic(pairs: list[tuple[int, int]],
     total = scraped(*_running([good + bad for good, bad in pairs], restart_at))
     bad = scraped(*_running([bad for _, bad in pairs], restart_at))
     query = MetricQuery("errors", Shape.COUNTS, total="t", bad="b")
-    reply = counted(query, {"total": Answer((total,)), "bad": Answer((bad,))}, window(len(pairs)))
+    reply = counts_reply(query, {"total": QueryAnswer((total,)), "bad": QueryAnswer((bad,))}, window(len(pairs)))
     told = [reading.canary for reading in reply.readings if isinstance(reading.canary, Counts)]
     assert all(0 <= one.bad <= one.total for one in told)
     assert (len(told) < len(pairs)) == (reply.partial is not None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.events.kinds import Noted, Unrecognised, decode
+from console.events.kinds import Noted, Unrecognized, decode
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import parse
 from console.plan.problems import PlanError
@@ -68,7 +68,7 @@ def test_a_kind_of_event_is_a_word_never_something_to_import() -> None:
     body = '{"id": "1", "at": "2026-03-02T12:00:00Z", "cmd": "id"}'
     for kind in ("os.system", "builtins:eval", "../../etc/passwd", "__class__", "model_validate"):
         event = decode(kind, body)
-        assert isinstance(event, Unrecognised)
+        assert isinstance(event, Unrecognized)
         assert event.said_kind == kind
 
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from adapters.contract import Setting
 from console.events.evidence import Card, PlannedCall, Verb
 from console.judge.verdict import Verdict, VerdictState
-from console.state.card import card_for, wanted
+from console.state.card import card_for, wanted_settings
 from console.state.local import JournalHealth, Preview
 from tests.rollout_rig import EDGE, FLAG, OFF, REFUSED, START, UNKNOWN, Story
 from tests.states import PLAN, STATES
@@ -48,7 +48,7 @@ def test_a_target_that_already_reads_as_set_is_skipped_and_said_to_be() -> None:
     story.observe(EDGE, 5)
     card = card_for(story.seen, Verb.PROMOTE)
     assert card.skipped == ("edge already reads 5 %",)
-    assert wanted(story.seen, Verb.PROMOTE) == {FLAG: Setting(5, on=True)}
+    assert wanted_settings(story.seen, Verb.PROMOTE) == {FLAG: Setting(5, on=True)}
 
 
 def test_a_metric_on_the_card_has_value_count_age_and_verdict() -> None:
@@ -81,7 +81,7 @@ def test_a_rollback_card_past_a_one_way_stage_advises_against_itself() -> None:
 
 def test_a_rollback_card_asks_only_for_what_does_not_read_as_rolled_back() -> None:
     story = flowing(1)
-    assert wanted(story.seen, Verb.ROLLBACK) == {EDGE: Setting(0)}
+    assert wanted_settings(story.seen, Verb.ROLLBACK) == {EDGE: Setting(0)}
     assert card_for(story.seen, Verb.ROLLBACK).skipped == ("flag-off: new-checkout already reads off",)
 
 
@@ -96,7 +96,7 @@ def test_a_rollback_card_lists_manual_steps_as_by_hand_until_they_are_done() -> 
 
 
 def test_a_rollback_of_everything_asks_for_every_step() -> None:
-    assert wanted(flowing(2).seen, Verb.ROLLBACK) == {FLAG: OFF, EDGE: Setting(0)}
+    assert wanted_settings(flowing(2).seen, Verb.ROLLBACK) == {FLAG: OFF, EDGE: Setting(0)}
 
 
 def test_a_halt_card_says_how_much_traffic_stays_on_the_canary() -> None:
@@ -142,9 +142,9 @@ def test_the_card_of_a_place_names_the_stage_if_there_is_one(subject: str, name:
 
 def test_a_card_overrides_what_is_closed_and_can_be_opened_and_nothing_behind_a_hard_gate() -> None:
     card = card_for(Story().open().seen, Verb.PROMOTE)
-    assert (card.blocked, card.override) == (None, "STALE: errors has no data")
+    assert (card.block_reason, card.override) == (None, "STALE: errors has no data")
     halted = replace(Story().open().seen, halted="d1")
-    assert card_for(halted, Verb.PROMOTE).blocked == "halted: resume first (u)"
+    assert card_for(halted, Verb.PROMOTE).block_reason == "halted: resume first (u)"
     assert card_for(halted, Verb.PROMOTE).override is None
 
 

@@ -25,10 +25,12 @@ from adapters.contract import (
 )
 from adapters.deploy.deployment.backend import Deployments
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import BadGuardToken, Deployment, GuardToken
+from adapters.deploy.deployment.wire import Deployment, GuardToken
 from adapters.kube import Access
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import ReplicaSet
 from tests.kube_fake import FakeCluster, HandClock, Json, settle
+from tests.reading_rig import steps_read
 
 WEB = TargetRef("api", "web")
 LEAVE = Permit("")
@@ -97,16 +99,16 @@ def test_it_has_everything_only_when_every_pod_is_available() -> None:
 
 def test_a_pause_in_the_middle_is_named_a_mixed_fleet() -> None:
     reading = read(deployment(HALFWAY, paused=True))
-    assert reading.waits is Wait.MANUAL
+    assert steps_read(reading).waits is Wait.MANUAL
     assert reading.notes == (
         "mixed fleet: 2 of 5 pods are new, and stay so while it is paused; nothing steers the traffic",
     )
     assert read(deployment(DONE, paused=True)).notes == ()
 
 
-def test_versions_are_told_by_revision_and_what_serves() -> None:
+def test_versions_are_found_by_revision_and_by_serving_pods() -> None:
     reading = read(deployment(HALFWAY, revision=3), replica_set(1, 3), replica_set(2, 0), replica_set(3, 1))
-    assert (reading.canary_version, reading.baseline_version) == ("h3", "h1")
+    assert (reading.versions.canary, reading.versions.baseline) == ("h3", "h1")
 
 
 def test_pods_that_may_not_be_made_are_a_problem() -> None:
@@ -166,7 +168,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def ordered(console: Deployments, order: str) -> None:
-    await console.order(WEB, order, str((await console.read_target(WEB)).revision), LEAVE)
+    await console.order(WEB, order, str((await console.read_target(WEB)).versions.revision), LEAVE)
 
 
 async def test_the_way_back_is_the_version_named_without_the_label_of_its_replica_set(site: Site) -> None:
@@ -213,14 +215,14 @@ async def test_the_way_back_from_a_paused_one_resumes_it(site: Site) -> None:
     assert len(site.cluster.writes) == 2
 
 
-async def test_a_version_that_is_gone_is_said_to_be(site: Site) -> None:
-    with pytest.raises(Missing, match="version h9 has no ReplicaSet any more"):
+async def test_a_version_that_is_gone_is_missing(site: Site) -> None:
+    with pytest.raises(Missing, match="version h9 no longer has a ReplicaSet"):
         await site.console().withdraw(WEB, "h9", LEAVE)
 
 
 async def test_an_undo_is_guarded_by_the_revision_that_was_shown(site: Site) -> None:
     console = site.console()
-    seen = str((await console.read_target(WEB)).revision)
+    seen = str((await console.read_target(WEB)).versions.revision)
     site.set_by_somebody(3)
     with pytest.raises(Moved):
         await console.order(WEB, "undo 1", seen, LEAVE)

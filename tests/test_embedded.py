@@ -26,7 +26,7 @@ from adapters.contract import (
 )
 from adapters.embedded.backend import Options
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.world import Settings
+from adapters.embedded.world import WorldSettings
 from adapters.registry import ConnectError, load
 from tests.embedded_rig import CART, CHECKOUT, ERRORS, FLAG, NOON, PERMIT, Rig, embedded_rig
 
@@ -49,15 +49,15 @@ def test_only_the_adapter_itself_needs_pydantic() -> None:
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
-        ({}, Settings()),
-        ({"error_rate": "0.4%"}, Settings(error_rate=0.004)),
-        ({"error_rate": 0.02}, Settings(error_rate=0.02)),
-        ({"onset": "1m30s"}, Settings(onset_s=90.0)),
-        ({"onset": 45}, Settings(onset_s=45.0)),
-        ({"scenario": "slow_burn", "seed": 7, "rps": 50}, Settings(Scenario.SLOW_BURN, 7, 50.0)),
+        ({}, WorldSettings()),
+        ({"error_rate": "0.4%"}, WorldSettings(error_rate=0.004)),
+        ({"error_rate": 0.02}, WorldSettings(error_rate=0.02)),
+        ({"onset": "1m30s"}, WorldSettings(onset_s=90.0)),
+        ({"onset": 45}, WorldSettings(onset_s=45.0)),
+        ({"scenario": "slow_burn", "seed": 7, "rps": 50}, WorldSettings(Scenario.SLOW_BURN, 7, 50.0)),
     ],
 )
-def test_options_are_read_as_a_plan_writes_them(options: dict[str, object], settings: Settings) -> None:
+def test_options_are_read_as_a_plan_writes_them(options: dict[str, object], settings: WorldSettings) -> None:
     assert Options.model_validate(options).settings() == settings
 
 
@@ -91,12 +91,12 @@ async def test_a_world_that_everybody_left_may_be_entered_with_another_scenario(
     assert rig.connect(scenario="slow_burn").world.scenario is Scenario.SLOW_BURN
 
 
-async def test_a_deploy_target_nobody_touched_reads_zero(rig: Rig) -> None:
+async def test_an_untouched_deploy_target_reads_zero(rig: Rig) -> None:
     reading = await rig.connect().read_target(CHECKOUT)
     assert (reading.percent, reading.on, reading.at) == (0, None, NOON)
 
 
-async def test_a_flag_nobody_touched_reads_off(rig: Rig) -> None:
+async def test_an_untouched_flag_reads_off(rig: Rig) -> None:
     reading = await rig.connect().read_target(FLAG)
     assert (reading.percent, reading.on) == (0, False)
 
@@ -128,7 +128,7 @@ async def test_a_weight_reads_back_with_versions_and_phase(rig: Rig) -> None:
     await backend.set_weight(CHECKOUT, 5, PERMIT)
     reading = await backend.read_target(CHECKOUT)
     assert (reading.percent, reading.phase, reading.detail) == (5, Phase.PROGRESSING, "weights 5/95")
-    assert (reading.canary_version, reading.baseline_version) == ("v42", "v41")
+    assert (reading.versions.canary, reading.versions.baseline) == ("v42", "v41")
 
 
 @pytest.mark.parametrize(("then", "phase"), [(100, Phase.HEALTHY), (0, Phase.ROLLED_BACK), (50, Phase.PROGRESSING)])

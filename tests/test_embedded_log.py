@@ -16,9 +16,9 @@ from adapters.contract import (
     BackendError,
     Setting,
 )
-from adapters.embedded.changes import Change
-from adapters.embedded.exposure import Exposure
-from adapters.embedded.world import Settings, World
+from adapters.embedded.changes import WorldChange
+from adapters.embedded.exposure import ExposureHistory
+from adapters.embedded.world import World, WorldSettings
 from tests.embedded_rig import CHECKOUT, ERRORS, FLAG, NOON, PERMIT, Rig, embedded_rig, rate
 
 
@@ -54,10 +54,10 @@ async def test_worlds_of_other_names_are_apart(rig: Rig) -> None:
 
 def test_a_change_that_another_process_wrote_is_seen_at_once(tmp_path: Path) -> None:
     log = tmp_path / "world.jsonl"
-    world = World(log, Settings())
+    world = World(log, WorldSettings())
     code = (
-        "import sys; from pathlib import Path; from adapters.embedded.world import World, Settings;"
-        "World(Path(sys.argv[1]), Settings()).open_at('checkout', 40, None, 0.0)"
+        "import sys; from pathlib import Path; from adapters.embedded.world import World, WorldSettings;"
+        "World(Path(sys.argv[1]), WorldSettings()).open_at('checkout', 40, None, 0.0)"
     )
     assert world.exposure().latest("checkout") is None
     subprocess.run([sys.executable, "-c", code, str(log)], check=True)
@@ -112,7 +112,7 @@ async def test_a_line_that_a_killed_process_left_half_written_harms_nothing(rig:
 
 async def test_who_moved_a_target_is_shown_without_control_characters(rig: Rig) -> None:
     backend = rig.connect()
-    backend.world.change(lambda _: Change(NOON.timestamp(), "checkout", 30, None, "mallory\x1b]52;c;x\x07"))
+    backend.world.change(lambda _: WorldChange(NOON.timestamp(), "checkout", 30, None, "mallory\x1b]52;c;x\x07"))
     assert (await backend.read_target(CHECKOUT)).changed_by == "mallory]52;c;x"
 
 
@@ -125,7 +125,7 @@ async def test_a_log_that_was_removed_starts_the_world_over(rig: Rig) -> None:
 
 
 def test_changes_happened_in_the_order_of_the_log_whatever_their_clocks_said() -> None:
-    exposure = Exposure([Change(100, "checkout", 25, None, "a"), Change(90, "checkout", 0, None, "b")])
+    exposure = ExposureHistory([WorldChange(100, "checkout", 25, None, "a"), WorldChange(90, "checkout", 0, None, "b")])
     standing = exposure.span_at("checkout", 101)
     assert standing is not None
     assert (standing.percent, standing.was_exposed, standing.revision) == (0, True, 2)
@@ -134,7 +134,7 @@ def test_changes_happened_in_the_order_of_the_log_whatever_their_clocks_said() -
 async def test_a_process_whose_clock_is_behind_sees_and_changes_what_is_now(rig: Rig) -> None:
     backend = rig.connect()
     ahead = NOON.timestamp() + 600
-    backend.world.change(lambda _: Change(ahead, "checkout", 25, None, "a faster clock"))
+    backend.world.change(lambda _: WorldChange(ahead, "checkout", 25, None, "a faster clock"))
     seen = (await backend.read_target(CHECKOUT)).percent
     await backend.set_weight(CHECKOUT, 0, PERMIT)
     assert (seen, (await backend.read_target(CHECKOUT)).percent) == (25, 0)

@@ -22,9 +22,9 @@ from adapters.contract import (
     Unreachable,
     Window,
 )
-from adapters.embedded.changes import Change
+from adapters.embedded.changes import WorldChange
 from adapters.embedded.traffic import EDGES, INSTANCES, binomial, poisson
-from adapters.embedded.world import Settings, World
+from adapters.embedded.world import World, WorldSettings
 from tests.embedded_rig import (
     CART,
     CHECKOUT,
@@ -50,8 +50,8 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 async def test_two_instances_over_one_file_say_the_same_in_any_order(tmp_path: Path) -> None:
     log = tmp_path / "world.jsonl"
-    first, second = World(log, Settings(seed=3)), World(log, Settings(seed=3))
-    first.change(lambda _: Change(NOON.timestamp() - 100.5, "checkout", 20, None, "test"))
+    first, second = World(log, WorldSettings(seed=3)), World(log, WorldSettings(seed=3))
+    first.change(lambda _: WorldChange(NOON.timestamp() - 100.5, "checkout", 20, None, "test"))
     windows = [
         Window(NOON - timedelta(seconds=begin), NOON - timedelta(seconds=begin - 60), 10) for begin in (240, 120, 60)
     ]
@@ -65,7 +65,7 @@ async def test_two_instances_over_one_file_say_the_same_in_any_order(tmp_path: P
 
 def test_another_seed_is_another_day(tmp_path: Path) -> None:
     window = Window(NOON - timedelta(seconds=60), NOON, 10)
-    worlds = [World(tmp_path / "world.jsonl", Settings(seed=seed)) for seed in (1, 2)]
+    worlds = [World(tmp_path / "world.jsonl", WorldSettings(seed=seed)) for seed in (1, 2)]
     assert worlds[0].metric(ERRORS, window, NOON).readings != worlds[1].metric(ERRORS, window, NOON).readings
 
 
@@ -79,10 +79,10 @@ async def test_metrics_of_one_kind_share_their_requests_and_not_their_luck(rig: 
 
 async def test_a_change_that_another_process_dated_earlier_is_drawn_into_what_was_read_already(tmp_path: Path) -> None:
     log = tmp_path / "world.jsonl"
-    ours, theirs = World(log, Settings()), World(log, Settings())
+    ours, theirs = World(log, WorldSettings()), World(log, WorldSettings())
     window = Window(NOON - timedelta(seconds=60), NOON, 10)
     ours.metric(ERRORS, window, NOON)
-    theirs.change(lambda _: Change(NOON.timestamp() - 30, "checkout", 50, None, "test"))
+    theirs.change(lambda _: WorldChange(NOON.timestamp() - 30, "checkout", 50, None, "test"))
     assert ours.metric(ERRORS, window, NOON).readings == theirs.metric(ERRORS, window, NOON).readings
 
 
@@ -352,7 +352,7 @@ async def test_stuck_deploy_accepts_more_than_five_percent_and_stays_where_it_wa
     await backend.set_weight(CHECKOUT, 25, PERMIT)
     reading = await backend.read_target(CHECKOUT)
     assert (reading.percent, reading.phase) == (5, Phase.DEGRADED)
-    assert "asked for 25 %" in reading.detail
+    assert "25 % was requested" in reading.detail
 
 
 async def test_a_stuck_deploy_can_be_rolled_back(rig: Rig) -> None:

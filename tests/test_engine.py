@@ -168,7 +168,7 @@ async def test_closing_with_a_call_in_flight_settles_it_as_unknown(tmp_path: Pat
         room.world.before_write = latch = Latch("api")
         promote = asyncio.create_task(console.act(Verb.PROMOTE))
         await latch.reached.wait()
-        assert console.engine.busy() == "api -> 5 %"
+        assert console.engine.in_flight() == "api -> 5 %"
         await console.close()
         assert (await promote).result is Result.UNKNOWN
         assert room.story() == ["promote", "  api -> 5 %", "  api unknown: cut off by the end of the console"]

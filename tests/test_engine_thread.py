@@ -16,7 +16,8 @@ from console.engine import engine as engine_module
 from console.engine import rollback as rollback_module
 from console.engine import thread as engine_thread
 from console.engine.clock import SystemClock
-from console.engine.thread import EngineConfig, EngineThread
+from console.engine.config import EngineConfig
+from console.engine.thread import EngineThread
 from console.engine_port import EnginePort
 from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
@@ -94,8 +95,8 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setitem(registry.BUILT_IN, "scripted", "tests.scripted_adapter")
-        monkeypatch.setattr(engine_module, "BEAT_S", 0.02)
-        monkeypatch.setattr(rollback_module, "BEAT_S", 0.02)
+        monkeypatch.setattr(engine_module, "CYCLE_S", 0.02)
+        monkeypatch.setattr(rollback_module, "PASS_S", 0.02)
         world = scripted_adapter.worlds.setdefault(folder, World())
         desk = EngineThread(prepare)
         desk.start()
@@ -110,7 +111,7 @@ def seat(folder: Path, plan: str = ONE) -> Iterator[Seat]:
 def test_the_thread_is_a_desk(tmp_path: Path) -> None:
     with seat(tmp_path) as seated:
         desk: EnginePort = seated.desk
-        assert desk.busy() is None
+        assert desk.in_flight() is None
 
 
 def test_what_is_asked_is_done_and_seen(tmp_path: Path) -> None:
@@ -144,10 +145,10 @@ def test_what_is_in_flight_is_said_before_leaving(tmp_path: Path) -> None:
         seated.world.before_write = held = Held()
         seated.ask(Verb.PROMOTE)
         assert held.reached.wait(PATIENCE_S)
-        assert seated.desk.busy() == "api -> 5 %"
+        assert seated.desk.in_flight() == "api -> 5 %"
         held.opened.set()
         seated.until(lambda state: state.reached == 1)
-        assert seated.desk.busy() is None
+        assert seated.desk.in_flight() is None
 
 
 def test_leaving_settles_a_call_in_flight_as_unknown(tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_a_rollback_under_way_finishes_its_automatic_steps_though_everybody_has_
         seated.ask(Verb.ROLLBACK)
         assert held.reached.wait(PATIENCE_S)
         seated.desk.stop(leave=True)
-        assert seated.desk.busy() == "page -> off, the rollback's automatic steps"
+        assert seated.desk.in_flight() == "page -> off, the rollback's automatic steps"
         held.opened.set()
         assert seated.desk.join(PATIENCE_S)
         assert seated.world.writes[2:] == ["page off", "api 0 %"]
@@ -215,7 +216,7 @@ def test_a_backend_that_cannot_be_used_ends_the_engine_with_a_line(tmp_path: Pat
 
 
 def test_a_bug_of_ours_ends_the_engine_with_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def bug(_self: object) -> None:
+    async def bug(*_config: object) -> None:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(engine_module.Engine, "open", bug)

@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters.contract import Counts, Gauge, MetricReply, Outcome, Phase, Reading, Setting, TargetReading
+from adapters.contract import (
+    Counts,
+    Gauge,
+    MetricReply,
+    Outcome,
+    OwnStep,
+    Phase,
+    Reading,
+    Setting,
+    StepsReading,
+    TargetReading,
+    VersionsReading,
+    Wait,
+)
 from console.events import kinds
 from console.events.evidence import Actor, Verb
 from console.events.kinds import (
@@ -33,7 +46,7 @@ from console.events.kinds import (
     SourceRecovered,
     StepDone,
     TargetObserved,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
     decode,
     encode,
@@ -42,7 +55,22 @@ from tests.states import PLAN, card
 
 AT = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
 ANA = Actor(1001, "ana", "bastion-1", 42, {"SSH_CLIENT": "10.0.0.7"})
-READING = TargetReading("flag", AT, 33.4, True, Phase.PAUSED, "weights 5/95", "2 strategies", "v2", "v1", "r7", "carl")
+READING = TargetReading(
+    "flag",
+    AT,
+    33.4,
+    True,
+    Phase.PAUSED,
+    "weights 5/95",
+    "2 strategies",
+    VersionsReading("v2", "v1", "cart:2", "r7", ("r6", "r5")),
+    "carl",
+    StepsReading(
+        1, 2, (OwnStep("pause", 20.0, waits=True, lasts_s=90.0),), False, Wait.TIMER, AT, 20.0, "step 0", 30.0
+    ),
+    {"skip": "you lack patch"},
+    ("kept by Argo CD",),
+)
 SAMPLE = MetricReply(
     "errors", (Reading(AT, Counts(100, 2.5), None), Reading(AT, None, Gauge(0.25))), AT, None, "cut", "no", 15.0
 )
@@ -121,7 +149,7 @@ def test_ids_are_fresh() -> None:
 def test_an_event_of_an_unknown_kind_is_kept_with_its_id_and_its_body() -> None:
     body = {"id": "f" * 32, "at": AT.isoformat(), "v": 3, "siren": "loud"}
     event = decode("alarm_rung", json.dumps(body))
-    assert isinstance(event, Unrecognised)
+    assert isinstance(event, Unrecognized)
     assert (event.said_kind, event.id, event.at, event.v, event.body) == ("alarm_rung", "f" * 32, AT, 3, body)
 
 
@@ -158,5 +186,50 @@ def test_a_plan_text_is_stored_to_the_letter() -> None:
 def test_a_newer_shape_of_a_known_kind_is_kept_and_not_guessed_at() -> None:
     body = json.dumps({"id": "x", "v": 2, "at": AT.isoformat(), "text": {"lines": ["not", "what", "v1", "says"]}})
     event = decode("noted", body)
-    assert isinstance(event, Unrecognised)
+    assert isinstance(event, Unrecognized)
     assert event.said_kind == "noted"
+
+
+STEPS_JSON = (
+    '"step":1,"steps":2,"own_steps":[{"text":"pause","percent":20.0,"waits":true,"lasts_s":90.0}],"at_rest":false,'
+    '"waits":"timer","until":"2026-03-02T12:00:00.123456Z","desired":20.0,"skipped":"step 0"'
+)
+NO_STEPS_JSON = (
+    '"step":null,"steps":null,"own_steps":[],"at_rest":false,"waits":null,"until":null,"desired":null,"skipped":null'
+)
+
+
+@pytest.mark.parametrize(
+    ("reading", "stored"),
+    [
+        (
+            READING,
+            '{"target":"flag","at":"2026-03-02T12:00:00.123456Z","percent":33.4,"on":true,"phase":"paused",'
+            '"detail":"weights 5/95","problem":"2 strategies","canary_version":"v2","baseline_version":"v1",'
+            '"release":"cart:2","revision":"r7","changed_by":"carl",'
+            + STEPS_JSON
+            + ',"cannot":{"skip":"you lack patch"},"revisions":["r6","r5"],"notes":["kept by Argo CD"],"asks_s":30.0}',
+        ),
+        (
+            TargetReading("edge", AT, 0),
+            '{"target":"edge","at":"2026-03-02T12:00:00.123456Z","percent":0.0,"on":null,"phase":"unknown",'
+            '"detail":"","problem":null,"canary_version":null,"baseline_version":null,"release":null,'
+            '"revision":null,"changed_by":null,'
+            + NO_STEPS_JSON
+            + ',"cannot":{},"revisions":[],"notes":[],"asks_s":null}',
+        ),
+    ],
+    ids=["everything", "nothing"],
+)
+def test_a_reading_is_stored_flat_by_the_keys_of_the_first_journals(reading: TargetReading, stored: str) -> None:
+    event = TargetObserved(id="x", at=AT, reading=reading)
+    head = '{"id":"x","v":1,"at":"2026-03-02T12:00:00.123456Z","who":null,"kind":"target_observed","reading":'
+    assert encode(event) == f"{head}{stored}}}"
+    assert decode("target_observed", encode(event)) == event
+
+
+def test_a_reading_of_an_old_journal_may_lack_the_keys_that_came_later() -> None:
+    stored = {"target": "edge", "at": AT.isoformat(), "percent": 5, "canary_version": "v2"}
+    event = decode("target_observed", json.dumps({"kind": "target_observed", "at": AT.isoformat(), "reading": stored}))
+    assert isinstance(event, TargetObserved)
+    assert event.reading == TargetReading("edge", AT, 5.0, versions=VersionsReading("v2"))

@@ -20,7 +20,7 @@ def failing() -> Story:
 def followed(story: Story, step: int = 10_000) -> EvidenceHistory:
     entry, course = story.state.metrics["errors"], EvidenceHistory()
     while not course.whole:
-        course = course.extended(story.state.boundaries, entry, step)
+        course = course.extend(story.state.boundaries, entry, step)
     return course
 
 
@@ -29,7 +29,7 @@ def test_a_course_ends_where_the_state_stands() -> None:
     track = story.state.metrics["errors"].track
     assert track is not None
     last = followed(story).points[-1]
-    assert last == EvidencePoint(track.judged_to, track.standing.worse, track.standing.ready)
+    assert last == EvidencePoint(track.judged_to, track.evidence.worse, track.evidence.ready)
 
 
 def test_following_in_small_steps_gives_the_same_course() -> None:
@@ -41,7 +41,7 @@ def test_a_course_goes_on_with_what_was_judged_since() -> None:
     story = failing()
     early = followed(story)
     story.flow(60)
-    later = early.extended(story.state.boundaries, story.state.metrics["errors"], 10_000)
+    later = early.extend(story.state.boundaries, story.state.metrics["errors"], 10_000)
     assert later.points == followed(story).points
     assert later.points[: len(early.points)] == early.points
 

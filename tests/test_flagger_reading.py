@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from adapters.contract import LAST_STEP, Phase, Setting, TargetReading, TargetRef, Wait
-from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
+from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import interval_s, weights
-from adapters.deploy.flagger.target import Wanted, wanted_of
-from adapters.deploy.flagger.wire import Analysis, Event
+from adapters.deploy.flagger.target import WantedTemplate, wanted_template
+from adapters.deploy.flagger.wire import Analysis, KubeEvent
+from adapters.kube.guard import BadGuardToken
 from tests.flagger_rig import ALL_GATES, GATES, canary, hook, target_object, under_way
 from tests.kube_fake import Json
+from tests.reading_rig import steps_read
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 CLOSED = "Halt podinfo.test advancement waiting for traffic increase approval our confirm-traffic-increase"
@@ -22,17 +24,17 @@ CLOSED = "Halt podinfo.test advancement waiting for traffic increase approval ou
 
 def read(
     status: Json | None = None,
-    events: tuple[Event, ...] = (),
+    events: tuple[KubeEvent, ...] = (),
     gates: str | None = GATES,
-    wanted: Wanted | None = None,
+    wanted: WantedTemplate | None = None,
     **more: Any,
 ) -> TargetReading:
     seen = canary(status, **more)
-    return reading_of(TargetRef("web", "podinfo"), seen, events, NOW, gates, {}, wanted or Wanted())
+    return reading_of(TargetRef("web", "podinfo"), seen, events, NOW, gates, {}, wanted or WantedTemplate())
 
 
-def said(message: str, seconds_ago: float, kind: str = "Warning") -> Event:
-    return Event(type=kind, message=message, last=NOW - timedelta(seconds=seconds_ago))
+def said(message: str, seconds_ago: float, kind: str = "Warning") -> KubeEvent:
+    return KubeEvent(type=kind, message=message, last=NOW - timedelta(seconds=seconds_ago))
 
 
 @pytest.mark.parametrize(
@@ -60,13 +62,18 @@ def test_phase_wait_exposure_and_step(
     status: Json, phase: Phase, waits: Wait | None, percent: float, step: int
 ) -> None:
     reading = read(status)
-    assert (reading.phase, reading.waits, reading.percent, reading.step) == (phase, waits, percent, step)
+    assert (reading.phase, steps_read(reading).waits, reading.percent, steps_read(reading).step) == (
+        phase,
+        waits,
+        percent,
+        step,
+    )
 
 
 def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None:
     reading = read(under_way(10), spec={"suspend": True})
-    assert (reading.phase, reading.waits) == (Phase.PAUSED, Wait.MANUAL)
-    assert "suspended: its own checks, its failure limit and its rollback do nothing either" in reading.notes
+    assert (reading.phase, steps_read(reading).waits) == (Phase.PAUSED, Wait.MANUAL)
+    assert "suspended: its own checks, its failure limit and its rollback are off too" in reading.notes
 
 
 @pytest.mark.parametrize(
@@ -74,28 +81,28 @@ def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None
     [(5.0, 60.0, Wait.GATE), (5.0, 5.0, Wait.GATE), (60.0, 5.0, None), (200.0, 600.0, None)],
     ids=["refused since it moved", "in the same second", "before it moved", "long ago"],
 )
-def test_a_closed_traffic_gate_of_somebody_elses_shows_in_the_events_alone(
+def test_a_closed_traffic_gate_of_another_shows_in_the_events_alone(
     seconds_ago: float, moved_ago: float, waits: Wait | None
 ) -> None:
     moved = (NOW - timedelta(seconds=moved_ago)).isoformat()
     theirs = [hook("confirm-traffic-increase", "http://loadtester.test/gate/check")]
     reading = read(under_way(10, lastTransitionTime=moved), (said(CLOSED, seconds_ago),), webhooks=theirs)
-    assert reading.waits is waits
+    assert steps_read(reading).waits is waits
 
 
 @pytest.mark.parametrize("gates", [None, "http://elsewhere.test"])
 def test_without_a_traffic_gate_of_ours_it_goes_on(gates: str | None) -> None:
     reading = read(under_way(10), gates=gates)
-    assert (reading.phase, reading.waits) == (Phase.PROGRESSING, None)
+    assert (reading.phase, steps_read(reading).waits) == (Phase.PROGRESSING, None)
 
 
 def test_where_the_traffic_gate_is_ours_it_waits_though_flaggers_events_are_dropped() -> None:
     reading = read(under_way(10))
-    assert (reading.phase, reading.waits) == (Phase.PAUSED, Wait.GATE)
+    assert (reading.phase, steps_read(reading).waits) == (Phase.PAUSED, Wait.GATE)
 
 
 def test_the_steps_are_the_start_each_weight_and_the_promotion() -> None:
-    steps = read(under_way(10)).own_steps
+    steps = steps_read(read(under_way(10))).own
     assert [(step.text, step.percent, step.waits) for step in steps] == [
         ("start", 0.0, True),
         ("weight 0 %", 0.0, True),
@@ -107,13 +114,13 @@ def test_the_steps_are_the_start_each_weight_and_the_promotion() -> None:
 
 def test_steps_without_gates_pass_by_themselves_after_an_interval() -> None:
     reading = read(under_way(10), webhooks=[])
-    assert [(step.percent, step.waits, step.lasts_s) for step in reading.own_steps] == [
+    assert [(step.percent, step.waits, step.lasts_s) for step in steps_read(reading).own] == [
         (0.0, False, 30.0),
         (10.0, False, 30.0),
         (30.0, False, 30.0),
         (50.0, False, 30.0),
     ]
-    assert (reading.step, reading.asks_s) == (1, None)
+    assert (steps_read(reading).step, steps_read(reading).asks_s) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +149,8 @@ def test_an_interval_is_what_flagger_takes_it_for(said_there: str, seconds: floa
 
 def test_iterations_are_one_step_and_no_share() -> None:
     reading = read(under_way(0, iterations=3), iterations=10, match=[{}])
-    assert [(step.text, step.percent) for step in reading.own_steps] == [("start", 0.0), ("10 checks", 0.0)]
-    assert (reading.step, reading.percent) == (1, 0.0)
+    assert [(step.text, step.percent) for step in steps_read(reading).own] == [("start", 0.0), ("10 checks", 0.0)]
+    assert (steps_read(reading).step, reading.percent) == (1, 0.0)
     assert "A/B: its users are chosen, not a share" in reading.detail
 
 
@@ -155,22 +162,22 @@ def test_a_blue_green_has_a_step_with_all_traffic_before_its_promotion(
     iterations: int, provider: str, step: int, percent: float
 ) -> None:
     reading = read(under_way(0, iterations=iterations), iterations=10, spec={"provider": provider})
-    assert (reading.step, reading.percent, reading.steps) == (step, percent, 3)
+    assert (steps_read(reading).step, reading.percent, steps_read(reading).count) == (step, percent, 3)
 
 
 def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
     waiting = read({"phase": "Waiting"})
-    assert (waiting.canary_version, waiting.baseline_version) == (None, "v1")
+    assert (waiting.versions.canary, waiting.versions.baseline) == (None, "v1")
     begun = read(under_way(10))
-    assert (begun.canary_version, begun.baseline_version) == ("v2", "v1")
+    assert (begun.versions.canary, begun.versions.baseline) == ("v2", "v1")
 
 
-def test_what_waits_to_start_is_told_by_what_its_target_asks_for() -> None:
-    two, three = wanted_of(target_object("v2")), wanted_of(target_object("v3"))
+def test_a_waiting_release_is_named_by_its_targets_template() -> None:
+    two, three = wanted_template(target_object("v2")), wanted_template(target_object("v3"))
     waiting, other = read({"phase": "Waiting"}, wanted=two), read({"phase": "Waiting"}, wanted=three)
-    assert (waiting.canary_version, waiting.release) == (None, f"podinfo:v2 (template {two.template[:8]})")
-    assert str(waiting) == f"0 %, step 0/5 (gate) with {waiting.release}"
-    assert waiting.revision != other.revision
+    assert (waiting.versions.canary, waiting.versions.release) == (None, f"podinfo:v2 (template {two.template[:8]})")
+    assert str(waiting) == f"0 %, step 0/5 (gate) with {waiting.versions.release}"
+    assert waiting.versions.revision != other.versions.revision
     assert not waiting.same_as(other)
     assert str(read(under_way(10), wanted=two)) == "10 %, step 2/5 (gate)"
 
@@ -186,7 +193,7 @@ def test_what_waits_to_start_is_told_by_what_its_target_asks_for() -> None:
     ],
 )
 def test_another_template_is_another_release_though_its_image_is_the_same(other: Json) -> None:
-    assert wanted_of(other).template not in ("", wanted_of(target_object()).template)
+    assert wanted_template(other).template not in ("", wanted_template(target_object()).template)
 
 
 def test_what_flagger_and_the_scale_change_is_no_other_release() -> None:
@@ -194,21 +201,21 @@ def test_what_flagger_and_the_scale_change_is_no_other_release() -> None:
     scaled = target_object()
     scaled["spec"]["replicas"] = 3
     scaled["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "7"}
-    assert {wanted_of(found) for found in (away, scaled)} == {wanted_of(target_object())}
+    assert {wanted_template(found) for found in (away, scaled)} == {wanted_template(target_object())}
 
 
 def test_images_are_shown_without_their_registry_and_never_in_full_length() -> None:
     images = ["eu.registry.test:5000/shop/cart:2@sha256:abc", "proxy:1.4", "log", "x"]
     found = target_object(containers=[{"image": image} for image in images])
-    assert wanted_of(found).text.partition(" (")[0] == "cart:2, proxy:1.4, 2 more"
-    assert wanted_of(target_object(containers=None)).text.startswith("no containers (template ")
-    assert "\x1b" not in wanted_of(target_object("\x1b[31m" + "v" * 90)).text
+    assert wanted_template(found).text.partition(" (")[0] == "cart:2, proxy:1.4, 2 more"
+    assert wanted_template(target_object(containers=None)).text.startswith("no containers (template ")
+    assert "\x1b" not in wanted_template(target_object("\x1b[31m" + "v" * 90)).text
 
 
-def test_a_version_that_is_not_known_is_said_where_it_matters() -> None:
-    unknown = Wanted(unknown="you lack get on deployments in shop")
+def test_an_unknown_version_is_noted_where_it_matters() -> None:
+    unknown = WantedTemplate(unknown="you lack get on deployments in shop")
     (note,) = read({"phase": "Waiting"}, wanted=unknown).notes
-    assert note.startswith("which version waits to start is not known (you lack get on deployments in shop)")
+    assert note.startswith("the version that waits to start is unknown (you lack get on deployments in shop)")
     assert read(under_way(10), wanted=unknown).notes == ()
 
 
@@ -237,7 +244,7 @@ def test_a_stage_is_reached_by_its_step_and_a_way_back_by_the_primary(
         ({"phase": "Initialized"}, {}, "nothing is under way"),
         (under_way(0, "Failed"), {}, "only a new release begins again"),
         (under_way(50, "Promoting"), {}, "being promoted already"),
-        (under_way(10), {"spec": {"suspend": True}}, "it is suspended, and asks nobody"),
+        (under_way(10), {"spec": {"suspend": True}}, "it is suspended and asks at no gate"),
         (under_way(10), {"webhooks": []}, "no gate stands at this step"),
         (
             under_way(10),
@@ -268,7 +275,7 @@ def test_what_flagger_complained_of_lately_is_shown() -> None:
 def test_a_skipped_analysis_and_a_missing_rollback_webhook_are_warned_of() -> None:
     reading = read(under_way(10), spec={"skipAnalysis": True}, webhooks=ALL_GATES[:3])
     assert "skipAnalysis is on" in reading.notes[0]
-    assert "no rollback webhook of warroom's" in reading.notes[1]
+    assert "no rollback webhook asks warroom" in reading.notes[1]
     assert "skip-analysis" in reading.cannot
 
 
@@ -311,7 +318,7 @@ def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
         GuardToken.parse(text)
 
 
-def test_a_gate_of_ours_may_carry_a_token_in_its_address_and_nobody_is_told_it() -> None:
+def test_a_gate_of_ours_may_carry_a_token_in_its_address_which_is_never_shown() -> None:
     kinds = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
     ours = [hook(kind, f"{GATES}/flagger/{kind}?token=s3cret") for kind in kinds]
     reading = read({"phase": "Waiting"}, webhooks=ours)

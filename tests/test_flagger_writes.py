@@ -20,9 +20,10 @@ from adapters.contract import (
     WeightedBackend,
     Withdrawn,
 )
-from adapters.deploy.flagger.target import wanted_of
+from adapters.deploy.flagger.target import wanted_template
 from tests.flagger_rig import ALL_GATES, END, GATES, LEAVE, WEB, Mesh, hook, read, target_object, under_way
 from tests.kube_fake import Json, Sent
+from tests.reading_rig import steps_read
 
 
 @pytest.fixture
@@ -42,9 +43,9 @@ async def test_a_promote_sends_nothing_and_is_left_to_the_gate(meshes: list[Mesh
     there = mesh(meshes, under_way(10))
     console = there.console()
     seen = await read(console)
-    await console.advance(WEB, Setting(None, step=3), str(seen.revision), LEAVE)
+    await console.advance(WEB, Setting(None, step=3), str(seen.versions.revision), LEAVE)
     assert there.cluster.writes == []
-    assert console.step_calls(WEB, Setting(None, step=3), seen.revision) == (
+    assert console.step_calls(WEB, Setting(None, step=3), seen.versions.revision) == (
         "answers canaries/podinfo yes at its gates, once each, up to step 3, when Flagger asks",
     )
 
@@ -54,8 +55,8 @@ async def test_a_promote_of_what_stands_elsewhere_by_now_is_moved(meshes: list[M
     console = there.console()
     seen = await read(console)
     there.becomes(canaryWeight=30)
-    with pytest.raises(Moved, match="not what was shown any more"):
-        await console.advance(WEB, END, str(seen.revision), LEAVE)
+    with pytest.raises(Moved, match="has changed since it was shown"):
+        await console.advance(WEB, END, str(seen.versions.revision), LEAVE)
 
 
 WAITS = {"phase": "Waiting"}
@@ -66,13 +67,13 @@ async def test_a_promote_of_what_waits_to_start_is_of_the_version_that_was_shown
     there.cluster.put("deployments", target_object("v2"))
     console = there.console()
     seen = await read(console)
-    template = wanted_of(target_object("v2")).template[:8]
-    (line,) = console.step_calls(WEB, Setting(None, step=2), seen.revision)
+    template = wanted_template(target_object("v2")).template[:8]
+    (line,) = console.step_calls(WEB, Setting(None, step=2), seen.versions.revision)
     assert line.endswith(f"when Flagger asks, if template {template} is still set then")
-    await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+    await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
     there.cluster.put("deployments", target_object("v3"))
-    with pytest.raises(Moved, match="not what was shown any more"):
-        await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+    with pytest.raises(Moved, match="has changed since it was shown"):
+        await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
 
 
 def denied(sent: Sent) -> httpx.Response | None:
@@ -84,18 +85,18 @@ async def test_without_leave_to_read_its_target_a_promote_is_of_whatever_is_set_
     there.cluster.hook = denied
     console = there.console()
     seen = await read(console)
-    assert seen.release is None
-    assert "not known (you lack get on deployments in default)" in seen.notes[0]
-    (line,) = console.step_calls(WEB, Setting(None, step=2), seen.revision)
+    assert seen.versions.release is None
+    assert "unknown (you lack get on deployments in default)" in seen.notes[0]
+    (line,) = console.step_calls(WEB, Setting(None, step=2), seen.versions.revision)
     assert line.endswith("when Flagger asks")
-    await console.advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+    await console.advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
 
 
 async def test_who_may_not_read_the_target_can_promote_what_another_console_has_read(meshes: list[Mesh]) -> None:
     there = mesh(meshes, WAITS)
     seen = await read(there.console())
     there.cluster.hook = denied
-    await there.console().advance(WEB, Setting(None, step=2), str(seen.revision), LEAVE)
+    await there.console().advance(WEB, Setting(None, step=2), str(seen.versions.revision), LEAVE)
 
 
 @pytest.mark.parametrize(
@@ -105,15 +106,15 @@ async def test_who_may_not_read_the_target_can_promote_what_another_console_has_
         ({"kind": "Deployment", "name": "gone"}, "there is no Deployment gone"),
     ],
 )
-async def test_a_target_that_tells_no_version_is_said(meshes: list[Mesh], target: Json, why: str) -> None:
+async def test_a_target_without_a_readable_version_is_noted(meshes: list[Mesh], target: Json, why: str) -> None:
     seen = await read(mesh(meshes, WAITS, spec={"targetRef": target}).console())
-    assert f"not known ({why})" in seen.notes[0]
+    assert f"unknown ({why})" in seen.notes[0]
 
 
 async def test_a_daemon_set_tells_its_version_too(meshes: list[Mesh]) -> None:
     there = mesh(meshes, WAITS, spec={"targetRef": {"kind": "DaemonSet", "name": "podinfo"}})
     there.cluster.put("daemonsets", target_object("v7", "DaemonSet"))
-    assert str((await read(there.console())).release).startswith("podinfo:v7 (template ")
+    assert str((await read(there.console())).versions.release).startswith("podinfo:v7 (template ")
 
 
 async def test_a_target_that_does_not_answer_leaves_nothing_read(meshes: list[Mesh]) -> None:
@@ -128,7 +129,7 @@ async def test_a_gate_that_closes_meanwhile_does_not_make_a_promote_lose(meshes:
     console = there.console()
     seen = await read(console)
     there.becomes(phase="WaitingPromotion")
-    await console.advance(WEB, END, str(seen.revision), LEAVE)
+    await console.advance(WEB, END, str(seen.versions.revision), LEAVE)
 
 
 async def test_without_a_gate_of_ours_a_promote_is_refused(meshes: list[Mesh]) -> None:
@@ -136,14 +137,14 @@ async def test_without_a_gate_of_ours_a_promote_is_refused(meshes: list[Mesh]) -
     console = there.console()
     seen = await read(console)
     with pytest.raises(Rejected, match="no gate stands at this step"):
-        await console.advance(WEB, END, str(seen.revision), LEAVE)
+        await console.advance(WEB, END, str(seen.versions.revision), LEAVE)
 
 
 async def test_a_promote_whose_permit_has_lapsed_is_not_answered(meshes: list[Mesh]) -> None:
     console = mesh(meshes, under_way(10)).console()
     seen = await read(console)
     with pytest.raises(Withdrawn):
-        await console.advance(WEB, END, str(seen.revision), Permit("", lapsed=lambda: "halted"))
+        await console.advance(WEB, END, str(seen.versions.revision), Permit("", lapsed=lambda: "halted"))
 
 
 async def test_a_halt_of_a_canary_behind_our_gates_sends_nothing_and_says_so(meshes: list[Mesh]) -> None:
@@ -183,7 +184,7 @@ async def test_a_rollback_of_a_suspended_canary_lets_flagger_look_at_it_again(me
     seen = await read(console)
     await console.withdraw(WEB, "v1", LEAVE)
     assert there.spec["suspend"] is False
-    first, second = console.step_calls(WEB, Setting(None, version="v1"), seen.revision)
+    first, second = console.step_calls(WEB, Setting(None, version="v1"), seen.versions.revision)
     assert first == "PATCH canaries/podinfo: test /spec/suspend true; add /spec/suspend false"
     assert "rollback webhook" in second
 
@@ -212,23 +213,25 @@ async def test_skipping_the_analysis_is_guarded_by_the_release_and_can_be_taken_
     there = mesh(meshes, under_way(10))
     console = there.console()
     seen = await read(console)
-    await console.order(WEB, "skip-analysis", str(seen.revision), LEAVE)
+    await console.order(WEB, "skip-analysis", str(seen.versions.revision), LEAVE)
     assert there.spec == {**there.spec, "skipAnalysis": True}
     assert there.cluster.writes[-1].path.endswith("/canaries/podinfo")
-    await console.order(WEB, "keep-analysis", str(seen.revision), LEAVE)
+    await console.order(WEB, "keep-analysis", str(seen.versions.revision), LEAVE)
     assert there.spec == {**there.spec, "skipAnalysis": False}
     there.becomes(lastAppliedSpec="v3")
     with pytest.raises(Moved):
-        await console.order(WEB, "skip-analysis", str(seen.revision), LEAVE)
+        await console.order(WEB, "skip-analysis", str(seen.versions.revision), LEAVE)
 
 
 async def test_an_order_that_is_none_is_refused(meshes: list[Mesh]) -> None:
     console = mesh(meshes, under_way(10)).console()
     seen = await read(console)
     with pytest.raises(Rejected, match="Flagger has no 'levitate'"):
-        await console.order(WEB, "levitate", str(seen.revision), LEAVE)
-    assert console.order_calls(WEB, "levitate", seen.revision) == ()
-    assert console.order_calls(WEB, "suspend", seen.revision) == ("PATCH canaries/podinfo: add /spec/suspend true",)
+        await console.order(WEB, "levitate", str(seen.versions.revision), LEAVE)
+    assert console.order_calls(WEB, "levitate", seen.versions.revision) == ()
+    assert console.order_calls(WEB, "suspend", seen.versions.revision) == (
+        "PATCH canaries/podinfo: add /spec/suspend true",
+    )
 
 
 async def test_weights_are_not_set(meshes: list[Mesh]) -> None:
@@ -253,9 +256,9 @@ async def test_events_that_may_not_be_read_are_done_without(meshes: list[Mesh]) 
     there = mesh(meshes, under_way(10))
     there.says("Halt podinfo.default advancement waiting for traffic increase approval gate", 5.0)
     console = there.console(gates=None)
-    assert (await read(console)).waits is not None
+    assert steps_read(await read(console)).waits is not None
     there.cluster.known.discard("events")
-    assert (await read(console)).waits is None
+    assert steps_read(await read(console)).waits is None
 
 
 async def test_events_are_asked_for_by_the_canary_they_are_about(meshes: list[Mesh]) -> None:
@@ -292,7 +295,7 @@ async def test_a_question_is_about_one_canary_of_one_namespace(
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 5, "namespace": "x"}', b"\xff\xfe"])
 async def test_a_body_that_is_no_question_is_refused(meshes: list[Mesh], body: bytes) -> None:
-    with pytest.raises(BadReply, match="not a question of Flagger's"):
+    with pytest.raises(BadReply, match="not a webhook call of Flagger"):
         mesh(meshes).console().parse_gate_query(WEB, "confirm-rollout", body)
 
 

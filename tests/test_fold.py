@@ -20,14 +20,14 @@ from console.events.kinds import (
     SourceRead,
     SourceRecovered,
     StepDone,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan, Stage
 from console.state.assessment import assess
 from console.state.card import card_for
 from console.state.folding import blank, fold
-from console.state.gates import changes, gates_for, typed_word, unfit, why_not
+from console.state.gates import gates_for, outside_changes, typed_word, why_not, why_unfit
 from console.state.values import Mode, StageMark, State, StepMark
 from tests.plausible import SUBJECTS, happen, story
 from tests.rollout_rig import ACCEPTED, EDGE, FLAG, REFUSED, START, UNKNOWN, Story, empty_card, reads
@@ -100,7 +100,7 @@ def test_a_note_is_a_line_of_the_log_with_its_author() -> None:
 
 def test_an_unknown_kind_is_counted_and_shown_and_changes_nothing_else() -> None:
     before = Story().open().state
-    after = fold(before, Unrecognised(at=START, said_kind="alarm_rung"), 2)
+    after = fold(before, Unrecognized(at=START, said_kind="alarm_rung"), 2)
     assert (after.unrecognised, after.log[-1].text) == (1, "event of unknown kind 'alarm_rung'")
     assert replace(after, unrecognised=0, log=before.log, last_seq=1) == before
 
@@ -334,12 +334,12 @@ def see(state: State) -> None:
         typed_word(state, verb)
         for subject in SUBJECTS:
             card_for(state, verb, subject)
-            unfit(state, verb, subject)
+            why_unfit(state, verb, subject)
     assert state.mode in Mode
     assert state.reached is None or 0 <= state.reached <= len(state.stages)
     assert (state.current is None) == (not state.reached)
     assert state.next is None or state.next.number == (state.reached or 0) + 1
-    changes(state)
+    outside_changes(state)
     done = all(entry.mark is StepMark.DONE for entry in state.checklist)
     if state.rollback is not None and state.checklist:
         assert (state.rolled_back_at is not None) == done

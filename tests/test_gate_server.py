@@ -363,11 +363,11 @@ MOVING = [(2.1, 31, 5.0), (3.75, 1200, 5.5), (10, 4.5, 12)]
 async def test_who_asks_about_nothing_of_ours_is_told_once_whatever_gates_it_names() -> None:
     unknown, senseless = (
         GateResponse(404, "not a target of this plan"),
-        GateResponse(400, "not a question of Flagger's"),
+        GateResponse(400, "not a webhook call of Flagger"),
     )
     assert await heard(("a", unknown), ("b", unknown), ("c", senseless), ("d", unknown)) == [
         "gate: a question at a answered no: not a target of this plan",
-        "gate: a question at c answered no: not a question of Flagger's",
+        "gate: a question at c answered no: not a webhook call of Flagger",
     ]
 
 

@@ -18,6 +18,7 @@ from console.events.evidence import Verb
 from console.state.gates import why_not
 from tests.flagger_rig import under_way
 from tests.gate_rig import PLAN, QUESTION, has_reached, reads, site
+from tests.reading_rig import steps_read
 
 
 async def test_a_promote_answers_each_gate_once_up_to_its_stage_and_then_no_more(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ async def test_a_release_that_has_no_name_yet_is_called_a_new_version(tmp_path: 
     async with site(tmp_path) as there:
         console = await there.opened()
         state = await there.released(console)
-        assert reads(state).canary_version is None
+        assert reads(state).versions.canary is None
         assert "web: a new version is wanted" in [note.text for note in state.log]
 
 
@@ -88,9 +89,7 @@ async def test_what_another_console_decided_a_moment_ago_is_known_when_flagger_a
         console, other = await there.opened(), await there.room.console()
         await there.released(console)
         await other.until(lambda state: state.reached == 1)
-        for task in console.engine._tasks:
-            if task.get_name() == "tail":
-                task.cancel()  # so that nothing but the question makes it look
+        await console.engine.supervisor.stop("journal")  # so that nothing but the query makes it look
         assert (await other.act(Verb.PROMOTE)).result is Result.ACCEPTED
         assert (await console.engine.gate_responder.answer("confirm-rollout", QUESTION, None)).code == 200
 
@@ -161,7 +160,7 @@ async def test_a_blue_green_is_asked_for_twice_and_both_are_answered(tmp_path: P
         await there.released(console)
         await console.act(Verb.PROMOTE)
         await there.looks(5)
-        await console.until(lambda state: state.reached == 2 and reads(state).waits is Wait.GATE)
+        await console.until(lambda state: state.reached == 2 and steps_read(reads(state)).waits is Wait.GATE)
         await console.act(Verb.PROMOTE)
         await there.looks(5)
         await console.until(lambda state: state.reached == 3)

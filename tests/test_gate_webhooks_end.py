@@ -42,15 +42,15 @@ async def test_a_question_that_is_asked_as_the_console_ends_is_no_and_leaves_not
         await there.released(console)
         await console.act(Verb.PROMOTE)
         looking, on = asyncio.Event(), asyncio.Event()
-        look = console.engine._pollers.look
+        look = console.engine.pollers.read_now
 
         async def slow(target: Any, within_s: float) -> bool:
             looking.set()
             await on.wait()
             return await look(target, within_s)
 
-        monkeypatch.setattr(gate_webhooks, "LAST_WORD_S", 0.05)
-        monkeypatch.setattr(console.engine._pollers, "look", slow)
+        monkeypatch.setattr(gate_webhooks, "CLOSING_S", 0.05)
+        monkeypatch.setattr(console.engine.pollers, "read_now", slow)
         under_way = asyncio.create_task(console.engine.gate_responder.answer("confirm-rollout", QUESTION, None))
         await looking.wait()
         await console.close()
@@ -68,13 +68,13 @@ async def test_an_answer_that_was_begun_is_given_before_the_console_ends(
         await there.released(console)
         await console.act(Verb.PROMOTE)
         looking = asyncio.Event()
-        look = console.engine._pollers.look
+        look = console.engine.pollers.read_now
 
         async def seen(target: Any, within_s: float) -> bool:
             looking.set()
             return await look(target, within_s)
 
-        monkeypatch.setattr(console.engine._pollers, "look", seen)
+        monkeypatch.setattr(console.engine.pollers, "read_now", seen)
         under_way = asyncio.create_task(console.engine.gate_responder.answer("confirm-rollout", QUESTION, None))
         await looking.wait()
         await console.close()
@@ -95,7 +95,7 @@ async def test_whoever_hangs_up_is_not_answered_to_the_end(tmp_path: Path, monke
             finally:
                 cut.set()
 
-        monkeypatch.setattr(console.engine._pollers, "look", stuck)
+        monkeypatch.setattr(console.engine.pollers, "read_now", stuck)
         under_way = asyncio.create_task(console.engine.gate_responder.answer("confirm-rollout", QUESTION, None))
         await looking.wait()
         under_way.cancel()

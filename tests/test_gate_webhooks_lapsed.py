@@ -18,6 +18,7 @@ from console.state.gate_answers import decide_gate, overdue_promotes
 from console.state.values import StageMark, State
 from tests.flagger_rig import hook
 from tests.gate_rig import PLAN, reads, site
+from tests.reading_rig import steps_read
 
 
 async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ async def test_a_blue_green_that_counts_its_checks_before_it_asks_does_not_lapse
         await there.released(console)
         await console.act(Verb.PROMOTE)
         await there.looks(3)
-        state = await console.until(lambda state: reads(state).step == 1)
+        state = await console.until(lambda state: steps_read(reads(state)).step == 1)
         began = console.clock.now()
         assert overdue_promotes(state, began + timedelta(seconds=10 * 30 + 60)) == ()
         assert overdue_promotes(state, began + timedelta(hours=1)) != ()
@@ -53,7 +54,7 @@ async def test_a_step_without_a_gate_is_nothing_that_flagger_has_to_ask_about(tm
         await there.released(console)
         await console.act(Verb.PROMOTE)
         await there.looks(2)
-        state = await console.until(lambda state: reads(state).step == 2)
+        state = await console.until(lambda state: steps_read(reads(state)).step == 2)
         assert overdue_promotes(state, console.clock.now() + timedelta(hours=1)) == ()
 
 

@@ -101,7 +101,7 @@ async def test_a_rollback_is_answered_though_the_cluster_does_not_answer_us(
             looking.set()
             return await never.wait()
 
-        monkeypatch.setattr(console.engine._pollers, "look", stuck)
+        monkeypatch.setattr(console.engine.pollers, "read_now", stuck)
         waiting = asyncio.create_task(console.engine.gate_responder.answer("confirm-promotion", QUESTION, None))
         await looking.wait()
         assert (await console.engine.gate_responder.answer("rollback", QUESTION, None)).code == 200

@@ -23,7 +23,7 @@ async def test_a_version_that_is_swapped_before_flagger_asks_is_not_let_in(tmp_p
         there.flagger.wanted = "v3"
         await there.looks(3)
         assert there.flagger.passed == []
-        asks = f"it is not what was promoted any more: it asks for {reads(console.state).release} now"
+        asks = f"it is not what was promoted any more: it asks for {reads(console.state).versions.release} now"
         lapsed = f"its promote was refused: web: {asks}; look again, and promote again"
         assert {said.text for said in there.said[-3:]} <= {f"not now: {asks}", f"not now: {lapsed}"}
         assert "asks for podinfo:v3 (template " in asks
@@ -52,9 +52,9 @@ async def test_a_card_that_showed_another_version_promotes_nothing(tmp_path: Pat
         console = await there.opened()
         await there.released(console)
         wish = console.intent(Verb.PROMOTE)
-        shown = reads(console.state).release
+        shown = reads(console.state).versions.release
         there.flagger.wanted = "v3"
-        await console.until(lambda state: reads(state).release != shown)
+        await console.until(lambda state: reads(state).versions.release != shown)
         answer = await console.engine.act(wish)
         assert answer.result is Result.MOVED
         assert f"with {shown} -> 0 %, step 0/5 (gate) with podinfo:v3" in answer.line
@@ -105,7 +105,7 @@ async def test_a_version_that_is_seen_while_the_yes_is_written_down_keeps_it_bac
         async def swapped_meanwhile(event: Any) -> None:
             if isinstance(event, GateAnswered):
                 there.flagger.wanted = "v3"
-                await console.until(lambda state: "v3" in reads(state).release)
+                await console.until(lambda state: "v3" in (reads(state).versions.release or ""))
             await strict(event)
 
         console.engine.store.append = swapped_meanwhile  # type: ignore[method-assign]

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from adapters.contract import Setting
-from console.events.evidence import SAFER, Verb
+from console.events.evidence import Verb
 from console.events.kinds import RolloutClosed, SourceFailed
+from console.events.verbs import SAFER
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
 from console.state.assessment import assess
-from console.state.gates import gates_for, typed_word, unfit, why_not
-from console.state.halt import nothing_to_halt
+from console.state.gates import gates_for, typed_word, why_not, why_unfit
+from console.state.halt import why_nothing_to_halt
 from console.state.local import JournalHealth
 from console.state.values import Mode, State
 from tests.rollout_rig import EDGE, FLAG, REFUSED, UNKNOWN, Story
@@ -280,7 +281,7 @@ def test_a_rollback_cannot_be_halted() -> None:
 def test_what_is_rolled_back_or_closed_leaves_nothing_to_halt() -> None:
     assert why_not(STATES["rolled_back"](), Verb.HALT) == "nothing to halt: everything is rolled back"
     closed = replace(STATES["rolled_back"](), closed="rolled_back")
-    assert nothing_to_halt(closed) == "nothing to halt: the rollout is closed (rolled_back)"
+    assert why_nothing_to_halt(closed) == "nothing to halt: the rollout is closed (rolled_back)"
 
 
 def test_only_an_unplaced_rollout_is_placed() -> None:
@@ -344,29 +345,29 @@ def test_a_rollback_past_a_one_way_stage_is_typed_once_and_not_to_go_on() -> Non
 
 @pytest.mark.parametrize("subject", [None, "", "-1", "6", "two", "²", "01"])
 def test_a_place_that_is_no_stage_of_the_plan_is_unfit(subject: str | None) -> None:
-    assert unfit(Story().open(reached=None).state, Verb.PLACE, subject) == "say which stage: a number from 0 to 5"
+    assert why_unfit(Story().open(reached=None).state, Verb.PLACE, subject) == "say which stage: a number from 0 to 5"
 
 
 def test_what_drifted_and_what_waits_are_the_only_fit_subjects() -> None:
     drifted = _drifted()
-    assert unfit(drifted, Verb.ACCEPT, EDGE) is None
-    assert unfit(drifted, Verb.ACCEPT, FLAG) == "say what to accept: edge"
+    assert why_unfit(drifted, Verb.ACCEPT, EDGE) is None
+    assert why_unfit(drifted, Verb.ACCEPT, FLAG) == "say what to accept: edge"
     story = watching()
     story.decide(Verb.ROLLBACK)
-    assert unfit(story.state, Verb.CONFIRM, "tell-data") == "say which manual step: none waits"
+    assert why_unfit(story.state, Verb.CONFIRM, "tell-data") == "say which manual step: none waits"
     story.observe(EDGE, 0)
-    assert unfit(story.state, Verb.CONFIRM, "tell-data") is None
-    assert unfit(story.state, Verb.CONFIRM, "edge-zero") == "say which manual step: tell-data"
+    assert why_unfit(story.state, Verb.CONFIRM, "tell-data") is None
+    assert why_unfit(story.state, Verb.CONFIRM, "edge-zero") == "say which manual step: tell-data"
 
 
 def test_an_edited_plan_is_not_accepted_during_a_rollback_or_a_call() -> None:
     story = watching()
-    assert unfit(story.state, Verb.ACCEPT, "plan") == "the plan file was not edited"
+    assert why_unfit(story.state, Verb.ACCEPT, "plan") == "the plan file was not edited"
     edited = HARD["change"]
-    assert unfit(edited(story.state), Verb.ACCEPT, "plan") is None
-    assert unfit(edited(_in_flight()), Verb.ACCEPT, "plan") == "a call is still in flight"
+    assert why_unfit(edited(story.state), Verb.ACCEPT, "plan") is None
+    assert why_unfit(edited(_in_flight()), Verb.ACCEPT, "plan") == "a call is still in flight"
     story.decide(Verb.ROLLBACK)
-    assert unfit(edited(story.state), Verb.ACCEPT, "plan") == "a rollback goes on by the plan it began with"
+    assert why_unfit(edited(story.state), Verb.ACCEPT, "plan") == "a rollback goes on by the plan it began with"
 
 
 @pytest.mark.parametrize("verb", list(Verb))

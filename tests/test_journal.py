@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from console.events.kinds import (
     RolloutClosed,
     SourceRead,
-    Unrecognised,
+    Unrecognized,
 )
 from console.journal.contract import Conflict, Journal, JournalUnavailable
 from console.journal.migrations import schema
@@ -101,7 +101,7 @@ def test_an_event_of_a_newer_version_is_kept(journal: SqliteJournal, path: Path)
     raw(path, "DROP TRIGGER events_chained")
     raw(path, insert, RUN, AT.isoformat(), '{"id": "x", "at": "2026-03-02T12:00:00Z", "siren": "loud"}')
     (entry,) = journal.tail(RUN, 0)
-    assert isinstance(entry.event, Unrecognised) and entry.event.said_kind == "alarm_rung"
+    assert isinstance(entry.event, Unrecognized) and entry.event.said_kind == "alarm_rung"
     assert journal.append(RUN, note("after it")) == 2
 
 

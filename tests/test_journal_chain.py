@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.journal.chain import GENESIS, Row, Verified, linked, walk_journal, walk_rollout
+from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout, with_hashes
 from console.journal.contract import JournalUnavailable
 from console.journal.sqlite import SqliteJournal
 from tests.bench.log.journals import edit_sqlite
@@ -42,11 +42,11 @@ def journal(path: Path) -> Iterator[SqliteJournal]:
     made.close()
 
 
-def verified(journal: SqliteJournal, pinned: str | None = None) -> Verified:
+def verified(journal: SqliteJournal, pinned: str | None = None) -> WalkResult:
     return walk_journal(lambda after: journal.rows(None, after), pinned)
 
 
-def verified_rollout(journal: SqliteJournal, rollout: str, pinned: str | None = None) -> Verified:
+def verified_rollout(journal: SqliteJournal, rollout: str, pinned: str | None = None) -> WalkResult:
     return walk_rollout(lambda after: journal.rows(rollout, after), pinned)
 
 
@@ -68,7 +68,7 @@ def test_the_hash_is_of_the_bytes_that_are_documented() -> None:
             b"2:ab,",
         ]
     )
-    made = linked(row, GENESIS)
+    made = with_hashes(row, GENESIS)
     assert made.hash == hashlib.sha256(content).hexdigest()
     assert (
         made.head == hashlib.sha256(b"warroom head 1\n1:7,64:%s,64:%s," % (b"0" * 64, made.hash.encode())).hexdigest()
@@ -80,7 +80,7 @@ def test_no_two_rows_share_their_bytes_by_moving_text_from_one_column_to_the_nex
     one = Row(1, "ab", 1, "c", "k", 1, "t", None, None, None, "b", GENESIS, "", "")
     other = Row(1, "a", 1, "bc", "k", 1, "t", None, None, None, "b", GENESIS, "", "")
     nothing, empty = one, Row(1, "ab", 1, "c", "k", 1, "t", "", None, None, "b", GENESIS, "", "")
-    assert len({linked(row, GENESIS).hash for row in (one, other, nothing, empty)}) == 3
+    assert len({with_hashes(row, GENESIS).hash for row in (one, other, nothing, empty)}) == 3
 
 
 def test_a_journal_that_nobody_touched_is_whole(journal: SqliteJournal) -> None:
@@ -94,7 +94,7 @@ def test_a_journal_that_nobody_touched_is_whole(journal: SqliteJournal) -> None:
 
 def test_an_empty_journal_is_whole(path: Path) -> None:
     journal = SqliteJournal(path)
-    assert verified(journal) == Verified()
+    assert verified(journal) == WalkResult()
     journal.close()
 
 
@@ -161,9 +161,9 @@ def test_a_chain_that_was_computed_anew_is_seen_only_by_who_pinned_the_head(jour
 @pytest.mark.parametrize(
     ("column", "value", "what"),
     [
-        ("body", "{}", "it is not what was recorded"),
-        ("who", "eve", "it is not what was recorded"),
-        ("hash", GENESIS, "it is not what was recorded"),
+        ("body", "{}", "its content was changed"),
+        ("who", "eve", "its content was changed"),
+        ("hash", GENESIS, "its content was changed"),
         ("head", GENESIS, "its head is not the one that follows"),
         ("id", 99, "event 5 is missing before it"),
     ],
@@ -210,7 +210,7 @@ def test_a_journal_from_before_the_chain_is_chained_when_it_is_opened(path: Path
     journal.append("r/1", note("new"))
     assert verified(journal).flaw is None
     assert verified_rollout(journal, "r/1").flaw is None
-    assert journal.altered() == []
+    assert journal.alterations() == []
     with closing(sqlite3.connect(path)) as database, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         database.execute("UPDATE events SET who = 'eve'")
     journal.close()
@@ -229,6 +229,6 @@ def test_an_old_journal_that_may_only_be_read_has_no_chain_and_says_so(path: Pat
     old(path)
     journal = SqliteJournal(path, read_only=True)
     assert len(journal.tail("r/1", 0)) > 0
-    with pytest.raises(JournalUnavailable, match="of an older warroom and has no chain"):
+    with pytest.raises(JournalUnavailable, match="made it without a chain"):
         journal.rows(None, None)
     journal.close()

@@ -14,7 +14,7 @@ import pytest
 
 from console.cli import main
 from console.cli.exits import Exit
-from console.journal.approvals import folder_of, given
+from console.journal.approvals import folder_of, read_approvals
 from console.journal.contract import JournalUnavailable, NotPermitted
 from console.journal.file import share
 from console.journal.sqlite import SqliteJournal
@@ -91,7 +91,7 @@ def test_two_members_of_the_group_write_one_journal(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "advice"),
     [
-        (lambda path: path.chmod(0o664), "anybody may use journal.db .*: chmod 660 "),
+        (lambda path: path.chmod(0o664), "any user may use journal.db .*: chmod 660 "),
         (lambda path: path.chmod(0o666), "chmod 660 "),
         (lambda path: path.parent.chmod(0o2775), "has mode 2770, not 2775: chmod 2770 "),
         (lambda path: path.parent.chmod(0o770), "has mode 2770, not 770: chmod 2770 "),
@@ -115,12 +115,12 @@ def test_a_file_of_another_group_is_refused(path: Path) -> None:
         SqliteJournal(path)
 
 
-@pytest.mark.parametrize(("bits", "who"), [(0o644, "anybody"), (0o640, f"group {GROUP}"), (0o660, f"group {GROUP}")])
+@pytest.mark.parametrize(("bits", "who"), [(0o644, "any user"), (0o640, f"group {GROUP}"), (0o660, f"group {GROUP}")])
 def test_a_journal_of_one_person_that_others_could_use_is_refused(tmp_path: Path, bits: int, who: str) -> None:
     path = tmp_path / "journal.db"
     SqliteJournal(path).close()
     path.chmod(bits)
-    with pytest.raises(JournalUnavailable, match=rf"it is one person's, but {who} may use journal\.db .*: chmod 600 "):
+    with pytest.raises(JournalUnavailable, match=rf"it is personal, but {who} may use journal\.db .*: chmod 600 "):
         SqliteJournal(path)
     reading = SqliteJournal(path, read_only=True)
     assert reading.runs() == []
@@ -130,7 +130,7 @@ def test_a_journal_of_one_person_that_others_could_use_is_refused(tmp_path: Path
 def test_a_journal_that_anybody_could_replace_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
-    with pytest.raises(JournalUnavailable, match=r"anybody may replace it \(mode 777\): chmod o-w "):
+    with pytest.raises(JournalUnavailable, match=r"any user may replace it \(mode 777\): chmod o-w "):
         SqliteJournal(tmp_path / "open" / "journal.db")
     (tmp_path / "open").chmod(0o1777)
     SqliteJournal(tmp_path / "open" / "journal.db").close()
@@ -167,7 +167,7 @@ def test_init_says_what_is_wrong_in_one_line(
 
 def test_init_refuses_a_directory_that_is_used_for_other_things(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").touch()
-    with pytest.raises(JournalUnavailable, match=r"holds other things \(diary.txt\)"):
+    with pytest.raises(JournalUnavailable, match=r"holds other files \(diary.txt\)"):
         share(tmp_path / "journal.db", GROUP)
 
 
@@ -185,7 +185,7 @@ def test_a_journal_of_one_person_takes_no_approvals(tmp_path: Path) -> None:
 @as_root
 def test_root_gives_no_approval(path: Path) -> None:
     journal = SqliteJournal(path)
-    with pytest.raises(NotPermitted, match="root is nobody in particular"):
+    with pytest.raises(NotPermitted, match="root is not a person"):
         journal.approve(RUN, approval())
     journal.close()
 
@@ -301,10 +301,10 @@ def test_what_is_not_an_approval_by_its_owner_is_none(path: Path, spoil: Callabl
         his = SqliteJournal(path)
         his.approve(RUN, approval())
         his.close()
-    assert len(given(folder_of(path), RUN)) == 1
+    assert len(read_approvals(folder_of(path), RUN)) == 1
     spoil(next(folder_of(path).iterdir()))
-    assert given(folder_of(path), RUN) == []
-    assert given(folder_of(path), "search/1") == []
+    assert read_approvals(folder_of(path), RUN) == []
+    assert read_approvals(folder_of(path), "search/1") == []
 
 
 @as_root
@@ -316,7 +316,7 @@ def test_what_an_approval_says_cannot_act_on_a_terminal(path: Path) -> None:
     (file,) = folder_of(path).iterdir()
     said = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**said, "text": "ok\x1b]52;c;x\x07\u202e\nmore"}), encoding="utf-8")
-    assert [one.approval.text for one in given(folder_of(path), RUN)] == ["ok]52;c;x more"]
+    assert [one.approval.text for one in read_approvals(folder_of(path), RUN)] == ["ok]52;c;x more"]
 
 
 @as_root

@@ -13,6 +13,7 @@ from console.cli import main
 from console.cli.exits import Exit
 from console.engine.answer import Result
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.events.kinds import Event
@@ -50,8 +51,9 @@ def written(room: Room) -> list[str]:
 async def hurried(room: Room, journal: Journal) -> Console:
     """A console that halts or rolls back: it joins in a hurry, and waits for its journal as briefly as the product."""
     room.monkeypatch.setattr("console.engine.store.PATIENCE_S", PRODUCT_PATIENCE_S)
-    engine = Engine(load(room.file), journal, SystemClock(), room.folder, "0", lambda _state: None)
-    await engine.open(60.0)
+    engine = await Engine.open(
+        EngineConfig(load(room.file), journal, SystemClock(), room.folder, "0"), lambda _state: None, hurry_s=60.0
+    )
     console = Console(engine, journal)
     room.consoles.append(console)
     engine.start()
@@ -105,11 +107,11 @@ async def test_what_waits_for_a_silent_journal_is_only_in_memory_and_counted_so(
         await console.until(lambda state: not state.local.journal.held)
         journal.answers.clear()
         await console.act(Verb.HALT)
-        working, behind = console.state.local.journal, console.engine.store.behind
+        working, behind = console.state.local.journal, console.engine.store.unwritten.count
         console.engine.store.report_journal("journal: gone")
         broken = console.state.local.journal
         journal.answers.set()
-        await console.engine.store.settled()
+        await console.engine.store.wait_background()
         assert (working.broken, working.held, behind > 0) == (None, 0, True)
         assert (broken.broken, broken.held > 0) == ("journal: gone", True)
         await console.until(lambda state: not state.local.journal.held)
@@ -121,10 +123,10 @@ async def test_a_journal_that_does_not_say_which_rollout_is_open_is_not_waited_f
     async with war_room(tmp_path, ONE) as room:
         journal = Silent(room.journal)
         journal.open_run = lambda _plan: journal.answers.wait(60)  # type: ignore[attr-defined]
-        engine = Engine(load(room.file), journal, SystemClock(), room.folder, "0", lambda _state: None)  # type: ignore[arg-type]
+        config = EngineConfig(load(room.file), journal, SystemClock(), room.folder, "0")  # type: ignore[arg-type]
         try:
             with pytest.raises(JournalUnavailable, match=r"the journal has not answered within 0\.05 s"):
-                await engine.open(0.05)
+                await Engine.open(config, lambda _state: None, hurry_s=0.05)
         finally:
             journal.answers.set()
 
@@ -138,7 +140,10 @@ def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) ->
         return opened[-1]
 
     journal = open_or_unavailable(connect, within_s=0.05)
-    assert isinstance(journal, UnavailableJournal) and journal.unread == "the journal has not answered within 0.05 s"
+    assert (
+        isinstance(journal, UnavailableJournal)
+        and journal.unreadable_reason == "the journal has not answered within 0.05 s"
+    )
     answers.set()
     assert journal.lease("one/1", "me", 5.0).holder == "me"
     assert len(opened) == 1

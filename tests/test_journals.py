@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Gauge, Outcome
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, Event, RolloutOpened, SourceRead, decode, encode
 from console.journal.sqlite import SqliteJournal
@@ -100,7 +100,7 @@ def test_a_recorded_rollout_is_resumed_from_a_journal_as_it_is_folded_from_its_l
         else:
             journal.append("recorded/1", event)
     *_, last = states(recorded)
-    assert State.of(resumed(journal, "recorded/1", "plan.yaml").rollout) == last
+    assert State.of(resume(journal, "recorded/1", "plan.yaml").rollout) == last
     journal.close()
 
 
@@ -226,7 +226,7 @@ def test_a_judged_rollout_is_resumed_as_it_is_folded(judged: list[Line], tmp_pat
             journal.append_samples("judged/1", [event])
         else:
             journal.append("judged/1", event)
-    assert resumed(journal, "judged/1", "plan.yaml").rollout.metrics == replayed(judged).metrics
+    assert resume(journal, "judged/1", "plan.yaml").rollout.metrics == replayed(judged).metrics
     journal.close()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Reading, Shape
-from console.judge.explanation import Explanation, Key, explain
+from console.judge.explanation import EvidenceKey, Explanation, explain
 from console.judge.policy import MetricPolicy
-from console.judge.track import Track, Word
+from console.judge.track import MetricWord, Track
 from console.plan.nouns import Metric
 from tests.judge_rig import ERRORS, reading, readings, stream, tracked
 
@@ -26,12 +26,12 @@ def explained(
     return explain(metric, track, tick_s=10.0, late=0, over=False)
 
 
-def keys(told: Explanation) -> dict[str, Key]:
+def keys(told: Explanation) -> dict[str, EvidenceKey]:
     return {key.what: key for key in told.keys}
 
 
 def test_both_keys_and_the_pass_stand_with_what_they_take() -> None:
-    told = [(key.what, key.needed, key.turns) for key in explained(HEALTHY).keys]
+    told = [(key.what, key.needed, key.consequence) for key in explained(HEALTHY).keys]
     assert told == [
         ("worse than the baseline", 100.0, "key 1 of a FAIL"),
         ("worse than 1.25x", 5.0, "key 2 of a FAIL"),
@@ -40,7 +40,7 @@ def test_both_keys_and_the_pass_stand_with_what_they_take() -> None:
 
 
 def test_a_key_has_turned_where_its_evidence_suffices() -> None:
-    turned = [key.turned for key in explained(WORSE).keys]
+    turned = [key.is_met for key in explained(WORSE).keys]
     assert turned == [True, True, False]
 
 
@@ -51,44 +51,42 @@ def test_where_the_baseline_errs_more_than_what_is_negligible_only_the_ratio_pas
 
 def test_a_limit_is_a_key_of_its_own() -> None:
     limited = replace(ERRORS, limit=0.05)
-    assert keys(explained(HEALTHY, limited))["above the limit of 5 %"].turns == "FAIL"
+    assert keys(explained(HEALTHY, limited))["above the limit of 5 %"].consequence == "FAIL"
 
 
 def test_a_fail_stays_and_says_what_it_takes_after_an_override() -> None:
     told = explained(WORSE)
-    assert told.follows.startswith(
-        "stays FAIL whatever comes, also through silence, until the next stage or a recorded"
-    )
+    assert told.next_change.startswith("stays FAIL, even without data, until the next stage or a recorded")
     assert told.forecast == ()
 
 
 def test_after_an_override_the_keys_take_twice_what_stood() -> None:
-    track = tracked(WORSE, MetricPolicy.of(ERRORS)).overridden()
+    track = tracked(WORSE, MetricPolicy.of(ERRORS)).after_override()
     told = explain(ERRORS, track, tick_s=10.0, late=0, over=False)
-    assert keys(told)["worse than the baseline"].needed == 2.0 * track.standing.worse
+    assert keys(told)["worse than the baseline"].needed == 2.0 * track.evidence.worse
 
 
 def test_a_warning_says_when_it_would_be_a_fail() -> None:
     track = tracked(SUSPECT, MetricPolicy.of(ERRORS))
-    assert track.word() is Word.WARN
-    told = explain(ERRORS, track, tick_s=10.0, late=0, over=False).follows
+    assert track.word() is MetricWord.WARN
+    told = explain(ERRORS, track, tick_s=10.0, late=0, over=False).next_change
     assert told.startswith("FAIL once its keys turn, in ~") and told.endswith("; calm again below 5:1")
 
 
 def test_watching_says_what_a_pass_takes_and_how_long_that_is() -> None:
-    told = explained(YOUNG).follows
-    assert told.startswith("pass at 20:1, ") and "if it is as the baseline" in told
+    told = explained(YOUNG).next_change
+    assert told.startswith("pass at 20:1, ") and "if it is like the baseline" in told
     assert "a 2x that began now would be FAIL in ~" in told
 
 
 def test_warming_up_says_what_the_first_word_takes() -> None:
-    assert explained(YOUNG[:2]).follows == "a first word after 4 more ticks"
+    assert explained(YOUNG[:2]).next_change == "a first word after 4 more ticks"
     rare = readings([(0, 100, 1, 9900)] * 8)
-    assert explained(rare).follows == "a first word once ~3 events would have come at 2x: 0.2 would so far"
+    assert explained(rare).next_change == "a first word once ~3 events are expected at 2x: 0.2 so far"
 
 
 def test_a_pass_says_how_soon_a_regression_would_be_found() -> None:
-    assert explained(HEALTHY).follows.startswith(
+    assert explained(HEALTHY).next_change.startswith(
         "WARN at 10:1 that it is worse; a 2x that began now would be FAIL in ~"
     )
 
@@ -104,7 +102,7 @@ def test_the_forecast_tells_what_would_have_been_caught_by_now() -> None:
 
 def test_an_excess_too_small_to_be_called_is_said_to_be() -> None:
     rare = readings([(1, 10_000, 9, 90_000)] * 30)
-    assert "2x below 0.05 % more, never called" in explained(rare).forecast[0]
+    assert "2x below 0.05 % more, never a FAIL" in explained(rare).forecast[0]
 
 
 def test_without_a_bad_event_of_the_baseline_there_is_no_forecast() -> None:
@@ -134,7 +132,7 @@ def test_the_ticks_say_how_many_were_judged_dropped_and_late() -> None:
     dirty = [*HEALTHY, reading(200, Counts(1, 5), Counts(900, 9))]
     track = tracked(dirty, MetricPolicy.of(ERRORS))
     told = explain(ERRORS, track, tick_s=10.0, late=3, over=False).ticks
-    assert told.startswith("120 of 10 s judged in this stage, 120 in this rollout, 1 dirty dropped, 3 changed after")
+    assert told.startswith("120 of 10 s judged in this stage, 120 in this rollout, 1 invalid dropped, 3 changed after")
 
 
 def test_a_histogram_says_its_edges_and_what_each_of_them_says() -> None:
@@ -149,7 +147,7 @@ def test_a_histogram_says_its_edges_and_what_each_of_them_says() -> None:
 
 def test_before_the_edges_are_chosen_that_is_said() -> None:
     told = explained([reading(0, Buckets(1, ((1.0, 1),)), Buckets(1, ((1.0, 1),)))], SLOW)
-    assert any("still to be chosen" in line for line in told.inputs)
+    assert any("not chosen yet" in line for line in told.inputs)
 
 
 def gauges(ticks: int, canary: float = 1.0) -> list[Reading]:
@@ -176,7 +174,7 @@ def test_alone_the_past_may_warn_and_the_limit_passes() -> None:
     history = [reading(n - 40, None, Counts(900, 9)) for n in range(40)]
     lonely = [reading(n, Counts(1000, 10), None) for n in range(20)]
     told = explained(lonely, replace(ERRORS, limit=0.05), history=history, alone=True)
-    assert [(key.what, key.turns) for key in told.keys] == [
+    assert [(key.what, key.consequence) for key in told.keys] == [
         ("above 1.5x what the baseline was before", "WARN, never FAIL"),
         ("above the limit of 5 %", "FAIL"),
         ("below the limit of 5 % or below 0.05 %", "pass"),
@@ -191,5 +189,5 @@ def test_alone_without_a_limit_only_a_negligible_share_passes() -> None:
 
 def test_a_track_that_judged_nothing_is_explained() -> None:
     told = explain(ERRORS, Track.begin(MetricPolicy(), (), 1), tick_s=10.0, late=0, over=False)
-    assert told.ticks == "0 of 10 s judged in this stage, 0 in this rollout, none dirty"
-    assert told.forecast == ("none before both arms have told something in this stage",)
+    assert told.ticks == "0 of 10 s judged in this stage, 0 in this rollout, none invalid"
+    assert told.forecast == ("none before both arms have events in this stage",)

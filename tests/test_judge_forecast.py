@@ -7,7 +7,14 @@ from statistics import median
 
 import pytest
 
-from console.judge.forecast import Flow, projected, seconds_to_find, seconds_to_pass, smallest_found, weight_to_find
+from console.judge.forecast import (
+    Flow,
+    projected_evidence,
+    seconds_to_find,
+    seconds_to_pass,
+    smallest_found,
+    weight_to_find,
+)
 from console.judge.latch import FAIL_AT, NOT_TRIVIAL, READY
 from console.judge.mixture import Mixture
 from console.judge.split import Split
@@ -41,7 +48,7 @@ FLOW = Flow(4, 396, 0.004)
 def test_a_larger_regression_is_found_sooner_and_more_traffic_finds_it_sooner() -> None:
     times = [seconds_to_find(FLOW, ratio) for ratio in (2, 3, 5, 20)]
     assert times == sorted(times, reverse=True) and times[-1] < times[0]
-    assert seconds_to_find(FLOW.at(0.05), 2) < seconds_to_find(FLOW.at(0.01), 2)
+    assert seconds_to_find(FLOW.at_weight(0.05), 2) < seconds_to_find(FLOW.at_weight(0.01), 2)
 
 
 def test_the_smallest_ratio_found_is_found_and_a_little_less_is_not() -> None:
@@ -53,7 +60,7 @@ def test_the_smallest_ratio_found_is_found_and_a_little_less_is_not() -> None:
 def test_the_weight_asked_for_is_enough_and_the_next_smaller_is_not() -> None:
     weight = weight_to_find(FLOW, 2, 600)
     assert weight is not None and weight >= 0.02
-    assert seconds_to_find(FLOW.at(weight), 2) <= 600 < seconds_to_find(FLOW.at(weight - 0.01), 2)
+    assert seconds_to_find(FLOW.at_weight(weight), 2) <= 600 < seconds_to_find(FLOW.at_weight(weight - 0.01), 2)
 
 
 def test_what_is_never_called_takes_for_ever() -> None:
@@ -72,14 +79,14 @@ def test_total_failure_takes_two_ticks_at_least() -> None:
 
 
 def test_a_projection_of_no_ticks_is_what_stands() -> None:
-    mixture = Mixture((0.3, 2.0), seen=5.0)
-    assert projected(mixture, [0.1, -0.1], 0.5, 0.0) == pytest.approx(mixture.evidence)
+    mixture = Mixture((0.3, 2.0), expected=5.0)
+    assert projected_evidence(mixture, [0.1, -0.1], 0.5, 0.0) == pytest.approx(mixture.evidence)
 
 
 def test_a_projection_of_one_tick_is_about_what_the_engine_makes_of_it() -> None:
-    mixture = Mixture((0.3, 2.0), seen=5.0)
-    assert projected(mixture, [0.2, -0.1], 0.5, 1.0) == pytest.approx(
-        mixture.grown([0.2, -0.1], 0.5).evidence, rel=0.01
+    mixture = Mixture((0.3, 2.0), expected=5.0)
+    assert projected_evidence(mixture, [0.2, -0.1], 0.5, 1.0) == pytest.approx(
+        mixture.after([0.2, -0.1], 0.5).evidence, rel=0.01
     )
 
 
@@ -89,7 +96,7 @@ def test_evidence_that_stands_already_shortens_the_wait() -> None:
         split = split.after(10.0 * number, kc, nc, kb, nb)
     ahead = Flow(4, 396, 0.004, phi=1.0, worse=split.worse, trivial=split.trivial)
     assert split.worse.evidence > 1.0
-    assert seconds_to_find(ahead, 6) < seconds_to_find(ahead.fresh, 6)
+    assert seconds_to_find(ahead, 6) < seconds_to_find(ahead.without_evidence, 6)
 
 
 def test_a_healthy_canary_is_told_when_it_may_pass() -> None:

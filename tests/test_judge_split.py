@@ -122,8 +122,8 @@ def test_the_weights_never_see_the_split(given_ticks: list[Tick], moved: list[in
         canary = min(kc + kb, nc, shift)
         other.append((canary, nc, kc + kb - canary, nb))
     first, second = split_of(given_ticks), split_of(other)
-    assert first.worse.seen == pytest.approx(second.worse.seen, rel=1e-12)
-    assert first.trivial.seen == pytest.approx(second.trivial.seen, rel=1e-12)
+    assert first.worse.expected == pytest.approx(second.worse.expected, rel=1e-12)
+    assert first.trivial.expected == pytest.approx(second.trivial.expected, rel=1e-12)
 
 
 @given(ticks)

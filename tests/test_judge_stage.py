@@ -69,7 +69,7 @@ def stood(worse: float, peak: float = 0.0) -> Track:
     """A track whose evidence stands at `worse`; latched with a `peak` if it has one."""
     latch = Latch(0.0, "worse", peak) if peak else Latch()
     standing = Evidence(worse=worse, trivial=50.0, ready=1.0, ratio=3.0, expected=10.0)
-    return Track(MetricPolicy(), tracked(HEALTHY).model, 1, latch=latch, standing=standing, ticks=60)
+    return Track(MetricPolicy(), tracked(HEALTHY).model, 1, latch=latch, evidence=standing, ticks=60)
 
 
 @pytest.mark.parametrize(

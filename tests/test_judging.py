@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, MetricQuery, MetricReply, Reading, Window
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.events.evidence import Verb
 from console.events.kinds import DecisionTaken, SourceRead
 from console.journal.sqlite import SqliteJournal
@@ -122,7 +122,7 @@ def test_at_a_hundred_percent_the_canary_is_judged_alone() -> None:
     story.flow(120)
     track = track_of(story)
     assert story.state.reached == 5 and track is not None and track.alone
-    assert not track.standing.can_fail
+    assert not track.evidence.can_fail
 
 
 def test_an_override_of_a_fail_on_the_card_lets_it_go() -> None:
@@ -226,7 +226,7 @@ async def test_a_second_console_and_a_console_after_a_crash_have_the_same_tracks
         await other.close()
         last = [console.engine.store.state for console in (one, other)]
         journal = SqliteJournal(room.journal)
-        read_back = resumed(journal, last[0].rollout, last[0].plan.path).rollout
+        read_back = resume(journal, last[0].rollout, last[0].plan.path).rollout
         journal.close()
         ahead = max(last, key=_judged)
         assert read_back.metrics["errors"].track == ahead.metrics["errors"].track

@@ -24,7 +24,7 @@ from adapters.contract import (
     Withdrawn,
 )
 from adapters.kube import Access, Kube, Object
-from adapters.kube.client import PAGE_BYTES, Page, newer
+from adapters.kube.client import PAGE_BYTES, ListPage, is_newer
 from adapters.kube.jsonpatch import Operation, add, check, pointer, remove, replace
 from adapters.registry import ConnectError
 from tests.kube_fake import FakeCluster, HandClock, Hook, Sent, pages
@@ -72,12 +72,12 @@ async def test_a_patch_says_what_it_is_who_sends_it_and_for_which_decision() -> 
 
 async def test_a_test_that_does_not_hold_is_moved_and_changes_nothing() -> None:
     cluster = web(weight=7)
-    with pytest.raises(Moved, match="web is not what was shown any more; nothing was changed"):
+    with pytest.raises(Moved, match="web has changed since it was shown; nothing was changed"):
         await patched(kube(cluster))
     assert cluster.objects["rollouts"]["web"]["spec"]["weight"] == 7
 
 
-async def test_a_path_that_is_not_there_any_more_is_moved_too() -> None:
+async def test_a_path_that_is_gone_is_moved_too() -> None:
     with pytest.raises(Moved):
         await patched(kube(web()), remove("status", "pauseConditions"), subresource="status")
 
@@ -158,7 +158,7 @@ async def test_a_read_that_is_throttled_is_sent_again() -> None:
     assert (await kube(cluster).get(ROLLOUTS, "web"))["spec"] == {"weight": 5}
 
 
-async def test_a_resource_that_the_cluster_does_not_know_is_said_to_be_not_installed() -> None:
+async def test_a_resource_that_the_cluster_does_not_know_is_reported_as_not_installed() -> None:
     cluster = FakeCluster()
     cluster.known.remove("rollouts")
     with pytest.raises(Missing, match=r"the cluster knows no rollouts\.argoproj\.io: is it installed there\?"):
@@ -170,7 +170,7 @@ async def test_an_object_that_is_not_there_is_named() -> None:
         await kube(web()).get(ROLLOUTS, "nope")
 
 
-async def listed(client: Kube) -> list[Page]:
+async def listed(client: Kube) -> list[ListPage]:
     found = [await client.page(ROLLOUTS)]
     while found[-1].more is not None:
         found.append(await client.page(ROLLOUTS, more=found[-1].more))
@@ -200,7 +200,7 @@ async def test_a_page_larger_than_the_cap_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"items": 1, "metadata": {}}', b'{"items": [1], "metadata": {}}', b"<html>"])
-async def test_what_is_no_list_is_said_to_be_none(body: bytes) -> None:
+async def test_a_reply_that_is_no_list_is_bad(body: bytes) -> None:
     cluster = web()
     cluster.hook = lambda _sent: httpx.Response(200, content=body)
     with pytest.raises(BadReply):
@@ -211,7 +211,7 @@ async def test_what_is_no_list_is_said_to_be_none(body: bytes) -> None:
 async def test_the_cluster_is_asked_what_we_may_do(denied: bool) -> None:
     cluster = web()
     cluster.denied = {"patch rollouts/status"} if denied else set()
-    assert await kube(cluster).allowed(ROLLOUTS, "patch", subresource="status") is not denied
+    assert await kube(cluster).is_allowed(ROLLOUTS, "patch", subresource="status") is not denied
     asked = cluster.sent[0].body["spec"]["resourceAttributes"]
     assert (asked["group"], asked["resource"], asked["subresource"], asked["namespace"]) == (
         "argoproj.io",
@@ -237,8 +237,8 @@ def test_an_address_that_cannot_be_used_is_one_line(server: str, proxy: str | No
 
 
 def test_versions_are_compared_as_numbers() -> None:
-    assert newer("1000", "999")
-    assert not newer("999", "1000")
+    assert is_newer("1000", "999")
+    assert not is_newer("999", "1000")
 
 
 def test_a_pointer_escapes_what_separates_its_parts() -> None:

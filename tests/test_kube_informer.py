@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from adapters.contract import BackendError, Forbidden, Missing, Unreachable
-from adapters.kube.informer import SILENT_S, SINGLY
+from adapters.kube.informer import GET_LIMIT, SILENT_S
 from tests.kube_fake import FakeCluster, Sent, pages, settle
 from tests.kube_rig import Kept
 
@@ -52,7 +52,7 @@ async def test_one_list_and_one_watch_answer_every_read(cluster: FakeCluster, ke
     assert (lists(cluster), cluster.watches, gets(cluster)) == (1, 1, 0)
 
 
-async def test_a_change_arrives_by_the_watch_and_is_told(cluster: FakeCluster, kept: Kept) -> None:
+async def test_a_change_arrives_by_the_watch_and_is_reported(cluster: FakeCluster, kept: Kept) -> None:
     await kept.weight()
     await settle()
     before = kept.changes
@@ -152,7 +152,7 @@ async def test_bookmarks_keep_an_idle_mirror_believed(cluster: FakeCluster, kept
 
 async def test_many_objects_are_listed_once_and_not_asked_for_one_by_one() -> None:
     cluster = FakeCluster()
-    for found in pages(SINGLY * 2):
+    for found in pages(GET_LIMIT * 2):
         cluster.put("rollouts", found)
     kept = Kept(cluster)
     names = sorted(cluster.objects["rollouts"])
@@ -178,7 +178,7 @@ async def test_where_listing_is_not_allowed_each_object_is_asked_for(cluster: Fa
     assert isinstance(kept.mirror.fault, Forbidden)
 
 
-async def test_a_cluster_that_is_away_is_said_to_be_and_comes_back(cluster: FakeCluster, kept: Kept) -> None:
+async def test_a_cluster_that_is_away_is_reported_and_comes_back(cluster: FakeCluster, kept: Kept) -> None:
     def away(_sent: Sent) -> httpx.Response | None:
         raise httpx.ConnectError("refused")
 

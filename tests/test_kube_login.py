@@ -17,7 +17,7 @@ from adapters.kube import login as login_module
 from adapters.kube import plugin as plugins
 from adapters.kube.access import Access, NoAccess, Plugin, Variable
 from adapters.kube.login import EARLY_S, REREAD_S, REST_S, Login, TokenFile
-from adapters.kube.plugin import Kept
+from adapters.kube.plugin import PluginCredentials
 from adapters.transport import Credentials
 from tests.kube_fake import HandClock
 
@@ -49,7 +49,7 @@ def reach(plugin: Plugin | None = None, **more: object) -> Access:
     return Access("prod", "https://prod.test", "default", plugin=plugin, **more)  # type: ignore[arg-type]
 
 
-async def ran(plugin: Plugin, deadline_s: float = 10.0) -> Kept:
+async def ran(plugin: Plugin, deadline_s: float = 10.0) -> PluginCredentials:
     return await plugins.run(plugin, reach(plugin), terminal=False, deadline_s=deadline_s)
 
 
@@ -136,7 +136,7 @@ async def test_a_plugin_that_is_not_installed_says_how_to_get_it() -> None:
         await ran(plugin)
 
 
-async def test_a_version_that_no_cluster_speaks_any_more_is_refused() -> None:
+async def test_a_version_that_no_cluster_still_speaks_is_refused() -> None:
     with pytest.raises(NoAccess, match=r"'client\.authentication\.k8s\.io/v1alpha1' is not v1 or v1beta1"):
         await ran(Plugin("client.authentication.k8s.io/v1alpha1", "x"))
 
@@ -152,13 +152,13 @@ class Counter:
         self.let_go = asyncio.Event()
         self.let_go.set()
 
-    async def __call__(self, plugin: Plugin, access: Access) -> Kept:
+    async def __call__(self, plugin: Plugin, access: Access) -> PluginCredentials:
         self.runs += 1
         await self.let_go.wait()
         if self.fails:
             raise NoAccess("login plugin x failed (exit 1)")
         until = None if self.holds_s is None else self.clock.now() + timedelta(seconds=self.holds_s)
-        return Kept(Credentials(f"Bearer token-{self.runs}"), until)
+        return PluginCredentials(Credentials(f"Bearer token-{self.runs}"), until)
 
 
 def logging_in(clock: HandClock, run: Counter) -> Login:
@@ -199,10 +199,10 @@ async def test_credentials_that_are_refused_are_renewed_once_and_not_again_and_a
     identity = logging_in(clock, run)
     first = await identity.credentials("read")
     await clock.step(REST_S + 1)
-    assert identity.refused(first, "read")
+    assert identity.reject(first, "read")
     second = await identity.credentials("read")
     assert second.authorization == "Bearer token-2"
-    assert not identity.refused(second, "read")
+    assert not identity.reject(second, "read")
     assert (await identity.credentials("read")) == second
 
 
@@ -210,7 +210,7 @@ async def test_a_call_that_was_refused_with_older_credentials_tries_the_newer_on
     clock = HandClock()
     identity = logging_in(clock, Counter(clock))
     await identity.credentials("read")
-    assert identity.refused(Credentials("Bearer token-0"), "read")
+    assert identity.reject(Credentials("Bearer token-0"), "read")
 
 
 async def test_a_plugin_that_failed_is_left_alone_by_reads_and_tried_again_for_a_write() -> None:
@@ -235,8 +235,8 @@ async def test_fresh_credentials_that_are_refused_are_renewed_for_a_write_and_ke
     clock = HandClock()
     identity = logging_in(clock, Counter(clock, holds_s=None))
     shown = await identity.credentials("read")
-    assert not identity.refused(shown, "read")
-    assert identity.refused(shown, "rollback")
+    assert not identity.reject(shown, "read")
+    assert identity.reject(shown, "rollback")
     assert (await identity.credentials("rollback")).authorization == "Bearer token-2"
 
 
@@ -287,9 +287,9 @@ async def test_a_refused_token_file_is_worth_another_try_only_if_it_says_somethi
     file.write_text("one", encoding="utf-8")
     identity = TokenFile("cluster", reach(token_file=file), HandClock())
     shown = await identity.credentials("read")
-    assert not identity.refused(shown, "read")
+    assert not identity.reject(shown, "read")
     file.write_text("two", encoding="utf-8")
-    assert identity.refused(shown, "read")
+    assert identity.reject(shown, "read")
     assert (await identity.credentials("read")).authorization == "Bearer two"
 
 

@@ -120,7 +120,7 @@ def test_an_exec_plugin_is_taken_as_it_stands(tmp_path: Path) -> None:
         ({"current-context": "old"}, r"no context 'old' in .* \(there are: prod\)"),
         ({"clusters": None}, "context prod: no cluster 'prod'"),
         ({"users": []}, "context prod: no user 'prod'"),
-        ({"clusters": "x"}, "not what a kubeconfig holds at clusters"),
+        ({"clusters": "x"}, "not a kubeconfig's contents at clusters"),
     ],
 )
 def test_what_is_not_there_is_named(tmp_path: Path, change: dict[str, Any], told: str) -> None:
@@ -164,8 +164,8 @@ def test_files_of_the_variable_that_are_not_there_are_passed_over(tmp_path: Path
     assert kubeconfig.files(None, {"KUBECONFIG": f"{tmp_path}/no:{path}"}) == [path]
 
 
-def test_a_variable_that_names_nothing_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NoAccess, match=r"none of the files of \$KUBECONFIG is there"):
+def test_a_variable_that_names_no_existing_file_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(NoAccess, match=r"no file of \$KUBECONFIG exists"):
         kubeconfig.files(None, {"KUBECONFIG": f"{tmp_path}/no"})
 
 

@@ -201,7 +201,7 @@ def test_a_secret_hidden_by_control_characters_is_found(log: LogFile, tmp_path: 
 
 
 def test_a_backend_hides_what_it_alone_knows(log: LogFile, tmp_path: Path) -> None:
-    known_secrets.remember_hider(lambda text: text.replace("otter", "***"))
+    known_secrets.remember_redactor(lambda text: text.replace("otter", "***"))
     logging.getLogger("warroom.test").info("an otter")
     assert one(log, tmp_path / "w.log")["message"] == "an ***"
 
@@ -210,7 +210,7 @@ def test_a_text_that_cannot_be_searched_is_not_written(log: LogFile, tmp_path: P
     def hide(_text: str) -> str:
         raise KeyError("a bug of the adapter")
 
-    known_secrets.remember_hider(hide)
+    known_secrets.remember_redactor(hide)
     logging.getLogger("warroom.test").info("otter")
     assert one(log, tmp_path / "w.log")["message"] == "a record that cannot be shown: KeyError"
 

@@ -53,7 +53,7 @@ def test_what_argo_asks_others_for_is_read_from_its_own_measurements(provider: s
     (metric,) = metrics.values()
     assert unmapped == []
     assert (metric.backend, metric.query.value, metric.role) == ("cluster", "success", Role.CRITICAL)
-    assert (metric.limit, metric.falling, metric.lone) == (0.95, True, True)
+    assert (metric.limit, metric.falling, metric.without_baseline) == (0.95, True, True)
     assert metric.query.target is not None and metric.query.target.target == "web"
     assert metric.stale_after_s == 180.0
 

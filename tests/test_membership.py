@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import Counts, MetricQuery, Reading, Window
-from console.engine import engine as engine_module
+from console.engine import journal_follower
 from console.engine.answer import Result
 from console.events.evidence import Actor, Verb
 from console.events.kinds import SourceRead, TargetObserved
-from console.journal.contract import Approved, JournalUnavailable
+from console.journal.contract import JournalUnavailable, SignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.state.gates import why_not
 from console.state.values import Mode
@@ -54,7 +54,7 @@ def polls(console: Console) -> bool:
 def calls_of(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every backend call that this console makes from now on."""
     made: list[str] = []
-    backends = console.engine._backends
+    backends = console.engine._backends.current
     read_target, read_metrics = backends.read_target, backends.read_metrics
 
     async def target(one: object) -> object:
@@ -193,15 +193,15 @@ async def test_a_poller_that_lost_its_lease_unawares_asks_and_writes_nothing_mor
         assert not polls(one)
         two = await room.console()
         assert polls(two)
-        fence, written = one.engine.store.fence, len(sampled(room))
+        fence, written = one.engine.store.lease.fence, len(sampled(room))
         assert fence is not None  # it does not know yet
-        one.engine.store.sample(SourceRead(at=one.clock.now(), source="edge", targets=("api",)))
+        one.engine.store.record_sample(SourceRead(at=one.clock.now(), source="edge", targets=("api",)))
         reading = one.state.targets["api"].reading
         assert reading is not None
         observed = TargetObserved(at=reading.at, reading=reading)
         await one.engine.store.append_observation(observed)
-        await one.engine.store.settled()
-        assert one.engine.store.fence is None
+        await one.engine.store.wait_background()
+        assert one.engine.store.lease.fence is None
         assert observed.id not in [event.id for event in room.events()]
         assert made == []
         assert written <= len(sampled(room))
@@ -246,7 +246,7 @@ async def test_a_rollback_begun_by_a_console_that_follows_is_through_while_the_o
 class Flooded(SqliteJournal):
     """A fake in one point: somebody has filled the folder of the approvals."""
 
-    def approvals(self, rollout: str) -> list[Approved]:
+    def approvals(self, rollout: str) -> list[SignedApproval]:
         raise JournalUnavailable("approvals: too many files")
 
 
@@ -270,7 +270,7 @@ async def test_a_console_that_leaves_after_its_journal_broke_and_mended_is_gone_
         with locked(room.journal):
             await console.act(Verb.HALT)
             await console.until(lambda state: state.local.journal.broken)
-            room.monkeypatch.setattr(engine_module, "BEAT_S", 600.0)  # it does not notice before it ends
+            room.monkeypatch.setattr(journal_follower, "BROKEN_RETRY_S", 600.0)  # it does not notice before it ends
         await console.close()
         journal = SqliteJournal(room.journal)
         assert (journal.present("one/1", 60.0), journal.current_lease("one/1")) == ([], None)
@@ -282,7 +282,7 @@ async def test_a_console_that_leaves_while_its_journal_is_broken_does_not_wait_f
     async with war_room(tmp_path, ONE) as room:
         console = await room.console()
         asked: list[str] = []
-        room.monkeypatch.setattr("console.engine.membership._gone", lambda *_args, **_more: asked.append("left"))
+        room.monkeypatch.setattr("console.engine.membership._leave", lambda *_args, **_more: asked.append("left"))
         with locked(room.journal):
             await console.act(Verb.HALT)
             await console.until(lambda state: state.local.journal.broken)
@@ -302,9 +302,9 @@ async def test_a_verb_whose_turn_to_poll_is_lost_while_it_waits_does_not_wait_fo
         held.set()
         console = await opening
         held.clear()
-        waiting = asyncio.ensure_future(console.engine.answered())
+        waiting = asyncio.ensure_future(console.engine.wait_polled())
         await console.until(lambda _state: polls(console))
-        console.engine.store.fence = None
+        console.engine.store.lease.release()
         held.set()
         await asyncio.wait_for(waiting, 10)
 

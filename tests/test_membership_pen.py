@@ -105,7 +105,7 @@ async def test_a_promote_and_a_halt_elsewhere_at_once_send_nothing_after_the_hal
             assert (await two.act(Verb.HALT, reason="pages")).result is Result.ACCEPTED
             await real(event)  # type: ignore[arg-type]
 
-        room.monkeypatch.setattr(one.engine.store, "strict", late)
+        room.monkeypatch.setattr(one.engine.store, "append", late)
         answer = await one.engine.act(wish)
         assert answer.result is Result.MOVED
         assert "refused: moved by ben@bastion-1 pid 2" in answer.line and "halt (pages)" in answer.line

@@ -11,7 +11,7 @@ from console.alarms import new_alarms
 from console.events.evidence import Verb
 from console.judge.verdict import StageVerdict, StageWord
 from console.plan.nouns import OnFail
-from console.state.on_fail import due
+from console.state.on_fail import due_intent
 from console.state.values import Mode, State
 from tests.engine_rig import ONE, war_room
 from tests.rollout_rig import Story
@@ -32,11 +32,11 @@ def failing(on_fail: OnFail, stages: int = 1) -> State:
 
 
 def test_a_plan_that_asks_does_nothing_by_itself() -> None:
-    assert due(failing(OnFail.ASK)) is None
+    assert due_intent(failing(OnFail.ASK)) is None
 
 
 def test_a_failed_stage_is_halted_or_rolled_back_as_the_plan_says_with_the_verdict_as_reason() -> None:
-    halt, rollback = due(failing(OnFail.HALT)), due(failing(OnFail.ROLLBACK))
+    halt, rollback = due_intent(failing(OnFail.HALT)), due_intent(failing(OnFail.ROLLBACK))
     assert halt is not None and rollback is not None
     assert (halt.verb, rollback.verb) == (Verb.HALT, Verb.ROLLBACK)
     assert halt.automatic and halt.reason.startswith("on_fail: ") and "10x" in halt.reason
@@ -45,14 +45,14 @@ def test_a_failed_stage_is_halted_or_rolled_back_as_the_plan_says_with_the_verdi
 def test_a_stage_that_does_not_fail_is_left_alone() -> None:
     state = failing(OnFail.HALT)
     for word in set(StageWord) - {StageWord.FAIL}:
-        assert due(replace(state, stage_verdict=StageVerdict(word, ""))) is None
-    assert due(replace(state, stage_verdict=None)) is None
+        assert due_intent(replace(state, stage_verdict=StageVerdict(word, ""))) is None
+    assert due_intent(replace(state, stage_verdict=None)) is None
 
 
 def test_past_a_one_way_stage_it_freezes_instead_of_rolling_back() -> None:
     state = failing(OnFail.ROLLBACK)
     one_way = tuple(replace(entry, stage=replace(entry.stage, one_way=entry.number == 1)) for entry in state.stages)
-    intent = due(replace(state, stages=one_way))
+    intent = due_intent(replace(state, stages=one_way))
     assert intent is not None and intent.verb is Verb.HALT
     assert "past the one-way stage" in intent.reason
 
@@ -67,7 +67,7 @@ def test_it_acts_once_a_stage_whatever_is_decided_afterwards() -> None:
     )
     resumed = replace(acted, halted=None, stage_verdict=state.stage_verdict)
     assert resumed.mode in (Mode.BAKING, Mode.WATCHING)
-    assert due(resumed) is None
+    assert due_intent(resumed) is None
 
 
 def test_what_it_did_rings_and_stands_in_the_log_and_in_the_advice() -> None:
@@ -85,15 +85,14 @@ def test_what_it_did_rings_and_stands_in_the_log_and_in_the_advice() -> None:
 
 @pytest.mark.parametrize(("what", "verb"), [("halt", Verb.HALT), ("rollback", Verb.ROLLBACK)])
 async def test_the_engine_goes_the_way_of_a_key_press(tmp_path: Path, what: str, verb: Verb) -> None:
-    async with war_room(tmp_path, ONE) as room:
+    async with war_room(tmp_path, ONE.replace("targets:", f"on_fail: {what}\ntargets:")) as room:
         console = await room.console()
         plan = replace(console.state.plan, on_fail=OnFail(what))
-        console.engine.store.set_local(plan=plan, plans={**console.state.plans, plan.digest: plan})
         await console.promoted(1)
         said = StageVerdict(StageWord.FAIL, "errors: 9x, 900:1")
-        failing_state = replace(console.engine.state(), stage_verdict=said)
-        console.engine._act_on_fail(failing_state)
-        console.engine._act_on_fail(failing_state)
+        failing_state = replace(console.engine.state(), plan=plan, stage_verdict=said)
+        console.engine.duties.act_on_fail(failing_state)
+        console.engine.duties.act_on_fail(failing_state)
         await console.until(lambda state: any(decision.automatic for decision in state.decisions))
         done = [decision for decision in console.state.decisions if decision.automatic]
         assert [(decision.verb, decision.reason) for decision in done] == [(verb, "on_fail: errors: 9x, 900:1")]
@@ -126,6 +125,6 @@ async def test_a_decision_that_cannot_be_carried_out_is_said_as_a_fault(tmp_path
         seen = replace(
             console.engine.state(), plan=plan, rollback=None, stage_verdict=StageVerdict(StageWord.FAIL, "errors: 9x")
         )
-        console.engine._act_on_fail(seen)
+        console.engine.duties.act_on_fail(seen)
         await console.until(lambda state: state.local.fault)
         assert "on_fail rollback: rollback refused: everything is rolled back" in (console.state.local.fault or "")

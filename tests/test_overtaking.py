@@ -85,7 +85,7 @@ async def test_a_call_is_cut_off_once_so_that_it_can_be_settled(tmp_path: Path) 
         task = asyncio.create_task(promote())
         await asyncio.sleep(0)
         forwards.fence(Verb.ROLLBACK)
-        cuts = [asyncio.create_task(forwards.cut_off(state)) for _ in range(2)]
+        cuts = [asyncio.create_task(forwards.cancel_overtaken(state)) for _ in range(2)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         settle.set()

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from console.events.evidence import PENNED, SAFER, Actor, Verb
+from console.events.evidence import Actor, Verb
 from console.events.kinds import Noted, PenReleased, RolloutClosed
-from console.state.gates import gates_for, reason_due, unfit, why_not
+from console.events.verbs import PENNED, SAFER
+from console.state.gates import gates_for, needs_reason, why_not, why_unfit
 from console.state.participants import Member
-from console.state.pen import gone, whose
+from console.state.pen import holder_text, is_gone
 from console.state.values import DecisionState, State
 from tests.rollout_rig import Story, empty_card
 from tests.states import ANA
@@ -205,14 +206,14 @@ def test_no_gate_of_the_pen_keeps_anybody_from_going_safer(verb: Verb) -> None:
 def test_the_captain_is_told_so() -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
-    assert whose(at_keyboard(story.seen, ANA_AGAIN)) == "you hold the pen"
+    assert holder_text(at_keyboard(story.seen, ANA_AGAIN)) == "you hold the pen"
 
 
 def test_a_captain_not_seen_for_the_plans_time_is_gone() -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
     story.wait(story.state.plan.timing.gone_s + 1)
-    assert gone(at_keyboard(story.seen, BEN))
+    assert is_gone(at_keyboard(story.seen, BEN))
     assert why_not(at_keyboard(story.seen, BEN), Verb.CLOSE) is None
 
 
@@ -220,21 +221,21 @@ def test_a_captain_seen_in_any_console_is_not_gone() -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
     story.wait(3600)
-    assert not gone(at_keyboard(story.seen, BEN, there=((ANA_AGAIN, 5),)))
+    assert not is_gone(at_keyboard(story.seen, BEN, there=((ANA_AGAIN, 5),)))
 
 
 def test_nobody_is_gone_while_nobody_can_tell_who_is_there() -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
     story.wait(3600)
-    assert not gone(with_local(story.seen, operator=BEN, crew=None))
+    assert not is_gone(with_local(story.seen, operator=BEN, crew=None))
 
 
 def test_taking_from_somebody_who_is_there_takes_a_reason() -> None:
     story = opened()
     story.decide(Verb.TAKE, pen=0)
     seen = at_keyboard(story.seen, BEN, there=((ANA, 3),))
-    assert reason_due(seen, Verb.TAKE)
+    assert needs_reason(seen, Verb.TAKE)
     assert [gate.why for gate in gates_for(seen, Verb.TAKE) if not gate.ok] == [
         "the pen is with ana (here now), who does not offer it"
     ]
@@ -242,10 +243,10 @@ def test_taking_from_somebody_who_is_there_takes_a_reason() -> None:
 
 def test_taking_what_is_free_or_offered_takes_none() -> None:
     story = opened()
-    assert not reason_due(at_keyboard(story.seen, BEN), Verb.TAKE)
+    assert not needs_reason(at_keyboard(story.seen, BEN), Verb.TAKE)
     story.decide(Verb.TAKE, pen=0)
     story.decide(Verb.OFFER, "ben", pen=1)
-    assert not reason_due(at_keyboard(story.seen, BEN, there=((ANA, 0),)), Verb.TAKE)
+    assert not needs_reason(at_keyboard(story.seen, BEN, there=((ANA, 0),)), Verb.TAKE)
 
 
 def test_who_holds_the_pen_cannot_take_it_and_who_does_not_cannot_give_it() -> None:
@@ -258,9 +259,9 @@ def test_who_holds_the_pen_cannot_take_it_and_who_does_not_cannot_give_it() -> N
 
 def test_an_offer_is_made_to_somebody_else() -> None:
     seen = at_keyboard(opened().seen, ANA)
-    assert unfit(seen, Verb.OFFER, None) == "say to whom: a user"
-    assert unfit(seen, Verb.OFFER, "ana") == "you hold the pen already"
-    assert unfit(seen, Verb.OFFER, "ben") is None
+    assert why_unfit(seen, Verb.OFFER, None) == "say to whom: a user"
+    assert why_unfit(seen, Verb.OFFER, "ana") == "you hold the pen already"
+    assert why_unfit(seen, Verb.OFFER, "ben") is None
 
 
 def test_a_note_does_not_touch_the_pen() -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
+import pytest
+
 from adapters.registry import ConnectError
+from console.engine import journal_tail, plan_file_watch
 from console.engine.answer import Result
 from console.engine.backends import Backends
 from console.events.evidence import Verb
+from console.plan.loader import load, parse
+from console.plan.nouns import Plan
 from console.state.values import Mode
 from tests.engine_rig import ONE, Latch, Room, war_room
 
@@ -139,14 +145,14 @@ async def test_a_plan_file_that_is_gone_stops_nothing(tmp_path: Path) -> None:
 
 async def test_a_console_that_cannot_use_the_accepted_plan_says_so_and_goes_on_being_seen(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
-        one, two = await room.console(), await room.console()
         shown: list[str | None] = []
-        two.engine._on_state = lambda state: shown.append(state.local.fault)
+        one = await room.console()
+        two = await room.console(on_state=lambda state: shown.append(state.local.fault))
 
         def no_token(_plan: object) -> Backends:
             raise ConnectError("border: the token is not set")
 
-        room.monkeypatch.setattr(two.engine, "_connect", no_token)
+        room.monkeypatch.setattr(two.engine._backends, "_connect", no_token)
         edit(room, OTHER_BACKEND)
         await one.until(lambda state: state.local.edited)
         await one.act(Verb.ACCEPT, subject="plan")
@@ -156,3 +162,44 @@ async def test_a_console_that_cannot_use_the_accepted_plan_says_so_and_goes_on_b
         await two.until(lambda state: state.reached == 1 or "api -> 5 %" in [r.asks for r in state.requests.values()])
         answer = await two.act(Verb.ROLLBACK)
         assert answer.result is Result.ACCEPTED
+
+
+async def test_while_an_edited_plan_is_parsed_everything_else_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        console = await room.console()
+        begun, go_on, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+        def slow(path: Path) -> Plan:
+            loop.call_soon_threadsafe(begun.set)
+            assert go_on.wait(30)
+            return load(path)
+
+        monkeypatch.setattr(plan_file_watch, "load", slow)
+        edit(room, LONGER)
+        await begun.wait()
+        await console.promoted(1)
+        assert console.state.local.edited is None
+        go_on.set()
+        await console.until(lambda state: state.local.edited)
+
+
+async def test_a_plan_that_another_console_accepted_is_parsed_outside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with war_room(tmp_path, ONE) as room:
+        one, two = await room.console(), await room.console()
+        await two.engine.supervisor.stop("plan file")  # it knows the plan by the journal alone
+        threads: list[threading.Thread] = []
+
+        def parsed(text: str, path: str) -> Plan:
+            threads.append(threading.current_thread())
+            return parse(text, path)
+
+        monkeypatch.setattr(journal_tail, "parse", parsed)
+        edit(room, LONGER)
+        await one.until(lambda state: state.local.edited)
+        await one.act(Verb.ACCEPT, subject="plan")
+        await two.until(lambda state: len(state.stages) == 4)
+        assert threads and threading.current_thread() not in threads

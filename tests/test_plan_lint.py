@@ -47,7 +47,7 @@ def test_two_targets_on_one_thing_are_told() -> None:
     lines = advice(
         ("  flag: {", twin), ("set: {api: 1}", "set: {api: 1, twin: 1}"), ("set: {api: 0}", "set: {api: 0, twin: 0}")
     )
-    assert lines == ("targets api and twin: both drive the same thing and will undo each other",)
+    assert lines == ("targets api and twin: both drive the same object and will undo each other",)
 
 
 def test_min_requests_without_anything_that_counts_is_told() -> None:

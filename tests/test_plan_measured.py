@@ -37,11 +37,11 @@ def test_it_names_its_target_and_the_measurement_and_needs_no_arms() -> None:
     found = metric(GOOD)
     assert (found.query.shape, found.query.value, found.query.arms) == (Shape.GAUGE, "success-rate", None)
     assert found.query.target == TargetRef("api", "checkout", kind=Kind.DEPLOY)
-    assert (found.lone, found.role) == (True, Role.INFO)
+    assert (found.without_baseline, found.role) == (True, Role.INFO)
 
 
 def test_it_may_say_that_it_has_no_arms() -> None:
-    assert metric(f"{GOOD}, arms: none").lone
+    assert metric(f"{GOOD}, arms: none").without_baseline
 
 
 def test_with_a_limit_it_decides() -> None:
@@ -59,11 +59,11 @@ def test_with_a_limit_it_decides() -> None:
         (GOOD.replace("api", "apo"), ["of: unknown target 'apo'; did you mean 'api'?"]),
         (
             GOOD.replace("cluster", "other"),
-            ["backend: api is a target of cluster, which alone can measure it, found 'other'"],
+            ["backend: api is a target of cluster; only that backend measures it, found 'other'"],
         ),
         (
             "backend: cluster, of: api, value: success-rate",
-            ["shape: what argo-rollouts measures is a gauge; write shape: gauge"],
+            ["shape: argo-rollouts measures gauges only; write shape: gauge"],
         ),
         (
             "backend: cluster, of: api, shape: gauge",
@@ -71,7 +71,7 @@ def test_with_a_limit_it_decides() -> None:
         ),
         (
             f"{GOOD}, total: requests",
-            ["total: argo-rollouts takes no 'total'; it takes value, the name of what it measures"],
+            ["total: argo-rollouts takes no 'total'; it takes value, the name of its metric"],
         ),
         (
             f"{GOOD}, arms: {{label: v, canary: a, baseline: b}}",
@@ -84,7 +84,7 @@ def test_with_a_limit_it_decides() -> None:
         ),
         (
             "backend: prom, of: api, shape: gauge, value: up, arms: none",
-            ["of: prometheus is asked by queries: it measures no target itself; remove it; arms tell versions apart"],
+            ["of: prometheus is read by queries: it measures no target itself; remove it; arms separate the versions"],
         ),
     ],
 )

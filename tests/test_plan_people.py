@@ -8,7 +8,7 @@ import pytest
 
 from console.plan.lint import warnings
 from console.plan.loader import PlanError, parse
-from console.plan.nouns import Plan, Rung, Who
+from console.plan.nouns import Authority, Plan, Rung
 from tests.plan_rig import CHECKOUT, line_of
 
 
@@ -27,7 +27,7 @@ def told(more: str) -> list[str]:
 
 def test_a_plan_says_who_may_do_what() -> None:
     plan = with_("authority: {promote: {users: [ana], groups: [sre], owners: true}, override: {groups: [lead]}}\n")
-    assert plan.authority == {"promote": Who(("ana",), ("sre",), True), "override": Who((), ("lead",))}
+    assert plan.authority == {"promote": Authority(("ana",), ("sre",), True), "override": Authority((), ("lead",))}
 
 
 def test_without_authority_everything_is_everybodys() -> None:
@@ -37,12 +37,12 @@ def test_without_authority_everything_is_everybodys() -> None:
 def test_a_stage_says_how_many_approve_it_and_who_may_promote_to_it() -> None:
     text = CHECKOUT.replace("name: smoke, ", "name: smoke, approvals: 2, authority: {promote: {users: [bo]}}, ", 1)
     stage = parse(text, "plan.yaml").stages[0]
-    assert (stage.approvals, stage.authority) == (2, {"promote": Who(("bo",))})
+    assert (stage.approvals, stage.authority) == (2, {"promote": Authority(("bo",))})
 
 
 def test_whom_authority_names_is_told_in_words() -> None:
-    assert str(Who(("ana", "bo"), ("sre",), True)) == "ana, bo, group sre or the stage's owner"
-    assert str(Who(("ana",))) == "ana"
+    assert str(Authority(("ana", "bo"), ("sre",), True)) == "ana, bo, group sre or the stage's owner"
+    assert str(Authority(("ana",))) == "ana"
 
 
 def test_a_weekly_window_has_days_and_times_of_day() -> None:
@@ -92,11 +92,11 @@ def test_a_plan_says_who_is_called_and_when() -> None:
     [
         (
             "authority: {halt: {users: [a]}}\n",
-            "authority.halt: halt is everybody's, always: no plan can keep anybody from it; remove it",
+            "authority.halt: everyone may always use halt: a plan cannot restrict it; remove it",
         ),
         (
             "authority: {rollback: {users: [a]}}\n",
-            "authority.rollback: rollback is everybody's, always: no plan can keep anybody from it; remove it",
+            "authority.rollback: everyone may always use rollback: a plan cannot restrict it; remove it",
         ),
         ("authority: {promot: {users: [a]}}\n", "authority.promot: unknown key 'promot'; did you mean 'promote'?"),
         (
@@ -105,8 +105,8 @@ def test_a_plan_says_who_is_called_and_when() -> None:
         ),
         (
             "authority: {promote: {owners: false}}\n",
-            "authority.promote: names nobody; write {users: [ana]}, {groups: [sre]} or {owners: true}, "
-            "or remove it: then it is everybody's",
+            "authority.promote: names no person; write {users: [ana]}, {groups: [sre]} or {owners: true}, "
+            "or remove it to allow everyone",
         ),
         (
             "windows: {zone: Europe/Berln}\n",
@@ -143,7 +143,7 @@ def test_a_plan_says_who_is_called_and_when() -> None:
         ),
         (
             "windows: {freeze: [{from: 2026-02-30, to: 2026-03-01}]}\n",
-            "windows.freeze[0].from: is no date of the calendar, found '2026-02-30'",
+            "windows.freeze[0].from: is not a date of the calendar, found '2026-02-30'",
         ),
         ("windows: {freeze: []}\n", "windows.freeze: must not be empty"),
         (
@@ -169,7 +169,7 @@ def test_a_group_that_this_host_lacks_is_worth_a_warning() -> None:
 
 
 def test_windows_without_a_zone_are_worth_a_warning() -> None:
-    assert "windows: no zone is given, so their times are UTC" in warnings(with_("windows: {freeze: [{days: fri}]}\n"))
+    assert "windows: without a zone their times are UTC" in warnings(with_("windows: {freeze: [{days: fri}]}\n"))
 
 
 def test_an_authority_of_owners_without_an_owner_is_worth_a_warning() -> None:

@@ -94,7 +94,7 @@ def test_arms_can_be_the_versions_of_a_target() -> None:
         ("{label: hash, of: apo}", "arms.of: unknown target 'apo'; did you mean 'api'?"),
         (
             "{label: hash, of: api, canary: v2}",
-            "arms.canary: the versions of api are the values: canary is not given beside of; remove it",
+            "arms.canary: of takes the values from the versions of api, so canary is not allowed; remove it",
         ),
         ("{label: hash, canary: v2}", "arms.baseline: required key 'baseline' is missing"),
         ("nothing", "arms: must be a mapping of keys to values, found 'nothing'"),

@@ -211,7 +211,7 @@ async def test_a_slow_answer_does_not_undo_a_newer_one(tmp_path: Path) -> None:
         await latch.reached.wait()
         room.world.before_read = at_once
         room.world.move("api", 5)
-        await console.engine._pollers.look(console.engine.plan.targets["api"], 1.0)
+        await console.engine.pollers.read_now(console.engine.plan.targets["api"], 1.0)
         assert str(console.state.targets["api"].reading) == "5 %"
         latch.open()
         await polled(console, room)
@@ -231,10 +231,10 @@ async def test_closing_during_a_poll_ends_at_once_and_leaves_no_task(tmp_path: P
 
 async def test_a_bug_in_the_pollers_is_shown_and_they_are_started_again(tmp_path: Path) -> None:
     async with war_room(tmp_path, ONE) as room:
-        room.monkeypatch.setattr("console.engine.engine.RESTART_S", 0.01)
+        room.monkeypatch.setattr("console.engine.supervisor.RESTART_S", 0.01)
         console = await room.console()
         calls: list[str] = []
-        rest = pollers_module.Pollers._rest
+        rest = pollers_module.Pollers._wait_or_wake
 
         async def once_broken(self: pollers_module.Pollers, source: str, seconds: float) -> None:
             calls.append(source)
@@ -242,7 +242,7 @@ async def test_a_bug_in_the_pollers_is_shown_and_they_are_started_again(tmp_path
                 raise RuntimeError("a bug of ours")
             await rest(self, source, seconds)
 
-        room.monkeypatch.setattr(pollers_module.Pollers, "_rest", once_broken)
+        room.monkeypatch.setattr(pollers_module.Pollers, "_wait_or_wake", once_broken)
         state = await console.until(lambda state: state.local.fault)
         assert (
             state.local.fault == f"pollers: internal error: RuntimeError: a bug of ours; {traceback_hint()}; restarted"

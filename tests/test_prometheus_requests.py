@@ -98,9 +98,9 @@ async def test_history_that_one_part_lacks_is_left_out_for_all_of_them_and_the_n
 
 async def test_no_older_piece_is_asked_for_when_half_of_the_time_is_gone() -> None:
     forms: list[Form] = []
-    backend = connected(scripted({}, forms))
     times = iter([0.0, 1.9, 2.1])
-    backend._clock = type("Late", (HandClock,), {"monotonic": lambda self: next(times)})()
+    late = type("Late", (HandClock,), {"monotonic": lambda self: next(times)})
+    backend = connected(scripted({}, forms), late())
     await backend.read_metrics([LOAD], HOUR)
     assert len(forms) == 2
 

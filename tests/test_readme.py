@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.commands import MOMENTS, VERBS, main
+from console.cli.commands import DECIDING, MOMENTS, main
 from console.cli.exits import Exit
 from console.plan.loader import parse
 from tests.terminal import WARROOM, terminal
@@ -81,7 +81,7 @@ def test_the_plan_is_one_that_check_accepts() -> None:
     assert [stage.name for stage in plan.stages] == ["smoke", "ten", "migrate", "full"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", DECIDING)
 def test_every_headless_verb_is_named(verb: str) -> None:
     line = next(part for part in README.split("`") if part.startswith("warroom promote |"))
     assert verb in line.split()

@@ -66,7 +66,7 @@ def test_a_difference_that_chance_explains_is_not_told_yet() -> None:
 
 def test_before_three_ticks_nothing_is_told() -> None:
     state = rolled_back(bad=0, ticks=2).seen
-    assert close_gate(state) == "errors not told to be back: 2 of 3 ticks since everything was rolled back"
+    assert close_gate(state) == "errors recovery not known yet: 2 of 3 ticks since everything was rolled back"
 
 
 def test_old_samples_tell_nothing() -> None:

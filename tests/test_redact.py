@@ -28,7 +28,7 @@ async def test_an_author_a_detail_and_a_problem_that_echo_the_token_read_as_star
     reading = redact_reading(backend, raw)
     assert SECRET[:12] in repr(raw)
     assert SECRET[:12] not in repr(reading) and "***" in reading.detail
-    assert (reading.percent, reading.revision, reading.on) == (raw.percent, raw.revision, raw.on)
+    assert (reading.percent, reading.versions.revision, reading.on) == (raw.percent, raw.versions.revision, raw.on)
 
 
 async def test_a_reading_without_a_secret_is_handed_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -251,10 +251,10 @@ async def test_a_confirmed_step_is_looked_at_at_once_so_that_nobody_who_leaves_i
         console = await room.console()
         await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[1].mark is StepMark.DONE and not state.local.running)
-        monkeypatch.setattr(rollback_module, "BEAT_S", 60.0)
+        monkeypatch.setattr(rollback_module, "PASS_S", 60.0)
         await asyncio.sleep(0.2)  # the runner begins a pause longer than the test's patience
         await console.act(Verb.CONFIRM, subject="tell")
-        await console.until(lambda _state: console.engine.busy() is None)
+        await console.until(lambda _state: console.engine.in_flight() is None)
 
 
 async def test_a_rollback_goes_on_while_the_targets_teams_other_console_confirms(tmp_path: Path) -> None:

@@ -250,12 +250,12 @@ def test_the_drilldown_of_a_failed_metric_says_since_when_by_how_much_and_that_i
     text = words(drill_lines(told_story(100, 1000), "errors", 96))
     assert "✗ FAIL" in text
     assert re.search(r"canary/baseline \S+x \(\S+\) \(95 % interval\) in this stage; \S+x since 12:0\d:\d\dZ", text)
-    assert "next stays FAIL whatever comes" in text
+    assert "next stays FAIL, even without data" in text
 
 
 def test_the_drilldown_draws_the_evidence_over_time_once_it_was_followed() -> None:
     state = told_story(100, 1000)
-    course = EvidenceHistory().extended(state.boundaries, state.metrics["errors"], 1000)
+    course = EvidenceHistory().extend(state.boundaries, state.metrics["errors"], 1000)
     assert "over time worse ▁" in words(drill_lines(state, "errors", 96, course))
 
 
@@ -322,7 +322,7 @@ def test_places_put_what_fits_first_and_say_what_does_not() -> None:
 
 
 def test_a_choice_tells_every_option_whole_and_marks_all_rows_of_the_chosen_one() -> None:
-    said = "web skip-analysis: promotes it at once and unexamined, and every later release too"
+    said = "web skip-analysis: promotes it at once without analysis, and every later release too"
     lines = choice_lines("Which order?", (("a", said), ("b", "web suspend: freezes it")), 0, 40)
     rows = [text_of(line) for line in lines]
     assert max(map(len, rows)) <= 40

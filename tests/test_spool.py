@@ -23,6 +23,7 @@ import pytest
 from console.cli import main
 from console.engine import spooler
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.engine.identity import actor
 from console.engine.spooler import SpoolWriter
@@ -80,7 +81,7 @@ def abandoned(folder: Path, *notes: Noted, written: int = 0) -> Path:
     for one in notes:
         made.keep(RUN, one)
     for one in notes[:written]:
-        made.written(one.id)
+        made.mark_written(one.id)
     assert made._file is not None
     os.close(made._file)
     assert made.path is not None
@@ -118,10 +119,10 @@ def test_a_file_is_private_has_room_and_goes_when_nothing_waits(tmp_path: Path) 
     first, second = note("first"), note("second")
     for one in (first, second, first):
         made.keep(RUN, one)
-    assert (made.holds(first.id), made.waits) == (True, True)
-    made.written(first.id)
-    made.written(second.id)
-    assert (made.holds(first.id), made.waits) == (False, False)
+    assert (made.holds(first.id), made.has_waiting) == (True, True)
+    made.mark_written(first.id)
+    made.mark_written(second.id)
+    assert (made.holds(first.id), made.has_waiting) == (False, False)
     made.close()
     assert files(tmp_path) == []
 
@@ -208,8 +209,8 @@ def test_a_line_that_no_console_wrote_is_put_away_and_never_read_again(
     taking = spool(tmp_path)
     assert taking.adopt(journal, AT, me) == 0
     assert files(tmp_path) == [f"{path.name}.left"]
-    [told] = taking.untold
-    assert f"{path.name}.left, not here: a line of it cannot be read" in told
+    [text] = taking.pending_notices
+    assert f"{path.name}.left, not here: a line of it cannot be read" in text
     assert spool(tmp_path).adopt(journal, AT, me) == 0
     assert texts(journal) == []
 
@@ -233,8 +234,8 @@ def test_a_journal_that_does_not_know_the_run_gets_no_run_without_an_opening(tmp
     taking = spool(tmp_path)
     assert taking.adopt(journal, AT, me) == 0
     assert journal.tail(RUN, 0) == []
-    [told] = taking.untold
-    assert f"{path.name}.left, not here: {RUN} is not in this journal" in told
+    [text] = taking.pending_notices
+    assert f"{path.name}.left, not here: {RUN} is not in this journal" in text
     journal.close()
 
 
@@ -284,11 +285,11 @@ def test_a_rollout_that_somebody_else_opened_meanwhile_is_told_where_the_rest_is
     made.close()
     spool(tmp_path).adopt(journal, AT, me)
     [left] = files(tmp_path)
-    [told] = texts(journal)
-    assert told.startswith(
-        f"what a console of {me.user} on {me.host} did while the journal could not be written is in "
+    [text] = texts(journal)
+    assert text.startswith(
+        f"events of a console of {me.user} on {me.host}, made while the journal could not be written, are in "
     )
-    assert f"{left}, not here: {RUN} was opened by somebody else" in told
+    assert f"{left}, not here: {RUN} was opened by another console" in text
     assert "rolled back by hand" in (tmp_path / left).read_text(encoding="utf-8")
 
 
@@ -356,7 +357,7 @@ def test_a_database_is_one_place_however_it_is_written_and_two_are_two(monkeypat
         monkeypatch.delenv(name, raising=False)
 
     def at(url: str) -> str:
-        return Url(url).place(os.environ)
+        return Url(url).canonical_name(os.environ)
 
     same = [
         "postgresql://ana:pw@db/w",
@@ -410,7 +411,7 @@ def test_it_is_beside_a_journal_of_ones_own_and_at_home_where_others_could_remov
 
 async def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
-    monkeypatch.setattr(spooler, "ASIDE_S", 0.02)
+    monkeypatch.setattr(spooler, "SPOOL_WAIT_S", 0.02)
 
     class Hung(Spool):
         def keep(self, rollout: str, event: object) -> None:
@@ -552,8 +553,8 @@ async def test_a_journal_made_anew_is_opened_and_says_where_the_rest_is(tmp_path
         next_one = await room.console(answered=False)
         assert next_one.state.rollout == RUN
         assert next_one.state.mode is not Mode.HALTED
-        [told] = [event.text for event in room.events() if isinstance(event, Noted)]
-        assert f".left, not here: {RUN} is not in this journal" in told
+        [text] = [event.text for event in room.events() if isinstance(event, Noted)]
+        assert f".left, not here: {RUN} is not in this journal" in text
 
 
 async def test_a_rollback_that_is_written_down_late_does_not_hide_what_was_promoted_since(tmp_path: Path) -> None:
@@ -598,12 +599,12 @@ async def test_who_is_in_a_hurry_joins_the_open_run_though_what_waits_cannot_be_
             await console.die()
         stuck = Stuck(room.journal)
         where = FileLocation(room.journal)
-        engine = Engine(load(room.file), stuck, SystemClock(), tmp_path, "0", lambda _state: None, spool=where.spool)
-        opening = asyncio.create_task(engine.open(0.05))
+        config = EngineConfig(load(room.file), stuck, SystemClock(), tmp_path, "0", spool=where.spool)
+        opening = asyncio.create_task(Engine.open(config, lambda _state: None, hurry_s=0.05))
         await asyncio.sleep(0.3)
         stuck.free.set()
-        await opening
-        assert (engine.began, engine.store.state.mode) == (False, Mode.HALTED)
+        engine = await opening
+        assert (engine.is_new_run, engine.store.state.mode) == (False, Mode.HALTED)
         engine.start()
         await engine.close()
         stuck.close()

@@ -138,5 +138,5 @@ async def test_a_local_field_that_stays_as_it_is_is_no_change(tmp_path: Path) ->
     for _ in range(2):
         store.set_local(running=True)
     assert (store.state.local.running, len(changes)) == (True, 1)
-    store.end()
+    store.close()
     journal.close()

@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adapters.contract import Outcome, Phase, Setting, TargetReading, Wait
+from adapters.contract import Outcome, Phase, Setting, StepsReading, TargetReading, VersionsReading, Wait
 from console.plan.loader import parse
 from console.state.folding import blank
 from console.state.requests import RequestState
 from console.state.stepped_targets import observe
 from console.state.values import TargetState
+from tests.reading_rig import varied
 from tests.steps_rig import LISTED
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 GATE = TargetReading(
-    "api", AT, 20.0, phase=Phase.PAUSED, canary_version="v2", baseline_version="v1", step=1, steps=4, waits=Wait.GATE
+    "api",
+    AT,
+    20.0,
+    phase=Phase.PAUSED,
+    versions=VersionsReading("v2", "v1"),
+    steps=StepsReading(step=1, count=4, waits=Wait.GATE),
 )
-ABORTED = replace(GATE, phase=Phase.ABORTED, waits=None)
-TAKEN_BACK = replace(ABORTED, percent=0.0, step=0)
-AGAIN = replace(GATE, phase=Phase.PROGRESSING, waits=None, step=0)
+ABORTED = varied(GATE, phase=Phase.ABORTED, waits=None)
+TAKEN_BACK = varied(ABORTED, percent=0.0, step=0)
+AGAIN = varied(GATE, phase=Phase.PROGRESSING, waits=None, step=0)
 
 
 def later(seconds: float) -> datetime:

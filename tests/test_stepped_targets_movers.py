@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.contract import Outcome, OwnStep, Phase, Setting, TargetReading, Wait
+from adapters.contract import Outcome, OwnStep, Phase, Setting, StepsReading, TargetReading, VersionsReading, Wait
 from console.events.evidence import Card, Verb
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestReconciled, RequestSettled, TargetObserved
 from console.plan.loader import parse
 from console.state.folding import blank, fold
-from console.state.stepped_targets import held, stands_still
+from console.state.stepped_targets import may_be_paused, stands_still
 from console.state.values import RolloutState
+from tests.reading_rig import steps_read, varied
 from tests.steps_rig import LISTED
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -45,15 +46,9 @@ class Course:
             self._tick(),
             100.0 if done else 20.0,
             phase=phase,
-            canary_version="h2",
-            baseline_version="h1",
-            revision=token or f"{step} {waits}",
+            versions=VersionsReading("h2", "h1", revision=token or f"{step} {waits}"),
             changed_by=hand,
-            step=step,
-            steps=len(steps),
-            own_steps=steps,
-            at_rest=done,
-            waits=waits,
+            steps=StepsReading(step, len(steps), steps, at_rest=done, waits=waits),
         )
         self._fold(TargetObserved(at=reading.at, reading=reading))
 
@@ -75,7 +70,7 @@ class Course:
             action=action,
             send_by=at + timedelta(seconds=5),
             deadline_s=5.0,
-            seen=None if by_hand or reading is None else reading.revision,
+            seen=None if by_hand or reading is None else reading.versions.revision,
         )
         self._fold(made)
         if outcome is not None:
@@ -311,7 +306,7 @@ def test_steps_that_were_added_meanwhile_are_no_fault() -> None:
     course = after(RUNS, "5 gate")
     entry = course.state.targets["api"]
     assert entry.confirmed is not None
-    few = replace(entry.confirmed, step=1, steps=2, own_steps=entry.confirmed.own_steps[:2], waits=None)
+    few = varied(entry.confirmed, step=1, count=2, own=steps_read(entry.confirmed).own[:2], waits=None)
     course.state = replace(course.state, targets={"api": replace(entry, confirmed=few, reading=few)})
     course.reads(5, Wait.GATE)
     assert course.state.targets["api"].reading is not None
@@ -347,4 +342,4 @@ def test_what_we_asked_for_since_the_last_read_counts(
     """A resume right after a halt takes it back before it is read, and a halt right after that pauses it again."""
     state = after(RUNS, *happenings).state
     entry = state.targets["api"]
-    assert (stands_still(state, entry), held(state, entry)) == (still, to_resume)
+    assert (stands_still(state, entry), may_be_paused(state, entry)) == (still, to_resume)

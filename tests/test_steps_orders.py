@@ -9,9 +9,10 @@ import pytest
 
 from adapters.contract import Phase, Wait
 from console.events.evidence import Verb
-from console.state.orders import offered
+from console.state.orders import offered_orders
 from console.state.values import Mode
 from tests.argo_fake import ANALYSIS, PAUSE, weight
+from tests.reading_rig import steps_read
 from tests.steps_rig import LISTED, STEPS, at_stage, reads, reconciling, room_with, told
 
 
@@ -19,7 +20,7 @@ async def test_an_order_is_given_on_what_its_card_showed_and_written_down(tmp_pa
     async with room_with(tmp_path, LISTED, *STEPS) as (room, site), reconciling(site):
         console = await room.console()
         await at_stage(console, 1)
-        assert [subject for subject, _ in offered(console.state)] == [
+        assert [subject for subject, _ in offered_orders(console.state)] == [
             "api promote-full",
             "api abort",
             "api undo 1",
@@ -79,8 +80,8 @@ async def test_an_order_is_no_way_round_a_freeze_nor_an_approval(tmp_path: Path,
         await at_stage(console, 1)
         answer = await console.act(Verb.ORDER, subject="api promote-full")
         assert answer.line.startswith("order refused: promote-full: ") and answer.line.endswith(why)
-        assert "api promote-full" not in [subject for subject, _ in offered(console.state)]
-        assert "api abort" in [subject for subject, _ in offered(console.state)]
+        assert "api promote-full" not in [subject for subject, _ in offered_orders(console.state)]
+        assert "api abort" in [subject for subject, _ in offered_orders(console.state)]
         assert site.cluster.writes == []
 
 
@@ -89,7 +90,7 @@ async def test_while_halted_only_orders_that_go_safer_can_be_had(tmp_path: Path)
         console = await room.console()
         await at_stage(console, 1)
         await console.act(Verb.HALT)
-        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
+        await console.until(lambda state: steps_read(reads(state)).waits is Wait.MANUAL)
         assert "halted: resume first (u)" in (await console.act(Verb.ORDER, subject="api restart")).line
         answer = await console.act(Verb.ORDER, subject="api abort")
         assert answer.result == "accepted", answer.line
@@ -101,7 +102,7 @@ async def test_ten_consoles_that_skip_the_same_step_skip_one(tmp_path: Path) -> 
         site.controller.settle()
         consoles = [await room.console() for _ in range(10)]
         for console in consoles:
-            await console.until(lambda state: reads(state).step == 1)
+            await console.until(lambda state: steps_read(reads(state)).step == 1)
         intents = [console.intent(Verb.ORDER, subject="api skip") for console in consoles]
         answers = await asyncio.gather(
             *(console.engine.act(intent) for console, intent in zip(consoles, intents, strict=True))
@@ -118,5 +119,5 @@ async def test_a_retry_brings_an_aborted_rollout_back_to_its_first_stage(tmp_pat
         await console.until(lambda state: reads(state).phase is Phase.ABORTED)
         answer = await console.act(Verb.ORDER, subject="api retry")
         assert answer.result == "accepted", answer.line
-        state = await console.until(lambda state: reads(state).waits is Wait.GATE)
+        state = await console.until(lambda state: steps_read(reads(state)).waits is Wait.GATE)
         assert (state.targets["api"].drift, state.reached) == (None, 1)

@@ -20,6 +20,7 @@ from console.state.values import Mode
 from tests.argo_fake import ANALYSIS, PAUSE, pause, weight
 from tests.engine_rig import Console
 from tests.kube_fake import Sent
+from tests.reading_rig import steps_read
 from tests.steps_rig import LISTED, STEPS, TAKEN, at_stage, reads, reconciling, room_with, told
 
 
@@ -110,7 +111,7 @@ async def test_a_vendors_promote_is_noticed_shown_and_has_to_be_accepted(tmp_pat
         assert re.search(
             r"api moved outside warroom: step 1 -> \d, past the pause at step 1", told(console, "drift")[0]
         )
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         assert console.state.reached == 1
         assert "accept it (a) or undo it" in (why_not(console.state, Verb.PROMOTE) or "")
         await console.act(Verb.ACCEPT, subject="api")
@@ -140,11 +141,11 @@ async def test_a_card_that_showed_another_step_is_outdated_whoever_moved_it(tmp_
     async with room_with(tmp_path, LISTED, weight(20), pause(1), weight(60), PAUSE) as (room, site):
         site.controller.settle()
         console = await room.console()
-        await console.until(lambda state: reads(state).waits is Wait.TIMER)
+        await console.until(lambda state: steps_read(reads(state)).waits is Wait.TIMER)
         intent = console.intent(Verb.PROMOTE)
         await asyncio.sleep(2.1)
         site.controller.settle()
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         answer = await console.engine.act(intent)
         assert answer.result == "moved", answer.line
         assert "look again" in answer.line
@@ -154,14 +155,14 @@ async def test_a_card_that_showed_another_step_is_outdated_whoever_moved_it(tmp_
 async def test_a_halt_pauses_it_by_hand_and_a_resume_takes_exactly_that_back(tmp_path: Path) -> None:
     async with room_with(tmp_path, LISTED, weight(20), ANALYSIS, weight(60), PAUSE) as (room, site), reconciling(site):
         console = await room.console()
-        await console.until(lambda state: reads(state).step == 1)
+        await console.until(lambda state: steps_read(reads(state)).step == 1)
         await console.act(Verb.HALT)
-        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
+        await console.until(lambda state: steps_read(reads(state)).waits is Wait.MANUAL)
         site.controller.ends_analysis = True
         await asyncio.sleep(0.1)
         assert site.controller.index() == 1
         await console.act(Verb.RESUME)
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         assert site.controller.finished == ["setWeight 0", "analysis 1", "setWeight 2"]
         assert told(console, "drift") == []
 
@@ -175,7 +176,7 @@ async def test_what_a_resume_let_go_on_is_ours_though_the_next_read_finds_it_far
         console = await room.console()
         await console.act(Verb.HALT)
         site.controller.settle()
-        await console.until(lambda state: reads(state).waits is Wait.MANUAL)
+        await console.until(lambda state: steps_read(reads(state)).waits is Wait.MANUAL)
         site.controller.ends_analysis = True
 
         def go_on(sent: Sent) -> None:
@@ -188,7 +189,7 @@ async def test_what_a_resume_let_go_on_is_ours_though_the_next_read_finds_it_far
         else:
             site.cluster.merge("rollouts", "web", {"spec": {"paused": False}})
             site.controller.settle()
-        await console.until(lambda state: reads(state).step == 3)
+        await console.until(lambda state: steps_read(reads(state)).step == 3)
         outside = ["api moved outside warroom: step 1 -> 3, past the pause by hand at step 1"]
         assert told(console, "drift") == ([] if taken_back == "by us" else outside)
 
@@ -198,7 +199,7 @@ async def test_a_resume_right_after_a_halt_takes_it_back_before_it_was_read(tmp_
     async with room_with(tmp_path, slow, weight(20), ANALYSIS, weight(60), PAUSE) as (room, site):
         site.controller.settle()
         console = await room.console()
-        await console.until(lambda state: reads(state).step == 1)
+        await console.until(lambda state: steps_read(reads(state)).step == 1)
         await asyncio.gather(console.act(Verb.HALT), _as_soon_as_halted(console))
         spec = site.cluster.objects["rollouts"]["web"]["spec"]
         assert (console.state.halted, spec["paused"]) == (None, False)
@@ -234,7 +235,7 @@ async def test_a_rollback_of_a_promoted_version_goes_to_the_one_before_past_its_
         await console.until(lambda state: state.mode is Mode.COMPLETE)
         await console.act(Verb.ROLLBACK)
         state = await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
-        assert (reads(state).canary_version, str(state.targets["api"].reading)) == (
+        assert (reads(state).versions.canary, str(state.targets["api"].reading)) == (
             "h1",
             "0 %, step 0/4",
         )

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.contract import Setting
 from console.events.evidence import Verb
-from console.state.card import wanted
+from console.state.card import wanted_settings
 from console.state.gates import gates_for, why_not
 from console.state.targets import has_moved
 from console.state.values import Mode, StageMark
@@ -59,13 +59,13 @@ def test_a_refused_second_target_makes_the_stage_partial_and_says_which() -> Non
 
 
 def test_finishing_a_partial_stage_sends_only_what_does_not_read_as_set() -> None:
-    assert wanted(partial().state, Verb.PROMOTE) == {FLAG: Setting(5, on=True)}
+    assert wanted_settings(partial().state, Verb.PROMOTE) == {FLAG: Setting(5, on=True)}
 
 
 def test_finishing_a_partial_stage_sends_a_target_again_that_went_back_meanwhile() -> None:
     story = partial()
     story.observe(EDGE, 1)
-    assert wanted(story.state, Verb.PROMOTE) == {EDGE: Setting(5), FLAG: Setting(5, on=True)}
+    assert wanted_settings(story.state, Verb.PROMOTE) == {EDGE: Setting(5), FLAG: Setting(5, on=True)}
 
 
 def test_a_finished_partial_stage_is_one_stage_further_not_two() -> None:
@@ -83,7 +83,7 @@ def test_a_promote_whose_targets_all_read_as_set_sends_nothing_and_is_confirmed_
     story = Story().open()
     story.observe(EDGE, 1)
     story.decide(Verb.ACCEPT, EDGE)
-    assert wanted(story.state, Verb.PROMOTE) == {}
+    assert wanted_settings(story.state, Verb.PROMOTE) == {}
     story.decide(Verb.PROMOTE)
     assert (story.state.reached, story.state.decisions[-1].outcome) == (1, "confirmed")
 

@@ -25,9 +25,11 @@ class Renewing:
         if self.hangs:
             self.waiting = "the login plugin x has not answered yet"
             await asyncio.Event().wait()
-        return Credentials(f"Bearer token-{self.number}", also=(("Impersonate-Group", "a"), ("Impersonate-Group", "b")))
+        return Credentials(
+            f"Bearer token-{self.number}", extra_headers=(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))
+        )
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
         self.number += self.renews
         return self.renews
 
@@ -80,7 +82,7 @@ async def test_a_write_that_is_refused_is_not_sent_again_but_the_next_one_shows_
     assert shown(server) == ["Bearer token-1", "Bearer token-2"]
 
 
-async def test_a_write_says_the_content_type_it_is_told() -> None:
+async def test_a_write_sends_the_content_type_it_is_given() -> None:
     async with serving(only_token_2) as server:
         identity = Renewing()
         identity.number = 2
@@ -170,7 +172,7 @@ async def test_lines_come_whole_however_they_were_cut() -> None:
 
 async def test_a_stream_that_falls_silent_times_out() -> None:
     async with serving(one_line_then_nothing) as server:
-        with pytest.raises(TimedOut, match=r"nothing was heard for 0\.3 s"):
+        with pytest.raises(TimedOut, match=r"no data for 0\.3 s"):
             await followed(server, silence_s=0.3)
 
 

@@ -136,7 +136,7 @@ def test_an_approval_counts_again_when_the_edit_of_the_plan_is_undone(host: Bast
 def test_root_is_nobody_in_particular(host: Bastion) -> None:
     host.does(ANA, "promote")
     assert host.does(0, "approve") == Exit.REFUSED
-    assert "root is nobody in particular" in host.said
+    assert "root is not a person" in host.said
 
 
 def test_the_pen_is_with_the_person_and_others_take_it_with_a_reason(host: Bastion) -> None:

@@ -89,7 +89,7 @@ async def test_a_flag_without_a_strategy_gets_one_with_the_percentage_before_the
 
 async def test_a_flag_without_a_strategy_is_never_only_switched_on(fake: FakeUnleash, backend: Unleash) -> None:
     fake.strategies = []
-    with pytest.raises(Rejected, match="switching on would expose everybody"):
+    with pytest.raises(Rejected, match="switching on would expose every user"):
         await backend.set_flag(F1, Setting(None, on=True), LEAVE)
     assert fake.writes == []
 
@@ -139,7 +139,7 @@ async def test_the_card_of_a_flag_that_cannot_be_driven_says_why(fake: FakeUnlea
 
 async def test_a_percentage_changed_since_the_read_is_moved(fake: FakeUnleash, backend: Unleash) -> None:
     fake.instead = at("PATCH", "S1", lambda: fake.strategies.__setitem__(0, strategy("50")))
-    with pytest.raises(Moved, match="changed by somebody since it was read"):
+    with pytest.raises(Moved, match="its percentage has changed since it was read"):
         await backend.set_flag(F1, ON_AT_25, LEAVE)
     assert SWITCHED_ON not in fake.writes
 

@@ -7,16 +7,28 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.contract import ArmLabels, Kind, MetricQuery, Shape, TargetReading, TargetRef
+from adapters.contract import (
+    ArmLabels,
+    Kind,
+    MetricQuery,
+    Shape,
+    StepsReading,
+    TargetReading,
+    TargetRef,
+    VersionsReading,
+)
 from console.plan.nouns import Target
 from console.state.values import TargetState
 from console.state.versions import arm_versions, with_versions
+from tests.reading_rig import varied
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-REST = TargetReading("web", AT, 0.0, canary_version="v1", baseline_version="v1", steps=3, at_rest=True)
-UNDER_WAY = replace(REST, percent=20.0, canary_version="v2", step=1, at_rest=False)
-DONE = replace(UNDER_WAY, percent=100.0, baseline_version="v2", step=3, at_rest=True)
-UNDONE = replace(UNDER_WAY, canary_version="v1", baseline_version="v2")
+REST = TargetReading(
+    "web", AT, 0.0, versions=VersionsReading("v1", "v1"), steps=StepsReading(step=3, count=3, at_rest=True)
+)
+UNDER_WAY = varied(REST, percent=20.0, canary="v2", step=1, at_rest=False)
+DONE = varied(UNDER_WAY, percent=100.0, baseline="v2", step=3, at_rest=True)
+UNDONE = varied(UNDER_WAY, canary="v1", baseline="v2")
 QUERY = MetricQuery("errors", Shape.COUNTS, ArmLabels("hash", "", "", of="web"), total="t", bad="b")
 
 
@@ -54,6 +66,6 @@ def test_a_query_with_values_of_its_own_is_left_alone() -> None:
     assert with_versions(query, {}) is query
 
 
-@pytest.mark.parametrize("reading", [None, replace(UNDER_WAY, canary_version=None, baseline_version=None, steps=None)])
+@pytest.mark.parametrize("reading", [None, varied(UNDER_WAY, canary=None, baseline=None, steps=None)])
 def test_without_versions_there_is_no_query(reading: TargetReading | None) -> None:
     assert with_versions(QUERY, state(reading, reading)) is None

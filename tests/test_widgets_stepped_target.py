@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.contract import OwnStep, Phase, TargetReading, Wait
+from adapters.contract import OwnStep, Phase, StepsReading, TargetReading, Wait
 from tests import states
+from tests.reading_rig import varied
 from widgets.exposure import exposure_lines
 from widgets.line import text_of
 from widgets.stepped_target import stepped_target_text
@@ -19,8 +20,8 @@ STEPS = (OwnStep("set weight 20 %", 20.0), OwnStep("pause", 20.0, waits=True), O
 
 
 def reading(**more: object) -> TargetReading:
-    base = TargetReading("edge", NOW, 20.0, phase=Phase.PAUSED, step=1, steps=3, own_steps=STEPS, desired=20.0)
-    return replace(base, **more)  # type: ignore[arg-type]
+    base = TargetReading("edge", NOW, 20.0, phase=Phase.PAUSED, steps=StepsReading(1, 3, STEPS, desired=20.0))
+    return varied(base, **more)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def reading(**more: object) -> TargetReading:
             "api 20 %, step 1/3 pause, waits for a promote: cart:2 (template 5d4)",
         ),
         (
-            {"waits": Wait.GATE, "release": "cart:2 (template 5d4)", "canary_version": "abc"},
+            {"waits": Wait.GATE, "release": "cart:2 (template 5d4)", "canary": "abc"},
             "api 20 %, step 1/3 pause, waits for a promote",
         ),
         (
@@ -48,7 +49,7 @@ def reading(**more: object) -> TargetReading:
         ({"phase": Phase.PROGRESSING, "percent": 33.3, "step": 2}, "api 33.3 % of 20 %, step 2/3 analysis rate"),
         ({"percent": None}, "api ?, step 1/3 pause"),
         ({"at_rest": True, "percent": 100.0, "desired": 100.0, "step": 3}, "api 100 %"),
-        ({"steps": 0, "own_steps": (), "step": 0, "waits": Wait.MANUAL}, "api 20 %, PAUSED BY HAND"),
+        ({"count": 0, "own": (), "step": 0, "waits": Wait.MANUAL}, "api 20 %, PAUSED BY HAND"),
     ],
 )
 def test_where_it_stands_is_told_in_words(more: dict[str, object], told: str) -> None:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.plan.nouns import Window
-from console.state.windows import ends_at, freeze_in_force, holds, next_opening, outside_launch
+from console.plan.nouns import CalendarWindow
+from console.state.windows import ends_at, freeze_in_force, is_inside, next_opening, outside_launch
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
-WORK = Window(BERLIN, frozenset(range(5)), 9 * 60, 16 * 60)
-NIGHT = Window(BERLIN, frozenset({4}), 22 * 60, 6 * 60)
+WORK = CalendarWindow(BERLIN, frozenset(range(5)), 9 * 60, 16 * 60)
+NIGHT = CalendarWindow(BERLIN, frozenset({4}), 22 * 60, 6 * 60)
 """From Friday 22:00 to Saturday 06:00."""
 
 
@@ -32,7 +32,7 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_a_weekly_window_holds_by_the_clock_on_the_wall(moment: str, inside: bool) -> None:
-    assert holds(WORK, utc(moment), widest=True) is inside
+    assert is_inside(WORK, utc(moment), widest=True) is inside
 
 
 @pytest.mark.parametrize(
@@ -47,68 +47,70 @@ def test_a_weekly_window_holds_by_the_clock_on_the_wall(moment: str, inside: boo
     ],
 )
 def test_a_window_over_midnight_belongs_to_the_day_on_which_it_begins(moment: str, inside: bool) -> None:
-    assert holds(NIGHT, utc(moment), widest=True) is inside
+    assert is_inside(NIGHT, utc(moment), widest=True) is inside
 
 
 def test_an_hour_that_the_clock_skips_is_in_no_window() -> None:
-    skipped = Window(BERLIN, frozenset({6}), 2 * 60, 3 * 60)  # 2026-03-29: from 02:00 straight to 03:00
+    skipped = CalendarWindow(BERLIN, frozenset({6}), 2 * 60, 3 * 60)  # 2026-03-29: from 02:00 straight to 03:00
     assert not any(
-        holds(skipped, utc(f"2026-03-29 {hour:02}:{minute:02}"), widest=True)
+        is_inside(skipped, utc(f"2026-03-29 {hour:02}:{minute:02}"), widest=True)
         for hour in range(4)
         for minute in (0, 30, 59)
     )
 
 
 def test_an_hour_that_the_clock_shows_twice_is_in_its_window_both_times() -> None:
-    twice = Window(BERLIN, frozenset({6}), 2 * 60, 3 * 60)  # 2026-10-25: 02:00 to 03:00 at 00:00Z and at 01:00Z
-    inside = [hour for hour in range(4) if holds(twice, utc(f"2026-10-25 {hour:02}:30"), widest=True)]
+    twice = CalendarWindow(BERLIN, frozenset({6}), 2 * 60, 3 * 60)  # 2026-10-25: 02:00 to 03:00 at 00:00Z and at 01:00Z
+    inside = [hour for hour in range(4) if is_inside(twice, utc(f"2026-10-25 {hour:02}:30"), widest=True)]
     assert inside == [0, 1]
 
 
 def test_a_freeze_over_the_night_of_the_change_ends_by_the_wall_clock() -> None:
-    night = Window(BERLIN, frozenset({5}), 22 * 60, 8 * 60)
+    night = CalendarWindow(BERLIN, frozenset({5}), 22 * 60, 8 * 60)
     assert ends_at(night, utc("2026-03-28 23:00")) == utc("2026-03-29 06:00")  # 08:00 in summer
     assert ends_at(night, utc("2026-10-24 23:00")) == utc("2026-10-25 07:00")  # 08:00 in winter
 
 
 def test_a_freeze_whose_end_the_clock_shows_twice_lasts_until_the_second() -> None:
-    freeze = Window(BERLIN, begins=datetime(2026, 10, 24), ends=datetime(2026, 10, 25, 2, 30))
-    assert holds(freeze, utc("2026-10-25 01:29"), widest=True)
-    assert not holds(freeze, utc("2026-10-25 01:30"), widest=True)
+    freeze = CalendarWindow(BERLIN, begins=datetime(2026, 10, 24), ends=datetime(2026, 10, 25, 2, 30))
+    assert is_inside(freeze, utc("2026-10-25 01:29"), widest=True)
+    assert not is_inside(freeze, utc("2026-10-25 01:30"), widest=True)
 
 
 def test_a_launch_window_whose_edges_are_ambiguous_is_as_short_as_it_can_be_meant() -> None:
-    launch = Window(BERLIN, begins=datetime(2026, 10, 24), ends=datetime(2026, 10, 25, 2, 30))
-    assert holds(launch, utc("2026-10-25 00:29"), widest=False)
-    assert not holds(launch, utc("2026-10-25 00:30"), widest=False)
+    launch = CalendarWindow(BERLIN, begins=datetime(2026, 10, 24), ends=datetime(2026, 10, 25, 2, 30))
+    assert is_inside(launch, utc("2026-10-25 00:29"), widest=False)
+    assert not is_inside(launch, utc("2026-10-25 00:30"), widest=False)
 
 
 def test_a_freeze_whose_beginning_the_clock_skips_begins_at_the_earlier_reading() -> None:
-    freeze = Window(BERLIN, begins=datetime(2026, 3, 29, 2, 30), ends=datetime(2026, 3, 30))
-    assert holds(freeze, utc("2026-03-29 00:30"), widest=True)
-    assert not holds(freeze, utc("2026-03-29 00:29"), widest=True)
+    freeze = CalendarWindow(BERLIN, begins=datetime(2026, 3, 29, 2, 30), ends=datetime(2026, 3, 30))
+    assert is_inside(freeze, utc("2026-03-29 00:30"), widest=True)
+    assert not is_inside(freeze, utc("2026-03-29 00:29"), widest=True)
 
 
 def test_zones_of_several_entries_are_their_own() -> None:
-    tokyo = Window("Asia/Tokyo", frozenset(range(7)), 9 * 60, 10 * 60)
-    ny = Window(NEW_YORK, frozenset(range(7)), 9 * 60, 10 * 60)
-    assert holds(tokyo, utc("2026-01-05 00:30"), widest=True) and not holds(ny, utc("2026-01-05 00:30"), widest=True)
-    assert holds(ny, utc("2026-01-05 14:30"), widest=True)
+    tokyo = CalendarWindow("Asia/Tokyo", frozenset(range(7)), 9 * 60, 10 * 60)
+    ny = CalendarWindow(NEW_YORK, frozenset(range(7)), 9 * 60, 10 * 60)
+    assert is_inside(tokyo, utc("2026-01-05 00:30"), widest=True) and not is_inside(
+        ny, utc("2026-01-05 00:30"), widest=True
+    )
+    assert is_inside(ny, utc("2026-01-05 14:30"), widest=True)
 
 
 def test_a_freeze_in_force_says_until_when_and_why() -> None:
-    freeze = Window(BERLIN, begins=datetime(2025, 12, 20), ends=datetime(2026, 1, 6), reason="year end")
+    freeze = CalendarWindow(BERLIN, begins=datetime(2025, 12, 20), ends=datetime(2026, 1, 6), reason="year end")
     told = freeze_in_force((freeze,), utc("2025-12-24 18:00"))
     assert told == "FREEZE until Tue 2026-01-06 00:00 Europe/Berlin: year end"
     assert freeze_in_force((freeze,), utc("2026-01-06 08:00")) is None
 
 
 def test_a_freeze_of_the_whole_week_has_no_end_to_tell() -> None:
-    assert freeze_in_force((Window("UTC", frozenset(range(7))),), utc("2026-01-05 10:00")) == "FREEZE"
+    assert freeze_in_force((CalendarWindow("UTC", frozenset(range(7))),), utc("2026-01-05 10:00")) == "FREEZE"
 
 
 def test_adjacent_days_of_a_freeze_end_with_the_last() -> None:
-    weekend = Window("UTC", frozenset({5, 6}))
+    weekend = CalendarWindow("UTC", frozenset({5, 6}))
     assert ends_at(weekend, utc("2026-01-03 10:00")) == utc("2026-01-05 00:00")
 
 
@@ -122,18 +124,18 @@ def test_without_launch_windows_any_time_is_right() -> None:
 
 
 def test_a_launch_window_that_is_over_opens_no_more() -> None:
-    past = Window("UTC", begins=datetime(2025, 1, 1), ends=datetime(2025, 1, 2))
+    past = CalendarWindow("UTC", begins=datetime(2025, 1, 1), ends=datetime(2025, 1, 2))
     assert next_opening((past,), utc("2026-01-05 10:00")) is None
     assert outside_launch((past,), utc("2026-01-05 10:00")) == "outside the launch windows: none opens within two weeks"
 
 
 def test_the_next_of_several_windows_is_told_in_its_own_zone() -> None:
-    ny = Window(NEW_YORK, frozenset({0}), 9 * 60, 10 * 60)
-    later = Window(BERLIN, frozenset({2}), 9 * 60, 10 * 60)
+    ny = CalendarWindow(NEW_YORK, frozenset({0}), 9 * 60, 10 * 60)
+    later = CalendarWindow(BERLIN, frozenset({2}), 9 * 60, 10 * 60)
     told = outside_launch((later, ny), utc("2026-01-04 12:00"))
     assert told == "outside the launch windows: the next opens Mon 2026-01-05 09:00 America/New_York"
 
 
 def test_the_next_opening_on_a_night_when_the_clock_skips_it_is_the_next_day_that_has_it() -> None:
-    early = Window(BERLIN, frozenset({6, 0}), 2 * 60, 2 * 60 + 30)
+    early = CalendarWindow(BERLIN, frozenset({6, 0}), 2 * 60, 2 * 60 + 30)
     assert next_opening((early,), utc("2026-03-29 00:30")) == (utc("2026-03-30 00:00"), BERLIN)

@@ -34,7 +34,7 @@ def handoff_advice(state: State) -> Advice | None:
 
 def approval_advice(state: State) -> Advice | None:
     """Ask this console's operator to approve when nothing else keeps a promote from going."""
-    needed = approvals.needed(state)
+    needed = approvals.needed_approvals(state)
     if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
         return None
     count = len(approvals.valid_approvals(state))

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from console.events.evidence import ROLLED_BACK, SAFER, Card, Gate, MetricEvidence, TargetEvidence
+from console.events.evidence import ROLLED_BACK, Card, Gate, MetricEvidence, TargetEvidence
+from console.events.verbs import SAFER
 from console.judge.verdict import VerdictState
 from widgets.evidence import claim_of, mark_of, odds_of, ratio_of
 from widgets.format import age

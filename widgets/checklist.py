@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from console.state.checklist import unmet
+from console.state.checklist import unmet_needs
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import format
 from widgets.glyphs import STEPS
@@ -57,7 +57,7 @@ def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
     """The steps to show when not all fit: from the first unfinished one."""
     if len(steps) <= room:
         return steps
-    open_at = next((index for index, entry in enumerate(steps) if not entry.over), 0)
+    open_at = next((index for index, entry in enumerate(steps) if not entry.is_over), 0)
     first = min(open_at, len(steps) - room)
     return steps[first : first + max(room, 0)]
 
@@ -89,7 +89,7 @@ def _step_text(entry: StepState, state: State) -> str:
     The owner of a manual step, the needs of a waiting one.
     """
     if entry.step.manual is not None:
-        if entry.over and entry.detail:
+        if entry.is_over and entry.detail:
             return entry.detail
         return f"by hand{owner_suffix(state.plan, entry.step.team)}: {entry.detail or entry.step.manual}"
     if entry.detail and entry.mark is not StepMark.PENDING:
@@ -99,7 +99,7 @@ def _step_text(entry: StepState, state: State) -> str:
         return what
     if (why := state.local.held_back.get(entry.step.id)) is not None:
         return f"{what}; waits: {why}"
-    left = unmet(entry.step, state.checklist)
+    left = unmet_needs(entry.step, state.checklist)
     return f"{what}; after {', '.join(left)}" if left else what
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from console.events.evidence import Verb
+from console.events.verbs import VERBS, key_of
 from console.judge.verdict import StageWord, VerdictState
 from console.state.values import Mode, StageMark, StepMark
 from widgets.line import Look, Piece
@@ -120,12 +121,7 @@ HATCH = "░"
 GAP = "·"
 """A tick without a sample of an arm."""
 
-MOMENTS: Mapping[Verb, str] = {
-    Verb.PROMOTE: "p",
-    Verb.HALT: "h",
-    Verb.RESUME: "u",
-    Verb.ROLLBACK: "r",
-}
+MOMENTS: Mapping[Verb, str] = {verb: key_of(verb).letter for verb, spec in VERBS.items() if spec.is_on_time_axis}
 """Decisions on the time axis, by the letter of their key."""
 
 QUIETER: Mapping[Look, Look] = {Look.ALARM: Look.WARN, Look.WARN: Look.MUTED}

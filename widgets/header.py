@@ -96,8 +96,8 @@ def _doing(state: State) -> Iterable[Piece]:
 def versions(state: State) -> str:
     """ "v42 over v41", from the first target that names them; empty if none does."""
     reads = [entry.reading for entry in state.targets.values() if entry.reading is not None]
-    canary = next((reading.canary_version for reading in reads if reading.canary_version), None)
-    baseline = next((reading.baseline_version for reading in reads if reading.baseline_version), None)
+    canary = next((reading.versions.canary for reading in reads if reading.versions.canary), None)
+    baseline = next((reading.versions.baseline for reading in reads if reading.versions.baseline), None)
     if canary is None and baseline is None:
         return ""
     return f"{truncate(canary or '?', 14)} over {truncate(baseline or '?', 14)}"

@@ -6,10 +6,11 @@ out a key; the gates decide whether it is possible.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from console.events.evidence import SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import SAFER, VERBS
 from console.state import approvals
 from console.state.gates import waiting_step, why_not
 from console.state.values import State
@@ -40,110 +41,9 @@ class ScreenKey:
     """Whether the key line shows it; help and palette show all."""
 
 
-KEYS: tuple[ScreenKey, ...] = (
-    ScreenKey(
-        "promote",
-        "p",
-        "p",
-        "promote",
-        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed "
-        "gate: type the stage's name and give a reason.",
-        "decide('promote')",
-        Verb.PROMOTE,
-    ),
-    ScreenKey(
-        "halt",
-        "h",
-        "h",
-        "halt",
-        "Block every promote until resume; exposure stays as it is. Opens the card, from any other card too; enter "
-        "confirms. Always possible.",
-        "decide('halt')",
-        Verb.HALT,
-    ),
-    ScreenKey("resume", "u", "u", "resume", "End a halt. Opens the card; y confirms.", "decide('resume')", Verb.RESUME),
-    ScreenKey(
-        "rollback",
-        "r",
-        "r",
-        "rollback",
-        "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its manual "
-        "step. Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback and give a "
-        "reason.",
-        "decide('rollback')",
-        Verb.ROLLBACK,
-    ),
-    ScreenKey(
-        "skip",
-        "x",
-        "x",
-        "skip",
-        "Skip a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
-        "decide('skip')",
-        Verb.SKIP,
-        on_line=False,
-    ),
-    ScreenKey(
-        "order",
-        "d",
-        "d",
-        "order",
-        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose one; "
-        "the card opens; type the order's word.",
-        "decide('order')",
-        Verb.ORDER,
-        on_line=False,
-    ),
-    ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note"),
-    ScreenKey(
-        "accept",
-        "a",
-        "a",
-        "accept",
-        "Accept a drift (a change made outside this rollout), or an edited plan file. Opens the card; y confirms.",
-        "decide('accept')",
-        Verb.ACCEPT,
-    ),
-    ScreenKey(
-        "place",
-        "s",
-        "s",
-        "place",
-        "Choose the stage at which the rollout stands, where the readings leave it open.",
-        "decide('place')",
-        Verb.PLACE,
-    ),
-    ScreenKey(
-        "take",
-        "t",
-        "t",
-        "take",
-        "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an "
-        "operator who is present needs a reason.",
-        "decide('take')",
-        Verb.TAKE,
-    ),
-    ScreenKey(
-        "offer",
-        "o",
-        "o",
-        "offer",
-        "Offer the pen to an operator who is present, or leave it free with a note for the next one.",
-        "decide('offer')",
-        Verb.OFFER,
-    ),
-    ScreenKey(
-        "approve",
-        "v",
-        "v",
-        "approve",
-        "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms.",
-        "decide('approve')",
-        Verb.APPROVE,
-    ),
-    ScreenKey(
-        "close", "c", "c", "close", "End this rollout. Opens the card; y confirms.", "decide('close')", Verb.CLOSE
-    ),
+_NOTE = ScreenKey("note", "n", "n", "note", "Write a line into the log of this rollout.", "note")
+
+_OTHERS = (
     ScreenKey(
         "details", "enter", "enter", "details", "All about the selected metric: queries, ticks, interval.", "details"
     ),
@@ -158,6 +58,20 @@ KEYS: tuple[ScreenKey, ...] = (
     ),
     ScreenKey("quit", "q", "q", "quit", "Leave. Asks only while a call is in flight.", "quit"),
 )
+
+
+def _keys() -> Iterator[ScreenKey]:
+    for verb, spec in VERBS.items():
+        if verb is Verb.ACCEPT:
+            yield _NOTE
+        if spec.key is not None:
+            name, key = verb.value, spec.key
+            yield ScreenKey(name, key.letter, key.letter, name, key.help, f"decide('{name}')", verb, key.on_line)
+    yield from _OTHERS
+
+
+KEYS: tuple[ScreenKey, ...] = tuple(_keys())
+"""Every key: the verbs' as `console.events.verbs` declares them, then those that decide nothing."""
 
 
 def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
@@ -186,7 +100,7 @@ def idle_keys(state: State | None) -> frozenset[str]:
     if state is None:
         return frozenset({"take", "offer", "approve"})
     idle = set() if has_several_people(state) else {"take", "offer"}
-    if approvals.needed(state) == 0 or state.pen.held_by(state.local.operator):
+    if approvals.needed_approvals(state) == 0 or state.pen.held_by(state.local.operator):
         idle.add("approve")
     return frozenset(idle)
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from adapters.contract import Shape
 from console.judge.verdict import Verdict, VerdictState
 from console.plan.nouns import Role
-from console.state.judging import plotted
+from console.state.judging import plotted_readings
 from console.state.values import MetricState, State
 from widgets import format
 from widgets.evidence import claim_of, is_old, levels_of, mark_of, odds_of, ratio_of, remark_of
@@ -175,7 +175,9 @@ def reason_row(entry: MetricState, chosen: bool) -> Line:
 
 def _chart(entry: MetricState, grid: Grid) -> Chart:
     """Both arms on one axis that spans at least the share that the plan calls negligible."""
-    return Chart.of(plotted(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible)
+    return Chart.of(
+        plotted_readings(entry), grid, 0.0 if entry.metric.query.shape is Shape.GAUGE else entry.metric.negligible
+    )
 
 
 def _arm(

@@ -95,7 +95,7 @@ def _present(state: State, width: int) -> list[Line]:
 
 
 def _pen(state: State, width: int) -> list[Line]:
-    lines = _rows(pen.whose(state), width, Look.STRONG)
+    lines = _rows(pen.holder_text(state), width, Look.STRONG)
     if state.pen.offered is not None:
         note = f": {state.pen.note}" if state.pen.note else ""
         lines += _rows(f"offered to {state.pen.offered}{note}", width, Look.WARN)
@@ -114,7 +114,7 @@ def handoff_text(state: State) -> str:
 
 
 def _approvals(state: State) -> list[tuple[Look, str]]:
-    needed = approvals.needed(state)
+    needed = approvals.needed_approvals(state)
     if needed == 0 or state.next is None:
         return []
     valid = approvals.valid_approvals(state)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from adapters.contract import Phase, TargetReading, Wait
+from adapters.contract import Phase, StepsReading, TargetReading, Wait
 from console.state.values import State
 from widgets import format
 from widgets.line import Line, Look, Piece
 
+_NO_STEPS = StepsReading(step=0, count=0)
 _WAITS = {
     Wait.GATE: "waits for a promote",
     Wait.MANUAL: "PAUSED BY HAND",
@@ -25,19 +26,21 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
         promoted: a promote was sent that the backend has not taken yet.
     """
     share = "?" if reading.percent is None else f"{reading.percent:.3g} %"
-    wanted = reading.desired
+    steps = reading.steps or _NO_STEPS
+    wanted = steps.desired
     if wanted is not None and reading.percent is not None and abs(wanted - reading.percent) >= 0.5:
         share += f" of {wanted:.3g} %"
     line: Line = (Piece(f"{name} {share}", Look.STRONG),)
-    if reading.steps and reading.step is not None and not reading.at_rest:
-        there = reading.own_steps[reading.step].text if reading.step < len(reading.own_steps) else "all done"
-        line = (*line, Piece(f", step {reading.step}/{reading.steps} {there}"))
+    if steps.count and not steps.at_rest:
+        there = steps.own[steps.step].text if steps.step < len(steps.own) else "all done"
+        line = (*line, Piece(f", step {steps.step}/{steps.count} {there}"))
     wait = waiting_piece(reading, as_of)
-    if promoted and reading.waits is Wait.GATE:
+    if promoted and steps.waits is Wait.GATE:
         wait = Piece("promoted, still at its gate", Look.WARN)
     line = line if wait is None else (*line, Piece(", "), wait)
-    unnamed = reading.release is not None and reading.canary_version is None and not reading.at_rest
-    return (*line, Piece(f": {reading.release}")) if unnamed and wait is not None else line
+    release = reading.versions.release
+    unnamed = release is not None and reading.versions.canary is None and not steps.at_rest
+    return (*line, Piece(f": {release}")) if unnamed and wait is not None else line
 
 
 def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | None:
@@ -49,11 +52,12 @@ def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | Non
         return Piece("ABORTED", Look.ALARM)
     if reading.phase is Phase.DEGRADED:
         return Piece("DEGRADED", Look.ALARM)
-    if reading.waits is Wait.TIMER:
-        left_s = (reading.until - as_of).total_seconds() if reading.until is not None and as_of is not None else None
+    steps = reading.steps or _NO_STEPS
+    if steps.waits is Wait.TIMER:
+        left_s = (steps.until - as_of).total_seconds() if steps.until is not None and as_of is not None else None
         when = "on a timer" if left_s is None else f"in {format.duration(max(left_s, 0.0))}"
         return Piece(f"continues {when}", Look.WARN)
-    words = _WAITS.get(reading.waits) if reading.waits is not None else None
+    words = _WAITS.get(steps.waits) if steps.waits is not None else None
     return None if words is None else Piece(words, Look.WARN)
 
 

@@ -61,7 +61,18 @@ from adapters.contract.metrics import (
     Window,
 )
 from adapters.contract.spec import AdapterSpec, Prepare
-from adapters.contract.targets import LAST_STEP, Kind, OwnStep, Phase, Setting, TargetReading, TargetRef, Wait
+from adapters.contract.targets import (
+    LAST_STEP,
+    Kind,
+    OwnStep,
+    Phase,
+    Setting,
+    StepsReading,
+    TargetReading,
+    TargetRef,
+    VersionsReading,
+    Wait,
+)
 
 __all__ = [
     "LAST_STEP",
@@ -112,12 +123,14 @@ __all__ = [
     "Setting",
     "Shape",
     "SteppedBackend",
+    "StepsReading",
     "TargetBackend",
     "TargetReading",
     "TargetRef",
     "Throttled",
     "TimedOut",
     "Unreachable",
+    "VersionsReading",
     "Wait",
     "WebhookBackend",
     "WeightedBackend",

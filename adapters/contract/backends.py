@@ -23,7 +23,7 @@ from adapters.contract.targets import Setting, TargetReading, TargetRef
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do with a target, declared before a key is offered."""
+    """The verbs that a backend has for a target, declared before a key is offered."""
 
     advances: bool = False
     """Moves on by itself (a controller with its own steps): halt must pause it, never abort it."""
@@ -46,7 +46,7 @@ class Order:
     name: str
     """One word: "skip", "retry"."""
     meaning: str
-    """What it does there, one line."""
+    """Its effect at the backend, one line."""
     risky: bool = True
     """It takes on risk: refused while halted or after a rollback, and confirmed by typing its name."""
 

@@ -1,4 +1,4 @@
-"""What is measured: the questions to a metrics backend, its ticks, and what each arm said in them."""
+"""Metrics: queries to a backend, the ticks of a window, and the samples of each arm in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adapters.contract.targets import TargetRef
 
 
 class Shape(StrEnum):
-    """What a metric's numbers are."""
+    """The kind of numbers that a metric has."""
 
     COUNTS = "counts"
     """bad events among total events"""
@@ -23,7 +23,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArmLabels:
-    """How a backend's series are split into the two arms: one label, two values."""
+    """The label, and its two values, by which a backend's series are split into arms."""
 
     label: str
     canary: str
@@ -45,7 +45,7 @@ class MetricQuery:
     value: str | None = None
     buckets: str | None = None
     target: TargetRef | None = None
-    """Whose own measurements `value` names, at a backend that measures its targets itself."""
+    """The target whose own measurement `value` names, at a backend that measures its targets itself."""
 
     def texts(self) -> tuple[tuple[str, str], ...]:
         """(part, query) pairs that are set, for the drill-down."""
@@ -61,7 +61,7 @@ class MetricQuery:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which ticks to read: [start, end) in UTC, cut into ticks of `tick_s` seconds aligned to the epoch."""
+    """The ticks to read: [start, end) in UTC, cut into ticks of `tick_s` seconds aligned to the epoch."""
 
     start: datetime
     end: datetime
@@ -100,7 +100,7 @@ Sample = Counts | Gauge | Buckets
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One tick of one metric for both arms. An arm that said nothing in this tick is None: a gap, never a zero."""
+    """One tick of one metric for both arms. An arm without samples in this tick is None: a gap, never a zero."""
 
     at: datetime
     """Start of the tick, UTC."""
@@ -122,6 +122,6 @@ class MetricReply:
     problem: str | None = None
     """Why this metric could not be read at all though its source answered (a query error)."""
     spacing_s: float | None = None
-    """Observed time between samples (the scrape interval), where it can be told."""
+    """Observed seconds between samples (the scrape interval); None where it is not known."""
     tick_s: float = 10.0
-    """Length of the ticks in `readings`: that of the window that was asked for."""
+    """Length of the ticks in `readings`, in seconds: that of the window."""

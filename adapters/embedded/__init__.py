@@ -1,1 +1,1 @@
-"""A seeded world behind all three Protocols, for demos, drills and tests: nothing leaves the process."""
+"""A seeded world behind all three Protocols, for demos, drills and tests."""

@@ -1,12 +1,12 @@
-"""The adapter `embedded`: a simulated world that answers the deploy, flag and metrics Protocols of the contract.
+"""The adapter `embedded`: a simulated world with all three Protocols.
 
 One object has every method, so a plan may name it once for everything or once per kind; backends of one rollout that
-name the same `world` act on the same one, also from several processes. A target is what the plan takes it for; one
-that does not say is a flag once a flag was set, or where `flags` lists it, or where "flag" is in one of its names, or
-where it names no canary and baseline.
+name the same `world` act on the same one, also from several processes. The plan decides whether a target is a flag;
+where it does not, a target is a flag once a flag was set, or where `flags` lists it, or where "flag" is in one of its
+names, or where it names no canary and baseline.
 
-What the verbs mean here: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else
-calls nothing, rollback sets what the opening snapshot said. No permission is needed and nothing leaves the machine.
+The verbs: promote sets a weight or a flag's percentage, halt pauses a deploy with `advances` and else calls nothing,
+rollback sets the exposure of the opening snapshot. No permission is needed and nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from adapters.contract import (
     TargetRef,
     TimedOut,
     Unreachable,
+    VersionsReading,
     Window,
 )
-from adapters.embedded.changes import Change, Verb
-from adapters.embedded.exposure import Exposure, ExposureSpan
+from adapters.embedded.changes import ChangeVerb, WorldChange
+from adapters.embedded.exposure import ExposureHistory, ExposureSpan
 from adapters.embedded.options import Options
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.world import ContradictionError, World, enter_world, leave_world
@@ -48,17 +49,17 @@ __all__ = ["ADAPTER", "EmbeddedBackend", "Options", "connect"]
 CANARY_VERSION = "v42"
 BASELINE_VERSION = "v41"
 WRITER = "warroom"
-"""Who this adapter says changed a target."""
+"""The author of this adapter's changes."""
 
 _AT_ONCE = 60
-"""Ticks of a metric that are drawn without letting others run."""
+"""Ticks of a metric that are drawn before other tasks may run."""
 
-Decide = Callable[[float, ExposureSpan | None], Change]
-"""(moment of the write, where the target stands) -> what to write."""
+Decide = Callable[[float, ExposureSpan | None], WorldChange]
+"""(moment of the write, the target's exposure) -> the change to write."""
 
 
 def connect(options: Options, context: Context) -> EmbeddedBackend:
-    """One backend on the world that `options` names.
+    """Make a backend on the world that `options` names.
 
     Raises:
         ConnectError: another backend of the plan contradicts it, or the world's log cannot be used.
@@ -88,7 +89,7 @@ class EmbeddedBackend:
         self._closed = False
 
     def open(self) -> None:
-        """Write down where the options say the targets stood, unless the world has moved since. Raises OSError."""
+        """Log the openings of the options, unless the world has moved. Raises OSError."""
         now = self._clock.now().timestamp()
         for target, standing in self._options.opening.items():
             is_flag = standing == "off" or target in self._options.flags or "flag" in target.lower()
@@ -96,17 +97,17 @@ class EmbeddedBackend:
             self.world.open_at(target, percent, on, now, climbs=self._options.advances and not is_flag)
 
     async def aclose(self) -> None:
-        """Let go of the world; what was done to it stays."""
+        """Leave the world; its changes stay."""
         if not self._closed:
             self._closed = True
             leave_world(self.world)
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """What can be done with a target; only a deploy of an advancing world moves by itself."""
+        """The verbs of a target. Only a deploy of an advancing world moves by itself."""
         try:
             exposure = self.world.exposure()
-        except OSError:  # this call has no failure of its own; the next read says what is wrong
-            exposure = Exposure()
+        except OSError:  # this call has no error of its own; the next read reports it
+            exposure = ExposureHistory()
         if self._is_flag(target, exposure):
             return Capabilities(repeatable=True, meaning={"promote": "sets the flag's percentage and switches it on"})
         advances = self._options.advances
@@ -118,7 +119,7 @@ class EmbeddedBackend:
         return Capabilities(advances=advances, can_pause=advances, repeatable=True, meaning=meaning)
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """Where the target stands; 0 % (and off, for a flag) before anything was done to it."""
+        """Read the target. 0 % (and off, for a flag) before anything was done to it."""
         now = self._clock.now()
         try:
             exposure = self.world.exposure()
@@ -127,7 +128,7 @@ class EmbeddedBackend:
         moment = exposure.not_before_newest(now.timestamp())
         standing = exposure.span_at(target.target, moment - self._options.lag)
         is_flag = self._is_flag(target, exposure)
-        versions = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
+        canary, baseline = (None, None) if is_flag else (CANARY_VERSION, BASELINE_VERSION)
         if standing is None:
             standing = ExposureSpan(0.0, 0.0, 0.0, False if is_flag else None, "", 0)
         return TargetReading(
@@ -137,14 +138,12 @@ class EmbeddedBackend:
             on=standing.on,
             phase=_phase(standing),
             detail=_detail(standing),
-            canary_version=versions[0],
-            baseline_version=versions[1],
-            revision=str(standing.revision),
+            versions=VersionsReading(canary, baseline, revision=str(standing.revision)),
             changed_by=standing.by or None,
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """The one line that `set_weight` or `set_flag` would act out."""
+        """Describe the change that `set_weight` or `set_flag` would make, on one line."""
         on = f"on at {setting}" if setting.on and setting.percent is not None else "on" if setting.on else str(setting)
         return (f"embedded: {target.target} -> {on}",)
 
@@ -153,32 +152,32 @@ class EmbeddedBackend:
         scenario = self.world.scenario
         climbs = self._options.advances and scenario is not Scenario.STUCK_DEPLOY
 
-        def weight(at: float, last: ExposureSpan | None) -> Change:
-            held = scenario.holds(percent, last.percent if last else 0.0)
-            return Change(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
+        def weight(at: float, last: ExposureSpan | None) -> WorldChange:
+            held = scenario.holds_back(percent, last.percent if last else 0.0)
+            return WorldChange(at, target.target, percent, None, WRITER, climbs=climbs, held=held)
 
         await self._write("set_weight", target, permit, percent, weight)
 
     async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
         """Make the flag read as `setting`, in one step. Raises Withdrawn, Rejected, ServerFailed."""
 
-        def flag(at: float, last: ExposureSpan | None) -> Change:
+        def flag(at: float, last: ExposureSpan | None) -> WorldChange:
             percent = setting.percent if setting.percent is not None else last.percent if last else 0
             on = setting.on if setting.on is not None else bool(last and last.on)
-            return Change(at, target.target, percent, on, WRITER)
+            return WorldChange(at, target.target, percent, on, WRITER)
 
         await self._write("set_flag", target, permit, setting.percent, flag)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Keep an advancing deploy where it stands. Raises Withdrawn, Rejected, ServerFailed."""
-        await self._hold("pause", Verb.PAUSE, target, permit)
+        await self._hold("pause", ChangeVerb.PAUSE, target, permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """Let a paused deploy advance again. Raises Withdrawn, Rejected, ServerFailed."""
-        await self._hold("resume", Verb.RESUME, target, permit)
+        await self._hold("resume", ChangeVerb.RESUME, target, permit)
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """One reply per query, in order; any metric name is known. Raises Unreachable, TimedOut, ServerFailed."""
+        """Read one reply per query, in order; any metric is known. Raises Unreachable, TimedOut, ServerFailed."""
         now = self._clock.now()
         replies: list[MetricReply] = []
         try:
@@ -191,13 +190,13 @@ class EmbeddedBackend:
                 parts = []
                 for part in _parts(window):
                     parts.append(self.world.metric(query, part, now))
-                    await asyncio.sleep(0)  # hours that are drawn for the first time take a while: let others run
+                    await asyncio.sleep(0)  # hours that are drawn for the first time take a while: let other tasks run
                 replies.append(replace(parts[-1], readings=tuple(chain(*(part.readings for part in parts)))))
         except OSError as error:
             raise ServerFailed(self.source, "read_metrics", _log_failed(error)) from error
         return tuple(replies)
 
-    def _is_flag(self, target: TargetRef, exposure: Exposure) -> bool:
+    def _is_flag(self, target: TargetRef, exposure: ExposureHistory) -> bool:
         if target.kind is not None:
             return target.kind is Kind.FLAGS
         standing = exposure.latest(target.target)
@@ -207,12 +206,12 @@ class EmbeddedBackend:
             return True
         return target.canary is None and target.baseline is None
 
-    async def _hold(self, verb: str, what: Verb, target: TargetRef, permit: Permit) -> None:
+    async def _hold(self, verb: str, what: ChangeVerb, target: TargetRef, permit: Permit) -> None:
         if not self._options.advances:
             raise Rejected(self.source, verb, f"{target.target} does not advance by itself")
 
-        def hold(at: float, last: ExposureSpan | None) -> Change:
-            return Change(at, target.target, None, None, WRITER, what)
+        def hold(at: float, last: ExposureSpan | None) -> WorldChange:
+            return WorldChange(at, target.target, None, None, WRITER, what)
 
         await self._write(verb, target, permit, None, hold)
 
@@ -226,7 +225,7 @@ class EmbeddedBackend:
         if percent is not None and not 0 <= percent <= 100:
             raise Rejected(self.source, verb, f"{target.target} takes 0 to 100 %, not {percent}")
 
-        def change(exposure: Exposure) -> Change:
+        def change(exposure: ExposureHistory) -> WorldChange:
             at = exposure.not_before_newest(self._clock.now().timestamp())
             return decide(at, exposure.span_at(target.target, at))
 
@@ -237,7 +236,7 @@ class EmbeddedBackend:
 
 
 def _parts(window: Window) -> list[Window]:
-    """The window in parts of at most `_AT_ONCE` whole ticks; at least one."""
+    """Cut the window into parts of at most `_AT_ONCE` whole ticks."""
     step = timedelta(seconds=_AT_ONCE * window.tick_s)
     aligned = window.start - timedelta(seconds=window.start.timestamp() % window.tick_s)
     starts = [window.start]
@@ -247,7 +246,7 @@ def _parts(window: Window) -> list[Window]:
 
 
 def _phase(standing: ExposureSpan) -> Phase:
-    if standing.asked is not None:
+    if standing.requested is not None:
         return Phase.DEGRADED
     if standing.paused:
         return Phase.PAUSED
@@ -260,8 +259,8 @@ def _detail(standing: ExposureSpan) -> str:
     if standing.on is not None:
         return ""
     weights = f"weights {standing.percent:g}/{100 - standing.percent:g}"
-    if standing.asked is not None:
-        return f"{weights}; asked for {standing.asked:g} %, 0 of 3 new instances became ready"
+    if standing.requested is not None:
+        return f"{weights}; {standing.requested:g} % was requested, 0 of 3 new instances became ready"
     return weights
 
 

@@ -1,4 +1,4 @@
-"""What every target's exposure was at any moment, worked out from the changes: pure, no file and no clock.
+"""Every target's exposure over time, derived from the changes. Pure: no file and no clock.
 
 The canary's share of the traffic is the largest weight of any deploy target. Flags beside a deploy split no traffic:
 both arms run the code, the flag only decides what a request is shown. A world with flags alone is split by them.
@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from adapters.embedded.changes import Change, Verb
+from adapters.embedded.changes import ChangeVerb, WorldChange
 
 LADDER = (5, 10, 25, 50, 75, 100)
 """The weights a deploy that advances by itself climbs through, in percent."""
@@ -21,33 +21,33 @@ DWELL_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ExposureSpan:
-    """Where one target stands from `since` until its next standing."""
+    """One target's exposure from `since` until its next span."""
 
     since: float
     """Seconds since the epoch; -inf for an opening, which holds for all the time before it too."""
     dated: float
-    """When it was written: as `since`, but finite for an opening. Scenarios count from here."""
+    """The time of the change: as `since`, but finite for an opening. Scenarios count from here."""
     percent: float
     on: bool | None
     by: str
     revision: int
     was_exposed: bool = False
-    """Whether any earlier standing gave the canary something."""
+    """Whether any earlier span gave the canary something."""
     climbs: bool = False
     paused: bool = False
-    asked: float | None = None
-    """What was accepted last and not acted on; None unless the deploy is stuck."""
+    requested: float | None = None
+    """The percentage that was accepted last and not acted on; None unless the deploy is stuck."""
 
     @property
     def exposure(self) -> float:
-        """Share that really gets the new thing, 0..100: nothing while a flag is off."""
+        """The share that really gets the new version, 0..100. Nothing while a flag is off."""
         return 0.0 if self.on is False else self.percent
 
 
-class Exposure:
-    """Every target's standings over time, and the split they make."""
+class ExposureHistory:
+    """Every target's spans over time, and the resulting traffic split."""
 
-    def __init__(self, changes: Iterable[Change] = ()) -> None:
+    def __init__(self, changes: Iterable[WorldChange] = ()) -> None:
         self._tracks: dict[str, list[ExposureSpan]] = {}
         self._newest = -math.inf
         for change in changes:
@@ -55,40 +55,38 @@ class Exposure:
             self._newest = max(self._newest, change.at)
             _extend(self._tracks.setdefault(change.target, []), replace(change, at=self._newest))
         self._tracks = {target: track for target, track in self._tracks.items() if track}
-        self._since, self._percent = self._split()
+        self._since, self._percent = self._traffic_split()
 
     def not_before_newest(self, at: float) -> float:
-        """`at`, or the moment of the newest change where a process's clock is behind it (another pace, a step back)."""
+        """Return `at`, or the newest change's time if that is later."""
         return max(at, self._newest)
 
     def span_at(self, target: str, at: float) -> ExposureSpan | None:
-        """Where `target` stood at `at` (seconds since the epoch); None when nothing had been done to it."""
+        """The span of `target` at `at` (seconds since the epoch). None when nothing had been done to it."""
         track = self._tracks.get(target, [])
-        index = bisect_right(track, at, key=lambda standing: standing.since)
+        index = bisect_right(track, at, key=lambda span: span.since)
         return track[index - 1] if index else None
 
     def latest(self, target: str) -> ExposureSpan | None:
-        """The newest standing that a change made, whatever the time; None when the target was never touched."""
+        """The newest span that a change made, whatever the time. None when the target was never touched."""
         track = self._tracks.get(target)
         return track[-1] if track else None
 
     def canary_percent(self, second: int) -> float:
-        """The canary's share of the traffic during the second that begins at `second`, 0..100."""
+        """The canary's share of the traffic in one second, 0..100."""
         return self._percent[bisect_right(self._since, second) - 1]
 
-    def constant(self, seconds: range) -> bool:
+    def is_constant(self, seconds: range) -> bool:
         """Whether the canary's share is the same throughout `seconds`."""
         return bisect_right(self._since, seconds[0]) == bisect_right(self._since, seconds[-1])
 
     def first_reached(self, percent: float) -> float:
-        """When the canary first got at least `percent` of the traffic, in seconds since the epoch; inf for never."""
-        dates = (
-            standing.dated for track in self._splitting() for standing in track if standing.exposure >= percent > 0
-        )
+        """The time at which the canary first got `percent` of the traffic. Seconds since the epoch, inf for never."""
+        dates = (span.dated for track in self._splitting() for span in track if span.exposure >= percent > 0)
         return min(dates, default=math.inf)
 
     def newest_second(self, canary: bool, before: int) -> int | None:
-        """The last second that began before `before` in which an arm had traffic; None for never."""
+        """The last second before `before` in which an arm had traffic. None for never."""
         end = before
         for since, percent in zip(reversed(self._since), reversed(self._percent), strict=True):
             begin = -math.inf if math.isinf(since) else math.ceil(since)
@@ -102,29 +100,35 @@ class Exposure:
         deploys = [track for track in self._tracks.values() if track[-1].on is None]
         return deploys or list(self._tracks.values())
 
-    def _split(self) -> tuple[list[float], list[float]]:
+    def _traffic_split(self) -> tuple[list[float], list[float]]:
         tracks = self._splitting()
-        moments = sorted({-math.inf, *(standing.since for track in tracks for standing in track)})
+        moments = sorted({-math.inf, *(span.since for track in tracks for span in track)})
         shares = [max((_exposure_at(track, moment) for track in tracks), default=0.0) for moment in moments]
         return moments, shares
 
 
 def _exposure_at(track: list[ExposureSpan], moment: float) -> float:
-    index = bisect_right(track, moment, key=lambda standing: standing.since)
+    index = bisect_right(track, moment, key=lambda span: span.since)
     return track[index - 1].exposure if index else 0.0
 
 
-def _extend(track: list[ExposureSpan], change: Change) -> None:
-    """Add what a change makes of a track, with the climb that follows from it."""
+def _extend(track: list[ExposureSpan], change: WorldChange) -> None:
+    """Add the span of a change, and its climb, to a track."""
     while track and track[-1].since > change.at:  # rungs of a climb that this change cuts short
         track.pop()
     last = track[-1] if track else None
-    if change.verb in (Verb.PAUSE, Verb.RESUME):
+    if change.verb in (ChangeVerb.PAUSE, ChangeVerb.RESUME):
         if last is None:
             return
-        paused = change.verb is Verb.PAUSE
+        paused = change.verb is ChangeVerb.PAUSE
         now = replace(
-            last, since=change.at, dated=change.at, by=change.by, paused=paused, revision=last.revision + 1, asked=None
+            last,
+            since=change.at,
+            dated=change.at,
+            by=change.by,
+            paused=paused,
+            revision=last.revision + 1,
+            requested=None,
         )
     else:
         now = _set(last, change)
@@ -132,13 +136,13 @@ def _extend(track: list[ExposureSpan], change: Change) -> None:
     track.extend(_climb(now))
 
 
-def _set(last: ExposureSpan | None, change: Change) -> ExposureSpan:
+def _set(last: ExposureSpan | None, change: WorldChange) -> ExposureSpan:
     percent = change.percent or 0.0
-    asked = None
+    requested = None
     if change.held:
-        percent, asked = (last.percent if last else 0.0), percent
+        percent, requested = (last.percent if last else 0.0), percent
     return ExposureSpan(
-        since=-math.inf if change.verb is Verb.OPENING and last is None else change.at,
+        since=-math.inf if change.verb is ChangeVerb.OPENING and last is None else change.at,
         dated=change.at,
         percent=percent,
         on=change.on,
@@ -147,7 +151,7 @@ def _set(last: ExposureSpan | None, change: Change) -> ExposureSpan:
         was_exposed=last is not None and (last.was_exposed or last.exposure > 0),
         climbs=change.climbs and not change.held,
         paused=last is not None and last.paused and percent > 0,
-        asked=asked,
+        requested=requested,
     )
 
 

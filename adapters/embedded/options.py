@@ -1,4 +1,4 @@
-"""The plan keys of the adapter `embedded`: what kind of world it is, and which faults a test wants."""
+"""Plan keys of the adapter `embedded`: the world, and faults for tests."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.world import Settings
+from adapters.embedded.world import WorldSettings
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def _duration_s(value: object) -> object:
-    """`90`, `60s`, `1m30s`, `500ms` as seconds; anything else is left for pydantic to refuse."""
+    """Read `90`, `60s`, `1m30s`, `500ms` as seconds; pydantic refuses anything else."""
     if not isinstance(value, str):
         return value
     text = value.replace(" ", "")
@@ -25,7 +25,7 @@ def _duration_s(value: object) -> object:
 
 
 def _rate(value: object) -> object:
-    """`0.4%` as 0.004; a number stays as it is."""
+    """Read `0.4%` as 0.004; a number stays as it is."""
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
             return float(value.strip()[:-1]) / 100
@@ -35,7 +35,7 @@ def _rate(value: object) -> object:
 
 
 def _exposure(value: object) -> object:
-    """`25`, `25%`, `off`; YAML 1.1 reads a bare `off` as false."""
+    """Read `25`, `25%` or `off`. YAML 1.1 reads a bare `off` as false."""
     if value is False:
         return "off"
     if isinstance(value, str) and value != "off" and (number := value.removesuffix("%").strip()).isdigit():
@@ -64,13 +64,13 @@ class Options(BaseModel):
     error_rate: Rate | None = None
     """Share of requests that fail on the baseline, "0.4%" or 0.004 (the default)."""
     onset: Seconds | None = None
-    """From when the canary first got the exposure that sets the scenario off; each scenario has its own default."""
+    """Delay from the exposure that triggers the scenario to its beginning; each scenario has its own default."""
     flags: list[str] = []
     """Targets that are flags, where their names do not say so."""
     advances: bool = False
     """The deploy raises its own weight until it is paused."""
     opening: dict[str, Annotated[Percent | Literal["off"], BeforeValidator(_exposure)]] = {}
-    """Where targets stood before anybody used this world: a percentage, or `off` for a flag."""
+    """Exposure of targets before any use of this world: a percentage, or `off` for a flag."""
     latency: Seconds = 0.05
     """How long a write is in flight."""
     lag: Seconds = 0.0
@@ -80,6 +80,6 @@ class Options(BaseModel):
     hang: list[str] = []
     """Writes to these targets never return."""
 
-    def settings(self) -> Settings:
-        """What these options say about the world itself."""
-        return Settings(self.scenario, self.seed, self.rps, self.error_rate, self.onset)
+    def settings(self) -> WorldSettings:
+        """The settings of the world that these options give."""
+        return WorldSettings(self.scenario, self.seed, self.rps, self.error_rate, self.onset)

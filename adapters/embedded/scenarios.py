@@ -1,6 +1,6 @@
-"""The stories an embedded world can tell: when each begins, and what it does to the canary, its deploy or its metrics.
+"""Scenarios of an embedded world: when each begins, and its effect.
 
-Pure: a scenario is asked how it acts so many seconds after it began. When that was lives in world.
+Pure: a scenario's effect is a function of the seconds since it began. `world` knows when that was.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STUCK_ABOVE = 5
 
 
 class Scenario(StrEnum):
-    """What goes wrong."""
+    """The fault of a world."""
 
     HEALTHY = "healthy"
     ERROR_SPIKE = "error_spike"
@@ -33,11 +33,11 @@ class Scenario(StrEnum):
 
     @property
     def beginning(self) -> Beginning:
-        """What sets it off."""
+        """The exposure that triggers it, and the delay from there."""
         return _BEGINNINGS.get(self, Beginning(threshold=1, onset_s=0.0))
 
     def factor(self, family: Family, elapsed_s: float) -> float:
-        """By what the canary's rate or level is multiplied, `elapsed_s` after the scenario began (negative: before)."""
+        """The factor on the canary's rate or level. `elapsed_s`: since the scenario began, negative before."""
         if elapsed_s < 0:
             return 1.0
         if self is Scenario.ERROR_SPIKE and family is Family.ERRORS:
@@ -46,12 +46,12 @@ class Scenario(StrEnum):
             return 1.0 + (BURN - 1.0) * min(1.0, elapsed_s / BURN_S)
         return 1.0
 
-    def blinds(self, elapsed_s: float) -> bool:
+    def silences_metrics(self, elapsed_s: float) -> bool:
         """Whether the metrics source does not answer, `elapsed_s` after the scenario began."""
         return self is Scenario.METRICS_OUTAGE and 0 <= elapsed_s < OUTAGE_S
 
-    def holds(self, percent: float, now: float) -> bool:
-        """Whether a deploy that stands at `now` percent takes `percent` without ever getting there."""
+    def holds_back(self, percent: float, now: float) -> bool:
+        """Whether a deploy at `now` percent accepts `percent` and never gets there."""
         return self is Scenario.STUCK_DEPLOY and percent > max(STUCK_ABOVE, now)
 
 

@@ -1,7 +1,7 @@
-"""The numbers of every second of one world, remembered, and their sums over a tick.
+"""The cached numbers of each second, and their sums over ticks.
 
-What a second's numbers are is traffic's and the scenario's doing; this only knows which arm had traffic at all. An arm
-without exposure says nothing: None, never a zero.
+`traffic` and the scenario make a second's numbers; this module only knows which arm had traffic at all. An arm without
+exposure has none: None, never a zero.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from statistics import fmean
 from typing import TypeVar
 
 from adapters.contract import Buckets, Counts, Gauge, Reading
-from adapters.embedded.exposure import Exposure
+from adapters.embedded.exposure import ExposureHistory
 from adapters.embedded.scenarios import Scenario
-from adapters.embedded.traffic import EDGES, Family, Traffic
+from adapters.embedded.traffic import EDGES, Family, TrafficModel
 
 _REMEMBERED = 20_000
-"""Seconds kept per series before it starts over: well above any window, well below a night's growth."""
+"""Seconds cached per series before it starts over: well above any window, well below a night's growth."""
 
 _Requests = tuple[int, int]
 """(total, bad)"""
@@ -32,18 +32,18 @@ _Numbers = TypeVar("_Numbers")
 class SecondSeries:
     """Numbers by metric and second, (canary, baseline)."""
 
-    def __init__(self, traffic: Traffic, scenario: Scenario) -> None:
+    def __init__(self, traffic: TrafficModel, scenario: Scenario) -> None:
         self._traffic = traffic
         self._scenario = scenario
-        self._exposure = Exposure()
+        self._exposure = ExposureHistory()
         self._began = math.inf
         self._split: dict[int, tuple[int, int]] = {}
         self._counts: dict[tuple[str, Family], dict[int, _Arms]] = {}
         self._levels: dict[tuple[str, Family], dict[int, _Levels]] = {}
         self._slower: dict[tuple[str, Family], dict[int, _Slower]] = {}
 
-    def redraw(self, exposure: Exposure, began: float, since: float) -> None:
-        """Go by another exposure and scenario beginning, which differ from the last ones only from `since` on."""
+    def redraw(self, exposure: ExposureHistory, began: float, since: float) -> None:
+        """Take another exposure and scenario beginning. They differ from the last only from `since` on."""
         self._exposure, self._began = exposure, began
         if since == -math.inf:
             self._split, self._counts, self._levels, self._slower = {}, {}, {}, {}
@@ -53,26 +53,26 @@ class SecondSeries:
         self._levels = {name: _until(since, series) for name, series in self._levels.items()}
         self._slower = {name: _until(since, series) for name, series in self._slower.items()}
 
-    def summed(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """The counts of one tick that begins at `at` and consists of `seconds`."""
+    def counts(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
+        """Sum the counts of the tick of `seconds` that begins at `at`."""
         series = self._counts.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
-        totals, bads, seen = [0, 0], [0, 0], [False, False]
+        totals, bads, has_traffic = [0, 0], [0, 0], [False, False]
         for second in seconds:
             arms = series.get(second)
             if arms is None:
                 arms = series[second] = self._count(metric, family, second)
             for arm, requests in enumerate(arms):
                 if requests is not None:
-                    seen[arm] = True
+                    has_traffic[arm] = True
                     totals[arm] += requests[0]
                     bads[arm] += requests[1]
-        canary, baseline = (Counts(totals[arm], bads[arm]) if seen[arm] else None for arm in (0, 1))
+        canary, baseline = (Counts(totals[arm], bads[arm]) if has_traffic[arm] else None for arm in (0, 1))
         return Reading(at, canary, baseline)
 
-    def bucketed(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """The histogram of one tick that begins at `at` and consists of `seconds`."""
+    def histogram(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
+        """Sum the histogram of the tick of `seconds` that begins at `at`."""
         series = self._slower.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
@@ -88,8 +88,8 @@ class SecondSeries:
         canary, baseline = (None if numbers is None else _buckets(numbers) for numbers in sums)
         return Reading(at, canary, baseline)
 
-    def last(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """The gauge of one tick that begins at `at` and consists of `seconds`: each arm's last value."""
+    def gauge(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
+        """Take each arm's last value in the tick of `seconds` that begins at `at`."""
         series = self._levels.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
@@ -103,7 +103,7 @@ class SecondSeries:
                 canary = Gauge(levels[0])
             if baseline is None and levels[1] is not None:
                 baseline = Gauge(fmean(levels[1]), levels[1])
-            if (canary is not None and baseline is not None) or self._exposure.constant(seconds):
+            if (canary is not None and baseline is not None) or self._exposure.is_constant(seconds):
                 break
         return Reading(at, canary, baseline)
 
@@ -120,7 +120,7 @@ class SecondSeries:
         return canary, (requests[1], *slower[1]) if percent < 100 else None
 
     def _requests(self, second: int) -> tuple[float, tuple[int, int]]:
-        """(the canary's percentage, requests of both arms); the same for every metric of the world."""
+        """(the canary's percentage, requests of both arms). The same for every metric of the world."""
         percent = self._exposure.canary_percent(second)
         requests = self._split.get(second)
         if requests is None:

@@ -1,7 +1,7 @@
-"""Requests, errors, slow requests and levels, second by second: pure functions of a seed, a name and a second.
+"""Traffic per second: pure functions of seed, name and second.
 
-Nothing is remembered and nothing is drawn in order, so any second can be asked for at any time, by any process, and
-says the same. The load follows a day's wave and a slower drift of the rates; both arms share them, as they would.
+Nothing is stored and nothing is drawn in order, so any process can compute any second at any time, with the same
+result. The load follows a day's wave and a slower drift of the rates; both arms share them, as they would.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ERRORS = ("error", "fail", "5xx", "avail", "success")
 
 
 class Family(StrEnum):
-    """What kind of thing a metric's name and shape make it."""
+    """The kind of a metric, derived from its name and shape."""
 
     ERRORS = "errors"
     LATENCY = "latency"
@@ -41,7 +41,7 @@ class Family(StrEnum):
 
     @classmethod
     def of(cls, metric: str, shape: Shape) -> Family:
-        """The family of any metric: its name decides first, then its shape (good of total is read as latency)."""
+        """Derive the family of any metric. Its name decides first, then its shape (good of total is latency)."""
         name = metric.lower()
         if shape is Shape.HISTOGRAM or any(word in name for word in _LATENCY):
             return cls.LATENCY
@@ -51,7 +51,7 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class TrafficModel:
     """One world's traffic."""
 
     seed: int
@@ -61,7 +61,7 @@ class Traffic:
     """Mean share of the baseline's requests that fail, 0..1."""
 
     def requests(self, second: int, canary_percent: float) -> tuple[int, int]:
-        """Requests of (canary, baseline) in the second that begins at `second`."""
+        """Draw the requests of (canary, baseline) in one second."""
         load, split = _uniforms(self.seed, "requests", second)
         total = poisson(self.rps * self._load(second), load)
         canary = binomial(total, canary_percent / 100, split)
@@ -70,7 +70,7 @@ class Traffic:
     def bad(
         self, metric: str, family: Family, second: int, requests: tuple[int, int], factor: float
     ) -> tuple[int, int]:
-        """Bad ones among `requests`, per arm: errors or slow requests; the canary's rate is multiplied by `factor`."""
+        """Draw the bad ones among `requests`, per arm: errors or slow ones. `factor` multiplies the canary's rate."""
         rate = SLOW_RATE if family is Family.LATENCY else self.error_rate
         rate *= 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
         for_canary, for_baseline = _uniforms(self.seed, metric, second)
@@ -79,7 +79,7 @@ class Traffic:
     def slower(
         self, metric: str, second: int, requests: tuple[int, int], factor: float
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """How many of `requests` were slower than each of `EDGES`, per arm; the canary's shares times `factor`."""
+        """Draw how many of `requests` exceed each of `EDGES`, per arm. `factor` multiplies the canary's shares."""
         wave = 1 + 0.15 * math.sin(math.tau * second / 1800 + self.seed)
         for_canary, for_baseline = _uniforms(self.seed, metric, second)
         shares = [part * wave for part in _SLOWER]
@@ -87,9 +87,9 @@ class Traffic:
         return canary, _beyond(requests[1], shares, for_baseline)
 
     def level(self, metric: str, family: Family, second: int, factor: float) -> tuple[float, tuple[float, ...]]:
-        """A gauge's value of the canary and of each of the baseline's instances at `second`.
+        """Draw a gauge's value for the canary and each baseline instance.
 
-        Noise of 3 % around a level its name makes plausible, which lies a little aside for each instance.
+        Noise of 3 % around a level that the name makes plausible, with a small offset for each instance.
         """
         name = metric.lower()
         if family is Family.ERRORS:
@@ -112,7 +112,7 @@ class Traffic:
 
 
 def poisson(mean: float, uniform: float) -> int:
-    """The Poisson count at quantile `uniform` in (0, 1): exact for small means, the normal approximation above."""
+    """The Poisson count at quantile `uniform` in (0, 1). Exact for small means, else the normal approximation."""
     if mean >= _EXACT_BELOW:
         return max(0, round(mean + math.sqrt(mean) * _NORMAL.inv_cdf(uniform)))
     count, term = 0, math.exp(-mean)
@@ -125,7 +125,7 @@ def poisson(mean: float, uniform: float) -> int:
 
 
 def binomial(trials: int, share: float, uniform: float) -> int:
-    """The binomial count at quantile `uniform` in (0, 1): exact for small means, the normal approximation above."""
+    """The binomial count at quantile `uniform` in (0, 1). Exact for small means, else the normal approximation."""
     share = min(1.0, share)
     if trials == 0 or share <= 0:
         return 0
@@ -146,7 +146,7 @@ def binomial(trials: int, share: float, uniform: float) -> int:
 
 
 def _beyond(requests: int, shares: list[float], uniform: float) -> tuple[int, ...]:
-    """Of `requests` how many lie beyond each of several edges, `shares` of them on average, the largest share first.
+    """Draw how many of `requests` lie beyond each edge, `shares` of them on average, the largest share first.
 
     All at the same quantile: a bad second is bad at every edge, and no more lie beyond a farther one.
     """
@@ -154,13 +154,13 @@ def _beyond(requests: int, shares: list[float], uniform: float) -> tuple[int, ..
 
 
 def _draws(seed: int, name: str, second: int, count: int) -> list[float]:
-    """`count` (10 at most) independent numbers in (0, 1), the same for the same inputs on every machine."""
+    """Draw `count` (10 at most) independent numbers in (0, 1), the same for the same inputs on every machine."""
     digest = blake2b(f"{seed}/{name}/{second}".encode(), digest_size=6 * count).digest()
     return [(int.from_bytes(digest[at : at + 6]) + 0.5) / 2**48 for at in range(0, 6 * count, 6)]
 
 
 def _uniforms(seed: int, name: str, second: int) -> tuple[float, float]:
-    """Two independent numbers in (0, 1), the same for the same three inputs on every machine."""
+    """Draw two independent numbers in (0, 1), the same for the same three inputs on every machine."""
     digest = blake2b(f"{seed}/{name}/{second}".encode(), digest_size=16).digest()
     # 52 bits and a half: never exactly 0 or 1, where the normal quantile is infinite.
     first = ((int.from_bytes(digest[:8]) >> 12) + 0.5) / 2**52

@@ -1,7 +1,7 @@
-"""One embedded world: its log, what follows from it over time, and the metrics it shows.
+"""One embedded world: its log, its exposure and its metrics.
 
 Everything is a function of (settings, log, time). Every backend of one process that names the same world of the same
-rollout gets the same object. Waiting, faults and the contract's verbs live in backend.
+rollout gets the same object. Waiting, faults and the contract's verbs live in `backend`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from threading import RLock
 from urllib.parse import quote
 
 from adapters.contract import MetricQuery, MetricReply, Reading, Shape, Window
-from adapters.embedded.changes import Change, ChangeLog, Verb
-from adapters.embedded.exposure import Exposure
+from adapters.embedded.changes import ChangeLog, ChangeVerb, WorldChange
+from adapters.embedded.exposure import ExposureHistory
 from adapters.embedded.scenarios import Scenario
 from adapters.embedded.series import SecondSeries
-from adapters.embedded.traffic import Family, Traffic
+from adapters.embedded.traffic import Family, TrafficModel
 
 
 class ContradictionError(Exception):
-    """Two backends of one plan say different things about the world they share. One plain line."""
+    """Two backends give different settings for the world they share. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a world is like; None is what nobody said."""
+class WorldSettings:
+    """The settings of a world; None: not given."""
 
     scenario: Scenario | None = None
     seed: int | None = None
@@ -36,19 +36,19 @@ class Settings:
     error_rate: float | None = None
     onset_s: float | None = None
 
-    def joined(self, other: Settings) -> Settings:
-        """What both say; raises ContradictionError where they differ."""
-        said = {field.name: getattr(other, field.name) for field in fields(other)}
-        said = {name: value for name, value in said.items() if value is not None}
-        for name, value in said.items():
+    def merge(self, other: WorldSettings) -> WorldSettings:
+        """Merge both; raises ContradictionError where they differ."""
+        given = {field.name: getattr(other, field.name) for field in fields(other)}
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, value in given.items():
             ours = getattr(self, name)
             if ours is not None and ours != value:
                 raise ContradictionError(f"{name} is {ours} for one backend of this world and {value} for another")
-        return replace(self, **said)
+        return replace(self, **given)
 
-    def traffic(self) -> Traffic:
-        """The traffic of such a world."""
-        return Traffic(
+    def traffic(self) -> TrafficModel:
+        """The traffic of a world with these settings."""
+        return TrafficModel(
             seed=1 if self.seed is None else self.seed,
             rps=400.0 if self.rps is None else self.rps,
             error_rate=0.004 if self.error_rate is None else self.error_rate,
@@ -56,66 +56,66 @@ class Settings:
 
 
 class World:
-    """One world. The caller always says what time it is; moments are seconds since the epoch unless typed datetime."""
+    """One world. The caller always passes the time; moments are seconds since the epoch unless typed datetime."""
 
-    def __init__(self, log: Path, settings: Settings) -> None:
+    def __init__(self, log: Path, settings: WorldSettings) -> None:
         self.log = log
         self.users = 0
-        """How many open backends of this process hold it."""
+        """Number of open backends of this process that hold it."""
         self._log = ChangeLog(log)
         self._lock = RLock()  # two engines of one process may share this world from two threads
-        self._exposure = Exposure()
-        self._settle(settings)
+        self._exposure = ExposureHistory()
+        self._apply(settings)
 
-    def join(self, settings: Settings) -> None:
-        """Take in what another backend says about this world; raises ContradictionError."""
+    def join(self, settings: WorldSettings) -> None:
+        """Merge in the settings of another backend; raises ContradictionError."""
         with self._lock:
-            joined = self._settings.joined(settings)
-            if joined != self._settings:
-                self._settle(joined)
+            merged = self._settings.merge(settings)
+            if merged != self._settings:
+                self._apply(merged)
 
     @property
     def scenario(self) -> Scenario:
-        """What goes wrong in this world."""
+        """The scenario of this world."""
         return self._settings.scenario or Scenario.HEALTHY
 
-    def exposure(self) -> Exposure:
-        """Every target's exposure over time, with what any process changed until this call. Raises OSError."""
+    def exposure(self) -> ExposureHistory:
+        """Return every target's exposure over time, up to the newest change. Raises OSError."""
         with self._lock:
             redraw_from = self._log.refresh()
             if redraw_from is not None:
-                self._exposure = Exposure(self._log.changes)
+                self._exposure = ExposureHistory(self._log.changes)
                 self._seconds.redraw(self._exposure, self._began(), redraw_from)
             return self._exposure
 
-    def change(self, decide: Callable[[Exposure], Change | None]) -> None:
-        """Append what `decide` makes of the exposure as it is; no other change comes between. Raises OSError.
+    def change(self, decide: Callable[[ExposureHistory], WorldChange | None]) -> None:
+        """Append the change that `decide` makes of the current exposure. None comes between. Raises OSError.
 
-        This is also how a drill or a test plays the colleague who moves a target behind everybody's back.
+        A drill or a test also calls it, to play the colleague who moves a target outside the console.
         """
         with self._lock:
             self._log.append(lambda: decide(self.exposure()))
 
     def open_at(self, target: str, percent: float, on: bool | None, at: float, climbs: bool = False) -> None:
-        """Let `target` have stood at `percent` all along, unless something was done to it already.
+        """Set the exposure that `target` had from the start, unless changed already.
 
         Scenarios and climbs count from `at`. Raises OSError.
         """
 
-        def opening(exposure: Exposure) -> Change | None:
+        def opening(exposure: ExposureHistory) -> WorldChange | None:
             if exposure.latest(target) is not None:
                 return None
-            return Change(at, target, percent, on, "opening", Verb.OPENING, climbs=climbs)
+            return WorldChange(at, target, percent, on, "opening", ChangeVerb.OPENING, climbs=climbs)
 
         self.change(opening)
 
     def is_dark(self, at: float) -> bool:
         """Whether the metrics source does not answer at `at`. Raises OSError."""
         self.exposure()
-        return self.scenario.blinds(at - self._began())
+        return self.scenario.silences_metrics(at - self._began())
 
     def metric(self, query: MetricQuery, window: Window, now: datetime) -> MetricReply:
-        """Every tick of `window` of which a second is over by `now`, whole or still growing. Raises OSError.
+        """Read every tick of `window` of which a second is over. It may be still growing. Raises OSError.
 
         A second counts once it is over; its sample carries the moment it ended.
         """
@@ -123,8 +123,8 @@ class World:
             exposure = self.exposure()
             over = math.floor(now.timestamp())
             family = Family.of(query.metric, query.shape)
-            tick = {Shape.GAUGE: self._seconds.last, Shape.HISTOGRAM: self._seconds.bucketed}.get(
-                query.shape, self._seconds.summed
+            tick = {Shape.GAUGE: self._seconds.gauge, Shape.HISTOGRAM: self._seconds.histogram}.get(
+                query.shape, self._seconds.counts
             )
             readings: list[Reading] = []
             index, end = math.floor(window.start.timestamp() / window.tick_s), window.end.timestamp()
@@ -141,7 +141,7 @@ class World:
         onset_s = beginning.onset_s if self._settings.onset_s is None else self._settings.onset_s
         return self._exposure.first_reached(beginning.threshold) + onset_s
 
-    def _settle(self, settings: Settings) -> None:
+    def _apply(self, settings: WorldSettings) -> None:
         self._settings = settings
         self._seconds = SecondSeries(settings.traffic(), self.scenario)
         self._seconds.redraw(self._exposure, self._began(), -math.inf)
@@ -151,8 +151,8 @@ _WORLDS: dict[Path, World] = {}
 _WORLDS_LOCK = RLock()
 
 
-def enter_world(state_dir: Path, rollout: str, name: str, settings: Settings) -> World:
-    """The world `name` of a rollout, the same object for every backend of this process until the last one leaves it.
+def enter_world(state_dir: Path, rollout: str, name: str, settings: WorldSettings) -> World:
+    """Enter the world `name` of a rollout. One object for every backend of this process, until the last one leaves.
 
     Its log is `world-<rollout>-<name>.jsonl` in `state_dir`. Raises ContradictionError.
     """
@@ -168,7 +168,7 @@ def enter_world(state_dir: Path, rollout: str, name: str, settings: Settings) ->
 
 
 def leave_world(world: World) -> None:
-    """Let go of a world; its log stays for whoever enters next."""
+    """Leave a world; its log stays for the next backend that enters."""
     with _WORLDS_LOCK:
         world.users -= 1
         if world.users <= 0 and _WORLDS.get(world.log) is world:

@@ -1,15 +1,16 @@
-"""A small Kubernetes client: one namespace of one cluster, read, watched and patched through the one HTTP transport.
+"""A small Kubernetes client for one namespace, over the one HTTP transport.
 
-Here: how a cluster is reached (`access`, `kubeconfig`, `incluster`, `options`), who we are there (`login`, `plugin`),
-what is asked and changed (`client`, `resource`, `jsonpatch`, `status`), a collection that is kept (`mirror`), its
-objects (`objects`, `wire`), what we may do (`permissions`). What a Rollout or a Deployment means is the business of the
-adapters in `deploy`.
+Here: the way to a cluster (`access`, `kubeconfig`, `incluster`, `options`), our credentials there (`login`, `plugin`),
+reads, watches and patches (`client`, `resource`, `jsonpatch`, `status`), collections that are kept up to date
+(`informer`), their objects (`objects`, `wire`), and our permissions (`permissions`). The meaning of a Rollout or a
+Deployment is the business of the adapters in `deploy`.
 """
 
 from adapters.kube.access import Access, NoAccess
+from adapters.kube.backend import KubeBackend
 from adapters.kube.client import Kube, Object, name_of, version_of
 from adapters.kube.informer import Informer
-from adapters.kube.objects import ByOwner, Parsed, template_of
+from adapters.kube.objects import OwnerIndex, ParseCache, template_of
 from adapters.kube.options import CONTEXT, KubeOptions, prepare
 from adapters.kube.permissions import Need, Permissions
 from adapters.kube.resource import DEPLOYMENTS, REPLICA_SETS, Resource
@@ -19,14 +20,15 @@ __all__ = [
     "DEPLOYMENTS",
     "REPLICA_SETS",
     "Access",
-    "ByOwner",
     "Informer",
     "Kube",
+    "KubeBackend",
     "KubeOptions",
     "Need",
     "NoAccess",
     "Object",
-    "Parsed",
+    "OwnerIndex",
+    "ParseCache",
     "Permissions",
     "Resource",
     "name_of",

@@ -1,4 +1,4 @@
-"""One way to reach one cluster: where it is, whom we trust, who we are. Plain values; nothing is read or run here."""
+"""One way to reach one cluster: address, trust, credentials. Plain values; nothing is read or run here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapters.transport import Certificate, Tls
 
 
 class NoAccess(Exception):
-    """A cluster that cannot be reached with what the plan, the kubeconfig or the pod says. One plain line."""
+    """Plan, kubeconfig and pod give no way to reach the cluster. One plain line."""
 
 
 class Variable(BaseModel):
@@ -25,7 +25,7 @@ class Variable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A login plugin as the kubeconfig names it."""
+    """A login plugin, as the kubeconfig names it."""
 
     version: str
     """Its apiVersion: client.authentication.k8s.io/v1 or v1beta1."""
@@ -39,16 +39,16 @@ class Plugin:
 
     @property
     def name(self) -> str:
-        """How it is called on a screen: its command without the folder."""
+        """The command without its folder, for the screen."""
         return Path(self.command).name
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Everything the client needs."""
+    """A cluster's address, trust and credentials."""
 
     context: str
-    """The kubeconfig's name of it, or "in-cluster"."""
+    """The kubeconfig's context, or "in-cluster"."""
     server: str
     namespace: str
     ca: bytes | None = None
@@ -59,7 +59,7 @@ class Access:
     key: bytes | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
-    """Read again and again: such tokens are renewed in place."""
+    """Read again from time to time: such tokens are renewed in place."""
     basic: tuple[str, str] | None = field(default=None, repr=False)
     plugin: Plugin | None = None
     impersonate: tuple[tuple[str, str], ...] = ()
@@ -67,8 +67,10 @@ class Access:
 
     @property
     def tls(self) -> Tls:
+        """The trust settings."""
         return Tls(only=self.ca, server_name=self.server_name, insecure=self.insecure)
 
     @property
     def certificate(self) -> Certificate | None:
+        """The client certificate; None without one."""
         return None if self.chain is None or self.key is None else Certificate(self.chain, self.key)

@@ -1,11 +1,11 @@
-"""`Kube`: reads, lists, watches and patches objects of one namespace of one cluster, over the one HTTP transport.
+"""Read, list, watch and patch the objects of one namespace.
 
-A read may be sent again within its deadline, once with new credentials after a 401. A patch is sent once, whatever
-happens. What an object means is its adapter's business.
+A read may be retried within its deadline, once with new credentials after a 401. A patch is sent once, whatever
+happens. The meaning of an object is its adapter's business.
 
-Written by hand, because no library met the hazards that matter here: kr8s 0.20 sends a patch up to four times after a
-403 and has no timeouts; lightkube 1.0 sends it again after a 401, knows no exec plugin of version v1, lets one hang for
-ever and never notices a watch that was cut silently; the official client resends through urllib3.
+Written by hand, because no library avoids the hazards that matter here: kr8s 0.20 sends a patch up to four times after
+a 403 and has no timeouts; lightkube 1.0 sends it again after a 401, knows no exec plugin of version v1, lets one hang
+without end and never notices a watch that was cut silently; the official client resends through urllib3.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ Object = Mapping[str, Any]
 """One object as the cluster holds it."""
 
 PAGE = 500
-"""Objects asked for at once."""
+"""Most objects in one page of a list."""
 PAGE_BYTES = 32 * 1024 * 1024
-"""A larger page is not read: 500 objects of 64 KiB."""
+"""Largest page that is read: 500 objects of 64 KiB."""
 WATCH_S = 12
-"""How long the server keeps one watch open. Short: its end, like every event, is a sign that the stream is alive."""
+"""How long the server keeps one watch open. Short, because its end, like every event, shows that the stream works."""
 SILENCE_S = WATCH_S + 5.0
-"""A watch that says nothing for longer was cut on the way."""
+"""A watch that is silent for longer was cut on the way."""
 MANAGER = "warroom"
-"""What our changes are called in an object's managedFields."""
+"""The name of our changes in an object's managedFields."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One page of a list."""
 
     objects: tuple[Object, ...]
@@ -54,7 +54,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WatchEvent:
     """One line of a watch."""
 
     kind: str
@@ -63,11 +63,12 @@ class Event:
 
     @property
     def version(self) -> str:
+        """The object's resourceVersion."""
         return version_of(self.object)
 
 
 _WORDS = 600
-"""How much is told of a refusal: a policy engine names the resource and the policy first, and the reason last."""
+"""Characters kept of a refusal: a policy engine names the resource and the policy first, and the reason last."""
 
 
 class Kube:
@@ -83,9 +84,9 @@ class Kube:
         """Opens nothing and runs nothing.
 
         Args:
-            context: what the adapter was lent.
+            context: of the adapter.
             access: the way to the cluster.
-            namespace: instead of the one that `access` names.
+            namespace: instead of the namespace of `access`.
             client: answers instead of the network, in tests.
 
         Raises:
@@ -110,7 +111,7 @@ class Kube:
             read_deadline_s=context.read_deadline_s,
             write_deadline_s=context.write_deadline_s,
             max_bytes=PAGE_BYTES,
-            explain=status.words,
+            explain=status.explain,
             words_limit=_WORDS,
             client=client,
             secrets=secrets,
@@ -118,23 +119,24 @@ class Kube:
 
     @property
     def where(self) -> str:
-        """Which namespace of which cluster, for a decision card: "prod, namespace shop"."""
+        """The cluster and the namespace, for a decision card: "prod, namespace shop"."""
         return f"{self.access.context}, namespace {self.namespace}"
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._transport.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact the secrets that the transport knows."""
         return self._transport.hide(text)
 
     async def aclose(self) -> None:
+        """Close the connections."""
         await self._transport.aclose()
 
     async def get(self, resource: Resource, name: str, subresource: str | None = None, verb: str = "read") -> Object:
-        """One object as it is now. `verb`: what for, where it is the beginning of a write. Raises BackendError."""
+        """Read one object. `verb`: the write that the read prepares, if any. Raises BackendError."""
         path = resource.path(self.namespace, name, subresource)
         return self._object(await self._transport.read("GET", path, verb=verb), verb)
 
@@ -146,12 +148,12 @@ class Kube:
         labels: str | None = None,
         fields: str | None = None,
         limit: int = PAGE,
-    ) -> Page:
-        """One page of a list, from the start or from where `more` says. `labels`, `fields`: selectors.
+    ) -> ListPage:
+        """Read one page of a list, from the start or from `more`. `labels`, `fields`: selectors.
 
         Raises:
             Rejected with status 410: `more` is too old; begin again.
-            Missing: the cluster has no such resource, or no such namespace is to be seen.
+            Missing: the cluster has no such resource, or shows us no such namespace.
             BackendError: any other of a read.
         """
         params = {"limit": str(limit)}
@@ -164,21 +166,21 @@ class Kube:
         try:
             reply = await self._transport.read("GET", resource.path(self.namespace), params=params)
         except Missing as error:
-            raise self._absent(resource, error) from None
+            raise self._missing_error(resource, error) from None
         body = self._object(reply)
         items, meta = body.get("items"), body.get("metadata")
         if not isinstance(items, list) or not isinstance(meta, dict) or not all(isinstance(one, dict) for one in items):
             raise BadReply(self.source, "read", f"not a list of {resource.plural}")
-        return Page(tuple(items), str(meta.get("resourceVersion", "")), meta.get("continue") or None)
+        return ListPage(tuple(items), str(meta.get("resourceVersion", "")), meta.get("continue") or None)
 
     async def watch(
         self, resource: Resource, version: str, *, labels: str | None = None, opened: Callable[[], None]
-    ) -> AsyncGenerator[Event, None]:
-        """What happened since `version`, as it happens, until the server ends the watch, which is no fault.
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """Yield the events since `version`, until the server ends the watch. Such an end is no fault.
 
         Raises:
             Rejected with status 410: `version` is too old; list again.
-            TimedOut: nothing was heard for SILENCE_S, though the server was to end it sooner.
+            TimedOut: no data for SILENCE_S, though the server was to end the watch sooner.
             BackendError: any other of a read.
         """
         params = {
@@ -204,10 +206,10 @@ class Kube:
         verb: str,
         subresource: str | None = None,
     ) -> Object:
-        """Change one object, if everything it tests holds; the object as it is after it. Sent once.
+        """Change one object, if every test holds, and return it. Sent once.
 
         Raises:
-            Moved: a test did not hold; nothing was changed.
+            Moved: a test failed; nothing was changed.
             Withdrawn: the permit had lapsed; nothing was sent.
             BackendError: any other of a write.
         """
@@ -223,17 +225,19 @@ class Kube:
             )
         except BackendError as error:
             if status.guard_failed(error):
-                moved = Moved(self.source, verb, f"{name} is not what was shown any more; nothing was changed")
+                moved = Moved(self.source, verb, f"{name} has changed since it was shown; nothing was changed")
                 moved.status = error.status
                 raise moved from error
             raise
         return self._object(reply, verb)
 
-    async def allowed(self, resource: Resource, verb: str, *, subresource: str | None = None, name: str = "") -> bool:
-        """Whether we may `verb` it, by the cluster's own word. "Yes" is no promise: admission may still refuse.
+    async def is_allowed(
+        self, resource: Resource, verb: str, *, subresource: str | None = None, name: str = ""
+    ) -> bool:
+        """Whether the cluster lets us `verb` the resource. True is no promise: admission may still refuse.
 
         Raises:
-            BackendError: the cluster does not say.
+            BackendError: the cluster gives no answer.
         """
         attributes = {
             "namespace": self.namespace,
@@ -251,14 +255,14 @@ class Kube:
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         answer = self._object(await self._transport.read("POST", path, json=review))
-        told = answer.get("status")
-        if not isinstance(told, dict) or not isinstance(told.get("allowed"), bool):
+        result = answer.get("status")
+        if not isinstance(result, dict) or not isinstance(result.get("allowed"), bool):
             raise BadReply(self.source, "read", "not an answer to an access review")
-        allowed: bool = told["allowed"]
+        allowed: bool = result["allowed"]
         return allowed
 
-    def _absent(self, resource: Resource, error: Missing) -> Missing:
-        """An unknown resource is answered with plain text, an unknown object with a Status."""
+    def _missing_error(self, resource: Resource, error: Missing) -> Missing:
+        """Improve the words for an unknown resource. It is answered with plain text, a missing object with a Status."""
         if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
             return error
         kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
@@ -270,21 +274,21 @@ class Kube:
             raise BadReply(self.source, verb, "not an object of Kubernetes")
         return value
 
-    def _event(self, line: bytes) -> Event:
+    def _event(self, line: bytes) -> WatchEvent:
         try:
             value = json.loads(line)
             kind, found = value["type"], value["object"]
         except (ValueError, RecursionError, TypeError, KeyError):
             raise BadReply(self.source, "watch", "not an event of a watch") from None
         if kind == "ERROR":
-            raise self._ended(found)
+            raise self._watch_error(found)
         if not isinstance(kind, str) or not isinstance(found, dict):
             raise BadReply(self.source, "watch", "not an event of a watch")
-        return Event(kind, found)
+        return WatchEvent(kind, found)
 
-    def _ended(self, found: object) -> BackendError:
-        code, said = status.code_of(found)
-        error = Rejected(self.source, "watch", f"the watch ended: {one_line(said, 160) or 'no reason given'}")
+    def _watch_error(self, found: object) -> BackendError:
+        code, message = status.code_of(found)
+        error = Rejected(self.source, "watch", f"the watch ended: {one_line(message, 160) or 'no reason given'}")
         error.status = code or None
         return error
 
@@ -301,8 +305,11 @@ def name_of(found: Object) -> str:
     return str(meta.get("name", "")) if isinstance(meta, Mapping) else ""
 
 
-def newer(one: str, other: str) -> bool:
-    """Whether resourceVersion `one` is later than `other` (Kubernetes 1.35 on: comparable as numbers; always were)."""
+def is_newer(one: str, other: str) -> bool:
+    """Whether resourceVersion `one` is later than `other`.
+
+    Compared as numbers, which Kubernetes permits from 1.35 on and which held before.
+    """
     if one.isdigit() and other.isdigit():
         return int(one) > int(other)
     return one != other

@@ -1,4 +1,4 @@
-"""The cluster we run in: the address and the account that Kubernetes gives every pod.
+"""Access to the cluster we run in, by the pod's account.
 
 Source: Kubernetes documentation, "Accessing the Kubernetes API from a Pod".
 """
@@ -11,10 +11,11 @@ from pathlib import Path
 from adapters.kube.access import Access, NoAccess
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""The folder of a pod's service account."""
 
 
 def access(environment: Mapping[str, str], account: Path = ACCOUNT) -> Access | None:
-    """The pod's own access; None outside a pod.
+    """Read the pod's own access; None outside a pod.
 
     Raises:
         NoAccess: we are in a pod whose account cannot be read.

@@ -1,8 +1,7 @@
-"""`Informer`: the objects of one collection as they are now: listed once, then watched, and asked for where the watch is
-silent.
+"""Keep one collection of objects up to date by list and watch.
 
-It knows how old it may be: every event, every bookmark, every end of a watch by the server is a sign that nothing was
-missed. Without one for SILENT_S nobody is answered from memory any more: a read goes to the cluster.
+It knows how old its copy may be: every event, every bookmark, every end of a watch by the server shows that nothing was
+missed. Without such a sign for SILENT_S no read is answered from memory: it goes to the cluster.
 """
 
 from __future__ import annotations
@@ -14,45 +13,45 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 from adapters.contract import BackendError, Clock, Missing, ServerFailed, Throttled
-from adapters.kube.client import WATCH_S, Kube, Object, name_of, newer, version_of
+from adapters.kube.client import WATCH_S, Kube, Object, is_newer, name_of, version_of
 from adapters.kube.resource import Resource
 from adapters.sanitize import one_line
 
 _log = logging.getLogger("warroom.adapters.kube")
 
 SILENT_S = WATCH_S + 3.0
-"""A stream that has given no sign for so long is not believed any more."""
-SINGLY = 8
-"""Up to so many objects are asked for one by one while the watch is silent; more are listed."""
-_AGAIN_S = 5.0
-"""How long the outcome of a list that was asked for is everybody's: a refusal too."""
+"""A stream that gave no sign for so long is not trusted."""
+GET_LIMIT = 8
+"""Up to this many objects are read one by one while the watch is silent; more are listed."""
+_LIST_REUSE_S = 5.0
+"""How long the outcome of a list, also a refusal, serves further reads."""
 _LONGEST_REST_S = 30.0
 _HASTY_S = 1.0
-"""A watch that the server ends sooner than this is not opened again at once."""
-_PATIENCE = 3
-"""Failures in a row after which the collection is listed anew."""
+"""A watch that the server ends sooner than this is reopened after a rest only."""
+_MAX_FAILURES = 3
+"""Failures in a row after which the collection is listed again."""
 
 
 class Informer:
-    """One collection of one cluster, kept by a task of its own that begins with the first read."""
+    """One collection of a cluster, kept up to date by a task. The task starts with the first read."""
 
     def __init__(
         self, kube: Kube, resource: Resource, clock: Clock, *, changed: Callable[[], None], labels: str | None = None
     ) -> None:
-        """`changed` is called, in the loop, whenever an object differs from what it was."""
+        """Starts nothing. `changed` is called, in the loop, whenever an object changes."""
         self._kube = kube
         self._resource = resource
         self._clock = clock
-        self._tell = changed
+        self._notify = changed
         self._labels = labels
         self._objects: dict[str, Object] = {}
         self._version = ""
-        self._heard_at = float("-inf")
+        self._alive_at = float("-inf")
         self._listed_at = float("-inf")
         self._relisted_at = float("-inf")
-        self._asked: set[str] = set()
-        self._put_at: dict[str, float] = {}
-        """When each object was last seen to change."""
+        self._requested: set[str] = set()
+        self._changed_at: dict[str, float] = {}
+        """When each object last changed, as far as was seen."""
         self._task: asyncio.Task[None] | None = None
         self._relisting: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
@@ -60,19 +59,19 @@ class Informer:
         self.changes = 0
         """Grows whenever an object differs from what it was."""
         self.fault: BackendError | None = None
-        """Why it cannot be watched; None while it can."""
+        """The error that stops the watch; None while it works."""
 
     async def get(self, name: str) -> Object:
-        """The object `name` as it is now.
+        """Return the current object `name`.
 
         Raises:
             Missing: there is none.
-            BackendError: the cluster had to be asked, and did not say.
+            BackendError: it had to be read from the cluster, and the read failed.
         """
-        self._asked.add(name)
-        await self._begun()
-        if not self._believed() or name not in self._objects:  # it may have been made a moment ago
-            await self._ask(name)
+        self._requested.add(name)
+        await self._wait_for_list()
+        if not self._is_fresh() or name not in self._objects:  # it may have been created a moment ago
+            await self._fetch(name)
         found = self._objects.get(name)
         if found is None:
             raise Missing(
@@ -81,76 +80,77 @@ class Informer:
         return found
 
     async def all(self) -> Mapping[str, Object]:
-        """Every object by name. Raises BackendError where the cluster had to be asked, and did not say."""
-        await self._begun()
-        if not self._believed():
-            await self._relisted()
+        """Return every object by name. Raises BackendError where a read of the cluster was needed, and failed."""
+        await self._wait_for_list()
+        if not self._is_fresh():
+            await self._relist()
         return self._objects
 
     def put(self, found: Object) -> None:
-        """An object as a write or a read of it answered: kept unless something later is known."""
+        """Keep an object that a call returned, unless a later one is known."""
         name, known = name_of(found), self._objects.get(name_of(found))
-        if known is None or newer(version_of(found), version_of(known)):
+        if known is None or is_newer(version_of(found), version_of(known)):
             self._objects[name] = found
-            self._put_at[name] = self._clock.monotonic()
-            self._changed()
+            self._changed_at[name] = self._clock.monotonic()
+            self._count_change()
 
     def idle_s(self, name: str) -> float:
-        """For how long an object has not been seen to change; infinite if it never was."""
-        return self._clock.monotonic() - self._put_at.get(name, float("-inf"))
+        """Seconds since an object was last seen to change. Infinite if it never was."""
+        return self._clock.monotonic() - self._changed_at.get(name, float("-inf"))
 
     def invalidate(self) -> None:
-        """Believe nothing that was heard up to now: the next read goes to the cluster."""
-        self._heard_at = self._listed_at = float("-inf")
+        """Trust nothing received so far: the next read goes to the cluster."""
+        self._alive_at = self._listed_at = float("-inf")
 
     async def aclose(self) -> None:
+        """Stop the task."""
         tasks = [task for task in (self._task, self._relisting) if task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    def _changed(self) -> None:
+    def _count_change(self) -> None:
         self.changes += 1
-        self._tell()
+        self._notify()
 
-    def _believed(self) -> bool:
-        return self._clock.monotonic() - self._heard_at <= SILENT_S
+    def _is_fresh(self) -> bool:
+        return self._clock.monotonic() - self._alive_at <= SILENT_S
 
     @property
-    def listed(self) -> bool:
+    def has_list(self) -> bool:
         """Whether the first list has come, or has failed."""
         return self._first.is_set()
 
-    def begin(self) -> None:
-        """Have it listed and watched, without waiting for it."""
+    def start(self) -> None:
+        """Start to list and watch, without waiting."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name=f"mirror {self._kube.source} {self._resource.plural}")
+            self._task = asyncio.create_task(self._run(), name=f"informer {self._kube.source} {self._resource.plural}")
 
-    async def _begun(self) -> None:
-        self.begin()
+    async def _wait_for_list(self) -> None:
+        self.start()
         await self._first.wait()
 
-    async def _ask(self, name: str) -> None:
-        if len(self._asked) > SINGLY:
-            await self._relisted()
+    async def _fetch(self, name: str) -> None:
+        if len(self._requested) > GET_LIMIT:
+            await self._relist()
             return
         try:
             self.put(await self._kube.get(self._resource, name))
         except Missing:
             if self._objects.pop(name, None) is not None:
-                self._changed()
+                self._count_change()
             raise
 
-    async def _relisted(self) -> None:
-        """One list for all who ask at once, and for those who ask soon after."""
+    async def _relist(self) -> None:
+        """List the collection once, for all reads that need it soon."""
         if self._clock.monotonic() - self._listed_at <= SILENT_S:
             return
         tried = self._clock.monotonic() - self._relisted_at
-        if self._relisting is None or (self._relisting.done() and tried > _AGAIN_S):
+        if self._relisting is None or (self._relisting.done() and tried > _LIST_REUSE_S):
             self._relisted_at = self._clock.monotonic()
             self._relisting = asyncio.create_task(self._list(), name=f"list {self._resource.plural}")
-            self._relisting.add_done_callback(_heard)
+            self._relisting.add_done_callback(_retrieve_exception)
         await asyncio.shield(self._relisting)
 
     # -- the task ----------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Informer:
             try:
                 if not self._version:
                     await self._list()
-                    self._sign()
+                    self._mark_alive()
                 self._first.set()
                 began = self._clock.monotonic()
                 await self._follow()
@@ -172,9 +172,9 @@ class Informer:
                 failures += 1
                 self.fault = error
                 self.invalidate()
-                if error.status == 410 or failures >= _PATIENCE:
+                if error.status == 410 or failures >= _MAX_FAILURES:
                     self._version = ""
-            except Exception as error:  # the last net: a mirror that dies silently would show the past for ever
+            except Exception as error:  # the last net: an informer that dies silently would show the past without end
                 failures += 1
                 words = f"internal error: {type(error).__name__}: {one_line(error)}"
                 _log.error("%s", words, exc_info=error)
@@ -192,47 +192,47 @@ class Informer:
                 break
             await asyncio.sleep(0)  # a long list comes in pages, and others run between them
             page = await self._kube.page(self._resource, labels=self._labels, more=page.more)
-        for name, known in self._objects.items():  # what a write answered after this list was begun
-            if newer(version_of(known), page.version):
+        for name, known in self._objects.items():  # objects that a write returned after this list was begun
+            if is_newer(version_of(known), page.version):
                 objects[name] = known
         before = {name: version_of(found) for name, found in self._objects.items()}
         after = {name: version_of(found) for name, found in objects.items()}
         self._objects, self._version, self._listed_at = objects, page.version, self._clock.monotonic()
         if before != after:
-            self._changed()
+            self._count_change()
 
     async def _follow(self) -> None:
-        """One watch, to its end."""
-        events = self._kube.watch(self._resource, self._version, labels=self._labels, opened=self._sign)
+        """Follow one watch to its end."""
+        events = self._kube.watch(self._resource, self._version, labels=self._labels, opened=self._mark_alive)
         async with aclosing(events):
             async for event in events:
                 self._take(event.kind, event.object)
                 self._version = event.version or self._version
-                self._sign()
-        self._sign()
+                self._mark_alive()
+        self._mark_alive()
 
     def _take(self, kind: str, found: Object) -> None:
         name, known = name_of(found), self._objects.get(name_of(found))
         if kind in ("ADDED", "MODIFIED"):
             self.put(found)
-        elif kind == "DELETED" and known is not None and not newer(version_of(known), version_of(found)):
+        elif kind == "DELETED" and known is not None and not is_newer(version_of(known), version_of(found)):
             del self._objects[name]
-            self._changed()
+            self._count_change()
 
-    def _sign(self) -> None:
-        """The stream is alive, and nothing before this moment was missed."""
-        self._heard_at = self._clock.monotonic()
+    def _mark_alive(self) -> None:
+        """Note that the stream works. Nothing before this moment was missed."""
+        self._alive_at = self._clock.monotonic()
         self.fault = None
 
 
 def _rest_s(failures: int, fault: BackendError | None) -> float:
-    """How long to leave the cluster alone: longer with every failure, and as long as it asks for."""
-    asked_s = fault.retry_after_s if isinstance(fault, Throttled | ServerFailed) else None
+    """Seconds to leave the cluster alone. More with every failure, and at least its Retry-After."""
+    wanted_s = fault.retry_after_s if isinstance(fault, Throttled | ServerFailed) else None
     spread = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(asked_s or 0.0, 2 * _LONGEST_REST_S))
+    return max(min(0.5 * 2.0**failures, _LONGEST_REST_S) * spread, min(wanted_s or 0.0, 2 * _LONGEST_REST_S))
 
 
-def _heard(task: asyncio.Task[None]) -> None:
-    """Whoever waited for it has been told; nobody may be left."""
+def _retrieve_exception(task: asyncio.Task[None]) -> None:
+    """Mark the exception as retrieved. Every waiter has it already, and there may be none left."""
     if not task.cancelled():
         task.exception()

@@ -1,7 +1,7 @@
-"""JSON Patch (RFC 6902) as Kubernetes takes it: operations that change something, behind tests of what was seen.
+"""JSON Patch (RFC 6902): changes guarded by tests of the values seen.
 
-The server applies all of it to the newest object inside its own compare-and-swap, so a test that fails means that
-somebody moved what we saw, and nothing is changed.
+The server applies all of it to the newest object inside its own compare-and-swap, so a failed test means that the
+object has changed since we saw it, and nothing is changed by us.
 """
 
 from __future__ import annotations
@@ -24,41 +24,42 @@ class Operation:
     value: object = None
 
     def wire(self) -> dict[str, object]:
+        """The operation as it is sent."""
         found: dict[str, object] = {"op": self.op, "path": pointer(self.path)}
         return found if self.op == "remove" else {**found, "value": self.value}
 
     def __str__(self) -> str:
         path = pointer(self.path)
-        return f"{self.op} {path}" if self.op == "remove" else f"{self.op} {path} {_shown(self.value)}"
+        return f"{self.op} {path}" if self.op == "remove" else f"{self.op} {path} {_value_text(self.value)}"
 
 
 def check(*path: Part, value: object) -> Operation:
-    """A `test`: nothing is changed unless `path` reads `value`; a path that is not there fails too."""
+    """Make a `test`: nothing is changed unless `path` reads `value`. A missing path fails too."""
     return Operation("test", path, value)
 
 
 def add(*path: Part, value: object) -> Operation:
-    """Make `path` read `value`, whether it was there or not; the object that holds it must be there."""
+    """Set `path` to `value`, whether it existed or not. Its parent must exist."""
     return Operation("add", path, value)
 
 
 def replace(*path: Part, value: object) -> Operation:
-    """Make `path`, which must be there, read `value`."""
+    """Set `path`, which must exist, to `value`."""
     return Operation("replace", path, value)
 
 
 def remove(*path: Part) -> Operation:
-    """Take `path` away, which must be there."""
+    """Remove `path`, which must exist."""
     return Operation("remove", path)
 
 
 @lru_cache(maxsize=256)
 def pointer(path: tuple[Part, ...]) -> str:
-    """A JSON Pointer (RFC 6901): "~" is ~0 and "/" is ~1 within a part."""
+    """Format a JSON Pointer (RFC 6901). Within a part "~" is ~0 and "/" is ~1."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else ".."

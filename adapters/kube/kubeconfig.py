@@ -1,8 +1,8 @@
-"""kubeconfig files merged into one way to reach a cluster, by the rules of kubectl.
+"""Merge kubeconfig files by the rules of kubectl, and read one context.
 
 The first file to name a cluster, user, context or current-context wins; relative paths are those of the file they stand
 in; files of $KUBECONFIG that do not exist are passed over. Source: client-go's clientcmd, ClientConfigLoadingRules.
-What is not here: running a login plugin (`plugin`), and the pod's own account (`incluster`).
+Elsewhere: running a login plugin (`plugin`), and the pod's own account (`incluster`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST = 4 * 1024 * 1024
 
 
 class _Entry(BaseModel):
-    """What every entry has: unknown keys are ignored, and one without a value is as one that is not there."""
+    """Base of every entry. Unknown keys are ignored, a key without a value counts as absent."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
 
@@ -99,7 +99,7 @@ class _File(_Entry):
 
 
 @dataclass
-class _Merged:
+class _MergedConfig:
     clusters: dict[str, tuple[_Cluster, Path]]
     users: dict[str, tuple[_User, Path]]
     contexts: dict[str, _Context]
@@ -107,10 +107,10 @@ class _Merged:
 
 
 def files(given: Path | None, environment: Mapping[str, str]) -> list[Path]:
-    """The kubeconfig files that hold: the one given, or those of $KUBECONFIG, or ~/.kube/config; the ones there are.
+    """List the kubeconfig files in force: `given`, those of $KUBECONFIG, or ~/.kube/config. Only existing ones.
 
     Raises:
-        NoAccess: the one given is not there, or $KUBECONFIG names only files that are not.
+        NoAccess: `given` does not exist, or none of the files of $KUBECONFIG does.
     """
     if given is not None:
         path = given.expanduser()
@@ -120,18 +120,18 @@ def files(given: Path | None, environment: Mapping[str, str]) -> list[Path]:
     listed = [Path(part).expanduser() for part in environment.get("KUBECONFIG", "").split(os.pathsep) if part]
     found = [path for path in listed if path.is_file()]
     if listed and not found:
-        raise NoAccess(f"none of the files of $KUBECONFIG is there ({one_line(', '.join(map(str, listed)), 120)})")
+        raise NoAccess(f"no file of $KUBECONFIG exists ({one_line(', '.join(map(str, listed)), 120)})")
     usual = Path.home() / ".kube" / "config"
     return found or ([usual] if usual.is_file() else [])
 
 
 def access(paths: list[Path], context: str | None) -> Access:
-    """How to reach the cluster of `context`, or of the files' current one.
+    """Read the access of `context`, or of the files' current context.
 
     Raises:
-        NoAccess: a file cannot be read, a name is not there, or the credentials are of a kind that is not supported.
+        NoAccess: a file cannot be read, a name is missing, or the credentials are of a kind that is not supported.
     """
-    merged = _Merged({}, {}, {}, "")
+    merged = _MergedConfig({}, {}, {}, "")
     for path in paths:
         _merge(merged, _read(path), path.absolute().parent)
     where = one_line(", ".join(map(str, paths)), 120)
@@ -146,10 +146,10 @@ def access(paths: list[Path], context: str | None) -> Access:
     if chosen.user and chosen.user not in merged.users:
         raise NoAccess(f"context {one_line(name, 80)}: no user {one_line(chosen.user, 80)!r} in {where}")
     user = merged.users.get(chosen.user, (_User(), Path()))
-    return _joined(one_line(name, 80), chosen, merged.clusters[chosen.cluster], user)
+    return _access_of(one_line(name, 80), chosen, merged.clusters[chosen.cluster], user)
 
 
-def _names(merged: _Merged) -> str:
+def _names(merged: _MergedConfig) -> str:
     return one_line(", ".join(sorted(merged.contexts)), 200) or "none"
 
 
@@ -168,12 +168,12 @@ def _read(path: Path) -> _File:
         return _File.model_validate({} if document is None else document)
     except ValidationError as error:
         place = one_line(".".join(str(part) for part in error.errors(include_input=False)[0]["loc"]), 80)
-        raise NoAccess(f"kubeconfig {path}: not what a kubeconfig holds at {place or 'its top'}") from None
+        raise NoAccess(f"kubeconfig {path}: not a kubeconfig's contents at {place or 'its top'}") from None
     except (YAMLError, ValueError, RecursionError, TypeError):  # the parser's own words may quote a token
         raise NoAccess(f"kubeconfig {path} is not YAML") from None
 
 
-def _merge(merged: _Merged, file: _File, folder: Path) -> None:
+def _merge(merged: _MergedConfig, file: _File, folder: Path) -> None:
     for cluster in file.clusters or ():
         merged.clusters.setdefault(cluster.name, (cluster.cluster, folder))
     for user in file.users or ():
@@ -183,7 +183,7 @@ def _merge(merged: _Merged, file: _File, folder: Path) -> None:
     merged.current = merged.current or file.current or ""
 
 
-def _joined(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
+def _access_of(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_User, Path]) -> Access:
     (cluster, folder), (user, home) = of, by
     if not cluster.server:
         raise NoAccess(f"context {name}: cluster {one_line(context.cluster, 80)!r} has no server")
@@ -214,19 +214,19 @@ def _joined(name: str, context: _Context, of: tuple[_Cluster, Path], by: tuple[_
     )
 
 
-def _plugin(name: str, said: _Exec, home: Path) -> Plugin:
-    if not said.command:
+def _plugin(name: str, entry: _Exec, home: Path) -> Plugin:
+    if not entry.command:
         raise NoAccess(f"context {name}: its exec plugin names no command")
     # A command with a slash is a file, relative to its kubeconfig; one without is looked up on the path.
-    command = str(home / said.command) if "/" in said.command else said.command
+    command = str(home / entry.command) if "/" in entry.command else entry.command
     return Plugin(
-        version=said.version,
+        version=entry.version,
         command=command,
-        args=tuple(said.args or ()),
-        environment=tuple(said.env or ()),
-        install_hint=one_line(said.install_hint, 200),
-        provide_cluster_info=said.provide_cluster_info,
-        interactive=said.interactive or "IfAvailable",
+        args=tuple(entry.args or ()),
+        environment=tuple(entry.env or ()),
+        install_hint=one_line(entry.install_hint, 200),
+        provide_cluster_info=entry.provide_cluster_info,
+        interactive=entry.interactive or "IfAvailable",
     )
 
 
@@ -241,7 +241,7 @@ def _impersonation(user: _User) -> tuple[tuple[str, str], ...]:
 
 
 def _bytes(name: str, key: str, data: str, file: str, folder: Path) -> bytes | None:
-    """What stands in the file itself wins over the path beside it, as in kubectl."""
+    """Read a key's bytes. Inline data wins over the path beside it, as in kubectl."""
     if data:
         try:
             return base64.b64decode("".join(data.split()), validate=True)

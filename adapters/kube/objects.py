@@ -1,4 +1,4 @@
-"""Objects of a mirror as an adapter wants them: parsed once for every version, and found by what they belong to."""
+"""Objects of an informer for adapters: parsed once per version, indexed by owner."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from adapters.sanitize import first_flaw
 W = TypeVar("W", bound=BaseModel)
 
 
-class Parsed(Generic[W]):
-    """Objects of one kind, each parsed once for every version of it."""
+class ParseCache(Generic[W]):
+    """Parses objects of one kind, each version of an object once."""
 
     def __init__(self, source: str, model: type[W]) -> None:
         self._source = source
@@ -24,6 +24,7 @@ class Parsed(Generic[W]):
         self._kept: dict[str, tuple[str, W]] = {}
 
     def of(self, found: Object) -> W:
+        """The model of an object. Raises BadReply where it does not fit."""
         name, version = name_of(found), version_of(found)
         known = self._kept.get(name)
         if known is not None and version and known[0] == version:
@@ -36,26 +37,27 @@ class Parsed(Generic[W]):
         return parsed
 
 
-class ByOwner:
-    """A collection by the uid of what its objects belong to."""
+class OwnerIndex:
+    """The objects of an informer, by the uid of their owner."""
 
-    def __init__(self, mirror: Informer) -> None:
-        self.mirror = mirror
+    def __init__(self, informer: Informer) -> None:
+        self.informer = informer
         self._changes = -1
         self._index: Mapping[str, list[Object]] = {}
 
     async def of(self, uid: str) -> list[Object]:
-        found = await self.mirror.all()
-        if self._changes != self.mirror.changes:
+        """List the objects whose controller has this uid. Raises BackendError as `Informer.all`."""
+        found = await self.informer.all()
+        if self._changes != self.informer.changes:
             index: dict[str, list[Object]] = {}
             for one in found.values():
                 index.setdefault(_owner(one), []).append(one)
-            self._index, self._changes = index, self.mirror.changes
+            self._index, self._changes = index, self.informer.changes
         return self._index.get(uid, [])
 
 
 def template_of(replica_set: Object, label: str) -> Any:
-    """A ReplicaSet's pod template without the label that its controller put on it."""
+    """Return a ReplicaSet's pod template without `label`, which its controller added."""
     template = dict(replica_set["spec"]["template"])
     meta = dict(template.get("metadata") or {})
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != label}
@@ -63,6 +65,6 @@ def template_of(replica_set: Object, label: str) -> Any:
 
 
 def _owner(found: Object) -> str:
-    """The uid of the controller that an object belongs to, "" where it belongs to none."""
+    """The uid of an object's controller, "" without one."""
     owners = found["metadata"].get("ownerReferences") or []
     return next((str(one.get("uid", "")) for one in owners if one.get("controller")), "")

@@ -1,4 +1,4 @@
-"""The keys that every Kubernetes adapter takes from a plan, and how they become a way to reach the cluster.
+"""Plan keys of every Kubernetes adapter, and the way to its cluster.
 
 Here too: `prepare`, which every such adapter has.
 """
@@ -23,16 +23,16 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class KubeOptions(BaseModel):
-    """Which cluster and namespace."""
+    """The cluster and the namespace of a backend."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kubeconfig: Path | None = None
-    """Instead of $KUBECONFIG and ~/.kube/config."""
+    """Replaces $KUBECONFIG and ~/.kube/config."""
     context: str | None = None
-    """Instead of the kubeconfig's current one, which may be another for every operator."""
+    """Replaces the kubeconfig's current context, which may differ from operator to operator."""
     namespace: str | None = None
-    """Instead of the context's."""
+    """Replaces the context's namespace."""
 
     @field_validator("namespace")
     @classmethod
@@ -42,10 +42,10 @@ class KubeOptions(BaseModel):
         return value
 
     def access(self, source: str) -> Access:
-        """How `source` reaches the cluster: by kubeconfig where there is one, else as the pod we run in. Runs nothing.
+        """Find the way to the cluster: a kubeconfig, else the pod we run in. Runs nothing.
 
         Raises:
-            ConnectError: there is no way, or --context says another context than the plan.
+            ConnectError: there is no way, or --context names another context than the plan.
         """
         try:
             return self._access()
@@ -53,19 +53,19 @@ class KubeOptions(BaseModel):
             raise ConnectError(f"{source}: {error}") from None
 
     def _access(self) -> Access:
-        asked = os.environ.get(CONTEXT) or None
-        if self.context is not None and asked not in (None, self.context):
-            raise NoAccess(f"--context {one_line(asked, 80)} is not the plan's context {one_line(self.context, 80)}")
+        wanted = os.environ.get(CONTEXT) or None
+        if self.context is not None and wanted not in (None, self.context):
+            raise NoAccess(f"--context {one_line(wanted, 80)} is not the plan's context {one_line(self.context, 80)}")
         found = kubeconfig.files(self.kubeconfig, os.environ)
         if found:
-            return kubeconfig.access(found, self.context or asked)
-        if (inside := incluster.access(os.environ)) is not None and (self.context or asked) is None:
+            return kubeconfig.access(found, self.context or wanted)
+        if (inside := incluster.access(os.environ)) is not None and (self.context or wanted) is None:
             return inside
         raise NoAccess("no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and not in a pod")
 
 
 async def prepare(options: KubeOptions, source: str, *, terminal: bool) -> None:
-    """Log in where a plugin has to, while the terminal is still free.
+    """Log in by plugin, if any, while the terminal is still free.
 
     Raises:
         ConnectError: there is no way to the cluster, or the login failed.

@@ -1,4 +1,4 @@
-"""What we may do, asked of the cluster before a key is offered, and kept for minutes.
+"""Ask the cluster for our permissions before a key is offered. Keep the answers for minutes.
 
 Source: Kubernetes documentation, "Checking API access": SelfSubjectAccessReview.
 """
@@ -14,24 +14,25 @@ from adapters.kube.client import Kube
 from adapters.kube.resource import Resource
 
 KEPT_S = 300.0
+"""How long the answers are kept."""
 AGAIN_S = 30.0
-"""How long a cluster that does not say is left alone."""
+"""How long a cluster that gave no answer is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One permission."""
+    """One permission that verbs need."""
 
     resource: Resource
     verb: str
     subresource: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.verb} on {self.resource.named(self.subresource)}"
+        return f"{self.verb} on {self.resource.rbac_name(self.subresource)}"
 
 
 class Permissions:
-    """The answers to a fixed set of needs. What was not answered counts as granted: the cluster itself will refuse."""
+    """The answers for a fixed set of needs. Without an answer a need counts as granted: the cluster will refuse."""
 
     def __init__(self, kube: Kube, needs: Sequence[Need], clock: Clock, *, changed: Callable[[], None]) -> None:
         self._kube = kube
@@ -43,9 +44,11 @@ class Permissions:
         self._task: asyncio.Task[None] | None = None
 
     def lacking(self, needs: Mapping[str, tuple[Need, ...]]) -> dict[str, str]:
-        """Verb -> "you lack patch on rollouts/status in shop", for those of `needs` that are not all granted.
+        """Map each verb that lacks a permission to a line.
 
-        Asks in the background when what is known is old.
+        The line reads "you lack patch on rollouts/status in shop".
+
+        Asks the cluster in the background when the answers are old.
         """
         if self._clock.monotonic() >= self._ask_at and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._ask(), name=f"permissions {self._kube.source}")
@@ -56,13 +59,14 @@ class Permissions:
         return {verb: f"you lack {' and '.join(lacked)} in {where}" for verb, lacked in found.items() if lacked}
 
     async def aclose(self) -> None:
+        """Stop a question under way."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _ask(self) -> None:
         self._ask_at = self._clock.monotonic() + AGAIN_S
-        answers = await asyncio.gather(*(self._lacked(need) for need in self._needs))
+        answers = await asyncio.gather(*(self._is_lacking(need) for need in self._needs))
         if None not in answers:
             self._ask_at = self._clock.monotonic() + KEPT_S
         lacking = frozenset(need for need, lacked in zip(self._needs, answers, strict=True) if lacked)
@@ -70,8 +74,8 @@ class Permissions:
             self._lacking = lacking
             self._changed()
 
-    async def _lacked(self, need: Need) -> bool | None:
+    async def _is_lacking(self, need: Need) -> bool | None:
         try:
-            return not await self._kube.allowed(need.resource, need.verb, subresource=need.subresource)
+            return not await self._kube.is_allowed(need.resource, need.verb, subresource=need.subresource)
         except BackendError:
             return None

@@ -1,7 +1,7 @@
-"""One run of a login plugin: its command, within a deadline, to credentials or to one plain line.
+"""Run a login plugin once, within a deadline, for its credentials.
 
-Source: Kubernetes documentation, "client-go credential plugins", client.authentication.k8s.io v1 and v1beta1. What is
-kept, and for how long, is `login`'s business.
+Source: Kubernetes documentation, "client-go credential plugins", client.authentication.k8s.io v1 and v1beta1. `login`
+keeps the credentials.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from adapters.transport import Certificate, Credentials
 GROUP = "client.authentication.k8s.io"
 VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")
 DEADLINE_S = 30.0
-"""How long a plugin may take that asks nobody anything."""
+"""How long a plugin may take that asks for no input."""
 PATIENCE_S = 300.0
-"""How long a plugin may take that asks a person: a browser, a pass-code."""
+"""How long a plugin may take that asks a person for a browser login or a pass-code."""
 _LARGEST = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Credentials, and until when they hold."""
+class PluginCredentials:
+    """Credentials from a plugin, and when they expire."""
 
     credentials: Credentials
     until: datetime | None
     """UTC; None: until the server refuses them."""
 
 
-class _Status(BaseModel):
+class _CredentialStatus(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     token: str = ""
@@ -48,20 +48,20 @@ class _Status(BaseModel):
     key: str = Field("", alias="clientKeyData")
 
 
-class _Answer(BaseModel):
+class _ExecCredential(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     version: str = Field(alias="apiVersion")
     kind: str
-    status: _Status | None = None
+    status: _CredentialStatus | None = None
 
 
-async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: float | None = None) -> Kept:
+async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: float | None = None) -> PluginCredentials:
     """Run the plugin once.
 
     Args:
         terminal: a person is there and the terminal is free: before the screen starts, or for a headless verb.
-        deadline_s: by default DEADLINE_S, or PATIENCE_S where it may ask somebody.
+        deadline_s: by default DEADLINE_S, or PATIENCE_S where the plugin may ask a person.
 
     Raises:
         NoAccess: it is not installed, fails, hangs, wants a terminal that is not free, or answers something else.
@@ -72,22 +72,22 @@ async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: flo
     if plugin.interactive == "Always" and not asks:
         raise NoAccess(f"login plugin {plugin.name} wants a terminal: leave with q, log in, and start again")
     within_s = deadline_s or (PATIENCE_S if asks else DEADLINE_S)
-    process = await _started(plugin, access, asks)
+    process = await _start(plugin, access, asks)
     try:
         async with asyncio.timeout(within_s):
-            said, complaint = await _output(process)
+            answer, complaint = await _output(process)
             code = await process.wait()
     except TimeoutError:
         raise NoAccess(f"login plugin {plugin.name} gave no answer within {within_s:g} s") from None
     finally:
-        await _ended(process, own_group=not asks)
+        await _kill(process, own_group=not asks)
     if code != 0:
         words = one_line(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2], 160)
         raise NoAccess(f"login plugin {plugin.name} failed (exit {code})" + (f": {words}" if words else ""))
-    return _kept(plugin, access, said)
+    return _credentials_of(plugin, access, answer)
 
 
-async def _started(plugin: Plugin, access: Access, asks: bool) -> asyncio.subprocess.Process:
+async def _start(plugin: Plugin, access: Access, asks: bool) -> asyncio.subprocess.Process:
     environment = {**os.environ, **{entry.name: entry.value for entry in plugin.environment}}
     environment["KUBERNETES_EXEC_INFO"] = json.dumps(_request(plugin, access, asks))
     try:
@@ -126,21 +126,21 @@ def _request(plugin: Plugin, access: Access, asks: bool) -> dict[str, object]:
 
 
 async def _output(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
-    """(what it said, what it complained of), each bounded."""
-    streams = [_bounded(stream) for stream in (process.stdout, process.stderr) if stream is not None]
+    """Read (stdout, stderr), each bounded."""
+    streams = [_read_bounded(stream) for stream in (process.stdout, process.stderr) if stream is not None]
     read = await asyncio.gather(*streams)
     return read[0], read[1] if len(read) > 1 else b""
 
 
-async def _bounded(stream: asyncio.StreamReader) -> bytes:
+async def _read_bounded(stream: asyncio.StreamReader) -> bytes:
     kept = bytearray()
     while chunk := await stream.read(65536):
         kept += chunk[: _LARGEST + 1 - len(kept)]
     return bytes(kept)
 
 
-async def _ended(process: asyncio.subprocess.Process, *, own_group: bool) -> None:
-    """Nothing of it is left running: not a browser's helper, not a child that holds its pipes open."""
+async def _kill(process: asyncio.subprocess.Process, *, own_group: bool) -> None:
+    """End the plugin with all its children: a browser's helper, one that holds its pipes open."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if own_group:
             os.killpg(process.pid, signal.SIGKILL)  # it began a session of its own, so this is its group alone
@@ -149,10 +149,10 @@ async def _ended(process: asyncio.subprocess.Process, *, own_group: bool) -> Non
     await process.wait()
 
 
-def _kept(plugin: Plugin, access: Access, said: bytes) -> Kept:
+def _credentials_of(plugin: Plugin, access: Access, output: bytes) -> PluginCredentials:
     bad = f"login plugin {plugin.name} did not answer with an ExecCredential of {plugin.version.rpartition('/')[2]}"
     try:
-        answer = _Answer.model_validate_json(said)
+        answer = _ExecCredential.model_validate_json(output)
     except ValidationError:
         raise NoAccess(bad) from None
     status = answer.status
@@ -167,4 +167,4 @@ def _kept(plugin: Plugin, access: Access, said: bytes) -> Kept:
         expires = expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC)
     certificate = Certificate(status.chain.encode(), status.key.encode()) if status.chain else access.certificate
     token = f"Bearer {status.token}" if status.token else None
-    return Kept(Credentials(token, certificate, access.impersonate), expires)
+    return PluginCredentials(Credentials(token, certificate, access.impersonate), expires)

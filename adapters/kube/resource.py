@@ -1,4 +1,4 @@
-"""Which objects of a cluster are meant: group, version and plural, and the paths they have."""
+"""Kinds of objects of a cluster: group, version, plural, and their paths."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Resource:
         parts += [quote(part, safe="") for part in (name, subresource) if part is not None]
         return "/".join(parts)
 
-    def named(self, subresource: str | None = None) -> str:
-        """How RBAC calls it: "rollouts/status"."""
+    def rbac_name(self, subresource: str | None = None) -> str:
+        """The name that RBAC uses: "rollouts/status"."""
         return self.plural if subresource is None else f"{self.plural}/{subresource}"
 
 

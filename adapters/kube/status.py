@@ -1,7 +1,7 @@
-"""What a cluster says when it refuses: the Status object, read for one plain line.
+"""Refusals of a cluster: the Status object, reduced to one plain line.
 
-Source: Kubernetes API conventions, "Response Status Kind". A guard that failed is worded by the server as a generic
-error, the same for every resource, without details; that, and only that, is how it is told from an invalid object.
+Source: Kubernetes API conventions, "Response Status Kind". For a failed guard the server sends a generic error, the
+same for every resource, without details; that alone distinguishes it from an invalid object.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from adapters.contract import BackendError
 
 GENERIC = "the server rejected our request due to an error in our request"
+"""The server's message for a failed test of a JSON Patch."""
 
 
 class _Cause(BaseModel):
@@ -41,27 +42,26 @@ class _Status(BaseModel):
     details: _Details | None = None
 
 
-def words(body: bytes) -> str | None:
-    """The server's own words in a Status: an admission refusal verbatim, anything else its message; None without one.
+def explain(body: bytes) -> str | None:
+    """Find the server's message in a Status: an admission refusal verbatim. None without one.
 
     Raises:
         ValueError: it is not JSON of that shape.
     """
-    status = _parsed(body)
+    status = _parse(body)
     if status is None:
         return None
     causes = [cause.message for cause in (status.details.causes if status.details else None) or () if cause.message]
-    said = status.message or "; ".join(causes) or status.reason
-    return said or None
+    return status.message or "; ".join(causes) or status.reason or None
 
 
 def guard_failed(error: BackendError) -> bool:
-    """Whether a refusal of a JSON Patch is one of its tests: code 422 and the generic words, nothing else."""
+    """Whether a test of a JSON Patch failed. Code 422 and the generic message, nothing else."""
     return error.status == 422 and GENERIC in error.reason
 
 
 def code_of(event: object) -> tuple[int, str]:
-    """(code, message) of the Status in a watch's ERROR event; (0, "") if it is something else."""
+    """Read (code, message) from the Status in a watch's ERROR event. (0, "") if it is something else."""
     try:
         status = _Status.model_validate(event)
     except ValidationError:
@@ -69,7 +69,7 @@ def code_of(event: object) -> tuple[int, str]:
     return status.code, status.message or status.reason
 
 
-def _parsed(body: bytes) -> _Status | None:
+def _parse(body: bytes) -> _Status | None:
     value = json.loads(body)
     try:
         status = _Status.model_validate(value)

@@ -1,4 +1,4 @@
-"""What every object of a cluster has, as far as adapters read it, and the ReplicaSets of Rollouts and Deployments."""
+"""Wire models shared by all Kubernetes adapters: metadata, conditions, ReplicaSets. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _KEEPERS = {
 
 
 def utc(moment: datetime) -> datetime:
+    """Convert to UTC; a moment without a zone is taken as UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def none_is_empty(value: object) -> object:
+    """Read null as an empty object."""
     return {} if value is None else value
 
 
 def none_is_no_item(value: object) -> object:
+    """Read null as an empty list."""
     return [] if value is None else value
 
 
@@ -33,7 +36,7 @@ Moment = Annotated[datetime, AfterValidator(utc)]
 
 
 class Wire(BaseModel):
-    """What every model here has: a field that is null is as one that is not there."""
+    """Base of every wire model. Immutable; filled by the wire's names or by ours."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
@@ -47,11 +50,15 @@ class Manager(Wire):
 
 
 class Owner(Wire):
+    """One entry of ownerReferences."""
+
     uid: str = ""
     kind: str = ""
 
 
 class Meta(Wire):
+    """The metadata of an object."""
+
     name: str
     uid: str = ""
     generation: int = 0
@@ -67,16 +74,15 @@ class Meta(Wire):
     deleted: Moment | None = Field(None, alias="deletionTimestamp")
 
     @property
-    def kept(self) -> str | None:
-        """Who keeps it as a repository says, in words that warn; None where nobody is known to."""
+    def keeper(self) -> str | None:
+        """The GitOps controller that keeps the object in line with a repository. None where none is known."""
         keys = {**self.labels, **self.annotations}
-        keeper = next((who for key, who in _KEEPERS.items() if key in keys), None)
-        if keeper is None:
-            return None
-        return f"{keeper} keeps it as its repository says: an undo may be put back in seconds"
+        return next((name for key, name in _KEEPERS.items() if key in keys), None)
 
 
-class Condition(Wire):
+class StatusCondition(Wire):
+    """One entry of status.conditions."""
+
     type: str = ""
     status: str = ""
     reason: str = ""
@@ -84,18 +90,27 @@ class Condition(Wire):
 
 
 class ReplicaSetStatus(Wire):
+    """The status of a ReplicaSet."""
+
     available: int = Field(0, alias="availableReplicas")
 
 
 class ReplicaSet(Wire):
-    """A ReplicaSet, without its pod template, which only an undo wants."""
+    """A ReplicaSet, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
     status: Annotated[ReplicaSetStatus, BeforeValidator(none_is_empty)] = ReplicaSetStatus()
 
 
+def gitops_notes(meta: Meta, changes: str) -> list[str]:
+    """Warn that a GitOps controller may revert `changes` ("an undo"). Empty where no controller is known."""
+    if meta.keeper is None:
+        return []
+    return [f"{meta.keeper} keeps it in line with its repository and may revert {changes} within seconds"]
+
+
 def earlier(sets: Sequence[ReplicaSet], annotation: str, than: str) -> tuple[str, ...]:
-    """The revisions that ReplicaSets still hold below revision `than`, newest first, at most five."""
+    """List the revisions below `than` that ReplicaSets hold. Newest first, at most five."""
     numbers = {int(text) for one in sets if (text := one.meta.annotations.get(annotation, "")).isdigit()}
     below = [number for number in numbers if not than.isdigit() or number < int(than)]
     return tuple(str(number) for number in sorted(below, reverse=True)[:5])

@@ -1,12 +1,12 @@
-"""From raw samples to events per tick: the counting that PromQL's own functions get wrong for young series. Pure.
+"""Count events per tick from raw samples, young series included. Pure.
 
-`increase()` and `rate()` extrapolate and miss the first value of a new series (prometheus/prometheus#3886), so a
-canary's first error is invisible to them. Counted here from raw samples of window + lookback instead:
+PromQL's `increase()` and `rate()` extrapolate and miss the first value of a new series (prometheus/prometheus#3886), so
+a canary's first error is invisible to them. Counted here from raw samples of window + lookback instead:
 
 - A series counts the positive differences of consecutive samples. After a drop (the process restarted) it counts the
   new value. A difference belongs to the tick of its later sample, by that sample's own timestamp.
 - A series whose first sample lies in the very first batch of samples of the whole metric (the backend itself knows
-  nothing older) starts from that first value: nobody knows when it was counted.
+  nothing older) starts from that first value: when it was counted is unknown.
 - Any other series is new and counts from 0: its first value happened since the scrape before. That holds for an error
   series born at 1 while its total had been there all along, which is why the first batch is that of all parts of the
   metric together.
@@ -14,7 +14,7 @@ canary's first error is invisible to them. Counted here from raw samples of wind
   is an old process that was not scraped for longer than the lookback and came back. It starts from its first value,
   and the answer is marked partial. No burst of real errors is lost to this, as errors are bounded by the traffic.
 
-What no counting can recover: what a process counted between its last scrape and its death, and a restart after which
+No counting recovers the events of a process between its last scrape and its death, or sees a restart after which
 a counter passed its old value before the next scrape. Scrape intervals beyond three minutes are longer than the
 lookback's margin and are not supported.
 """
@@ -30,20 +30,21 @@ from statistics import fmean, median
 from adapters.contract import Gauge, Window
 
 LOOKBACK_S = 300.0
-"""How far before the window anchors are looked for."""
+"""How far before the window the samples begin, to find each series' anchor."""
 _JOIN_LIMIT = 20.0
+"""A new series that begins with more than this many times the largest step was not scraped for a while."""
 _STEADY = 0.9
-"""A series that has a value in this part of the ticks is an instance that was there throughout."""
-_TOLD_APART = 10
-"""Instances whose levels are kept: enough to see how far they differ, and few enough to keep for days."""
+"""A series with a value in this share of the ticks is an instance that was there throughout."""
+_MOST_INSTANCES = 10
+"""Most instances whose levels are kept: enough to see how far they differ, few enough to keep for days."""
 _BATCH = 0.9
 """The first batch spans this much of a scrape interval: each target has its own moment in it, but what appears one
 whole interval after its own target's first scrape is new."""
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """One raw series: its labels and its samples (unix seconds, value), oldest first."""
+class RawSeries:
+    """One raw series. Samples are (unix seconds, value), oldest first."""
 
     labels: Mapping[str, str]
     samples: Sequence[tuple[float, float]]
@@ -51,7 +52,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which first values of a metric's series count from 0."""
+    """The rule by which first values of a metric's series count from 0."""
 
     batch_end: float
     """Unix seconds; a series first seen up to here starts from its first value."""
@@ -59,11 +60,12 @@ class Origin:
     """A new series with a larger first value is an old process that came back."""
 
     def is_new(self, first_at: float) -> bool:
+        """Whether a series first seen at `first_at` (unix seconds) counts from 0."""
         return first_at > self.batch_end
 
     @classmethod
-    def of(cls, total: Iterable[Series], parts: Iterable[Series]) -> Origin:
-        """The origin of one metric, from all series of its total and of its other parts, both arms."""
+    def of(cls, total: Iterable[RawSeries], parts: Iterable[RawSeries]) -> Origin:
+        """Derive a metric's origin from all series of its parts, both arms."""
         watched = [series for series in total if series.samples]
         firsts = [series.samples[0][0] for series in (*watched, *parts) if series.samples]
         between_s = spacing_s(watched)
@@ -74,16 +76,16 @@ class Origin:
 
 
 @dataclass(slots=True)
-class Counted:
-    """Events per tick index of some series together, and what was odd about them."""
+class TickEvents:
+    """Events of some series together, per tick index."""
 
     by_tick: dict[int, float]
     came_back: int = 0
-    """Series that joined with more history than they can have made since the last scrape."""
+    """Series that appeared with more events than they can have had since the last scrape."""
 
 
 def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Iterator[tuple[float, float]]:
-    """(time of the later sample, events since the sample before) of one clean counter series."""
+    """Yield (time, events since the sample before) of one clean counter series."""
     previous = 0.0 if from_zero else None
     for at, value in samples:
         if previous is not None:
@@ -91,10 +93,10 @@ def increases(samples: Sequence[tuple[float, float]], *, from_zero: bool) -> Ite
         previous = value
 
 
-def count(series: Iterable[Series], origin: Origin, window: Window) -> Counted:
-    """Events of `series` together in each tick of `window`; a tick without a sample is absent."""
+def count(series: Iterable[RawSeries], origin: Origin, window: Window) -> TickEvents:
+    """Count the events of `series` together in each tick of `window`. A tick without a sample is absent."""
     ticks = Ticks(window)
-    counted = Counted({})
+    counted = TickEvents({})
     for one in series:
         if not one.samples:
             continue
@@ -110,15 +112,15 @@ def count(series: Iterable[Series], origin: Origin, window: Window) -> Counted:
     return counted
 
 
-def levels(series: Iterable[Series], window: Window) -> dict[int, Gauge]:
-    """Per tick of `window` the mean over `series` of each one's last finite value; a tick without one is absent.
+def levels(series: Iterable[RawSeries], window: Window) -> dict[int, Gauge]:
+    """Average, per tick of `window`, the last finite value of each series. A tick without one is absent.
 
-    Where several series have a value in nearly every tick, those are told apart, in the order of their labels: in the
-    ticks in which all of them have one, so that each place always stands for the same series.
+    Where several series have a value in nearly every tick, the gauge also has their separate values, in the order of
+    their labels, in the ticks in which all of them have one: so each place always stands for the same series.
     """
     lasts = [_lasts(one, window) for one in sorted(series, key=lambda one: sorted(one.labels.items()))]
     ticks = sorted({index for last in lasts for index in last})
-    steady = [last for last in lasts if len(last) >= _STEADY * len(ticks)][:_TOLD_APART]
+    steady = [last for last in lasts if len(last) >= _STEADY * len(ticks)][:_MOST_INSTANCES]
     found: dict[int, Gauge] = {}
     for index in ticks:
         apart = tuple(last[index] for last in steady if index in last)
@@ -127,8 +129,8 @@ def levels(series: Iterable[Series], window: Window) -> dict[int, Gauge]:
     return found
 
 
-def _lasts(series: Series, window: Window) -> dict[int, float]:
-    """A series' last finite value in each tick."""
+def _lasts(series: RawSeries, window: Window) -> dict[int, float]:
+    """The last finite value of a series in each tick."""
     ticks = Ticks(window)
     last: dict[int, float] = {}
     for at, value in series.samples:
@@ -138,27 +140,27 @@ def _lasts(series: Series, window: Window) -> dict[int, float]:
     return last
 
 
-def cleaned(series: Iterable[Series], window: Window) -> tuple[list[Series], int]:
-    """The series without samples no counter has (NaN, infinite, negative), and how many of those the window held."""
+def clean_series(series: Iterable[RawSeries], window: Window) -> tuple[list[RawSeries], int]:
+    """Drop the samples that no counter has (NaN, infinite, negative). Also count those within the window."""
     ticks = Ticks(window)
-    kept: list[Series] = []
+    kept: list[RawSeries] = []
     dirty = 0
     for one in series:
         samples = [sample for sample in one.samples if 0.0 <= sample[1] < math.inf]
         if len(samples) < len(one.samples):
             bad = (at for at, value in one.samples if not 0.0 <= value < math.inf)
             dirty += sum(ticks.index(at) is not None for at in bad)
-        kept.append(Series(one.labels, samples))
+        kept.append(RawSeries(one.labels, samples))
     return kept, dirty
 
 
-def spacing_s(series: Iterable[Series]) -> float | None:
+def spacing_s(series: Iterable[RawSeries]) -> float | None:
     """Median seconds between consecutive samples, or None where no series has two."""
     gaps = [later[0] - earlier[0] for one in series for earlier, later in pairwise(one.samples)]
     return median(gaps) if gaps else None
 
 
-def newest_at(series: Iterable[Series]) -> float | None:
+def newest_at(series: Iterable[RawSeries]) -> float | None:
     """Time of the newest sample of all, unix seconds."""
     return max((one.samples[-1][0] for one in series if one.samples), default=None)
 
@@ -173,6 +175,6 @@ class Ticks:
         """First index after the window."""
 
     def index(self, at: float) -> int | None:
-        """The tick that holds the moment `at` (unix seconds), or None where it is outside the window."""
+        """The index of the tick that holds `at` (unix seconds). None outside the window."""
         index = math.floor(at / self.tick_s)
         return index if self.first <= index < self.end else None

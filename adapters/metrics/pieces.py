@@ -1,6 +1,6 @@
-"""A long range of raw samples in pieces, the newest first: an hour of many series is more than one answer may hold.
+"""Read a long range of raw samples in pieces, the newest first.
 
-What is older is history: worth having, never worth losing the newest for.
+An hour of many series is more than one reply may hold. Older pieces are history: the newest never waits for them.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from adapters.contract import Window
-from adapters.metrics.counters import LOOKBACK_S, Series
-from adapters.metrics.reading import Answer
+from adapters.metrics.counters import LOOKBACK_S, RawSeries
+from adapters.metrics.reading import QueryAnswer
 
 PIECE_S = 1200.0
-"""The length of a piece at most; a poll that goes on from the last one fits in one."""
-Pieces = tuple[Answer, ...]
-"""What one text was answered with, the newest piece first; at least one."""
+"""The longest piece, in seconds; a poll that continues the last one fits in one."""
+Pieces = tuple[QueryAnswer, ...]
+"""The answers to one query text, the newest piece first; at least one."""
 
 
 def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
-    """(end, length) of the pieces from before the window's anchors until now, the newest first.
+    """Cut the range to read into (end, length) in seconds, the newest first. It begins before the window's anchors.
 
-    A window that is long over is asked for as of its end, or the answer would hold everything since then.
+    A window that ended long ago is read as of its end, or the reply would hold everything since then.
     """
     until = window.end if (now - window.end).total_seconds() > LOOKBACK_S else now
     left_s = max(0.0, (until - window.start).total_seconds()) + LOOKBACK_S
@@ -33,8 +33,8 @@ def pieces_of(now: datetime, window: Window) -> list[tuple[float, float]]:
     return found
 
 
-def joined(pieces: Sequence[Answer]) -> Answer:
-    """One answer from pieces, the newest first. A sample on the border of two may be in both."""
+def join_pieces(pieces: Sequence[QueryAnswer]) -> QueryAnswer:
+    """Join pieces, the newest first, into one answer. A sample on the border of two may be in both."""
     if len(pieces) == 1:
         return pieces[0]
     samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = {}
@@ -43,4 +43,4 @@ def joined(pieces: Sequence[Answer]) -> Answer:
             own = samples.setdefault(tuple(sorted(one.labels.items())), [])
             own += [sample for sample in one.samples if not own or sample[0] > own[-1][0]]
     partial = next((piece.partial for piece in pieces if piece.partial is not None), None)
-    return Answer(tuple(Series(dict(labels), own) for labels, own in samples.items()), partial)
+    return QueryAnswer(tuple(RawSeries(dict(labels), own) for labels, own in samples.items()), partial)

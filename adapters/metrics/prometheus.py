@@ -1,12 +1,12 @@
 """Prometheus HTTP API v1 and what speaks it (VictoriaMetrics, Thanos, Mimir, Cortex). Read only.
 
-Needs leave to query and nothing more. A token is sent as a bearer; hosted services often take `basic` instead. `url`
-may carry a path prefix (`/prometheus`, `/api/prom`).
+Minimal permission: to query. A token is sent as a bearer; hosted services often take `basic` instead. `url` may carry a
+path prefix (`/prometheus`, `/api/prom`).
 
 Counts come from raw samples: an instant query of the operator's selector with a range appended, counted in
-`adapters.metrics.counters`. The arms are told apart here, by one label's value, so the text is sent as typed. A gauge
-that is a plain selector is read the same way; one that is an expression (a quantile) is evaluated by the server once
-per tick, and then its sample times are evaluation times: it can look fresher than it is by the server's lookback, and
+`adapters.metrics.counters`. The arms are split here, by one label's value, so the text is sent as typed. A gauge that
+is a plain selector is read the same way; one that is an expression (a quantile) is evaluated by the server once per
+tick, and then its sample times are evaluation times: it can look fresher than it is by the server's lookback, and
 VictoriaMetrics repeats the last value it shows through the 30 s it hides (`search.latencyOffset`). Raw samples are not
 hidden.
 """
@@ -36,9 +36,9 @@ from adapters.contract import (
     Shape,
     Window,
 )
-from adapters.metrics.counters import Series, Ticks
-from adapters.metrics.pieces import Pieces, joined, pieces_of
-from adapters.metrics.reading import Answer, bucketed, counted, level
+from adapters.metrics.counters import RawSeries, Ticks
+from adapters.metrics.pieces import Pieces, join_pieces, pieces_of
+from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply
 from adapters.priority import give_way
 from adapters.transport import HttpOptions, Reply, Transport
 
@@ -47,18 +47,18 @@ if TYPE_CHECKING:
 
 
 MOST_SAMPLES = 1_000_000
-"""Raw samples that one poll of one backend may hold in memory, all metrics together: some 150 MB."""
+"""Most raw samples that one poll of one backend holds in memory, all metrics together: some 150 MB."""
 _SERIES_WEIGHS = 20
-"""What a series' labels take, in samples."""
+"""Weight of a series' labels, in samples."""
 _AT_ONCE = 6
 _FOR_HISTORY = 0.5
-"""The part of the read's deadline after which no older piece is asked for any more."""
+"""The part of the read's deadline after which no older piece is requested."""
 _SKEW_S = 2.0
 """A server clock further off than this is followed: samples are dated by our clock, as everything else is. Otherwise an
 hour of one clock would be judged as another hour of the other, and old samples as those of a new stage."""
 _WHOLE = {"nocache": "1", "partial_response": "false", "max_source_resolution": "0s"}
-"""No cached, no incomplete, no downsampled answer: the first is VictoriaMetrics' word, the others are Thanos'. Servers
-ignore what they do not know."""
+"""No cached, no incomplete, no downsampled reply: the first is VictoriaMetrics' parameter, the others are Thanos'.
+Servers ignore the parameters that they do not know."""
 _SELECTOR = re.compile(
     r"""\s* (?: [a-zA-Z_:][a-zA-Z0-9_:]* )? \s*
         (?: \{ (?: [^{}"'`] | "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` )* \} )? \s*""",
@@ -89,28 +89,28 @@ def connect(options: Options, context: Context, client: httpx.AsyncBaseTransport
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
-    """One request: raw samples of a selector, or an expression evaluated once per tick."""
+class _Request:
+    """One request: a selector's raw samples, or an expression once per tick."""
 
     text: str
     raw: bool
 
 
-class _Room:
-    """How much one read may still hold: every answer is bounded, and there may be hundreds of them."""
+class _SampleBudget:
+    """The samples that one read may still hold. Every answer is bounded, but there may be hundreds."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._left = MOST_SAMPLES
 
     def check(self) -> None:
-        """Raise Rejected if there is none left."""
+        """Check that some of it is left. Raises Rejected."""
         if self._left <= 0:
             advice = "narrow the selectors, or spread the metrics over several backends"
             raise Rejected(self._source, "read", f"more than {MOST_SAMPLES:,} samples in one poll: {advice}")
 
-    def take(self, answer: Answer) -> None:
-        """Count an answer in; raises as `check` if it does not fit."""
+    def take(self, answer: QueryAnswer) -> None:
+        """Subtract an answer. Raises Rejected if it does not fit."""
         self._left -= sum(len(one.samples) + _SERIES_WEIGHS for one in answer.series)
         self.check()
 
@@ -121,7 +121,7 @@ class Prometheus:
     def __init__(self, context: Context, transport: Transport) -> None:
         self.source = context.source
         self.skew_s = 0.0
-        """How far the server's clock is ahead of ours, where that is more than two seconds, else 0."""
+        """Seconds that the server's clock is ahead of ours, where that is more than two, else 0."""
         self._clock = context.clock
         self._deadline_s = context.read_deadline_s
         self._timeout = f"{context.read_deadline_s * 900:.0f}ms"  # the server gives up before we do
@@ -129,11 +129,11 @@ class Prometheus:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._transport.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._transport.hide(text)
 
     async def aclose(self) -> None:
@@ -141,22 +141,22 @@ class Prometheus:
         await self._transport.aclose()
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """One reply per query, in order, all as of one moment of the server's clock.
+        """Read one reply per query, in order, all as of one moment.
 
-        A text used by several metrics is asked once. A text the server refuses, or whose answer cannot be counted, is
-        that metric's problem. Of a long window the older pieces are left out where they cannot be had in time.
+        A text used by several metrics is sent once. A text that the server refuses, or whose answer cannot be counted,
+        is that metric's problem. The older pieces of a long window are left out where time is short.
 
         Raises:
             BackendError: no text got an answer, and not because of the texts.
         """
         now = self._clock.now()
-        asks = list(dict.fromkeys(ask for query in queries for ask in _asks(query).values()))
+        asks = list(dict.fromkeys(ask for query in queries for ask in _requests_of(query).values()))
         slots = asyncio.Semaphore(_AT_ONCE)
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
-        room = _Room(self.source)
+        room = _SampleBudget(self.source)
 
-        async def answered(ask: _Ask) -> Pieces | BackendError:
-            found: list[Answer] = []
+        async def read_pieces(ask: _Request) -> Pieces | BackendError:
+            found: list[QueryAnswer] = []
             try:
                 for piece in pieces_of(now, window) if ask.raw else [None]:
                     async with slots:
@@ -172,49 +172,49 @@ class Prometheus:
                     return error
             return tuple(found)
 
-        answers = dict(zip(asks, await asyncio.gather(*map(answered, asks)), strict=True))
+        answers = dict(zip(asks, await asyncio.gather(*map(read_pieces, asks)), strict=True))
         errors = [answer for answer in answers.values() if isinstance(answer, BackendError)]
         fatal = [error for error in errors if not isinstance(error, Rejected)]
         if fatal and len(errors) == len(asks):
             raise fatal[0]
         return tuple(_reply(query, answers, window) for query in queries)
 
-    async def _raw(self, ask: _Ask, piece: tuple[float, float]) -> Answer:
-        """The raw samples of one piece: (its end in unix seconds, its length in seconds)."""
+    async def _raw(self, ask: _Request, piece: tuple[float, float]) -> QueryAnswer:
+        """Read the raw samples of one piece, (end in unix seconds, length in seconds)."""
         time = piece[0] + self.skew_s
         form = {"query": f"{ask.text.strip()}[{math.ceil(piece[1])}s]", "time": f"{time:.3f}"}
         return self._answer(await self._read("/api/v1/query", form))
 
-    async def _range(self, ask: _Ask, now: datetime, window: Window) -> Answer:
-        """An expression at the end of every tick."""
+    async def _range(self, ask: _Request, now: datetime, window: Window) -> QueryAnswer:
+        """Read an expression's value at the end of every tick."""
         ticks = Ticks(window)
         first = (ticks.first + 1) * ticks.tick_s
         last = max(first, min(ticks.end * ticks.tick_s, now.timestamp()))
         start, end = (f"{at + self.skew_s:.3f}" for at in (first, last))
         form = {"query": ask.text, "start": start, "end": end, "step": f"{ticks.tick_s:.3f}"}
         answer = self._answer(await self._read("/api/v1/query_range", form))
-        return Answer(tuple(_evaluated(one, ticks.tick_s) for one in answer.series), answer.partial)
+        return QueryAnswer(tuple(_shift_into_ticks(one, ticks.tick_s) for one in answer.series), answer.partial)
 
     async def _read(self, path: str, form: Mapping[str, str]) -> Reply:
-        asked = self._clock.now()
+        sent_at = self._clock.now()
         reply = await self._transport.read("POST", path, form={**form, **_WHOLE, "timeout": self._timeout})
         if reply.date is not None:
-            self._compare_clocks(reply.date, asked)
+            self._compare_clocks(reply.date, sent_at)
         return reply
 
-    def _compare_clocks(self, said: datetime, asked: datetime) -> None:
-        """Change `skew_s` only where it contradicts what a reply says: every change moves samples between ticks.
+    def _compare_clocks(self, date: datetime, sent_at: datetime) -> None:
+        """Change `skew_s` only where it contradicts a reply's date. Every change moves samples between ticks.
 
-        The server wrote `said`, in whole seconds, some time between our question and now.
+        The server wrote `date`, in whole seconds, some time between our request and now.
         """
-        least = (said - self._clock.now()).total_seconds()
-        most = (said - asked).total_seconds() + 1.0
+        least = (date - self._clock.now()).total_seconds()
+        most = (date - sent_at).total_seconds() + 1.0
         if not least - _SKEW_S < self.skew_s < most + _SKEW_S:
             ahead_s = (least + most) / 2.0
             self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
 
-    def _answer(self, reply: Reply) -> Answer:
-        """The series of a reply.
+    def _answer(self, reply: Reply) -> QueryAnswer:
+        """Read the series of a reply.
 
         Raises:
             BadReply: not this API's JSON.
@@ -227,8 +227,8 @@ class Prometheus:
             where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
             raise BadReply(self.source, "read", f"not a Prometheus answer (at {self._transport.line(where)})") from None
         if envelope.status != "success":
-            said = self._transport.line(envelope.error) or "no reason given"
-            raise Rejected(self.source, "read", f"answered an error with 200: {said}")
+            why = self._transport.line(envelope.error) or "no reason given"
+            raise Rejected(self.source, "read", f"answered an error with 200: {why}")
         if envelope.data is None:
             raise BadReply(self.source, "read", "not a Prometheus answer (no data)")
         if not isinstance(envelope.data, _Matrix):
@@ -240,26 +240,27 @@ class Prometheus:
         if partial is None and envelope.is_partial:
             partial = "the backend says this answer is partial"
         ahead_s = self.skew_s
-        return Answer(
+        return QueryAnswer(
             tuple(
-                Series(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
+                RawSeries(one.metric, [(at - ahead_s, value) for at, value in one.values] if ahead_s else one.values)
                 for one in envelope.data.result
             ),
             partial,
         )
 
 
-def _asks(query: MetricQuery) -> dict[str, _Ask]:
-    """Part -> what to ask for it. Empty where the metric's own texts cannot be asked."""
+def _requests_of(query: MetricQuery) -> dict[str, _Request]:
+    """Part -> its request. Empty where the metric's own texts cannot be sent."""
     texts = dict(query.texts())
     if query.shape is Shape.GAUGE:
-        return {"value": _Ask(texts["value"], _is_selector(texts["value"]))} if "value" in texts else {}
-    if _cannot_ask(query) is not None:
+        return {"value": _Request(texts["value"], _is_selector(texts["value"]))} if "value" in texts else {}
+    if _query_problem(query) is not None:
         return {}
-    return {part: _Ask(texts[part], raw=True) for part in _parts(query)}
+    return {part: _Request(texts[part], raw=True) for part in _parts(query)}
 
 
-def _cannot_ask(query: MetricQuery) -> str | None:
+def _query_problem(query: MetricQuery) -> str | None:
+    """Say why a metric's texts cannot be sent; None where they can."""
     texts = dict(query.texts())
     for part in _parts(query):
         if part not in texts:
@@ -286,10 +287,10 @@ def _is_selector(text: str) -> bool:
     return bool(text.strip()) and _SELECTOR.fullmatch(text) is not None
 
 
-def _reply(query: MetricQuery, answers: Mapping[_Ask, Pieces | BackendError], window: Window) -> MetricReply:
-    problem = _cannot_ask(query)
+def _reply(query: MetricQuery, answers: Mapping[_Request, Pieces | BackendError], window: Window) -> MetricReply:
+    problem = _query_problem(query)
     pieces: dict[str, Pieces] = {}
-    for part, ask in _asks(query).items():
+    for part, ask in _requests_of(query).items():
         answer = answers[ask]
         if isinstance(answer, BackendError):
             problem = problem or f"{part}: {answer.reason}"
@@ -299,26 +300,28 @@ def _reply(query: MetricQuery, answers: Mapping[_Ask, Pieces | BackendError], wi
         return MetricReply(query.metric, problem=problem)
     # All parts of a metric reach equally far back: one whose series begin later would count as newborn.
     reach = min(len(one) for one in pieces.values())
-    found = {part: joined(one[:reach]) for part, one in pieces.items()}
+    found = {part: join_pieces(one[:reach]) for part, one in pieces.items()}
     if query.shape is Shape.GAUGE:
-        return level(query, found["value"], window)
+        return gauge_reply(query, found["value"], window)
     return (
-        bucketed(query, found["buckets"], window) if query.shape is Shape.HISTOGRAM else counted(query, found, window)
+        histogram_reply(query, found["buckets"], window)
+        if query.shape is Shape.HISTOGRAM
+        else counts_reply(query, found, window)
     )
 
 
-def _evaluated(series: Series, tick_s: float) -> Series:
-    """Values evaluated at the end of a tick, moved into that tick; NaN (no data) dropped, so that it dates nothing."""
-    return Series(
+def _shift_into_ticks(series: RawSeries, tick_s: float) -> RawSeries:
+    """Move values evaluated at the end of a tick into that tick. Drop NaN (no data), so that it dates nothing."""
+    return RawSeries(
         series.labels,
         [(at - tick_s / 2, value) for at, value in series.samples if not math.isnan(value)],
     )
 
 
 def _explain(body: bytes) -> str | None:
-    """The `error` of `{"status": "error", "errorType": .., "error": ..}`."""
-    said = json.loads(body)["error"]
-    return said if isinstance(said, str) else None
+    """Find the `error` of `{"status": "error", "errorType": .., "error": ..}`."""
+    message = json.loads(body)["error"]
+    return message if isinstance(message, str) else None
 
 
 # -- wire ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""From raw series to a metric's reply: which arm a series is, ticks put together, freshness, what is odd. Pure."""
+"""Turn raw series into a metric's reply: arms, ticks, freshness, flaws. Pure."""
 
 from __future__ import annotations
 
@@ -18,20 +18,30 @@ from adapters.contract import (
     Shape,
     Window,
 )
-from adapters.metrics.counters import Counted, Origin, Series, Ticks, cleaned, count, levels, newest_at, spacing_s
+from adapters.metrics.counters import (
+    Origin,
+    RawSeries,
+    TickEvents,
+    Ticks,
+    clean_series,
+    count,
+    levels,
+    newest_at,
+    spacing_s,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a backend answered to one query text."""
+class QueryAnswer:
+    """A backend's answer to one query text."""
 
-    series: tuple[Series, ...]
+    series: tuple[RawSeries, ...]
     partial: str | None = None
-    """Why it is not whole, in the backend's words."""
+    """The reason why it is incomplete, in the backend's words; None where it is whole."""
 
 
-def counted(query: MetricQuery, answers: Mapping[str, Answer], window: Window) -> MetricReply:
-    """The reply for a metric of counts or of good and total.
+def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window: Window) -> MetricReply:
+    """Make the reply for a metric of counts or of good and total.
 
     Args:
         answers: part ("total" and "bad" or "good") -> raw samples from before the window until now.
@@ -41,8 +51,8 @@ def counted(query: MetricQuery, answers: Mapping[str, Answer], window: Window) -
     as dirty. Good series missing in both arms are a problem, not a hundred per cent of errors: the text is wrong.
     """
     part = "good" if query.shape is Shape.GOOD_TOTAL else "bad"
-    total, dirty = cleaned(answers["total"].series, window)
-    share, more_dirty = cleaned(answers[part].series, window)
+    total, dirty = clean_series(answers["total"].series, window)
+    share, more_dirty = clean_series(answers[part].series, window)
     dirty += more_dirty
     if part == "good" and total and not share:
         return MetricReply(query.metric, problem="no series matches the good query")
@@ -57,30 +67,30 @@ def counted(query: MetricQuery, answers: Mapping[str, Answer], window: Window) -
         came_back += traffic.came_back + events.came_back
         samples.append(found)
     odd = [answer.partial for answer in answers.values()]
-    odd.append(dropped(dirty))
-    odd.append(f"late start: {came_back} series came back with history" if came_back else None)
+    odd.append(dropped_note(dirty))
+    odd.append(_came_back_note(came_back))
     return _reply(query, samples, total, odd, window)
 
 
-def bucketed(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
-    """The reply for a histogram: per tick the requests of each cumulative bucket, by the label `le`.
+def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
+    """Make the reply for a histogram. Per tick the requests of each cumulative bucket, by the label `le`.
 
     A tick of an arm has buckets where its `+Inf` bucket has a sample; a bucket without one there counted nothing new.
     An arm has the edges that it has series for. A scrape of which one bucket is dirty counts for none of them: the
     others' requests would be in this tick and the dirty one's in the next.
     """
-    series, dirty = cleaned(_whole_scrapes(answer.series), window)
+    series, dirty = clean_series(_whole_scrapes(answer.series), window)
     edged = [(edge, one) for one in series if (edge := _edge(one)) is not None]
     whole = [one for edge, one in edged if math.isinf(edge)]
     if edged and not whole:
-        return MetricReply(query.metric, problem='the buckets have no le="+Inf"; without it nothing is whole')
+        return MetricReply(query.metric, problem='the buckets have no le="+Inf", so the total is unknown')
     origin = Origin.of(whole, [one for edge, one in edged if not math.isinf(edge)])
     samples: list[dict[int, Sample]] = []
     came_back = 0
     for arm in (0, 1):
         total = count(_of_arm(whole, query.arms, arm), origin, window)
         came_back += total.came_back
-        by_edge: dict[float, list[Series]] = {}
+        by_edge: dict[float, list[RawSeries]] = {}
         for edge, one in edged:
             if not math.isinf(edge) and _of_arm([one], query.arms, arm):
                 by_edge.setdefault(edge, []).append(one)
@@ -93,27 +103,32 @@ def bucketed(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
                 for index, requests in total.by_tick.items()
             }
         )
-    odd = [answer.partial, dropped(dirty)]
-    odd.append(f"late start: {came_back} series came back with history" if came_back else None)
+    odd = [answer.partial, dropped_note(dirty)]
+    odd.append(_came_back_note(came_back))
     return _reply(query, samples, whole, odd, window)
 
 
-def dropped(dirty: int) -> str | None:
-    """What makes an answer partial that had samples which no such metric has."""
+def dropped_note(dirty: int) -> str | None:
+    """Say how many impossible samples were dropped; None for none."""
     return f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None
 
 
-def _whole_scrapes(series: Iterable[Series]) -> list[Series]:
-    """The buckets of each histogram without what is beside a sample that no counter has, at the same moment."""
-    groups: dict[tuple[tuple[str, str], ...], list[Series]] = {}
+def _came_back_note(came_back: int) -> str | None:
+    """Say how many series reappeared after a gap. None for none."""
+    return f"{came_back} series reappeared after a gap, counted from there" if came_back else None
+
+
+def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
+    """Drop each scrape of a histogram of which one bucket is impossible."""
+    groups: dict[tuple[tuple[str, str], ...], list[RawSeries]] = {}
     for one in series:
         named = tuple(sorted((name, value) for name, value in one.labels.items() if name != "le"))
         groups.setdefault(named, []).append(one)
-    kept: list[Series] = []
+    kept: list[RawSeries] = []
     for group in groups.values():
         dirty = {at for one in group for at, value in one.samples if not 0.0 <= value < math.inf}
         kept += [
-            Series(
+            RawSeries(
                 one.labels, [(at, value) for at, value in one.samples if at not in dirty or not 0.0 <= value < math.inf]
             )
             if dirty
@@ -123,8 +138,8 @@ def _whole_scrapes(series: Iterable[Series]) -> list[Series]:
     return kept
 
 
-def _edge(series: Series) -> float | None:
-    """A bucket's upper edge, infinite for the last; None for a series that is no bucket."""
+def _edge(series: RawSeries) -> float | None:
+    """The upper edge of a bucket, infinite for the last. None for a series that is no bucket."""
     try:
         edge = float(series.labels.get("le", ""))
     except ValueError:
@@ -132,13 +147,13 @@ def _edge(series: Series) -> float | None:
     return None if math.isnan(edge) else edge
 
 
-def level(query: MetricQuery, answer: Answer, window: Window) -> MetricReply:
-    """The reply for a gauge: the mean over an arm's series of each one's last value in the tick; NaN is a gap."""
+def gauge_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> MetricReply:
+    """Make the reply for a gauge. Per tick the mean of the last value of each of an arm's series; NaN is a gap."""
     found: list[dict[int, Sample]] = [dict(levels(_of_arm(answer.series, query.arms, arm), window)) for arm in (0, 1)]
     return _reply(query, found, answer.series, [answer.partial], window)
 
 
-def _counts(traffic: Counted, events: Counted, *, good: bool) -> dict[int, Sample]:
+def _counts(traffic: TickEvents, events: TickEvents, *, good: bool) -> dict[int, Sample]:
     found: dict[int, Sample] = {}
     for index, total in traffic.by_tick.items():
         part = events.by_tick.get(index, 0.0)
@@ -150,11 +165,11 @@ def _counts(traffic: Counted, events: Counted, *, good: bool) -> dict[int, Sampl
 def _reply(
     query: MetricQuery,
     samples: list[dict[int, Sample]],
-    dated: Iterable[Series],
+    dated: Iterable[RawSeries],
     odd: Iterable[str | None],
     window: Window,
 ) -> MetricReply:
-    """Put both arms' ticks on one axis. `dated` are the series whose newest samples tell each arm's freshness."""
+    """Put both arms' ticks on one axis. The newest samples of `dated` give each arm's freshness."""
     canary, baseline = samples
     tick_s = Ticks(window).tick_s
     readings = tuple(
@@ -173,8 +188,8 @@ def _reply(
     )
 
 
-def _of_arm(series: Iterable[Series], arms: ArmLabels | None, arm: int) -> list[Series]:
-    """The series of the canary (0) or the baseline (1); without arms everything is the canary's."""
+def _of_arm(series: Iterable[RawSeries], arms: ArmLabels | None, arm: int) -> list[RawSeries]:
+    """The series of the canary (0) or the baseline (1). Without arms all are the canary's."""
     if arms is None:
         return list(series) if arm == 0 else []
     value = (arms.canary, arms.baseline)[arm]

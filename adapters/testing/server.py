@@ -67,8 +67,8 @@ async def serving(serve: Serve | None, good: Good | None = None) -> AsyncIterato
     try:
         yield server
     finally:
+        await _settle()  # before the close: asyncio drops, unclosed, what it accepted a moment before
         listener.close()
-        await _settle()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

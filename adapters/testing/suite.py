@@ -103,7 +103,8 @@ class AdapterContract:
             await backend.aclose()
             return problems
 
-        assert [*connect_problems(self.spec.connect), *asyncio.run(check())] == []
+        problems = [*connect_problems(self.spec.connect), *asyncio.run(check())]
+        assert not problems, "; ".join(problems)
 
     def test_a_call_to_a_server_that_is_well_succeeds(self) -> None:
         async def check(call: ContractCall) -> list[Request]:
@@ -155,7 +156,7 @@ class AdapterContract:
             finally:
                 await backend.aclose()
 
-        assert SECRET not in asyncio.run(check())
+        assert SECRET not in asyncio.run(check()), "hide(text) leaves the secret in"
 
     def test_the_calls_of_a_write_are_listed_without_sending_any(self) -> None:
         async def check() -> list[Request]:
@@ -168,7 +169,7 @@ class AdapterContract:
                 await backend.aclose()
                 return server.requests
 
-        assert asyncio.run(check()) == []
+        assert asyncio.run(check()) == [], "calls(..) sent a request"
 
 
 async def _nothing_else(_: Request, writer: asyncio.StreamWriter) -> None:

@@ -1,30 +1,30 @@
-"""The one HTTP client: deadlines, size cap, retries for reads only, redaction, sanitising, and the error tree.
+"""The one HTTP client: deadlines, size cap, retries for reads only, redaction.
 
 Every HTTP adapter builds its Options on `HttpOptions` and talks through one `Transport`. httpx is imported here and
-nowhere else, so a console whose plan names no HTTP backend never pays for it. What a path or a body means is the
-adapter's business, not this room's.
+nowhere else, so a console whose plan names no HTTP backend never pays for it. The meaning of a path or a body is the
+adapter's business, not this package's.
 """
 
 from adapters.transport.client import MAX_BYTES, Transport
-from adapters.transport.identity import Credentials, Fixed, Identity
+from adapters.transport.identity import Credentials, FixedIdentity, Identity
 from adapters.transport.options import Basic, HttpOptions
 from adapters.transport.reply import Explain, Reply
-from adapters.transport.tls import CannotUse, Certificate, Tls, tls_context
+from adapters.transport.tls import Certificate, Tls, UnusableCertificate, tls_context
 from adapters.transport.trace import child_span, new_trace
 
 __all__ = [
     "MAX_BYTES",
     "Basic",
-    "CannotUse",
     "Certificate",
     "Credentials",
     "Explain",
-    "Fixed",
+    "FixedIdentity",
     "HttpOptions",
     "Identity",
     "Reply",
     "Tls",
     "Transport",
+    "UnusableCertificate",
     "child_span",
     "new_trace",
     "tls_context",

@@ -1,4 +1,4 @@
-"""Bodies as they arrive: bounded, decompressed here, whole or line by line."""
+"""Read the body of a reply, bounded, whole or line by line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ async def fill(body: bytearray, response: httpx.Response, max_bytes: int) -> Non
     """Read the body into `body` until it ends or is larger than `max_bytes`.
 
     Decompressed here and bounded, because a small gzip may hold gigabytes.
+
+    Raises:
+        httpx.DecodingError: an encoding that was not requested, or broken gzip.
     """
     encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
-        raise httpx.DecodingError("an encoding that was not asked for")
+        raise httpx.DecodingError("an encoding that was not requested")
     gunzip = zlib.decompressobj(31) if encoding != "identity" else None
     async for chunk in cast("AsyncIterable[bytes]", response.stream):
         if gunzip is None:
@@ -31,14 +34,14 @@ async def fill(body: bytearray, response: httpx.Response, max_bytes: int) -> Non
 
 
 async def lines(response: httpx.Response, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The lines of a body without an end, each as soon as it is whole; empty ones are left out.
+    """Yield the lines of an endless body, each as soon as it is whole; empty ones are left out.
 
     Raises:
-        httpx.DecodingError: it is compressed, which was not asked for.
+        httpx.DecodingError: it is compressed, which was not requested.
         ValueError: a line is larger than `max_bytes`.
     """
     if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise httpx.DecodingError("an encoding that was not asked for")
+        raise httpx.DecodingError("an encoding that was not requested")
     rest = bytearray()
     async for chunk in cast("AsyncIterable[bytes]", response.stream):
         start = len(rest)

@@ -1,4 +1,4 @@
-"""`Transport`: one backend's HTTP client. Reads may be sent again within their deadline; a write is sent once.
+"""HTTP client of one backend: reads may be retried, a write is sent once.
 
 A call ends in a `Reply` or in an error of the contract's tree, and nothing else; asyncio.CancelledError passes
 through. No string that leaves holds a secret.
@@ -29,7 +29,7 @@ from adapters.contract import (
 from adapters.transport.body import fill, lines
 from adapters.transport.connections import CannotOpen, open_client
 from adapters.transport.fault import backend_error
-from adapters.transport.identity import Credentials, Fixed, Identity
+from adapters.transport.identity import Credentials, FixedIdentity, Identity
 from adapters.transport.options import HttpOptions, check_header
 from adapters.transport.redaction import Redactor
 from adapters.transport.reply import Explain, Reply, refusal, server_date
@@ -40,9 +40,10 @@ from adapters.transport.trace import child_span
 _log = logging.getLogger("warroom.adapters.transport")
 
 MAX_BYTES = 4 * 1024 * 1024
+"""Largest reply after decompression, by default."""
 _ERROR_BYTES = 64 * 1024
 _ERROR_BODY_S = 1.0
-"""How long an error's body may take: its status alone already decides what happened."""
+"""How long an error's body may take: its status alone already decides the error."""
 _WORDS = 200
 
 
@@ -65,19 +66,19 @@ class Transport:
         secrets: Sequence[str] = (),
         words_limit: int = _WORDS,
     ) -> None:
-        """Opens nothing: connections, TLS context and proxies are made by the first call.
+        """Opens nothing. The first call makes connections, TLS context and proxies.
 
         Args:
             authorization: the whole Authorization header (`options.authorization(...)`), or None.
-            identity: who we are, where that changes while we run; instead of `authorization`.
-            tls: whom we trust and by which name; by default the system's certificates and `options.ca`.
+            identity: source of credentials that change while we run; instead of `authorization`.
+            tls: the trusted certificates; by default the system's and `options.ca`.
             read_deadline_s: for a read with all its retries.
             write_deadline_s: for a write.
             max_bytes: larger answers, after decompression, are BadReply.
-            explain: the backend's own words in an error body.
+            explain: finds the backend's own message in an error body.
             client: answers instead of the network (httpx.MockTransport in tests).
             secrets: further secrets to keep out of every string; those of `authorization` are known.
-            words_limit: how many characters are told of why the backend refuses.
+            words_limit: most characters of the backend's message.
 
         Raises:
             ConnectError: `authorization` cannot be sent in a header, or `options.ca` is not a file.
@@ -88,7 +89,7 @@ class Transport:
             raise ConnectError(f"{source}: ca: {options.ca} is not a file")
         self.source = source
         self._options = options
-        self._identity = identity or Fixed(Credentials(authorization))
+        self._identity = identity or FixedIdentity(Credentials(authorization))
         self._tls = tls or Tls(ca=options.ca, insecure=not options.tls_verify)
         self._read_deadline_s = read_deadline_s
         self._write_deadline_s = write_deadline_s
@@ -98,7 +99,7 @@ class Transport:
         self._stub = client
         self._redactor = Redactor(authorization, secrets)
         self._clients: list[httpx.AsyncClient] = []
-        """The one in use last; those before it showed a certificate that was renewed, and may still be answering."""
+        """The current one last. Those before it carry a certificate renewed since, and may still have calls open."""
         self._certificate: Certificate | None = None
         parts = urlsplit(options.url)
         self._where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
@@ -110,15 +111,15 @@ class Transport:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What everybody who decides has to know about this connection."""
-        return (f"TLS IS NOT VERIFIED: whoever answers for {self._where} is believed",) if self._tls.insecure else ()
+        """Warnings about this connection, for every decision."""
+        return (f"TLS IS NOT VERIFIED: {self._where} may be an impostor",) if self._tls.insecure else ()
 
     def hide(self, text: str) -> str:
-        """`text` with every known secret, in whatever form, replaced by `***`."""
+        """Replace every known secret in `text`, in whatever form, by `***`."""
         return self._redactor.redact(text)
 
     def line(self, text: str, limit: int = 200) -> str:
-        """Foreign `text` on one clean, bounded line without secrets, fit for a reason or a screen."""
+        """Put foreign `text` on one clean, bounded line without secrets."""
         return self._redactor.line(text, limit)
 
     async def read(
@@ -131,10 +132,10 @@ class Transport:
         json: object = None,
         verb: str = "read",
     ) -> Reply:
-        """Read `path`, below the plan's URL. `verb`: what for, where somebody decided something that needs it.
+        """Read `path`, below the plan's URL. `verb`: the decision that needs the read, if one does.
 
-        Sent again after 429, 502, 503, 504 and connect errors, with jitter and honouring Retry-After, and once after a
-        401 where other credentials can be had, while the deadline allows.
+        Retried after 429, 502, 503, 504 and connect errors, with jitter and honoring Retry-After, and once after a 401
+        where other credentials can be had, while the deadline allows.
 
         Raises:
             BackendError: any of the tree but Withdrawn and HalfDone.
@@ -148,7 +149,7 @@ class Transport:
                     try:
                         return await self._send(sending, self._read_deadline_s, method, path, params, body)
                     except AuthFailed:
-                        if renewed or not self._identity.refused(sending.shown, sending.verb):
+                        if renewed or not self._identity.reject(sending.shown, sending.verb):
                             raise
                         renewed = True
                         continue
@@ -159,7 +160,7 @@ class Transport:
                             raise
                     await asyncio.sleep(wait_s)
         except TimeoutError:
-            raise self._late(sending, self._read_deadline_s) from None
+            raise self._timeout_error(sending, self._read_deadline_s) from None
         raise AssertionError("the last attempt returns or raises")
 
     async def write(
@@ -173,7 +174,7 @@ class Transport:
         content_type: str = "application/json",
         params: Params | None = None,
     ) -> Reply:
-        """Write `path`, below the plan's URL; never sent twice, not even with new credentials after a 401.
+        """Write `path`, below the plan's URL. Never sent twice, not even with new credentials after a 401.
 
         The permit is checked before connecting and again right before the first byte leaves; the request carries a
         traceparent of the permit's trace.
@@ -191,18 +192,18 @@ class Transport:
                 permit.check(self.source, verb)
                 return await self._send(sending, self._write_deadline_s, method, path, params, body)
         except TimeoutError:
-            raise self._late(sending, self._write_deadline_s) from None
+            raise self._timeout_error(sending, self._write_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown, sending.verb)
+            self._identity.reject(sending.shown, sending.verb)
             raise
 
     async def follow(
         self, path: str, *, params: Params | None = None, silence_s: float, opened: Callable[[], None]
     ) -> AsyncGenerator[bytes, None]:
-        """The lines of an answer without an end, until the server ends it. A read that is never sent again.
+        """Yield the lines of an endless reply, until the server ends it. Never retried.
 
         Args:
-            silence_s: how long the server may say nothing.
+            silence_s: how long the server may be silent.
             opened: called once the server has begun to answer with 2xx.
 
         Raises:
@@ -214,32 +215,32 @@ class Transport:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._read_deadline_s):
-                    response = await self._begun(sending, silence_s, "GET", path, params, body)
+                    response = await self._open_response(sending, silence_s, "GET", path, params, body)
                     stack.push_async_callback(response.aclose)
                     if not response.is_success:
-                        raise await self._refused(sending.verb, response)
+                        raise await self._status_error(sending.verb, response)
                 opened()
-                told = await stack.enter_async_context(contextlib.aclosing(lines(response, self._max_bytes)))
+                stream_lines = await stack.enter_async_context(contextlib.aclosing(lines(response, self._max_bytes)))
                 while True:
                     async with asyncio.timeout(silence_s):
-                        line = await anext(told, None)
+                        line = await anext(stream_lines, None)
                     if line is None:
                         return
                     yield line
         except TimeoutError:
             if sending.sent and sending.status is not None:
-                raise TimedOut(self.source, "watch", f"nothing was heard for {silence_s:g} s") from None
-            raise self._late(sending, self._read_deadline_s) from None
+                raise TimedOut(self.source, "watch", f"no data for {silence_s:g} s") from None
+            raise self._timeout_error(sending, self._read_deadline_s) from None
         except AuthFailed:
-            self._identity.refused(sending.shown, sending.verb)
+            self._identity.reject(sending.shown, sending.verb)
             raise
         except ValueError:
             raise BadReply(self.source, "watch", "a line of the answer is too large") from None
         except httpx.HTTPError as error:
-            raise self._fault(sending, error, silence_s) from None
+            raise self._http_error(sending, error, silence_s) from None
 
     async def aclose(self) -> None:
-        """Close every connection; the next call would open new ones."""
+        """Close every connection; a later call would open new ones."""
         clients, self._clients = self._clients, []
         for client in clients:
             await client.aclose()
@@ -248,20 +249,24 @@ class Transport:
         self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
     ) -> Reply:
         try:
-            response = await self._begun(sending, deadline_s, method, path, params, body)
+            response = await self._open_response(sending, deadline_s, method, path, params, body)
             try:
-                return await self._received(sending.verb, response)
+                return await self._read_reply(sending.verb, response)
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise self._fault(sending, error, deadline_s) from None
+            raise self._http_error(sending, error, deadline_s) from None
 
-    async def _begun(
+    async def _open_response(
         self, sending: Sending, deadline_s: float, method: str, path: str, params: Params | None, body: Body
     ) -> httpx.Response:
-        """An answer of which only the head was read; the caller closes it. Raises httpx.HTTPError, BackendError."""
+        """Send the request and read the head of the reply. The caller closes it.
+
+        Raises:
+            httpx.HTTPError, BackendError: there is no reply.
+        """
         client = await self._client(sending)
-        headers = [*body.headers.items(), *sending.shown.also]
+        headers = [*body.headers.items(), *sending.shown.extra_headers]
         if sending.shown.authorization is not None:
             headers.append(("authorization", sending.shown.authorization))
         try:
@@ -284,7 +289,7 @@ class Transport:
         return response
 
     async def _client(self, sending: Sending) -> httpx.AsyncClient:
-        """The client that shows what we are to show now; a renewed certificate needs one of its own."""
+        """The client for the current credentials. A renewed certificate needs a client of its own."""
         shown = await self._identity.credentials(sending.verb)
         if shown != sending.shown:
             self._redactor.learn(shown.authorization)
@@ -297,14 +302,14 @@ class Transport:
             self._certificate = shown.certificate
         return self._clients[-1]
 
-    def _fault(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
+    def _http_error(self, sending: Sending, error: httpx.HTTPError, deadline_s: float) -> BackendError:
         return backend_error(
             self.source, sending.verb, error, sent=sending.sent, where=self._where, deadline_s=deadline_s
         )
 
-    async def _received(self, verb: str, response: httpx.Response) -> Reply:
+    async def _read_reply(self, verb: str, response: httpx.Response) -> Reply:
         if not response.is_success:
-            raise await self._refused(verb, response)
+            raise await self._status_error(verb, response)
         body = bytearray()
         await fill(body, response, self._max_bytes)
         if len(body) > self._max_bytes:
@@ -312,8 +317,8 @@ class Transport:
         date = server_date(response.headers)
         return Reply(response.status_code, response.headers, bytes(body), date, self.source, verb)
 
-    async def _refused(self, verb: str, response: httpx.Response) -> BackendError:
-        """The error for a status that is not 2xx, with what of its body came in time."""
+    async def _status_error(self, verb: str, response: httpx.Response) -> BackendError:
+        """The error for a status that is not 2xx. With as much of its body as came in time."""
         body = bytearray()
         with contextlib.suppress(TimeoutError, httpx.HTTPError):  # half an error body is still an error body
             async with asyncio.timeout(_ERROR_BODY_S):
@@ -325,18 +330,18 @@ class Transport:
         if response.status_code < 400:
             target = urlsplit(response.headers.get("location", ""))
             return f"redirects to {target.scheme}://{target.netloc}{target.path}" if target.netloc else "redirects"
-        said: str | None = None
+        message: str | None = None
         if self._explain is not None:
             try:
-                said = self._explain(body)
+                message = self._explain(body)
             except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-                said = None  # an error page may be anything; the status must reach the caller all the same
-        if said:
-            return said
+                message = None  # an error page may be anything; the status must reach the caller all the same
+        if message:
+            return message
         is_text = response.headers.get("content-type", "").startswith("text/plain")
         return body.decode("utf-8", "replace") if is_text else ""
 
-    def _late(self, sending: Sending, deadline_s: float) -> BackendError:
+    def _timeout_error(self, sending: Sending, deadline_s: float) -> BackendError:
         if not sending.sent and (waiting := self._identity.waiting) is not None:
             return Unreachable(self.source, sending.verb, f"not sent: {waiting}")
         if not sending.sent:

@@ -1,4 +1,4 @@
-"""How connections are made: always verified TLS, the proxy, how many at once. Opens none by itself."""
+"""Configure connections: TLS, the proxy, how many at once. Opens none by itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 from adapters.transport.identity import Credentials
 from adapters.transport.options import HttpOptions
-from adapters.transport.tls import CannotUse, Tls, tls_context
+from adapters.transport.tls import Tls, UnusableCertificate, tls_context
 
 _CONNECTIONS = 8
 
@@ -21,13 +21,13 @@ if importlib.util.find_spec("sniffio") is None:
 
 
 class CannotOpen(Exception):
-    """No connection can be made with what the plan or the environment says. One plain line."""
+    """The settings of the plan or the environment permit no connection. One plain line."""
 
 
 def open_client(
     options: HttpOptions, tls: Tls, credentials: Credentials, stub: httpx.AsyncBaseTransport | None
 ) -> httpx.AsyncClient:
-    """An httpx client that follows no redirect and shows its certificate, where there is one, to one backend.
+    """Make an httpx client for one backend. It follows no redirect and shows the certificate, if any.
 
     Args:
         stub: answers instead of the network, where given.
@@ -40,7 +40,7 @@ def open_client(
         headers["x-scope-orgid"] = options.org
     try:
         verify = True if stub is not None else tls_context(tls, credentials.certificate)
-    except CannotUse as error:
+    except UnusableCertificate as error:
         raise CannotOpen(str(error)) from None
     try:
         return httpx.AsyncClient(

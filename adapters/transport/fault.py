@@ -1,4 +1,4 @@
-"""A call that brought no whole answer: which error of the contract's tree it is, and one line a human understands."""
+"""Translate httpx errors into the contract's errors, each with one plain line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 def backend_error(
     source: str, verb: str, error: httpx.HTTPError, *, sent: bool, where: str, deadline_s: float
 ) -> BackendError:
-    """The error for what httpx raised.
+    """Translate an error that httpx raised.
 
     Args:
         sent: whether bytes of the request may have left; decides between NotSent and OutcomeUnknown.
@@ -37,7 +37,7 @@ def backend_error(
 
 
 def _why_unreachable(error: httpx.HTTPError, where: str) -> str:
-    """Only texts of our own and of the TLS library: what httpx says may quote the URL."""
+    """Say why in our own words or the TLS library's. Those of httpx may quote the URL."""
     if isinstance(error, httpx.ConnectTimeout):
         return f"no connection to {where} in time"
     if isinstance(error, httpx.PoolTimeout):
@@ -59,7 +59,7 @@ def _why_unreachable(error: httpx.HTTPError, where: str) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The chain of causes, the members of exception groups included, most specific last; each once."""
+    """Yield the chain of causes, members of exception groups included. Each once, the most specific last."""
     seen: set[int] = set()
     queue: list[BaseException | None] = [error]
     while queue:

@@ -1,4 +1,4 @@
-"""Who we are to one server, where that changes while we run: a token that expires, a certificate that is renewed."""
+"""Credentials for one server, which may change while we run."""
 
 from __future__ import annotations
 
@@ -10,44 +10,46 @@ from adapters.transport.tls import Certificate
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is shown to the server with one request."""
+    """The credentials that one request carries."""
 
     authorization: str | None = field(default=None, repr=False)
     """The whole Authorization header."""
     certificate: Certificate | None = None
-    also: tuple[tuple[str, str], ...] = ()
-    """Further headers that say on whose behalf (Kubernetes' impersonation)."""
+    extra_headers: tuple[tuple[str, str], ...] = ()
+    """Further headers that name the user we act for (Kubernetes' impersonation)."""
 
 
-NOBODY = Credentials()
+ANONYMOUS = Credentials()
 
 
 class Identity(Protocol):
-    """Gives the credentials of the moment. One identity may serve several transports."""
+    """A source of current credentials. One identity may serve several transports."""
 
     @property
     def waiting(self) -> str | None:
-        """What it is waiting for right now, in words, for a call that ran out of time meanwhile."""
+        """The thing it waits for now, in words; None: nothing. For the error of a call that times out meanwhile."""
 
     async def credentials(self, verb: str) -> Credentials:
-        """What to show now. Raises NotSent where there is nothing to show; must end by itself.
+        """Return the credentials to use now; must end by itself. Raises NotSent where there are none.
 
-        `verb` says what for: whoever polls ("read", "watch") can be put off, somebody who decided cannot.
+        `verb` is the purpose: a poll ("read", "watch") can be put off, a decision cannot.
         """
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
-        """The server answered 401 to `shown`. True: other credentials can be had, and asking again may help."""
+    def reject(self, shown: Credentials, verb: str) -> bool:
+        """Note that the server answered 401 to `shown`. True: others can be had, and another try may help."""
 
 
-class Fixed:
-    """The same credentials for ever."""
+class FixedIdentity:
+    """An identity whose credentials never change."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self.waiting: str | None = None
 
     async def credentials(self, verb: str) -> Credentials:
+        """Return the fixed credentials."""
         return self._credentials
 
-    def refused(self, shown: Credentials, verb: str) -> bool:
+    def reject(self, shown: Credentials, verb: str) -> bool:
+        """Return False: there are no others."""
         return False

@@ -1,4 +1,4 @@
-"""The keys every HTTP adapter takes from a plan, and how its secrets become one Authorization header."""
+"""Plan keys of every HTTP adapter, and their Authorization header."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Basic(BaseModel):
 
 
 class HttpOptions(BaseModel):
-    """Where a backend is and how we show who we are. Secrets come by reference only."""
+    """The address of a backend and the credentials for it. Secrets come by reference only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -44,19 +44,19 @@ class HttpOptions(BaseModel):
     ca: Path | None = None
     """PEM bundle trusted beside the system's."""
     tls_verify: bool = True
-    """False: no certificate is verified, and everybody who decides is told so. For the night a certificate expired."""
+    """False: no certificate is verified, and every decision card says so. For the night a certificate expired."""
     proxy: str | None = None
-    """Proxy for this backend. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment hold."""
+    """Proxy for this backend; by default HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment decide."""
 
     @field_validator("url")
     @classmethod
     def _plain_url(cls, url: str) -> str:
-        return _checked(url, path=True)
+        return _plain_root(url, path=True)
 
     @field_validator("proxy")
     @classmethod
     def _plain_proxy(cls, proxy: str | None) -> str | None:
-        return None if proxy is None else _checked(proxy, path=False)
+        return None if proxy is None else _plain_root(proxy, path=False)
 
     @field_validator("org")
     @classmethod
@@ -72,7 +72,7 @@ class HttpOptions(BaseModel):
         return self
 
     def authorization(self, source: str, scheme: str = "Bearer") -> str | None:
-        """The Authorization header, or None where the plan names no secret.
+        """Make the Authorization header; None where the plan names no secret.
 
         Args:
             source: the plan's name of the backend, for the error.
@@ -92,7 +92,11 @@ class HttpOptions(BaseModel):
 
 
 def check_header(source: str, key: str, value: str) -> None:
-    """Raise ConnectError, without the value, if `value` cannot be sent in a header."""
+    """Check that `value` can be sent in a header.
+
+    Raises:
+        ConnectError: it cannot; the message does not repeat it.
+    """
     if not _fits_header(value):
         raise ConnectError(f"{source}: {key}: cannot be sent in a header (only printable ASCII, no line breaks)")
 
@@ -101,8 +105,8 @@ def _fits_header(value: str) -> bool:
     return bool(value) and value.isascii() and value.isprintable()
 
 
-def _checked(url: str, *, path: bool) -> str:
-    """`url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
+def _plain_root(url: str, *, path: bool) -> str:
+    """Return `url` without a trailing slash. The messages never repeat the URL: it may hold a password."""
     if not _fits_header(url) or " " in url:
         raise ValueError("must be printable ASCII without spaces")
     parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Secrets kept out of every string: whatever form a server echoes them in, they read `***`."""
+"""Redact secrets: in whatever form a server echoes them, they become `***`."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from adapters.known_secrets import remember
 from adapters.sanitize import one_line
 
 _BEGINNING = 12
-"""So much of a secret's beginning is hidden too: what was cut to a length before it came here."""
+"""A secret's first characters are hidden too, from this many on: a text may have been cut before it came here."""
 _SHORTEST = 6
-"""A piece of base64 that is shorter is no longer told from other text."""
+"""A shorter piece of base64 cannot be distinguished from other text."""
 
 
 class Redactor:
-    """Knows the secrets of one source and makes foreign text safe to show."""
+    """Makes foreign text safe to show: knows the secrets of one source."""
 
     def __init__(self, authorization: str | None, secrets: Iterable[str]) -> None:
         self._forms: list[str] = []
         self._long: set[str] = set()
         """Secrets that have a beginning worth hiding."""
-        self._know(set(secrets))
+        self._add(set(secrets))
         self.learn(authorization)
 
     def learn(self, authorization: str | None) -> None:
-        """Keep the credentials of another Authorization header out as well."""
+        """Redact the credentials of another Authorization header as well."""
         if authorization:
-            self._know(_parts(authorization))
+            self._add(_parts(authorization))
 
-    def _know(self, secrets: set[str]) -> None:
+    def _add(self, secrets: set[str]) -> None:
         for secret in secrets:
             remember(secret)
         self._long = self._long | {secret for secret in secrets if len(secret) > _BEGINNING}  # read in the log's thread
@@ -41,7 +41,7 @@ class Redactor:
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
-        """`text` with every known secret, plain, quoted, escaped or encoded, replaced by `***`."""
+        """Replace every known secret in `text`, in any encoding, by `***`."""
         for form in self._forms:
             text = text.replace(form, "***")
         for secret in self._long:
@@ -53,7 +53,7 @@ class Redactor:
         return text
 
     def line(self, text: str, limit: int = 200) -> str:
-        """`text` on one clean line without secrets.
+        """Put `text` on one clean line without secrets.
 
         Redacted before cleaning, so that no cut leaves half a secret, and again after it, because a control character
         inside an echoed secret hides it from the first pass.
@@ -94,9 +94,9 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(raw: bytes) -> set[str]:
-    """What stays the same of `raw` within any longer text in base64, at each of the three places it may begin at.
+    """The parts of `raw` that any longer base64 text contains. One for each of the three possible offsets.
 
-    So an Authorization header that is echoed whole, or a dump of all headers, is known by its middle.
+    So a whole echoed Authorization header, or a dump of all headers, is recognized by its middle.
     """
     found = set()
     for before in range(3):

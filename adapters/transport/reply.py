@@ -1,4 +1,4 @@
-"""An answer that arrived: its parts, and which error of the contract's tree a status is."""
+"""Replies, and the contract's error for each HTTP status."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from adapters.contract import (
 )
 
 Explain = Callable[[bytes], str | None]
-"""The backend's own words in an error body, or None where it has none."""
+"""Finds the backend's own message in an error body; None where there is none."""
 
 _PLAIN = {401: AuthFailed, 403: Forbidden, 404: Missing, 409: Moved}
 _MEANING = {
     401: "the token is missing, wrong or expired",
     403: "not allowed to do this",
     404: "not found",
-    409: "it was changed by somebody else",
+    409: "another client changed it",
     429: "too many requests",
     502: "bad gateway",
     503: "unavailable",
@@ -40,7 +40,7 @@ _MEANING = {
 
 @dataclass(frozen=True)
 class Reply:
-    """One successful answer (2xx), whole and not larger than the cap. Its repr shows neither headers nor body."""
+    """One successful reply (2xx), whole and within the size cap. Its repr shows neither headers nor body."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -51,10 +51,10 @@ class Reply:
     verb: str = "read"
 
     def json(self) -> object:
-        """The body as JSON.
+        """Parse the body as JSON.
 
         Raises:
-            BadReply: it is not JSON; says so where it looks like HTML.
+            BadReply: it is not JSON; the reason says so where it looks like HTML.
         """
         try:
             value: object = json.loads(self.body)
@@ -77,7 +77,7 @@ def server_date(headers: httpx.Headers) -> datetime | None:
 
 
 def retry_after_s(headers: httpx.Headers) -> float | None:
-    """Retry-After in seconds from now (RFC 9110 10.2.3: a number or a date), or None."""
+    """Retry-After in seconds from now, or None. RFC 9110 10.2.3: a number or a date."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
@@ -88,13 +88,13 @@ def retry_after_s(headers: httpx.Headers) -> float | None:
 
 
 def refusal(source: str, verb: str, status: int, headers: httpx.Headers, words: str) -> BackendError:
-    """The error of the contract's tree for `status`, which is not 2xx.
+    """Make the contract's error for `status`, which is not 2xx.
 
     Args:
-        words: the backend's own words, already clean and without secrets; may be empty.
+        words: the backend's own message, already clean and without secrets; may be empty.
     """
-    said = words or _MEANING.get(status, "")
-    error = _refusal(source, verb, status, headers, f"answered {status}: {said}" if said else f"answered {status}")
+    why = words or _MEANING.get(status, "")
+    error = _refusal(source, verb, status, headers, f"answered {status}: {why}" if why else f"answered {status}")
     error.status = status
     return error
 

@@ -1,4 +1,4 @@
-"""One call under way: what it carries, how far it got, and whether it is worth sending again."""
+"""One call under way: its body, its progress, and its retry."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from adapters.contract import BackendError, ServerFailed, Throttled
 from adapters.failpoints import failpoint
-from adapters.transport.identity import NOBODY, Credentials
+from adapters.transport.identity import ANONYMOUS, Credentials
 
 ATTEMPTS = 4
+"""Most times that a read is sent."""
 _FIRST_PAUSE_S = 0.25
 _TRANSIENT = (502, 503, 504)
 
@@ -20,16 +21,17 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass
 class Sending:
-    """How far a call got, told by httpcore's trace events; a stub transport tells nothing and counts as sent."""
+    """How far a call got, by httpcore's trace events. A stub transport has none and counts as sent."""
 
     verb: str
     check: Callable[[], None] | None
     sent: bool
     status: int | None = None
-    shown: Credentials = NOBODY
-    """Who we said we are."""
+    shown: Credentials = ANONYMOUS
+    """The credentials that the request carries."""
 
     async def trace(self, event: str, info: object) -> None:
+        """Take one trace event of httpcore. Raises Withdrawn right before a write whose permit has lapsed."""
         if event.endswith("send_request_headers.started"):
             if self.check is not None:
                 self.check()
@@ -43,7 +45,7 @@ class Sending:
 
 @dataclass(frozen=True)
 class Body:
-    """What a request carries."""
+    """The headers and the body of a request."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] | None = None
@@ -53,19 +55,21 @@ class Body:
     def of_json(
         cls, value: object, content_type: str = "application/json", headers: Mapping[str, str] | None = None
     ) -> Body:
+        """Encode `value` as a JSON body."""
         return cls(
             {**(headers or {}), "content-type": content_type}, content=json.dumps(value, separators=(",", ":")).encode()
         )
 
 
 def pause_s(error: BackendError, status: int | None, attempt: int) -> float | None:
-    """How long to wait before a read is sent again; None where it is not."""
+    """Seconds to wait before a read is retried. None where it is not retried."""
     if attempt + 1 >= ATTEMPTS or (isinstance(error, ServerFailed) and status not in _TRANSIENT):
         return None
-    asked_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
+    wanted_s = error.retry_after_s if isinstance(error, ServerFailed | Throttled) else None
     jittered_s = _FIRST_PAUSE_S * 2.0**attempt * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
-    return jittered_s if asked_s is None else asked_s + jittered_s
+    return jittered_s if wanted_s is None else wanted_s + jittered_s
 
 
 def pairs(params: Params) -> Sequence[tuple[str, str]]:
+    """The query parameters as (name, value) pairs."""
     return list(params.items()) if isinstance(params, Mapping) else list(params)

@@ -1,4 +1,4 @@
-"""TLS as one backend wants it: whom we trust, by which name we know it, with which certificate we show who we are."""
+"""TLS of one backend: trusted certificates, the server's name, our own certificate."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What differs from verified TLS against the system's certificates."""
+    """Deviations from verified TLS against the system's certificates."""
 
     ca: Path | None = None
     """PEM bundle trusted beside the system's."""
     only: bytes | None = None
-    """PEM bundle that is trusted instead of the system's (what a kubeconfig's CA means)."""
+    """PEM bundle trusted instead of the system's, as the CA of a kubeconfig is."""
     server_name: str | None = None
-    """The name in the server's certificate, where it is not the one we connect to."""
+    """The name in the server's certificate, where it is not the host we connect to."""
     insecure: bool = False
-    """Nothing is verified."""
+    """True: nothing is verified."""
 
 
-class CannotUse(Exception):
-    """A bundle or a certificate that the TLS library does not take. One plain line."""
+class UnusableCertificate(Exception):
+    """A bundle or a certificate that the TLS library rejects. One plain line."""
 
 
 def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLContext:
-    """A client context for `tls`.
+    """Make a client context for `tls`.
 
     Falls back to certifi's certificates where this Python knows no system store (a relocated build).
 
     Raises:
         CannotUse: a bundle or the certificate cannot be read, or the key does not belong to it.
     """
-    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context = _NamedServerContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = tls.server_name
     try:
         _trust(context, tls)
     except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise CannotUse(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
+        raise UnusableCertificate(f"the CA bundle {tls.ca or ''} cannot be used".replace("  ", " ")) from None
     if tls.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -61,7 +61,7 @@ def tls_context(tls: Tls, certificate: Certificate | None = None) -> ssl.SSLCont
             with _on_disk(certificate) as path:
                 context.load_cert_chain(path, password=_none_given)
         except (OSError, ValueError):
-            raise CannotUse("the client certificate and its key cannot be used") from None
+            raise UnusableCertificate("the client certificate and its key cannot be used") from None
     return context
 
 
@@ -78,12 +78,12 @@ def _trust(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _none_given() -> str:
-    """An encrypted key must not make OpenSSL ask on the terminal that the screen owns."""
+    """Give no password. OpenSSL must not ask for one on the terminal that the screen owns."""
     return ""
 
 
-class _Context(ssl.SSLContext):
-    """A context that knows its server by a fixed name, through a proxy too, where httpcore offers no way to say it."""
+class _NamedServerContext(ssl.SSLContext):
+    """A context with a fixed server name, through a proxy too. httpcore has no option for it."""
 
     server_name: str | None = None
 
@@ -100,7 +100,7 @@ class _Context(ssl.SSLContext):
 
 @contextmanager
 def _on_disk(certificate: Certificate) -> Iterator[str]:
-    """The pair in a file of ours alone, gone when the block ends: the standard library reads it from nowhere else."""
+    """Keep the pair in a private file within the block. The standard library reads it from nowhere else."""
     descriptor, path = tempfile.mkstemp(prefix="warroom-", suffix=".pem")
     try:
         with os.fdopen(descriptor, "wb") as file:

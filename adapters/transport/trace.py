@@ -1,4 +1,7 @@
-"""W3C trace context (https://www.w3.org/TR/trace-context/): one trace id per decision, one span id per request."""
+"""W3C trace context: one trace id per decision, one span id per request.
+
+Source: https://www.w3.org/TR/trace-context/.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f
 
 
 def new_trace() -> str:
-    """A traceparent for a new decision.
+    """Make a traceparent for a new decision.
 
     Continues the trace of the environment's TRACEPARENT where that holds a valid one, so that a pipeline which runs a
     headless verb finds our calls in its own trace.
@@ -20,7 +23,7 @@ def new_trace() -> str:
 
 
 def child_span(trace: str) -> str:
-    """A traceparent of the same trace with a new span id; a new trace where `trace` is not a valid traceparent."""
+    """Make a traceparent of the same trace with a new span id. A new trace where `trace` is not valid."""
     trace_id = _trace_id(trace)
     return f"00-{trace_id}-{secrets.token_hex(8)}-01" if trace_id else new_trace()
 

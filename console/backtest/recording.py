@@ -88,7 +88,7 @@ class FileRecording:
         notes += [
             f"stage {exposure.stage.name} gives the canary all the traffic: nothing is compared with its baseline"
             for number, exposure in enumerate(stage_exposures(plan), 1)
-            if number in series.starts and exposure.given == 100.0
+            if number in series.starts and exposure.common_share == 100.0
         ]
         notes += [f"{name}: not in the file" for name in plan.metrics if not series.mentions(name)]
         return cls(series, tuple(notes))

@@ -20,9 +20,9 @@ from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
 from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
-from console.judge.track import Track, Word
+from console.judge.track import MetricWord, Track
 from console.judge.verdict import Verdict, VerdictState
-from console.plan.exposures import Exposure
+from console.plan.exposures import StageExposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
 from console.state.samples import LEDGER_TICKS
 
@@ -58,7 +58,7 @@ class Span:
 class Replay:
     """One metric's judgement. `changes` is run once; then the rest can be read."""
 
-    def __init__(self, metric: Metric, stages: tuple[Exposure, ...], span: Span, spacing_s: float | None) -> None:
+    def __init__(self, metric: Metric, stages: tuple[StageExposure, ...], span: Span, spacing_s: float | None) -> None:
         self.metric = metric
         self.track: Track | None = None
         self.first_fail_at: float | None = None
@@ -126,8 +126,8 @@ class Replay:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
                 self._history.clear()
-            given = self._stages[self._stage - 1].given
-            lonely = self.metric.lone or (given is not None and given >= 100.0)
+            given = self._stages[self._stage - 1].common_share
+            lonely = self.metric.without_baseline or (given is not None and given >= 100.0)
             self.track = self.track.after(_reading(tick), self._stage, alone=lonely)
         gone_s = self._span.tick_s if self._at is None else tick.at - self._at
         self._baked_s += min(gone_s, self.stale_after_s)
@@ -171,37 +171,37 @@ class Replay:
     def state(self, at: float) -> tuple[VerdictState, str]:
         """State, and detail if unsure, at the end of the tick that began `at`: as `rule.verdict`, without the words."""
         track = self._current
-        word = track.word() if track is not None else Word.WARMING_UP
-        if word is Word.FAIL:
+        word = track.word() if track is not None else MetricWord.WARMING_UP
+        if word is MetricWord.FAIL:
             return VerdictState.FAIL, ""
         if not self._stage:
             return VerdictState.NO_DATA, ""
         silent, watched = self._silent(at)
         if silent:
             if self._waits(at, silent):
-                return VerdictState.UNSURE, Word.WARMING_UP
+                return VerdictState.UNSURE, MetricWord.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
         if track is not None and track.silence_reason(self._span.tick_s, self.stale_after_s) is not None:
             return VerdictState.NO_DATA, ""
-        if word is Word.PASS and track is not None:
+        if word is MetricWord.PASS and track is not None:
             if _events(track) >= self._min_requests:
                 return VerdictState.PASS, ""
-            word = Word.WATCHING
-        if word is Word.WATCHING and self._left_s <= 0.0:
+            word = MetricWord.WATCHING
+        if word is MetricWord.WATCHING and self._left_s <= 0.0:
             return VerdictState.UNSURE, "INCONCLUSIVE"
         return VerdictState.UNSURE, word
 
     def words(self, at: float) -> Verdict:
         """The whole verdict at the end of the tick that began `at`."""
         name, track = self.metric.name, self._current
-        failed = track is not None and track.word() is Word.FAIL
+        failed = track is not None and track.word() is MetricWord.FAIL
         if not self._stage and not failed:
             return Verdict(name, VerdictState.NO_DATA, "nothing is exposed: not judged", idle=True)
         silent, _ = self._silent(at)
         if silent and not failed and self._waits(at, silent):
             told = f"waiting for the first samples of the {' and the '.join(silent)}"
-            return Verdict(name, VerdictState.UNSURE, told, detail=Word.WARMING_UP)
+            return Verdict(name, VerdictState.UNSURE, told, detail=MetricWord.WARMING_UP)
         canary_at, baseline_at = self._newest["canary"], self._newest["baseline"]
         here = VerdictContext(
             now=utc(at + self._span.tick_s),
@@ -230,7 +230,7 @@ class Replay:
 
     @property
     def _alone(self) -> bool:
-        return self._stage > 0 and (self.metric.lone or self._stages[self._stage - 1].largest >= 100.0)
+        return self._stage > 0 and (self.metric.without_baseline or self._stages[self._stage - 1].largest >= 100.0)
 
     @property
     def _min_requests(self) -> int:

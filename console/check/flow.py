@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.contract import Buckets, Counts, MetricReply, Shape
 from console.judge.bursts import WITHOUT_HISTORY, phi_before
-from console.judge.latency import QUANTILES, edges, slower
+from console.judge.latency import QUANTILES, chosen_edges, slow_counts
 from console.judge.policy import is_judgeable
 from console.judge.wording import per_second, share
 from console.plan.nouns import TICK_S, Metric, Timing
@@ -65,8 +65,8 @@ def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
         return (_counted(metric, rate, [sample for sample in base if isinstance(sample, Counts)], reply.tick_s),)
     buckets = [sample for sample in base if isinstance(sample, Buckets)]
     found = []
-    for edge in edges(buckets):
-        counts = [count for sample in buckets if (count := slower(sample, edge)) is not None]
+    for edge in chosen_edges(buckets):
+        counts = [count for sample in buckets if (count := slow_counts(sample, edge)) is not None]
         found.append(_counted(metric, rate, counts, reply.tick_s, f"{edge:g}"))
     return tuple(found)
 

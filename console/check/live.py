@@ -86,7 +86,7 @@ def facts(metric: Metric, hour: LastHour) -> Iterator[str]:
         return
     arms = [arm for arm in ("canary", "baseline") if any(getattr(reading, arm) for reading in reply.readings)]
     told = "both arms have data" if len(arms) == 2 else f"only the {arms[0]} has data" if arms else "no data"
-    if metric.lone:
+    if metric.without_baseline:
         told = "without arms, so all of it counts as the canary's"
     if arms == ["baseline"]:
         told += ", as before a rollout"
@@ -106,7 +106,7 @@ def warnings(plan: Plan, metric: Metric, hour: LastHour) -> Iterator[str]:
     if not reply.readings:
         yield f"{name}: no data within the hour: do its queries and the label of its arms match anything?"
         return
-    if not any(reading.baseline for reading in reply.readings) and not metric.lone:
+    if not any(reading.baseline for reading in reply.readings) and not metric.without_baseline:
         yield f"{name}: only the canary has data within the hour: are the arms' values exchanged?"
     if metric.name in hour.unmatched:
         part = "events" if metric.falling else "bad"

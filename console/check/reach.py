@@ -8,7 +8,7 @@ from adapters.contract import Shape
 from console.check.flow import Stream
 from console.check.sensitivity import StageSensitivity, lasting
 from console.judge.gauges import LENGTHS
-from console.plan.exposures import Exposure, stage_exposures
+from console.plan.exposures import StageExposure, stage_exposures
 from console.plan.nouns import Metric, Plan
 
 _BLOCKS = (5, 3)
@@ -52,7 +52,7 @@ def warnings(plan: Plan, streams: Mapping[str, Sequence[Stream]]) -> Iterator[st
         yield from (line for line in told if line is not None)
 
 
-def _judges_metrics(exposure: Exposure) -> bool:
+def _judges_metrics(exposure: StageExposure) -> bool:
     """A manual step without a bake looks at nothing."""
     return exposure.stage.manual is None or exposure.stage.bake_s > 0.0
 

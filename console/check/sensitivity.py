@@ -10,7 +10,7 @@ from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass
 from console.judge.policy import MetricPolicy
 from console.judge.track import PASS_TICKS
 from console.judge.wording import per_second, share
-from console.plan.exposures import Exposure
+from console.plan.exposures import StageExposure
 from console.plan.nouns import Metric, Role
 
 LADDER = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
@@ -24,7 +24,7 @@ class StageSensitivity:
     """One stream in one stage."""
 
     stream: Stream
-    exposure: Exposure
+    exposure: StageExposure
 
     @property
     def _metric(self) -> Metric:
@@ -68,11 +68,13 @@ class StageSensitivity:
 
     @property
     def _alone(self) -> bool:
-        return self._metric.lone or (self.exposure.given is not None and self.exposure.given >= 100.0)
+        return self._metric.without_baseline or (
+            self.exposure.common_share is not None and self.exposure.common_share >= 100.0
+        )
 
     def _without_baseline(self) -> str:
         limit = self._metric.limit
-        told = f"{'' if self._metric.lone else '100 %: '}no baseline: only the limit can fail"
+        told = f"{'' if self._metric.without_baseline else '100 %: '}no baseline: only the limit can fail"
         return f"{told} ({share(limit)})" if limit is not None else f"{told}, and {self._metric.name} has none"
 
     def _found(self) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from console.cli import init, log_options, records, watch_args
 from console.cli.exits import Exit
 from console.cli.output import discard, print_err
+from console.events.evidence import Verb
+from console.events.verbs import VERBS, SubjectArgument
 
 CYCLES = (20_000, 10, 10)
 """How many new objects Python lets be before it looks for cycles among them. Its own 700 has one list of a cluster gone
@@ -36,7 +38,8 @@ commands, each with a --help of its own:
   take, offer, handoff  the pen: who moves the rollout forward
   approve, note         vouch for the next move as a second person; a line
   watch, wait           without a screen: guard; wait until something is so
-  journal, completion   share a journal; shell completion"""
+  journal, adapters     share a journal; what a plan can name as a backend
+  completion            shell completion"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,6 +85,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from console.cli import check
 
         return check.check_command(options)
+    if command == "adapters":
+        from console.cli import adapters
+
+        return adapters.adapters_command(options)
     if command == "backtest":
         from console.cli import backtest
 
@@ -151,9 +158,7 @@ def _journal(
 
 
 def _context(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--context", metavar="NAME", help="kubeconfig context of Kubernetes backends whose plan names none"
-    )
+    parser.add_argument("--context", metavar="NAME", help="kubeconfig context where the plan names none")
 
 
 def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
@@ -189,6 +194,8 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     check.add_argument("plan", metavar="PLAN", type=Path)
     check.add_argument("--live", action="store_true", help="ask the metrics backends what flowed in the last hour")
     log_options.add(check)
+    found = commands.add_parser("adapters", help="adapters found, where from, their kinds and options")  # type: ignore[attr-defined]
+    found.add_argument("--json", action="store_true", help="as JSON Lines")
     backtest = commands.add_parser("backtest", help="the judge over recorded samples as if live")  # type: ignore[attr-defined]
     backtest.add_argument("plan", metavar="PLAN", type=Path)
     source = backtest.add_mutually_exclusive_group(required=True)
@@ -224,56 +231,42 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
 
 
 def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
-    for verb, what in VERBS.items():
-        description = f"{what[0].upper()}{what[1:]}."
-        parser = commands.add_parser(verb, help=what, description=description)  # type: ignore[attr-defined]
-        parser.add_argument("plan", metavar="PLAN", type=Path)
-        if verb == "skip":
-            parser.add_argument("subject", metavar="STEP", help="the step's id")
-        if verb == "order":
-            parser.add_argument("subject", metavar="WORD", nargs="+", help='TARGET ORDER: "api retry", "api undo 4"')
-        parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
-        parser.add_argument(
-            "--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)"
-        )
-        parser.add_argument("--override", action="store_true", help="although a gate is closed; needs --reason")
-        parser.add_argument(
-            "--confirm", default="", metavar="WORD", help="what has to be typed: a manual stage's name, or rollback"
-        )
-        if verb in SUBJECTS:
-            name = "--to" if verb == "offer" else "--subject"
-            parser.add_argument(name, dest="subject", metavar="WHAT", help=SUBJECTS[verb])
-        if verb == "rollback":
+    _add_verb(commands, "note", "write a line into the journal", None)
+    for verb, spec in VERBS.items():
+        parser = _add_verb(commands, verb.value, spec.summary, spec.subject)
+        if verb is Verb.ROLLBACK:
             parser.add_argument("--dry-run", action="store_true", help="print every call; send and write nothing")
-        _context(parser)
-        _journal(parser)
+
+
+def _add_verb(
+    commands: _Commands,  # type: ignore[valid-type]
+    name: str,
+    summary: str,
+    subject: SubjectArgument | None,
+) -> argparse.ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=description)  # type: ignore[attr-defined]
+    parser.add_argument("plan", metavar="PLAN", type=Path)
+    if subject is not None and subject.name.startswith("--"):
+        parser.add_argument(subject.name, dest="subject", metavar=subject.metavar, help=subject.help)
+    elif subject is not None:
+        nargs = "+" if subject.many else None
+        parser.add_argument("subject", metavar=subject.metavar, nargs=nargs, help=subject.help)
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why; for a note its text")
+    parser.add_argument("--expect-stage", type=_stage, metavar="N", help="refuse unless N stages are reached (0: none)")
+    parser.add_argument("--override", action="store_true", help="although a gate is closed; needs --reason")
+    parser.add_argument(
+        "--confirm", default="", metavar="WORD", help="what has to be typed: a manual stage's name, or rollback"
+    )
+    _context(parser)
+    _journal(parser)
+    return parser
 
 
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
+DECIDING = ("note", *(verb.value for verb in VERBS))
+"""The commands that decide something, and the note."""
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
-VERBS = {
-    "promote": "go to the next stage, if its gates hold",
-    "halt": "nobody moves forward until resume",
-    "resume": "end a halt",
-    "rollback": "carry out the rollback checklist, or go on with it",
-    "note": "write a line into the journal",
-    "place": "say at which stage an ambiguous opening stands",
-    "accept": "accept a drifted target or an edited plan",
-    "confirm": "confirm a manual rollback step as done",
-    "skip": "go on without a rollback step, for a reason",
-    "order": "give a backend one of its own orders: skip, retry, undo 4, ..",
-    "close": "close the rollout",
-    "approve": "vouch, as a second person, for exactly the next move",
-    "take": "take the pen: one that is free or offered; from somebody with --reason",
-    "offer": "offer the pen to somebody; it is yours until it is taken",
-    "handoff": "lay the pen down; --reason is the note for whoever comes next",
-}
-SUBJECTS = {
-    "accept": 'a target, "plan", or "pen" when it is offered',
-    "confirm": "the step's id",
-    "place": "stages reached: a number",
-    "offer": "a user",
-}
 
 
 def _speed(text: str) -> float:

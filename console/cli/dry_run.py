@@ -18,7 +18,7 @@ from console.journal.location import JournalLocation
 from console.plan.loader import load
 from console.plan.nouns import Step
 from console.state.card import card_for
-from console.state.checklist import stands, timeout_s, waves
+from console.state.checklist import reads_as, step_waves, timeout_s
 from console.state.values import State, StepState
 from widgets.rollback import owner_suffix
 
@@ -64,11 +64,11 @@ def dry_run_lines(state: State) -> list[str]:
     """Every step in the order in which it would begin, with each call it would make as of now."""
     card = card_for(state, Verb.ROLLBACK)
     lines = [f"! {warning}" for warning in card.warnings]
-    if card.blocked is not None:
-        lines.append(f"! rollback refused: {card.blocked}")
+    if card.block_reason is not None:
+        lines.append(f"! rollback refused: {card.block_reason}")
     entries = {entry.step.id: entry for entry in state.checklist}
     one_by_one = state.plan.rollback is None or state.plan.one_by_one
-    for number, wave in enumerate(waves([entry.step for entry in state.checklist]), start=1):
+    for number, wave in enumerate(step_waves([entry.step for entry in state.checklist]), start=1):
         at_once = "" if len(wave) == 1 else ", one after the other" if one_by_one else ", at once"
         lines.append(f"{number}. {len(wave)} {'step' if len(wave) == 1 else 'steps'}{at_once}")
         for step in wave:
@@ -80,7 +80,7 @@ def dry_run_lines(state: State) -> list[str]:
 def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> list[str]:
     step = entry.step
     after = f", after {' and '.join(step.needs)}" if step.needs else ""
-    if entry.over:
+    if entry.is_over:
         return [f"   {step.id}: {entry.mark} already: {entry.detail}"]
     if step.manual is not None:
         return [f"   {step.id}{after}: BY HAND{owner_suffix(state.plan, step.team)}: {step.manual}"]
@@ -93,5 +93,5 @@ def _unsent(state: State, step: Step, called: set[str]) -> list[str]:
     return [
         f"      no call: {name} already reads {state.targets[name].reading}"
         for name, setting in step.sets.items()
-        if name not in called and stands(state, name, setting)
+        if name not in called and reads_as(state, name, setting)
     ]

@@ -37,6 +37,6 @@ def _server(place: ServerLocation, role: str | None) -> int:
     print(f"{place}: {f'{made} migrations applied' if made else 'up to date'}")
     if role is not None:
         print(f"{place}: {role} may read and add, and nothing else")
-    if not place.durable():
+    if not place.is_durable():
         print(f"warroom: {place}: fsync is off: a power cut may lose decisions", file=sys.stderr)
     return Exit.OK

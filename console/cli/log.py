@@ -13,7 +13,7 @@ from adapters.contract import Outcome
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
@@ -84,7 +84,7 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
 def _endings(journal: Journal, rollout: str) -> dict[str, str]:
     """How each decision ended; empty when this version cannot read the plan that the rollout ran."""
     try:
-        state = resumed(journal, rollout, rollout).rollout
+        state = resume(journal, rollout, rollout).rollout
     except JournalUnavailable:
         return {}
     return {decision.id: _ended(state, decision) for decision in state.decisions}

@@ -34,13 +34,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-file",
         metavar="FILE",
-        help="log there for debugging, as JSON Lines (default: $WARROOM_LOG, else nowhere)",
+        help="JSON Lines for debugging (default: $WARROOM_LOG)",
     )
     parser.add_argument(
         "--log-level",
         choices=LEVELS,
         metavar="LEVEL",
-        help=f"of the log file: {', '.join(LEVELS)} (default: $WARROOM_LOG_LEVEL, else info)",
+        help=f"{', '.join(LEVELS)} (default: info)",
     )
 
 

@@ -15,7 +15,7 @@ def lines(state: State) -> list[str]:
     told = []
     if state.pen.holder is not None or state.handoff is not None or len(state.local.crew or ()) > 1:
         offered = f", offered to {state.pen.offered}" if state.pen.offered is not None else ""
-        told.append(("pen", f"{pen.whose(state)}{offered}"))
+        told.append(("pen", f"{pen.holder_text(state)}{offered}"))
     if state.handoff is not None:
         who = state.handoff.who.user if state.handoff.who is not None else "somebody"
         told.append(("note", f"{who} left: {state.handoff.text}"))
@@ -23,7 +23,7 @@ def lines(state: State) -> list[str]:
     if state.local.crew is not None and not any(_polls(member, state) for member in state.local.crew):
         nobody = "nobody: nothing is judged or guarded until a console runs (warroom run, warroom watch)"
         told.append(("polls", nobody if state.local.poller is None else "a console that says no more that it is here"))
-    if (needed := approvals.needed(state)) and state.next is not None:
+    if (needed := approvals.needed_approvals(state)) and state.next is not None:
         given = ", ".join(approval.user for approval in approvals.valid_approvals(state)) or "nobody"
         given += f" ({state.local.unvouched})" if state.local.unvouched is not None else ""
         told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
@@ -55,7 +55,7 @@ def as_json(state: State) -> dict[str, Any]:
         ],
         "polled": state.local.poller is not None,
         "approvals": {
-            "needed": approvals.needed(state),
+            "needed": approvals.needed_approvals(state),
             "given": [approval.user for approval in approvals.valid_approvals(state)],
         },
         "calendar": _calendar(state),

@@ -19,7 +19,7 @@ from console.cli.signals import stop_with_terminal
 from console.journal.location import FileLocation
 
 if TYPE_CHECKING:
-    from console.engine.thread import EngineConfig
+    from console.engine.config import EngineConfig
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run_command(options: argparse.Namespace) -> int:
 
     def prepare() -> EngineConfig:
         from console.engine.clock import SystemClock
-        from console.engine.thread import EngineConfig
+        from console.engine.config import EngineConfig
         from console.plan.loader import load
         from console.version import version
 
@@ -62,7 +62,7 @@ def demo_command(options: argparse.Namespace) -> int:
 
     def prepare() -> EngineConfig:
         from console.engine.clock import FastClock, SystemClock
-        from console.engine.thread import EngineConfig
+        from console.engine.config import EngineConfig
         from console.plan.loader import load
         from console.version import version
 
@@ -121,9 +121,9 @@ def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = Fa
     app.run(mouse=False)
     left.set()
     desk.stop(leave=True)
-    if desk.busy():
-        print_err(f"warroom: finishing {desk.busy()}")
+    if desk.in_flight():
+        print_err(f"warroom: finishing {desk.in_flight()}")
     desk.finish(None)
-    if kept := desk.kept_in():
+    if kept := desk.spool_path():
         print_err(f"warroom: UNJOURNALED: {spool_notice(kept)}")
     return app.return_code or Exit.OK

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
@@ -22,18 +23,20 @@ from console.cli.paths import journal_place, open_anyhow, stand_in
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
-from console.events.evidence import PEN, SAFER, Verb
+from console.events.evidence import Verb
+from console.events.verbs import PEN, SAFER
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.location import JournalLocation
 from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
-from console.state.orders import word_of
+from console.state.orders import order_word
 from console.state.values import StageMark, State, StepMark
 from console.version import version
 
@@ -123,42 +126,41 @@ async def _carried_out(
     engine, journal = await _opened(verb, plan, journal, place)
     rollout = engine.store.state.rollout
     unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
-    line = joined_notice(verb, rollout, place, began=engine.began, unread=_unread(journal), unknown=unknown)
+    line = joined_notice(verb, rollout, place, began=engine.is_new_run, unread=_unread(journal), unknown=unknown)
     print_err(f"warroom: {line}")
     engine.start()
     try:
         answer = await _decided(options, verb, engine)
-        if engine.store.behind:
+        if engine.store.unwritten.count:
             print_err(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
     finally:
         await engine.close()
         if held := engine.store.state.local.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
-            kept = f"; {spool_notice(engine.kept_in)}" if engine.kept_in is not None else ""
+            kept = f"; {spool_notice(engine.spool_path)}" if engine.spool_path is not None else ""
             print_err(f"warroom: UNJOURNALED: {events} not written down{kept}")
     return _written(verb, answer, engine.store.state)
 
 
 async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation) -> tuple[Engine, Journal]:
     """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
+    config = EngineConfig(plan, journal, SystemClock(), place.state_dir, version(), spool=place.spool)
     try:
-        engine = Engine(
-            plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
-        )
-        await engine.open(JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = stand_in(error)
-        engine = Engine(
-            plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, spool=place.spool
-        )
-        await engine.open()
+        engine = await Engine.open(replace(config, journal=journal), _ignore)
     return engine, journal
 
 
+def _ignore(_state: State) -> None:
+    """A headless verb asks for the state when it needs it."""
+
+
 def _unread(journal: Journal) -> str | None:
-    return journal.unread if isinstance(journal, UnavailableJournal) else None
+    return journal.unreadable_reason if isinstance(journal, UnavailableJournal) else None
 
 
 async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
@@ -167,7 +169,7 @@ async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engin
     if verb in PEN:
         await engine.membership.wait_known()
     elif verb not in SAFER:
-        await engine.answered()
+        await engine.wait_polled()
     state = engine.state()
     answer = await engine.act(_intent(options, verb, state))
     return await _read_back(engine, verb, answer, state.reached or 0)
@@ -183,7 +185,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         stage=state.reached if stage is None else stage,
         move=state.move,
         seen=state.last_seq if stage is None else None,
-        bound=bond(state) if verb is Verb.APPROVE else None,
+        bound=approval_digest(state) if verb is Verb.APPROVE else None,
         reason=options.reason,
         override=options.override,
         subject=subject,
@@ -194,7 +196,7 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
 def _typed(verb: Verb, subject: str | None) -> str | None:
     """What naming a thing types by the way: whoever names it has typed it."""
     if verb is Verb.ORDER:
-        return word_of(subject)
+        return order_word(subject)
     return subject if verb in (Verb.CONFIRM, Verb.SKIP) else None
 
 
@@ -243,7 +245,7 @@ def _stands(verb: Verb | None, state: State) -> str:
 
 
 def _rolled_back(state: State) -> Answer:
-    left = [entry for entry in state.checklist if not entry.over]
+    left = [entry for entry in state.checklist if not entry.is_over]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]
     by_hand = f"; by hand: {', '.join(manual)} (warroom confirm PLAN --subject STEP)" if manual else ""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from adapters.sanitize import one_line
 from console.cli.exits import Exit
 from console.cli.paths import journal_place, open_to_read
-from console.journal.chain import GENESIS, Row, Verified, walk_journal, walk_rollout
+from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout
 from console.journal.contract import Journal, JournalUnavailable
 
 
@@ -25,7 +25,7 @@ def verify_command(options: argparse.Namespace) -> int:
     journal = open_to_read(place)
     try:
         found = _walked(journal, options.rollout, pinned)
-        altered = journal.altered()
+        altered = journal.alterations()
     except TypeError:  # a table made anew without its types
         _complain("CHAIN BROKEN: the table of events holds values that no warroom writes")
         return Exit.TAMPERED
@@ -37,7 +37,7 @@ def verify_command(options: argparse.Namespace) -> int:
     return said if not altered else _unguarded(altered)
 
 
-def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> Verified:
+def _walked(journal: Journal, rollout: str | None, pinned: str | None) -> WalkResult:
     if rollout is None:
         return walk_journal(lambda after: journal.rows(None, after), pinned)
     return walk_rollout(lambda after: journal.rows(rollout, after), pinned)
@@ -55,7 +55,7 @@ def _none(journal: str, rollout: str | None, pinned: str | None) -> int:
     return Exit.OK
 
 
-def _say(found: Verified, what: str, pinned: str | None) -> int:
+def _say(found: WalkResult, what: str, pinned: str | None) -> int:
     if found.flaw is not None:
         flaw = found.flaw
         _complain(f"CHAIN BROKEN at event {flaw.position}, {one_line(flaw.rollout)} seq {flaw.seq}: {flaw.what}")

@@ -22,8 +22,9 @@ from console.cli.output import print_err, print_out
 from console.cli.paths import journal_place, open_to_read
 from console.cli.show import guarded
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
-from console.engine.opening import resumed
+from console.engine.opening import resume
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
 from console.plan.loader import load
@@ -133,18 +134,17 @@ async def _watch_rollout(
             closed.set()
 
     token = gates.token()
-    engine = Engine(
+    config = EngineConfig(
         plan,
         journal,
         SystemClock(),
         place.state_dir,
         version(),
-        show,
         observing=True,
         gate_token=token,
         spool=place.spool,
     )
-    await engine.open()
+    engine = await Engine.open(config, show)
     engine.start()
     desk.opens(engine, lambda line: printer.put(f"{_clock(datetime.now(UTC))}  {line}"))
     try:
@@ -265,7 +265,7 @@ def _wait(options: argparse.Namespace) -> int:
     place = journal_place(options.journal)
     plan = load(options.plan)
     stages = [stage.name for stage in plan.stages]
-    if not conditions.known(stages, options.until):
+    if not conditions.is_known(stages, options.until):
         names = ", ".join([*conditions.CONDITIONS, *(f"{conditions.STAGE}{name}" for name in stages)])
         raise ValueError(f"--until {options.until!r}: wait for one of {names}")
     if not place.exists():
@@ -289,32 +289,31 @@ def _over(plan: Plan, place: JournalLocation, journal: Journal, condition: str) 
     runs = [run.rollout for run in journal.runs() if run.rollout.rpartition("/")[0] == plan.rollout]
     if not runs:
         return _unopened(plan, place)
-    return _condition_result(State.of(resumed(journal, runs[0], plan.path).rollout), condition)
+    return _condition_result(State.of(resume(journal, runs[0], plan.path).rollout), condition)
 
 
 def _condition_result(state: State, condition: str) -> int:
-    if conditions.holds(state, condition):
+    if conditions.is_met(state, condition):
         print_out(f"{condition}: {state.rollout} {_where(state)}")
         return Exit.OK
-    print_err(f"{condition} cannot come any more: {conditions.lost(state, condition)}; {state.rollout} {_where(state)}")
+    why = conditions.why_impossible(state, condition)
+    print_err(f"{condition} cannot come any more: {why}; {state.rollout} {_where(state)}")
     return Exit.MISSED
 
 
 async def _wait_until(
     plan: Plan, place: JournalLocation, journal: Journal, condition: str, timeout_s: float | None
 ) -> int:
-    engine = Engine(
-        plan, journal, SystemClock(), place.state_dir, version(), lambda _state: None, observing=True, spool=place.spool
-    )
-    await engine.open()
+    config = EngineConfig(plan, journal, SystemClock(), place.state_dir, version(), observing=True, spool=place.spool)
+    engine = await Engine.open(config, lambda _state: None)
     engine.start()
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await engine.answered()
+                await engine.wait_polled()
                 while True:
                     state = engine.state()
-                    if conditions.holds(state, condition) or conditions.lost(state, condition) is not None:
+                    if conditions.is_met(state, condition) or conditions.why_impossible(state, condition) is not None:
                         return _condition_result(state, condition)
                     await asyncio.sleep(LOOK_S)
         print_err(f"{condition} not within {timeout_s:g} s: {engine.store.state.rollout} {_where(engine.state())}")

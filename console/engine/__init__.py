@@ -1,4 +1,6 @@
-"""The loop that owns state: pollers, actions, the checklist runner, the journal's writer. Knows nothing of Textual.
+"""The loop that owns state.
+
+Pollers, actions, the checklist runner, the journal's writer. Knows nothing of Textual.
 
 `engine` puts it together, `thread` runs it in a thread of its own for a screen; a headless verb awaits it directly.
 """

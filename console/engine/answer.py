@@ -1,4 +1,7 @@
-"""What became of an intent, for whoever asked: a toast on the screen, an exit code on the command line."""
+"""The result of an intent.
+
+A toast on the screen, an exit code on the command line.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,17 @@ class Result(StrEnum):
     REFUSED = "refused"
     """A gate is closed, the journal cannot be written, or a backend said no."""
     UNKNOWN = "unknown"
-    """A call's outcome is unknown; a read will tell."""
+    """A call's outcome is unknown until the next read."""
     MOVED = "moved"
-    """Somebody else moved the rollout first."""
+    """Another decision moved the rollout first."""
     UNJOURNALED = "unjournaled"
-    """The journal could not be read or written; the line says what was done all the same."""
+    """The journal could not be read or written; the line says what was done regardless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """How one intent ended, in one line."""
+
     result: Result
     line: str
     """One plain line: what happened and what to do."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 from adapters import registry
 from adapters.contract import (
     Backend,
+    BackendError,
     Capabilities,
     CautiousBackend,
     Clock,
     ClockedBackend,
     Context,
     FlagBackend,
+    GateQuery,
     Kind,
     MetricReply,
     MetricsBackend,
@@ -35,8 +37,9 @@ from adapters.contract import (
     WeightedBackend,
     Window,
 )
-from adapters.known_secrets import remember_hider
+from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
+from console.engine.adapter_bugs import AdapterBugNet
 from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
@@ -55,17 +58,25 @@ class Backends:
     def __init__(
         self, plan: Plan, clock: Clock, state_dir: Path, changed: Callable[[str], None] = lambda _source: None
     ) -> None:
-        """`changed` is called with the source whose backend was told of a change."""
+        """`changed` is called with the source of a change notification."""
         self.plan = plan
+        self._bug_net = AdapterBugNet()
         self._known_calls: dict[tuple[str, Setting, str, str | None], tuple[str, ...]] = {}
         self._by_name: Mapping[str, Backend] = {
             name: connect_backend(spec, plan, clock, state_dir, changed) for name, spec in plan.backends.items()
         }
+        # `isinstance` of a Protocol takes 20 us, and these two are called for every target at every beat.
+        self._with_targets = {name: one for name, one in self._by_name.items() if isinstance(one, TargetBackend)}
+        self._with_calls = {
+            name: one for name, one in self._by_name.items() if isinstance(one, WeightedBackend | FlagBackend)
+        }
 
     def targets_of(self, source: str) -> list[Target]:
+        """The targets of the plan at one backend."""
         return [target for target in self.plan.targets.values() if target.backend == source]
 
     def metrics_of(self, source: str) -> list[Metric]:
+        """The metrics of the plan from one backend."""
         return [metric for metric in self.plan.metrics.values() if metric.backend == source]
 
     async def read_target(self, target: Target) -> TargetReading:
@@ -73,7 +84,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, TargetBackend):
             raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
-        with LoggedCall(target.backend, "read_target"), redacting(backend):
+        with LoggedCall(target.backend, "read_target"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
@@ -85,7 +96,7 @@ class Backends:
 
     def skew_s(self, source: str) -> float | None:
         """Seconds by which the clock of a source is ahead of ours; None where its adapter does not know."""
-        backend = self._by_name[source]
+        backend = self._by_name.get(source)
         return backend.skew_s if isinstance(backend, ClockedBackend) else None
 
     async def read_metrics(self, source: str, metrics: list[Metric], window: Window) -> tuple[MetricReply, ...]:
@@ -93,9 +104,12 @@ class Backends:
         backend = self._by_name[source]
         if not isinstance(backend, MetricsBackend):
             raise Rejected(source, "read", "it measures nothing")
-        with LoggedCall(source, "read_metrics"), redacting(backend):
+        with LoggedCall(source, "read_metrics"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
-                return redact_replies(backend, await backend.read_metrics([metric.query for metric in metrics], window))
+                replies = await backend.read_metrics([metric.query for metric in metrics], window)
+            if len(replies) != len(metrics):
+                raise ValueError(f"{len(replies)} replies to {len(metrics)} queries")
+            return redact_replies(backend, replies)
 
     async def set(self, target: Target, setting: Setting, seen: str | None, permit: Permit) -> None:
         """Make a target read as `setting`, within the write deadline. Raises BackendError, TimeoutError.
@@ -126,15 +140,28 @@ class Backends:
         async with self._writing(backend, order):
             await backend.order(target.ref, order, seen or "", permit)
 
-    def asking(self, target: Target) -> WebhookBackend | None:
-        """A target's backend, if it asks at gates; None for any other, and while it is not connected."""
-        backend = self._by_name.get(target.backend)
-        return backend if isinstance(backend, WebhookBackend) else None
+    def parse_gate_query(self, target: Target, gate: str, body: bytes) -> GateQuery | None:
+        """The query in `body`, sent to our `gate`, if it may concern a target; None also for a backend without queries.
+
+        Raises BackendError where the backend cannot make sense of it.
+        """
+        backend: object = self._by_name.get(target.backend)
+        if not isinstance(backend, WebhookBackend):
+            return None
+        with self._within_contract(self._of(target), "gate"):
+            return backend.parse_gate_query(target.ref, gate, body)
+
+    @contextlib.contextmanager
+    def _within_contract(self, backend: Backend, verb: str) -> Iterator[None]:
+        """Raise a BackendError without secrets for every failure of an adapter; TimeoutError passes."""
+        net, source = self._bug_net, backend.source
+        with net.catching(source, verb), redacting(backend), net.catching(source, verb):
+            yield
 
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
-        """Within the write deadline, with nothing said that is the backend's secret."""
-        with LoggedCall(backend.source, verb, logging.INFO), redacting(backend):
+        """Stay within the write deadline and the contract."""
+        with LoggedCall(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
@@ -161,8 +188,10 @@ class Backends:
         """The verbs that a target knows; nothing but setting it where its adapter fails to say."""
         try:
             backend = self._of(target)
-            return backend.capabilities(target.ref) if isinstance(backend, TargetBackend) else Capabilities()
-        except Exception:  # an adapter's bug must not keep a halt, or the screen, from what the others can do
+            with self._within_contract(backend, "capabilities"):
+                able = self._with_targets.get(target.backend)
+                return able.capabilities(target.ref) if able is not None else Capabilities()
+        except (BackendError, TimeoutError):  # must not keep a halt, or the screen, from what the others can do
             return Capabilities()
 
     def calls(self, target: Target, setting: Setting, action: str = "set", seen: str | None = None) -> tuple[str, ...]:
@@ -170,12 +199,15 @@ class Backends:
         if action in ("pause", "resume"):
             return (f"{action} {target.name}",)
         try:
-            if action != "set" or self._owns_steps(target):
-                return self._stepped_calls(target, setting, action, seen)
             backend = self._of(target)
-            return backend.calls(target.ref, setting) if isinstance(backend, WeightedBackend | FlagBackend) else ()
-        except Exception as error:  # an adapter's bug must not keep a rollback from being sent
-            return (f"{target.name} -> {setting} ({type(error).__name__}: {one_line(error)})",)
+            with self._within_contract(backend, "calls"):
+                if action != "set" or self._owns_steps(target):
+                    return self._stepped_calls(target, setting, action, seen)
+                able = self._with_calls.get(target.backend)
+                return able.calls(target.ref, setting) if able is not None else ()
+        except (BackendError, TimeoutError) as error:  # must not keep a rollback from being sent
+            reason = error.reason if isinstance(error, BackendError) else one_line(error)
+            return (f"{target.name} -> {setting} ({reason})",)
 
     def _stepped_calls(self, target: Target, setting: Setting, action: str, seen: str | None) -> tuple[str, ...]:
         """The calls of a backend that owns its steps or takes orders; kept, because they follow from `seen` alone."""
@@ -201,6 +233,7 @@ class Backends:
         return backend
 
     async def aclose(self) -> None:
+        """Close every backend, whatever one of them raises."""
         await asyncio.gather(*(backend.aclose() for backend in self._by_name.values()), return_exceptions=True)
 
 
@@ -220,5 +253,5 @@ def connect_backend(
     targets = [target.ref for target in plan.targets.values() if target.backend == spec.name]
     backend = registry.connect(spec.adapter, spec.options, context, targets)
     if isinstance(backend, RedactingBackend):
-        remember_hider(backend.hide)
+        remember_redactor(backend.hide)
     return backend

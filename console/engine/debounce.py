@@ -1,4 +1,7 @@
-"""What backends say of themselves: that something changed there. Passed on at once, then not oftener than is shown."""
+"""Debounce change notifications.
+
+The first polls at once, later ones within REST_S are merged into one poll.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,37 @@ import asyncio
 from collections.abc import Callable
 
 REST_S = 0.2
-"""How long a source is left alone after it was asked; what changes there meanwhile is asked for once, after that."""
+"""How long a source is not polled again after a notification; changes meanwhile are polled for once, after that."""
 
 
 class ChangeDebouncer:
-    """Lets a source be asked now, for backends that are told of changes. Called in the engine's loop."""
+    """Poll a source whose backend was notified of a change.
 
-    def __init__(self, hurry: Callable[[str], None]) -> None:
-        self._hurry = hurry
+    Called in the engine's loop.
+    """
+
+    def __init__(self) -> None:
+        self._poll_soon: Callable[[str], None] | None = None
         self._resting: dict[str, bool] = {}
         """Source -> whether it changed again meanwhile."""
 
-    def __call__(self, source: str) -> None:
+    def connect(self, poll_soon: Callable[[str], None]) -> None:
+        """Poll through `poll_soon` from now on.
+
+        Changes before that need no poll: every source is polled at first.
+        """
+        self._poll_soon = poll_soon
+
+    def notify(self, source: str) -> None:
+        """Note that something changed at a source."""
         if source in self._resting:
             self._resting[source] = True
             return
         self._resting[source] = False
-        asyncio.get_running_loop().call_later(REST_S, self._rested, source)
-        self._hurry(source)
+        asyncio.get_running_loop().call_later(REST_S, self._end_rest, source)
+        if self._poll_soon is not None:
+            self._poll_soon(source)
 
-    def _rested(self, source: str) -> None:
+    def _end_rest(self, source: str) -> None:
         if self._resting.pop(source):
-            self(source)
+            self.notify(source)

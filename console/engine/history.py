@@ -1,9 +1,8 @@
-"""The past of a plan's metrics, asked of their backends once: for a check and for a backtest. Records nothing."""
+"""Read the past of a plan's metrics, for a check and a backtest."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,18 +14,17 @@ from types import TracebackType
 from adapters.contract import BackendError, MetricReply, Window
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
-from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Plan
 from console.state.values import TargetState
 from console.state.versions import with_versions
 
-AT_ONCE_S = 900.0
-"""What one request asks for: little enough that an adapter has no reason to leave out what is older."""
+CHUNK_S = 900.0
+"""Seconds that one request covers: little enough that an adapter has no reason to leave out older ticks."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryResult:
-    """What the backends said."""
+    """Replies and faults of the backends."""
 
     replies: Mapping[str, MetricReply]
     """By metric; without those of a backend that did not answer."""
@@ -35,7 +33,9 @@ class HistoryResult:
 
 
 class MetricHistory:
-    """The metrics backends of a plan, connected; of the others only those whose targets' versions tell arms apart.
+    """The metrics backends of a plan, connected.
+
+    Of the others only those whose targets' versions tell arms apart.
 
     Raises:
         ConnectError, UnknownAdapter (adapters.registry): an option or a secret cannot be used. One plain line.
@@ -49,7 +49,7 @@ class MetricHistory:
         self._plan = replace(plan, backends=backends, targets=targets)
         self._clock = SystemClock()
         self._backends = Backends(self._plan, self._clock, state_dir)
-        self._read: dict[str, TargetState] = {}
+        self._targets: dict[str, TargetState] = {}
 
     async def __aenter__(self) -> MetricHistory:
         return self
@@ -60,17 +60,17 @@ class MetricHistory:
         await self._backends.aclose()
 
     def end_of_hour(self) -> datetime:
-        """The time by which "the last hour" is meant."""
+        """The end of "the last hour": now."""
         return self._clock.now()
 
     async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> HistoryResult:
-        """The metrics in whole ticks from `start` to `end`; ticks as long as the plan or the scrape interval wants."""
+        """Read the metrics in whole ticks from `start` to `end`."""
         replies: dict[str, MetricReply] = {}
         faults: dict[str, str] = {}
         able = []
-        await self._look(faults)
+        await self._read_targets(faults)
         for metric in metrics:
-            query = with_versions(metric.query, self._read)
+            query = with_versions(metric.query, self._targets)
             if query is not None:
                 able.append(replace(metric, query=query))
             elif metric.query.arms is not None:
@@ -78,58 +78,56 @@ class MetricHistory:
 
         async def ask(source: str) -> None:
             own = [metric for metric in able if metric.backend == source]
-            with self._net(source, faults):
-                for reply in await self._all(source, own, start, end):
+            with self._collecting_fault(source, faults):
+                for reply in await self._read_source(source, own, start, end):
                     replies[reply.metric] = reply
 
         await asyncio.gather(*map(ask, dict.fromkeys(metric.backend for metric in able)))
         return HistoryResult(replies, faults)
 
-    async def _look(self, faults: dict[str, str]) -> None:
+    async def _read_targets(self, faults: dict[str, str]) -> None:
         """Read the targets whose versions tell arms apart, once."""
         for name, target in self._plan.targets.items():
-            if name not in self._read:
-                with self._net(target.backend, faults):
-                    self._read[name] = TargetState(target, reading=await self._backends.read_target(target))
+            if name not in self._targets:
+                with self._collecting_fault(target.backend, faults):
+                    self._targets[name] = TargetState(target, reading=await self._backends.read_target(target))
 
     @contextmanager
-    def _net(self, source: str, faults: dict[str, str]) -> Iterator[None]:
-        """What a backend fails with becomes its fault; the others are still told."""
+    def _collecting_fault(self, source: str, faults: dict[str, str]) -> Iterator[None]:
+        """Turn an error of a backend into its fault; the others are still read."""
         try:
             yield
         except BackendError as error:
             faults[source] = error.reason
         except TimeoutError:
             faults[source] = f"no answer within {self._plan.timing.read_deadline_s:g} s"
-        except Exception as error:  # an adapter's bug
-            faults[source] = report_internal_error(logging.getLogger("warroom.engine.history"), error)
 
-    async def _all(
+    async def _read_source(
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime
     ) -> Sequence[MetricReply]:
         tick_s = self._plan.timing.tick_for(None)
         found = []
-        for metric, reply in zip(metrics, await self._ticks(source, metrics, start, end, tick_s), strict=True):
+        for metric, reply in zip(metrics, await self._read_ticks(source, metrics, start, end, tick_s), strict=True):
             longer_s = self._plan.timing.tick_for(reply.spacing_s)
             if longer_s > tick_s:
-                [reply] = await self._ticks(source, [metric], start, end, longer_s)
+                [reply] = await self._read_ticks(source, [metric], start, end, longer_s)
             found.append(reply)
         return found
 
-    async def _ticks(
+    async def _read_ticks(
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime, tick_s: float
     ) -> list[MetricReply]:
         whole = [MetricReply(metric.name, tick_s=tick_s) for metric in metrics]
         begin = _floor(start, tick_s)
         while begin < end:
-            stop = min(begin + timedelta(seconds=_whole(AT_ONCE_S, tick_s)), _floor(end, tick_s, up=True))
+            stop = min(begin + timedelta(seconds=_whole(CHUNK_S, tick_s)), _floor(end, tick_s, up=True))
             parts = await self._backends.read_metrics(source, list(metrics), Window(begin, stop, tick_s))
-            whole = [_joined(one, part) for one, part in zip(whole, parts, strict=True)]
+            whole = [_join(one, part) for one, part in zip(whole, parts, strict=True)]
             begin = stop
         return whole
 
 
-def _joined(one: MetricReply, more: MetricReply) -> MetricReply:
+def _join(one: MetricReply, more: MetricReply) -> MetricReply:
     return replace(
         one,
         readings=(*one.readings, *more.readings),

@@ -1,6 +1,6 @@
-"""Who is at the keyboard: the real uid; under sudo, the uid of the nearest ancestor process with another one.
+"""Identify the operator by uid, under sudo by the nearest ancestor's.
 
-What the environment says (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compared with anything.
+The environment (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compared with anything.
 """
 
 from __future__ import annotations
@@ -76,15 +76,15 @@ def groups_of(user: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def died(actor: Actor) -> bool:
-    """Whether the process of `actor` is certainly gone: one of this host, of which there is none any more."""
+def is_dead(actor: Actor) -> bool:
+    """Whether the process of `actor` is certainly gone from this host."""
     if actor.host != _host():
         return False
     try:
         os.kill(actor.pid, 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # it is there and somebody else's, or no process at all
+    except (OSError, OverflowError):  # it exists and belongs to another user, or is no process
         return False
     return False
 

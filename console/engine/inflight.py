@@ -1,4 +1,7 @@
-"""Forward moves under way in this console, and what stops them: a halt, a rollback or a closing, here or elsewhere."""
+"""Track the forward moves under way in this console.
+
+A halt, a rollback or a closing anywhere stops them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from console.events.evidence import Verb
 from console.state.values import State
 
 CUT_S = 1.0
-"""How long a call that was cut off may take to end: an adapter that does not let go must not hold up a rollback."""
+"""How long a cancelled call may take to end: an adapter that does not let go must not hold up a rollback."""
 _STOPS = {Verb.HALT: "halted", Verb.ROLLBACK: "overtaken by a rollback"}
 
 
@@ -21,54 +24,60 @@ class ForwardMove:
     decision: str
     task: asyncio.Task[Any] | None
     fence: str | None = None
-    """Why what has not left may not leave any more; set before the decision that says so is journalled."""
-    cut: bool = False
-    """Its call in flight was cut off."""
+    """Why unsent calls may not leave; set before the decision that stops them is journalled."""
+    is_cancelled: bool = False
+    """Its call in flight was cancelled."""
 
-    def lapsed(self, state: State) -> str | None:
-        """Why its unsent calls may not leave any more, or None."""
+    def lapse_reason(self, state: State) -> str | None:
+        """Why its unsent calls may not leave, or None."""
         return self.fence or overtaken_reason(state, self.decision)
 
 
 class ForwardMoves:
-    """Those of this console: at most one that goes on, and for a moment one that loses to it."""
+    """The forward moves of this console.
+
+    At most one that continues, and for a moment one that loses to it.
+    """
 
     def __init__(self) -> None:
         self._under_way: list[ForwardMove] = []
 
     def begin(self, decision: str) -> ForwardMove:
-        """The forward move that the current task carries out from now on."""
+        """Begin a forward move, carried out by the current task."""
         forward = ForwardMove(decision, asyncio.current_task())
         self._under_way.append(forward)
         return forward
 
     def end(self, forward: ForwardMove) -> None:
+        """Forget a forward move that has ended."""
         self._under_way.remove(forward)
 
     def fence(self, verb: Verb) -> None:
-        """Let nothing leave any more that has not left."""
+        """Stop unsent calls, because of `verb`."""
         for forward in self._under_way:
             forward.fence = _STOPS[verb]
 
-    async def cut_off(self, state: State) -> None:
-        """Cut off the calls in flight that a rollback, here or in another console, has overtaken."""
+    async def cancel_overtaken(self, state: State) -> None:
+        """Cancel calls in flight that a rollback has overtaken, anywhere."""
         tasks: set[asyncio.Task[Any]] = set()
         for each in self._under_way:
-            if each.task is None or each.lapsed(state) != _STOPS[Verb.ROLLBACK]:
+            if each.task is None or each.lapse_reason(state) != _STOPS[Verb.ROLLBACK]:
                 continue
             tasks.add(each.task)
-            if not each.cut:  # once: a second time would cut off the settling of the call
-                each.cut = True
+            if not each.is_cancelled:  # once: a second time would cancel the settling of the call
+                each.is_cancelled = True
                 each.task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=CUT_S)
 
 
 def overtaken_reason(state: State, decision: str) -> str | None:
-    """Why the unsent calls of a forward decision may not leave any more: what anybody decided after it.
+    """Why unsent calls of a forward decision may not leave, or None.
 
-    Or before it, where its console had not seen that when it decided. A resume does not bring them back. A decision
-    that is not folded yet is overtaken by nothing.
+    The reason is a later decision of any person.
+
+    A decision before it counts too, where its console had not seen that when it decided. A resume does not bring the
+    calls back. A decision that is not folded yet is overtaken by nothing.
     """
     if state.closed is not None:
         return "the rollout was closed"

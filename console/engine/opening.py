@@ -1,4 +1,7 @@
-"""Opening a rollout: join the open run of a plan, or begin one with a snapshot of what every target reads now."""
+"""Open a rollout.
+
+Resume the open run of a plan, or begin one with a snapshot of what every target reads now.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ from console.state.versions import as_exposure
 
 
 def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None, tuple[int, ...]]:
-    """(stages reached, stages the readings fit). Reached is None when that is not exactly one.
+    """(stages reached, stages the readings fit).
+
+    Reached is None when that is not exactly one.
 
     Everything at nothing is stage 0. Otherwise stage k fits when every target touched up to k reads as last set there
     and every target first touched later reads as nothing; a manual stage is invisible, so it fits wherever the stage
@@ -54,7 +59,10 @@ def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, Tar
 
 
 async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[str, str]]:
-    """(readings, why the rest could not be read), of every target of the plan, each within its read deadline."""
+    """Read every target.
+
+    (readings, why the rest could not be read), each within its read deadline.
+    """
     readings: dict[str, TargetReading] = {}
     unread: dict[str, str] = {}
 
@@ -70,8 +78,11 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
     return readings, unread
 
 
-async def opened(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
-    """The event that begins a rollout of `plan` now. Reads every target; sends nothing."""
+async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
+    """Make the event that begins a rollout of `plan` now.
+
+    Reads every target; sends nothing.
+    """
     readings, unread = await snapshot(backends)
     reached, candidates = infer(with_stages(plan, readings), readings)
     return RolloutOpened(
@@ -93,11 +104,13 @@ class Resumed:
 
     rollout: RolloutState
     last_sample: int = 0
-    """Number of the last sample that is folded: the tail goes on from there."""
+    """Number of the last sample that is folded: the tail is read from there."""
 
 
-def resumed(journal: Journal, rollout: str, path: str) -> Resumed:
-    """The state of a rollout in the journal: its own plan, and every event and sample folded.
+def resume(journal: Journal, rollout: str, path: str) -> Resumed:
+    """Return the state of a rollout in the journal.
+
+    Its own plan, with every event and sample folded.
 
     Raises:
         JournalUnavailable: the journal cannot be read, or the plan it holds is not one this version can read.
@@ -111,7 +124,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> Resumed:
         if isinstance(event, RolloutOpened) or (isinstance(event, DecisionTaken) and event.plan_text is not None):
             text = event.plan_text
         if text is not None:
-            plan = _replayed(text, path, rollout)
+            plan = _parse_recorded(text, path, rollout)
             plans[plan.digest] = plan
             first = first or plan
     if first is None:
@@ -122,7 +135,7 @@ def resumed(journal: Journal, rollout: str, path: str) -> Resumed:
     return Resumed(state, max((entry.sample or 0 for entry in entries), default=0))
 
 
-def _replayed(text: str, path: str, rollout: str) -> Plan:
+def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
     try:
         return parse(text, path)
     except PlanError as error:
@@ -130,7 +143,7 @@ def _replayed(text: str, path: str, rollout: str) -> Plan:
 
 
 def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
-    """Record the opening, or join whoever opened the same run first.
+    """Record the opening, or resume a run that another console opened first.
 
     Raises:
         JournalUnavailable: the journal cannot be written.
@@ -142,7 +155,7 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
         except Conflict:
             continue
         return Resumed(fold(blank(plan, rollout), event, seq))
-    return resumed(journal, rollout, plan.path)
+    return resume(journal, rollout, plan.path)
 
 
 def state_dir(journal: Path) -> Path:

@@ -1,7 +1,9 @@
-"""One task per source: read its targets and metrics, record what came, back off while it fails, never die silently.
+"""One task per source.
 
-One console of a rollout polls. In the others the tasks stand by: they ask nothing, unless an action of their own
-console wants to know what its targets read, and go on from the ledger where the other stopped once it is their turn.
+Read its targets and metrics, record what came, back off while it fails.
+
+One console of a rollout polls. In the others the tasks stand by: they read nothing, except the targets that an action
+of their own console concerns, and go on from the ledger where the other console stopped once it is their turn.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
-from console.engine.backends import Backends
+from console.engine.backend_set import BackendSet
 from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.logs.context import report_internal_error
@@ -42,70 +44,85 @@ STANDBY_S = 5.0
 
 
 class Pollers:
-    """Reads every source of the plan until cancelled."""
+    """Read every source of the plan until cancelled.
 
-    def __init__(
-        self, record: StateStore, backends: Backends, clock: Clock, turn: Callable[[], bool] = lambda: True
-    ) -> None:
-        self._turn = turn
-        """Whether this console polls; asked before each call and each record: it may have been stopped in between."""
-        self._record = record
+    Whether this console polls is asked of the lease before each call and each record: it may end in between.
+    """
+
+    def __init__(self, store: StateStore, backends: BackendSet, clock: Clock) -> None:
+        self._store = store
+        self._lease = store.lease
         self._backends = backends
         self._clock = clock
-        self._wake = {name: asyncio.Event() for name in backends.plan.backends}
-        self._first = {name: asyncio.Event() for name in backends.plan.backends}
-        self._failures = dict.fromkeys(backends.plan.backends, 0)
-        self._reads = count()
-        self._newest = dict.fromkeys(backends.plan.targets, -1)
-        """Per target the number of the last begun read whose answer was taken."""
+        self._read_numbers = count()
+        self._first: dict[str, asyncio.Event] = {}
+        """Per source: set once it was polled."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew with the backends that are in use now.
+
+        To be called while `run` is not running.
+        """
+        plan = self._backends.current.plan
+        for event in self._first.values():  # those who wait look again which sources there are
+            event.set()
+        self._wake = {name: asyncio.Event() for name in plan.backends}
+        self._first = {name: asyncio.Event() for name in plan.backends}
+        self._failures = dict.fromkeys(plan.backends, 0)
+        self._newest: dict[str, int] = {}
+        """Per target the number of the last begun read whose answer was recorded."""
 
     async def run(self) -> None:
+        """Poll, one task per source, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for source in self._backends.plan.backends:
-                group.create_task(self._watch(source), name=f"poll {source}")
+            for source in self._backends.current.plan.backends:
+                group.create_task(self._poll_source(source), name=f"poll {source}")
 
-    def hurry(self, source: str | None = None) -> None:
-        """Ask a source (or all) again now: something was just changed there."""
+    def poll_soon(self, source: str | None = None) -> None:
+        """Poll a source (or all) at once: something was just changed there."""
         for name, event in self._wake.items():
             if source in (None, name):
                 event.set()
 
-    async def answered(self) -> None:
-        """Returns once every source has been asked at least once, whatever it said."""
-        await asyncio.gather(*(event.wait() for event in self._first.values()))
+    async def wait_polled(self) -> None:
+        """Return once every source has been polled, with or without success."""
+        while waiting := [event for event in self._first.values() if not event.is_set()]:
+            await asyncio.gather(*(event.wait() for event in waiting))
 
-    async def _watch(self, source: str) -> None:
-        asked = False
+    async def _poll_source(self, source: str) -> None:
+        woken = False
         while True:
+            timing = self._backends.current.plan.timing
             try:
-                if not self._turn():
-                    if asked or self._awaited():
-                        await self.glance(source)
-                    within_s = self._backends.plan.timing.poll_s if self._awaited() else STANDBY_S
-                    asked = await self._rest(source, within_s)
+                if not self._lease.is_poller():
+                    if woken or self._awaits_own_promote():
+                        await self.read_targets(source)
+                    within_s = timing.poll_s if self._awaits_own_promote() else STANDBY_S
+                    woken = await self._wait_or_wake(source, within_s)
                     continue
                 wait_s = await self._poll(source)
-            except Exception as error:  # the last net under an adapter's bug: shown as a fault, tried again
-                await self._failed(source, report_internal_error(_log, error))
-                wait_s = self._backends.plan.timing.poll_s * SLOWEST
+            except Exception as error:  # the last net: a source whose values break the judge must not stop the others
+                await self._record_failure(source, report_internal_error(_log, error))
+                wait_s = timing.poll_s * SLOWEST
             self._first[source].set()
-            asked = await self._rest(source, wait_s)
+            woken = await self._wait_or_wake(source, wait_s)
 
-    def _awaited(self) -> bool:
-        """Whether a stage that this console promoted to is not read as set yet, so that it looks for itself."""
-        state = self._record.state
+    def _awaits_own_promote(self) -> bool:
+        """Whether a stage that this console promoted to is not read as set yet, so that it reads by itself."""
+        state = self._store.state
         decision = next((entry for entry in reversed(state.decisions) if entry.id == state.promoting), None)
         mine, who = state.local.operator, decision.who if decision is not None else None
         return mine is not None and who is not None and (who.pid, who.host) == (mine.pid, mine.host)
 
-    async def glance(self, source: str | None = None) -> None:
-        """Read the targets of a source (or all) once, for an action of this console; not its metrics."""
-        targets = self._backends.plan.targets.values()
-        within_s = self._backends.plan.timing.read_deadline_s
-        await asyncio.gather(*(self.look(each, within_s) for each in targets if source in (None, each.backend)))
+    async def read_targets(self, source: str | None = None) -> None:
+        """Read the targets of a source (or all) once; not its metrics."""
+        plan = self._backends.current.plan
+        targets = [target for target in plan.targets.values() if source in (None, target.backend)]
+        await asyncio.gather(*(self.read_now(target, plan.timing.read_deadline_s) for target in targets))
 
-    async def _rest(self, source: str, seconds: float) -> bool:
-        """Wait; whether somebody asked meanwhile."""
+    async def _wait_or_wake(self, source: str, seconds: float) -> bool:
+        """Wait, at most until `poll_soon`; whether that was called."""
         wake = self._wake[source]
         waiting = {asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
         try:
@@ -113,104 +130,107 @@ class Pollers:
         finally:
             for task in waiting:
                 task.cancel()
-            asked = wake.is_set()
+            woken = wake.is_set()
             wake.clear()
-        return asked
+        return woken
 
     async def _poll(self, source: str) -> float:
         """One round; returns how long to wait before the next."""
-        targets = self._backends.targets_of(source)
+        targets = self._backends.current.targets_of(source)
         faults: list[tuple[str, float]] = []
         read = await asyncio.gather(*(self._read_target(target, faults) for target in targets))
-        replies = await self._read_metrics(source, faults) if self._turn() else None
-        poll_s = self._backends.plan.timing.poll_s
-        if not self._turn():
+        replies = await self._read_metrics(source, faults) if self._lease.is_poller() else None
+        poll_s = self._backends.current.plan.timing.poll_s
+        if not self._lease.is_poller():
             return poll_s
         names = tuple(name for name in read if name is not None)
         if names or replies is not None:
-            await self._take(source, names, replies or ())
+            await self._record_round(source, names, replies or ())
         if faults:
             reason, retry_after_s = faults[0]
-            await self._failed(source, reason)
+            await self._record_failure(source, reason)
             self._failures[source] += 1
             wait_s = poll_s * min(float(2 ** (self._failures[source] - 1)), SLOWEST)
             return max(wait_s * random.uniform(0.9, 1.1), retry_after_s)  # noqa: S311 - jitter, not a secret
         self._failures[source] = 0
-        if self._record.state.sources[source].failed_since is not None:
-            await self._record.append_observation(SourceRecovered(at=self._clock.now(), source=source))
+        if self._store.state.sources[source].failed_since is not None:
+            await self._store.append_observation(SourceRecovered(at=self._clock.now(), source=source))
         return poll_s * random.uniform(0.95, 1.05)  # noqa: S311 - jitter, not a secret
 
-    async def _take(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
-        """Record what a round brought, some metrics at a time: judging hundreds of them at once would stop the loop."""
+    async def _record_round(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
+        """Record a round, some metrics at a time: judging hundreds of them at once would stop the loop."""
         for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
-            some = self._news(replies[first : first + METRICS_AT_ONCE])
+            some = self._only_new(replies[first : first + METRICS_AT_ONCE])
             targets = names if first == 0 else ()
-            skew_s = self._backends.skew_s(source)
-            self._record.sample(
+            skew_s = self._backends.current.skew_s(source)
+            self._store.record_sample(
                 SourceRead(at=self._clock.now(), source=source, targets=targets, replies=some, skew_s=skew_s)
             )
             await asyncio.sleep(0)
 
-    async def _failed(self, source: str, reason: str) -> None:
-        known = self._record.state.sources.get(source)
+    async def _record_failure(self, source: str, reason: str) -> None:
+        known = self._store.state.sources.get(source)
         if known is not None and (known.failed_since is None or known.reason != reason):
-            await self._record.append_observation(SourceFailed(at=self._clock.now(), source=source, reason=reason))
+            await self._store.append_observation(SourceFailed(at=self._clock.now(), source=source, reason=reason))
 
     async def _read_target(self, target: Target, faults: list[tuple[str, float]]) -> str | None:
         try:
             await self._observe(target, polling=True)
-        except Exception as error:  # an adapter's bug is a fault of this target, and the others are still read
-            faults.append(self._words(error))
+        except (BackendError, TimeoutError) as error:  # a fault of this target: the others are still read
+            faults.append(self._fault_of(error))
             return None
         return target.name
 
-    async def look(self, target: Target, within_s: float) -> bool:
-        """Read one target now, for at most `within_s`; whether it was read. Why not is the poller's business."""
+    async def read_now(self, target: Target, within_s: float) -> bool:
+        """Read one target now, for at most `within_s`; whether that succeeded.
+
+        The poller shows why it did not.
+        """
         try:
             async with asyncio.timeout(within_s):
                 await self._observe(target, polling=False)
-        except Exception:  # whatever it is, the poller meets it too and says so; a rollback waits for no read
+        except (BackendError, TimeoutError):  # a rollback waits for no read
             return False
-        skew_s = self._backends.skew_s(target.backend)
-        self._record.sample(
+        skew_s = self._backends.current.skew_s(target.backend)
+        self._store.record_sample(
             SourceRead(at=self._clock.now(), source=target.backend, targets=(target.name,), skew_s=skew_s)
         )
         return True
 
     async def _observe(self, target: Target, *, polling: bool) -> None:
-        number = next(self._reads)
-        reading = await self._backends.read_target(target)
-        if number < self._newest[target.name]:
-            return  # a slow answer, begun before one that is known: what it says is over
-        if polling and not self._turn():
+        number = next(self._read_numbers)
+        reading = await self._backends.current.read_target(target)
+        if number < self._newest.get(target.name, -1):
+            return  # a slow answer, begun before one that is recorded
+        if polling and not self._lease.is_poller():
             return
         self._newest[target.name] = number
-        known = self._record.state.targets.get(target.name)
+        known = self._store.state.targets.get(target.name)
         reading = as_exposure(reading, known.opening if known is not None else None)
         if known is not None and (known.reading is None or not known.reading.same_as(reading)):
-            record = self._record.append_observation if polling else self._record.append_soon
+            record = self._store.append_observation if polling else self._store.append_soon
             await record(TargetObserved(at=self._clock.now(), reading=reading))
 
     async def _read_metrics(self, source: str, faults: list[tuple[str, float]]) -> tuple[MetricReply, ...] | None:
-        metrics = self._backends.metrics_of(source)
+        metrics = self._backends.current.metrics_of(source)
         if not metrics:
             return None
-        able, replies = self._told_apart(metrics)
+        able, replies = self._with_arms(metrics)
         try:
             for tick_s, group in self._by_tick(able).items():
-                if not self._turn():
+                if not self._lease.is_poller():
                     return None
                 replies += await self._read_ticks(source, group, tick_s)
-        except Exception as error:  # as for a target
-            faults.append(self._words(error))
+        except (BackendError, TimeoutError) as error:
+            faults.append(self._fault_of(error))
             return None
         return tuple(replies)
 
-    def _told_apart(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
-        """The metrics whose arms are known, with those that are a target's versions put in; a reply for the others."""
+    def _with_arms(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
+        """Put versions into the queries: (metrics whose arms are known, a reply for each of the others)."""
         able, replies = [], []
         for metric in metrics:
-            query = with_versions(metric.query, self._record.state.targets)
+            query = with_versions(metric.query, self._store.state.targets)
             if query is None and metric.query.arms is not None:
                 replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
             elif query is not None:
@@ -221,44 +241,45 @@ class Pollers:
         """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
         groups: dict[float, list[Metric]] = {}
         for metric in metrics:
-            entry = self._record.state.metrics.get(metric.name)
+            entry = self._store.state.metrics.get(metric.name)
             judged = entry is not None and entry.track is not None
             tick_s = entry.tick_s if entry is not None and judged else self._tick_s(entry.spacing_s if entry else None)
             groups.setdefault(tick_s, []).append(metric)
         return groups
 
     def _tick_s(self, spacing_s: float | None) -> float:
-        return self._backends.plan.timing.tick_for(spacing_s)
+        return self._backends.current.plan.timing.tick_for(spacing_s)
 
     async def _read_ticks(self, source: str, metrics: Sequence[Metric], tick_s: float) -> list[MetricReply]:
         """The metrics in ticks of `tick_s`; those whose scrape interval turns out to be longer, in longer ones."""
         window = self._window([metric.name for metric in metrics], tick_s)
-        replies = await self._backends.read_metrics(source, list(metrics), window)
+        replies = await self._backends.current.read_metrics(source, list(metrics), window)
         found = [replace(reply, tick_s=tick_s) for reply in replies]
         for place, (metric, reply) in enumerate(zip(metrics, found, strict=True)):
-            entry = self._record.state.metrics.get(metric.name)
+            entry = self._store.state.metrics.get(metric.name)
             longer_s = self._tick_s(reply.spacing_s)
             if entry is not None and entry.read_at is None and reply.spacing_s is not None and longer_s > tick_s:
-                again = await self._backends.read_metrics(source, [metric], self._window([metric.name], longer_s))
+                again = await self._backends.current.read_metrics(
+                    source, [metric], self._window([metric.name], longer_s)
+                )
                 found[place] = replace(again[0], tick_s=longer_s)
         return found
 
-    def _words(self, error: Exception) -> tuple[str, float]:
+    def _fault_of(self, error: BackendError | TimeoutError) -> tuple[str, float]:
+        """(one line, seconds the backend asks us to wait)."""
         if isinstance(error, BackendError):
             retry_after_s = error.retry_after_s if isinstance(error, Throttled | ServerFailed) else None
             return error.reason, min(retry_after_s or 0.0, LONGEST_RETRY_S)
-        if isinstance(error, TimeoutError):
-            return f"no answer within {self._backends.plan.timing.read_deadline_s:g} s", 0.0
-        return report_internal_error(_log, error), 0.0
+        return f"no answer within {self._backends.current.plan.timing.read_deadline_s:g} s", 0.0
 
     def _window(self, metrics: list[str], tick_s: float) -> Window:
         """From the oldest tick that may still change up to now, on whole ticks."""
         now = self._clock.now()
-        state = self._record.state
-        start = min(self._resume_at(state, name, now, tick_s) for name in metrics)
+        state = self._store.state
+        start = min(self._first_tick(state, name, now, tick_s) for name in metrics)
         return Window(_floor(start, tick_s), _floor(now, tick_s) + timedelta(seconds=tick_s), tick_s)
 
-    def _resume_at(self, state: State, name: str, now: datetime, tick_s: float) -> datetime:
+    def _first_tick(self, state: State, name: str, now: datetime, tick_s: float) -> datetime:
         entry = state.metrics.get(name)
         if entry is None or entry.read_at is None or entry.tick_s != tick_s:
             gauge = entry is not None and entry.metric.query.shape is Shape.GAUGE
@@ -266,12 +287,12 @@ class Pollers:
         settle_s = max(2 * tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
         return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
 
-    def _news(self, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
+    def _only_new(self, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
         """The replies with only the ticks that the ledger does not hold yet."""
-        return tuple(self._changed(reply) for reply in replies)
+        return tuple(self._without_known(reply) for reply in replies)
 
-    def _changed(self, reply: MetricReply) -> MetricReply:
-        entry = self._record.state.metrics.get(reply.metric)
+    def _without_known(self, reply: MetricReply) -> MetricReply:
+        entry = self._store.state.metrics.get(reply.metric)
         if entry is None or not reply.readings:
             return reply
         first = reply.readings[0].at

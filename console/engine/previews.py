@@ -1,19 +1,22 @@
-"""What each verb would send now, in the words of the backends, for the decision card. Sends nothing."""
+"""Preview the calls each verb would send now, for the decision card.
+
+Sends nothing.
+"""
 
 from __future__ import annotations
 
 from adapters.contract import Setting
 from console.engine.backends import Backends
 from console.events.evidence import PlannedCall, Verb
-from console.state.card import wanted
+from console.state.card import wanted_settings
 from console.state.local import Preview
 from console.state.orders import preview_key
-from console.state.stepped_targets import held, stands_still
+from console.state.stepped_targets import may_be_paused, stands_still
 from console.state.values import State
 
 
 def previews_for(state: State, backends: Backends) -> dict[str, Preview]:
-    """Verb -> its preview, for the verbs that call something."""
+    """Preview by verb, for the verbs that call backends."""
     return {
         Verb.PROMOTE.value: _preview(state, backends, Verb.PROMOTE),
         Verb.ROLLBACK.value: _preview(state, backends, Verb.ROLLBACK),
@@ -29,7 +32,7 @@ def _preview(state: State, backends: Backends, verb: Verb) -> Preview:
         steps = {name: entry.step.id for entry in state.checklist for name in entry.step.sets}
     calls = [
         PlannedCall(target.backend, name, str(setting), text, steps.get(name))
-        for name, setting in wanted(state, verb).items()
+        for name, setting in wanted_settings(state, verb).items()
         if (target := state.plan.targets[name])
         for text in backends.calls(target, setting, "set", _seen(state, name))
     ]
@@ -40,22 +43,28 @@ def _resume(state: State, backends: Backends) -> Preview:
     calls = [
         PlannedCall(target.backend, name, "resumed", f"resume {target.ref.name}")
         for name, target in state.plan.targets.items()
-        if (powers := backends.capabilities(target)).advances and powers.can_pause and held(state, state.targets[name])
+        if (powers := backends.capabilities(target)).advances
+        and powers.can_pause
+        and may_be_paused(state, state.targets[name])
     ]
     return Preview(tuple(calls))
 
 
 def _orders(state: State, backends: Backends) -> dict[str, Preview]:
-    """What each order that can be had would send, under its key."""
+    """Preview of every possible order, by its key."""
     found = {}
     for name, target in state.plan.targets.items():
         reading = state.targets[name].reading
         if reading is None or reading.steps is None:
             continue
         for order in backends.capabilities(target).orders:
-            about = [f"undo {revision}" for revision in reading.revisions] if order.name == "undo" else [order.name]
+            about = (
+                [f"undo {revision}" for revision in reading.versions.revisions]
+                if order.name == "undo"
+                else [order.name]
+            )
             for words in about if order.name not in reading.cannot else ():
-                texts = backends.calls(target, Setting(None), words, reading.revision)
+                texts = backends.calls(target, Setting(None), words, reading.versions.revision)
                 calls = tuple(PlannedCall(target.backend, name, words, text) for text in texts)
                 found[preview_key(f"{name} {words}")] = Preview(calls, (order.meaning,))
     return found
@@ -63,7 +72,7 @@ def _orders(state: State, backends: Backends) -> dict[str, Preview]:
 
 def _seen(state: State, name: str) -> str | None:
     reading = state.targets[name].reading
-    return reading.revision if reading is not None else None
+    return reading.versions.revision if reading is not None else None
 
 
 def _halt(state: State, backends: Backends) -> Preview:

@@ -1,8 +1,8 @@
-"""What a backend's own secrets are kept out of: the words that its answers bring into the record, good or bad.
+"""Redact a backend's secrets from its replies and errors.
 
-A server's refusals are searched for secrets where they enter (`adapters.transport`). Here the words in answers that
-succeed are: an echo there would be shown, and recorded for everybody who shares the journal. What guards a write
-(versions, revisions) is left as it is. An adapter that has secrets says how they are hidden by a method `hide`.
+A server's refusals are searched for secrets where they enter (`adapters.transport`). Here the text of answers that
+succeed is: an echo there would be shown, and recorded for all who share the journal. Guards of a write (versions,
+revisions) are left as they are. An adapter with secrets hides them by its method `hide`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adapters.contract import Backend, BackendError, MetricReply, RedactingBacke
 
 @contextlib.contextmanager
 def redacting(backend: Backend) -> Iterator[None]:
-    """Whatever BackendError is raised inside says no secret of `backend`."""
+    """Redact the reason of a BackendError raised inside."""
     try:
         yield
     except BackendError as error:
@@ -25,10 +25,10 @@ def redacting(backend: Backend) -> Iterator[None]:
 
 
 def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
-    """`reading` without secrets in its words."""
-    hide, said = _hide(backend), _words(reading)
-    hidden = tuple(hide(text) for text in said)
-    if hidden == said:  # nearly always: nothing is made anew
+    """Return `reading` without secrets in its free text."""
+    hide, texts = _hide(backend), _free_text(reading)
+    hidden = tuple(hide(text) for text in texts)
+    if hidden == texts:  # nearly always: no copy
         return reading
     detail, problem, changed_by, *rest = hidden
     return replace(
@@ -41,13 +41,13 @@ def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
     )
 
 
-def _words(reading: TargetReading) -> tuple[str, ...]:
+def _free_text(reading: TargetReading) -> tuple[str, ...]:
     first = (reading.detail, reading.problem or "", reading.changed_by or "")
     return (*first, *reading.notes, *reading.cannot.values())
 
 
 def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
-    """`replies` without secrets in what they say is wrong."""
+    """Return `replies` without secrets in their problems."""
     hide = _hide(backend)
     return tuple(
         replace(reply, partial=reply.partial and hide(reply.partial), problem=reply.problem and hide(reply.problem))
@@ -58,8 +58,8 @@ def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[
 
 
 def _hide(backend: Backend) -> Callable[[str], str]:
-    return backend.hide if isinstance(backend, RedactingBackend) else _as_it_is
+    return backend.hide if isinstance(backend, RedactingBackend) else _unchanged
 
 
-def _as_it_is(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text

@@ -1,9 +1,11 @@
-"""One call, written down before and after: request made, call, request settled; and what a later read tells of it."""
+"""Send one request.
+
+Journal it, call the backend, journal how it ended; reconcile it by a later read.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,41 +19,43 @@ from console.engine.store import StateStore
 from console.events.evidence import Actor
 from console.events.kinds import RequestMade, RequestReconciled, RequestSettled
 from console.journal.contract import JournalUnavailable
-from console.logs.context import bind_request, report_internal_error
+from console.logs.context import bind_request
 from console.plan.nouns import Target
 from console.state.requests import RequestState
 
-_log = logging.getLogger("warroom.engine.requests")
 
+class CallResult(NamedTuple):
+    """How a call ended, as seen from here.
 
-class Ended(NamedTuple):
-    """How a call ended, as seen from here. What is recorded may differ: the first settlement stands."""
+    The recorded outcome may differ: the first settlement stands.
+    """
 
     outcome: Outcome
     reason: str
 
 
 class Requests:
-    """Sends and settles. Nothing here retries."""
+    """Send, settle and reconcile requests. Nothing here retries."""
 
-    def __init__(self, record: StateStore, clock: Clock, actor: Actor) -> None:
-        self.record = record
+    def __init__(self, store: StateStore, clock: Clock, actor: Actor) -> None:
+        self._store = store
         self._clock = clock
         self._actor = actor
         self._mine: set[str] = set()
-        """Requests this process is waiting for right now."""
-        self._sightings = RequestExpiry(clock)
+        """Ids of the requests this process is waiting for now."""
+        self._expiry = RequestExpiry(clock)
 
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
-        return tuple(request for request in self.record.state.in_flight if request.id in self._mine)
+        """Requests of this console whose call has not ended."""
+        return tuple(request for request in self._store.state.in_flight if request.id in self._mine)
 
-    def under_way(self, target: str) -> RequestState | None:
-        """The last request for a target if its bytes may still arrive, as far as it is known here."""
-        for request in reversed(tuple(self.record.state.requests.values())):
+    def last_under_way(self, target: str) -> RequestState | None:
+        """The last request for a target whose bytes may still arrive."""
+        for request in reversed(tuple(self._store.state.requests.values())):
             if request.target == target and (request.in_flight or request.in_doubt):
-                self._sightings.see(request, self.record.state)
-                return None if self._sightings.over(request) else request
+                self._expiry.observe(request, self._store.state)
+                return None if self._expiry.has_expired(request) else request
         return None
 
     async def send(
@@ -69,24 +73,58 @@ class Requests:
         lapsed: Callable[[], str | None] = lambda: None,
         within_s: float | None = None,
         alone: bool = False,
-    ) -> Ended:
-        """Make one request and see it through; returns how it ended as seen from here.
+    ) -> CallResult:
+        """Make one request and wait for its end.
 
-        `action`: set, pause, resume, or one of the backend's own orders. `seen`: the version token of the reading that
-        it was decided on, for a backend that owns its steps. `strict`: refuse to send what cannot be journalled first.
-        `lapsed`: why the bytes may not leave any more.
-        `within_s`: a deadline for the call that is shorter than the plan's. `alone`: not while a request for the
-        same target that was recorded before it may still arrive; of two consoles the journal lets one through.
+        Args:
+            action: set, pause, resume, or one of the backend's own orders.
+            seen: version token of the reading it was decided on, for a backend that owns its steps.
+            strict: do not send a request that cannot be journalled first.
+            lapsed: returns why the bytes may not leave now, or None.
+            within_s: a deadline for the call that is shorter than the plan's.
+            alone: do not send while an earlier request for the same target may still arrive; of two consoles the
+                journal lets one through.
 
         Raises:
             JournalUnavailable: strict, and the journal cannot be written; nothing was sent.
         """
-        state = self.record.state
-        within = state.plan.timing.send_within_s
-        deadline_s = min(state.plan.timing.write_deadline_s, within_s or math.inf)
-        made = RequestMade(
+        made = self._request_made(backends, target, setting, decision, action, step, seen, within_s)
+        self._mine.add(made.id)
+        bind_request(made.id, trace)
+        permit = Permit(trace=trace, lapsed=self._lapse(made, lapsed, alone=alone))
+        outcome, reason = Outcome.REFUSED, "not sent: internal error"
+        try:
+            await (self._store.append(made) if strict else self._store.append_soon(made))
+            outcome, reason = Outcome.UNKNOWN, "internal error before an answer came"
+            outcome, reason = await self._call(backends, target, made, permit)
+        except JournalUnavailable:
+            self._mine.discard(made.id)
+            raise
+        except asyncio.CancelledError:
+            reason = lapsed() or "cut off by the end of the console"
+            # Cancelled while it was being journalled: nothing had been sent, whether or not the request was written.
+            reason = reason if outcome is Outcome.UNKNOWN else f"not sent: {reason}"
+            raise
+        finally:
+            if made.id in self._mine:
+                await self._settle(made.id, outcome, reason)
+        return CallResult(outcome, reason)
+
+    def _request_made(
+        self,
+        backends: Backends,
+        target: Target,
+        setting: Setting,
+        decision: str,
+        action: str,
+        step: str | None,
+        seen: str | None,
+        within_s: float | None,
+    ) -> RequestMade:
+        timing, now = self._store.state.plan.timing, self._clock.now()
+        return RequestMade(
             v=1 if action in ("set", "pause", "resume") else 2,
-            at=self._clock.now(),
+            at=now,
             who=self._actor,
             decision=decision,
             backend=target.backend,
@@ -94,111 +132,91 @@ class Requests:
             setting=setting,
             action=action,
             step=step,
-            send_by=self._clock.now() + timedelta(seconds=within),
-            deadline_s=deadline_s,
+            send_by=now + timedelta(seconds=timing.send_within_s),
+            deadline_s=min(timing.write_deadline_s, within_s or math.inf),
             calls=backends.calls(target, setting, action, seen),
             seen=seen,
         )
-        latest = self._clock.monotonic() + within
-        self._mine.add(made.id)
-        bind_request(made.id, trace)
-        permit = Permit(
-            trace=trace,
-            lapsed=lambda: self._too_late(latest, within) or (self._before(made) if alone else None) or lapsed(),
-        )
-        outcome, reason = Outcome.REFUSED, ""
-        try:
-            await (self.record.append(made) if strict else self.record.append_soon(made))
-            outcome = Outcome.UNKNOWN
-            outcome, reason = await self._call(backends, target, setting, action, seen, permit, deadline_s)
-        except JournalUnavailable:
-            self._mine.discard(made.id)
-            raise
-        except asyncio.CancelledError:
-            reason = lapsed() or "cut off by the end of the console"
-            # Cut off while it was being journalled, nothing had been sent; whether it was written, the journal knows.
-            reason = reason if outcome is Outcome.UNKNOWN else f"not sent: {reason}"
-            await self._settle(made.id, outcome, reason)
-            raise
-        await self._settle(made.id, outcome, reason)
-        return Ended(outcome, reason)
 
-    def _too_late(self, latest: float, within: float) -> str | None:
+    def _lapse(self, made: RequestMade, lapsed: Callable[[], str | None], *, alone: bool) -> Callable[[], str | None]:
+        """Make the check of a permit: why the bytes of a request may not leave now, or None."""
+        within_s = self._store.state.plan.timing.send_within_s
+        latest = self._clock.monotonic() + within_s
+
+        def reason() -> str | None:
+            return self._lateness(latest, within_s) or (self._blocking_request(made) if alone else None) or lapsed()
+
+        return reason
+
+    def _lateness(self, latest: float, within: float) -> str | None:
         if self._clock.monotonic() <= latest:
             return None
         return f"more than {within:g} s had passed since it was decided"
 
-    def _before(self, made: RequestMade) -> str | None:
-        """Why a request that must be alone may not leave: one for its target, recorded before it, may still arrive."""
-        for request in tuple(self.record.state.requests.values()):
+    def _blocking_request(self, made: RequestMade) -> str | None:
+        """Why a request that must be alone may not leave: an earlier one for its target may still arrive. Or None."""
+        for request in tuple(self._store.state.requests.values()):
             if request.id == made.id:
                 break
             if request.target == made.target and (request.in_flight or request.in_doubt):
-                self._sightings.see(request, self.record.state)
-                if not self._sightings.over(request):
+                self._expiry.observe(request, self._store.state)
+                if not self._expiry.has_expired(request):
                     return f"{request.asks} of {request.at:%H:%M:%S}Z may still arrive, and is not repeatable"
         return None
 
-    async def _call(
-        self,
-        backends: Backends,
-        target: Target,
-        setting: Setting,
-        action: str,
-        seen: str | None,
-        permit: Permit,
-        deadline_s: float,
-    ) -> Ended:
+    async def _call(self, backends: Backends, target: Target, made: RequestMade, permit: Permit) -> CallResult:
         try:
-            permit.check(target.backend, action)  # journalling may have taken long, or a halt may have come meanwhile
+            permit.check(target.backend, made.action)  # journalling may have taken long, or a halt may have come
             failpoint("call begins")
-            async with asyncio.timeout(deadline_s):
-                if action == "pause":
-                    await backends.pause(target, permit)
-                elif action == "resume":
-                    await backends.resume(target, permit)
-                elif action == "set":
-                    await backends.set(target, setting, seen, permit)
-                else:
-                    await backends.order(target, action, seen, permit)
+            async with asyncio.timeout(made.deadline_s):
+                match made.action:
+                    case "pause":
+                        await backends.pause(target, permit)
+                    case "resume":
+                        await backends.resume(target, permit)
+                    case "set":
+                        await backends.set(target, made.setting, made.seen, permit)
+                    case order:
+                        await backends.order(target, order, made.seen, permit)
             failpoint("call ended")
         except BackendError as error:
-            return Ended(error.outcome, error.reason)
+            return CallResult(error.outcome, error.reason)
         except TimeoutError:
-            return Ended(Outcome.UNKNOWN, f"no answer within {deadline_s:g} s")
-        except Exception as error:  # the last net under an adapter's bug: a rollback must go on with its other steps
-            return Ended(Outcome.UNKNOWN, report_internal_error(_log, error))
-        return Ended(Outcome.ACCEPTED, "")
+            return CallResult(Outcome.UNKNOWN, f"no answer within {made.deadline_s:g} s")
+        return CallResult(Outcome.ACCEPTED, "")
 
     async def _settle(self, request: str, outcome: Outcome, reason: str) -> None:
         settled = RequestSettled(at=self._clock.now(), who=self._actor, request=request, outcome=outcome, reason=reason)
         try:
-            await asyncio.shield(asyncio.ensure_future(self.record.append_soon(settled)))
+            await asyncio.shield(asyncio.ensure_future(self._store.append_soon(settled)))
         finally:
             self._mine.discard(request)
             bind_request(None, None)
 
     async def reconcile(self) -> None:
-        """Settle what a vanished console left behind, and what is unknown once a read can tell. Sends nothing."""
-        for request in tuple(self.record.state.requests.values()):
+        """Settle requests of gone consoles, and unknown ones by later reads.
+
+        Sends nothing.
+        """
+        for request in tuple(self._store.state.requests.values()):
             if not (request.in_flight or request.in_doubt):
-                self._sightings.forget(request.id)
+                self._expiry.forget(request.id)
                 continue
-            self._sightings.see(request, self.record.state)
-            if request.in_flight and request.id not in self._mine and self._sightings.over(request):
+            self._expiry.observe(request, self._store.state)
+            if request.in_flight and request.id not in self._mine and self._expiry.has_expired(request):
                 await self._settle(request.id, Outcome.UNKNOWN, "console gone before an answer came")
             elif request.in_doubt:
-                await self._tell(request)
+                await self._reconcile_by_reading(request)
 
-    async def _tell(self, request: RequestState) -> None:
-        state = self.record.state
+    async def _reconcile_by_reading(self, request: RequestState) -> None:
+        state = self._store.state
         entry = state.targets.get(request.target)
         if entry is None or entry.reading is None:
             return
-        took_effect = _shows(entry.reading, request)
-        known = took_effect and self._sightings.read_since(request, state) and self._is_latest(request)
-        if known or self._sightings.read_since(request, state, over=True):
-            await self.record.append_soon(
+        took_effect = _has_effect(entry.reading, request)
+        known = took_effect and self._expiry.read_since_seen(request, state) and self._is_latest(request)
+        if known or self._expiry.read_since_expiry(request, state):
+            await self._store.append_soon(
                 RequestReconciled(
                     at=self._clock.now(),
                     request=request.id,
@@ -209,15 +227,15 @@ class Requests:
 
     def _is_latest(self, request: RequestState) -> bool:
         """A reading speaks for the last request only: an earlier one may have been overtaken."""
-        same = [other for other in self.record.state.requests.values() if other.target == request.target]
+        same = [other for other in self._store.state.requests.values() if other.target == request.target]
         return same[-1].id == request.id
 
 
-def _shows(reading: TargetReading, request: RequestState) -> bool:
+def _has_effect(reading: TargetReading, request: RequestState) -> bool:
     """Whether a reading is what a request asked for."""
     if request.action in ("pause", "resume"):
-        paused = reading.waits is Wait.MANUAL if reading.steps is not None else reading.phase is Phase.PAUSED
+        paused = reading.steps.waits is Wait.MANUAL if reading.steps is not None else reading.phase is Phase.PAUSED
         return paused is (request.action == "pause")
     if request.seen is not None and reading.steps is not None and request.setting.version is None:
-        return reading.revision != request.seen  # it stands elsewhere than where it was to be moved from
+        return reading.versions.revision != request.seen  # it stands elsewhere than where it was to be moved from
     return reading.satisfies(request.setting)

@@ -1,4 +1,4 @@
-"""A look without a trace: a rollout as its journal and its backends tell it now. Records nothing."""
+"""Read a rollout once, from its journal and its backends. Records nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+from console.engine.backend_set import BackendSet
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
 from console.engine.identity import actor
+from console.engine.lease import PollingLease
 from console.engine.membership import roster_fields
-from console.engine.opening import opened, resumed
+from console.engine.opening import opening_event, resume
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
 from console.engine.store import StateStore
@@ -18,52 +20,54 @@ from console.journal.contract import Journal, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
 from console.state.assessment import assess
-from console.state.folding import blank, unopened
+from console.state.folding import blank, unopened_rollout
 from console.state.values import State
 
 
 async def read_once(plan: Plan, journal: Journal | None, state_dir: Path) -> State:
-    """The assessed state after every source was asked once.
+    """The assessed state after every source was polled once.
 
     Raises:
         JournalUnavailable, ConnectError, UnknownAdapter: as Engine.open.
     """
     clock = SystemClock()
-    rollout = journal.open_run(plan.rollout) if journal is not None else None
-    if journal is not None and rollout is not None:
-        state = resumed(journal, rollout, plan.path).rollout
-        plan = state.plan
+    run = journal.open_run(plan.rollout) if journal is not None else None
+    if journal is not None and run is not None:
+        rollout = resume(journal, run, plan.path).rollout
+        plan = rollout.plan
     else:
-        state = blank(plan, f"{plan.rollout}/-")
-    backends = Backends(plan, clock, state_dir)
+        rollout = blank(plan, f"{plan.rollout}/-")
+    backends = BackendSet(lambda plan: Backends(plan, clock, state_dir), plan)
     try:
-        if rollout is None:
-            state = unopened(plan, f"{plan.rollout}/-", await opened(plan, backends, clock, actor(), ""))
-        record = StateStore(UnavailableJournal(_nowhere, "status writes nothing"), state, lambda: None)
-        record.standalone = True
-        await _poll_once(record, backends, clock)
-        if journal is not None and rollout is not None:
-            record.set_local(**roster_fields(journal, rollout, clock.now()))
-        record.set_local(
-            journal=replace(record.state.local.journal, broken=None, held=0),
-            cautions=(*backends.cautions, *(journal.cautions if journal is not None else ())),
+        if run is None:
+            event = await opening_event(plan, backends.current, clock, actor(), "")
+            rollout = unopened_rollout(plan, f"{plan.rollout}/-", event)
+        lease = PollingLease()
+        lease.go_standalone()
+        store = StateStore(UnavailableJournal(_no_journal, "status writes nothing"), rollout, lambda: None, lease=lease)
+        await _poll_once(store, backends, clock)
+        if journal is not None and run is not None:
+            store.set_local(**roster_fields(journal, run, clock.now()))
+        store.set_local(
+            journal=replace(store.state.local.journal, broken=None, held=0),
+            cautions=(*backends.current.cautions, *(journal.cautions if journal is not None else ())),
         )
-        read = assess(record.state, clock.now())
-        record.set_local(previews=previews_for(read, backends))
-        return replace(read, local=record.state.local)
+        read = assess(store.state, clock.now())
+        store.set_local(previews=previews_for(read, backends.current))
+        return replace(read, local=store.state.local)
     finally:
         await backends.aclose()
 
 
-async def _poll_once(record: StateStore, backends: Backends, clock: SystemClock) -> None:
-    pollers = Pollers(record, backends, clock)
+async def _poll_once(store: StateStore, backends: BackendSet, clock: SystemClock) -> None:
+    pollers = Pollers(store, backends, clock)
     task = asyncio.create_task(pollers.run())
     try:
-        await pollers.answered()
+        await pollers.wait_polled()
     finally:
         task.cancel()
         await asyncio.wait({task})
 
 
-def _nowhere() -> Journal:
+def _no_journal() -> Journal:
     raise JournalUnavailable("status writes nothing")

@@ -1,4 +1,5 @@
-"""Every recorded fact. `evidence` holds the plain values a decision carries; `kinds` the events themselves (pydantic).
+"""The recorded events.
 
-Importing this package imports nothing.
+`kinds` has the events themselves (pydantic), `evidence` the plain values that a decision carries. Importing this
+package imports nothing.
 """

@@ -1,7 +1,7 @@
-"""The decision card and who decided: plain frozen values that a decision embeds and that a screen can hold.
+"""The decision card and its author, as plain frozen values.
 
-What stands here is exactly what was on the screen when somebody pressed the key; replay, `log` and review show the
-same card again. How it is filled from a State: `console.state.card`.
+A decision embeds both. The card has exactly the content that was on the screen at the key press; replay, `log` and
+review show the same card again. `console.state.card` makes it from a State.
 """
 
 from __future__ import annotations
@@ -13,73 +13,63 @@ from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """What an operator can decide."""
+    """What an operator can decide. Each is described in `console.events.verbs`, in this order."""
 
     PROMOTE = "promote"
     HALT = "halt"
     RESUME = "resume"
     ROLLBACK = "rollback"
-    PLACE = "place"
-    """Say at which stage an ambiguous opening stands."""
-    ACCEPT = "accept"
-    """Accept what somebody else moved, or an edited plan file."""
-    CONFIRM = "confirm"
-    """Confirm a manual rollback step as done."""
     SKIP = "skip"
-    """Go on without a rollback step, for a reason."""
+    """Skip a rollback step, for a reason."""
     ORDER = "order"
     """Give a backend one of its own orders: skip a step, retry, go back to a revision by name."""
-    CLOSE = "close"
+    ACCEPT = "accept"
+    """Accept an external change, or an edited plan file."""
+    PLACE = "place"
+    """Say at which stage an ambiguous opening stands."""
+    TAKE = "take"
+    """Take the pen: accept an offer, take a free one, or take it from its holder with a reason."""
+    OFFER = "offer"
+    """Offer the pen to a person; it stays where it is until that person takes it."""
     APPROVE = "approve"
     """Vouch, as a second person, for exactly the forward move that the card shows."""
-    TAKE = "take"
-    """Take the pen: accept an offer, take a free one, or take it from somebody with a reason."""
-    OFFER = "offer"
-    """Offer the pen to somebody; it stays where it is until that person takes it."""
+    CLOSE = "close"
+    CONFIRM = "confirm"
+    """Confirm a manual rollback step as done."""
     HANDOFF = "handoff"
-    """Lay the pen down with a note for whoever comes next."""
+    """Lay the pen down with a note for the next captain."""
 
-
-FORWARD = frozenset({Verb.PROMOTE})
-"""Verbs that take on risk: they carry a `move` number and lose a race."""
-
-PENNED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.ORDER, Verb.CLOSE})
-"""Verbs that need the pen. Going safer never does, nor does what belongs to a rollback; a free pen is taken by them."""
-
-PEN = frozenset({Verb.TAKE, Verb.OFFER, Verb.HANDOFF})
-"""Verbs that are about the pen itself."""
-
-SAFER = frozenset({Verb.HALT, Verb.ROLLBACK})
-"""Verbs that never wait for bookkeeping and never lose to anything."""
 
 ROLLED_BACK = "rolled back"
-"""Where a card says that the rollout stands once everything is undone, and where a rollback leads."""
+"""Name of the stage on a card after everything is undone, and the target of a rollback."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acted. `uid` is the kernel's word; `claims` are what the environment says, recorded and never compared."""
+    """The person who acted, and the process."""
 
     uid: int
+    """User id of the process, from the kernel."""
     user: str
     host: str
     pid: int
     claims: Mapping[str, str] = field(default_factory=dict)
+    """Names from the environment (SUDO_USER and the like): recorded, never compared."""
     login: str | None = None
-    """What a database with logins of its own calls the person (PostgreSQL: session_user); None where there is none."""
+    """The person's database login (PostgreSQL: session_user); None in SQLite."""
 
     @property
     def person(self) -> str:
-        """Who that is, whatever process it is: the pen, approvals and authority belong to a person.
+        """Identity of the person across processes, which pen, approvals and authority use.
 
-        Spelled as the journal spells the identity of an approval: "login:ana", "uid:1001".
+        Spelled like the identity of an approval in the journal: "login:ana", "uid:1001".
         """
         return f"login:{self.login}" if self.login is not None else f"uid:{self.uid}"
 
 
 @dataclass(frozen=True, slots=True)
 class MetricEvidence:
-    """One metric as it stood on the card."""
+    """One metric as the card showed it."""
 
     metric: str
     role: str
@@ -90,39 +80,39 @@ class MetricEvidence:
     """The canary's value as shown ("1.2 % of 4,310")."""
     baseline: str
     n: float
-    """Canary events (counts) or ticks (gauge) the verdict rests on."""
+    """Canary events (counts) or ticks (gauge) that the verdict rests on."""
     age_s: float | None
-    """Age of the newest sample of the older arm; None when there is none."""
+    """Age of the newest sample of the older arm; None without samples."""
     ratio: float | None = None
     low: float | None = None
     high: float | None = None
     evidence: float | None = None
-    """So many to one against "no worse than the baseline"; None where nothing was judged yet."""
+    """Odds to one against "no worse than the baseline"; None before anything was judged."""
     detail: str = ""
-    """As `console.judge.verdict.Verdict.detail`: which kind of `unsure`, what a pass excludes, a FAIL now silent."""
+    """As `console.judge.verdict.Verdict.detail`: the kind of `unsure`, what a pass excludes, a FAIL now silent."""
     ready: float | None = None
-    """So many to one for a pass."""
+    """Odds to one for a pass."""
     brief: str = ""
-    """Of the reason what is not said by verdict, ratio and odds."""
+    """The part of the reason that verdict, ratio and odds do not give."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetEvidence:
-    """One target as it stood on the card."""
+    """One target as the card showed it."""
 
     target: str
     reads: str
     becomes: str | None
-    """What the decision asks for; None when it leaves this target alone."""
+    """The setting that the decision requests; None if it leaves this target unchanged."""
     age_s: float | None
     team: str | None = None
     seen: str | None = None
-    """The backend's version token of what it reads: the guard of what is decided on this card."""
+    """The backend's version token of the reading: the guard of requests decided on this card."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """One call a decision will make, in the words of its backend."""
+    """One call that a decision will make, in its backend's words."""
 
     backend: str
     target: str
@@ -139,47 +129,47 @@ class Gate:
     name: str
     ok: bool
     why: str
-    """What stands ("bake 2:10 of 5:00"), good or bad, in one line."""
+    """The current value ("bake 2:10 of 5:00"), good or bad, in one line."""
     hard: bool = True
     """A hard gate cannot be overridden."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Everything an operator sees before deciding."""
+    """All that an operator sees before deciding."""
 
     verb: Verb
     stage_from: str
     stage_to: str
     move: int
-    """Forward moves of the rollout so far: the guard of compare-and-act."""
+    """Number of forward moves of the rollout so far: a decision holds only if it is unchanged."""
     as_of: datetime
     gates: tuple[Gate, ...] = ()
     metrics: tuple[MetricEvidence, ...] = ()
     targets: tuple[TargetEvidence, ...] = ()
     calls: tuple[PlannedCall, ...] = ()
     skipped: tuple[str, ...] = ()
-    """What will not be done, and why, one line each."""
+    """Actions that are left out, with the reason, one line each."""
     warnings: tuple[str, ...] = ()
 
-    def seen(self, target: str) -> str | None:
-        """The version token of what a target read on this card."""
+    def version_token(self, target: str) -> str | None:
+        """The version token of a target's reading on this card."""
         return next((entry.seen for entry in self.targets if entry.target == target), None)
 
     @property
     def open(self) -> bool:
-        """Every gate holds."""
+        """Whether every gate holds."""
         return all(gate.ok for gate in self.gates)
 
     @property
-    def blocked(self) -> str | None:
-        """The first gate that cannot be overridden and does not hold."""
+    def block_reason(self) -> str | None:
+        """Reason of the first closed hard gate; None if there is none."""
         return next((gate.why for gate in self.gates if gate.hard and not gate.ok), None)
 
     @property
     def override(self) -> str | None:
-        """What an override would override; None if nothing, or if a hard gate is closed anyway."""
-        if self.blocked is not None:
+        """The gates an override would open; None without any or if blocked."""
+        if self.block_reason is not None:
             return None
         closed = [gate.why for gate in self.gates if not gate.ok]
         return "; ".join(closed) or None

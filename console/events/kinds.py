@@ -1,7 +1,8 @@
-"""The events: one frozen pydantic class per recorded fact, one tagged union over `kind`, past tense.
+"""The events: one frozen pydantic class per kind, named in the past tense.
 
-A stored event is `kind` + `v` + JSON, never an import path, and is never edited: a new shape is a new `v` with an
-upgrade on read. A kind this version does not know is kept as `Unrecognised`, shown, and changes nothing else.
+`Event` is their union, tagged by `kind`. A stored event is `kind` + `v` + JSON, never an import path, and is never
+edited: a new shape is a new `v` with an upgrade on reading. An event of a kind that this version does not know is kept
+as `Unrecognized`, shown, and has no other effect.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from adapters.contract import MetricReply, Outcome, Setting, TargetReading
+from adapters.contract import MetricReply, Outcome, Setting
 from console.events.evidence import Actor, Card, Verb
+from console.events.readings import StoredReading
 
 
 def new_id() -> str:
@@ -27,49 +29,47 @@ class _Event(BaseModel):
     id: str = Field(default_factory=new_id)
     v: int = 1
     at: AwareDatetime
-    """UTC, by the clock of the console that recorded it; order is `seq`, not this."""
+    """UTC, by the clock of the console that recorded it; the order of events is `seq`, not this."""
     who: Actor | None = None
-    """Who caused it; None for what the console observed by itself."""
+    """The person who caused it; None for the console's own observations."""
 
 
 class _Shape(BaseModel):
-    """Which shape of its kind a stored event has."""
+    """The version of a stored event's shape."""
 
     v: int = 1
 
 
-NEWER = frozenset({Verb.APPROVE, Verb.TAKE, Verb.OFFER, Verb.HANDOFF, Verb.SKIP, Verb.ORDER})
-"""Verbs that came later: a decision with one of them is of shape 2, which an older version keeps unread."""
 SHAPES = {"decision_taken": 2, "request_made": 2}
-"""Newest shape of a kind that this version knows, 1 if not given; an event of a newer one is kept as Unrecognised."""
+"""Newest shape of each kind that this version knows, by default 1; newer events are kept as Unrecognized."""
 
 
 class RolloutOpened(_Event):
-    """A run of a plan began: what every target read at that moment is what "before" means from now on."""
+    """A run of a plan began; a rollback restores the readings in this event."""
 
     kind: Literal["rollout_opened"] = "rollout_opened"
     plan_digest: str
     plan_text: str
-    readings: tuple[TargetReading, ...]
+    readings: tuple[StoredReading, ...]
     unread: dict[str, str] = {}
-    """Targets that could not be read, and why."""
+    """Targets that could not be read, with the reason."""
     reached: int | None
-    """Stages reached as inferred from the readings; None: ambiguous, the operator places it."""
+    """Stages reached, inferred from the readings; None if ambiguous: the operator places it."""
     candidates: tuple[int, ...] = ()
-    """The stages that the readings fit."""
+    """Stages that the readings fit."""
     warroom: str = ""
     """Version of the console that opened it."""
 
 
 class TargetObserved(_Event):
-    """A target reads differently from what was last recorded."""
+    """A target's reading differs from its last recorded one."""
 
     kind: Literal["target_observed"] = "target_observed"
-    reading: TargetReading
+    reading: StoredReading
 
 
 class SourceFailed(_Event):
-    """A source stopped answering (recorded when it begins or its reason changes, not at each poll)."""
+    """A source stopped answering; recorded at the beginning and when the reason changes."""
 
     kind: Literal["source_failed"] = "source_failed"
     source: str
@@ -77,12 +77,14 @@ class SourceFailed(_Event):
 
 
 class SourceRecovered(_Event):
+    """A source answers again."""
+
     kind: Literal["source_recovered"] = "source_recovered"
     source: str
 
 
 class VerdictChanged(_Event):
-    """A metric's verdict took another state."""
+    """A metric's verdict changed its state."""
 
     kind: Literal["verdict_changed"] = "verdict_changed"
     metric: str
@@ -92,59 +94,64 @@ class VerdictChanged(_Event):
 
 
 class DecisionTaken(_Event):
-    """Somebody decided, on this card. `move` is set on forward moves only: unique, it decides races.
+    """A person decided, on this card.
 
-    v 2: a verb that version 1 does not know (`NEWER`); nothing else differs.
+    v 2: a verb that version 1 does not know (`VerbSpec.shape`); nothing else differs.
     """
 
     kind: Literal["decision_taken"] = "decision_taken"
     verb: Verb
     stage: int | None
-    """Stages reached when it was taken."""
+    """Stages reached at the time of the decision."""
     move: int | None = None
+    """Number of a forward move, else None. It is unique in a rollout, which decides races."""
     reason: str = ""
     override: str | None = None
     """The closed gates that were overridden, in words."""
     card: Card
     subject: str | None = None
-    """What a place / accept / confirm is about: a stage number, a target, "plan", a step id."""
+    """Subject of place / accept / confirm: a stage number, a target, "plan", a step id."""
     trace: str = ""
     """W3C traceparent of every call of this decision."""
     plan_text: str | None = None
-    """The edited plan's text, when `accept` is about the plan."""
+    """The edited plan's text, if `accept` is about the plan."""
     plan_digest: str | None = None
     automatic: bool = False
-    """Nobody pressed a key: the plan's `on_fail` wanted it; `who` is whose console carried it out."""
+    """No key was pressed: the plan's `on_fail` requires it, and `who` is the operator of the console that acted."""
     pen: int | None = None
-    """Changes of the pen that its author had seen. A decision that needs the pen and was recorded after another person
-    had taken it counts for nothing, and of two people who take it at once the second gets nothing. None: not about the
-    pen, or written by a version that knew of none."""
+    """Number of the pen's changes known to the author. A decision that needs the pen has no effect if another person
+    took the pen before it was recorded; of two people who take it at once, the second gets nothing. None for decisions
+    without the pen, and from versions that had none."""
 
 
 class PenReleased(_Event):
-    """The captain was not seen for so long that the pen is free again."""
+    """The pen is free again, because the captain was absent for too long."""
 
     kind: Literal["pen_released"] = "pen_released"
     pen: int
-    """Changes of the pen seen when it was released: of several consoles that notice it, one says so."""
+    """Number of the pen's changes at the release: of several consoles that notice it, one records it."""
     reason: str
 
 
 class Escalated(_Event):
-    """Nobody acted on something that is wrong: whoever is named is to be called now. Once per rung and trouble."""
+    """A trouble stayed unanswered, so a person is to be called now.
+
+    Recorded once per rung and trouble.
+    """
 
     kind: Literal["escalated"] = "escalated"
     rung: int
     """1-based, in the order of the plan."""
     call: str
+    """The person or team to call, as the plan names it."""
     trouble: str
-    """What nobody acted on, in words."""
+    """The unanswered trouble, in words."""
     since: AwareDatetime
-    """Since when; tells one trouble from the next."""
+    """Beginning of the trouble; distinguishes it from the next one."""
 
 
 class RequestMade(_Event):
-    """A call is about to be made: committed before any byte leaves."""
+    """A call is about to be made; committed before the first byte is sent."""
 
     kind: Literal["request_made"] = "request_made"
     decision: str
@@ -152,17 +159,17 @@ class RequestMade(_Event):
     target: str
     setting: Setting
     action: str = "set"
-    """set, pause or resume; with v 2 also one of the backend's own orders."""
+    """set, pause or resume; with v 2 also one of the backend's own commands."""
     step: str | None = None
     send_by: datetime
     deadline_s: float
     calls: tuple[str, ...] = ()
     seen: str | None = None
-    """The version token of the reading that it was decided on, where the backend guards by it."""
+    """Version token of the reading that it was decided on, if the backend guards by it."""
 
 
 class RequestSettled(_Event):
-    """How a call ended as seen from here."""
+    """A call ended: accepted, refused, or unknown."""
 
     kind: Literal["request_settled"] = "request_settled"
     request: str
@@ -171,7 +178,7 @@ class RequestSettled(_Event):
 
 
 class RequestReconciled(_Event):
-    """A read told what an unknown call did."""
+    """A later read showed the effect of an unknown call."""
 
     kind: Literal["request_reconciled"] = "request_reconciled"
     request: str
@@ -180,20 +187,23 @@ class RequestReconciled(_Event):
 
 
 class GateAnswered(_Event):
-    """A backend that asks whether it may go on, or has to go back, is told yes: committed before the answer leaves."""
+    """A backend's gate query was answered with yes; committed before the answer is sent.
+
+    The query is whether the backend may continue, or has to roll back.
+    """
 
     kind: Literal["gate_answered"] = "gate_answered"
     target: str
     gate: str
-    """Which of its gates asked, in the backend's own word."""
+    """The gate that queried, in the backend's own word."""
     request: str
-    """What it answers: a request that was accepted and waits to be asked for."""
+    """The accepted request that waited for the query."""
     step: int | None
-    """Where the target stood. One answer per gate and step: the first recorded counts."""
+    """Step of the target. One answer per gate and step: the first recorded counts."""
 
 
 class GateLapsed(_Event):
-    """A request waited for a backend's question, and none came in time: it counts as refused from here on."""
+    """No gate query came in time: the request counts as refused."""
 
     kind: Literal["gate_lapsed"] = "gate_lapsed"
     request: str
@@ -201,7 +211,7 @@ class GateLapsed(_Event):
 
 
 class StepDone(_Event):
-    """A rollback step's targets have read as rolled back for long enough, or a manual step was confirmed."""
+    """A rollback step is done by its targets' readings or by confirmation."""
 
     kind: Literal["step_done"] = "step_done"
     step: str
@@ -209,29 +219,36 @@ class StepDone(_Event):
 
 
 class Noted(_Event):
+    """A note was added to the rollout."""
+
     kind: Literal["noted"] = "noted"
     text: str
 
 
 class RolloutClosed(_Event):
+    """The rollout ended."""
+
     kind: Literal["rollout_closed"] = "rollout_closed"
     how: Literal["complete", "rolled_back", "decision"]
 
 
 class SourceRead(_Event):
-    """One poll of one source that answered. A sample: kept in a table of its own, prunable once a rollout is closed."""
+    """A source answered a poll.
+
+    A sample: stored in a table of its own, and prunable once the rollout is closed.
+    """
 
     kind: Literal["source_read"] = "source_read"
     source: str
     replies: tuple[MetricReply, ...] = ()
-    """Only the ticks that changed since the last poll."""
+    """The ticks that changed since the last poll."""
     targets: tuple[str, ...] = ()
-    """Targets that were read (changed ones have an event of their own)."""
+    """Targets that were read; a changed one also has a TargetObserved."""
     skew_s: float | None = None
 
 
-class Unrecognised(_Event):
-    """An event of a kind this version does not know: kept, shown, otherwise without effect."""
+class Unrecognized(_Event):
+    """An event of an unknown kind or shape: kept and shown, without effect."""
 
     kind: Literal["unrecognised"] = "unrecognised"
     said_kind: str
@@ -256,7 +273,7 @@ Event = (
     | PenReleased
     | Escalated
     | SourceRead
-    | Unrecognised
+    | Unrecognized
 )
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
@@ -290,7 +307,7 @@ def encode(event: Event) -> str:
 
 
 def decode(kind: str, body: str) -> Event:
-    """A stored event.
+    """The event of a stored body.
 
     Raises:
         pydantic.ValidationError: a known kind whose body does not fit any version of its shape; an unknown kind whose
@@ -299,4 +316,4 @@ def decode(kind: str, body: str) -> Event:
     if kind in KINDS and _Shape.model_validate_json(body).v <= SHAPES.get(kind, 1):
         return _tagged.validate_json(body)
     raw = _foreign.validate_json(body)
-    return Unrecognised.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})
+    return Unrecognized.model_validate({**raw, "kind": "unrecognised", "said_kind": kind, "body": raw})

@@ -1,6 +1,8 @@
-"""The append-only record of rollouts: what the console saw, decided, asked for and got.
+"""The append-only record of rollouts: observations, decisions, requests and outcomes.
 
-`contract` says what a journal is, `place` where one is. `sqlite` needs nothing else: `migrations` is its schema,
-`recording` and `reading` its rows, `file` its modes, `lease`, `presence`, `approvals` and `watch` what several consoles
-need. `postgres` is the other. `chain` links the events of both. Importing this package imports nothing.
+`contract` defines a journal, `location` names one by path or URL. `sqlite` is the default implementation: `migrations`
+is its schema, `recording` and `reading` write and query its rows, `file` checks the file's modes, and `lease`,
+`presence`, `approvals` and `watch` serve several consoles. `postgres` is the other implementation. `chain` links the
+events of both, `spool` buffers events on disk, `unavailable` stands in for a journal that does not open. Importing
+this package imports nothing.
 """

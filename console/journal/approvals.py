@@ -1,8 +1,9 @@
-"""Approvals as files: whoever owns one has given it, by the kernel's word.
+"""Approvals as files: the kernel's owner of a file is the approver.
 
-They lie in `approvals/` beside a shared journal, sticky, so that no member of the group can remove or rename those of
-another. The directory's owner can; therefore what is approved stands inside the file, which only its owner can write. A
-file that is a link, has a second name, is writable by others, is root's, or says anything else is no approval.
+The files are in `approvals/` beside a shared journal. The directory is sticky, so no member of the group can remove or
+rename another member's file. The directory's owner can; therefore the approved move is written inside the file, which
+only its owner can write. A file counts as no approval if it is a link, has a second name, is writable by others,
+belongs to root, or has any other content.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.sanitize import one_line
-from console.journal.contract import Approval, Approved, JournalUnavailable, NotPermitted
+from console.journal.contract import JournalUnavailable, NotPermitted, SignedApproval, UnsignedApproval
 
 LARGEST = 4096
-"""Bytes of an approval's file at most."""
+"""Maximum size of an approval's file, in bytes."""
 MOST_FILES = 20_000
-"""Files in the directory at most: a directory that was flooded is an error, not a console that hangs."""
+"""Maximum number of files in the directory: a flooded directory is an error and does not hang the console."""
 MOST_OF_ONE = 1_000
-"""Those of one rollout at most: each is opened whenever the journal changes."""
+"""Maximum number of files of one rollout: each is opened whenever the journal changes."""
 _CARD = re.compile(r"[0-9a-f]{8,128}")
 
 
-class _Written(BaseModel):
-    """What stands in an approval's file."""
+class _ApprovalFile(BaseModel):
+    """Content of an approval's file."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -44,24 +45,26 @@ class _Written(BaseModel):
 
 
 def folder_of(journal: Path) -> Path:
-    """Where the approvals of a journal lie."""
+    """The approvals directory of a journal file."""
     return journal.parent / "approvals"
 
 
-def give(folder: Path, rollout: str, approval: Approval) -> Approved:
-    """Create the file of an approval; its owner is this process's effective user.
+def write_approval(folder: Path, rollout: str, approval: UnsignedApproval) -> SignedApproval:
+    """Create the file of an approval, owned by this process's effective user.
+
+    Given twice, the approval is the first one.
 
     Raises:
-        Forbidden: root has no approval to give.
+        NotPermitted: this process runs as root, which is no person.
         JournalUnavailable, OSError: the directory cannot be written.
-        ValueError: the card's digest is none.
+        ValueError: `approval.card` is not a digest.
     """
     uid = os.geteuid()
     if uid == 0:
-        raise NotPermitted("approve refused: root is nobody in particular; approve as yourself, without sudo")
+        raise NotPermitted("approve refused: root is not a person; approve as yourself, without sudo")
     if _CARD.fullmatch(approval.card) is None:
         raise ValueError(f"not a digest: {approval.card!r}")
-    written = _Written(
+    written = _ApprovalFile(
         rollout=rollout,
         move=approval.move,
         card=approval.card,
@@ -69,39 +72,44 @@ def give(folder: Path, rollout: str, approval: Approval) -> Approved:
         text=one_line(approval.text, 500),
     )
     name = f"{_stem(rollout)}.{approval.move}.{_binding(rollout, approval.move, approval.card)}.{uid}.json"
-    with _opened(folder) as directory:
+    with _open_folder(folder) as directory:
         try:
             _write(directory, name, written.model_dump_json().encode())
         except FileExistsError:
             before = _read(directory, name, rollout)
             if before is None:
-                raise JournalUnavailable(f"approval {folder / name} is there, but is not one; remove it") from None
+                raise JournalUnavailable(f"{folder / name} exists, but is not an approval; remove it") from None
             return before
-        given = _read(directory, name, rollout)
-    if given is None:
-        raise JournalUnavailable(f"approval {folder / name} was written, but does not read as one")
-    return given
+        stored = _read(directory, name, rollout)
+    if stored is None:
+        raise JournalUnavailable(f"approval {folder / name} was written, but cannot be read back")
+    return stored
 
 
-def given(folder: Path, rollout: str) -> list[Approved]:
-    """Every approval of `rollout` that is by who it says, oldest first. Raises JournalUnavailable, OSError."""
+def read_approvals(folder: Path, rollout: str) -> list[SignedApproval]:
+    """Valid approvals of `rollout`, oldest first.
+
+    Raises:
+        JournalUnavailable: the directory holds too many files.
+        OSError: the directory cannot be read.
+    """
     if not folder.exists():
         return []
     found = []
-    with _opened(folder) as directory:
+    with _open_folder(folder) as directory:
         for number, name in enumerate(_names(directory, folder, f"{_stem(rollout)}.")):
             if number >= MOST_OF_ONE:
                 raise JournalUnavailable(
                     f"approvals: {folder} holds more than {MOST_OF_ONE} of {rollout}; remove what is not yours"
                 )
-            with contextlib.suppress(OSError):  # removed meanwhile, a link, not ours to read: no approval
+            with contextlib.suppress(OSError):  # removed meanwhile, a link, or not readable: no approval
                 found.append(_read(directory, name, rollout))
     valid = [entry for entry in found if entry is not None]
     return sorted(valid, key=lambda entry: (entry.approval.at, entry.approval.move, entry.identity))
 
 
-def identity(uid: int) -> str:
-    """How an approval by `uid` is signed."""
+def identity_of_uid(uid: int) -> str:
+    """The identity of an approval by `uid`."""
     return f"uid:{uid}"
 
 
@@ -115,8 +123,8 @@ def _names(directory: int, folder: Path, prefix: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """The directory itself, never what a link points to."""
+def _open_folder(folder: Path) -> Iterator[int]:
+    """Descriptor of the directory itself; a link is not followed."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         yield directory
@@ -136,8 +144,8 @@ def _write(directory: int, name: str, content: bytes) -> None:
         os.close(file)
 
 
-def _read(directory: int, name: str, rollout: str) -> Approved | None:
-    """The approval in a file; None if it is none. Raises OSError."""
+def _read(directory: int, name: str, rollout: str) -> SignedApproval | None:
+    """The approval in a file; None if it is invalid. Raises OSError."""
     file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     try:
         found = os.fstat(file)
@@ -152,18 +160,20 @@ def _read(directory: int, name: str, rollout: str) -> Approved | None:
         content = os.read(file, LARGEST + 1)
     finally:
         os.close(file)
-    return _parsed(content, rollout, found.st_uid)
+    return _parse(content, rollout, found.st_uid)
 
 
-def _parsed(content: bytes, rollout: str, uid: int) -> Approved | None:
+def _parse(content: bytes, rollout: str, uid: int) -> SignedApproval | None:
     try:
-        written = _Written.model_validate_json(content)
+        written = _ApprovalFile.model_validate_json(content)
     except ValidationError:
         return None
     if written.rollout != rollout or _CARD.fullmatch(written.card) is None:
         return None
-    return Approved(
-        Approval(written.move, written.card, written.at, one_line(written.text, 500)), identity(uid), _user(uid)
+    return SignedApproval(
+        UnsignedApproval(written.move, written.card, written.at, one_line(written.text, 500)),
+        identity_of_uid(uid),
+        _user(uid),
     )
 
 
@@ -175,7 +185,7 @@ def _user(uid: int) -> str:
 
 
 def _stem(rollout: str) -> str:
-    """A rollout's id as the beginning of a file's name, for whoever lists the directory."""
+    """A rollout's id as the readable beginning of a file name."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", rollout)[:100]
 
 

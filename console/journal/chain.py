@@ -1,12 +1,12 @@
-"""The hash chain: what is hashed, byte for byte, and the walk that finds the first event that does not fit.
+"""The hash chain: its byte format, and the walk that finds the first flaw.
 
 Two chains run through the events. Each rollout has its own: an event's `hash` covers everything recorded with it and
 the `hash` of the event before it in the same rollout (`prev`). One runs through the whole journal: an event's `head`
-covers its `position`, the `head` before it and its `hash`, so that a rollout or a tail that is removed is missed by
-whoever has written down a later `head`. Nothing here proves anything to somebody who has not: whoever can write the
-database can compute a chain anew.
+covers its `position`, the `head` before it and its `hash`. A reader who noted a later `head` therefore detects that a
+rollout or a tail was removed. A reader without a noted head has no proof: a process that can write the database can
+compute the chain again.
 
-The bytes, so that another program can do the same:
+The bytes, for other programs that verify a journal:
 
     hash = SHA-256("warroom event 1\\n", rollout, seq, event id, kind, v, at, who, move, login, body, prev)
     head = SHA-256("warroom head 1\\n", position, head before, hash)
@@ -25,9 +25,9 @@ from dataclasses import dataclass, replace
 from console.events.kinds import DecisionTaken, Event, encode
 
 GENESIS = "0" * 64
-"""What stands before a first event."""
+"""The hash or head before a first event."""
 PAGE = 1000
-"""Rows that are read at a time."""
+"""Rows read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,21 @@ class Row:
 
 
 Rows = Callable[[int | None], Sequence[Row]]
-"""The next page of rows after a number (None: from the first); empty at the end."""
+"""The next page of rows after a number (None: from the first row); empty at the end."""
 
 
-def chained(event: Event, rollout: str, seq: int, position: int, *, login: str | None, prev: str, before: str) -> Row:
-    """The row of `event`, linked to the event before it in its rollout (`prev`) and in the journal (`before`)."""
+def event_row(event: Event, rollout: str, seq: int, position: int, *, login: str | None, prev: str, before: str) -> Row:
+    """The row of `event`, linked to the events before it.
+
+    Args:
+        event: the event to store.
+        rollout: its rollout.
+        seq: its number in the rollout, from 1.
+        position: its number in the journal, from 1.
+        login: session_user on PostgreSQL; None in SQLite.
+        prev: hash of the event before it in the rollout.
+        before: head of the event before it in the journal.
+    """
     row = Row(
         position=position,
         rollout=rollout,
@@ -74,17 +84,17 @@ def chained(event: Event, rollout: str, seq: int, position: int, *, login: str |
         hash="",
         head="",
     )
-    return linked(row, before)
+    return with_hashes(row, before)
 
 
-def linked(row: Row, before: str) -> Row:
-    """`row` with the hash that its values have, and the head that follows `before`."""
+def with_hashes(row: Row, before: str) -> Row:
+    """`row` with the hash of its values and the head that follows `before`."""
     hashed = hash_of(row)
     return replace(row, hash=hashed, head=head_of(row.position, before, hashed))
 
 
 def hash_of(row: Row) -> str:
-    """The hash that a row's values have."""
+    """The SHA-256 of a row's values, as lower-case hex."""
     values = (
         row.rollout,
         row.seq,
@@ -102,7 +112,7 @@ def hash_of(row: Row) -> str:
 
 
 def head_of(position: int, before: str, hashed: str) -> str:
-    """The journal's head after the event at `position` with that hash."""
+    """The journal's head after the event at `position` with hash `hashed`."""
     return _sha256(b"warroom head 1\n", (position, before, hashed))
 
 
@@ -119,7 +129,7 @@ def _netstring(value: str | int | None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """The first event that does not fit, and what is wrong with it."""
+    """The first event that breaks the chain, and the reason."""
 
     position: int
     rollout: str
@@ -128,70 +138,74 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """What a walk found. `head` is the last good one: of the journal, or of the one rollout that was walked."""
+class WalkResult:
+    """Result of a walk over a journal or one rollout."""
 
     events: int = 0
     rollouts: int = 0
     head: str = GENESIS
+    """The last valid head of the journal, or the last valid hash of the one rollout."""
     last: Row | None = None
-    """The last event that fits."""
+    """The last valid event."""
     flaw: Flaw | None = None
     pinned: Row | None = None
-    """The event after which the journal (or the rollout) had the pinned head."""
+    """The event at which the journal (or the rollout) had the pinned head."""
 
 
-def walk_journal(pages: Rows, pinned: str | None = None) -> Verified:
-    """Walk a whole journal in the order of its positions, up to the first flaw."""
-    found, ends = Verified(), dict[str, Row]()
-    for row in _read(pages, lambda row: row.position):
-        flaw = _misplaced(row, found) or _unfit(row, ends.get(row.rollout))
+def walk_journal(pages: Rows, pinned: str | None = None) -> WalkResult:
+    """Walk a whole journal by position, up to the first flaw."""
+    found, ends = WalkResult(), dict[str, Row]()
+    for row in _each_row(pages, lambda row: row.position):
+        flaw = _position_flaw(row, found) or _link_flaw(row, ends.get(row.rollout))
         if flaw is None and row.head != head_of(row.position, found.head, row.hash):
             flaw = "its head is not the one that follows the event before it"
         if flaw is not None:
             return replace(found, rollouts=len(ends), flaw=Flaw(row.position, row.rollout, row.seq, flaw))
         ends[row.rollout] = row
         at_pin = row if row.head == pinned else found.pinned
-        found = Verified(found.events + 1, 0, row.head, row, None, at_pin)
+        found = WalkResult(found.events + 1, 0, row.head, row, None, at_pin)
     return replace(found, rollouts=len(ends))
 
 
-def walk_rollout(pages: Rows, pinned: str | None = None) -> Verified:
-    """Walk one rollout in the order of its seq, up to the first flaw; its head is the hash of its last event."""
-    found = Verified()
-    for row in _read(pages, lambda row: row.seq):
-        if (flaw := _unfit(row, found.last)) is not None:
+def walk_rollout(pages: Rows, pinned: str | None = None) -> WalkResult:
+    """Walk one rollout by seq, up to the first flaw.
+
+    The head of the result is the hash of the rollout's last valid event.
+    """
+    found = WalkResult()
+    for row in _each_row(pages, lambda row: row.seq):
+        if (flaw := _link_flaw(row, found.last)) is not None:
             return replace(found, flaw=Flaw(row.position, row.rollout, row.seq, flaw))
         at_pin = row if row.hash == pinned else found.pinned
-        found = Verified(found.events + 1, 1, row.hash, row, None, at_pin)
+        found = WalkResult(found.events + 1, 1, row.hash, row, None, at_pin)
     return found
 
 
-def _read(pages: Rows, number: Callable[[Row], int]) -> Iterator[Row]:
+def _each_row(pages: Rows, number: Callable[[Row], int]) -> Iterator[Row]:
     after: int | None = None
     while page := pages(after):
         yield from page
         after = number(page[-1])
 
 
-def _misplaced(row: Row, found: Verified) -> str | None:
-    """What is wrong with a row's position, given all that came before it."""
+def _position_flaw(row: Row, found: WalkResult) -> str | None:
+    """The flaw in a row's position; None if it fits."""
     due = found.events + 1
     if row.position == due:
         return None
     if row.position < due:
-        return f"its position is {row.position}, and {due} was due: it was put in"
+        return f"its position is {row.position}, expected {due}: it was inserted later"
     missing = f"event {due} is" if row.position == due + 1 else f"events {due} to {row.position - 1} are"
     return f"{missing} missing before it"
 
 
-def _unfit(row: Row, before: Row | None) -> str | None:
-    """What is wrong with a row by itself and after the one before it in its rollout."""
+def _link_flaw(row: Row, before: Row | None) -> str | None:
+    """The flaw in a row's own chain; None if it fits."""
     if row.hash != hash_of(row):
-        return "it is not what was recorded: its content does not have its hash"
+        return "its content was changed: it does not match its hash"
     due = 1 if before is None else before.seq + 1
     if row.seq != due:
-        return f"its number in the rollout is {row.seq}, and {due} was due: events were removed, put in or moved"
+        return f"its number in the rollout is {row.seq}, expected {due}: events were removed, inserted or moved"
     if row.prev != (GENESIS if before is None else before.hash):
-        return "it does not follow the event before it: that one was changed, removed or moved"
+        return "it does not follow the event before it: that event was changed, removed or moved"
     return None

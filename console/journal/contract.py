@@ -1,10 +1,10 @@
-"""What a journal is: append, tail, read back. One small Protocol, so that another database can stand behind it.
+"""The Journal protocol: append, tail and read back, behind any database.
 
 Order is (rollout, seq), decided by the insert itself. Events are never changed or removed. Samples are a second class
 of fact in a table of their own; each carries the seq of the last event before it, so the two merge into one order.
 
-Beside what was recorded a journal keeps what is so right now, for the several consoles of one room: who polls (a lease
-with a fence), who is present, and approvals whose author is the system's word, not the author's own.
+Beside the record a journal holds the current state of a room with several consoles: the polling lease with its fence,
+the present consoles, and approvals whose author is named by the operating system or the database, not by the author.
 """
 
 from __future__ import annotations
@@ -21,37 +21,41 @@ from console.journal.chain import Row
 
 
 class JournalError(Exception):
-    """One plain line about the journal."""
+    """Base of the journal's errors; its text is one plain line."""
 
 
 class JournalUnavailable(JournalError):
-    """The journal cannot be opened, read or written (disk full, read-only, not a database, locked for too long)."""
+    """The journal cannot be opened, read or written.
+
+    For example: disk full, read-only, not a database, locked for too long.
+    """
 
 
 class JournalTimeout(JournalUnavailable):
-    """It has not answered as soon as it was needed; what was asked of it is still under way."""
+    """The journal has not answered in time; the call is still in flight."""
 
 
 class Conflict(JournalError):
-    """Somebody else recorded this first: the same forward move of a rollout, or the same opening."""
+    """Another console recorded this first: the same forward move or opening."""
 
 
 class Fenced(JournalError):
-    """Another console polls by now: what this one observed was not recorded."""
+    """Another console holds the polling lease: this observation was not recorded."""
 
 
 class NotPermitted(JournalError):
-    """The journal does not allow it: an approval by nobody in particular, samples of an open rollout pruned."""
+    """Refused by the journal: an unidentified approval, pruning an open rollout."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One recorded event. `seq` counts a rollout's events from 1; a sample has the seq of the event before it."""
+class JournalEntry:
+    """One recorded event or sample."""
 
     seq: int
+    """Number of an event in its rollout, from 1; a sample has the seq of the event before it."""
     event: Event
     sample: int | None = None
-    """The number of a sample, to go on from with `tail_samples`; None for an event. Rising, with gaps."""
+    """Number of a sample, the cursor of `tail_samples`; None for an event. Rises, with gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecisionRow:
     """One row of the `decisions` view."""
 
     rollout: str
@@ -84,18 +88,18 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who polls a rollout. Exactly one holder has it at a time."""
+    """The right to poll a rollout; exactly one console holds it at a time."""
 
     holder: str
-    """Whoever called itself that: one name per console, never used again."""
+    """Name of the console that holds it: one name per console, never used again."""
     fence: int
-    """Rises by one with each takeover. Writes that carry an older one are refused."""
+    """Rises by one with each takeover. Writes that carry an older fence are refused."""
     left_s: float
-    """Until somebody else may take it, by the journal's own clock."""
+    """Seconds until another console may take it, by the journal's own clock."""
 
 
-class Role(StrEnum):
-    """What somebody who is present may do."""
+class ConsoleRole(StrEnum):
+    """What the person at a present console may do."""
 
     CAPTAIN = "captain"
     OPERATOR = "operator"
@@ -107,46 +111,49 @@ class Presence:
     """One console in the room."""
 
     session: str
-    """One name per console, never used again."""
+    """Name of the console, never used again."""
     actor: Actor
-    role: Role
+    role: ConsoleRole
     since: datetime
     ago_s: float = 0.0
-    """When it was last seen, by the journal's own clock; ignored when it is written."""
+    """Seconds since its last heartbeat, by the journal's own clock; ignored on write."""
     login: str = ""
-    """The database's word for who that is (PostgreSQL); empty where there is none."""
+    """Database login of the person (PostgreSQL: session_user); empty in SQLite."""
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """What somebody approves: one forward move as one card showed it."""
+class UnsignedApproval:
+    """Content of an approval: one forward move as one card showed it."""
 
     move: int
     card: str
-    """Digest of the card, lower-case hex: an approval holds for what was seen and for nothing else."""
+    """Digest of the card, lower-case hex: the approval is valid for this card only."""
     at: datetime
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Approved:
-    """An approval and who gave it. `identity` is the kernel's or the database's word and is what is compared."""
+class SignedApproval:
+    """An approval with its author."""
 
-    approval: Approval
+    approval: UnsignedApproval
     identity: str
-    """"uid:1001" for the owner of an approval's file, "login:ana" for PostgreSQL's session_user."""
+    """The author as named by the kernel or the database; identities are compared, names are not.
+
+    "uid:1001" for the owner of an approval's file, "login:ana" for PostgreSQL's session_user.
+    """
     user: str
-    """A name for it, to be shown."""
+    """Name of the author for display."""
 
 
 class Watch(Protocol):
-    """Tells when something was recorded, over a connection of its own; used by one thread."""
+    """Change detection over a connection of its own; used by one thread."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether anything may have been recorded since the last call; False after `timeout_s` or once closed.
+        """Wait until something may have been recorded since the last call.
 
-        True for the first call and after an outage, when that cannot be known. Never raises: a journal that cannot be
-        watched is waited out.
+        True for the first call and after an outage, when changes cannot be excluded. False after `timeout_s` or once
+        closed. Never raises: while the journal cannot be watched, the wait lasts `timeout_s`.
         """
 
     def close(self) -> None:
@@ -154,24 +161,28 @@ class Watch(Protocol):
 
 
 class Journal(Protocol):
-    """All methods raise JournalUnavailable. None is awaited: the engine calls them in its one writer thread."""
+    """An append-only record of rollouts, shared by the consoles of a room.
+
+    All methods raise JournalUnavailable. None is async: the engine calls them in its one writer thread.
+    """
 
     @property
     def cautions(self) -> tuple[str, ...]:
         """Warnings about the connection to the journal, for every decision; one line each."""
 
     def identity(self, actor: Actor) -> str:
-        """Who `actor`, the operator of this console, is to the journal: what an approval of theirs carries."""
+        """The identity under which approvals by `actor`, this console's operator, are stored."""
 
     def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
         """Record an event durably and return its seq.
 
-        An event whose id is already there is not recorded again: its seq is returned.
+        An event whose id is already recorded is not recorded again: its seq is returned.
 
         Args:
-            rollout: whose event it is.
-            event: what to record.
-            fence: of the lease under which it was observed; None for what needs none (decisions, requests, notes).
+            rollout: id of the rollout.
+            event: the event to record.
+            fence: fence of the lease under which it was observed; None for events that need no lease (decisions,
+                requests, notes).
 
         Raises:
             Conflict: its forward move is already taken, its rollout was closed before a forward move, or a run of the
@@ -180,83 +191,94 @@ class Journal(Protocol):
         """
 
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
-        """Record samples in one batch, all or none; allowed to be lost in a power cut.
+        """Record samples in one batch, all or none; a power cut may lose them.
 
         Raises:
             Fenced: the lease was taken over since.
         """
 
-    def tail(self, rollout: str, after: int) -> list[Entry]:
+    def tail(self, rollout: str, after: int) -> list[JournalEntry]:
         """Events with a seq above `after`, in order."""
 
-    def tail_samples(self, rollout: str, after: int) -> list[Entry]:
-        """Samples with a number above `after`, in the order in which they were recorded."""
+    def tail_samples(self, rollout: str, after: int) -> list[JournalEntry]:
+        """Samples with a number above `after`, in recorded order."""
 
-    def history(self, rollout: str) -> list[Entry]:
-        """Events and samples merged into the order in which they were recorded."""
+    def history(self, rollout: str) -> list[JournalEntry]:
+        """Events and samples merged into recorded order."""
 
     def open_run(self, plan: str) -> str | None:
         """The open rollout of a plan name, or None."""
 
     def next_run(self, plan: str) -> str:
-        """The id that the next rollout of a plan name takes: name, slash, run number."""
+        """The id of a plan's next rollout: plan name, slash, run number."""
 
     def runs(self) -> list[Run]:
         """Every rollout, newest first."""
 
-    def decisions(self, rollout: str | None = None) -> list[Decided]:
+    def decisions(self, rollout: str | None = None) -> list[DecisionRow]:
         """Decisions, oldest first; of one rollout or of all."""
 
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
-        """The next page of events as they are stored, to be verified or exported; empty at the end.
+        """The next page of stored events, for verification or export; empty at the end.
 
         Args:
-            rollout: whose, in the order of seq; None for the whole journal in the order of position.
-            after: the seq or position that was read last; None to begin.
+            rollout: rows of one rollout by seq; None for the whole journal by position.
+            after: the last seq or position read; None to begin.
         """
 
-    def altered(self) -> Sequence[str]:
-        """In what the database is not as warroom made it, a few words each; then it may not be append-only any more."""
+    def alterations(self) -> Sequence[str]:
+        """Differences of the database's guards from the schema, a few words each.
+
+        With any difference the journal is possibly no longer append-only.
+        """
 
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
-        """Take the lease of a rollout if it is free or over, renew it if it is `holder`'s, and say whose it is now.
+        """Take a free or expired lease, or renew `holder`'s own.
 
-        Taking it from somebody else raises the fence; renewing it does not, not even after its time is over.
+        Taking it over from another holder raises the fence; renewing does not, not even after it has expired.
+
+        Returns:
+            The lease in force after the call, whoever holds it.
         """
 
     def release(self, rollout: str, holder: str) -> None:
-        """Give the lease back, so that another console need not wait for its time to be over."""
+        """Give the lease back, so that another console need not wait for its expiry."""
 
     def current_lease(self, rollout: str) -> Lease | None:
-        """Whose lease it is now, for whoever only looks; None: nobody's, it is free or over."""
+        """The lease in force, without taking it; None if it is free or expired."""
 
     def heartbeat(self, rollout: str, presence: Presence) -> None:
-        """Note that a console is there, now. Not part of what was recorded; allowed to be lost."""
+        """Store that a console is present now; it may be lost."""
 
     def present(self, rollout: str, within_s: float) -> list[Presence]:
-        """Consoles seen within the last `within_s`, the longest there first."""
+        """Consoles with a heartbeat within the last `within_s`, earliest arrival first."""
 
     def leave(self, rollout: str, session: str) -> None:
-        """Note that a console is gone."""
+        """Remove a console from the present ones."""
 
-    def approve(self, rollout: str, approval: Approval) -> Approved:
-        """Leave an approval that others can trust to be by who it says. Given again, it is what it was.
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
+        """Store an approval under the identity of this console's operator.
+
+        An approval that is stored already is returned unchanged.
 
         Raises:
-            Forbidden: the journal cannot tell one person from another: it is personal, or this is root.
+            NotPermitted: the journal cannot tell one person from another: it is personal, or this is root.
         """
 
-    def approvals(self, rollout: str) -> list[Approved]:
-        """The approvals of a rollout that are by who they say, oldest first; anything else is left out."""
+    def approvals(self, rollout: str) -> list[SignedApproval]:
+        """Approvals of a rollout with a proven author, oldest first."""
 
     def watch(self) -> Watch:
-        """A watch over this journal. Connects when it is first waited for."""
+        """A watch over this journal; it connects at the first wait."""
 
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
-        """Remove the samples of a closed rollout; how many there were. Events are never removed.
+        """Remove the samples of a closed rollout and return their number.
+
+        Events are never removed.
 
         Raises:
-            Forbidden: the rollout is open, or not there.
+            NotPermitted: the rollout is open, or not in this journal.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connection."""

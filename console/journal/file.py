@@ -1,7 +1,8 @@
-"""The journal's file: one person's, or shared with one Unix group; refused where anybody else could read or replace it.
+"""Modes of the journal's file: one person's, or shared with a Unix group.
 
-One person's is 0600, in a directory made 0700. A shared one is opted into with `share`: a directory 2770 of the group,
-with the files 0660 and a sticky `approvals/` in it, whose presence is what says that the journal is shared.
+A file that other users could read or replace is refused. A personal journal is 0600, in a directory made 0700. `share`
+makes a shared one: a directory 2770 of the group, with the files 0660 and a sticky `approvals/` in it. A journal is
+shared if that directory exists.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from console.journal.contract import JournalUnavailable
 _WORLD = 0o007
 _SHARED_FOLDER = 0o2770
 _APPROVALS = 0o3770
-"""With the sticky bit: what lies in it is removed by its owner only."""
+"""With the sticky bit: a file in it can be removed by its owner only."""
 _SIDES = ("", "-wal", "-shm", "-journal")
 
 
-def prepared(path: Path) -> bool:
-    """Make the journal's directory and an empty file unless they are there, refuse unsafe ones; whether it is shared.
+def prepare(path: Path) -> bool:
+    """Create the journal's directory and file where missing, and refuse unsafe ones.
+
+    Returns:
+        Whether the journal is shared.
 
     Raises:
-        JournalUnavailable: somebody else could read, write or replace the journal; the line says what to do.
-        OSError: it cannot be made.
+        JournalUnavailable: another user could read, write or replace the journal; the line says what to do.
+        OSError: the directory or the file cannot be created.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shared = is_shared(path)
@@ -47,7 +51,7 @@ def is_shared(path: Path) -> bool:
 
 @contextlib.contextmanager
 def umask(*, shared: bool) -> Iterator[None]:
-    """What is made inside is nobody else's business, whatever the process inherited."""
+    """Create files in the block without permissions for others, whatever umask was inherited."""
     before = os.umask(0o007 if shared else 0o077)
     try:
         yield
@@ -56,15 +60,18 @@ def umask(*, shared: bool) -> Iterator[None]:
 
 
 def share(path: Path, group: str) -> Path:
-    """Make a journal that `group` shares, or share the one that is there; its path.
+    """Create a journal shared by `group`, or share an existing one.
 
     Args:
-        path: its file, or the directory that is to hold it as journal.db.
+        path: the journal's file, or the directory that is to hold it as journal.db.
         group: name of the group.
 
+    Returns:
+        The path of the journal's file.
+
     Raises:
-        JournalUnavailable: there is no such group, or the directory is used for other things, or is not ours to change.
-        OSError: it cannot be made.
+        JournalUnavailable: there is no such group, or the directory holds other files, or we may not change it.
+        OSError: the directory or the file cannot be created.
     """
     try:
         gid = grp.getgrnam(group).gr_gid
@@ -84,8 +91,8 @@ def share(path: Path, group: str) -> Path:
     return path
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of a file; None where there is none."""
+def device_and_inode(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None if it does not exist."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -102,7 +109,7 @@ def _check_folder(path: Path, *, shared: bool) -> None:
     mode = stat.S_IMODE(folder.stat().st_mode)
     if not shared:
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise JournalUnavailable(f"journal {path}: anybody may replace it (mode {mode:o}): chmod o-w {folder}")
+            raise JournalUnavailable(f"journal {path}: any user may replace it (mode {mode:o}): chmod o-w {folder}")
         return
     if mode & _WORLD or mode & _SHARED_FOLDER != _SHARED_FOLDER:
         raise JournalUnavailable(
@@ -121,13 +128,13 @@ def _check_file(path: Path, file: Path, *, shared: bool) -> None:
         return
     mode = stat.S_IMODE(found.st_mode)
     if not shared and mode & 0o077:
-        others = "anybody" if mode & _WORLD else f"group {_group(found.st_gid)}"
+        others = "any user" if mode & _WORLD else f"group {_group(found.st_gid)}"
         raise JournalUnavailable(
-            f"journal {path}: it is one person's, but {others} may use {file.name} (mode {mode:o}): chmod 600 {file}, "
+            f"journal {path}: it is personal, but {others} may use {file.name} (mode {mode:o}): chmod 600 {file}, "
             f"or share it: warroom journal init --group GROUP {path}"
         )
     if mode & _WORLD:
-        raise JournalUnavailable(f"journal {path}: anybody may use {file.name} (mode {mode:o}): chmod 660 {file}")
+        raise JournalUnavailable(f"journal {path}: any user may use {file.name} (mode {mode:o}): chmod 660 {file}")
     if shared and found.st_gid != (gid := path.parent.stat().st_gid):
         raise JournalUnavailable(
             f"journal {path}: {file.name} belongs to group {_group(found.st_gid)}, its directory to {_group(gid)}: "
@@ -136,17 +143,21 @@ def _check_file(path: Path, file: Path, *, shared: bool) -> None:
 
 
 def _check_sharable(path: Path) -> None:
-    """Raise JournalUnavailable if the directory holds anything else: sharing it would share that too."""
+    """Raise JournalUnavailable if the directory holds other files, which would be shared too."""
     folder = path.parent
     if not folder.exists():
         return
     ours = {path.name + side for side in _SIDES} | {folder_of(path).name}
     if others := sorted({entry.name for entry in folder.iterdir()} - ours):
-        raise JournalUnavailable(f"{folder} holds other things ({others[0]}): give the journal a directory of its own")
+        raise JournalUnavailable(f"{folder} holds other files ({others[0]}): give the journal a directory of its own")
 
 
 def _give(what: Path, gid: int, group: str, mode: int) -> None:
-    """Change group and mode; a mode that does not stick (no member of the group may set its bit) is an error."""
+    """Change group and mode of a file.
+
+    Raises:
+        JournalUnavailable: we may not, or the mode does not stick because we are no member of the group.
+    """
     try:
         os.chown(what, -1, gid)
         what.chmod(mode)
@@ -155,7 +166,7 @@ def _give(what: Path, gid: int, group: str, mode: int) -> None:
             f"{what} cannot be given to group {group}: {error.strerror}; are you its owner and a member?"
         ) from None
     if stat.S_IMODE(what.stat().st_mode) != mode:
-        raise JournalUnavailable(f"{what} cannot be given to group {group}: you are no member of it")
+        raise JournalUnavailable(f"{what} cannot be given to group {group}: you are not a member of it")
 
 
 def _group(gid: int) -> str:

@@ -1,7 +1,7 @@
-"""Whether a SQLite journal still is as warroom made it: the triggers, tables and indexes that keep it append-only.
+"""Check the triggers, tables and indexes that keep a SQLite journal append-only.
 
-What is expected is what the migrations make of an empty database. Whoever can write the file can take the triggers
-away and put them back, so that all are there proves nothing; that one is gone is worth knowing.
+Expected are the objects that the migrations create in an empty database. A user who can write the file can also drop
+the triggers and create them again: a full set proves nothing, but a missing one is worth reporting.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from console.journal.migrations import schema
 _Objects = dict[tuple[str, str], str]
 
 
-def altered(connection: sqlite3.Connection) -> list[str]:
-    """What is missing, changed, or a trigger of somebody else's: a few words each."""
+def alterations(connection: sqlite3.Connection) -> list[str]:
+    """Missing, changed and foreign objects, a few words each."""
     fresh = Database(memory=True, execute_plugins=False)
     with contextlib.closing(fresh.conn):  # reading a damaged journal raises
         schema.apply(fresh)

@@ -1,6 +1,7 @@
-"""Who polls, in SQLite: one row per rollout, a fence that rises with each takeover, time by the host's own clock.
+"""The polling lease in SQLite: one row per rollout, with a rising fence.
 
-The caller holds the write lock around each function, which makes looking and taking one thing.
+Time is the host's own clock (`moment`). The caller holds the write lock around each function, so reading and taking a
+lease are one atomic step.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from console.journal.moment import Moment
 
 
 def take(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str, ttl_s: float) -> Lease:
-    """Take, renew or only tell the lease of `rollout`, as `Journal.lease` says."""
-    found = _found(connection, now, rollout)
+    """Take, renew or only return the lease of `rollout`; see `Journal.lease`."""
+    found = _stored_lease(connection, now, rollout)
     if found is not None and found.holder != holder and found.left_s > 0:
         return found
     fence = 1 if found is None else found.fence + (found.holder != holder)
@@ -27,28 +28,28 @@ def take(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str,
 
 
 def current_lease(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:
-    """The lease of `rollout` that is in force, as `Journal.leased` says."""
-    found = _found(connection, now, rollout)
+    """The lease of `rollout` in force; None if it is free or expired."""
+    found = _stored_lease(connection, now, rollout)
     return found if found is not None and found.left_s > 0 else None
 
 
 def release(connection: sqlite3.Connection, now: Moment, rollout: str, holder: str) -> None:
-    """End the lease now if it is `holder`'s; its fence stays, so that it is never given out twice."""
+    """Expire `holder`'s lease now; its fence stays, so none is issued twice."""
     connection.execute(
         "UPDATE leases SET boot = ?, ends = ? WHERE rollout = ? AND holder = ?", [now.boot, now.at, rollout, holder]
     )
 
 
-def check(connection: sqlite3.Connection, rollout: str, fence: int | None) -> None:
-    """Raise Fenced if a write carries a fence that is not the present one."""
+def check_fence(connection: sqlite3.Connection, rollout: str, fence: int | None) -> None:
+    """Raise Fenced if a write carries another fence than the current one."""
     if fence is None:
         return
     row = connection.execute("SELECT holder, fence FROM leases WHERE rollout = ?", [rollout]).fetchone()
     if row is None or row[1] != fence:
-        raise Fenced(f"{rollout} is polled by another console by now")
+        raise Fenced(f"another console polls {rollout} now")
 
 
-def _found(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:
+def _stored_lease(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:
     row = connection.execute("SELECT holder, fence, boot, ends FROM leases WHERE rollout = ?", [rollout]).fetchone()
     if row is None:
         return None

@@ -1,6 +1,6 @@
-"""Where a journal is: a file, or a PostgreSQL database named by a URL; what opens it imports its driver only then.
+"""Location of a journal: a file path, or a PostgreSQL URL.
 
-A place may be printed: the password of a URL never is.
+The driver is imported only when the journal is opened. A location can be printed: it never shows a URL's password.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 
 class JournalLocation(Protocol):
-    """Where a journal is. `str()` names it without secrets."""
+    """A path or URL that names a journal. `str()` shows it without secrets."""
 
     @property
     def state_dir(self) -> Path:
-        """Where adapters may keep what they need between processes."""
+        """Directory for files that adapters keep between processes."""
 
     @property
     def spool(self) -> Spool:
-        """Where one console keeps what this journal cannot take: a file that is not made yet."""
+        """The console's on-disk buffer for this journal; its file is not created yet."""
 
     def exists(self) -> bool:
-        """Whether there is a journal to be read: a command that only looks makes none."""
+        """Whether there is a journal to read: a command that only reads creates none."""
 
     def open(self) -> Journal:
-        """The journal, made if it is not there. Raises JournalUnavailable."""
+        """Open the journal, creating it if it does not exist. Raises JournalUnavailable."""
 
     def open_to_read(self) -> Journal:
-        """The journal, of which not a byte is written. Raises JournalUnavailable."""
+        """Open the journal without writing a byte. Raises JournalUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +55,29 @@ class FileLocation:
 
     @property
     def state_dir(self) -> Path:
+        """The journal's directory."""
         return self.path.parent
 
     @property
     def spool(self) -> Spool:
+        """A spool beside the file, or in the state directory if shared."""
         from console.journal.spool import Spool
 
-        places = [self.path, _kept_for(str(self.path))]
-        return Spool(places[::-1] if _others_write(self.path.parent) else places)
+        places = [self.path, _state_path_for(str(self.path))]
+        return Spool(places[::-1] if _others_can_write(self.path.parent) else places)
 
     def exists(self) -> bool:
+        """Whether the file exists."""
         return self.path.exists()
 
     def open(self) -> Journal:
+        """Open the file, creating it if it does not exist. Raises JournalUnavailable."""
         from console.journal.sqlite import SqliteJournal
 
         return SqliteJournal(self.path)
 
     def open_to_read(self) -> Journal:
+        """Open the file without writing a byte. Raises JournalUnavailable."""
         from console.journal.sqlite import SqliteJournal
 
         return SqliteJournal(self.path, read_only=True)
@@ -89,67 +94,79 @@ class ServerLocation:
 
     @property
     def state_dir(self) -> Path:
+        """The user's state directory."""
         from platformdirs import user_state_path
 
         return user_state_path("warroom")
 
     @property
     def spool(self) -> Spool:
+        """A spool in the user's state directory, named for the database."""
         from console.journal.spool import Spool
 
-        return Spool([_kept_for(self.url.place(os.environ))])
+        return Spool([_state_path_for(self.url.canonical_name(os.environ))])
 
     def exists(self) -> bool:
-        return True  # it is never made by opening it: a database without a journal says so
+        """Always true: opening never creates the journal, and fails if there is none."""
+        return True
 
     @property
     def opening_s(self) -> float:
-        """How long opening may take at most: every host is given its time, and a second is for everything else."""
+        """Time limit to open: each host's connect timeout plus one second."""
         from console.journal.postgres.url import CONNECT_S
 
-        return CONNECT_S * self.url.hosts + 1.0
+        return CONNECT_S * self.url.host_count + 1.0
 
     def open(self) -> Journal:
-        with _needing_psycopg():
+        """Connect to the journal. Raises JournalUnavailable."""
+        with _requiring_psycopg():
             from console.journal.postgres.journal import PostgresJournal
         return PostgresJournal(self.url)
 
     def open_to_read(self) -> Journal:
-        with _needing_psycopg():
+        """Connect to the journal with writes refused by the server. Raises JournalUnavailable."""
+        with _requiring_psycopg():
             from console.journal.postgres.journal import PostgresJournal
         return PostgresJournal(self.url, read_only=True)
 
     def make(self, role: str | None) -> int:
-        """Make or update the journal, and give `role` its rights; how many migrations that took. Raises JournalUnavailable."""
-        with _needing_psycopg():
-            from console.journal.postgres.journal import make
-        return make(self.url, role)
+        """Create or update the journal, and grant `role` its rights.
 
-    def durable(self) -> bool:
-        """Whether the server writes to disk what it says it wrote. Raises JournalUnavailable."""
-        with _needing_psycopg():
-            from console.journal.postgres.journal import durable
-        return durable(self.url)
+        Returns:
+            The number of migrations applied.
+
+        Raises:
+            JournalUnavailable: the server cannot be reached, or refuses.
+        """
+        with _requiring_psycopg():
+            from console.journal.postgres.journal import make_journal
+        return make_journal(self.url, role)
+
+    def is_durable(self) -> bool:
+        """Whether the server flushes commits to disk. Raises JournalUnavailable."""
+        with _requiring_psycopg():
+            from console.journal.postgres.journal import is_durable
+        return is_durable(self.url)
 
 
-def _others_write(folder: Path) -> bool:
-    """Whether somebody else could remove a file of ours from it."""
+def _others_can_write(folder: Path) -> bool:
+    """Whether another user could remove our files from a directory."""
     try:
         return bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
     except OSError:
         return False
 
 
-def _kept_for(place: str) -> Path:
-    """What files of this user begin with that are kept for the journal at `journal_location`."""
+def _state_path_for(place: str) -> Path:
+    """Beginning of the paths of this user's files for the journal at `place`."""
     from platformdirs import user_state_path
 
     return user_state_path("warroom") / f"journal-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
 @contextlib.contextmanager
-def _needing_psycopg() -> Iterator[None]:
-    """What imports the driver. Raises JournalUnavailable where it is not installed."""
+def _requiring_psycopg() -> Iterator[None]:
+    """Import the driver in the block. Raises JournalUnavailable if it is not installed."""
     try:
         yield
     except ImportError as error:
@@ -160,10 +177,10 @@ def _needing_psycopg() -> Iterator[None]:
 
 
 def journal_location(given: str) -> JournalLocation:
-    """The place that a path or a URL names.
+    """The location that a path or a URL names.
 
     Raises:
-        ValueError: a URL of something else than PostgreSQL, or one that cannot be understood. One line, no secret.
+        ValueError: the URL is not a PostgreSQL URL, or cannot be parsed. One line, no secret.
     """
     scheme, separator, _ = given.partition("://")
     if not separator:
@@ -176,7 +193,7 @@ def journal_location(given: str) -> JournalLocation:
     try:
         str(url)
     except ValueError:
-        raise ValueError("journal: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
+        raise ValueError("journal: this is not a PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
     for secret in url.secrets:
         remember(secret)
     return ServerLocation(url)

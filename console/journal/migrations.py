@@ -1,17 +1,17 @@
-"""The journal's schema as an append-only list of migrations. A released migration is never edited."""
+"""The journal's schema as migrations; a released one is never edited."""
 
 from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-from console.journal.chain import GENESIS, Row, linked
+from console.journal.chain import GENESIS, Row, with_hashes
 
 schema = Migrations("warroom")
 
 
 @schema()
 def m001_events(db: Database) -> None:
-    """Events: append-only by triggers; (rollout, seq) and (rollout, move) are unique, which decides every race."""
+    """Append-only events; unique (rollout, seq) and (rollout, move) decide every race."""
     db.execute(
         """
         CREATE TABLE events (
@@ -63,7 +63,7 @@ def m002_samples(db: Database) -> None:
 
 @schema()
 def m003_decisions(db: Database) -> None:
-    """Decisions as a person reads them with any SQLite tool: who, when, why, on which evidence, with which outcome."""
+    """A view of decisions for any SQLite tool: who, when, why, evidence, outcome."""
     db.execute(
         """
         CREATE VIEW decisions AS
@@ -99,7 +99,10 @@ def m003_decisions(db: Database) -> None:
 
 @schema()
 def m004_no_replace(db: Database) -> None:
-    """INSERT OR REPLACE removes rows without asking the delete trigger (SQLite: lang_conflict); this one asks first."""
+    """A trigger against INSERT OR REPLACE.
+
+    REPLACE removes rows without firing the delete trigger (SQLite: lang_conflict).
+    """
     db.execute(
         """
         CREATE TRIGGER events_no_replace BEFORE INSERT ON events
@@ -114,7 +117,7 @@ def m004_no_replace(db: Database) -> None:
 
 @schema()
 def m005_room(db: Database) -> None:
-    """What is so right now, not what happened: who polls, who is there. Overwritten, and no part of the record."""
+    """Leases and presence: current state that is overwritten and no part of the record."""
     db.execute(
         """
         CREATE TABLE leases (
@@ -144,7 +147,7 @@ def m005_room(db: Database) -> None:
 
 @schema()
 def m006_chain(db: Database) -> None:
-    """Every event is linked to the one before it; what was recorded before that is linked as it lies."""
+    """The hash chain over events; earlier events are linked in stored order."""
     for column in ("prev", "hash", "head"):
         db.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
     db.execute("DROP TRIGGER events_no_update")
@@ -155,7 +158,7 @@ def m006_chain(db: Database) -> None:
     while rows := db.execute(f"SELECT {columns} FROM events WHERE id > ? ORDER BY id LIMIT 1000", [last]).fetchall():  # noqa: S608 - constants
         chained = []
         for values in rows:
-            row = linked(Row(*(*values, ends.get(values[1], GENESIS), "", "")), head)
+            row = with_hashes(Row(*(*values, ends.get(values[1], GENESIS), "", "")), head)
             ends[row.rollout], head, last = row.hash, row.head, row.position
             chained.append((row.prev, row.hash, row.head, row.position))
         db.conn.executemany("UPDATE events SET prev = ?, hash = ?, head = ? WHERE id = ?", chained)

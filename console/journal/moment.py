@@ -1,6 +1,6 @@
-"""The clock that processes of one host share: it counts suspend, never jumps, and tells one boot from another.
+"""The clock shared by a host's processes: counts suspend, never jumps, names the boot.
 
-A lease is judged by it, so that neither a set clock nor a machine that slept makes two consoles poll.
+Leases are timed by it, so that neither a changed wall clock nor a suspended machine makes two consoles poll.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class Moment:
     """A moment on this host."""
 
     boot: str
-    """Which boot of the machine; empty where the kernel does not say, and then `at` is wall-clock time."""
+    """Id of the machine's boot; empty if the kernel gives none, and then `at` is wall-clock time."""
     at: float
     """Seconds since that boot, suspend included."""
 
     def since(self, boot: str, at: float) -> float | None:
-        """Seconds since a stored moment; None if that was before the machine was booted."""
+        """Seconds since a stored moment; None if it was in another boot."""
         return self.at - at if boot == self.boot else None
 
 

@@ -1,4 +1,4 @@
-"""Who is in the room, in SQLite: one row per console, dropped when it leaves or is not seen any more."""
+"""The present consoles in SQLite: one row each, dropped on leaving or expiry."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from console.events.evidence import Actor
-from console.journal.contract import Presence, Role
+from console.journal.contract import ConsoleRole, Presence
 from console.journal.moment import Moment
 from console.journal.sanitize import sanitize_body, sanitize_value
 
 FORGOTTEN_S = 3600.0
-"""A console that was not seen for this long is dropped from the table."""
+"""Seconds without a heartbeat after which a console is dropped from the table."""
 
 ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 """An actor as JSON."""
 
 
 def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presence: Presence) -> None:
-    """Note `presence` as of now, and forget who has not been seen for long. The caller holds the write lock."""
+    """Store `presence` and drop expired rows, under the caller's write lock."""
     connection.execute("DELETE FROM presence WHERE boot <> ? OR seen < ?", [now.boot, now.at - FORGOTTEN_S])
     connection.execute(
         "INSERT OR REPLACE INTO presence (rollout, session, actor, role, since, boot, seen) "
@@ -38,25 +38,35 @@ def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presenc
 
 
 def leave(connection: sqlite3.Connection, rollout: str, session: str) -> None:
-    """Drop a console."""
+    """Drop a console's row."""
     connection.execute("DELETE FROM presence WHERE rollout = ? AND session = ?", [rollout, session])
 
 
 def present(connection: sqlite3.Connection, now: Moment, rollout: str, within_s: float) -> list[Presence]:
-    """Consoles seen within `within_s` before `now`, the longest there first; what is no console's row is left out."""
+    """Consoles with a heartbeat within `within_s` before `now`, earliest arrival first.
+
+    Rows that no warroom wrote are left out.
+    """
     rows = connection.execute(
         "SELECT session, actor, role, since, seen FROM presence "
         "WHERE rollout = ? AND boot = ? AND seen >= ? ORDER BY since, session",
         [rollout, now.boot, now.at - within_s],
     )
-    found = (parsed(session, actor, role, since, now.at - at) for session, actor, role, since, at in rows.fetchall())
+    found = (
+        presence_from_row(session, actor, role, since, now.at - at)
+        for session, actor, role, since, at in rows.fetchall()
+    )
     return [presence for presence in found if presence is not None]
 
 
-def parsed(session: str, actor: str, role: str, since: str, ago_s: float, login: str = "") -> Presence | None:
-    """A row of the table of who is there, made harmless; None if no warroom wrote it: then nobody is told by it."""
+def presence_from_row(
+    session: str, actor: str, role: str, since: str, ago_s: float, login: str = ""
+) -> Presence | None:
+    """A sanitized row of the presence table; None if no warroom wrote it."""
     try:
         who = ACTOR.validate_json(sanitize_body(actor))
-        return Presence(session, who, Role(role), datetime.fromisoformat(since), max(0.0, ago_s), sanitize_value(login))
+        return Presence(
+            session, who, ConsoleRole(role), datetime.fromisoformat(since), max(0.0, ago_s), sanitize_value(login)
+        )
     except (ValueError, TypeError):
         return None

@@ -1,6 +1,6 @@
-"""Stored text made harmless where it is read back: whoever may write a shared journal may write anything into it.
+"""Sanitize stored text on reading: a writer of a shared journal can store anything.
 
-What warroom itself records was cleaned before (`adapters.sanitize`), so nearly every body passes untouched.
+Text that warroom itself records is sanitized before (`adapters.sanitize`), so nearly every body passes unchanged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 LONGEST = 4096
-"""Characters of a stored text at most; what warroom records is shorter, a plan's text aside."""
+"""Maximum characters of a stored text; text that warroom records is shorter, except a plan's text."""
 
 _ACTS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 """Control characters but tab and line breaks, bidi marks, overrides and isolates, lone surrogates."""
@@ -19,25 +19,26 @@ _UNSEEN = (
     "\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0001-\U000e007f\ue000-\uf8ff\U000f0000-\U0010ffff"
 )
-"""Format and private-use characters (Unicode categories Cf and Co): two texts that look alike would be two."""
+"""Format and private-use characters (Unicode categories Cf and Co): texts that look alike would differ."""
 _BREAKS = "\t\n\r\x0b\x0c\x85\u2028\u2029"
-"""Every one begins a line, or writes over one: a note could forge the lines of others."""
+"""Characters that begin or overwrite a line: a note could forge lines of other events."""
 
 _IN_A_PLAN = re.compile(f"[{_ACTS}]")
 _IN_A_LINE = re.compile(f"[{_ACTS}{_UNSEEN}]")
 _BREAK = re.compile(f"[{_BREAKS}]+")
 _ESCAPED = re.compile(r"\\[^\"\\/]")
-"""An escape in JSON that stands for something else than itself."""
+"""A JSON escape that encodes another character."""
 _WRONG = re.compile(f"[{_ACTS}{_UNSEEN}{_BREAKS}]")
 
 
 def sanitize_body(body: str) -> str:
-    """A JSON body without characters that could act on a terminal, begin a line, or mislead who reads it.
+    """Remove control, line-breaking and invisible characters from a JSON body.
 
-    No text in it is longer than `LONGEST`. A plan's own text keeps its lines and its length, for it is parsed and not
-    shown. A body that is no JSON is returned as it is: whoever decodes it says so.
+    They could act on a terminal, begin a line, or mislead the reader. No text in the result is longer than `LONGEST`. A
+    plan's own text keeps its lines and its length, because it is parsed and not shown. A body that is not JSON is
+    returned unchanged: decoding it reports the error.
     """
-    if _harmless_as_it_is(body):
+    if _is_harmless(body):
         return body
     try:
         return json.dumps(sanitize_value(json.loads(body)), ensure_ascii=False)
@@ -45,8 +46,8 @@ def sanitize_body(body: str) -> str:
         return body
 
 
-def _harmless_as_it_is(body: str) -> bool:
-    """Whether nothing in a body is escaped, acts or is too long: told without parsing it."""
+def _is_harmless(body: str) -> bool:
+    """Whether a body needs no change, found without parsing it."""
     long = len(body) > LONGEST
     if "\\" in body and (long or _ESCAPED.search(body) is not None):
         return False
@@ -56,7 +57,7 @@ def _harmless_as_it_is(body: str) -> bool:
 
 
 def sanitize_value(value: Any) -> Any:
-    """A JSON value, or a column's, as `sanitize_body` leaves it."""
+    """Sanitize a JSON value or a column's value like `sanitize_body`."""
     if isinstance(value, str):
         return _line(value)
     if isinstance(value, list):

@@ -1,9 +1,10 @@
-"""What waits for a journal that cannot take it, in a file of this host: a console killed meanwhile has lost nothing.
+"""On-disk buffer for events the journal cannot accept yet; survives a killed console.
 
-Each console has a file of its own, 0600, locked for as long as it lives. JSON Lines: what waits, then a line that says
-so once the journal has it. A file that nobody holds any more is taken up by the next console of the same user on the
-same journal, which knows each event by its id: none is there twice. Nothing is synced: it outlives the process,
-not the host. There is room in it from the beginning, for the disk may be full when it is needed.
+Each console has a file of its own, 0600, locked for the console's lifetime. The format is JSON Lines: one line per
+waiting event, and a second line once the journal has it. An unlocked file belongs to no running console; the next
+console of the same user on the same journal adopts it. Event ids keep an event from being recorded twice. Nothing is
+synced: the file outlives the process, not the host. Its space is reserved at the beginning, because the disk may be
+full when the file is needed.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from console.events.kinds import Event, Noted, RolloutOpened, decode, encode
 from console.journal.contract import Conflict, Journal, JournalUnavailable
 
 ROOM = 128 * 1024
-"""Bytes that are there from the beginning: an opening and some twenty decisions."""
+"""Bytes reserved at the beginning: enough for an opening and about twenty decisions."""
 MOST = 16 * 1024 * 1024
-"""A file that is larger is not ours."""
+"""Maximum size of a spool file in bytes; a larger file is not ours."""
 _NEW_S = 60.0
+"""Age in seconds up to which an empty, unlocked file may belong to a console that is starting."""
 _NAME = ".waiting-"
 _MADE = re.compile(r"\d+-[0-9a-f]{8}")
-"""What follows it in the name of a file that `begin` made; anything else is somebody's own."""
+"""Rest of the name of a file made by `begin` (pid and random digits); any other file is foreign."""
 _LEFT = ".left"
 
 
@@ -44,20 +46,22 @@ class _Waiting:
     event: Event
 
 
-class _Others(Exception):
-    """It speaks for somebody else: under sudo the same file owner is several people."""
+class _AnotherUser(Exception):
+    """The file holds another person's events: under sudo one file owner is several people."""
 
 
-class _Foreign(Exception):
-    """What no console of this user wrote, or not for this journal."""
+class _NotOurs(Exception):
+    """The file was not written by a console of this user for this journal."""
 
 
 class Spool:
-    """The file of one console, and those that others left. Not thread-safe; every call may wait for the disk.
+    """The spool file of one console, and the files left by others.
+
+    Not thread-safe; every call may wait for the disk.
 
     Args:
-        beside: where the files are: each path is one's beginning ("/var/lib/shop.db"). The first that can be written is
-            used; what was left is looked for at all of them.
+        beside: beginnings of the files' paths ("/var/lib/shop.db"). The first that can be written is used; files left
+            by other consoles are searched at all of them.
     """
 
     def __init__(self, beside: Sequence[Path]) -> None:
@@ -67,33 +71,33 @@ class Spool:
         self._end = 0
         self._waiting: set[str] = set()
         self._closed = False
-        self.untold: list[str] = []
-        """What was put away and could be told in no rollout, in words: whoever takes it from here tells it."""
+        self.pending_notices: list[str] = []
+        """Notes about files put aside that could be added to no rollout; the caller takes and records them."""
 
     @property
     def path(self) -> Path | None:
-        """The file; None before `begin`, and where there can be none."""
+        """The file; None before `begin`, and if none could be created."""
         return self._path
 
     @property
-    def waits(self) -> bool:
-        """Whether something is in the file."""
+    def has_waiting(self) -> bool:
+        """Whether an event waits in the file."""
         return bool(self._waiting)
 
     def holds(self, event_id: str) -> bool:
-        """Whether an event waits in the file."""
+        """Whether this event waits in the file."""
         return event_id in self._waiting
 
     def begin(self) -> None:
-        """Make the file, with room in it. Raises OSError where there can be none."""
+        """Create the file and reserve its space. Raises OSError if none can be created."""
         if self._file is not None or self._closed:
             return
-        failure: OSError = FileNotFoundError("no place was given")
+        failure: OSError = FileNotFoundError("no path was given")
         for beside in self._beside:
             path = beside.with_name(f"{beside.name}{_NAME}{os.getpid()}-{secrets.token_hex(4)}")
             try:
                 beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file, self._path = _made(path), path
+                self._file, self._path = _create_locked(path), path
             except OSError as error:
                 failure = error
                 continue
@@ -102,7 +106,7 @@ class Spool:
         raise failure
 
     def keep(self, rollout: str, event: Event) -> None:
-        """Put an event aside, once. Raises OSError: it could not be."""
+        """Write an event to the file, once. Raises OSError."""
         if event.id in self._waiting or self._closed:
             return
         self.begin()
@@ -110,8 +114,8 @@ class Spool:
         self._waiting.add(event.id)
         failpoint("spool kept")
 
-    def written(self, event_id: str) -> None:
-        """The journal has it by now. Raises OSError."""
+    def mark_written(self, event_id: str) -> None:
+        """Note that the journal has recorded an event. Raises OSError."""
         if event_id not in self._waiting:
             return
         self._waiting.discard(event_id)
@@ -123,7 +127,7 @@ class Spool:
             self._make_room()
 
     def close(self) -> None:
-        """Nothing is kept any more. The file goes, unless something waits in it."""
+        """Stop spooling, and remove the file unless an event waits in it."""
         self._closed = True
         if self._file is None or self._path is None:
             return
@@ -134,16 +138,16 @@ class Spool:
         self._file = None
 
     def adopt(self, journal: Journal, at: datetime, who: Actor) -> int:
-        """Write into `journal` what consoles that are gone left waiting; how many events.
+        """Record the events that earlier consoles left waiting; returns their number.
 
-        A rollout that somebody else opened meanwhile, or that this journal does not know, is not theirs: what they did
-        then stays in the file, under another name, and a note in the plan's open run, of `at` and by `who`, says where;
-        if there is none, `untold` does.
+        A file is renamed and kept if another console opened its rollout meanwhile, or if this journal does not have the
+        rollout. A note in the plan's open run, of `at` and by `who`, names the file; without an open run the note goes
+        to `pending_notices`.
 
         Raises:
-            JournalUnavailable: the journal cannot be written; the files are left for the next try.
+            JournalUnavailable: the journal cannot be written; the files stay for the next attempt.
         """
-        return sum(self._adopted(path, journal, at, who) for path in self._left())
+        return sum(self._adopt_file(path, journal, at, who) for path in self._left_files())
 
     def _write(self, line: dict[str, str]) -> None:
         if self._file is None:
@@ -153,39 +157,39 @@ class Spool:
             while done < len(whole):
                 done += os.pwrite(self._file, whole[done:], self._end + done)
         except OSError:
-            os.ftruncate(self._file, self._end)  # nothing follows what is whole
+            os.ftruncate(self._file, self._end)  # the file ends with its last whole line
             raise
         self._end += done
 
     def _make_room(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):  # it may do without
+            with contextlib.suppress(OSError):  # the space is a precaution, not a condition
                 os.posix_fallocate(self._file, 0, ROOM)
 
-    def _left(self) -> Iterator[Path]:
+    def _left_files(self) -> Iterator[Path]:
         for beside in self._beside:
             start = f"{beside.name}{_NAME}"
-            with contextlib.suppress(OSError):  # no such folder, or not to be listed
+            with contextlib.suppress(OSError):  # the directory does not exist or cannot be listed
                 for path in sorted(beside.parent.iterdir()):
                     name = path.name
                     if name.startswith(start) and _MADE.fullmatch(name, len(start)) and path != self._path:
                         yield path
 
-    def _adopted(self, path: Path, journal: Journal, at: datetime, who: Actor) -> int:
+    def _adopt_file(self, path: Path, journal: Journal, at: datetime, who: Actor) -> int:
         try:
             file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:  # another user's, or gone by now
+        except OSError:  # it belongs to another user, or was removed meanwhile
             return 0
         try:
-            if not _ours(file):
+            if not _is_ours(file):
                 return 0
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not path.exists() or _new(file):  # somebody else took it up; its console has just made it
+            if not path.exists() or _is_new(file):  # another console adopted it; or its console has just created it
                 return 0
             return self._transfer(path, file, journal, at, who)
-        except BlockingIOError:  # its console lives
+        except BlockingIOError:  # its console is running
             return 0
-        except OSError:  # nothing can be locked there, so nobody can tell
+        except OSError:  # without locks there, a running console cannot be excluded
             return 0
         finally:
             os.close(file)
@@ -197,38 +201,43 @@ class Spool:
             for waiting in _waiting(os.pread(file, MOST, 0), who.uid):
                 rollout = waiting.rollout
                 if rollout not in known and not isinstance(waiting.event, RolloutOpened):
-                    if not journal.tail(rollout, 0):  # what it is about is gone: another file, or an older copy
-                        raise _Foreign(f"{one_line(rollout)} is not in this journal")
+                    if not journal.tail(rollout, 0):  # the journal was replaced, or restored from an older copy
+                        raise _NotOurs(f"{one_line(rollout)} is not in this journal")
                     known.add(rollout)
                 journal.append(rollout, waiting.event)
                 count += 1
-        except _Others:  # their own next console takes it up
+        except _AnotherUser:  # that person's next console adopts it
             return 0
-        except (_Foreign, Conflict) as error:
+        except (_NotOurs, Conflict) as error:
             left = path.with_name(path.name + _LEFT)
             path.rename(left)
-            did = f"what a console of {who.user} on {who.host} did while the journal could not be written"
-            self._tell(journal, rollout, Noted(at=at, who=who, text=f"{did} is in {left}, not here: {one_line(error)}"))
+            events = f"events of a console of {who.user} on {who.host}, made while the journal could not be written"
+            text = f"{events}, are in {left}, not here: {one_line(error)}"
+            self._note_in_open_run(journal, rollout, Noted(at=at, who=who, text=text))
             return count
         path.unlink()
         return count
 
-    def _tell(self, journal: Journal, rollout: str, note: Noted) -> None:
-        """In the open run of the plan that `rollout` is of: where somebody looks."""
+    def _note_in_open_run(self, journal: Journal, rollout: str, note: Noted) -> None:
+        """Record a note in the open run of the rollout's plan."""
         with contextlib.suppress(JournalUnavailable):
             if rollout and (run := journal.open_run(rollout.rpartition("/")[0])) is not None:
                 journal.append(run, note)
                 return
-        self.untold.append(note.text)
+        self.pending_notices.append(note.text)
 
 
-def _made(path: Path) -> int:
-    """A new file, locked. Raises OSError: it cannot be made, or not be locked, and then there is none."""
+def _create_locked(path: Path) -> int:
+    """Create and lock a new file.
+
+    Raises:
+        OSError: it cannot be created or locked; no file is left behind.
+    """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)  # somebody may be looking into it at this moment
+        fcntl.flock(file, fcntl.LOCK_EX)  # another console may be inspecting it at this moment
         if os.fstat(file).st_nlink == 0:
-            raise FileNotFoundError("it was taken away at once")
+            raise FileNotFoundError("it was removed immediately")
     except OSError:
         with contextlib.suppress(OSError):
             path.unlink()
@@ -237,36 +246,40 @@ def _made(path: Path) -> int:
     return file
 
 
-def _ours(file: int) -> bool:
-    about = os.fstat(file)
-    ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and about.st_nlink == 1
-    return ours and about.st_size <= MOST
+def _is_ours(file: int) -> bool:
+    status = os.fstat(file)
+    ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
+    return ours and status.st_size <= MOST
 
 
-def _new(file: int) -> bool:
-    """Made, and not locked yet by its console."""
-    about = os.fstat(file)
-    return about.st_size == 0 and time.time() - about.st_mtime < _NEW_S
+def _is_new(file: int) -> bool:
+    """Whether its console may have created the file and not locked it yet."""
+    status = os.fstat(file)
+    return status.st_size == 0 and time.time() - status.st_mtime < _NEW_S
 
 
-def _waiting(held: bytes, uid: int) -> Sequence[_Waiting]:
-    """What waits, in order; without a last line that was cut off, for nothing was done on its strength.
+def _waiting(content: bytes, uid: int) -> Sequence[_Waiting]:
+    """Waiting events of a file, in order.
 
-    Raises _Foreign: it is not what a console writes; _Others: it is not what one of `uid` writes.
+    A last line that was cut off is dropped: no call was made before its line was complete.
+
+    Raises:
+        _NotOurs: no console writes such content.
+        _AnotherUser: an event is by another uid.
     """
     found: dict[str, _Waiting] = {}
-    whole, _, _ = held.partition(b"\0")
+    whole, _, _ = content.partition(b"\0")
     *lines, _ = whole.split(b"\n")
     for line in lines:
         try:
-            said = json.loads(line)
-            if (written := said.get("written")) is not None:
+            record = json.loads(line)
+            if (written := record.get("written")) is not None:
                 found.pop(written, None)
                 continue
-            waiting = _Waiting(str(said["rollout"]), decode(said["kind"], said["event"]))
+            waiting = _Waiting(str(record["rollout"]), decode(record["kind"], record["event"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # pydantic's errors are ValueErrors
-            raise _Foreign("a line of it cannot be read") from None
+            raise _NotOurs("a line of it cannot be read") from None
         if waiting.event.who is not None and waiting.event.who.uid != uid:
-            raise _Others
+            raise _AnotherUser
         found[waiting.event.id] = waiting
     return list(found.values())

@@ -1,7 +1,7 @@
-"""Change detection for a SQLite journal without reading it: `PRAGMA data_version` costs about 2 us.
+"""Change detection for a SQLite journal by `PRAGMA data_version`, about 2 us a call.
 
-It differs from one call to the next if another connection wrote in between. Approvals are files beside the journal, so
-their directory's time counts too.
+The value differs from one call to the next if another connection wrote in between. Approvals are files beside the
+journal, so their directory's modification time counts too.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from console.journal.approvals import folder_of
 
 STEP_S = 0.1
-"""How often it is looked."""
+"""Time between two checks, in seconds."""
 
-_Seen = tuple[object, ...]
+_Version = tuple[object, ...]
 
 
 class SqliteWatch:
@@ -26,15 +26,16 @@ class SqliteWatch:
         self._path = path
         self._approvals = folder_of(path)
         self._connection: sqlite3.Connection | None = None
-        self._seen: _Seen | None = None
+        self._last: _Version | None = None
         self._closed = threading.Event()
 
     def wait(self, timeout_s: float) -> bool:
+        """Wait for a change of the journal or its approvals; see `Watch.wait`."""
         until = time.monotonic() + timeout_s
         while not self._closed.is_set():
-            seen = self._look()
-            if seen is not None and seen != self._seen:
-                self._seen = seen
+            version = self._version()
+            if version is not None and version != self._last:
+                self._last = version
                 return True
             left_s = until - time.monotonic()
             if left_s <= 0 or self._closed.wait(min(STEP_S, left_s)):
@@ -44,16 +45,17 @@ class SqliteWatch:
         return False
 
     def close(self) -> None:
+        """End a wait under way, from any thread."""
         self._closed.set()
 
-    def _look(self) -> _Seen | None:
-        """What differs once something was written; None while the file cannot be read."""
+    def _version(self) -> _Version | None:
+        """A value that changes with each write; None while the file cannot be read."""
         try:
             if self._connection is None:
                 self._connection = sqlite3.connect(
                     f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=0, check_same_thread=False
                 )
-                self._seen = None
+                self._last = None
             version = self._connection.execute("PRAGMA data_version").fetchone()[0]
             found = self._path.stat()
         except (sqlite3.Error, OSError):
@@ -68,7 +70,7 @@ class SqliteWatch:
 
 
 def _changed_at(folder: Path) -> int:
-    """When a directory's entries last changed, in ns; 0 where there is none."""
+    """Time of a directory's last change in ns; 0 if it does not exist."""
     try:
         return folder.stat().st_mtime_ns
     except OSError:

@@ -1,8 +1,8 @@
-"""How much more the split of the errors varies than independent errors would: the burst factor phi, 1 or more.
+"""The burst factor phi: variance of the errors' split over that of independent errors.
 
-Evidence is divided by phi. Before the stage it is estimated from the baseline's own errors, during the stage from how
-the canary's share changes between neighbouring ticks, which a common drift of the error rate does not touch. phi is
-used for a tick only after it was learned from earlier ones.
+phi is 1 or more, and evidence is divided by it. Before the stage it is estimated from the baseline's own errors, during
+the stage from changes of the canary's share between neighboring ticks, which a common drift of the error rate does not
+affect. A tick is judged with the phi of earlier ticks only.
 """
 
 from __future__ import annotations
@@ -12,22 +12,25 @@ from collections.abc import Sequence
 from console.judge.value import Value
 
 WITHOUT_HISTORY = 1.5
-"""phi before the stage where there is no history."""
+"""phi before the stage without a history."""
 _LARGEST = 8.0
 _PRIOR_PAIRS = 10
-"""How many pairs of ticks the value from before the stage weighs as much as."""
+"""Weight of the value from before the stage, in pairs of ticks."""
 _APART = 12
 _BLOCK = 6
 _SHORTEST_HISTORY = 12
-"""Windows of three neighbours below which a history says nothing."""
+"""Fewest windows of three neighbors for an estimate from history."""
 
 
 def phi_before(bad: Sequence[float]) -> float:
-    """phi from the baseline's bad events per tick over the last hour, oldest first, without gaps.
+    """phi from the baseline's bad events per tick over the last hour.
 
     For the ticks and for blocks of six: the mean of squared second differences over their expectation for a Poisson
-    count, after dropping the top 2 %; the factors 0.95 and 0.85 undo the bias of that. The larger of both, in [1, 8].
-    `WITHOUT_HISTORY` where the series is too short or holds no event.
+    count, after dropping the top 2 %; the factors 0.95 and 0.85 correct the bias of that. The larger of both, within
+    [1, 8]. `WITHOUT_HISTORY` if the series is too short or has no event.
+
+    Args:
+        bad: bad events per tick, oldest first, without gaps.
     """
     blocks = [sum(bad[i : i + _BLOCK]) for i in range(0, len(bad) - _BLOCK + 1, _BLOCK)]
     found = [
@@ -54,7 +57,7 @@ _Split = tuple[float, float, float, int]
 
 
 class Bursts(Value):
-    """phi during the stage. Immutable: `after` and `next_stage` return the next one."""
+    """phi during the stage. Immutable."""
 
     __slots__ = ("before", "block_pairs", "block_sum", "count", "pairs", "phi", "recent", "stage", "tick_sum")
 
@@ -69,12 +72,12 @@ class Bursts(Value):
     ) -> None:
         self.before = before
         self.recent = recent
-        """Of the last 18 ticks that counted."""
+        """Splits of the last 18 ticks that counted."""
         self.count = count
         self.tick_sum, self.pairs = tick
         self.block_sum, self.block_pairs = block
         self.stage = stage
-        """How many stages went before."""
+        """Number of earlier stages."""
         prior = _PRIOR_PAIRS * before
         self.phi = max(
             1.0,
@@ -83,14 +86,17 @@ class Bursts(Value):
         )
 
     def next_stage(self) -> Bursts:
-        """At a new stage, which may have another weight."""
+        """The estimate at a new stage, which may have another weight."""
         tick, block = (self.tick_sum, self.pairs), (self.block_sum, self.block_pairs)
         return Bursts(self.before, self.recent, self.count, tick, block, self.stage + 1)
 
     def after(self, canary_bad: float, all_bad: float, exposure: float) -> Bursts:
-        """After a tick with this split: pairs of ticks 12 apart, and of whole six-tick blocks 12 ticks apart.
+        """The estimate after a tick.
+
+        It adds a pair of ticks 12 apart, and at the end of a six-tick block a pair of blocks 12 ticks apart.
 
         Args:
+            canary_bad, all_bad: bad events of the canary, and of both arms.
             exposure: the canary's part of both arms' events, 0..1.
         """
         recent = (*self.recent[-(_APART + _BLOCK - 1) :], (canary_bad, all_bad, all_bad * exposure, self.stage))
@@ -104,10 +110,10 @@ class Bursts(Value):
 
 
 def _with(total: tuple[float, int], new: Sequence[_Split], old: Sequence[_Split]) -> tuple[float, int]:
-    """Pearson's X^2 of two binomial splits added, where it can be formed.
+    """`total` with Pearson's X^2 of two binomial splits added, where it can be formed.
 
-    From one stage to another the exposures are in it, so that a change of the weight is no burst. Within a stage both
-    are taken to have the same one, as the formula is written; that they vary by chance is then part of the spread.
+    Between two stages the exposures are used, so that a change of the weight is no burst. Within a stage both are taken
+    to have the same exposure, as in the formula; its chance variation is then part of the spread.
     """
     k1, k0 = sum([split[0] for split in new]), sum([split[0] for split in old])
     all1, all0 = sum([split[1] for split in new]), sum([split[1] for split in old])

@@ -1,4 +1,4 @@
-"""What a verdict depends on beside the ticks: the time, what is exposed, what the source said about its answer."""
+"""A verdict's context beside the ticks: time, exposure, and the source's state."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from console.judge.verdict import ArmTotals
 
 @dataclass(frozen=True, slots=True)
 class VerdictContext:
-    """What the verdict depends on beside the ticks."""
+    """All that a verdict depends on beside the ticks."""
 
     now: datetime
     exposed: bool
-    """The canary has traffic according to the readings; False before the first stage."""
+    """Whether the canary has traffic according to the readings; False before the first stage."""
     alone: bool
-    """The canary has all the traffic: no concurrent baseline."""
+    """Whether the canary has all the traffic, so that there is no concurrent baseline."""
     canary_at: datetime | None
     baseline_at: datetime | None
-    """Newest sample's own time, per arm."""
+    """The newest sample's own time, per arm."""
     since: datetime | None = None
-    """When the stage was confirmed: its first samples need a moment to arrive."""
+    """Time at which the stage was confirmed: its first samples arrive a moment later."""
     min_requests: int = 0
     partial: str | None = None
     problem: str | None = None
     source_fault: str | None = None
-    """Why the source does not answer, while it does not."""
+    """Reason why the source does not answer; None while it does."""
     stale_after_s: float = 30.0
     tick_s: float = 10.0
     left_s: float = math.inf
-    """What is left of the stage's time; 0 when it is over."""
+    """Rest of the stage's time in seconds; 0 when it is over."""
     level: ArmTotals = field(default_factory=ArmTotals)
-    """The baseline's own level, for showing it while there is no canary to pair it with."""
+    """The baseline's own level, for display while there is no canary to pair it with."""

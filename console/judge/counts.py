@@ -1,7 +1,8 @@
-"""Bad events among events: the split of both arms, the canary's own ceiling, and the share that is negligible.
+"""Model of bad events among all events.
 
-A tick counts only if both arms have counters; where the canary has all the traffic, or the metric has no baseline, only
-what speaks of the canary alone goes on. Everything here is immutable.
+It combines the split between the arms, the canary's own ceiling, and the negligible share. A tick counts only if both
+arms have counters. Where the canary has all the traffic, or the metric has no baseline, only the evidence about the
+canary alone continues. All values are immutable.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from console.judge.policy import MetricPolicy
 from console.judge.split import Split
 from console.judge.value import Value
 
-THEN = 1.5
-"""At 100 % the canary is compared with the baseline of the hour before: above this many times it warns, never fails."""
-NONE_IDLE = ("", 0, 0.0)
+PAST_TOLERANCE = 1.5
+"""Ratio to the baseline of the hour before, above which a canary at 100 % warns; it never fails by it."""
+NOT_IDLE = ("", 0, 0.0)
 
 
 class CountsTrack(Value):
-    """What the counts of one metric have said so far."""
+    """Evidence from the counts of one metric so far."""
 
-    __slots__ = ("floor", "idle", "k", "limit", "n", "split", "terms", "then", "under", "weight")
+    __slots__ = ("floor", "idle", "k", "limit", "n", "policy", "split", "then", "under", "weight")
 
     def __init__(
         self,
-        terms: MetricPolicy,
+        policy: MetricPolicy,
         split: Split,
         *,
         limit: Ceiling | None,
@@ -36,45 +37,49 @@ class CountsTrack(Value):
         weight: float,
         k: float = 0.0,
         n: float = 0.0,
-        idle: tuple[str, int, float] = NONE_IDLE,
+        idle: tuple[str, int, float] = NOT_IDLE,
     ) -> None:
-        self.terms = terms
+        self.policy = policy
         self.split = split
         self.limit = limit
         self.then = then
-        """Against "the canary is at most `THEN` times as bad as the baseline was before"; fed where it is alone."""
+        """Against "at most `PAST_TOLERANCE` times as bad as the baseline before"; updated where the canary is alone."""
         self.floor = floor
-        """In this stage, against "the canary's share is not negligible"."""
+        """Of this stage, against "the canary's share is not negligible"."""
         self.under = under
-        """In this stage, against "the canary is at its limit or above"; what a pass rests on where it is alone."""
+        """Of this stage, against "the canary is at its limit or above"; a pass without a baseline rests on it."""
         self.weight = weight
-        """What the negligible share's evidence weighs beside the ratio's: fixed before the stage, from the history."""
+        """Weight of the negligible share's evidence beside the ratio's, fixed before the stage from the history."""
         self.k, self.n = k, n
-        """The canary's bad events and events of this stage, paired or alone."""
+        """The canary's bad events and all its events of this stage, paired or alone."""
         self.idle = idle
-        """An arm that has had no event beside the other's, for how many ticks, and how many its share would have meant
-        by then."""
+        """(arm without events while the other has some, or ""; ticks since; events expected by its earlier share)."""
 
     @classmethod
-    def begin(cls, terms: MetricPolicy, history: list[Counts]) -> CountsTrack:
-        """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
+    def begin(cls, policy: MetricPolicy, history: list[Counts]) -> CountsTrack:
+        """A track with nothing judged yet.
+
+        Args:
+            policy: the plan's requirements.
+            history: the baseline's ticks before the stage, oldest first.
+        """
         bad, total = sum(tick.bad for tick in history), sum(tick.total for tick in history)
-        common = total > 0.0 and bad / total >= terms.negligible
-        limited = terms.limit is not None and terms.limit > 0.0
+        common = total > 0.0 and bad / total >= policy.negligible
+        limited = policy.limit is not None and policy.limit > 0.0
         return cls(
-            terms,
-            Split.begin(terms.tolerance, terms.worse_by, phi_before([tick.bad for tick in history])),
-            limit=Ceiling(terms.limit) if terms.limit is not None and limited else None,
-            then=Ceiling(THEN * bad / total) if bad > 0.0 and not terms.falling else None,
-            floor=Floor(terms.negligible) if terms.negligible > 0.0 else None,
-            under=Floor(terms.limit) if terms.limit is not None and limited else None,
-            weight=0.0 if terms.negligible <= 0.0 or common else 0.5,
+            policy,
+            Split.begin(policy.tolerance, policy.worse_by, phi_before([tick.bad for tick in history])),
+            limit=Ceiling(policy.limit) if policy.limit is not None and limited else None,
+            then=Ceiling(PAST_TOLERANCE * bad / total) if bad > 0.0 and not policy.falling else None,
+            floor=Floor(policy.negligible) if policy.negligible > 0.0 else None,
+            under=Floor(policy.limit) if policy.limit is not None and limited else None,
+            weight=0.0 if policy.negligible <= 0.0 or common else 0.5,
         )
 
     def next_stage(self) -> CountsTrack:
-        """At a new stage."""
+        """The track at a new stage."""
         return CountsTrack(
-            self.terms,
+            self.policy,
             self.split.next_stage(),
             limit=self.limit.next_stage() if self.limit is not None else None,
             then=self.then,
@@ -83,12 +88,12 @@ class CountsTrack(Value):
             weight=self.weight,
         )
 
-    def discounted(self) -> CountsTrack:
-        """After an override: see `Mixture.eased`."""
+    def after_override(self) -> CountsTrack:
+        """The track after an override: see `Mixture.after_override`."""
         return CountsTrack(
-            self.terms,
-            self.split.discounted(),
-            limit=self.limit.discounted() if self.limit is not None else None,
+            self.policy,
+            self.split.after_override(),
+            limit=self.limit.after_override() if self.limit is not None else None,
             then=self.then,
             floor=self.floor,
             under=self.under,
@@ -99,7 +104,7 @@ class CountsTrack(Value):
         )
 
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
-        """After a tick; None where it does not count (an arm is missing)."""
+        """The track after a tick; None if an arm is missing."""
         canary, baseline = reading.canary, reading.baseline
         if not isinstance(canary, Counts):
             return None
@@ -108,17 +113,20 @@ class CountsTrack(Value):
         if not isinstance(baseline, Counts):
             return None
         at, split = reading.at.timestamp(), self.split
-        if self.terms.falling:
+        if self.policy.falling:
             split = split.after(at, baseline.bad, baseline.total, canary.bad, canary.total)
         else:
             split = split.after(at, canary.bad, canary.total, baseline.bad, baseline.total)
         return self._with(split, canary, baseline)
 
     def _with(self, split: Split, canary: Counts, baseline: Counts | None) -> CountsTrack:
-        """With a canary tick added to what speaks of the canary alone; phi is what it was before this tick."""
+        """A copy with `split`, and a tick added to the canary's own evidence.
+
+        It uses phi from before this tick.
+        """
         k, n, phi = canary.bad, canary.total, self.split.bursts.phi
         return CountsTrack(
-            self.terms,
+            self.policy,
             split,
             limit=self.limit.after(k, n, phi) if self.limit is not None else None,
             then=self.then.after(k, n, phi) if self.then is not None and baseline is None else self.then,
@@ -127,27 +135,27 @@ class CountsTrack(Value):
             weight=self.weight,
             k=self.k + k,
             n=self.n + n,
-            idle=self._idle_after(canary.total, baseline.total) if baseline is not None else NONE_IDLE,
+            idle=self._idle_after(canary.total, baseline.total) if baseline is not None else NOT_IDLE,
         )
 
     def _idle_after(self, nc: float, nb: float) -> tuple[str, int, float]:
-        """`idle` after a tick with so many events of the canary and of the baseline."""
+        """`idle` after a tick with `nc` canary and `nb` baseline events."""
         if nc <= 0.0 and nb <= 0.0:
             return self.idle
         if nc > 0.0 and nb > 0.0:
-            return NONE_IDLE
-        others = self.split.nc if self.terms.falling else self.split.nb
+            return NOT_IDLE
+        others = self.split.nc if self.policy.falling else self.split.nb
         arm, events, own, other = ("canary", nb, self.n, others) if nc <= 0.0 else ("baseline", nc, others, self.n)
         due = events * own / other if other > 0.0 else 0.0
         known, ticks, so_far = self.idle
         return (arm, ticks + 1, so_far + due) if known == arm else (arm, 1, due)
 
     def evidence(self, *, alone: bool) -> Evidence:
-        """What stands after the last tick."""
-        terms = self.terms
+        """Evidence after the last tick."""
+        policy = self.policy
         limit = self.limit.evidence if self.limit is not None else 0.0
         floor = self.floor.evidence if self.floor is not None else 0.0
-        fits = self.n <= 0.0 or terms.limit is None or self.k / self.n <= terms.limit
+        fits = self.n <= 0.0 or policy.limit is None or self.k / self.n <= policy.limit
         if alone:
             under = self.under.evidence if self.under is not None else 0.0
             return Evidence(

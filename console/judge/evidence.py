@@ -1,4 +1,4 @@
-"""What a metric's evidence says after a tick, whatever its shape: the numbers from which a state is decided."""
+"""A metric's evidence after a tick: the numbers that decide its state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from console.judge.value import Value
 
 
 class Evidence(Value):
-    """Evidence ("so many to one") and what it is about. Immutable by convention, made anew for each tick."""
+    """Evidence as odds to one, with the ratios it is about.
+
+    The same for every data shape. Immutable by convention; a new one is made for each tick.
+    """
 
     __slots__ = ("can_fail", "excess", "expected", "fits", "limit", "passes_by", "ratio", "ready", "trivial", "worse")
 
@@ -29,18 +32,18 @@ class Evidence(Value):
         self.trivial = trivial
         """Key 2: against "no worse than the tolerance"."""
         self.limit = limit
-        """Against "the canary keeps its limit"."""
+        """Ceiling: against "the canary keeps its limit"."""
         self.ready = ready
         """For a pass."""
         self.passes_by = passes_by
-        """What a pass would have shown: "ratio", "negligible" or "limit"."""
+        """Kind of pass that `ready` is for: "ratio", "negligible" or "limit"."""
         self.fits = fits
-        """The canary's own level, as seen, is within its limit."""
+        """Whether the canary's observed level is within its limit."""
         self.can_fail = can_fail
-        """Key 1 may convict; False where there is only the past to compare with."""
+        """Whether key 1 may cause a FAIL; False where only the past is there to compare with."""
         self.ratio = ratio
-        """canary/baseline in the direction that is worse, this stage; None where it cannot be formed."""
+        """canary/baseline of this stage in the direction that is worse; None if it cannot be formed."""
         self.expected = expected
-        """Canary events expected in this stage if it were `pass_below` times worse; None where that says nothing."""
+        """Canary events expected in this stage from a `pass_below` times worse canary; None if not meaningful."""
         self.excess = excess
-        """Absolute excess since the likeliest beginning; None where nothing speaks for one."""
+        """Absolute excess since the likeliest beginning; None if there is none."""

@@ -1,8 +1,8 @@
-"""How long until we would know: the time to find a regression of a given size, and the size that would show by then.
+"""Forecasts of the time to a verdict and of the size found.
 
-The engine's own mixtures are carried forward over ticks as they would come on average if the canary erred r times as
-often as the baseline, from where they stand, or from nothing for a plan. In simulations of 20 settings, each asked at
-five moments, the time said was within 25 % or two ticks of the median time it took.
+The judge's own mixtures are projected over the average ticks of a canary that errs r times as often as the baseline.
+They start from the current evidence, or for a plan from none. In simulations of 20 settings, each at five moments, the
+forecast was within 25 % or two ticks of the median time.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from console.judge.split import ARM_NOISE, PASS_RATIOS, tick_evidence
 from console.judge.value import Value
 
 MEDIAN = 0.2
-"""Nats by which key 1's evidence as it grows on average is behind what it is by chance, at the median crossing."""
+"""Nats by which the median crossing of key 1 comes before the crossing of its average evidence."""
 MEDIAN_TRIVIAL = 0.7
-"""The same for key 2. Both were fitted to simulations of 20 settings asked at five moments."""
+"""The same for key 2. Both were fitted to simulations of 20 settings at five moments each."""
 LARGEST = 1000.0
-"""The largest ratio asked about."""
+"""Largest ratio in a forecast."""
 NEVER_S = 30 * 86400.0
-"""Longer than this is never."""
+"""Time in seconds beyond which the forecast is "never"."""
 _LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
 _LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LOG_BIG = 60.0
 _PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
-"""Weights that are asked about; more traffic on the canary finds sooner, up to half of it."""
+"""Weights that are tried; more traffic on the canary finds sooner, up to half of it."""
 
 
 class Flow(Value):
-    """What flows while a stage bakes, and where the evidence stands."""
+    """Traffic of a stage, and its current evidence."""
 
     __slots__ = ("bad", "baseline", "better", "canary", "phi", "tick_s", "trivial", "worse")
 
@@ -67,16 +67,16 @@ class Flow(Value):
         return self.canary + self.baseline
 
     @property
-    def fresh(self) -> Flow:
-        """The same traffic with no evidence yet."""
+    def without_evidence(self) -> Flow:
+        """The same traffic without evidence."""
         return Flow(self.canary, self.baseline, self.bad, self.tick_s, self.phi)
 
-    def at(self, weight: float) -> Flow:
-        """The same traffic, no evidence yet, with the canary's part at `weight` (0..1)."""
+    def at_weight(self, weight: float) -> Flow:
+        """The same traffic without evidence, with the canary's share at `weight` (0..1)."""
         return Flow(self.total * weight, self.total * (1.0 - weight), self.bad, self.tick_s, self.phi)
 
     def tick(self, ratio: float, tolerance: float) -> tuple[float, float, float, float, float]:
-        """(kc, nc, errors, nb, f) of an average tick of a canary that errs `ratio` times as often."""
+        """(kc, nc, errors, nb, f) of an average tick at `ratio`."""
         nc, nb = self.canary * self.tick_s, self.baseline * self.tick_s
         kc = self.bad * ratio * nc
         errors = kc + self.bad * nb
@@ -84,10 +84,17 @@ class Flow(Value):
         return kc, nc, errors, nb, max(self.phi, 1.0 + 6.0 * errors * q * ARM_NOISE * ARM_NOISE)
 
 
-def projected(mixture: Mixture, logs: list[float], due: float, ticks: float) -> float:
-    """The evidence of `mixture` after so many ticks that each say `logs` (nats) and have `due` events expected."""
+def projected_evidence(mixture: Mixture, logs: list[float], due: float, ticks: float) -> float:
+    """The evidence of `mixture` after `ticks` equal ticks.
+
+    Args:
+        mixture: the evidence now.
+        logs: per suspicion, log likelihood ratio of each tick in nats.
+        due: events expected under the null in each tick.
+        ticks: number of ticks, possibly a fraction.
+    """
     due = min(due, 1.0)
-    unspent = mixture.scale * (1.0 - SPENT_AT_ONCE) / (1.0 + (mixture.seen + ticks * due) / HALF_LIFE)
+    unspent = mixture.scale * (1.0 - SPENT_AT_ONCE) / (1.0 + (mixture.expected + ticks * due) / HALF_LIFE)
     weight = (mixture.unspent - unspent) / ticks if ticks > 0.0 else 0.0
     total = 0.0
     for part, log in zip(mixture.parts, logs, strict=True):
@@ -98,24 +105,25 @@ def projected(mixture: Mixture, logs: list[float], due: float, ticks: float) -> 
     return total / len(mixture.parts) + unspent
 
 
-def _crossing_s(tick_s: float, reached: Callable[[float], bool], least: float) -> float:
-    """Seconds until `reached(ticks)`, which must stay true once it is; infinite beyond `NEVER_S`."""
+def _crossing_s(tick_s: float, is_reached: Callable[[float], bool], least: float) -> float:
+    """Seconds until `is_reached(ticks)`, a monotonic condition; infinite beyond `NEVER_S`."""
     high = NEVER_S / tick_s
-    if not reached(high):
+    if not is_reached(high):
         return math.inf
     low = 0.0
     for _ in range(60):
         middle = (low + high) / 2.0 if low > 0.0 else high / 16.0
-        low, high = (low, middle) if reached(middle) else (middle, high)
+        low, high = (low, middle) if is_reached(middle) else (middle, high)
         if high - low < 0.02:
             break
     return max(least, math.ceil(high)) * tick_s
 
 
 def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_excess: float = 0.0) -> float:
-    """Seconds until a canary that errs `ratio` times as often from now on is called FAIL; infinite if it never is.
+    """Seconds until a regression of `ratio` that begins now is a FAIL.
 
-    When both keys turn, at least two ticks. An excess below `min_excess` (a share) is never called.
+    Both keys are needed, and at least two ticks. Infinite if it never is one: an excess below `min_excess` (a share) is
+    no FAIL.
     """
     if ratio <= tolerance or flow.bad * (ratio - 1.0) < min_excess or flow.bad * ratio > 1.0:
         return math.inf
@@ -130,47 +138,49 @@ def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_ex
         )
     ]
 
-    def turned(ticks: float) -> bool:
-        return all(math.log(projected(mixture, logs, due, ticks)) >= wanted for mixture, logs, due, wanted in keys)
+    def has_turned(ticks: float) -> bool:
+        return all(
+            math.log(projected_evidence(mixture, logs, due, ticks)) >= wanted for mixture, logs, due, wanted in keys
+        )
 
-    return _crossing_s(flow.tick_s, turned, 2.0)
+    return _crossing_s(flow.tick_s, has_turned, 2.0)
 
 
 def smallest_found(flow: Flow, within_s: float, *, tolerance: float = 1.25, min_excess: float = 0.0) -> float | None:
-    """The smallest ratio that is called FAIL within so many seconds; None if not even `LARGEST` is."""
+    """The smallest ratio that fails within `within_s`; None if above `LARGEST`."""
     high = min(LARGEST, 1.0 / flow.bad if flow.bad > 0.0 else LARGEST)
 
-    def found(ratio: float) -> bool:
+    def is_found(ratio: float) -> bool:
         return seconds_to_find(flow, ratio, tolerance=tolerance, min_excess=min_excess) <= within_s
 
-    if not found(high):
+    if not is_found(high):
         return None
     low = tolerance
     for _ in range(12):
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if found(middle) else (middle, high)
+        low, high = (low, middle) if is_found(middle) else (middle, high)
     return high
 
 
 def weight_to_find(
     flow: Flow, ratio: float, within_s: float, *, tolerance: float = 1.25, min_excess: float = 0.0
 ) -> float | None:
-    """The smallest weight (0..0.5) at which a regression is found within so many seconds; None if none does."""
+    """The smallest weight (0..0.5) that finds a regression within `within_s` seconds, or None."""
 
-    def found(percent: float) -> bool:
-        there = flow.at(percent / 100.0)
+    def is_found(percent: float) -> bool:
+        there = flow.at_weight(percent / 100.0)
         return seconds_to_find(there, ratio, tolerance=tolerance, min_excess=min_excess) <= within_s
 
-    if not found(_PERCENTS[-1]):
+    if not is_found(_PERCENTS[-1]):
         return None
-    place = bisect_left(_PERCENTS, True, key=found)
+    place = bisect_left(_PERCENTS, True, key=is_found)
     return _PERCENTS[place] / 100.0
 
 
 def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:
-    """Seconds until a healthy canary passes from where the evidence stands; infinite if it does not.
+    """Seconds until a healthy canary passes, from the current evidence.
 
-    By the ratio, or by the canary's own share where that lies below `negligible`; whichever is sooner.
+    By the ratio, or by the canary's own share if that is below `negligible`; whichever is sooner. Infinite if neither.
     """
     times = []
     kc, nc, errors, nb, f = flow.tick(1.0, 1.25)
@@ -178,10 +188,10 @@ def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:
         logs, due = tick_evidence(PASS_RATIOS, _LOG_PASS, worse_by, kc, nc, errors, nb, f)
         wanted = math.log(READY) - MEDIAN
 
-        def turned(ticks: float) -> bool:
-            return math.log(projected(flow.better, logs, due, ticks)) >= wanted
+        def has_turned(ticks: float) -> bool:
+            return math.log(projected_evidence(flow.better, logs, due, ticks)) >= wanted
 
-        times.append(_crossing_s(flow.tick_s, turned, 1.0))
+        times.append(_crossing_s(flow.tick_s, has_turned, 1.0))
     if negligible > 0.0 and flow.canary > 0.0:
         speed = flow.canary / flow.phi * max(flow.bad * math.log(g) + (1.0 - g) * negligible for g in BELOW)
         if speed > 0.0:

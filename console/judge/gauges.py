@@ -1,12 +1,12 @@
-"""Gauges (a level per tick): evidence per block of ticks, because a gauge's ticks are not independent.
+"""Model of gauges (a level per tick), judged per block of ticks.
 
-d = ln(canary / baseline) - ln(tolerance), or canary - baseline - `min_excess` where the plan gives that. A block's
-median of d over its spread is held against Student's t with 4 degrees of freedom, shifted by 1.5, 3 and 6 spreads;
-at most 8:1 a block. The spread and the length of a block come from the baseline's single instances over the last two
-hours where the backend tells them apart, else from how neighbouring blocks of the stage itself differ.
+A gauge's ticks are not independent, so the evidence is per block. d = ln(canary / baseline) - ln(tolerance), or
+canary - baseline - `min_excess` if the plan gives that. A block's median of d over its spread is compared with
+Student's t with 4 degrees of freedom, shifted by 1.5, 3 and 6 spreads; at most 8:1 a block. The spread and the length
+of a block come from the baseline's single instances over the last two hours if the backend distinguishes them, else
+from the differences of neighboring blocks of the stage itself.
 
-One canary instance cannot be told from a slightly odd one by waiting, so gauges are `info` unless the plan says
-otherwise.
+Waiting cannot distinguish a worse canary instance from a slightly odd one, so gauges are `info` by default.
 """
 
 from __future__ import annotations
@@ -25,38 +25,43 @@ LENGTHS = (6, 12, 18, 30)
 SHIFTS = (1.5, 3.0, 6.0)
 _BLOCK_CAP = math.log(8.0)
 _FARTHEST = 8.0
-"""Spreads beyond which a block counts as this far: in t4's heavy tails a hundred spreads would say nothing."""
+"""Maximum distance of a block in spreads: in t4's heavy tails a hundred spreads would be no evidence."""
 _FAR_PRICE = math.log(1.006)
-"""What that costs in expectation: 8 times the 0.066 % that t4 has beyond 8, rounded up; so the evidence stays valid."""
+"""Expected cost of that maximum: 8 times t4's 0.066 % beyond 8, rounded up; it keeps the evidence valid."""
 _HALF_LIFE = 10.0
 """Blocks after which half of the unspent weight on a later beginning is spent."""
 _SCALE_TO_MIXTURE = 60.0 / _HALF_LIFE
 _CALM = 0.25
 """Lag-1 autocorrelation of block medians up to which blocks count as independent."""
 _FEWEST = 5
-"""Blocks of the stage before their own differences tell the spread."""
+"""Blocks of the stage needed to learn the spread from their own differences."""
 _LEAST = 0.02
-"""Least spread of a log ratio: instruments round."""
+"""Least spread of a log ratio, because instruments round."""
 _MAD = 1.4826
 
 
 class Spread(Value):
-    """How long a block is and how far its median strays. Immutable."""
+    """Length of a block and the spread of its median. Immutable."""
 
     __slots__ = ("length", "sd")
 
     def __init__(self, length: int = LENGTHS[0], sd: float | None = None) -> None:
         self.length = length
-        """Ticks a block."""
+        """Ticks per block."""
         self.sd = sd
-        """In the unit of d; None: to be learned in the stage."""
+        """Spread in the unit of d; None if it is to be learned in the stage."""
 
 
 def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
-    """From the baseline's single instances before the stage, oldest first; `Spread()` where they are not told apart.
+    """The spread of the baseline's single instances before the stage.
 
-    The first instance against the mean of the rest, as the canary will stand against the baseline. The smallest length
-    whose block medians have a lag-1 autocorrelation of at most 0.25, and 1.4826 times their median absolute deviation.
+    Compares the first instance with the mean of the rest, as the canary will be compared with the baseline. The result
+    has the smallest length whose block medians have a lag-1 autocorrelation of at most 0.25, and 1.4826 times their
+    median absolute deviation. `Spread()` if the instances are not distinguished.
+
+    Args:
+        history: the baseline's ticks, oldest first.
+        plain: take differences in place of log ratios.
     """
     series = []
     for gauge in history:
@@ -70,14 +75,17 @@ def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
         if len(medians) < 2 * _FEWEST:
             break
         if _autocorrelation(medians) <= _CALM or length == LENGTHS[-1]:
-            centre = median(medians)
-            sd = _MAD * median([abs(value - centre) for value in medians])
+            center = median(medians)
+            sd = _MAD * median([abs(value - center) for value in medians])
             return Spread(length, max(sd, 1e-9 if plain else _LEAST))
     return Spread()
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle of some values, at least one. (The standard library's would bring decimals and fractions along.)"""
+    """The median of at least one value.
+
+    The module `statistics` would import `decimal` and `fractions` too.
+    """
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
@@ -102,13 +110,13 @@ def _log_t4(z: float) -> float:
 
 
 class GaugeTrack(Value):
-    """What the blocks of one gauge have said so far. Immutable."""
+    """Evidence from the blocks of one gauge so far. Immutable."""
 
-    __slots__ = ("above", "better", "block", "medians", "spread", "sums", "terms", "worse")
+    __slots__ = ("above", "better", "block", "medians", "policy", "spread", "sums", "worse")
 
     def __init__(
         self,
-        terms: MetricPolicy,
+        policy: MetricPolicy,
         spread: Spread,
         worse: Mixture | None = None,
         better: Mixture | None = None,
@@ -117,40 +125,48 @@ class GaugeTrack(Value):
         sums: tuple[int, float, float] = (0, 0.0, 0.0),
         above: int = 0,
     ) -> None:
-        self.terms = terms
+        self.policy = policy
         self.spread = spread
         self.worse = worse or Mixture.of(len(SHIFTS))
         self.better = better or Mixture.of(len(SHIFTS))
         self.block = block
-        """Differences of the block under way."""
+        """Differences of the current block."""
         self.medians = medians
-        """Of the last blocks of the stage."""
+        """Medians of the last blocks of the stage."""
         self.sums = sums
         """(ticks, sum of canary, sum of baseline) of this stage."""
         self.above = above
         """Consecutive canary ticks above the limit."""
 
     @classmethod
-    def begin(cls, terms: MetricPolicy, history: list[Gauge]) -> GaugeTrack:
-        """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
-        return cls(terms, spread_before(history, plain=terms.min_excess > 0.0))
+    def begin(cls, policy: MetricPolicy, history: list[Gauge]) -> GaugeTrack:
+        """A track with nothing judged yet.
+
+        Args:
+            policy: the plan's requirements.
+            history: the baseline's ticks before the stage, oldest first.
+        """
+        return cls(policy, spread_before(history, plain=policy.min_excess > 0.0))
 
     def next_stage(self) -> GaugeTrack:
-        """At a new stage."""
-        return GaugeTrack(self.terms, self.spread, self.worse.restarted(), medians=self.medians)
+        """The track at a new stage."""
+        return GaugeTrack(self.policy, self.spread, self.worse.next_stage(), medians=self.medians)
 
-    def discounted(self) -> GaugeTrack:
-        """After an override: see `Mixture.eased`; and the limit has to be broken three times anew."""
+    def after_override(self) -> GaugeTrack:
+        """The track after an override: see `Mixture.after_override`.
+
+        The limit then needs three new ticks above it.
+        """
         return GaugeTrack(
-            *(self.terms, self.spread, self.worse.discounted(), self.better, self.block, self.medians, self.sums)
+            *(self.policy, self.spread, self.worse.after_override(), self.better, self.block, self.medians, self.sums)
         )
 
     def after(self, reading: Reading, *, alone: bool) -> GaugeTrack | None:
-        """After a tick; None where it does not count."""
+        """The track after a tick; None if the tick does not count."""
         canary, baseline = reading.canary, reading.baseline
         if not isinstance(canary, Gauge):
             return None
-        over = self.terms.limit is not None and self._worse(canary.value, self.terms.limit)
+        over = self.policy.limit is not None and self._worse(canary.value, self.policy.limit)
         above = self.above + 1 if over else 0
         ticks, sum_c, sum_b = self.sums
         if alone:
@@ -162,7 +178,7 @@ class GaugeTrack(Value):
         if found is None:
             return None
         sums = (ticks + 1, sum_c + canary.value, sum_b + baseline.value)
-        block = (*self.block, -found if self.terms.falling else found)
+        block = (*self.block, -found if self.policy.falling else found)
         if len(block) < self.spread.length:
             return self._with(self.worse, self.better, block, self.medians, sums, above)
         middle = median(block)
@@ -171,27 +187,27 @@ class GaugeTrack(Value):
 
     @property
     def plain(self) -> bool:
-        """Differences instead of ratios."""
-        return self.terms.min_excess > 0.0
+        """Whether differences are judged in place of ratios."""
+        return self.policy.min_excess > 0.0
 
     def _worse(self, value: float, limit: float) -> bool:
-        return value < limit if self.terms.falling else value > limit
+        return value < limit if self.policy.falling else value > limit
 
     def _judge_block(self, middle: float) -> tuple[Mixture, Mixture]:
-        sd = self.spread.sd if self.spread.sd is not None else _learned(self.medians, plain=self.plain)
+        sd = self.spread.sd if self.spread.sd is not None else _learned_spread(self.medians, plain=self.plain)
         if sd is None:
             return self.worse, self.better
-        terms = self.terms
+        policy = self.policy
         allowed, excluded = (
-            (terms.min_excess, 2.0 * terms.min_excess)
+            (policy.min_excess, 2.0 * policy.min_excess)
             if self.plain
-            else (math.log(terms.tolerance), math.log(terms.worse_by))
+            else (math.log(policy.tolerance), math.log(policy.worse_by))
         )
         grown = []
         for mixture, z in ((self.worse, (middle - allowed) / sd), (self.better, (excluded - middle) / sd)):
             far = min(z, _FARTHEST)
             logs = [min(_log_t4(far - shift) - _log_t4(far), _BLOCK_CAP) - _FAR_PRICE for shift in SHIFTS]
-            grown.append(mixture.grown(logs, 1.0, _SCALE_TO_MIXTURE))
+            grown.append(mixture.after(logs, 1.0, _SCALE_TO_MIXTURE))
         return grown[0], grown[1]
 
     def _with(
@@ -203,15 +219,15 @@ class GaugeTrack(Value):
         sums: tuple[int, float, float],
         above: int,
     ) -> GaugeTrack:
-        return GaugeTrack(self.terms, self.spread, worse, better, block, medians, sums, above)
+        return GaugeTrack(self.policy, self.spread, worse, better, block, medians, sums, above)
 
     def evidence(self, *, alone: bool) -> Evidence:
-        """What stands after the last tick."""
+        """Evidence after the last tick."""
         ticks, canary, baseline = self.sums
         ratio = None
         if ticks and not alone and canary > 0.0 and baseline > 0.0:
-            ratio = baseline / canary if self.terms.falling else canary / baseline
-        limited = self.terms.limit is not None
+            ratio = baseline / canary if self.policy.falling else canary / baseline
+        limited = self.policy.limit is not None
         fits = self.above == 0
         return Evidence(
             worse=0.0 if alone else self.worse.evidence,
@@ -226,8 +242,11 @@ class GaugeTrack(Value):
         )
 
 
-def _learned(medians: Sequence[float], *, plain: bool) -> float | None:
-    """The spread from how neighbouring blocks differ, which a lasting step hardly touches; None while too few."""
+def _learned_spread(medians: Sequence[float], *, plain: bool) -> float | None:
+    """The spread of neighboring blocks' differences; None with too few blocks.
+
+    A lasting step hardly changes it.
+    """
     if len(medians) < _FEWEST:
         return None
     differences = [abs(b - a) for a, b in pairwise(medians)]

@@ -1,8 +1,8 @@
-"""Latency from a histogram: a request is bad if it was slower than a fixed bucket edge.
+"""Latency from a histogram: a request slower than a fixed bucket edge is bad.
 
-The edges are chosen once, from the baseline before the stage: those nearest its p90 and its p99, one engine each, and
-their evidence is averaged (the average of e-values is an e-value under any dependence). Without a history the
-baseline's first ticks of the stage choose, and are then not judged.
+The edges are chosen once, from the baseline before the stage: those nearest its p90 and its p99. Each edge has a counts
+model, and their evidence is averaged (the average of e-values is an e-value under any dependence). Without a history
+the baseline's first ticks of the stage choose the edges, and are then not judged.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from console.judge.value import Value
 
 QUANTILES = (0.9, 0.99)
 _ENOUGH = 100.0
-"""Requests of the baseline that it takes to choose the edges."""
+"""Baseline requests needed to choose the edges."""
 
 
-def edges(history: list[Buckets]) -> tuple[float, ...]:
-    """The bucket edges nearest the baseline's p90 and p99, in the histogram's unit; () where too little was seen."""
+def chosen_edges(history: list[Buckets]) -> tuple[float, ...]:
+    """The bucket edges nearest the baseline's p90 and p99, in the histogram's unit.
+
+    () with fewer than `_ENOUGH` requests.
+    """
     total = 0.0
     within: dict[float, float] = {}
     for buckets in history:
@@ -32,8 +35,8 @@ def edges(history: list[Buckets]) -> tuple[float, ...]:
     return tuple(sorted(set(nearest)))
 
 
-def slower(buckets: Buckets, edge: float) -> Counts | None:
-    """How many requests were slower than `edge`; None if the histogram has no such edge."""
+def slow_counts(buckets: Buckets, edge: float) -> Counts | None:
+    """Requests slower than `edge` as bad events; None without such an edge."""
     for bound, count in buckets.within:
         if bound == edge:
             return Counts(total=buckets.total, bad=buckets.total - count)
@@ -41,88 +44,95 @@ def slower(buckets: Buckets, edge: float) -> Counts | None:
 
 
 class LatencyTrack(Value):
-    """Two engines for two edges. Immutable."""
+    """One counts model per edge. Immutable."""
 
-    __slots__ = ("edges", "seen", "terms", "tracks")
+    __slots__ = ("collected", "edges", "policy", "tracks")
 
     def __init__(
         self,
-        terms: MetricPolicy,
+        policy: MetricPolicy,
         edges: tuple[float, ...],
         tracks: tuple[CountsTrack, ...],
-        seen: tuple[Buckets, ...] = (),
+        collected: tuple[Buckets, ...] = (),
     ) -> None:
-        self.terms = terms
+        self.policy = policy
         self.edges = edges
-        """Fixed once chosen; () before that."""
+        """Bucket edges, fixed once chosen; () before that."""
         self.tracks = tracks
-        self.seen = seen
-        """The baseline's ticks from which the edges are still to be chosen."""
+        self.collected = collected
+        """Baseline ticks collected while the edges are not chosen yet."""
 
     @classmethod
-    def begin(cls, terms: MetricPolicy, history: list[Buckets]) -> LatencyTrack:
-        """Nothing judged yet. `history`: the baseline's ticks before the stage, oldest first."""
-        chosen = edges(history)
+    def begin(cls, policy: MetricPolicy, history: list[Buckets]) -> LatencyTrack:
+        """A track with nothing judged yet.
+
+        Args:
+            policy: the plan's requirements.
+            history: the baseline's ticks before the stage, oldest first.
+        """
+        chosen = chosen_edges(history)
         tracks = []
         for edge in chosen:
-            counts = [count for buckets in history if (count := slower(buckets, edge)) is not None]
-            tracks.append(CountsTrack.begin(terms, counts))
-        return cls(terms, chosen, tuple(tracks))
+            counts = [count for buckets in history if (count := slow_counts(buckets, edge)) is not None]
+            tracks.append(CountsTrack.begin(policy, counts))
+        return cls(policy, chosen, tuple(tracks))
 
     def next_stage(self) -> LatencyTrack:
-        """At a new stage; the edges stay."""
-        return LatencyTrack(self.terms, self.edges, tuple(track.next_stage() for track in self.tracks), self.seen)
+        """The track at a new stage; the edges stay."""
+        return LatencyTrack(self.policy, self.edges, tuple(track.next_stage() for track in self.tracks), self.collected)
 
-    def discounted(self) -> LatencyTrack:
-        """After an override: see `Mixture.eased`."""
-        return LatencyTrack(self.terms, self.edges, tuple(track.discounted() for track in self.tracks), self.seen)
+    def after_override(self) -> LatencyTrack:
+        """The track after an override: see `Mixture.after_override`."""
+        return LatencyTrack(
+            self.policy, self.edges, tuple(track.after_override() for track in self.tracks), self.collected
+        )
 
     def after(self, reading: Reading, *, alone: bool) -> LatencyTrack | None:
-        """After a tick; None where it does not count."""
+        """The track after a tick; None if the tick does not count."""
         if not self.edges:
             return self._choose(reading.baseline)
         tracks = []
         for edge, track in zip(self.edges, self.tracks, strict=True):
             arms = [
-                slower(sample, edge) if isinstance(sample, Buckets) else None
+                slow_counts(sample, edge) if isinstance(sample, Buckets) else None
                 for sample in (reading.canary, reading.baseline)
             ]
             after = track.after(Reading(reading.at, arms[0], arms[1]), alone=alone)
             if after is None:
                 return None
             tracks.append(after)
-        return LatencyTrack(self.terms, self.edges, tuple(tracks))
+        return LatencyTrack(self.policy, self.edges, tuple(tracks))
 
     def _choose(self, baseline: object) -> LatencyTrack | None:
         if not isinstance(baseline, Buckets):
             return None
-        seen = (*self.seen, baseline)
-        return LatencyTrack.begin(self.terms, list(seen)) if edges(list(seen)) else LatencyTrack(
-            self.terms, (), (), seen
+        collected = (*self.collected, baseline)
+        return LatencyTrack.begin(self.policy, list(collected)) if chosen_edges(list(collected)) else LatencyTrack(
+            self.policy, (), (), collected
         )  # fmt: skip
 
     def evidence(self, *, alone: bool) -> Evidence:
-        """What stands after the last tick: the engines' evidence averaged, the numbers of the edge that says most."""
+        """Evidence after the last tick: averaged over the edges, ratios of the dominant edge."""
         if not self.tracks:
             return Evidence(worse=1.0, ready=1.0, ratio=None, expected=0.0)
         each = [track.evidence(alone=alone) for track in self.tracks]
-        top = max(each, key=lambda standing: standing.worse)
+        top = max(each, key=lambda evidence: evidence.worse)
         count = len(each)
         return Evidence(
-            worse=sum(standing.worse for standing in each) / count,
-            trivial=sum(standing.trivial for standing in each) / count,
-            limit=sum(standing.limit for standing in each) / count,
-            ready=sum(standing.ready for standing in each) / count,
+            worse=sum(evidence.worse for evidence in each) / count,
+            trivial=sum(evidence.trivial for evidence in each) / count,
+            limit=sum(evidence.limit for evidence in each) / count,
+            ready=sum(evidence.ready for evidence in each) / count,
             passes_by=top.passes_by,
-            fits=all(standing.fits for standing in each),
+            fits=all(evidence.fits for evidence in each),
             can_fail=top.can_fail,
             ratio=top.ratio,
-            expected=max((standing.expected or 0.0 for standing in each), default=0.0),
+            expected=max((evidence.expected or 0.0 for evidence in each), default=0.0),
             excess=top.excess,
         )
 
     @property
     def dominant_model(self) -> tuple[float, CountsTrack] | None:
-        """The edge whose evidence is largest, with its engine; None before the edges are chosen."""
+        """The edge with the largest evidence, and its model; None without edges."""
         pairs = list(zip(self.edges, self.tracks, strict=True))
         return max(pairs, key=lambda pair: pair[1].split.worse.evidence) if pairs else None

@@ -1,10 +1,10 @@
-"""Since when, and by how much: what a person is told of a regression. Point estimates, not evidence.
+"""Beginning and size of a regression, as point estimates for display.
 
-`Onset`: per suspected ratio the running maximum over beginnings of the log likelihood ratio (Page 1954), which starts
-again wherever it would fall below nothing; so what stands is the best beginning.
+`Onset`: per suspected ratio the running maximum over beginnings of the log likelihood ratio (Page 1954). It restarts
+wherever it would fall below 0, so its current value belongs to the best beginning.
 
-`Excess`: what both arms have seen since the regression began, averaged over all beginnings and sizes with the weights
-that the evidence gives them. It may keep a FAIL from being called, never cause one.
+`Excess`: events of both arms since the regression began, averaged over all beginnings and sizes with the weights of the
+evidence. It can prevent a FAIL, never cause one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Sums = tuple[float, float, float, float]
 
 
 class Onset(Value):
-    """The best beginning so far per suspected ratio. Immutable: `after` returns the next one."""
+    """The best beginning so far per suspected ratio. Immutable."""
 
     __slots__ = ("runs",)
 
@@ -30,7 +30,13 @@ class Onset(Value):
         """Per ratio (log likelihood ratio in nats, beginning in unix seconds, both arms since then), or None."""
 
     def after(self, logs: list[float], at: float, kc: float, nc: float, kb: float, nb: float) -> Onset:
-        """After a tick that began `at`, with its log likelihood ratios against "no worse" and its events."""
+        """The onset after a tick.
+
+        Args:
+            logs: per suspected ratio the tick's log likelihood ratio against "no worse", in nats.
+            at: the tick's start, unix seconds.
+            kc, nc: the canary's bad and total events; kb, nb: the baseline's.
+        """
         runs: list[tuple[float, float, Sums] | None] = []
         for run, log in zip(self.runs, logs, strict=True):
             if run is None:
@@ -43,12 +49,12 @@ class Onset(Value):
         return Onset(tuple(runs))
 
     def best(self) -> tuple[float, float, Sums] | None:
-        """(log likelihood ratio, beginning, both arms since) of the most likely beginning; None while there is none."""
+        """(log likelihood ratio, beginning, both arms since) of the likeliest beginning, or None."""
         return max((run for run in self.runs if run is not None), key=lambda run: run[0], default=None)
 
 
 class Excess(Value):
-    """Per suspected ratio what was seen since the regression began. Immutable: `after` returns the next one."""
+    """Events since the regression began, per suspected ratio. Immutable."""
 
     __slots__ = ("sums",)
 
@@ -56,11 +62,12 @@ class Excess(Value):
         self.sums = sums
 
     def after(self, before: Mixture, weight: float, kc: float, nc: float, kb: float, nb: float) -> Excess:
-        """After a tick.
+        """The sums after a tick.
 
         Args:
-            before: key 1 as it was before this tick.
-            weight: what the beginnings at this very tick weigh.
+            before: key 1 before this tick.
+            weight: weight of the beginnings at this tick.
+            kc, nc: the canary's bad and total events; kb, nb: the baseline's.
         """
         sums = []
         for part, (a, b, c, d) in zip(before.parts, self.sums, strict=True):
@@ -69,7 +76,7 @@ class Excess(Value):
         return Excess(tuple(sums))
 
     def estimate(self, now: Mixture) -> float | None:
-        """How much larger the canary's share of bad events is, -1..1; None before both arms said anything."""
+        """Excess of the canary's bad share, -1..1; None without events."""
         kc = nc = kb = nb = 0.0
         for part, (a, b, c, d) in zip(now.parts, self.sums, strict=True):
             kc, nc, kb, nb = kc + part * a, nc + part * b, kb + part * c, nb + part * d

@@ -1,4 +1,4 @@
-"""What a plan asks of one metric, as numbers the engine reads; and what one tick says after it was checked."""
+"""A plan's requirements of one metric as numbers, and the check of a sample."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from console.judge.value import Value
 from console.plan.nouns import Metric
 
 _ABSURD = 1e15
-"""Numbers beyond this are a broken counter, and their products would overflow."""
+"""Numbers above this come from a broken counter, and their products would overflow."""
 _NIL = 1e-100
-"""Numbers between 0 and this likewise, and their quotients would vanish."""
+"""Numbers between 0 and this come from a broken counter, and their quotients would underflow."""
 
 
 class MetricPolicy(Value):
-    """One metric's terms. Immutable."""
+    """The plan's requirements of one metric. Immutable."""
 
     __slots__ = ("falling", "limit", "min_excess", "negligible", "shape", "tolerance", "worse_by")
 
@@ -31,21 +31,21 @@ class MetricPolicy(Value):
     ) -> None:
         self.shape = shape
         self.tolerance = tolerance
-        """The ratio up to which worse still counts as equal."""
+        """Ratio up to which the canary still counts as equal."""
         self.worse_by = worse_by
-        """The ratio that a pass excludes."""
+        """Ratio that a pass excludes."""
         self.limit = limit
         """The canary's own ceiling: a share, or a gauge's level."""
         self.negligible = negligible
-        """A share below which no ratio matters; 0 switches that way to a pass off."""
+        """Share below which no ratio matters; 0 disables that kind of pass."""
         self.min_excess = min_excess
-        """The least absolute excess that is called a FAIL: a share, or a gauge's difference; 0 switches it off."""
+        """Least absolute excess of a FAIL: a share, or a gauge's difference; 0 disables it."""
         self.falling = falling
-        """Lower is worse: a usage counter."""
+        """Lower is worse, as for a usage counter."""
 
     @classmethod
     def of(cls, metric: Metric) -> MetricPolicy:
-        """The terms of a metric of the plan."""
+        """The policy of a metric of the plan."""
         return cls(
             metric.query.shape,
             metric.tolerance,
@@ -58,7 +58,10 @@ class MetricPolicy(Value):
 
 
 def is_judgeable(sample: Sample | None) -> bool:
-    """Whether a sample can be judged: finite, not negative, no more bad than total. None is a gap, not dirt."""
+    """Whether a sample is finite, not negative, and has no more bad than total.
+
+    None is a gap, which is judgeable.
+    """
     match sample:
         case None:
             return True

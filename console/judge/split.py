@@ -1,12 +1,12 @@
-"""The engine for counts: evidence from how the errors of a tick split between the arms.
+"""Evidence from the split of a tick's errors between the arms.
 
 Given K errors in all, the canary's part is binomial with q = nc r / (nc r + nb), whatever the common error rate was
 (Przyborowski and Wilenski 1940), so drift and shared incidents cancel. For errors that are not rare the exact law is
 hypergeometric, whose likelihood ratio has a smaller mean (Hoeffding 1963): the evidence stays valid.
 
 Three mixtures: against "no worse" (key 1), against "no worse than the tolerance" (key 2), against "`worse_by` times or
-worse" (the way to a pass). Everything known only through the split (the errors' division) is used after everything that
-may depend on K alone.
+worse" (the way to a pass). A quantity that depends on the split is used for later ticks only; a tick's own discount may
+depend on K alone.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from console.judge.onset import RATIOS, Excess, Onset
 from console.judge.value import Value
 
 PASS_RATIOS = (0.15, 0.3, 0.5, 0.65, 0.8)
-"""Suspected truths when "`worse_by` or worse" is on trial, in multiples of it."""
+"""Suspected ratios under test against "`worse_by` or worse", in multiples of it."""
 ARM_NOISE = 0.15
-"""Healthy instances may differ this much (standard deviation over mean) from minute to minute."""
+"""Variation of healthy instances from minute to minute: standard deviation over mean."""
 GRID = tuple(2.0 ** (step / 6.0) for step in range(-24, 43))
-"""The ratios on which the interval is reckoned: 1/16 to 128."""
+"""Ratios at which the interval's likelihood is computed: 1/16 to 128."""
 _LOG_GRID = tuple(math.log(ratio) for ratio in GRID)
 _LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
 _LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LN20 = math.log(20.0)
 _SILENT = [0.0] * len(RATIOS)
-"""What a tick without errors says."""
+"""Log likelihood ratios of a tick without errors."""
 
 
 class Split(Value):
-    """What the splits of a rollout have said so far. Immutable: `after` and `next_stage` return the next one."""
+    """Evidence from the splits of a rollout so far. Immutable."""
 
     __slots__ = (
         *("tolerance", "worse_by", "worse", "trivial", "better", "bursts", "onset", "excess"),
@@ -71,7 +71,7 @@ class Split(Value):
 
     @classmethod
     def begin(cls, tolerance: float = 1.25, worse_by: float = 2.0, phi: float = WITHOUT_HISTORY) -> Split:
-        """Nothing seen yet."""
+        """A split model without any tick."""
         return cls(
             tolerance,
             worse_by,
@@ -84,33 +84,36 @@ class Split(Value):
         )
 
     def next_stage(self) -> Split:
-        """At a new stage: fail evidence goes on, pass evidence and the interval begin anew."""
+        """The split at a new stage: fail evidence continues, pass evidence and interval restart."""
         return Split(
             self.tolerance,
             self.worse_by,
-            self.worse.restarted(),
-            self.trivial.restarted(),
+            self.worse.next_stage(),
+            self.trivial.next_stage(),
             Mixture.of(len(PASS_RATIOS)),
             self.bursts.next_stage(),
             self.onset,
             self.excess,
         )
 
-    def discounted(self) -> Split:
-        """After an override: see `Mixture.eased`. The ratio and its interval stay."""
+    def after_override(self) -> Split:
+        """The split after an override: see `Mixture.after_override`.
+
+        The ratio and its interval stay.
+        """
         return Split(
-            *(self.tolerance, self.worse_by, self.worse.discounted(), self.trivial, self.better, self.bursts),
+            *(self.tolerance, self.worse_by, self.worse.after_override(), self.trivial, self.better, self.bursts),
             *(self.onset, self.excess, self.curve, (self.ticks, self.kc, self.nc, self.kb, self.nb)),
         )
 
     def discount(self, nc: float, nb: float, errors: float) -> float:
-        """What the evidence of a tick with this many errors in all is divided by."""
+        """Divisor of the evidence of a tick with `errors` errors of both arms."""
         q = nc * self.tolerance / (nc * self.tolerance + nb) if nc > 0.0 else 0.0
         by_noise = 1.0 + 6.0 * errors * q * ARM_NOISE * ARM_NOISE
         return by_noise if by_noise > self.bursts.phi else self.bursts.phi
 
     def after(self, at: float, kc: float, nc: float, kb: float, nb: float) -> Split:
-        """After a tick in which both arms said something.
+        """The split after a tick in which both arms have counters.
 
         Args:
             at: the tick's start, unix seconds.
@@ -133,9 +136,9 @@ class Split(Value):
         return Split(
             self.tolerance,
             self.worse_by,
-            self.worse.grown(worse_logs, worse_due),
-            self.trivial.grown(trivial_logs, trivial_due),
-            self.better.grown(better_logs, better_due),
+            self.worse.after(worse_logs, worse_due),
+            self.trivial.after(trivial_logs, trivial_due),
+            self.better.after(better_logs, better_due),
             bursts,
             self.onset.after(worse_logs, at, kc, nc, kb, nb),
             self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb),
@@ -144,7 +147,7 @@ class Split(Value):
         )
 
     def _curve_after(self, kc: float, nc: float, kb: float, nb: float, f: float) -> tuple[float, ...]:
-        """The likelihood curve with a tick added, tempered so that no tick says more than 20:1."""
+        """The likelihood curve with a tick added, tempered to 20:1 per tick at most."""
         log, errors, both = math.log, kc + kb, nc + nb
         most = (
             (kc * log(kc / nc * both) if kc > 0.0 and nc > 0.0 else 0.0)
@@ -160,16 +163,19 @@ class Split(Value):
         return tuple([a + b for a, b in zip(self.curve, news, strict=True)])
 
     def ratio(self) -> float | None:
-        """canary/baseline of this stage; infinite when only the canary has errors, None when neither has."""
+        """canary/baseline of this stage.
+
+        Infinite if only the canary has errors, None if neither has.
+        """
         if self.nc <= 0.0 or self.nb <= 0.0 or self.kc + self.kb <= 0.0:
             return None
         return (self.kc / self.nc) / (self.kb / self.nb) if self.kb > 0.0 else math.inf
 
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of this stage's ratio, valid however often it is looked at; display only.
+        """The 95 % interval of this stage's ratio, valid at all times; display only.
 
-        All grid points whose tempered likelihood is within 20 of the grid's mean, one step outward. (0, inf) before the
-        first error; an end at the grid's edge is 0 or infinite.
+        All grid points whose tempered likelihood is within a factor of 20 of the grid's mean, one step outward.
+        (0, inf) before the first error; an end at the grid's edge is 0 or infinite.
         """
         if self.curve is None:
             return 0.0, math.inf
@@ -190,7 +196,20 @@ def tick_evidence(
     nb: float,
     f: float,
 ) -> tuple[list[float], float]:
-    """(per suspicion the discounted log likelihood ratio against ratio r0, canary events expected under r0)."""
+    """Evidence of one tick against ratio `r0`.
+
+    Args:
+        ratios: suspected ratios in multiples of `r0`.
+        log_ratios: their logarithms.
+        r0: the null's ratio.
+        kc, nc: the canary's bad and total events.
+        errors: bad events of both arms.
+        nb: the baseline's total events.
+        f: divisor of the evidence (`Split.discount`).
+
+    Returns:
+        (log likelihood ratio per suspected ratio in nats, canary errors expected under `r0`).
+    """
     log = math.log
     null = nc * r0
     base = null + nb

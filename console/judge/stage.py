@@ -1,7 +1,8 @@
-"""Several metrics, one stage: evidence is averaged over the critical ones, so that many metrics cry wolf no oftener.
+"""The verdict of a stage from those of its metrics.
 
-The average of e-values is an e-value under any dependence (Vovk and Wang 2021). `info` metrics never act; those that
-stand out at a false discovery rate of 10 % are named (e-BH, Wang and Ramdas 2022).
+Evidence is averaged over the critical metrics, so many metrics cause no more false alarms than one. The average of
+e-values is an e-value under any dependence (Vovk and Wang 2021). `info` metrics have no effect; those that stand out at
+a false discovery rate of 10 % are named (e-BH, Wang and Ramdas 2022).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from console.judge.latch import FAIL_AT, NOT_TRIVIAL
-from console.judge.track import Track, Word
+from console.judge.track import MetricWord, Track
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
@@ -25,20 +26,23 @@ def stage_verdict(
     mismatch: float | None,
     over: bool,
 ) -> StageVerdict:
-    """The stage's word; first match wins.
+    """The stage's verdict; the first state that applies.
 
     Args:
-        mismatch: the canary's observed share where it is not what it was given (`traffic.mismatch`).
+        metrics: the metrics of the stage.
+        verdicts: their verdicts, by name.
+        tracks: their tracks, by name; None before anything was judged.
+        mismatch: the canary's observed share if it differs from the set one (`traffic.mismatch`).
         over: the stage's time is over.
     """
     critical = [metric for metric in metrics if metric.role is Role.CRITICAL]
     mean = _mean(critical, tracks)
-    flagged = _flagged([metric for metric in metrics if metric.role is Role.INFO], tracks)
+    flagged = _flagged_metrics([metric for metric in metrics if metric.role is Role.INFO], tracks)
 
     def say(word: StageWord, reason: str, metric: str | None = None) -> StageVerdict:
         return StageVerdict(word, reason, mean, metric, mismatch, flagged)
 
-    if (failed := _failed(metrics, verdicts, tracks, mean)) is not None:
+    if (failed := _failing_metric(metrics, verdicts, tracks, mean)) is not None:
         return say(StageWord.FAIL, f"{failed}: {verdicts[failed].reason}", failed)
     for metric in critical:
         if verdicts[metric.name].state in (VerdictState.NO_DATA, VerdictState.STALE):
@@ -46,12 +50,12 @@ def stage_verdict(
     if mismatch is not None:
         return say(StageWord.HOLD, f"TRAFFIC MISMATCH: the canary gets {mismatch * 100:.2g} % of the requests")
     for metric in critical:
-        said = verdicts[metric.name]
-        if said.state is VerdictState.FAIL:  # it convicts on its own; averaged with the others it does not yet
+        found = verdicts[metric.name]
+        if found.state is VerdictState.FAIL:  # a FAIL by its own evidence, not yet by the average
             many = f"{odds(mean)} of {FAIL_AT:.0f}:1 over {len(critical)} metrics"
-            return say(StageWord.WARN, f"{metric.name}: {said.reason}; {many}", metric.name)
-        if said.detail == Word.WARN:
-            return say(StageWord.WARN, f"{metric.name}: {said.reason}", metric.name)
+            return say(StageWord.WARN, f"{metric.name}: {found.reason}; {many}", metric.name)
+        if found.detail == MetricWord.WARN:
+            return say(StageWord.WARN, f"{metric.name}: {found.reason}", metric.name)
     open_ = [metric.name for metric in critical if verdicts[metric.name].state is not VerdictState.PASS]
     if critical and not open_:
         return say(StageWord.PASS, "every critical metric passes")
@@ -67,17 +71,20 @@ def _mean(critical: Sequence[Metric], tracks: Mapping[str, Track | None]) -> flo
 
 
 def _evidence(track: Track | None) -> float:
-    """Key 1 as it stands. Peaks of different moments have no average that bounds anything."""
-    return track.standing.worse if track is not None and track.standing.can_fail else 1.0
+    """Current evidence of key 1.
+
+    Not the peak: peaks of different moments have no average that bounds the error rate.
+    """
+    return track.evidence.worse if track is not None and track.evidence.can_fail else 1.0
 
 
-def _failed(
+def _failing_metric(
     metrics: Sequence[Metric], verdicts: Mapping[str, Verdict], tracks: Mapping[str, Track | None], mean: float
 ) -> str | None:
-    """The metric that fails the stage: a ceiling, a guard, or the critical one on which the average convicts.
+    """The metric that fails the stage: by limit, guard or average.
 
-    One whose own evidence has once been as many times larger as there are critical metrics has convicted the average by
-    itself, and stays: whatever the others said at that moment, the average was large enough.
+    A critical metric whose own evidence once reached `FAIL_AT` times the number of critical metrics fails the stage and
+    stays: the average was large enough at that moment, whatever the others' evidence was.
     """
     failing = [metric for metric in metrics if verdicts[metric.name].state is VerdictState.FAIL]
     for metric in failing:
@@ -86,23 +93,23 @@ def _failed(
         if metric.role is not Role.INFO and (by_limit or metric.role is Role.GUARD):
             return metric.name
     critical = sum(metric.role is Role.CRITICAL for metric in metrics)
-    suspects = [(track, metric.name) for metric in failing if (track := _convicted(metric, tracks)) is not None]
+    suspects = [(track, metric.name) for metric in failing if (track := _convicted_track(metric, tracks)) is not None]
     alone = [(track.latch.peak, name) for track, name in suspects if track.latch.peak >= FAIL_AT * critical]
     if alone:
         return max(alone)[1]
     if not suspects or mean < FAIL_AT:
         return None
     top, name = max(suspects, key=lambda suspect: _evidence(suspect[0]))
-    return name if top.standing.trivial >= NOT_TRIVIAL else None
+    return name if top.evidence.trivial >= NOT_TRIVIAL else None
 
 
-def _convicted(metric: Metric, tracks: Mapping[str, Track | None]) -> Track | None:
-    """The track of a critical metric that both keys have convicted; None for any other."""
+def _convicted_track(metric: Metric, tracks: Mapping[str, Track | None]) -> Track | None:
+    """The track of a critical metric that failed by both keys, or None."""
     track = tracks.get(metric.name)
     return track if metric.role is Role.CRITICAL and track is not None and track.latch.by == "worse" else None
 
 
-def _flagged(info: Sequence[Metric], tracks: Mapping[str, Track | None]) -> tuple[str, ...]:
+def _flagged_metrics(info: Sequence[Metric], tracks: Mapping[str, Track | None]) -> tuple[str, ...]:
     ranked = sorted(((_evidence(tracks.get(metric.name)), metric.name) for metric in info), reverse=True)
     many = 0
     for place, (evidence, _) in enumerate(ranked, start=1):

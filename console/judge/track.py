@@ -1,7 +1,7 @@
-"""One metric's judgement as it grows tick by tick: the shape's evidence, the latch, the stage it counts for.
+"""One metric's judgment tick by tick: the shape's model, the latch, the stage.
 
-A track is a pure function of the finalised ticks it was given and of where the stages began, so streaming, batch, a
-replay after a crash and a second console agree bit for bit. Immutable: `after` and `overridden` return the next one.
+A track is a pure function of its finalized ticks and of the beginnings of the stages. Streaming, batch, a replay after
+a crash and a second console therefore agree bit for bit. Immutable: `after` and `after_override` return the next track.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from console.judge.policy import MetricPolicy, is_judgeable
 from console.judge.value import Value
 
 WARM_TICKS = 6
+"""Ticks of a stage before its first verdict."""
 PASS_TICKS = 12
+"""Ticks of a stage before a pass."""
 WARM_EVENTS = 3.0
-"""Canary events that a `pass_below` times worse canary would have shown by now, below which nothing can be said."""
-
-
+"""Events expected from a `pass_below` times worse canary, below which there is no verdict."""
 SILENT_TICKS = 3
-"""Ticks without anything to judge by after which that is said."""
+"""Ticks without comparable data after which the verdict is no_data."""
 MISSED = 20.0
-"""Requests that the canary's share so far would have meant, of which not one came: no chance any more."""
+"""Requests expected from an arm's earlier share; if none came, chance is excluded."""
 
 
-class Word(StrEnum):
-    """A metric's own state, by evidence alone; the first that fits holds."""
+class MetricWord(StrEnum):
+    """A metric's own state by evidence alone; the first that applies is used."""
 
     FAIL = "FAIL"
     WARN = "WARN"
@@ -40,34 +40,34 @@ class Word(StrEnum):
     WATCHING = "WATCHING"
 
 
-Shaped = CountsTrack | LatencyTrack | GaugeTrack
+Model = CountsTrack | LatencyTrack | GaugeTrack
 
 
 class Track(Value):
-    """Everything judged of one metric so far."""
+    """All that was judged of one metric so far."""
 
     __slots__ = (
         "alone",
         "dirty",
+        "evidence",
         "judged_to",
         "latch",
         "model",
         "paired_at",
+        "policy",
         "stage",
-        "standing",
-        "terms",
         "ticks",
         "total",
     )
 
     def __init__(
         self,
-        terms: MetricPolicy,
-        shaped: Shaped,
+        policy: MetricPolicy,
+        model: Model,
         stage: int,
         *,
         latch: Latch | None = None,
-        standing: Evidence | None = None,
+        evidence: Evidence | None = None,
         ticks: int = 0,
         total: int = 0,
         dirty: int = 0,
@@ -75,12 +75,12 @@ class Track(Value):
         paired_at: float | None = None,
         alone: bool = False,
     ) -> None:
-        self.terms = terms
-        self.model = shaped
+        self.policy = policy
+        self.model = model
         self.stage = stage
-        """The stage of the last tick, by number of stages reached."""
+        """Stage of the last tick, as the number of stages reached."""
         self.latch = latch or Latch()
-        self.standing = standing or shaped.evidence(alone=alone)
+        self.evidence = evidence or model.evidence(alone=alone)
         self.ticks = ticks
         """Ticks of this stage that counted."""
         self.total = total
@@ -88,60 +88,67 @@ class Track(Value):
         self.dirty = dirty
         """Samples that could not be judged (not finite, negative, more bad than total)."""
         self.judged_to = judged_to
-        """Start of the last tick looked at, unix seconds."""
+        """Start of the last tick, counted or not, in unix seconds."""
         self.paired_at = paired_at
-        """Start of the last tick that counted."""
+        """Start of the last tick that counted, in unix seconds."""
         self.alone = alone
-        """The last tick had no baseline to compare with, by configuration."""
+        """Whether the last tick had no baseline by configuration."""
 
     @classmethod
-    def begin(cls, terms: MetricPolicy, history: Sequence[Reading], stage: int) -> Track:
-        """Nothing judged yet. `history`: the ticks before the stage, oldest first; only the baseline's side is read."""
-        baseline = [reading.baseline for reading in history if is_judgeable(reading.baseline)]
-        shaped: Shaped
-        if terms.shape is Shape.GAUGE:
-            shaped = GaugeTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Gauge)])
-        elif terms.shape is Shape.HISTOGRAM:
-            shaped = LatencyTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Buckets)])
-        else:
-            shaped = CountsTrack.begin(terms, [sample for sample in baseline if isinstance(sample, Counts)])
-        return cls(terms, shaped, stage)
-
-    def after(self, reading: Reading, stage: int, *, alone: bool = False) -> Track:
-        """After one finalised tick, which must be later than all before it.
+    def begin(cls, policy: MetricPolicy, history: Sequence[Reading], stage: int) -> Track:
+        """A track with nothing judged yet.
 
         Args:
+            policy: the plan's requirements.
+            history: the ticks before the stage, oldest first; only the baseline's arm is read.
+            stage: the number of stages reached.
+        """
+        baseline = [reading.baseline for reading in history if is_judgeable(reading.baseline)]
+        model: Model
+        if policy.shape is Shape.GAUGE:
+            model = GaugeTrack.begin(policy, [sample for sample in baseline if isinstance(sample, Gauge)])
+        elif policy.shape is Shape.HISTOGRAM:
+            model = LatencyTrack.begin(policy, [sample for sample in baseline if isinstance(sample, Buckets)])
+        else:
+            model = CountsTrack.begin(policy, [sample for sample in baseline if isinstance(sample, Counts)])
+        return cls(policy, model, stage)
+
+    def after(self, reading: Reading, stage: int, *, alone: bool = False) -> Track:
+        """The track after one finalized tick, which must be later than all before it.
+
+        Args:
+            reading: the tick.
             stage: the number of stages reached when the tick began.
-            alone: there is no baseline to compare with: the canary has all traffic, or the metric has none.
+            alone: there is no baseline: the canary has all traffic, or the metric has none.
         """
         at = reading.at.timestamp()
-        shaped, latch, ticks, standing = self.model, self.latch, self.ticks, self.standing
+        model, latch, ticks, evidence = self.model, self.latch, self.ticks, self.evidence
         if stage != self.stage:
-            shaped, latch = self._release()
-            shaped, ticks = shaped.next_stage(), 0
-            standing = shaped.evidence(alone=alone)
+            model, latch = self._release()
+            model, ticks = model.next_stage(), 0
+            evidence = model.evidence(alone=alone)
         dirty = self.dirty + (not is_judgeable(reading.canary)) + (not is_judgeable(reading.baseline))
-        counted = shaped.after(reading, alone=alone) if dirty == self.dirty else None
+        counted = model.after(reading, alone=alone) if dirty == self.dirty else None
         total, paired_at = self.total, self.paired_at
         if counted is not None:
-            shaped, ticks, total, paired_at = counted, ticks + 1, total + 1, at
-            standing = shaped.evidence(alone=alone)
+            model, ticks, total, paired_at = counted, ticks + 1, total + 1, at
+            evidence = model.evidence(alone=alone)
             latch = latch.after(
                 at,
-                worse=standing.worse if standing.can_fail else 0.0,
-                trivial=standing.trivial,
-                limit=standing.limit,
-                clearly=clearly(standing, self.terms),
-                above=standing.ratio is not None and standing.ratio >= self.terms.tolerance,
+                worse=evidence.worse if evidence.can_fail else 0.0,
+                trivial=evidence.trivial,
+                limit=evidence.limit,
+                material=has_material_excess(evidence, self.policy),
+                above=evidence.ratio is not None and evidence.ratio >= self.policy.tolerance,
             )
-            if not standing.can_fail:
-                latch = latch.warning(standing.worse >= WARN or latch.warned)
+            if not evidence.can_fail:
+                latch = latch.with_warning(evidence.worse >= WARN or latch.warned)
         return Track(
-            self.terms,
-            shaped,
+            self.policy,
+            model,
             stage,
             latch=latch,
-            standing=standing,
+            evidence=evidence,
             ticks=ticks,
             total=total,
             dirty=dirty,
@@ -150,23 +157,23 @@ class Track(Value):
             alone=alone,
         )
 
-    def _release(self) -> tuple[Shaped, Latch]:
-        """Shape and latch after what stood was overridden, or left behind with its stage."""
+    def _release(self) -> tuple[Model, Latch]:
+        """Model and latch after an override or the end of a stage."""
         if self.latch.failed_at is None:
             return self.model, self.latch
-        shaped = self.model.discounted()
-        stands = shaped.evidence(alone=self.alone)
-        return shaped, self.latch.release(worse=stands.worse if stands.can_fail else 0.0, limit=stands.limit)
+        model = self.model.after_override()
+        stands = model.evidence(alone=self.alone)
+        return model, self.latch.release(worse=stands.worse if stands.can_fail else 0.0, limit=stands.limit)
 
-    def overridden(self) -> Track:
-        """After a recorded override of this metric."""
-        shaped, latch = self._release()
+    def after_override(self) -> Track:
+        """The track after a recorded override of this metric."""
+        model, latch = self._release()
         return Track(
-            self.terms,
-            shaped,
+            self.policy,
+            model,
             self.stage,
             latch=latch,
-            standing=shaped.evidence(alone=self.alone),
+            evidence=model.evidence(alone=self.alone),
             ticks=self.ticks,
             total=self.total,
             dirty=self.dirty,
@@ -176,39 +183,39 @@ class Track(Value):
         )
 
     def silence_reason(self, tick_s: float, stale_after_s: float) -> str | None:
-        """Why nothing is learned any more although both arms have samples, in words; None while something is.
+        """Reason why samples of both arms bring no evidence now; None while they do.
 
-        What was shown before that is no verdict on now: a canary that gets no request has not passed.
+        Earlier evidence is then no verdict: a canary that gets no request has not passed.
         """
         gone_s = 0.0 if self.paired_at is None else self.judged_to - self.paired_at
         if gone_s > max(stale_after_s, SILENT_TICKS * tick_s):
             return f"no tick in {gone_s:.0f} s in which the arms could be compared"
-        shaped = self.model.tracks[0] if isinstance(self.model, LatencyTrack) and self.model.tracks else self.model
-        if isinstance(shaped, CountsTrack):
-            arm, ticks, due = shaped.idle
+        model = self.model.tracks[0] if isinstance(self.model, LatencyTrack) and self.model.tracks else self.model
+        if isinstance(model, CountsTrack):
+            arm, ticks, due = model.idle
             if ticks >= SILENT_TICKS and due >= MISSED:
                 return f"no request to the {arm} in {ticks * tick_s:.0f} s, where its share was {due:,.0f}"
         return None
 
-    def word(self) -> Word:
-        """The state by evidence alone, first match wins."""
-        standing = self.standing
+    def word(self) -> MetricWord:
+        """The state by evidence alone; the first that applies."""
+        evidence = self.evidence
         if self.latch.failed_at is not None:
-            return Word.FAIL
+            return MetricWord.FAIL
         if self.latch.warned:
-            return Word.WARN
+            return MetricWord.WARN
         if self.ticks < WARM_TICKS:
-            return Word.WARMING_UP
-        ready = standing.ready >= READY
-        if standing.expected is not None and standing.expected < WARM_EVENTS and not ready:
-            return Word.WARMING_UP
-        return Word.PASS if ready and standing.fits and self.ticks >= PASS_TICKS else Word.WATCHING
+            return MetricWord.WARMING_UP
+        ready = evidence.ready >= READY
+        if evidence.expected is not None and evidence.expected < WARM_EVENTS and not ready:
+            return MetricWord.WARMING_UP
+        return MetricWord.PASS if ready and evidence.fits and self.ticks >= PASS_TICKS else MetricWord.WATCHING
 
 
-def clearly(standing: Evidence, terms: MetricPolicy) -> bool:
-    """Whether the excess since the regression's likeliest beginning is large enough to matter in absolute terms.
+def has_material_excess(evidence: Evidence, policy: MetricPolicy) -> bool:
+    """Whether the absolute excess since the regression's likeliest beginning matters.
 
-    A point estimate on purpose: that the canary is worse, and not just trivially, the two keys have shown
-    already; a third piece of evidence would delay real finds near the border without protecting anybody.
+    A point estimate on purpose: the two keys have already shown that the canary is worse, and not just trivially. A
+    third piece of evidence would delay real finds near the border without preventing false ones.
     """
-    return terms.min_excess <= 0.0 or standing.excess is None or standing.excess >= terms.min_excess
+    return policy.min_excess <= 0.0 or evidence.excess is None or evidence.excess >= policy.min_excess

@@ -1,4 +1,7 @@
-"""Whether the canary gets the share of the traffic that it was given: errors among the wrong requests prove nothing."""
+"""Check that the canary gets its share of the traffic.
+
+With another share the canary serves other requests than intended, and its errors prove nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,24 @@ from adapters.contract import Buckets, Counts, Reading
 PARTS = 3
 PART_S = 60.0
 PART_REQUESTS = 100.0
-"""Canary requests that the weight would have meant in each part."""
+"""Least number of canary requests expected by the weight in each part."""
 _LEAST, _MOST = 0.8, 1.25
 
 
 def mismatch(ticks: Sequence[Reading], weight: float, tick_s: float) -> float | None:
-    """The canary's observed share (0..1) where it has stayed outside 0.8 to 1.25 times `weight`.
+    """The canary's observed share (0..1) if it stays outside 0.8 to 1.25 times `weight`.
 
     The last three parts, each a minute or a hundred expected canary requests, whichever is longer, all lie outside on
-    the same side. Measured: a healthy canary is called so in 0.05 to 0.3 % of hours at 2 requests a second and never
-    above; half or one and a half times the share is found in three minutes from 2 requests a second on.
+    the same side. Measured: at 2 requests a second a healthy canary is reported in 0.05 to 0.3 % of hours, at higher
+    rates never; half or one and a half times the share is found in three minutes from 2 requests a second on.
 
     Args:
         ticks: the stage's judged ticks, oldest first; read backwards as far as needed.
-        weight: what the canary was given, 0..1, throughout that time.
+        weight: the canary's set share during all that time, 0..1.
+        tick_s: length of a tick in seconds.
 
-    None while it fits, varies, or too little was expected to tell.
+    Returns:
+        The share; None if it fits, varies, or too few requests were expected.
     """
     if not 0.0 < weight < 1.0:
         return None

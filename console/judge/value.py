@@ -1,10 +1,13 @@
-"""Plain values that compare by what they hold. Only slots: a dataclass costs a millisecond to define at start-up."""
+"""Base class of the judge's values, compared by their slots.
+
+They are not dataclasses because of the cost: the package docstring has the measurement.
+"""
 
 from __future__ import annotations
 
 
 class Value:
-    """Equal to another of its class whose slots are all equal."""
+    """A value that equals another of its class if all slots are equal."""
 
     __slots__: tuple[str, ...] = ()
 

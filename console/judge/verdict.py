@@ -1,4 +1,4 @@
-"""What a verdict says: plain values. How it is reached: `console.judge.rule`."""
+"""Verdicts as plain values; `console.judge.rule` makes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SILENT = "silent"
 
 
 class VerdictState(StrEnum):
-    """The five states. Don't know is a first-class answer, and only `pass` is a pass."""
+    """The five states of a metric; only `pass` counts as a pass."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -22,7 +22,7 @@ class VerdictState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArmTotals:
-    """One arm's evidence in the current stage: events for counts, ticks and their mean for a gauge."""
+    """One arm's totals of the current stage."""
 
     n: float = 0.0
     """Events (counts) or ticks (gauge)."""
@@ -45,30 +45,30 @@ class Verdict:
     """canary / baseline, point estimate; None when it cannot be formed."""
     low: float | None = None
     high: float | None = None
-    """95 % interval of the ratio, valid however often it is looked at; high may be infinite."""
+    """95 % interval of the ratio, valid at all times; high may be infinite."""
     brief: str = ""
-    """What of the reason is not said by state, ratio and odds, in few words: since when, how long to go."""
+    """The part of the reason that state, ratio and odds do not give: the beginning, the time left."""
     detail: str = ""
-    """For `unsure`, which kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE; for a pass what it excludes ("<2x"); for a
-    FAIL whose data has stopped `SILENT`."""
+    """For `unsure` its kind: WARN, WARMING UP, WATCHING, INCONCLUSIVE; for a pass what it excludes ("<2x"); for a FAIL
+    whose data has stopped `SILENT`."""
     evidence: float | None = None
-    """So many to one against "no worse than the baseline"; None before anything was judged."""
+    """Odds to one against "no worse than the baseline"; None before anything was judged."""
     ready: float | None = None
-    """So many to one for a pass."""
+    """Odds to one for a pass."""
     trivial: float | None = None
-    """So many to one against "no worse than the tolerance"."""
+    """Odds to one against "no worse than the tolerance"."""
     since: datetime | None = None
-    """The likeliest beginning of a regression; a point estimate, None while nothing speaks for one."""
+    """The likeliest beginning of a regression, as a point estimate; None if there is none."""
     lately: float | None = None
     """canary / baseline since then; `ratio` is of the whole stage."""
     idle: bool = False
-    """Nothing is exposed, so that no verdict is expected: no_data without alarm."""
+    """Nothing is exposed, so no verdict is expected: no_data without an alarm."""
     age_s: float | None = None
-    """Age of the newest sample of the arm that is behind; None when there is none."""
+    """Age of the newest sample of the older arm; None without samples."""
 
 
 class StageWord(StrEnum):
-    """The stage's own state; the first that fits holds."""
+    """The stage's own state; the first that applies is used."""
 
     FAIL = "FAIL"
     HOLD = "HOLD"
@@ -80,15 +80,15 @@ class StageWord(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageVerdict:
-    """What the metrics of a stage say together."""
+    """The verdict of all metrics of a stage."""
 
     word: StageWord
     reason: str
     evidence: float = 1.0
     """The mean of the critical metrics' evidence."""
     metric: str | None = None
-    """The metric that decided, where one did."""
+    """The deciding metric, if there is one."""
     mismatch: float | None = None
-    """The canary's observed share of the traffic (0..1) where it is not the share it was given."""
+    """The canary's observed share of the traffic (0..1) if it differs from the set share."""
     flagged: tuple[str, ...] = ()
-    """`info` metrics that stand out (e-BH at 10 %); shown, never acted upon."""
+    """`info` metrics that stand out (e-BH at 10 %); shown, without effect."""

@@ -1,4 +1,4 @@
-"""A verdict in one line for a tired engineer: what, how sure, since when, what would change it."""
+"""Numbers of a verdict as short text: ratios, odds, shares, times, rates."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def share(value: float) -> str:
 
 
 def wait(seconds: float) -> str:
-    """A time to wait, rounded: `~40 s`, `~7 min`, `~3 h`; for ever in words."""
+    """A rounded time to wait: `~40 s`, `~7 min`, `longer than a month`."""
     if math.isinf(seconds):
         return "longer than a month"
     if seconds < 90:

@@ -109,7 +109,7 @@ def _redactor(values: frozenset[str]) -> Redactor:
 
 def redact(text: str) -> str:
     """`text` with every known secret, and what looks like credentials, replaced by `***`."""
-    for hide in known_secrets.hiders():
+    for hide in known_secrets.redactors():
         text = hide(text)
     if values := known_secrets.values():
         text = _redactor(values).redact(text)

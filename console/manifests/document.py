@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -28,6 +27,7 @@ from ruamel.yaml.events import (
 from console.manifests.tree import NOTHING, Tree
 from console.plan.problems import Findings, PlanError
 from console.plan.syntax import syntax_problem
+from console.plan.yaml_events import yaml_events
 
 LARGEST_BYTES = 4 * 1024 * 1024
 """A larger file is not read."""
@@ -79,7 +79,7 @@ class _Reader:
     events: Iterator[Event] = field(init=False)
 
     def documents(self) -> Iterator[Tree]:
-        self.events = self._library()
+        self.events = yaml_events(self.source, self._stop_at, (YAMLError, RecursionError))
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 self.anchors.clear()
@@ -91,20 +91,8 @@ class _Reader:
             elif not isinstance(event, DocumentEndEvent):
                 continue
 
-    def _library(self) -> Iterator[Event]:
-        line = 1
-        events = YAML(typ="safe", pure=True).parse(self.source)
-        while True:
-            try:
-                event = next(events, None)
-            except (YAMLError, RecursionError):
-                raise
-            except Exception:  # the library lets Python's own errors out: chr() fails at "\UFFFFFFFF"
-                self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
-            if event is None:
-                return
-            line = int(event.end_mark.line) + 1
-            yield event
+    def _stop_at(self, line: int) -> NoReturn:
+        self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
 
     def _stop(self, line: int, message: str, hint: str | None = None) -> NoReturn:
         self.findings.add(line, (), message, hint=hint)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from adapters.contract import LAST_STEP
 from adapters.deploy.flagger import Options
-from adapters.deploy.flagger.steps import Gated, gated_steps
+from adapters.deploy.flagger.steps import GatedStep, gated_steps
 from adapters.deploy.flagger.wire import GATES, Canary
 from adapters.sanitize import one_line
 from console.manifests.arguments import Missing, NotKnown, filled
@@ -131,7 +131,7 @@ class _Reader:
                 self._stage(_name(each), number, each, interval if each.step.percent else None)
         self._stage("full", LAST_STEP, None, None)
 
-    def _stage(self, name: str, step: int, gated: Gated | None, bake: str | None) -> None:
+    def _stage(self, name: str, step: int, gated: GatedStep | None, bake: str | None) -> None:
         setting = "all steps" if step == LAST_STEP else f"step {step}"
         options = [("set", f"{{{self._draft.targets[0].name}: {setting}}}"), *([("bake", bake)] if bake else [])]
         told = [] if gated is None else [f"step {step}: {gated.step.text}"]
@@ -239,7 +239,7 @@ class _Reader:
         )
 
 
-def _name(each: Gated) -> str:
+def _name(each: GatedStep) -> str:
     return f"{each.step.percent:.0f}pct" if each.step.percent else "start"
 
 

@@ -1,4 +1,6 @@
-"""The plan file: its nouns (plain), its shape on disk, the loader with line numbers, the lint.
+"""The plan file: values, shape on disk, loader, checks and lint.
 
-Importing this package imports nothing; `console.plan.loader` brings pydantic and YAML with it.
+`nouns` has the plain values. `loader` reads a file: `document` parses YAML into a tree with lines, `shape` validates
+single values, `checks` what must fit together, `lint` gives advice. Importing this package imports nothing;
+`console.plan.loader` imports pydantic and YAML.
 """

@@ -1,4 +1,4 @@
-"""A plan's backends and the adapters behind them: loaded, their options validated, their secrets by reference only."""
+"""Checks of a plan's backends: adapters load, options validate, secrets are references."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapters.contract import Kind
 from adapters.registry import Adapter, UnknownAdapter, load, names
 from adapters.sanitize import one_line
 from adapters.secret import Secret
-from console.plan.document import Node
+from console.plan.document import PlanNode
 from console.plan.problems import Findings, Path, suggestion
 from console.plan.wording import report
 
@@ -20,8 +20,12 @@ EMBEDDED = "embedded"
 """The simulated world, whose metrics need no queries."""
 
 
-def check_backends(root: Node, findings: Findings) -> dict[str, Adapter]:
-    """Load and check every entry of `backends`; the adapters that could be loaded, by backend name."""
+def check_backends(root: PlanNode, findings: Findings) -> dict[str, Adapter]:
+    """Load the adapter and check the options of every backend.
+
+    Returns:
+        The adapters that could be loaded, by backend name.
+    """
     adapters: dict[str, Adapter] = {}
     section = root.entries.get("backends")
     for name, node in section.entries.items() if section is not None else ():
@@ -32,23 +36,25 @@ def check_backends(root: Node, findings: Findings) -> dict[str, Adapter]:
     return adapters
 
 
-def _adapter(entry: Node, path: Path, findings: Findings) -> Adapter | None:
+def _adapter(entry: PlanNode, path: Path, findings: Findings) -> Adapter | None:
     named = entry.entries.get("adapter")
     if named is None or named.text is None:
         return None
     place = (*path, "adapter")
     if named.text not in names():
         hint = suggestion(named.text, names())
-        findings.add(named.line, place, f"unknown adapter {named.text!r}", found=named.shown, hint=hint)
+        findings.add(named.line, place, f"unknown adapter {named.text!r}", found=named.display_text, hint=hint)
         return None
     try:
         return load(named.text)
     except (UnknownAdapter, ImportError) as error:
-        findings.add(named.line, place, f"adapter {named.text!r} does not load: {one_line(error)}", found=named.shown)
+        findings.add(
+            named.line, place, f"adapter {named.text!r} does not load: {one_line(error)}", found=named.display_text
+        )
         return None
 
 
-def _check_options(root: Node, path: Path, adapter: Adapter, findings: Findings) -> None:
+def _check_options(root: PlanNode, path: Path, adapter: Adapter, findings: Findings) -> None:
     entry = root.at(path)
     if entry is None:
         return
@@ -57,9 +63,9 @@ def _check_options(root: Node, path: Path, adapter: Adapter, findings: Findings)
     except ValidationError as error:
         report(error, root, path, adapter.options, findings)
         return
-    except Exception as error:  # a third party's validator may fail in any way; the plan's reader must say so and live
-        why = type(error).__name__
-        findings.add(entry.key_line, path, f"adapter {adapter.name!r} could not check these options ({why})")
+    except Exception as error:  # a third party's validator may fail in any way; the reader reports it and goes on
+        reason = type(error).__name__
+        findings.add(entry.key_line, path, f"adapter {adapter.name!r} could not check these options ({reason})")
         return
     for place, secret in secrets(options):
         if secret.env is not None and not VARIABLE.fullmatch(secret.env):
@@ -67,13 +73,13 @@ def _check_options(root: Node, path: Path, adapter: Adapter, findings: Findings)
             findings.add(node.line, (*path, *place, "env"), "must be the name of an environment variable")
 
 
-def options_of(entry: Node) -> dict[str, object]:
+def options_of(entry: PlanNode) -> dict[str, object]:
     """The adapter's own keys of one entry of `backends`, as plain data."""
     return {key: node.plain() for key, node in entry.entries.items() if key != "adapter"}
 
 
 def secrets(value: object, path: Path = ()) -> Iterator[tuple[Path, Secret]]:
-    """Every secret's reference within validated options, and where it stands."""
+    """Each secret's reference within validated options, with its path."""
     if isinstance(value, Secret):
         yield path, value
     elif isinstance(value, BaseModel):
@@ -87,18 +93,24 @@ def secrets(value: object, path: Path = ()) -> Iterator[tuple[Path, Secret]]:
             yield from secrets(inner, (*path, number))
 
 
-def target_kind(name: str, entry: Node, kinds: tuple[Kind, ...], words: bool) -> Kind | None:
-    """Whether a target is a deploy or a flag; None when its backend is only read, or does not do what `kind` says.
+def target_kind(name: str, entry: PlanNode, kinds: tuple[Kind, ...], words: bool) -> Kind | None:
+    """The kind of a target: DEPLOY or FLAGS.
 
     Args:
-        words: whether the plan sets this target to `on` or `off` anywhere, as only a flag can be.
+        name: the target's name.
+        entry: its entry in the plan.
+        kinds: the kinds that its adapter supports.
+        words: whether the plan sets this target to `on` or `off` anywhere, which only a flag can be.
+
+    Returns:
+        None if its backend is read-only, or does not support the entry's `kind`.
     """
     able = [kind for kind in (Kind.DEPLOY, Kind.FLAGS) if kind in kinds]
-    said = entry.entries.get("kind")
-    if said is not None and said.text in ("deploy", "flag"):
-        wanted = Kind.DEPLOY if said.text == "deploy" else Kind.FLAGS
+    given = entry.entries.get("kind")
+    if given is not None and given.text in ("deploy", "flag"):
+        wanted = Kind.DEPLOY if given.text == "deploy" else Kind.FLAGS
         return wanted if wanted in able else None
     if len(able) < 2:
         return able[0] if able else None
-    called = (name, *(entry.entries[key].text or "" for key in ("name", "backend") if key in entry.entries))
-    return Kind.FLAGS if words or any("flag" in text.lower() for text in called) else Kind.DEPLOY
+    names_given = (name, *(entry.entries[key].text or "" for key in ("name", "backend") if key in entry.entries))
+    return Kind.FLAGS if words or any("flag" in text.lower() for text in names_given) else Kind.DEPLOY

@@ -1,6 +1,6 @@
-"""Windows as people write them in a plan: days, times of day, dates, time zones; and whether they fit together.
+"""Windows in a plan: parsing of days, times, dates and zones, and their checks.
 
-What a window means at a given moment is `console.state.windows`.
+`console.state.windows` evaluates a window at a given moment.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from console.plan.document import Node
-from console.plan.nouns import Window
+from console.plan.document import PlanNode
+from console.plan.nouns import CalendarWindow
 from console.plan.problems import Findings, Path
 from console.plan.quantities import QuantityError
 
@@ -24,16 +24,16 @@ _DAY_MIN = 24 * 60
 
 
 class Edge(NamedTuple):
-    """One end of a window: minutes after midnight, or a date with or without them."""
+    """One end of a window: a time of day, a date, or both."""
 
     minutes: int | None
-    """None: a date alone, which is the whole day."""
+    """Minutes after midnight; None for a date alone, which is the whole day."""
     date: datetime | None = None
     """Midnight of that date."""
 
 
 def edge(value: object) -> Edge:
-    """`09:00`, `24:00`, `2026-01-05` or `2026-01-05 09:00`.
+    """The edge in a text such as `09:00`, `24:00`, `2026-01-05` or `2026-01-05 09:00`.
 
     Raises:
         QuantityError: anything else.
@@ -45,7 +45,7 @@ def edge(value: object) -> Edge:
         try:
             date = datetime.fromisoformat(match[1])
         except ValueError:
-            raise QuantityError("is no date of the calendar") from None
+            raise QuantityError("is not a date of the calendar") from None
         clock = _CLOCK.fullmatch(match[2]) if match[2] else None
         return Edge(None if clock is None else _minutes(clock), date)
     raise QuantityError("must be a time of day or a date", "write 09:00, 2026-01-05 or 2026-01-05 09:00")
@@ -59,7 +59,7 @@ def _minutes(clock: re.Match[str]) -> int:
 
 
 def days(value: object) -> frozenset[int]:
-    """Days of the week, 0 Monday, from `fri`, `mon-thu`, `mon, wed` or a list of these.
+    """Days of the week (0 Monday) from `fri`, `mon-thu` or a list.
 
     Raises:
         QuantityError: anything else.
@@ -79,10 +79,10 @@ def days(value: object) -> frozenset[int]:
 
 
 def zone(text: str) -> str:
-    """The name of a time zone that this host knows.
+    """`text`, if it names a time zone of this host.
 
     Raises:
-        QuantityError: it knows none of that name.
+        QuantityError: this host has no such time zone.
     """
     try:
         ZoneInfo(text)
@@ -93,17 +93,17 @@ def zone(text: str) -> str:
     return text
 
 
-def window(on: frozenset[int] | None, begins: Edge | None, ends: Edge | None, name: str, reason: str) -> Window:
-    """A window of the plan from its checked entries. A date alone is its whole day."""
+def window(on: frozenset[int] | None, begins: Edge | None, ends: Edge | None, name: str, reason: str) -> CalendarWindow:
+    """A window from its checked entries; a date alone is its whole day."""
     if begins is not None and ends is not None and begins.date is not None and ends.date is not None:
         last = _DAY_MIN if ends.minutes is None else ends.minutes
-        return Window(
+        return CalendarWindow(
             name,
             begins=begins.date + timedelta(minutes=begins.minutes or 0),
             ends=ends.date + timedelta(minutes=last),
             reason=reason,
         )
-    return Window(
+    return CalendarWindow(
         name,
         days=on if on is not None else frozenset(range(7)),
         begins_min=(begins.minutes or 0) if begins is not None else 0,
@@ -112,8 +112,8 @@ def window(on: frozenset[int] | None, begins: Edge | None, ends: Edge | None, na
     )
 
 
-def check_windows(root: Node, findings: Findings) -> None:
-    """Note every window whose parts do not fit together."""
+def check_windows(root: PlanNode, findings: Findings) -> None:
+    """Add a problem for every window whose parts do not fit together."""
     for path, entry in _windows(root):
         begins, ends = _edge(entry, "from"), _edge(entry, "to")
         has_days = "days" in entry.entries
@@ -133,19 +133,19 @@ def check_windows(root: Node, findings: Findings) -> None:
             made = window(None, begins, ends, "UTC", "")
             if made.begins is not None and made.ends is not None and made.begins >= made.ends:
                 node = entry.entries["to"]
-                findings.add(node.line, (*path, "to"), "must be after from", found=node.shown)
+                findings.add(node.line, (*path, "to"), "must be after from", found=node.display_text)
 
 
-def _windows(root: Node) -> Iterator[tuple[Path, Node]]:
+def _windows(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
     for kind in ("launch", "freeze"):
         node = root.at(("windows", kind))
         for number, item in enumerate(node.items if node is not None else ()):
             yield ("windows", kind, number), item
 
 
-def _edge(entry: Node, key: str) -> Edge | None:
+def _edge(entry: PlanNode, key: str) -> Edge | None:
     node = entry.entries.get(key)
     try:
         return edge(node.value) if node is not None else None
-    except QuantityError:  # told where it stands
+    except QuantityError:  # reported where the value is validated
         return None

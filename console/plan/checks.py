@@ -1,6 +1,6 @@
-"""What must fit together in a plan: names that exist, keys that need each other, targets set to what they can be.
+"""Checks across a plan: names exist, keys fit together, targets can take their settings.
 
-Works on the tree, not on the models, so that an entry with one wrong value still has its other faults told.
+They work on the tree, not on the models, so an entry with one wrong value still has its other faults reported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from adapters.registry import Adapter
 from console.plan.arms import check_arms
 from console.plan.backends import EMBEDDED, check_backends, target_kind
 from console.plan.calendar import check_windows
-from console.plan.document import QUERY_KEYS, Node
+from console.plan.document import QUERY_KEYS, PlanNode
 from console.plan.measured import check_measured
 from console.plan.people import check_people
 from console.plan.problems import Findings, Path, suggestion
@@ -26,15 +26,15 @@ _PARTS = {
     "gauge": ("value",),
     "histogram": ("buckets",),
 }
-"""The queries each metric shape needs; it takes no others."""
+"""Queries of each metric shape: it needs these and takes no others."""
 _FALLING = ("events", "total")
-"""What shape counts needs where lower is worse: events that are good, so their key is not `bad`."""
+"""Queries of shape counts where lower is worse: its events are good, so their key is not `bad`."""
 _USES = {Kind.DEPLOY: "deploys", Kind.FLAGS: "flags", Kind.METRICS: "metrics"}
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the check learned and the plan is then made with."""
+    """Results of the checks that the plan is built from."""
 
     adapters: dict[str, Adapter]
     """By backend name."""
@@ -42,14 +42,20 @@ class Parts:
     """By target name: DEPLOY or FLAGS."""
 
 
-def check(root: Node, findings: Findings, *, queried: bool = True) -> Parts:
-    """Note everything in the plan that does not fit together; without `queried`, metrics may lack queries and arms."""
+def check(root: PlanNode, findings: Findings, *, queried: bool = True) -> Parts:
+    """Add a problem for everything in the plan that does not fit together.
+
+    Args:
+        root: the plan's tree.
+        findings: receives the problems.
+        queried: whether metrics will be queried; if not, they may lack queries and arms.
+    """
     adapters = check_backends(root, findings)
     checker = _Checker(root, findings, adapters, queried)
-    kinds = checker.targets()
-    checker.metrics()
-    checker.stages(kinds)
-    checker.rollback(kinds)
+    kinds = checker.check_targets()
+    checker.check_metrics()
+    checker.check_stages(kinds)
+    checker.check_rollback(kinds)
     check_people(root, findings)
     check_windows(root, findings)
     return Parts(adapters, kinds)
@@ -57,54 +63,56 @@ def check(root: Node, findings: Findings, *, queried: bool = True) -> Parts:
 
 @dataclass(frozen=True)
 class _Checker:
-    root: Node
+    root: PlanNode
     findings: Findings
     adapters: dict[str, Adapter]
     queried: bool
 
-    def targets(self) -> dict[str, Kind]:
+    def check_targets(self) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
         for name, entry in self._section("targets"):
             path = ("targets", name)
-            self._team(entry, path)
-            self._pair(entry, path)
-            adapter = self._backend(entry, path)
+            self._check_team(entry, path)
+            self._check_pair(entry, path)
+            adapter = self._adapter(entry, path)
             if adapter is None:
                 continue
             kind = target_kind(name, entry, adapter.kinds, self._set_in_words(name))
             if kind is None:
-                self._unfit(entry, path, adapter)
+                self._report_unfit(entry, path, adapter)
             else:
                 kinds[name] = kind
         return kinds
 
-    def _unfit(self, entry: Node, path: Path, adapter: Adapter) -> None:
-        said = entry.entries.get("kind")
+    def _report_unfit(self, entry: PlanNode, path: Path, adapter: Adapter) -> None:
+        given = entry.entries.get("kind")
         able = [kind for kind in (Kind.DEPLOY, Kind.FLAGS) if kind in adapter.kinds]
-        if said is None or not able:
-            self._wrong_use(entry, path, adapter, "a target", (Kind.DEPLOY, Kind.FLAGS))
+        if given is None or not able:
+            self._report_wrong_use(entry, path, adapter, "a target", (Kind.DEPLOY, Kind.FLAGS))
             return
-        other = "deploy" if said.text == "flag" else "flag"
-        message = f"{adapter.name} has no {said.text} targets"
-        self.findings.add(said.line, (*path, "kind"), message, found=said.shown, hint=f"remove it, or write {other}")
+        hint = f"remove it, or write {'deploy' if given.text == 'flag' else 'flag'}"
+        message = f"{adapter.name} has no {given.text} targets"
+        self.findings.add(given.line, (*path, "kind"), message, found=given.display_text, hint=hint)
 
-    def _wrong_use(self, entry: Node, path: Path, adapter: Adapter, what: str, kinds: tuple[Kind, ...]) -> None:
+    def _report_wrong_use(
+        self, entry: PlanNode, path: Path, adapter: Adapter, what: str, kinds: tuple[Kind, ...]
+    ) -> None:
         named = entry.entries["backend"]
         fit = [name for name, other in self.adapters.items() if set(kinds) & set(other.kinds)]
         does = " and ".join(_USES[kind] for kind in adapter.kinds) or "nothing"
         message = f"{named.text!r} ({adapter.name}) is for {does}, not for {what}"
         hint = f"{what} can use: {', '.join(fit)}" if fit else f"declare a backend for {what}"
-        self.findings.add(named.line, (*path, "backend"), message, found=named.shown, hint=hint)
+        self.findings.add(named.line, (*path, "backend"), message, found=named.display_text, hint=hint)
 
-    def metrics(self) -> None:
+    def check_metrics(self) -> None:
         for name, entry in self._section("metrics"):
             path = ("metrics", name)
-            self._team(entry, path)
-            adapter = self._backend(entry, path)
+            self._check_team(entry, path)
+            adapter = self._adapter(entry, path)
             if adapter is not None and Kind.METRICS not in adapter.kinds:
-                self._wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
+                self._report_wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
             shape = self._shape(entry)
-            self._falling(entry, path, shape)
+            self._check_falling(entry, path, shape)
             measured = (
                 adapter is not None
                 and Kind.METRICS in adapter.kinds
@@ -112,31 +120,31 @@ class _Checker:
             )
             if shape is not None and not measured:
                 needed = self.queried and adapter is not None and adapter.name != EMBEDDED
-                self._queries(entry, path, shape, needed=needed)
+                self._check_queries(entry, path, shape, needed=needed)
             if shape is not None:
-                self._shares(entry, path, shape)
+                self._check_shares(entry, path, shape)
             if not measured:
                 check_arms(entry, path, shape, self._names("targets"), self.findings)
 
-    def _falling(self, entry: Node, path: Path, shape: str | None) -> None:
-        """What cannot be said of a metric that is worse when lower."""
-        if not _falls(entry):
+    def _check_falling(self, entry: PlanNode, path: Path, shape: str | None) -> None:
+        """Add a problem for keys that a metric with `worse: lower` cannot have."""
+        if not _is_falling(entry):
             return
         worse = entry.entries["worse"]
         if shape in ("good_total", "histogram"):
             message = f"shape {shape} is worse when higher: its bad events are counted"
-            self.findings.add(worse.line, (*path, "worse"), message, found=worse.shown, hint="remove it")
+            self.findings.add(worse.line, (*path, "worse"), message, found=worse.display_text, hint="remove it")
         elif shape == "counts" and (limit := entry.entries.get("limit")) is not None:
             message = "a limit is a ceiling, and lower is worse here"
             self.findings.add(limit.key_line, (*path, "limit"), message, hint="remove it")
 
-    def _shape(self, entry: Node) -> str | None:
+    def _shape(self, entry: PlanNode) -> str | None:
         node = entry.entries.get("shape")
         shape = "counts" if node is None else node.text
         return shape if shape in _PARTS else None
 
-    def _queries(self, entry: Node, path: Path, shape: str, *, needed: bool) -> None:
-        parts = _FALLING if shape == "counts" and _falls(entry) else _PARTS[shape]
+    def _check_queries(self, entry: PlanNode, path: Path, shape: str, *, needed: bool) -> None:
+        parts = _FALLING if shape == "counts" and _is_falling(entry) else _PARTS[shape]
         given = [key for key in QUERY_KEYS if key in entry.entries]
         missing = [key for key in parts if key not in given] if needed else []
         stray = [key for key in given if key not in parts]
@@ -155,10 +163,10 @@ class _Checker:
             self.findings.add(entry.entries[key].key_line, (*path, key), message)
         if needed and "arms" not in entry.entries:
             hint = "write arms: {label: version, canary: canary, baseline: stable}"
-            message = "required key 'arms' is missing: it tells the canary's series from the baseline's"
+            message = "required key 'arms' is missing: it separates the canary's series from the baseline's"
             self.findings.add(entry.key_line, (*path, "arms"), message, hint=hint)
 
-    def _shares(self, entry: Node, path: Path, shape: str) -> None:
+    def _check_shares(self, entry: PlanNode, path: Path, shape: str) -> None:
         for key, convert in (
             ("limit", level if shape == "gauge" else share),
             ("min_excess", level if shape == "gauge" else share),
@@ -170,41 +178,41 @@ class _Checker:
             try:
                 number = convert(amount(node.value))
             except QuantityError as error:
-                self.findings.add(node.line, (*path, key), str(error), found=node.shown, hint=error.hint)
+                self.findings.add(node.line, (*path, key), str(error), found=node.display_text, hint=error.hint)
                 continue
             if key == "limit" and shape != "gauge" and number == 0:
                 self.findings.add(node.line, (*path, key), "must be more than 0%: no canary can be shown to stay below")
 
-    def stages(self, kinds: dict[str, Kind]) -> None:
+    def check_stages(self, kinds: dict[str, Kind]) -> None:
         entries = self._list("stages")
-        self._unique(entries, "name", "stage")
+        self._check_unique(entries, "name", "stage")
         for path, entry in entries:
-            self._acts(entry, path, kinds)
+            self._check_acts(entry, path, kinds)
         taken = self.root.at(("stages", "from"))
-        if taken is not None and self._known(taken, ("stages", "from"), "target", self._names("targets")):
-            self._owns_steps(taken, ("stages", "from"), taken.text or "")
+        if taken is not None and self._is_known(taken, ("stages", "from"), "target", self._names("targets")):
+            self._check_owns_steps(taken, ("stages", "from"), taken.text or "")
 
-    def _owns_steps(self, node: Node, path: Path, target: str) -> None:
-        """Note a step of a target whose backend has none."""
+    def _check_owns_steps(self, node: PlanNode, path: Path, target: str) -> None:
+        """Add a problem for a step of a target whose backend has no steps."""
         backend = self.root.at(("targets", target, "backend"))
         adapter = self.adapters.get(backend.text or "") if backend is not None else None
         if adapter is not None and not adapter.owns_steps:
             message = f"{target} ({adapter.name}) has no steps of its own"
-            self.findings.add(node.line, path, message, found=node.shown, hint="write a percentage")
+            self.findings.add(node.line, path, message, found=node.display_text, hint="write a percentage")
 
-    def rollback(self, kinds: dict[str, Kind]) -> None:
+    def check_rollback(self, kinds: dict[str, Kind]) -> None:
         entries = self._list("rollback")
-        self._unique(entries, "id", "step")
+        self._check_unique(entries, "id", "step")
         for path, entry in entries:
-            self._acts(entry, path, kinds)
+            self._check_acts(entry, path, kinds)
         ids = [text for _, entry in entries if (text := _text(entry, "id")) is not None]
         needs: dict[str, list[str]] = {}
         for path, entry in entries:
             wanted = entry.entries["needs"].items if "needs" in entry.entries else ()
             for number, node in enumerate(wanted):
-                self._known(node, (*path, "needs", number), "step", ids)
+                self._is_known(node, (*path, "needs", number), "step", ids)
             needs[_text(entry, "id") or ""] = [node.text for node in wanted if node.text in ids]
-        self._undone_once(entries)
+        self._check_set_once(entries)
         try:
             TopologicalSorter(needs).prepare()
         except CycleError as error:
@@ -213,8 +221,8 @@ class _Checker:
             message = f"no order of the steps is possible: {' needs '.join(chain)}"
             self.findings.add(entry.entries["needs"].key_line, (*place, "needs"), message, hint="remove one of them")
 
-    def _undone_once(self, entries: list[tuple[Path, Node]]) -> None:
-        """Two steps that set one target would undo each other for ever."""
+    def _check_set_once(self, entries: list[tuple[Path, PlanNode]]) -> None:
+        """Add a problem for a target that two steps would set alternately."""
         first: dict[str, int] = {}
         for path, entry in entries:
             setting = entry.entries.get("set")
@@ -224,9 +232,9 @@ class _Checker:
                     self.findings.add(node.key_line, (*path, "set", target), message, hint="set it once")
                 first.setdefault(target, node.key_line)
 
-    def _acts(self, entry: Node, path: Path, kinds: dict[str, Kind]) -> None:
-        """A stage or a step: exactly one of `set` and `manual`, and what it sets."""
-        self._team(entry, path)
+    def _check_acts(self, entry: PlanNode, path: Path, kinds: dict[str, Kind]) -> None:
+        """Check a stage or step: exactly one of `set` and `manual`, and its settings."""
+        self._check_team(entry, path)
         if not entry.entries:
             return
         given = [key for key in ("set", "manual") if key in entry.entries]
@@ -237,31 +245,31 @@ class _Checker:
         setting = entry.entries.get("set")
         for target, node in setting.entries.items() if setting is not None else ():
             place = (*path, "set", target)
-            if self._known(node, place, "target", self._names("targets"), target):
-                self._exposure(node, place, kinds.get(target))
+            if self._is_known(node, place, "target", self._names("targets"), target):
+                self._check_exposure(node, place, kinds.get(target))
 
-    def _exposure(self, node: Node, place: Path, kind: Kind | None) -> None:
+    def _check_exposure(self, node: PlanNode, place: Path, kind: Kind | None) -> None:
         word = (node.text or "").strip().lower()
         if word.startswith("step ") or word == "all steps":
-            self._owns_steps(node, place, str(place[-1]))
+            self._check_owns_steps(node, place, str(place[-1]))
         if kind is Kind.DEPLOY and word in ("on", "off"):
             number = 100 if word == "on" else 0
             message = "a deploy target is a percentage; only a flag can be on or off"
-            self.findings.add(node.line, place, message, found=node.shown, hint=f"write {number}")
+            self.findings.add(node.line, place, message, found=node.display_text, hint=f"write {number}")
 
-    def _backend(self, entry: Node, path: Path) -> Adapter | None:
+    def _adapter(self, entry: PlanNode, path: Path) -> Adapter | None:
         node = entry.entries.get("backend")
-        if node is None or not self._known(node, (*path, "backend"), "backend", self._names("backends")):
+        if node is None or not self._is_known(node, (*path, "backend"), "backend", self._names("backends")):
             return None
         return self.adapters.get(node.text or "")
 
-    def _team(self, entry: Node, path: Path) -> None:
+    def _check_team(self, entry: PlanNode, path: Path) -> None:
         node = entry.entries.get("team")
         if node is not None:
-            self._known(node, (*path, "team"), "team", self._names("teams", absent=[]))
+            self._is_known(node, (*path, "team"), "team", self._names("teams", absent=[]))
 
-    def _pair(self, entry: Node | None, path: Path) -> None:
-        """Two arms: both or neither, and not the same one twice."""
+    def _check_pair(self, entry: PlanNode | None, path: Path) -> None:
+        """Check the two arms of a target: both or neither, and different."""
         if entry is None:
             return
         canary, baseline = entry.entries.get("canary"), entry.entries.get("baseline")
@@ -271,10 +279,15 @@ class _Checker:
             self.findings.add(entry.key_line, (*path, other), message)
         if canary is not None and baseline is not None and canary.text and canary.text == baseline.text:
             message = "canary and baseline are the same"
-            self.findings.add(baseline.line, (*path, "baseline"), message, found=baseline.shown)
+            self.findings.add(baseline.line, (*path, "baseline"), message, found=baseline.display_text)
 
-    def _known(self, node: Node, path: Path, what: str, names: list[str] | None, word: str | None = None) -> bool:
-        """Whether a name exists; True too where that cannot be told, as it is then another problem."""
+    def _is_known(
+        self, node: PlanNode, path: Path, what: str, names: list[str] | None, word: str | None = None
+    ) -> bool:
+        """Whether a name exists, with a problem if not.
+
+        True also if the names cannot be read, which is a problem of its own.
+        """
         word = node.text if word is None else word
         if word is None or names is None or word in names:
             return True
@@ -283,7 +296,7 @@ class _Checker:
         self.findings.add(line, path, f"unknown {what} {word!r}", found=repr(word), hint=hint)
         return False
 
-    def _unique(self, entries: list[tuple[Path, Node]], key: str, what: str) -> None:
+    def _check_unique(self, entries: list[tuple[Path, PlanNode]], key: str, what: str) -> None:
         first: dict[str, int] = {}
         for path, entry in entries:
             name = _text(entry, key)
@@ -291,20 +304,23 @@ class _Checker:
                 continue
             line = entry.entries[key].line
             if name in first:
-                message = f"{what} {name!r} is there twice, first on line {first[name]}"
+                message = f"{what} {name!r} is defined twice, first on line {first[name]}"
                 self.findings.add(line, (*path, key), message, found=repr(name))
             first.setdefault(name, line)
 
-    def _section(self, name: str) -> Iterator[tuple[str, Node]]:
+    def _section(self, name: str) -> Iterator[tuple[str, PlanNode]]:
         node = self.root.entries.get(name)
         yield from node.entries.items() if node is not None else ()
 
-    def _list(self, name: str) -> list[tuple[Path, Node]]:
+    def _list(self, name: str) -> list[tuple[Path, PlanNode]]:
         node = self.root.entries.get(name)
         return [((name, number), item) for number, item in enumerate(node.items)] if node is not None else []
 
     def _names(self, section: str, absent: list[str] | None = None) -> list[str] | None:
-        """The names a section declares; `absent` when there is no such section, None when it is not a mapping."""
+        """Names declared in a section.
+
+        `absent` without such a section, None if it is not a mapping.
+        """
         node = self.root.entries.get(section)
         if node is None:
             return absent
@@ -318,11 +334,11 @@ class _Checker:
         return False
 
 
-def _falls(entry: Node) -> bool:
-    """Whether the metric is worse when lower."""
+def _is_falling(entry: PlanNode) -> bool:
+    """Whether lower values of the metric are worse."""
     return _text(entry, "worse") == "lower"
 
 
-def _text(entry: Node, key: str) -> str | None:
+def _text(entry: PlanNode, key: str) -> str | None:
     node = entry.entries.get(key)
     return None if node is None else node.text

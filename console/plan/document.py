@@ -1,9 +1,9 @@
-"""YAML text to a tree of values that know their lines, by the rules of YAML 1.2 and no others.
+"""Parse YAML 1.2 text into a tree of values with their lines.
 
-The YAML library is used up to its events only, so that this file alone decides what a scalar means: `off`, `yes`,
-`10:30`, `1_000` and `2026-01-01` are text, `010` is ten (YAML 1.2.2, section 10.3.2, core schema). Tags, anchors,
-aliases, directives and second documents are problems; so are control characters, which would reach a terminal. What
-the keys mean is not known here.
+Of the YAML library only the events are used, so this file alone decides the type of a scalar: `off`, `yes`, `10:30`,
+`1_000` and `2026-01-01` are text, `010` is ten (YAML 1.2.2, section 10.3.2, core schema). Tags, anchors, aliases,
+directives and second documents are problems; so are control characters, which would reach a terminal. The meaning of
+the keys is not known here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -30,10 +29,11 @@ from ruamel.yaml.events import (
 
 from console.plan.problems import Findings, Path, PlanError
 from console.plan.syntax import syntax_problem
+from console.plan.yaml_events import yaml_events
 
 LARGEST_BYTES = 256 * 1024
 QUERY_KEYS = ("bad", "events", "good", "total", "value", "buckets")
-"""The keys of a metric that hold a query, which alone may have several lines."""
+"""Keys of a metric that hold a query; only queries may have several lines."""
 
 _DEEPEST = 16
 _MOST_VALUES = 20_000
@@ -51,26 +51,26 @@ Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One value of the plan with the line it stands on."""
+class PlanNode:
+    """One value of the plan with its line."""
 
     line: int
-    value: Scalar | Mapping[str, Node] | Sequence[Node]
+    value: Scalar | Mapping[str, PlanNode] | Sequence[PlanNode]
     source: str = ""
-    """A scalar as it was typed, without quotes."""
+    """A scalar as typed, without quotes."""
     key_line: int = 0
     """Line of the key (or list item) it belongs to; the value's own line at the root."""
     broken: bool = False
-    """Already reported and not to be looked at again; its value is None."""
+    """Already reported, and not to be checked again; its value is None."""
 
     @property
-    def entries(self) -> Mapping[str, Node]:
-        """The entries of a mapping in file order; nothing for any other value."""
+    def entries(self) -> Mapping[str, PlanNode]:
+        """The entries of a mapping in file order; empty for any other value."""
         return self.value if isinstance(self.value, Mapping) else {}
 
     @property
-    def items(self) -> Sequence[Node]:
-        """The items of a list; nothing for any other value."""
+    def items(self) -> Sequence[PlanNode]:
+        """The items of a list; empty for any other value."""
         return self.value if isinstance(self.value, Sequence) and not isinstance(self.value, str) else ()
 
     @property
@@ -79,15 +79,15 @@ class Node:
         return self.value if isinstance(self.value, str) else None
 
     @property
-    def shown(self) -> str:
-        """This value as an error shows it."""
+    def display_text(self) -> str:
+        """This value as an error message shows it."""
         if isinstance(self.value, str):
             return f"'{self.value}'"
         return self.kind if self.value is None or isinstance(self.value, Mapping | Sequence) else self.source
 
     @property
     def kind(self) -> str:
-        """What sort of value this is, in words."""
+        """The type of this value, in words."""
         if isinstance(self.value, Mapping):
             return "a mapping"
         if isinstance(self.value, str):
@@ -104,9 +104,9 @@ class Node:
             return [node.plain() for node in self.value]
         return self.value
 
-    def at(self, path: Path) -> Node | None:
+    def at(self, path: Path) -> PlanNode | None:
         """The value at `path` below this one, or None."""
-        node: Node | None = self
+        node: PlanNode | None = self
         for part in path:
             if node is None:
                 return None
@@ -117,11 +117,11 @@ class Node:
         return node
 
 
-def read(text: str, findings: Findings) -> Node:
-    """The one document in `text` as a tree; what is wrong with it as YAML goes into `findings`.
+def read(text: str, findings: Findings) -> PlanNode:
+    """Parse the one document in `text`; problems of its YAML go into `findings`.
 
     Raises:
-        PlanError: it is not YAML at all, or is too large, too deep, empty, or not a mapping; nothing more can be said.
+        PlanError: it is not YAML, too large, too deep, empty, or not a mapping, so no further check is possible.
     """
     if len(text) > LARGEST_BYTES:
         findings.add(1, (), f"the file is larger than {LARGEST_BYTES // 1024} KiB; that is not a plan")
@@ -142,25 +142,13 @@ class _Reader:
     events: Iterator[Event] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.events = self._library()
+        self.events = yaml_events(self.source, self._stop_at)
 
-    def _library(self) -> Iterator[Event]:
-        line = 1
-        events = YAML(typ="safe", pure=True).parse(self.source)
-        while True:
-            try:
-                event = next(events, None)
-            except YAMLError:
-                raise
-            except Exception:  # the library lets Python's own errors out: chr() fails at "\UFFFFFFFF", split() at %YAML
-                self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
-            if event is None:
-                return
-            line = int(event.end_mark.line) + 1
-            yield event
+    def _stop_at(self, line: int) -> NoReturn:
+        self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
 
-    def root(self) -> Node:
-        root: Node | None = None
+    def root(self) -> PlanNode:
+        root: PlanNode | None = None
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
@@ -182,30 +170,30 @@ class _Reader:
         if event.version in (None, (1, 2)) and not event.tags:
             return
         lines = enumerate(self.source.splitlines(), 1)
-        line, told = next(((number, text) for number, text in lines if text.startswith("%")), (_line(event), "%"))
-        self._stop(line, f"the directive {told} is not used: a plan is YAML 1.2", "remove the line")
+        line, directive = next(((number, text) for number, text in lines if text.startswith("%")), (_line(event), "%"))
+        self._stop(line, f"the directive {directive} is not used: a plan is YAML 1.2", "remove the line")
 
-    def _value(self, event: Any, path: Path, key_line: int) -> Node:
+    def _value(self, event: Any, path: Path, key_line: int) -> PlanNode:
         self.values += 1
         if len(path) > _DEEPEST or self.values > _MOST_VALUES:
-            what = "nested too deeply" if len(path) > _DEEPEST else f"more than {_MOST_VALUES} values"
-            self._stop(_line(event), f"{what}; that is not a plan", "look for a bracket too many")
+            reason = "nested too deeply" if len(path) > _DEEPEST else f"more than {_MOST_VALUES} values"
+            self._stop(_line(event), f"{reason}; that is not a plan", "look for a bracket too many")
         if isinstance(event, AliasEvent):
             self.findings.add(key_line, path, f"aliases (*{event.anchor}) are not used in a plan", hint="write it out")
-            return Node(_line(event), None, "", key_line, broken=True)
+            return PlanNode(_line(event), None, "", key_line, broken=True)
         if event.anchor is not None:
             self.findings.add(key_line, path, f"anchors (&{event.anchor}) are not used in a plan", hint="remove it")
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
             self.findings.add(key_line, path, f"tags ({tag}) are not used in a plan", hint="remove it")
         if isinstance(event, MappingStartEvent):
-            return Node(_line(event), self._mapping(path), "", key_line)
+            return PlanNode(_line(event), self._mapping(path), "", key_line)
         if isinstance(event, SequenceStartEvent):
-            return Node(_line(event), self._list(path), "", key_line)
+            return PlanNode(_line(event), self._list(path), "", key_line)
         return self._scalar(event, path, key_line)
 
-    def _mapping(self, path: Path) -> dict[str, Node]:
-        entries: dict[str, Node] = {}
+    def _mapping(self, path: Path) -> dict[str, PlanNode]:
+        entries: dict[str, PlanNode] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
             line = _line(event)
             if not isinstance(event, ScalarEvent):
@@ -228,13 +216,13 @@ class _Reader:
                 entries[key] = node
         return entries
 
-    def _list(self, path: Path) -> list[Node]:
-        items: list[Node] = []
+    def _list(self, path: Path) -> list[PlanNode]:
+        items: list[PlanNode] = []
         while not isinstance(event := next(self.events), SequenceEndEvent):
             items.append(self._value(event, (*path, len(items)), _line(event)))
         return items
 
-    def _scalar(self, event: Any, path: Path, key_line: int) -> Node:
+    def _scalar(self, event: Any, path: Path, key_line: int) -> PlanNode:
         text: str = event.value
         if event.style in ("|", ">"):
             text = text.rstrip("\n")
@@ -242,10 +230,10 @@ class _Reader:
         line = _line(event) if text else key_line
         if isinstance(value, float) and not math.isfinite(value):
             self.findings.add(line, path, "must be a finite number", found=text)
-            return Node(line, None, text, key_line, broken=True)
+            return PlanNode(line, None, text, key_line, broken=True)
         if isinstance(value, str):
             self._characters(value, line, path)
-        return Node(line, value, text, key_line)
+        return PlanNode(line, value, text, key_line)
 
     def _characters(self, text: str, line: int, path: Path) -> None:
         query = len(path) == 3 and path[0] == "metrics" and path[2] in QUERY_KEYS
@@ -270,7 +258,7 @@ def _acts_on_a_terminal(char: str) -> bool:
 
 
 def _meaning(text: str) -> Scalar:
-    """What a plain scalar means by YAML 1.2.2, section 10.3.2."""
+    """The value of a plain scalar by YAML 1.2.2, section 10.3.2."""
     if text in ("", "~", "null", "Null", "NULL"):
         return None
     if text in ("true", "True", "TRUE", "false", "False", "FALSE"):

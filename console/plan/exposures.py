@@ -1,4 +1,4 @@
-"""What the canary has in each stage of a plan, had every target been set as the plan says."""
+"""The canary's planned shares in each stage."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from console.plan.nouns import Plan, Stage
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
-    """One stage with the shares that stand in it, those of earlier stages carried forward."""
+class StageExposure:
+    """One stage with its shares, including those of earlier stages."""
 
     stage: Stage
     deploys: Mapping[str, float | None]
     """Deploy target -> the canary's share, 0..100; None at a step whose share only the backend knows."""
     flags: Mapping[str, float | None]
-    """Flag target -> the share that gets it, 0..100."""
+    """Flag target -> the share of users who get it, 0..100."""
     exposing: bool
-    """This stage, or one before it, gives the canary anything; False while there were manual ones at most."""
+    """Whether this stage or an earlier one exposes the canary; False after manual stages only."""
 
     @property
-    def given(self) -> float | None:
-        """The canary's share where every deploy target has the same; None otherwise."""
+    def common_share(self) -> float | None:
+        """The canary's share if all deploy targets have the same one, else None."""
         shares = set(self.deploys.values())
         return shares.pop() if len(shares) == 1 else None
 
     @property
-    def known(self) -> tuple[float, ...]:
-        """The shares above nothing of the deploy targets, or of the flags of a plan without any, rising."""
+    def shares(self) -> tuple[float, ...]:
+        """Rising shares above 0 of the deploy targets, else of the flags."""
         return tuple(sorted(share for share in (self.deploys or self.flags).values() if share))
 
     @property
     def largest(self) -> float:
         """The canary's largest share."""
-        return max(self.known, default=0.0)
+        return max(self.shares, default=0.0)
 
     @property
     def smallest(self) -> float:
-        """The smallest share of those that have any."""
-        return min(self.known, default=0.0)
+        """The smallest share above 0; 0 without any."""
+        return min(self.shares, default=0.0)
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Deploy targets that stand at a step of their backend's own."""
+        """Deploy targets at a step of their backend's own."""
         return tuple(name for name, share in self.deploys.items() if share is None)
 
 
-def stage_exposures(plan: Plan) -> tuple[Exposure, ...]:
-    """One entry per stage."""
+def stage_exposures(plan: Plan) -> tuple[StageExposure, ...]:
+    """The exposure of each stage, in plan order."""
     shares: dict[str, float | None] = dict.fromkeys(plan.targets, 0.0)
-    found: list[Exposure] = []
+    found: list[StageExposure] = []
     for stage in plan.stages:
         given = any(setting.on is not False and setting.percent != 0 for setting in stage.sets.values())
         for target, setting in stage.sets.items():
@@ -65,5 +65,5 @@ def stage_exposures(plan: Plan) -> tuple[Exposure, ...]:
             {name: share for name, share in shares.items() if plan.targets[name].kind is kind}
             for kind in (Kind.DEPLOY, Kind.FLAGS)
         ]
-        found.append(Exposure(stage, of_kind[0], of_kind[1], given or any(one.exposing for one in found)))
+        found.append(StageExposure(stage, of_kind[0], of_kind[1], given or any(one.exposing for one in found)))
     return tuple(found)

@@ -1,4 +1,7 @@
-"""Advice about a plan that is valid: what will surprise somebody at night. Stops nothing."""
+"""Advice about a valid plan: settings that are likely to surprise its operators.
+
+Advice never prevents a rollout.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ from console.plan.problems import spell
 _SWALLOWED = re.compile(r"""^[^'"#]*\b(manual|title|owner|name): +[^\s'"#|>&][^'"#]*\s#\S""")
 
 _APART = 2.0
-"""How many times `tolerance` a `pass_below` may be: 1.6 by default. Beyond a doubling, a regression that a pass should
-exclude can run through a whole stage without either word."""
+"""Largest advised `pass_below` in multiples of `tolerance` (1.6 by default). Beyond a doubling, a regression that a
+pass should exclude can run through a whole stage without a pass or a fail."""
 
 
 def warnings(plan: Plan) -> tuple[str, ...]:
-    """One line per thing worth a second look, the gravest first. Reads the environment, calls no backend."""
-    about = (_gates, _secrets, _undoing, _stages, _metrics, _people, _leftovers)
+    """One line per piece of advice, the gravest first.
+
+    Reads the environment, calls no backend.
+    """
+    about = (_gates, _secrets, _rollback, _stages, _metrics, _people, _unused_entries)
     return tuple(line for look in about for line in look(plan))
 
 
@@ -37,10 +43,10 @@ def _gates(plan: Plan) -> Iterator[str]:
 def _secrets(plan: Plan) -> Iterator[str]:
     for spec in plan.backends.values():
         if spec.adapter in LOGS_IN and "context" not in spec.options and not os.environ.get("KUBERNETES_SERVICE_HOST"):
-            yield f"backends.{spec.name}: names no context: the current one of whoever opens it decides on the cluster"
+            yield f"backends.{spec.name}: no context: each operator's current context selects the cluster"
         try:
             options = load(spec.adapter).options.model_validate(dict(spec.options))
-        except (UnknownAdapter, ImportError, ValidationError):  # told when the backend is connected
+        except (UnknownAdapter, ImportError, ValidationError):  # reported when the backend is connected
             continue
         for place, secret in secrets(options):
             where = spell(("backends", spec.name, *place))
@@ -50,7 +56,7 @@ def _secrets(plan: Plan) -> Iterator[str]:
                 yield f"{where}: file {secret.file} cannot be read"
 
 
-def _undoing(plan: Plan) -> Iterator[str]:
+def _rollback(plan: Plan) -> Iterator[str]:
     touched = dict.fromkeys(target for stage in plan.stages for target in stage.sets)
     if plan.rollback is not None:
         undone = {target for step in plan.rollback for target in step.sets}
@@ -59,29 +65,29 @@ def _undoing(plan: Plan) -> Iterator[str]:
                 yield f"rollback: no step sets {target}, which the stages raise"
         for step in plan.rollback:
             for target, setting in step.sets.items():
-                if _exposed(setting):
+                if _percent(setting):
                     yield f"rollback {step.id}: leaves {target} at {setting}"
     for number, stage in enumerate(plan.stages):
         after = len(plan.stages) - number - 1
         if stage.one_way and after > 1:
-            yield f"stage {stage.name}: one way, with {after} stages still to come; past it there is no rolling back"
+            yield f"stage {stage.name}: one way, with {after} stages still to come; after it there is no rollback"
 
 
 def _stages(plan: Plan) -> Iterator[str]:
     highest: dict[str, int] = {}
     for stage in plan.stages:
         for target, setting in stage.sets.items():
-            if _exposed(setting) < highest.get(target, 0):
+            if _percent(setting) < highest.get(target, 0):
                 yield f"stage {stage.name}: lowers {target} to {setting}, from {highest[target]} %"
-            highest[target] = max(_exposed(setting), highest.get(target, 0))
-    yield from (f"stage {stage.name}: no bake, so it can be left at once" for stage in _unbaked(plan))
+            highest[target] = max(_percent(setting), highest.get(target, 0))
+    yield from (f"stage {stage.name}: no bake, so it can be left at once" for stage in _stages_without_bake(plan))
     counted = any(metric.query.shape is not Shape.GAUGE for metric in plan.critical)
     for stage in plan.stages:
         if stage.min_requests and not counted:
             yield f"stage {stage.name}: min_requests needs a critical metric that counts requests"
 
 
-def _unbaked(plan: Plan) -> Iterator[Stage]:
+def _stages_without_bake(plan: Plan) -> Iterator[Stage]:
     return (stage for stage in plan.stages[:-1] if stage.sets and not stage.bake_s and plan.critical)
 
 
@@ -105,9 +111,9 @@ def _metrics(plan: Plan) -> Iterator[str]:
 
 
 def _people(plan: Plan) -> Iterator[str]:
-    asked = [("authority", act, who) for act, who in plan.authority.items()]
-    asked += [(f"stage {stage.name}", act, who) for stage in plan.stages for act, who in stage.authority.items()]
-    for where, act, who in asked:
+    listed = [("authority", act, who) for act, who in plan.authority.items()]
+    listed += [(f"stage {stage.name}", act, who) for stage in plan.stages for act, who in stage.authority.items()]
+    for where, act, who in listed:
         for group in who.groups:
             if not _group_exists(group):
                 yield f"{where}: {act} is for group {group}, which this host does not have"
@@ -117,7 +123,7 @@ def _people(plan: Plan) -> Iterator[str]:
         if may is not None and may.owners and (team is None or team.owner is None):
             yield f"stage {stage.name}: promote is for its team's owner, but it has none"
     if "zone:" not in plan.text and (plan.launch or plan.freeze):
-        yield "windows: no zone is given, so their times are UTC"
+        yield "windows: without a zone their times are UTC"
 
 
 def _group_exists(name: str) -> bool:
@@ -128,7 +134,7 @@ def _group_exists(name: str) -> bool:
     return True
 
 
-def _leftovers(plan: Plan) -> Iterator[str]:
+def _unused_entries(plan: Plan) -> Iterator[str]:
     set_somewhere = {target for stage in plan.stages for target in stage.sets}
     if plan.stages_from is not None:
         set_somewhere.add(plan.stages_from.target)
@@ -139,19 +145,19 @@ def _leftovers(plan: Plan) -> Iterator[str]:
             yield f"target {name}: rule is for flags, and this is a deploy"
     used = {target.backend for target in plan.targets.values()} | {metric.backend for metric in plan.metrics.values()}
     yield from (f"backend {name}: nothing uses it" for name in plan.backends if name not in used)
-    driven = sorted(plan.targets.values(), key=lambda target: (target.backend, *map(str, _thing(target.ref))))
-    for _, same in groupby(driven, key=lambda target: (target.backend, _thing(target.ref))):
+    driven = sorted(plan.targets.values(), key=lambda target: (target.backend, *map(str, _driven_object(target.ref))))
+    for _, same in groupby(driven, key=lambda target: (target.backend, _driven_object(target.ref))):
         several = [target.name for target in same]
         if len(several) > 1:
-            yield f"targets {' and '.join(several)}: both drive the same thing and will undo each other"
+            yield f"targets {' and '.join(several)}: both drive the same object and will undo each other"
     for number, line in enumerate(plan.text.splitlines(), 1):
         if match := _SWALLOWED.match(line):
             yield f"line {number}: the text of {match[1]} ends at ' #', where a comment begins; put it into quotes"
 
 
-def _exposed(setting: Setting) -> int:
+def _percent(setting: Setting) -> int:
     return 0 if setting.on is False else setting.percent or 0
 
 
-def _thing(ref: TargetRef) -> tuple[str, str | None, str | None]:
+def _driven_object(ref: TargetRef) -> tuple[str, str | None, str | None]:
     return ref.name, ref.canary, ref.rule

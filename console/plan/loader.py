@@ -1,7 +1,7 @@
-"""The plan file from disk or text to a Plan: every fault told at once, each with its line, nothing executed.
+"""Load a plan; report all its faults at once, with their lines.
 
-The format is YAML 1.2, one document, no tags, anchors or aliases (`document`); the types of single values are in
-`shape`, what must fit together in `checks`, the advice that does not stop anybody in `lint`.
+The format is YAML 1.2, one document, no tags, anchors or aliases (`document`). `shape` has the types of single values,
+`checks` the rules across entries, `lint` the advice. Nothing in the file is executed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from adapters.contract import ArmLabels, Kind, MetricQuery, Setting, Shape, Targ
 from console.plan.backends import options_of
 from console.plan.calendar import window
 from console.plan.checks import Parts, check
-from console.plan.document import LARGEST_BYTES, Node, read
+from console.plan.document import LARGEST_BYTES, PlanNode, read
 from console.plan.lint import warnings
 from console.plan.nouns import (
     GAUGE_TOLERANCE,
     MIN_EXCESS,
     TOLERANCE,
+    Authority,
     BackendSpec,
+    CalendarWindow,
+    ExpectedTraffic,
     Metric,
     OnFail,
     Plan,
@@ -35,12 +38,9 @@ from console.plan.nouns import (
     Target,
     Team,
     Timing,
-    Traffic,
-    Who,
-    Window,
 )
 from console.plan.problems import Findings, PlanError, Problem, suggestion
-from console.plan.quantities import Amount, AtStep, Exposure, level, share
+from console.plan.quantities import Amount, AtStep, ExposureValue, level, share
 from console.plan.shape import (
     ArmsEntry,
     AuthorityEntry,
@@ -66,13 +66,14 @@ def load(path: Path, *, queried: bool = True) -> Plan:
     """Read the plan file at `path`.
 
     Args:
-        queried: the metrics will be asked for, so their queries and arms must be there; False where samples are given.
+        path: the file.
+        queried: the metrics will be queried, so their queries and arms are required; False if samples are given.
 
     Raises:
-        PlanError: with every problem there is, in the order of the file.
+        PlanError: the plan has problems; it has all of them, in the order of the file.
     """
     findings = Findings(str(path))
-    data = _bytes(path, findings)
+    data = _read_bytes(path, findings)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -83,13 +84,22 @@ def load(path: Path, *, queried: bool = True) -> Plan:
 
 
 def parse(text: str, file: str, *, queried: bool = True) -> Plan:
-    """Read a plan from its text; `file` is what the problems call it. Raises PlanError as `load` does."""
+    """Read a plan from its text.
+
+    Args:
+        text: the plan.
+        file: name of the file in problems.
+        queried: as for `load`.
+
+    Raises:
+        PlanError: as for `load`.
+    """
     return _plan(text, text.encode("utf-8", "surrogatepass"), Findings(file), queried=queried)
 
 
-def _bytes(path: Path, findings: Findings) -> bytes:
+def _read_bytes(path: Path, findings: Findings) -> bytes:
     try:
-        # a pipe or a device could keep us waiting for ever, so what it is comes before what is in it
+        # reading a pipe or a device could block endlessly, so the type of the file is checked first
         if path.is_dir():
             findings.add(1, (), "is a directory, not a plan file")
         elif not stat.S_ISREG(path.stat().st_mode):
@@ -98,12 +108,12 @@ def _bytes(path: Path, findings: Findings) -> bytes:
             with path.open("rb") as file:
                 return file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
-        findings.add(1, (), f"cannot be read: {why}", hint=_neighbour(path))
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
+        findings.add(1, (), f"cannot be read: {reason}", hint=_similar_file(path))
     raise PlanError(findings.problems)
 
 
-def _neighbour(path: Path) -> str | None:
+def _similar_file(path: Path) -> str | None:
     try:
         near = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml"))
     except (OSError, ValueError):
@@ -114,17 +124,17 @@ def _neighbour(path: Path) -> str | None:
 def _plan(text: str, data: bytes, findings: Findings, *, queried: bool) -> Plan:
     root = read(text, findings)
     _check_format(root, findings)
-    file = _validated(root, findings)
+    file = _validate(root, findings)
     _check_empty(root, (), text.splitlines(), findings)
     parts = check(root, findings, queried=queried)
     findings.raise_if_any()
     if file is None:
         raise AssertionError("a plan that did not validate left no problem")
-    return _made(file, root, parts, findings.file, text, hashlib.sha256(data).hexdigest())
+    return _build(file, root, parts, findings.file, text, hashlib.sha256(data).hexdigest())
 
 
-def _check_format(root: Node, findings: Findings) -> None:
-    """Nothing else is worth saying about a plan of another format."""
+def _check_format(root: PlanNode, findings: Findings) -> None:
+    """Raise PlanError for a plan of another format, whose other problems mean nothing."""
     node = root.entries.get("warroom")
     if node is None:
         hint = f"write warroom: {FORMAT}, the format of the plan"
@@ -136,11 +146,11 @@ def _check_format(root: Node, findings: Findings) -> None:
     if isinstance(node.value, int) and node.value > FORMAT:
         hint = "this plan was written for a newer warroom"
     only = Findings(findings.file)
-    only.add(node.line, ("warroom",), f"this warroom reads plan format {FORMAT}", found=node.shown, hint=hint)
+    only.add(node.line, ("warroom",), f"this warroom reads plan format {FORMAT}", found=node.display_text, hint=hint)
     only.raise_if_any()
 
 
-def _validated(root: Node, findings: Findings) -> PlanFile | None:
+def _validate(root: PlanNode, findings: Findings) -> PlanFile | None:
     data = root.plain()
     if isinstance(data.get("teams"), dict):
         data["teams"] = {name: {} if team is None else team for name, team in data["teams"].items()}
@@ -151,8 +161,11 @@ def _validated(root: Node, findings: Findings) -> PlanFile | None:
         return None
 
 
-def _check_empty(node: Node, path: tuple[str | int, ...], lines: list[str], findings: Findings) -> None:
-    """A key without a value is an oversight, never "none"; a team alone may go without, as it needs nothing."""
+def _check_empty(node: PlanNode, path: tuple[str | int, ...], lines: list[str], findings: Findings) -> None:
+    """Add a problem for each key without a value.
+
+    It is an oversight, never "none". Only a team may have no value, because it needs no keys.
+    """
     if node.value is None and not node.broken and not (len(path) == 2 and path[0] == "teams"):
         line = lines[node.key_line - 1] if node.key_line <= len(lines) else ""
         findings.add(node.key_line, path, "has no value", hint=empty_hint(str(path[-1]), line))
@@ -162,7 +175,7 @@ def _check_empty(node: Node, path: tuple[str | int, ...], lines: list[str], find
         _check_empty(inner, (*path, number), lines, findings)
 
 
-def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest: str) -> Plan:
+def _build(file: PlanFile, root: PlanNode, parts: Parts, path: str, text: str, digest: str) -> Plan:
     entries = root.entries["backends"].entries
     adapters = parts.adapters
     targets = {name: _target(name, target, parts.kinds[name]) for name, target in file.targets.items()}
@@ -191,7 +204,7 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
             )
             for stage in (file.stages if isinstance(file.stages, list) else ())
         ),
-        stages_from=_taken(file.stages),
+        stages_from=_stages_from(file.stages),
         rollback=None
         if file.rollback is None
         else tuple(
@@ -219,7 +232,7 @@ def _made(file: PlanFile, root: Node, parts: Parts, path: str, text: str, digest
     )
 
 
-def _taken(given: list[StageEntry] | StagesFromEntry) -> StagesFrom | None:
+def _stages_from(given: list[StageEntry] | StagesFromEntry) -> StagesFrom | None:
     if isinstance(given, list):
         return None
     return StagesFrom(given.target, given.bake, given.min_requests, given.approvals, given.team)
@@ -229,12 +242,14 @@ def _timing(entry: TimingEntry) -> Timing:
     return Timing(entry.poll, entry.tick, entry.read_deadline, entry.write_deadline, gone_s=entry.gone)
 
 
-def _authority(entry: AuthorityEntry | StageAuthorityEntry | None) -> dict[str, Who]:
+def _authority(entry: AuthorityEntry | StageAuthorityEntry | None) -> dict[str, Authority]:
     given = {} if entry is None else {act: getattr(entry, act) for act in type(entry).model_fields}
-    return {act: Who(tuple(who.users), tuple(who.groups), who.owners) for act, who in given.items() if who is not None}
+    return {
+        act: Authority(tuple(who.users), tuple(who.groups), who.owners) for act, who in given.items() if who is not None
+    }
 
 
-def _windows(entry: WindowsEntry | None, given: list[WindowEntry] | None) -> tuple[Window, ...]:
+def _windows(entry: WindowsEntry | None, given: list[WindowEntry] | None) -> tuple[CalendarWindow, ...]:
     default = entry.zone if entry is not None else None
     return tuple(
         window(item.days, item.begins, item.ends, item.zone or default or "UTC", item.reason or "")
@@ -273,8 +288,8 @@ def _metric(name: str, entry: MetricEntry, targets: Mapping[str, Target]) -> Met
         falling=entry.worse == "lower",
         warmup_s=entry.warmup,
         stale_after_s=entry.stale_after,
-        lone=entry.arms == "none" or entry.of is not None,
-        traffic=None if entry.traffic is None else Traffic(entry.traffic.rate, share(entry.traffic.bad)),
+        without_baseline=entry.arms == "none" or entry.of is not None,
+        traffic=None if entry.traffic is None else ExpectedTraffic(entry.traffic.rate, share(entry.traffic.bad)),
         links=dict(entry.links),
         team=entry.team,
     )
@@ -290,11 +305,11 @@ def _min_excess(given: Amount | None, *, gauge: bool) -> float:
     return level(given) if gauge else share(given)
 
 
-def _settings(given: dict[str, Exposure] | None, kinds: dict[str, Kind]) -> dict[str, Setting]:
+def _settings(given: dict[str, ExposureValue] | None, kinds: dict[str, Kind]) -> dict[str, Setting]:
     return {target: _setting(exposure, kinds[target]) for target, exposure in (given or {}).items()}
 
 
-def _setting(exposure: Exposure, kind: Kind) -> Setting:
+def _setting(exposure: ExposureValue, kind: Kind) -> Setting:
     if exposure == "off":
         return Setting(percent=None, on=False)
     if isinstance(exposure, AtStep):

@@ -1,6 +1,7 @@
-"""A metric that its backend measures itself, of one of its own targets: `of: TARGET`, a gauge, and no arms.
+"""Checks of a metric that a backend measures of its own target: `of: TARGET`.
 
-What such a backend measures is the new version's: there is no baseline, and what is judged is the metric's own limit.
+It is a gauge without arms. The backend measures the new version alone, so there is no baseline, and only the metric's
+own limit is judged.
 """
 
 from __future__ import annotations
@@ -9,23 +10,31 @@ from collections.abc import Sequence
 
 from adapters.registry import Adapter
 from console.plan.arms import needs_a_baseline
-from console.plan.document import QUERY_KEYS, Node
+from console.plan.document import QUERY_KEYS, PlanNode
 from console.plan.problems import Findings, Path, suggestion
 
 
 def check_measured(
-    root: Node, entry: Node, path: Path, adapter: Adapter, targets: Sequence[str] | None, findings: Findings
+    root: PlanNode, entry: PlanNode, path: Path, adapter: Adapter, targets: Sequence[str] | None, findings: Findings
 ) -> bool:
-    """Whether `adapter` measures its targets; then note what is wrong with the metric for that.
+    """Check the metric if `adapter` measures its targets itself.
 
     Args:
-        targets: the plan's targets; None where they cannot be told.
+        root: the plan's tree.
+        entry: the metric.
+        path: its path in the plan.
+        adapter: the adapter of its backend.
+        targets: the plan's targets; None if they cannot be read.
+        findings: receives the problems.
+
+    Returns:
+        Whether `adapter` measures its targets.
     """
     of = entry.entries.get("of")
     if not adapter.measures_targets:
         if of is not None:
-            message = f"{adapter.name} is asked by queries: it measures no target itself"
-            findings.add(of.key_line, (*path, "of"), message, hint="remove it; arms tell versions apart")
+            message = f"{adapter.name} is read by queries: it measures no target itself"
+            findings.add(of.key_line, (*path, "of"), message, hint="remove it; arms separate the versions")
         return False
     _check_of(root, entry, path, adapter, targets, findings)
     _check_gauge(entry, path, adapter, findings)
@@ -39,9 +48,9 @@ def check_measured(
 
 
 def _check_of(
-    root: Node, entry: Node, path: Path, adapter: Adapter, targets: Sequence[str] | None, findings: Findings
+    root: PlanNode, entry: PlanNode, path: Path, adapter: Adapter, targets: Sequence[str] | None, findings: Findings
 ) -> None:
-    """The target is there, and the backend is its own."""
+    """Check that the target exists and belongs to the metric's backend."""
     of, named = entry.entries.get("of"), entry.entries["backend"]
     if of is None:
         message = f"required key 'of' is missing: it names the target that {adapter.name} measures"
@@ -51,25 +60,25 @@ def _check_of(
         return
     if of.text not in targets:
         hint = suggestion(of.text, targets) or "the plan declares no targets"
-        findings.add(of.line, (*path, "of"), f"unknown target {of.text!r}", found=of.shown, hint=hint)
+        findings.add(of.line, (*path, "of"), f"unknown target {of.text!r}", found=of.display_text, hint=hint)
         return
     own = root.at(("targets", of.text, "backend"))
     if own is not None and own.text is not None and own.text != named.text:
-        message = f"{of.text} is a target of {own.text}, which alone can measure it"
-        findings.add(named.line, (*path, "backend"), message, found=named.shown)
+        message = f"{of.text} is a target of {own.text}; only that backend measures it"
+        findings.add(named.line, (*path, "backend"), message, found=named.display_text)
 
 
-def _check_gauge(entry: Node, path: Path, adapter: Adapter, findings: Findings) -> None:
-    """It says that it is a gauge, and names one measurement."""
+def _check_gauge(entry: PlanNode, path: Path, adapter: Adapter, findings: Findings) -> None:
+    """Check that the metric is a gauge and names one measurement."""
     shape = entry.entries.get("shape")
     if shape is None or (shape.text is not None and shape.text != "gauge"):
-        line, found = (entry.key_line, "") if shape is None else (shape.line, shape.shown)
-        message = f"what {adapter.name} measures is a gauge"
+        line, found = (entry.key_line, "") if shape is None else (shape.line, shape.display_text)
+        message = f"{adapter.name} measures gauges only"
         findings.add(line, (*path, "shape"), message, found=found, hint="write shape: gauge")
     if "value" not in entry.entries:
         message = f"required key 'value' is missing: the name of the metric that {adapter.name} measures"
         findings.add(entry.key_line, (*path, "value"), message)
     for key in QUERY_KEYS:
         if key != "value" and key in entry.entries:
-            message = f"{adapter.name} takes no {key!r}; it takes value, the name of what it measures"
+            message = f"{adapter.name} takes no {key!r}; it takes value, the name of its metric"
             findings.add(entry.entries[key].key_line, (*path, key), message)

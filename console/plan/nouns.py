@@ -1,4 +1,4 @@
-"""A validated plan, as plain frozen values that the state and the widgets may hold. How it is read: `load`."""
+"""A validated plan, as plain frozen values for state and widgets; `loader` makes it."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from typing import Any
 from adapters.contract import Kind, MetricQuery, Setting, TargetRef
 
 TICK_S = 10.0
-"""The shortest tick that is chosen by itself."""
+"""Shortest automatic tick, in seconds."""
 _STEADY = 0.95
-"""Scrapes do not come on the millisecond: an interval this little above a multiple still counts as it."""
+"""Factor of a scrape interval before it is rounded up to ticks, because scrapes are not exact to the millisecond."""
 LEAST_STALE_S = 30.0
-"""Data younger than this is never called stale unless the plan says so."""
+"""Younger data is never stale by default, in seconds."""
 TOLERANCE = 1.25
+"""Default `tolerance` of a metric that counts events."""
 GAUGE_TOLERANCE = 1.10
-"""A canary instance may differ this much from the mean of the others without being called worse."""
+"""Default `tolerance` of a gauge: variation of a healthy instance from the mean of the others."""
 MIN_EXCESS = 0.0005
+"""Default `min_excess` of a metric that counts events, as a share."""
 
 
 class Role(StrEnum):
-    """What a metric's verdict may do."""
+    """Effect of a metric's verdict."""
 
     CRITICAL = "critical"
-    """Decides: it must pass for a stage to be left."""
+    """It must pass before the next stage."""
     GUARD = "guard"
-    """Its fail holds the stage; its missing pass does not."""
+    """Its fail holds the stage; a missing pass does not."""
     INFO = "info"
-    """Shown, never acts."""
+    """Shown, without effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Team:
+    """One entry of `teams`."""
+
     name: str
     owner: str | None = None
     escalate: tuple[str, ...] = ()
@@ -43,12 +47,13 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class BackendSpec:
-    """One entry of `backends`. `options` are the adapter's own keys, validated by its Options model."""
+    """One entry of `backends`."""
 
     name: str
     adapter: str
     kinds: tuple[Kind, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    """The adapter's own keys, validated by its Options model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,12 @@ class Target:
 
     @property
     def name(self) -> str:
+        """Name of the target in the plan."""
         return self.ref.target
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class ExpectedTraffic:
     """A metric's expected traffic, both arms together."""
 
     rate: float
@@ -84,35 +90,36 @@ class Metric:
     backend: str
     role: Role = Role.CRITICAL
     tolerance: float = 1.25
-    """A ratio canary/baseline up to which worse is still called equal; `fail` needs more than this."""
+    """Ratio canary/baseline up to which the canary counts as equal; a `fail` needs more."""
     pass_below: float = 2.0
-    """The ratio that must be excluded for a `pass`."""
+    """Ratio that a `pass` excludes."""
     limit: float | None = None
     """The canary's own ceiling: a share (0..1) for counts, a level for gauges."""
     negligible: float = 0.0005
-    """A bad share (0..1) so small that no ratio matters: a canary shown to lie below it passes."""
+    """Bad share (0..1) below which no ratio matters: a canary proven below it passes."""
     min_excess: float = 0.0005
-    """The least absolute excess that is called a fail: a share (0..1), or a gauge's difference; 0: any."""
+    """Least absolute excess of a fail: a share (0..1), or a gauge's difference; 0 for any."""
     falling: bool = False
-    """Lower is worse: logins, orders."""
+    """Lower is worse, as for logins and orders."""
     warmup_s: float = 0.0
-    """Ticks of a stage that begin sooner than this after it are not judged: cold caches are a real difference."""
+    """Seconds after a stage's beginning whose ticks are not judged: cold caches are a real difference."""
     stale_after_s: float | None = None
-    """None: three scrapes, at least `LEAST_STALE_S`."""
-    traffic: Traffic | None = None
-    """What the plan's author expects of it."""
-    lone: bool = False
-    """`arms: none`: it has no baseline by plan; only the canary's own limit can speak."""
+    """Age at which data is stale; None for three scrapes, at least `LEAST_STALE_S`."""
+    traffic: ExpectedTraffic | None = None
+    """Traffic that the plan's author expects."""
+    without_baseline: bool = False
+    """`arms: none`: no baseline by plan, so only the canary's own limit is judged."""
     links: Mapping[str, str] = field(default_factory=dict)
     team: str | None = None
 
     @property
     def name(self) -> str:
+        """Name of the metric in the plan."""
         return self.query.metric
 
 
 class OnFail(StrEnum):
-    """What the console does by itself when a stage's verdict is FAIL."""
+    """Automatic action of the console when a stage's verdict is FAIL."""
 
     ASK = "ask"
     HALT = "halt"
@@ -120,32 +127,32 @@ class OnFail(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
-    """Who may do something: any one of these suffices."""
+class Authority:
+    """The people who may use a verb; any one of the fields suffices."""
 
     users: tuple[str, ...] = ()
     """Operating system users; on PostgreSQL, logins."""
     groups: tuple[str, ...] = ()
     """Unix groups of this host."""
     owners: bool = False
-    """The owner of the team whose stage it is."""
+    """The owner of the stage's team."""
 
     def __str__(self) -> str:
-        """ "ana, group sre or the stage's owner"."""
+        """Text such as "ana, group sre or the stage's owner"."""
         named = [*self.users, *(f"group {group}" for group in self.groups)]
         named += ["the stage's owner"] if self.owners else []
         return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} or {named[-1]}"
 
 
 AUTHORITIES = ("promote", "override", "resume", "place", "accept", "close", "approve", "take")
-"""What `authority` can be about. Going safer is not among it: halt and rollback are everybody's."""
+"""Verbs that `authority` can restrict. Safer verbs are not among them: everyone may halt and roll back."""
 STAGE_AUTHORITIES = ("promote", "override", "approve")
-"""What a stage can say for itself."""
+"""Verbs that a stage can restrict for itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A span of time on a wall clock: of some days each week, or from one moment to another."""
+class CalendarWindow:
+    """A span of wall-clock time: weekly, or between two moments."""
 
     zone: str
     """IANA name of the time zone."""
@@ -167,14 +174,14 @@ class Rung:
     """One rung of the escalation ladder."""
 
     after_s: float
-    """How long nobody has acted."""
+    """Seconds without any action after which this rung is due."""
     call: str
-    """Who is to be called, as people say it; it is shown and recorded, never executed."""
+    """The person or team to call, as free text; it is shown and recorded, never executed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One entry of `stages`: either sets exposure, or is a manual step confirmed by its typed word."""
+    """One entry of `stages`: settings, or a manual step to confirm."""
 
     name: str
     sets: Mapping[str, Setting] = field(default_factory=dict)
@@ -182,18 +189,21 @@ class Stage:
     manual: str | None = None
     bake_s: float = 0.0
     min_requests: int = 0
-    """Canary requests that every critical metric must have seen in this stage before it may pass."""
+    """Canary requests that every critical metric needs in this stage before a pass."""
     one_way: bool = False
     team: str | None = None
     approvals: int = 0
-    """How many people, besides whoever promotes, have to approve going to this stage."""
-    authority: Mapping[str, Who] = field(default_factory=dict)
-    """Verb -> who may do it for this stage; what is not here is as the plan's own `authority` says."""
+    """Number of people, besides the promoter, who must approve the promote to this stage."""
+    authority: Mapping[str, Authority] = field(default_factory=dict)
+    """Verb -> people who may use it for this stage; for other verbs the plan's `authority` applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class StagesFrom:
-    """`stages: {from: TARGET}`: a stage for every pause among that target's own steps, and one for all of them done."""
+    """`stages: {from: TARGET}`: stages taken from a target's own steps.
+
+    There is one stage for each pause among the steps, and one for all of them done.
+    """
 
     target: str
     bake_s: float = 0.0
@@ -210,30 +220,30 @@ class Step:
     sets: Mapping[str, Setting] = field(default_factory=dict)
     manual: str | None = None
     needs: tuple[str, ...] = ()
-    """Steps that have to read as rolled back first; steps that need nothing of each other run at once."""
+    """Steps that must read as rolled back first; independent steps run at the same time."""
     team: str | None = None
     timeout_s: float | None = None
-    """From its call until its targets read as rolled back; None: twice the time a reading has to hold."""
+    """Seconds from its call until its targets must read as rolled back; None for twice `Plan.hold_s`."""
     repeatable: bool | None = None
-    """Whether a second call does no harm while the first may still arrive; None: as its backend says."""
+    """Whether a second call does no harm while the first may still arrive; None for its backend's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How often and how long. All in seconds."""
+    """Intervals and deadlines, in seconds."""
 
     poll_s: float = 5.0
     tick_s: float | None = None
-    """None: the smallest multiple of 10 s that is not below the scrape interval, per metric."""
+    """None for the smallest multiple of 10 s that is not below the scrape interval, per metric."""
     read_deadline_s: float = 4.0
     write_deadline_s: float = 5.0
     send_within_s: float = 5.0
-    """A request's bytes may leave this long after it was committed, never later (send_by)."""
+    """A request may be sent within this time after it was committed, never later (send_by)."""
     gone_s: float = 120.0
-    """A captain who was not seen for this long has let go of the pen."""
+    """Absence of a captain after which the pen is free."""
 
     def tick_for(self, spacing_s: float | None) -> float:
-        """The tick of a metric that is scraped every `spacing_s` seconds, as far as that is known."""
+        """The tick of a metric with a scrape interval of `spacing_s`; None if unknown."""
         if self.tick_s is not None:
             return self.tick_s
         return TICK_S * max(1, math.ceil(_STEADY * (spacing_s or 0.0) / TICK_S))
@@ -251,33 +261,37 @@ class Plan:
     targets: Mapping[str, Target]
     metrics: Mapping[str, Metric]
     stages: tuple[Stage, ...]
-    """Empty until its target was read, where they are taken from one (`stages_from`)."""
+    """Empty with `stages_from` until its target was read."""
     rollback: tuple[Step, ...] | None
-    """None: the checklist is derived from the opening snapshot (design: one step per target)."""
+    """None if the checklist is derived from the opening's readings, with one step per target."""
     timing: Timing
     path: str
-    """Where the file was, for messages; not part of the plan's meaning."""
+    """Path of the file, for messages only."""
     digest: str
     """SHA-256 of the file's bytes, hex."""
     on_fail: OnFail = OnFail.ASK
-    authority: Mapping[str, Who] = field(default_factory=dict)
-    """Verb -> who may do it; a verb that is not here is everybody's."""
-    launch: tuple[Window, ...] = ()
-    """Forward moves only within one of these; empty: at any time."""
-    freeze: tuple[Window, ...] = ()
-    """No forward moves within any of these."""
+    authority: Mapping[str, Authority] = field(default_factory=dict)
+    """Verb -> people who may use it; everyone may use any other verb."""
+    launch: tuple[CalendarWindow, ...] = ()
+    """Forward moves are possible only within one of these; empty for any time."""
+    freeze: tuple[CalendarWindow, ...] = ()
+    """Forward moves are not possible within any of these."""
     escalation: tuple[Rung, ...] = ()
     stages_from: StagesFrom | None = None
     text: str = field(default="", repr=False, compare=False)
-    """The file's text, kept with the opening so that a later edit can be shown as a difference."""
+    """The file's text, recorded with the opening so that a later edit can be shown as a difference."""
     one_by_one: bool = False
-    """The rollback steps begin one after the other, in their order; else as soon as what they need is there."""
+    """Whether rollback steps begin one after the other, in order; else each begins once its needs are met."""
 
     @property
     def critical(self) -> tuple[Metric, ...]:
+        """Metrics with the role `critical`."""
         return tuple(metric for metric in self.metrics.values() if metric.role is Role.CRITICAL)
 
     @property
     def hold_s(self) -> float:
-        """How long a rolled-back reading must hold before its step is done: longest write deadline plus one poll."""
+        """Seconds for which a rolled-back reading must hold before its step is done.
+
+        The write deadline plus one poll.
+        """
         return self.timing.write_deadline_s + self.timing.poll_s

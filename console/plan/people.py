@@ -1,31 +1,31 @@
-"""What must fit together where a plan speaks of people: who has authority, and who is called in which order."""
+"""Checks of a plan's authority and escalation ladder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from console.plan.document import Node
+from console.plan.document import PlanNode
 from console.plan.problems import Findings, Path
 from console.plan.quantities import QuantityError, duration
 
-EVERYBODYS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
-"""Verbs that no plan can keep anybody from."""
+UNRESTRICTED_VERBS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
+"""Verbs that everyone may use; no plan can restrict them."""
 
 
-def check_people(root: Node, findings: Findings) -> None:
-    """Note an authority that names nobody, and a ladder whose rungs do not rise."""
+def check_people(root: PlanNode, findings: Findings) -> None:
+    """Add problems for an authority without people and an unsorted ladder."""
     for path, who in _authorities(root):
         named = [key for key in ("users", "groups") if (node := who.entries.get(key)) is not None and node.items]
         owners = who.entries.get("owners")
         if who.kind == "a mapping" and not named and (owners is None or owners.value is not True):
-            hint = "write {users: [ana]}, {groups: [sre]} or {owners: true}, or remove it: then it is everybody's"
-            findings.add(who.key_line, path, "names nobody", hint=hint)
+            hint = "write {users: [ana]}, {groups: [sre]} or {owners: true}, or remove it to allow everyone"
+            findings.add(who.key_line, path, "names no person", hint=hint)
     _ladder(root, findings)
 
 
-def _authorities(root: Node) -> Iterator[tuple[Path, Node]]:
+def _authorities(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
     stages = root.entries.get("stages")
-    owners: list[tuple[Path, Node]] = [((), root)]
+    owners: list[tuple[Path, PlanNode]] = [((), root)]
     owners += [(("stages", number), item) for number, item in enumerate(stages.items if stages is not None else ())]
     for path, entry in owners:
         authority = entry.entries.get("authority")
@@ -33,18 +33,18 @@ def _authorities(root: Node) -> Iterator[tuple[Path, Node]]:
             yield (*path, "authority", act), who
 
 
-def _ladder(root: Node, findings: Findings) -> None:
+def _ladder(root: PlanNode, findings: Findings) -> None:
     rungs = root.entries.get("escalation")
     before_s: float | None = None
     for number, rung in enumerate(rungs.items if rungs is not None else ()):
         node = rung.entries.get("after")
         try:
             after_s = duration(node.value) if node is not None else None
-        except QuantityError:  # told where it stands
+        except QuantityError:  # reported where the value is validated
             after_s = None
         if node is None or after_s is None:
             continue
         if before_s is not None and after_s <= before_s:
             message = "must be later than the rung before it"
-            findings.add(node.line, ("escalation", number, "after"), message, found=node.shown)
+            findings.add(node.line, ("escalation", number, "after"), message, found=node.display_text)
         before_s = after_s

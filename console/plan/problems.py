@@ -1,4 +1,4 @@
-"""What is wrong with a plan file, and the names that were probably meant. Finding out is for the other modules."""
+"""Problems of a plan file, with suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from dataclasses import dataclass, field
 from adapters.sanitize import one_line
 
 Path = tuple[str | int, ...]
-"""Where in the plan: mapping keys and list positions (0-based), outermost first."""
+"""A position in the plan: mapping keys and list positions (0-based), outermost first."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that keeps a plan from being used, in the words of the person who wrote it."""
+    """One fault that makes a plan unusable, in terms of its file."""
 
     file: str
     line: int
     """1-based: the line of the key or value itself."""
     path: str
-    """`stages[1].set.api`; empty when it is about the file as a whole."""
+    """Such as `stages[1].set.api`; empty for the file as a whole."""
     found: str
-    """What stands there, as it is shown; empty when nothing does, or when it might be a secret."""
+    """The value there, as text; empty if there is none, or if it might be a secret."""
     message: str
     hint: str | None = None
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " + (f"{self.path}: " if self.path else "")
         bare = self.found.strip("'")
-        told = not self.found or self.found in self.message or (len(bare) > 3 and bare in self.message)
-        found = "" if told else f", found {self.found}"
+        included = not self.found or self.found in self.message or (len(bare) > 3 and bare in self.message)
+        found = "" if included else f", found {self.found}"
         return f"{where}{self.message}{found}" + (f"; {self.hint}" if self.hint else "")
 
 
 class PlanError(Exception):
-    """A plan that cannot be used: every problem at once, in the order of the file."""
+    """A plan cannot be used; has all its problems in file order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
@@ -47,14 +47,17 @@ class PlanError(Exception):
 
 @dataclass
 class Findings:
-    """The problems found so far in one file. The first thing said about a place stands; later ones are its echo."""
+    """The problems found so far in one file.
+
+    Only the first problem of a position is kept; later ones are usually its consequences.
+    """
 
     file: str
     problems: list[Problem] = field(default_factory=list)
     _places: set[tuple[int, str]] = field(default_factory=set)
 
     def add(self, line: int, path: Path, message: str, *, found: str = "", hint: str | None = None) -> None:
-        """Note one problem, unless something was already said about that place."""
+        """Add a problem, unless its position already has one."""
         place = (line, spell(path))
         if place in self._places:
             return
@@ -71,13 +74,13 @@ class Findings:
         )
 
     def raise_if_any(self) -> None:
-        """Raise PlanError with everything noted."""
+        """Raise PlanError with all problems, if there are any."""
         if self.problems:
             raise PlanError(self.problems)
 
 
 def spell(path: Path) -> str:
-    """A path as it is written: `("stages", 1, "set")` is `stages[1].set`."""
+    """A path as text: `("stages", 1, "set")` is `stages[1].set`."""
     spelled = ""
     for part in path:
         if isinstance(part, int):
@@ -88,7 +91,7 @@ def spell(path: Path) -> str:
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that was probably meant by `word`, or None."""
+    """The name in `names` most similar to `word`, or None."""
     if len(word) > 64:
         return None
     candidates = {name.lower(): name for name in list(names)[:300]}
@@ -97,7 +100,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 def suggestion(word: str, names: Iterable[str]) -> str | None:
-    """A hint after an unknown `word`: the nearest of `names`, or else what there is to choose from."""
+    """A hint for an unknown `word`: the most similar name, or all."""
     known = list(names)
     near = nearest(word, known)
     if near is not None:

@@ -1,4 +1,7 @@
-"""Durations, ratios, shares and exposures as people write them in a plan. Knows nothing of keys or lines."""
+"""Parsers of a plan's quantities: durations, ratios, shares, rates, exposures.
+
+They know nothing of keys or lines.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from adapters.contract import LAST_STEP
 
 
 class AtStep(NamedTuple):
-    """A step of a backend that owns its steps, 0-based; LAST_STEP: all of them done."""
+    """A backend's own step, 0-based; LAST_STEP if all are done."""
 
     step: int
 
 
-Exposure = int | Literal["on", "off"] | AtStep
+ExposureValue = int | Literal["on", "off"] | AtStep
 
 _UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(
@@ -26,11 +29,11 @@ _WORDY = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|milli|d|h|m|s)[a-z]*\.?", re.IG
 _STEP = re.compile(r"all steps|step ([0-9]{1,3})")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _LONGEST = 40
-"""No quantity needs more characters; longer text is not parsed at all."""
+"""Maximum characters of a quantity; longer text is not parsed."""
 
 
 class QuantityError(ValueError):
-    """Not a quantity of the wanted sort: what it must be, and how it would be written."""
+    """A value is not the expected quantity; `hint` shows how to write it."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -38,7 +41,7 @@ class QuantityError(ValueError):
 
 
 class Amount(NamedTuple):
-    """A number, and whether it was written with a percent sign (`5%` is 5, True)."""
+    """A number with or without a percent sign (`5%` is 5, True)."""
 
     number: float
     percent: bool
@@ -48,7 +51,7 @@ def duration(value: object) -> float:
     """Seconds from `30s`, `5m`, `1h30m`, `250ms` or a plain number of seconds.
 
     Raises:
-        QuantityError: anything else; `10:30` above all, which could be minutes or hours.
+        QuantityError: anything else, including `10:30`, which could be minutes or hours.
     """
     number = _number(value)
     if number is not None:
@@ -75,7 +78,7 @@ def _duration_hint(text: str) -> str:
 
 
 def ratio(value: object) -> float:
-    """How many times as bad: `1.25x` or a number, at least 1.
+    """A ratio of at least 1 from `1.25x` or a number.
 
     Raises:
         QuantityError: not a ratio, or below 1.
@@ -93,7 +96,9 @@ def ratio(value: object) -> float:
 
 
 def amount(value: object) -> Amount:
-    """A number or a percentage, kept apart: only the metric's shape tells which one is wanted.
+    """A number or a percentage, kept apart.
+
+    The metric's shape decides later which of them is valid.
 
     Raises:
         QuantityError: neither.
@@ -110,7 +115,7 @@ def share(given: Amount) -> float:
     """A share of events, 0..1: `5%` and 0.05 are the same.
 
     Raises:
-        QuantityError: not within 0..1, or a bare 1, which could be one percent or all of them.
+        QuantityError: not within 0..1, or a bare 1, which could be one percent or all.
     """
     number = given.number / 100 if given.percent else given.number
     if not given.percent and number == 1:
@@ -124,7 +129,7 @@ def share(given: Amount) -> float:
 
 
 def level(given: Amount) -> float:
-    """A gauge's level, a plain number in the metric's own unit.
+    """A gauge's level: a plain number in the metric's own unit.
 
     Raises:
         QuantityError: a percentage.
@@ -141,7 +146,7 @@ def rate(value: object) -> float:
     """Events per second from `400/s`, `24000/min`, `90/h` or a plain number per second.
 
     Raises:
-        QuantityError: anything else, or nothing at all per second.
+        QuantityError: anything else, or a rate of 0.
     """
     text = _text(value).replace(" ", "")
     number, _, unit = text.partition("/")
@@ -154,8 +159,8 @@ def rate(value: object) -> float:
     return found / per_s
 
 
-def exposure(value: object) -> Exposure:
-    """What a stage sets a target to: a whole percentage 0..100, a flag's `on` and `off`, or `step 3` and `all steps`.
+def exposure(value: object) -> ExposureValue:
+    """A target's setting: a whole percentage, `on`, `off`, `step 3` or `all steps`.
 
     Raises:
         QuantityError: anything else.

@@ -1,6 +1,7 @@
-"""The plan file as it stands on disk: one pydantic model per entry, types and ranges of single values only.
+"""The plan file on disk: one pydantic model per entry, for single values only.
 
-What must fit together (names that exist, keys that need each other, adapters' own options) is checked in `checks`.
+The models check types and ranges. `checks` has the rules across entries: names that exist, keys that need each other,
+adapters' own options.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import (
 )
 
 from console.plan.calendar import Edge, days, edge, zone
-from console.plan.quantities import Amount, Exposure, QuantityError, amount, duration, exposure, rate, ratio
+from console.plan.quantities import Amount, ExposureValue, QuantityError, amount, duration, exposure, rate, ratio
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DAY_S = 86_400.0
@@ -63,9 +64,9 @@ def _at_most(longest_s: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _some_time(value_s: float) -> float:
+def _not_zero(value_s: float) -> float:
     if value_s < 0.01:
-        raise QuantityError("must be more than nothing", "write at least 10ms")
+        raise QuantityError("must be a positive duration", "write at least 10ms")
     return value_s
 
 
@@ -80,11 +81,11 @@ Words = Annotated[str, AfterValidator(_words)]
 Query = Annotated[str, AfterValidator(_query)]
 Link = Annotated[str, AfterValidator(_link)]
 Duration = Annotated[float, BeforeValidator(duration), _at_most(7 * _DAY_S)]
-Interval = Annotated[float, BeforeValidator(duration), AfterValidator(_some_time), _at_most(_DAY_S / 24)]
+Interval = Annotated[float, BeforeValidator(duration), AfterValidator(_not_zero), _at_most(_DAY_S / 24)]
 Ratio = Annotated[float, BeforeValidator(ratio)]
 RateGiven = Annotated[float, BeforeValidator(rate)]
 AmountGiven = Annotated[Amount, PlainValidator(amount)]
-ExposureGiven = Annotated[Exposure, PlainValidator(exposure)]
+ExposureGiven = Annotated[ExposureValue, PlainValidator(exposure)]
 
 
 Days = Annotated[frozenset[int], PlainValidator(days)]
@@ -93,17 +94,21 @@ Zone = Annotated[str, AfterValidator(zone)]
 
 
 class Entry(BaseModel):
-    """What every entry of a plan has: no key is ignored, nothing is converted behind the writer's back."""
+    """Base of a plan's entries: unknown keys are errors, values are not converted silently."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class TeamEntry(Entry):
+    """One entry of `teams`."""
+
     owner: Words | None = None
     escalate: list[Words] = []
 
 
 class TimingEntry(Entry):
+    """`timing`: intervals and deadlines in seconds."""
+
     poll: Interval = 5.0
     tick: Interval | None = None
     read_deadline: Interval = 4.0
@@ -112,7 +117,7 @@ class TimingEntry(Entry):
 
 
 class BackendEntry(Entry):
-    """Its other keys belong to the adapter, whose Options model knows them."""
+    """One entry of `backends`; its other keys are checked by the adapter's Options model."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -120,6 +125,8 @@ class BackendEntry(Entry):
 
 
 class TargetEntry(Entry):
+    """One entry of `targets`."""
+
     backend: str
     name: Words | None = None
     canary: Words | None = None
@@ -130,24 +137,28 @@ class TargetEntry(Entry):
 
 
 class ArmsEntry(Entry):
+    """`arms` of a metric: a label and its values, or a target's versions."""
+
     label: Words
     canary: Words | None = None
     baseline: Words | None = None
     of: str | None = None
 
 
-def _named_or_none(given: object) -> str:
+def _arms_tag(given: object) -> str:
     return "none" if given == "none" else "named"
 
 
 class TrafficEntry(Entry):
-    """What to expect of a metric, both arms together, for `check` to reckon with when nobody asks the backend."""
+    """`traffic` of a metric, both arms together, for `check` without a backend."""
 
     rate: RateGiven
     bad: AmountGiven = Amount(0.0, percent=True)
 
 
 class MetricEntry(Entry):
+    """One entry of `metrics`."""
+
     backend: str
     of: str | None = None
     shape: Literal["counts", "good_total", "gauge", "histogram"] = "counts"
@@ -160,7 +171,7 @@ class MetricEntry(Entry):
     arms: (
         Annotated[
             Annotated[ArmsEntry, Tag("named")] | Annotated[Literal["none"], Tag("none")],
-            Discriminator(_named_or_none),
+            Discriminator(_arms_tag),
         ]
         | None
     ) = None
@@ -179,12 +190,16 @@ class MetricEntry(Entry):
 
 
 class WhoEntry(Entry):
+    """People who may use a verb."""
+
     users: list[Words] = []
     groups: list[Words] = []
     owners: bool = False
 
 
 class AuthorityEntry(Entry):
+    """`authority` of the plan: verb to people."""
+
     promote: WhoEntry | None = None
     override: WhoEntry | None = None
     resume: WhoEntry | None = None
@@ -196,12 +211,16 @@ class AuthorityEntry(Entry):
 
 
 class StageAuthorityEntry(Entry):
+    """`authority` of a stage: verb to people."""
+
     promote: WhoEntry | None = None
     override: WhoEntry | None = None
     approve: WhoEntry | None = None
 
 
 class WindowEntry(Entry):
+    """One launch window or freeze."""
+
     days: Days | None = None
     begins: EdgeGiven | None = Field(None, alias="from")
     ends: EdgeGiven | None = Field(None, alias="to")
@@ -210,17 +229,23 @@ class WindowEntry(Entry):
 
 
 class WindowsEntry(Entry):
+    """`windows`: launch windows and freezes, with their default zone."""
+
     zone: Zone | None = None
     launch: Annotated[list[WindowEntry], Field(min_length=1)] | None = None
     freeze: Annotated[list[WindowEntry], Field(min_length=1)] | None = None
 
 
 class RungEntry(Entry):
+    """One rung of `escalation`."""
+
     after: Duration
     call: Words
 
 
 class StageEntry(Entry):
+    """One entry of `stages`."""
+
     name: Name
     set: Annotated[dict[str, ExposureGiven], Field(min_length=1)] | None = None
     manual: Words | None = None
@@ -233,7 +258,7 @@ class StageEntry(Entry):
 
 
 class StagesFromEntry(Entry):
-    """`stages` as a mapping: taken from a target whose backend owns its steps."""
+    """`stages` as a mapping: taken from the own steps of a target's backend."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -244,12 +269,14 @@ class StagesFromEntry(Entry):
     approvals: Annotated[int, Field(ge=0, le=9)] = 0
 
 
-def _listed_or_taken(given: object) -> str:
+def _stages_tag(given: object) -> str:
     taken = isinstance(given, StagesFromEntry) or (isinstance(given, dict) and "from" in given)
     return "taken" if taken else "listed"
 
 
 class StepEntry(Entry):
+    """One entry of `rollback`."""
+
     id: Name
     set: Annotated[dict[str, ExposureGiven], Field(min_length=1)] | None = None
     manual: Words | None = None
@@ -274,7 +301,7 @@ class PlanFile(Entry):
     metrics: dict[Name, MetricEntry] = {}
     stages: Annotated[
         Annotated[list[StageEntry], Field(min_length=1), Tag("listed")] | Annotated[StagesFromEntry, Tag("taken")],
-        Discriminator(_listed_or_taken),
+        Discriminator(_stages_tag),
     ]
     rollback: list[StepEntry] | None = None
     rollback_order: Literal["needs", "listed"] | None = None

@@ -1,4 +1,4 @@
-"""The YAML library's complaints about a text that is not YAML, in words for whoever wrote it. Never quotes a value."""
+"""The YAML library's syntax errors in plain words; a value is never quoted."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def _structure(error: MarkedYAMLError, problem: str, line: int, lines: list[str]
     if "incompatible YAML document" in problem:
         return line, "a plan is YAML 1.2", "remove the % line"
     if "mapping values are not allowed" in problem:
-        return line, "a key and its value cannot stand here", _COLON
+        return line, "a key and its value are not allowed here", _COLON
     start = line if error.context_mark is None else error.context_mark.line + 1
     since = "" if start == line else f" that starts on line {start}"
     if "quoted scalar" in str(error.context):
         ends = "unexpected end of" in problem or "document separator" in problem
         return (start, "a quote is opened and never closed", None) if ends else (line, f"in quotes: {problem}", None)
     if "flow" in str(error.context):
-        what = "list [...]" if "sequence" in str(error.context) else "mapping {...}"
-        what = "[...] or {...}" if "node" in str(error.context) else what
+        kind = "list [...]" if "sequence" in str(error.context) else "mapping {...}"
+        kind = "[...] or {...}" if "node" in str(error.context) else kind
         swallowed = any(_SWALLOWED.match(lines[number - 1]) for number in {start, line} if number <= len(lines))
         hint = _COMMENT if swallowed else "look for a missing comma, bracket or quote"
         return (
-            (min(start, line), f"a {what} is not closed", hint)
+            (min(start, line), f"a {kind} is not closed", hint)
             if swallowed
-            else (line, f"cannot read the {what}{since}", hint)
+            else (line, f"cannot read the {kind}{since}", hint)
         )
     if "block" in str(error.context) or "document start" in problem:
-        above = f"the block{since}" if since else "what stands above"
+        above = f"the block{since}" if since else "the lines above"
         return line, f"does not line up with {above}", "check the indentation, and the quotes above it"
     return line, f"not valid YAML: {problem}", None

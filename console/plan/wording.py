@@ -1,4 +1,4 @@
-"""pydantic's errors in the plan's own words, each at the line of the key or value it is about."""
+"""pydantic's validation errors as problems of the plan, each with its line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.secret import Secret
-from console.plan.document import Node
-from console.plan.people import EVERYBODYS
+from console.plan.document import PlanNode
+from console.plan.people import UNRESTRICTED_VERBS
 from console.plan.problems import Findings, Path, nearest, suggestion
 from console.plan.quantities import QuantityError
 
@@ -35,10 +35,17 @@ _WANTS = {
 }
 
 
-def report(error: ValidationError, root: Node, under: Path, model: type[BaseModel], findings: Findings) -> None:
-    """Every error of `error`, which came of validating the value at `under` with `model`, as problems.
+def report(error: ValidationError, root: PlanNode, under: Path, model: type[BaseModel], findings: Findings) -> None:
+    """Add every error of `error` as a problem.
 
-    A key that is missing is not reported where an unknown key beside it was plainly meant to be it.
+    A missing key is not reported if an unknown key beside it is a misspelling of it.
+
+    Args:
+        error: the result of validating with `model`.
+        root: the plan's tree.
+        under: path of the validated value.
+        model: the model.
+        findings: receives the problems.
     """
     found = [(_place(root, under, details), details) for details in error.errors(include_url=False)]
     unknown = {place for place, details in found if details["type"] == "extra_forbidden"}
@@ -50,46 +57,46 @@ def report(error: ValidationError, root: Node, under: Path, model: type[BaseMode
         near = nearest(str(place[-1]), absent)
         if near is not None:
             meant.add((*place[:-1], near))
-        hint = _stuck(str(place[-1])) or (f"did you mean {near!r}?" if near else suggestion("", valid))
+        hint = _space_hint(str(place[-1])) or (f"did you mean {near!r}?" if near else suggestion("", valid))
         message = f"unknown key {str(place[-1])!r}"
-        if place[-2:-1] == ("authority",) and place[-1] in EVERYBODYS:
-            message, hint = f"{place[-1]} is everybody's, always: no plan can keep anybody from it", "remove it"
+        if place[-2:-1] == ("authority",) and place[-1] in UNRESTRICTED_VERBS:
+            message, hint = f"everyone may always use {place[-1]}: a plan cannot restrict it", "remove it"
         findings.add(_key_line(root, place), place, message, hint=hint)
     for place, details in found:
         if place not in unknown and not (details["type"] == "missing" and place in meant):
             _report_one(root, place, details, findings)
 
 
-def _report_one(root: Node, place: Path, details: ErrorDetails, findings: Findings) -> None:
+def _report_one(root: PlanNode, place: Path, details: ErrorDetails, findings: Findings) -> None:
     if details["type"] == "missing":
         findings.add(_key_line(root, place[:-1]), place, f"required key {str(place[-1])!r} is missing")
         return
     node = root.at(place)
-    if node is None or node.value is None:  # broken is reported already, and empty by whoever looks for that
+    if node is None or node.value is None:  # a broken value is reported already, an empty one by the loader
         return
     if details["loc"][-1:] == ("[key]",):
         key = str(place[-1])
-        message, hint = _said(details, node)
-        findings.add(node.key_line, place, message, found=repr(key), hint=_stuck(key) or hint)
+        message, hint = _message_and_hint(details, node)
+        findings.add(node.key_line, place, message, found=repr(key), hint=_space_hint(key) or hint)
         return
     if _wants_reference(details) and not node.entries:
         message, hint = "write {env: NAME} or {file: PATH}: a plan never holds a secret", None
         findings.add(node.line, place, message, hint=hint)
         return
-    message, hint = _said(details, node)
-    hidden = _secretive(place, node)
+    message, hint = _message_and_hint(details, node)
+    hidden = _may_be_secret(place, node)
     if hidden and node.source and node.source in message:
         message = "is not a usable value"
     findings.add(
         node.line if node.kind != "a mapping" else node.key_line,
         place,
         message,
-        found="" if hidden or details["type"] == "too_short" else node.shown,
+        found="" if hidden or details["type"] == "too_short" else node.display_text,
         hint=hint,
     )
 
 
-def _said(details: ErrorDetails, node: Node) -> tuple[str, str | None]:
+def _message_and_hint(details: ErrorDetails, node: PlanNode) -> tuple[str, str | None]:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "value_error":
         cause = context["error"]
@@ -103,8 +110,8 @@ def _said(details: ErrorDetails, node: Node) -> tuple[str, str | None]:
     return _lower(details["msg"]), None
 
 
-def _rewrite(kind: str, node: Node) -> str | None:
-    """How the value would be written as what is wanted, where that is plain."""
+def _rewrite(kind: str, node: PlanNode) -> str | None:
+    """A hint with the value rewritten to the expected type, if that is obvious."""
     single = node.source and not node.entries and not node.items
     if kind == "string_type" and single:
         return f'write "{node.source}"'
@@ -120,12 +127,12 @@ def _rewrite(kind: str, node: Node) -> str | None:
 
 
 def _wants_reference(details: ErrorDetails) -> bool:
-    """Whether an error says that a secret's reference was wanted and something else was given."""
+    """Whether an error is about a value in place of a secret's reference."""
     named = str(details.get("ctx", {}).get("class_name", ""))
     return details["type"] in ("model_type", "model_attributes_type") and named == Secret.__name__
 
 
-def _secretive(place: Path, node: Node) -> bool:
+def _may_be_secret(place: Path, node: PlanNode) -> bool:
     """Whether a value may be a secret, so that no error repeats it."""
     if place[:1] != ("backends",):
         return False
@@ -133,14 +140,14 @@ def _secretive(place: Path, node: Node) -> bool:
 
 
 def empty_hint(key: str, line: str) -> str:
-    """What to do about a key without a value, given the line of the file it stands on."""
+    """A hint for a key without a value, given its line of the file."""
     if _COMMENTED.search(line):
         return "text that starts with # needs quotes, or it is a comment"
-    return _stuck(key) or "give it one, or remove the key"
+    return _space_hint(key) or "give it one, or remove the key"
 
 
-def _stuck(key: str) -> str | None:
-    """A hint for `{api:5}`, which YAML takes for the one key `api:5`."""
+def _space_hint(key: str) -> str | None:
+    """A hint for `{api:5}`, which YAML reads as the one key `api:5`."""
     if not re.fullmatch(r"[\w.-]+:[^:\s]+", key):
         return None
     return f"write {key.replace(':', ': ', 1)}, with a space after the colon"
@@ -150,16 +157,19 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _key_line(root: Node, place: Path) -> int:
+def _key_line(root: PlanNode, place: Path) -> int:
     node = root.at(place)
     return root.line if node is None else node.key_line
 
 
-def _place(root: Node, under: Path, details: ErrorDetails) -> Path:
-    """Where an error is, without the parts pydantic adds that are not in the file: union branches, `[key]`."""
+def _place(root: PlanNode, under: Path, details: ErrorDetails) -> Path:
+    """Path of an error in the file.
+
+    pydantic's own parts are left out: union branches and `[key]`.
+    """
     loc = (*under, *details["loc"])
     place: list[str | int] = []
-    node: Node | None = root
+    node: PlanNode | None = root
     for number, part in enumerate(loc):
         below = node.at((part,)) if node is not None else None
         if below is not None:
@@ -171,7 +181,7 @@ def _place(root: Node, under: Path, details: ErrorDetails) -> Path:
 
 
 def _keys(model: type[BaseModel], inner: Path) -> list[str]:
-    """The keys a model has at `inner`, following its fields' types."""
+    """Keys of the model at `inner`, following its fields' types."""
     for part in inner:
         if isinstance(part, str) and part in model.model_fields:
             found = next(_models(model.model_fields[part].annotation), None)

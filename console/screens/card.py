@@ -8,10 +8,11 @@ from textual.keys import key_to_character
 from textual.widgets import Label
 
 from console.events.evidence import Verb
+from console.events.verbs import VERBS, key_of
 from console.screens.card_details import detail_lines
 from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for
 from console.screens.modal import Field, Modal
-from console.state.approvals import bond
+from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import State
@@ -19,37 +20,6 @@ from widgets.card import card_lines, heading
 from widgets.line import Line, Look, Piece, wrap
 from widgets.sheet import Sheet, rows_of
 
-_DOES = {
-    Verb.PROMOTE: "promotes",
-    Verb.HALT: "halts",
-    Verb.RESUME: "resumes",
-    Verb.ROLLBACK: "rolls back",
-    Verb.PLACE: "sets this stage",
-    Verb.ACCEPT: "accepts it",
-    Verb.CONFIRM: "confirms that it is done",
-    Verb.SKIP: "skips it",
-    Verb.ORDER: "gives the order",
-    Verb.CLOSE: "closes the rollout",
-    Verb.APPROVE: "approves exactly this",
-    Verb.TAKE: "takes the pen",
-    Verb.OFFER: "offers the pen",
-    Verb.HANDOFF: "leaves the pen free, with this note",
-}
-_OWN = {
-    Verb.PROMOTE: "p",
-    Verb.HALT: "h",
-    Verb.RESUME: "u",
-    Verb.ROLLBACK: "r",
-    Verb.CONFIRM: "r",
-    Verb.SKIP: "x",
-    Verb.ORDER: "d",
-    Verb.CLOSE: "c",
-    Verb.APPROVE: "v",
-    Verb.TAKE: "t",
-    Verb.OFFER: "o",
-    Verb.HANDOFF: "o",
-}
-"""The key that opens a card does nothing while it is open: a repeated key must not close or confirm it."""
 _WORD = "#word"
 _REASON = "#reason"
 
@@ -186,7 +156,7 @@ class DecisionCard(Modal[Intent | None]):
         if self._continues():
             return "continues the rollback"
         if self.verb is not Verb.PROMOTE:
-            return _DOES[self.verb]
+            return VERBS[self.verb].effect
         by_hand = self.state is not None and self.state.next is not None and self.state.next.stage.manual is not None
         return f"confirms that {self.card.stage_to} is DONE" if by_hand else f"promotes to {self.card.stage_to}"
 
@@ -231,7 +201,8 @@ class DecisionCard(Modal[Intent | None]):
             self.set_focus(self.query_one(_REASON, Field))
         elif key in ("enter", "y"):
             self._confirm(key)
-        elif key == _OWN.get(self.verb) or not super().act_on_key(key):
+        elif key == key_of(self.verb).letter or not super().act_on_key(key):
+            # The key that opened the card may repeat: it must neither close nor confirm it.
             self.notice = self._no_effect(key)
         self._arrange()
         return True
@@ -244,7 +215,7 @@ class DecisionCard(Modal[Intent | None]):
         if confirmation.refused is not None:
             return f"{cap} does nothing here: esc closes"
         missing = confirmation.missing(self._text_in(_WORD), self._text_in(_REASON))
-        does = f"{confirmation.key} {_DOES[self.verb]}" if missing is None else missing
+        does = f"{confirmation.key} {VERBS[self.verb].effect}" if missing is None else missing
         return f"{cap} does nothing here: {does}, esc closes"
 
     def _confirm(self, key: str) -> None:
@@ -278,7 +249,7 @@ class DecisionCard(Modal[Intent | None]):
             stage=state.reached if state is not None else None,
             move=state.move if state is not None else None,
             seen=state.last_seq if state is not None else None,
-            bound=bond(state) if state is not None and self.verb is Verb.APPROVE else None,
+            bound=approval_digest(state) if state is not None and self.verb is Verb.APPROVE else None,
             reason=reason,
             override=self.confirmation.override,
             subject=self.subject,

@@ -54,7 +54,7 @@ def _step(state: State, subject: str | None, width: int) -> list[Line]:
     detail = f"; {entry.mark}: {entry.detail}" if entry.detail and step.manual is None else ""
     head = "by hand" if step.manual is not None else "step"
     lines = _text_lines(head, f"{step.id}: {what}{owner_suffix(state.plan, step.team)}{detail}", width)
-    later = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.over]
+    later = [other.step.id for other in state.checklist if step.id in other.step.needs and not other.is_over]
     return lines + (_text_lines("", f"steps that wait for it: {', '.join(later)}", width) if later else [])
 
 

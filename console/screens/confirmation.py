@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from console.events.evidence import PEN, SAFER, Card, Gate, Verb
-from console.state.gates import reason_due, typed_word
+from console.events.evidence import Card, Gate, Verb
+from console.events.verbs import PEN, SAFER
+from console.state.gates import needs_reason, typed_word
 from console.state.values import State
 
 
@@ -60,8 +61,8 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
 
     `subject` as in Intent.
     """
-    if card.blocked is not None:
-        return Confirmation(refused=card.blocked)
+    if card.block_reason is not None:
+        return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
         return _safer(state, card.verb)
     at_first = _forward(state, opened.card, subject)
@@ -84,15 +85,15 @@ def _safer(state: State, verb: Verb) -> Confirmation:
 
 def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
     """Confirmation of a verb that adds risk, by the card as it was opened."""
-    if card.blocked is not None:
+    if card.block_reason is not None:
         return Confirmation(refused="not possible when this card was opened")
-    if card.verb in PEN and reason_due(state, card.verb):
+    if card.verb in PEN and needs_reason(state, card.verb):
         return Confirmation(reason=True)
     if card.override is not None:
         word = card.stage_to if card.verb is Verb.PROMOTE else card.verb.value
         return Confirmation(word=word, reason=True, override=True)
     typed = typed_word(state, card.verb, subject)
-    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=reason_due(state, card.verb))
+    return Confirmation(key="y") if typed is None else Confirmation(word=typed, reason=needs_reason(state, card.verb))
 
 
 def describe_move(state: State, opened: CardAtOpening) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
-from console.judge.explanation import Key, explain
+from console.judge.explanation import EvidenceKey, explain
 from console.judge.wording import odds
 from console.plan.nouns import Metric, Role
 from console.screens.page import ScrollingPage
 from console.state.assessment import is_over
 from console.state.evidence_history import EvidenceHistory
-from console.state.judging import current
+from console.state.judging import current_track
 from console.state.values import MetricState, SourceState, State
 from widgets.evidence import mark_of
 from widgets.evidence_history import evidence_history_lines
@@ -101,7 +101,7 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
 
 def _explanation(state: State, entry: MetricState, room: int, history: EvidenceHistory | None) -> list[Line]:
     """The evidence of the verdict, its course over the stage, and what would change it."""
-    track = current(entry)
+    track = current_track(entry)
     limits = f"stale after {entry.stale_after_s:g} s"
     if track is None:
         return _block("rule", [limits, "no tick judged yet"], room)
@@ -113,21 +113,21 @@ def _explanation(state: State, entry: MetricState, room: int, history: EvidenceH
     if history is not None:
         rows = evidence_history_lines(history, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
-    lines += _block("next", [explanation.follows], room)
+    lines += _block("next", [explanation.next_change], room)
     lines += _block("forecast", list(explanation.forecast), room)
     lines += _block("rule", [*explanation.inputs, limits], room)
     return lines + _block("ticks", [explanation.ticks], room)
 
 
-def _key(key: Key, name: str) -> Line:
+def _key(key: EvidenceKey, name: str) -> Line:
     """ "worse than the baseline      340:1 of 100:1  key 1 of a FAIL"."""
-    mark = Piece("✓ ", Look.STRONG) if key.turned else Piece("  ")
+    mark = Piece("✓ ", Look.STRONG) if key.is_met else Piece("  ")
     return (
         Piece(align_left(name, GUTTER), Look.MUTED),
         mark,
         Piece(align_left(key.what, 30)),
         Piece(f" {align_right(odds(key.evidence), 7)}", Look.STRONG),
-        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.turns}", Look.MUTED),
+        Piece(f" of {align_left(f'{key.needed:g}:1', 6)} {key.consequence}", Look.MUTED),
     )
 
 
@@ -196,7 +196,7 @@ class Drilldown(ScrollingPage):
         entry = self.state.metrics.get(self.metric) if self.state is not None else None
         if entry is None or self.state is None or not self.has_parts("#sheet"):
             return
-        self.history = self.history.extended(self.state.boundaries, entry, _STEP)
+        self.history = self.history.extend(self.state.boundaries, entry, _STEP)
         self.query_one("#sheet", Sheet).redraw()
         if not self.history.whole:
             self.set_timer(_PAUSE_S, self._follow)

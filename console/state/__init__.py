@@ -1,4 +1,4 @@
-"""What we know: State's values (plain, frozen), the fold over events, the gates, the decision card. Pure.
+"""State, as plain frozen values: the fold over events, the gates, the decision card. Pure.
 
 Widgets import `values`; the engine folds. Importing this package imports nothing.
 """

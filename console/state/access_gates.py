@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from console.events.evidence import PENNED, Gate, Verb
+from console.events.evidence import Gate, Verb
+from console.events.verbs import PENNED
 from console.state import approvals, authority, pen, windows
 from console.state.values import State
 
@@ -11,28 +12,28 @@ def pen_gate(state: State, verb: Verb) -> list[Gate]:
     """Whether this console's operator holds the pen, or may take it by the way; nothing for a verb that needs none."""
     if verb not in PENNED:
         return []
-    words = pen.whose(state)
-    if pen.free_for(state, state.local.operator):
+    words = pen.holder_text(state)
+    if pen.is_free_for(state, state.local.operator):
         return [Gate("pen", ok=True, why=words)]
     return [Gate("pen", ok=False, why=f"{words}: take it (t) or ask")]
 
 
 def authority_gate(state: State, act: str) -> list[Gate]:
     """Whether the plan lets this console's operator do `act`; nothing where it is everybody's."""
-    if authority.required(state, act) is None:
+    if authority.who_may(state, act) is None:
         return []
-    why = authority.unauthorised(state, act)
+    why = authority.why_unauthorized(state, act)
     return [Gate("authority", ok=why is None, why=why or f"you may {act}")]
 
 
 def approval_gate(state: State) -> list[Gate]:
     """How many of the people whom the next stage asks for have approved exactly what a promote would do now."""
-    needed = approvals.needed(state)
+    needed = approvals.needed_approvals(state)
     if needed == 0:
         return []
     if state.local.unvouched is not None:
         return [Gate("approval", ok=False, why=f"no approval counts: {state.local.unvouched}")]
-    given = approvals.counted(state)
+    given = approvals.counted_approvals(state)
     by = f" by {', '.join(approval.user for approval in given)}" if given else ""
     tally = f"approved{by}: {min(len(given), needed)} of {needed}"
     if len(given) >= needed:
@@ -57,16 +58,16 @@ def window_gates(state: State) -> list[Gate]:
 
 
 def override_gate(state: State, gates: list[Gate]) -> list[Gate]:
-    """What keeps this operator from overriding the closed ones of `gates`, if there are any and something does."""
+    """The gate that says why this operator may not override the closed ones of `gates`; empty if they may."""
     closed = [gate.why for gate in gates if not gate.ok and not gate.hard]
-    why = authority.unauthorised(state, "override") if closed else None
+    why = authority.why_unauthorized(state, "override") if closed else None
     return [] if why is None else [Gate("override", ok=False, why=f"{'; '.join(closed)}; {why}")]
 
 
 def approve_gates(state: State) -> list[Gate]:
-    """What approving the next forward move needs."""
+    """The conditions of approving the next forward move."""
     me = state.local.operator
-    asked = approvals.needed(state)
+    asked = approvals.needed_approvals(state)
     given = {approval.person for approval in approvals.valid_approvals(state)}
     mine = me is not None and me.person in given
     return [
@@ -78,7 +79,7 @@ def approve_gates(state: State) -> list[Gate]:
             not state.pen.held_by(me),
             "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen",
         ),
-        Gate("approvals", state.local.unvouched is None, state.local.unvouched or "approvals can be told"),
+        Gate("approvals", state.local.unvouched is None, state.local.unvouched or "approvals are known"),
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),
     ]
@@ -96,24 +97,24 @@ def _approval_terms(state: State, number: int) -> str:
 
 
 def take_gates(state: State) -> list[Gate]:
-    """What taking the pen needs; from somebody who is there and does not offer it, a reason."""
+    """The conditions of taking the pen. Taking it from a holder who is present and does not offer it needs a reason."""
     me, held = state.local.operator, state.pen
-    words = pen.whose(state)
+    words = pen.holder_text(state)
     offered = me is not None and held.offered_to(me)
-    free = offered or held.held_by(me) or pen.free_for(state, me)
-    told = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
+    free = offered or held.held_by(me) or pen.is_free_for(state, me)
+    free_text = f"{held.holder.user} offers you the pen" if offered and held.holder is not None else words
     return [
         Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("yours", not held.held_by(me), words if held.held_by(me) else "not yours yet"),
         *authority_gate(state, "take"),
-        Gate("holder", ok=free, why=told if free else f"{words}, who does not offer it", hard=False),
+        Gate("holder", ok=free, why=free_text if free else f"{words}, who does not offer it", hard=False),
     ]
 
 
 def give_gates(state: State) -> list[Gate]:
-    """What offering the pen, or laying it down, needs."""
+    """The conditions of offering the pen or laying it down."""
     mine = state.pen.held_by(state.local.operator)
     return [
         Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
-        Gate("yours", mine, pen.whose(state) if mine else f"{pen.whose(state)}: not yours to give"),
+        Gate("yours", mine, pen.holder_text(state) if mine else f"{pen.holder_text(state)}: not yours to give"),
     ]

@@ -20,17 +20,17 @@ from console.judge.track import Track
 from console.judge.traffic import mismatch
 from console.judge.verdict import ArmTotals, StageVerdict, Verdict
 from console.plan.nouns import Role
-from console.state.checklist import aged
-from console.state.exposure import alone, exposed
-from console.state.judging import current, no_baseline
-from console.state.samples import bake
+from console.state.checklist import mark_overdue
+from console.state.exposure import has_all_traffic, is_exposed
+from console.state.judging import current_track, has_no_baseline
+from console.state.samples import advance_bake
 from console.state.targets import confirm_stage
 from console.state.values import AnyState, MetricState, RolloutState
 
 
 def assess(state: AnyState, now: datetime) -> AnyState:
     """`state` with its verdicts, bake clock, the marks of a stage and steps under way and `as_of` at `now` (UTC)."""
-    state = replace(confirm_stage(bake(state, now), now), as_of=now, checklist=aged(state, now))
+    state = replace(confirm_stage(advance_bake(state, now), now), as_of=now, checklist=mark_overdue(state, now))
     metrics = {name: replace(entry, verdict=verdict_of(state, entry, now)) for name, entry in state.metrics.items()}
     state = replace(state, metrics=metrics)
     return replace(state, stage_verdict=_stage_verdict(state))
@@ -46,8 +46,8 @@ def verdict_of(state: RolloutState, entry: MetricState, now: datetime) -> Verdic
         _track(state, entry),
         VerdictContext(
             now=now,
-            exposed=exposed(state),
-            alone=alone(state) or no_baseline(entry),
+            exposed=is_exposed(state),
+            alone=has_all_traffic(state) or has_no_baseline(entry),
             since=state.stage_since,
             canary_at=entry.canary_at,
             baseline_at=entry.baseline_at,
@@ -64,15 +64,15 @@ def verdict_of(state: RolloutState, entry: MetricState, now: datetime) -> Verdic
 
 
 def _track(state: RolloutState, entry: MetricState) -> Track | None:
-    """What was judged, as far as it speaks of the stage we stand on: a pass is the stage's own, a FAIL is not."""
-    track = current(entry)
+    """The evidence that counts for the current stage: a FAIL of an earlier stage does, a pass does not."""
+    track = current_track(entry)
     if track is None or state.reached is None or track.stage == state.reached or track.latch.failed_at is not None:
         return track
     return None
 
 
 def _left_s(state: RolloutState, entry: MetricState) -> float:
-    """What is left of the stage's bake time for this metric, in seconds; infinite for a stage that has none.
+    """The stage's remaining bake time for this metric, in seconds; infinite for a stage that has none.
 
     In the ticks that are judged: those of the bake's last seconds become final some time after it.
     """
@@ -98,12 +98,12 @@ def _level(readings: Sequence[Reading]) -> ArmTotals:
 
 
 def _stage_verdict(state: RolloutState) -> StageVerdict | None:
-    if not state.reached or not exposed(state):
+    if not state.reached or not is_exposed(state):
         return None
     return stage_verdict(
         tuple(state.plan.metrics.values()),
         {name: entry.verdict for name, entry in state.metrics.items() if entry.verdict is not None},
-        {name: current(entry) for name, entry in state.metrics.items()},
+        {name: current_track(entry) for name, entry in state.metrics.items()},
         mismatch=_mismatch(state),
         over=all(is_over(state, state.metrics[metric.name]) for metric in state.plan.critical),
     )

@@ -1,4 +1,4 @@
-"""Who may do what, as the plan says, per verb, and per stage where the stage says so. Going safer is everybody's.
+"""Authority may do what, as the plan says, per verb, and per stage where the stage says so. Going safer is everybody's.
 
 It is this console's own gate, checked against the operator whom the operating system (or the database) names. It keeps
 honest people from what is not theirs to do; who can write to the journal by other means is not stopped by it.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from console.plan.nouns import STAGE_AUTHORITIES, Stage, Who
+from console.plan.nouns import STAGE_AUTHORITIES, Authority, Stage
 from console.state.values import RolloutState, State
 
 
-def required(state: RolloutState, act: str) -> Who | None:
-    """Who may do `act` (one of nouns.AUTHORITIES) now; None: everybody."""
+def who_may(state: RolloutState, act: str) -> Authority | None:
+    """Authority may do `act` (one of nouns.AUTHORITIES) now; None: everybody."""
     stage = _stage(state, act)
     if stage is not None and act in stage.authority:
         return stage.authority[act]
@@ -26,9 +26,9 @@ def _stage(state: RolloutState, act: str) -> Stage | None:
     return entry.stage if entry is not None else None
 
 
-def permitted(state: RolloutState, act: str, user: str, login: str | None, groups: Set[str]) -> bool:
-    """Whether somebody may do `act`. A database's login, where there is one, is the name that counts."""
-    who = required(state, act)
+def is_permitted(state: RolloutState, act: str, user: str, login: str | None, groups: Set[str]) -> bool:
+    """Whether `user` may do `act`. A database's login, where there is one, is the name that counts."""
+    who = who_may(state, act)
     if who is None:
         return True
     name = login if login is not None else user
@@ -43,10 +43,10 @@ def _owner(state: RolloutState, act: str) -> str | None:
     return team.owner.removeprefix("@") if team is not None and team.owner is not None else None
 
 
-def unauthorised(state: State, act: str) -> str | None:
-    """Why this console's operator may not do `act`, in words; None if they may, or if nobody is known to sit here."""
-    me, who = state.local.operator, required(state, act)
-    if me is None or who is None or permitted(state, act, me.user, me.login, state.local.groups):
+def why_unauthorized(state: State, act: str) -> str | None:
+    """Why this console's operator may not do `act`, in words; None if they may, or if no operator is known."""
+    me, who = state.local.operator, who_may(state, act)
+    if me is None or who is None or is_permitted(state, act, me.user, me.login, state.local.groups):
         return None
     owner = _owner(state, act)
     allowed = str(who) if owner is None else str(who).replace("the stage's owner", f"the stage's owner ({owner})")

@@ -6,11 +6,12 @@ import math
 from datetime import UTC, datetime
 
 from adapters.contract import Setting, Shape
-from console.events.evidence import PEN, ROLLED_BACK, Card, MetricEvidence, TargetEvidence, Verb
+from console.events.evidence import ROLLED_BACK, Card, MetricEvidence, TargetEvidence, Verb
+from console.events.verbs import PEN
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
-from console.state.checklist import stands
+from console.state.checklist import reads_as
 from console.state.exposure import deploy_share
-from console.state.gates import gates_for, placed
+from console.state.gates import gates_for, placed_stage
 from console.state.orders import preview_key
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
@@ -21,29 +22,29 @@ _PERSONAL = ("pen", "authority", "approval", "override")
 
 def card_for(state: State, verb: Verb, subject: str | None = None) -> Card:
     """The card of `verb`; `subject` as in Intent."""
-    key = preview_key(subject or "") if verb is Verb.ORDER else _shown(verb).value
+    key = preview_key(subject or "") if verb is Verb.ORDER else _shown_verb(verb).value
     preview = state.local.previews.get(key)
     return Card(
         verb=verb,
-        stage_from=_here(state),
+        stage_from=_stands_at(state),
         stage_to=_stage_to(state, verb, subject),
         move=state.move,
         as_of=state.as_of or datetime.fromtimestamp(0, UTC),
         gates=gates_for(state, verb),
-        metrics=() if verb in PEN else tuple(_metric(entry) for entry in state.metrics.values()),
-        targets=() if verb in PEN else tuple(_targets(state, verb)),
+        metrics=() if verb in PEN else tuple(_metric_evidence(entry) for entry in state.metrics.values()),
+        targets=() if verb in PEN else tuple(_target_evidence(state, verb)),
         calls=preview.calls if preview is not None else (),
-        skipped=tuple(_skipped(state, verb)),
-        warnings=tuple(_warnings(state, verb, subject)) + (preview.notes if preview is not None else ()),
+        skipped=tuple(_skipped_lines(state, verb)),
+        warnings=tuple(_warning_lines(state, verb, subject)) + (preview.notes if preview is not None else ()),
     )
 
 
-def _shown(verb: Verb) -> Verb:
+def _shown_verb(verb: Verb) -> Verb:
     """The verb whose doing a card shows: what is approved is a promote."""
     return Verb.PROMOTE if verb is Verb.APPROVE else verb
 
 
-def _here(state: State) -> str:
+def _stands_at(state: State) -> str:
     """Where the rollout stands, in a word."""
     return ROLLED_BACK if state.rolled_back_at is not None else _stage_name(state, state.reached)
 
@@ -55,35 +56,35 @@ def _stage_name(state: State, number: int | None) -> str:
 
 
 def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
-    if _shown(verb) is Verb.PROMOTE:
+    if _shown_verb(verb) is Verb.PROMOTE:
         return state.next.stage.name if state.next is not None else _stage_name(state, state.reached)
     if verb is Verb.ROLLBACK:
         return ROLLED_BACK
     if verb is Verb.ORDER and subject:
         return subject
-    if verb is Verb.PLACE and (number := placed(state, subject)) is not None:
+    if verb is Verb.PLACE and (number := placed_stage(state, subject)) is not None:
         return _stage_name(state, number)
-    return _here(state)
+    return _stands_at(state)
 
 
-def wanted(state: State, verb: Verb) -> dict[str, Setting]:
+def wanted_settings(state: State, verb: Verb) -> dict[str, Setting]:
     """Target -> setting that `verb` asks for: only what does not read as set."""
-    if _shown(verb) is Verb.PROMOTE and state.next is not None:
+    if _shown_verb(verb) is Verb.PROMOTE and state.next is not None:
         missing = unset_targets(state, state.next.number)
         return {name: setting for name, setting in state.next.stage.sets.items() if name in missing}
     if verb is Verb.ROLLBACK:
         return {
             name: setting
             for entry in state.checklist
-            if not entry.over
+            if not entry.is_over
             for name, setting in entry.step.sets.items()
-            if not stands(state, name, setting)
+            if not reads_as(state, name, setting)
         }
     return {}
 
 
-def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
-    becomes = wanted(state, verb)
+def _target_evidence(state: State, verb: Verb) -> list[TargetEvidence]:
+    becomes = wanted_settings(state, verb)
     found = []
     for name, entry in state.targets.items():
         age = (state.as_of - entry.read_at).total_seconds() if state.as_of and entry.read_at else None
@@ -91,12 +92,12 @@ def _targets(state: State, verb: Verb) -> list[TargetEvidence]:
         if entry.reading is not None and entry.reading.problem:
             reads = f"{reads} ({entry.reading.problem})"
         setting = becomes.get(name)
-        seen = entry.reading.revision if entry.reading is not None else None
+        seen = entry.reading.versions.revision if entry.reading is not None else None
         found.append(TargetEvidence(name, reads, str(setting) if setting else None, age, entry.target.team, seen))
     return found
 
 
-def _metric(entry: MetricState) -> MetricEvidence:
+def _metric_evidence(entry: MetricState) -> MetricEvidence:
     verdict = entry.verdict or Verdict(entry.metric.name, VerdictState.NO_DATA, "not assessed yet")
     shape = entry.metric.query.shape
     return MetricEvidence(
@@ -104,8 +105,8 @@ def _metric(entry: MetricState) -> MetricEvidence:
         role=entry.metric.role.value,
         verdict=verdict.state.value,
         reason=verdict.reason,
-        canary=_arm(verdict.canary, shape),
-        baseline=_arm(verdict.baseline, shape),
+        canary=_arm_text(verdict.canary, shape),
+        baseline=_arm_text(verdict.baseline, shape),
         n=verdict.canary.n,
         age_s=verdict.age_s,
         ratio=_finite(verdict.ratio),
@@ -118,12 +119,14 @@ def _metric(entry: MetricState) -> MetricEvidence:
     )
 
 
-def _notes(state: State, verb: Verb, subject: str | None) -> list[str]:
-    """What the backends say that somebody has to know before this verb."""
+def _backend_notes(state: State, verb: Verb, subject: str | None) -> list[str]:
+    """Notes of the backends to be read before this verb."""
     if verb not in (Verb.PROMOTE, Verb.ROLLBACK, Verb.ORDER):
         return []
     named = (subject or "").partition(" ")[0]
-    touched = [name for name in state.targets if name == named] if verb is Verb.ORDER else list(wanted(state, verb))
+    touched = (
+        [name for name in state.targets if name == named] if verb is Verb.ORDER else list(wanted_settings(state, verb))
+    )
     lacking = "promote" if verb is Verb.PROMOTE else "abort"
     found = []
     for name in touched:
@@ -141,7 +144,7 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else value
 
 
-def _arm(totals: ArmTotals, shape: Shape) -> str:
+def _arm_text(totals: ArmTotals, shape: Shape) -> str:
     if totals.value is None:
         return "none"
     if shape is Shape.GAUGE:
@@ -149,30 +152,30 @@ def _arm(totals: ArmTotals, shape: Shape) -> str:
     return f"{totals.value * 100:.3g} % of {totals.n:,.0f}"
 
 
-def _skipped(state: State, verb: Verb) -> list[str]:
-    if _shown(verb) is Verb.PROMOTE and state.next is not None:
-        asked = wanted(state, verb)
+def _skipped_lines(state: State, verb: Verb) -> list[str]:
+    if _shown_verb(verb) is Verb.PROMOTE and state.next is not None:
+        asked = wanted_settings(state, verb)
         return [
             f"{name} already reads {state.targets[name].reading}" for name in state.next.stage.sets if name not in asked
         ]
     if verb is Verb.ROLLBACK:
-        done = [f"{entry.step.id}: {entry.mark} already" for entry in state.checklist if entry.over]
+        done = [f"{entry.step.id}: {entry.mark} already" for entry in state.checklist if entry.is_over]
         return done + [
             f"{entry.step.id}: {name} already reads {state.targets[name].reading}"
             for entry in state.checklist
-            if not entry.over
+            if not entry.is_over
             for name, setting in entry.step.sets.items()
-            if stands(state, name, setting)
+            if reads_as(state, name, setting)
         ]
     return []
 
 
-def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
+def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
     found = list(state.local.cautions)
     one_way = state.past_one_way
     if verb is Verb.ROLLBACK and one_way is not None:
         found.append(f"PAST THE POINT OF NO RETURN ({one_way.name}): freeze (h) or roll forward instead")
-    if _shown(verb) is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
+    if _shown_verb(verb) is Verb.PROMOTE and state.next is not None and state.next.stage.one_way:
         found.append(f"{state.next.stage.name} is ONE-WAY: after it, roll back is no longer safe")
     if verb is Verb.APPROVE:
         closed = [gate.why for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in _PERSONAL]
@@ -194,9 +197,9 @@ def _warnings(state: State, verb: Verb, subject: str | None) -> list[str]:
         found.extend(
             f"{entry.step.id} is done by hand: {entry.step.manual}"
             for entry in state.checklist
-            if entry.step.manual is not None and not entry.over
+            if entry.step.manual is not None and not entry.is_over
         )
-    found.extend(_notes(state, verb, subject))
+    found.extend(_backend_notes(state, verb, subject))
     for request in (*state.in_flight, *state.in_doubt):
         found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
     if state.local.journal.broken is not None:

@@ -1,4 +1,4 @@
-"""What the rollback steps are: taken from the plan, or derived from what every target read at the opening."""
+"""The rollback steps: taken from the plan, or derived from the opening readings of the targets."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ from console.state.versions import old_version
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
     """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
     steps = (
-        _derived(plan, targets) if plan.rollback is None else tuple(_to_old(step, targets) for step in plan.rollback)
+        _derived_steps(plan, targets)
+        if plan.rollback is None
+        else tuple(_to_old_version(step, targets) for step in plan.rollback)
     )
     return tuple(StepState(step) for step in steps)
 
 
-def _to_old(step: Step, targets: Mapping[str, TargetState]) -> Step:
+def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
     """The step with the version to go back to, for targets whose backend owns the steps: it takes no percentage."""
     back = {name: version for name in step.sets if (version := old_version(targets[name].opening)) is not None}
     sets = {name: Setting(0, version=back[name]) if name in back else setting for name, setting in step.sets.items()}
     return replace(step, sets=sets) if back else step
 
 
-def _derived(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[Step, ...]:
+def _derived_steps(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[Step, ...]:
     touched = list(dict.fromkeys(name for stage in plan.stages for name in stage.sets))
-    return tuple(_back(targets[name]) for name in reversed(touched))
+    return tuple(_step_back(targets[name]) for name in reversed(touched))
 
 
-def _back(entry: TargetState) -> Step:
+def _step_back(entry: TargetState) -> Step:
     name, team = entry.target.name, entry.target.team
-    setting = before(entry.opening, entry.target.kind)
+    setting = setting_before(entry.opening, entry.target.kind)
     if setting is None:
         how = f"set {name} back by hand: what it was before could not be read"
         return Step(id=f"{name}-back", manual=how, team=team)
     return Step(id=f"{name}-back", sets={name: setting}, team=team)
 
 
-def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
-    """The setting that brings a target back to its opening reading; None when that cannot be told."""
+def setting_before(opening: TargetReading | None, kind: Kind) -> Setting | None:
+    """The setting that brings a target back to its opening reading; None when that is not known."""
     if opening is None:
         return None
     if opening.on is False:
@@ -54,7 +56,7 @@ def before(opening: TargetReading | None, kind: Kind) -> Setting | None:
     return Setting(round(opening.percent), on=True if kind is Kind.FLAGS else None)
 
 
-def outstanding(state: RolloutState, target: str) -> bool:
+def has_unread_call(state: RolloutState, target: str) -> bool:
     """Whether the last call that may have changed a target asked for something else than the target reads.
 
     Such a reading may be older than the call: it says nothing about what the target will read.
@@ -62,34 +64,34 @@ def outstanding(state: RolloutState, target: str) -> bool:
     entry = state.targets[target]
     for request in reversed(tuple(state.requests.values())):
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
-            told = request.took_effect is False
-            return not told and (entry.reading is None or not entry.reading.satisfies(request.setting))
+            ineffective = request.took_effect is False
+            return not ineffective and (entry.reading is None or not entry.reading.satisfies(request.setting))
     return False
 
 
-def stands(state: RolloutState, target: str, setting: Setting) -> bool:
+def reads_as(state: RolloutState, target: str, setting: Setting) -> bool:
     """Whether a target reads as `setting`, and nothing was asked of it that is not read yet."""
     reading = state.targets[target].reading
-    return reading is not None and reading.satisfies(setting) and not outstanding(state, target)
+    return reading is not None and reading.satisfies(setting) and not has_unread_call(state, target)
 
 
-def undone(step: StepState, state: RolloutState) -> bool:
+def is_rolled_back(step: StepState, state: RolloutState) -> bool:
     """Whether every target of a step stands as the step wants it."""
-    return all(stands(state, name, setting) for name, setting in step.step.sets.items())
+    return all(reads_as(state, name, setting) for name, setting in step.step.sets.items())
 
 
-def unmet(step: Step, steps: tuple[StepState, ...]) -> tuple[str, ...]:
-    """What a step needs and does not read as rolled back yet, was not confirmed by hand and not skipped."""
-    met = {entry.step.id for entry in steps if entry.over or entry.mark is StepMark.HOLDING}
+def unmet_needs(step: Step, steps: tuple[StepState, ...]) -> tuple[str, ...]:
+    """The ids of the steps that a step needs and that are neither rolled back, confirmed by hand nor skipped."""
+    met = {entry.step.id for entry in steps if entry.is_over or entry.mark is StepMark.HOLDING}
     return tuple(need for need in step.needs if need not in met)
 
 
-def needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:
+def has_needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:
     """Whether nothing that a step needs is left."""
-    return not unmet(step, steps)
+    return not unmet_needs(step, steps)
 
 
-def waves(steps: Sequence[Step]) -> list[list[Step]]:
+def step_waves(steps: Sequence[Step]) -> list[list[Step]]:
     """The steps in the order in which their needs let them begin: those of one wave at once."""
     left, found, met = list(steps), list[list[Step]](), set[str]()
     while left:
@@ -107,16 +109,16 @@ def timeout_s(step: Step, plan: Plan) -> float:
     return 2 * plan.hold_s if step.timeout_s is None else step.timeout_s
 
 
-def aged(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
-    """The checklist with every step OVERDUE whose call has ended and that does not read as rolled back in its time."""
+def mark_overdue(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
+    """Mark each step OVERDUE whose call has ended and that does not read as rolled back in time."""
     flying = {request.step for request in state.in_flight}
     return tuple(
-        entry if entry.step.id in flying else _aged(entry, timeout_s(entry.step, state.plan), now)
+        entry if entry.step.id in flying else _overdue_after(entry, timeout_s(entry.step, state.plan), now)
         for entry in state.checklist
     )
 
 
-def _aged(entry: StepState, within_s: float, now: datetime) -> StepState:
+def _overdue_after(entry: StepState, within_s: float, now: datetime) -> StepState:
     if entry.mark is not StepMark.REQUESTED or entry.since is None or (now - entry.since).total_seconds() <= within_s:
         return entry
     return replace(
@@ -124,12 +126,12 @@ def _aged(entry: StepState, within_s: float, now: datetime) -> StepState:
     )
 
 
-def turned(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
-    """The checklist with every manual step that is not over waiting for a person once its needs are met, not before."""
+def mark_waiting(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
+    """Mark each unfinished manual step WAITING once its needs are met, PENDING before."""
     marks = {True: StepMark.WAITING, False: StepMark.PENDING}
     return tuple(
-        replace(entry, mark=marks[needs_met(entry.step, steps)])
-        if entry.step.manual is not None and not entry.over
+        replace(entry, mark=marks[has_needs_met(entry.step, steps)])
+        if entry.step.manual is not None and not entry.is_over
         else entry
         for entry in steps
     )

@@ -1,4 +1,4 @@
-"""What a script can wait for: conditions of a rollout by name, whether one holds, and whether it still can. Pure."""
+"""Conditions that a script can wait for, by name: whether one is met, and whether it still can be. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAGE = "stage:"
 """Prefix of the condition that a stage, given by its name or number, is reached."""
 
 
-def _healthy(state: State) -> bool:
+def _is_healthy(state: State) -> bool:
     """Something is exposed, every critical metric passes on fresh data, and nothing is open."""
     settled = state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and state.exposing
     drifted = any(entry.drift is not None for entry in state.targets.values())
@@ -25,7 +25,7 @@ def _healthy(state: State) -> bool:
     return all(verdict is not None and verdict.state is VerdictState.PASS for verdict in verdicts)
 
 
-def _failing(state: State) -> bool:
+def _is_failing(state: State) -> bool:
     """A critical or guard metric fails while something is exposed."""
     return state.exposing and any(
         entry.verdict is not None and entry.verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO
@@ -33,32 +33,32 @@ def _failing(state: State) -> bool:
     )
 
 
-def _promotable(state: State) -> bool:
-    """A promote by whoever asks would go through now."""
+def _is_promotable(state: State) -> bool:
+    """Whether a promote would go through now."""
     return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))
 
 
 CONDITIONS: dict[str, Callable[[State], bool]] = {
-    "healthy": _healthy,
-    "failing": _failing,
-    "promotable": _promotable,
+    "healthy": _is_healthy,
+    "failing": _is_failing,
+    "promotable": _is_promotable,
     "halted": lambda state: state.mode is Mode.HALTED,
     "rolled-back": lambda state: state.rollback is not None and state.rolled_back_at is not None,
     "complete": lambda state: state.mode is Mode.COMPLETE or state.closed == "complete",
     "closed": lambda state: state.closed is not None,
 }
 _UNLOST = ("rolled-back", "closed")
-"""What can still come once a rollback was begun."""
+"""Conditions that can still be met once a rollback was begun."""
 
 
-def known(plan_stages: list[str], condition: str) -> bool:
+def is_known(plan_stages: list[str], condition: str) -> bool:
     """Whether there is such a condition for a plan with these stages."""
     if condition.startswith(STAGE):
-        return _number(plan_stages, condition) is not None
+        return _stage_number(plan_stages, condition) is not None
     return condition in CONDITIONS
 
 
-def _number(stages: list[str], condition: str) -> int | None:
+def _stage_number(stages: list[str], condition: str) -> int | None:
     """The stage that `stage:..` is about, counted from 1."""
     name = condition.removeprefix(STAGE)
     if name in stages:
@@ -67,16 +67,16 @@ def _number(stages: list[str], condition: str) -> int | None:
     return numbers.get(name)
 
 
-def holds(state: State, condition: str) -> bool:
+def is_met(state: State, condition: str) -> bool:
     """Whether a condition holds in an assessed state."""
     if condition.startswith(STAGE):
-        number = _number([entry.stage.name for entry in state.stages], condition)
+        number = _stage_number([entry.stage.name for entry in state.stages], condition)
         return number is not None and state.rollback is None and (state.reached or 0) >= number
     return CONDITIONS[condition](state)
 
 
-def lost(state: State, condition: str) -> str | None:
-    """Why a condition that does not hold cannot come any more in this rollout; None while it can."""
+def why_impossible(state: State, condition: str) -> str | None:
+    """Why a condition that is not met can never be met in this rollout; None while it can."""
     if state.closed is not None:
         return f"the rollout is closed ({state.closed})"
     if state.rollback is not None and condition not in _UNLOST:

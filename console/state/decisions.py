@@ -1,4 +1,4 @@
-"""Decisions and their requests: who moved the rollout where, and what became of each call."""
+"""Decisions and their requests: who moved the rollout where, and how each call ended."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
-from console.events.evidence import PENNED, Verb
+from console.events.evidence import Verb
+from console.events.verbs import PENNED
 from console.plan.nouns import Metric, Plan, Target
 from console.state import pen
 from console.state.checklist import checklist_of
 from console.state.derived_stages import with_stages
-from console.state.judging import enter_stage, overridden, rejudge
+from console.state.judging import apply_override, enter_stage, rejudge
 from console.state.requests import RequestState
-from console.state.stepped_targets import confirmed_now
-from console.state.steps import rollback_begun, step_confirmed, step_requested, step_settled, step_skipped
-from console.state.targets import settled_target
+from console.state.stepped_targets import confirm_reading
+from console.state.steps import apply_step_request, apply_step_settlement, begin_rollback, confirm_step, skip_step
+from console.state.targets import judge_after_request
 from console.state.values import (
     Boundary,
     DecisionState,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, GateLapsed, RequestMade, RequestReconciled, RequestSettled
 
 
-def decision_taken(state: RolloutState, event: DecisionTaken, seq: int | None) -> RolloutState:
+def apply_decision(state: RolloutState, event: DecisionTaken, seq: int | None) -> RolloutState:
     """The state after a decision; its requests come as events of their own."""
     known = next((entry for entry in state.decisions if entry.id == event.id), None)
     if known is not None:  # it was held in memory and has now reached the journal
@@ -52,34 +53,34 @@ def decision_taken(state: RolloutState, event: DecisionTaken, seq: int | None) -
         subject=event.subject,
         automatic=event.automatic,
     )
-    why = pen.void(state, event) or _overtaken(state, event)
+    why = pen.why_void(state, event) or _why_overtaken(state, event)
     if why:
         entry = replace(entry, outcome="refused", void=why)
         move = max(state.move, event.move or 0)
         return replace(state, decisions=(*state.decisions, entry), move=move)
-    state = pen.decided(replace(state, decisions=(*state.decisions, entry)), event)
+    state = pen.apply_pen_decision(replace(state, decisions=(*state.decisions, entry)), event)
     match event.verb:
         case Verb.PROMOTE:
-            return _promoted(overridden(state, event) if event.override is not None else state, event)
+            return _apply_promote(apply_override(state, event) if event.override is not None else state, event)
         case Verb.HALT:
             return replace(state, halted=event.id)
         case Verb.RESUME:
             return replace(state, halted=None, clocked_at=event.at)
         case Verb.ROLLBACK:
-            return rollback_begun(state, event)
+            return begin_rollback(state, event)
         case Verb.PLACE:
-            return _placed(state, event)
+            return _apply_place(state, event)
         case Verb.ACCEPT:
-            return _accepted(state, event)
+            return _apply_accept(state, event)
         case Verb.CONFIRM:
-            return step_confirmed(state, event)
+            return confirm_step(state, event)
         case Verb.SKIP:
-            return step_skipped(state, event)
+            return skip_step(state, event)
         case Verb.ORDER | Verb.CLOSE | Verb.APPROVE | Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return state
 
 
-def _overtaken(state: RolloutState, event: DecisionTaken) -> str:
+def _why_overtaken(state: RolloutState, event: DecisionTaken) -> str:
     """Why a decision counts for nothing: what was recorded before it, unseen by its console; empty if it counts."""
     if state.closed is not None and event.verb in PENNED:
         return "the rollout was closed"
@@ -96,10 +97,10 @@ def _overtaken(state: RolloutState, event: DecisionTaken) -> str:
     return "" if state.next is not None else "no stage was left"
 
 
-def _promoted(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def _apply_promote(state: RolloutState, event: DecisionTaken) -> RolloutState:
     state = replace(state, move=max(state.move, event.move or 0))
     coming = state.next
-    if coming is None:  # told by _overtaken
+    if coming is None:  # `_why_overtaken` has said so
         return state
     if coming.stage.manual is None:
         entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
@@ -112,17 +113,17 @@ def _promoted(state: RolloutState, event: DecisionTaken) -> RolloutState:
     return enter_stage(state, event.at)
 
 
-def _placed(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def _apply_place(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
     numbers = {str(number): number for number in range(len(state.stages) + 1)}
     number = numbers.get(event.subject or "")
     if number is None or state.reached is not None:
         return state
     state = replace(state, reached=number, candidates=(), baked_s=0.0, clocked_at=event.at)
-    return enter_stage(replace(state, stages=stood_at(state.stages, number)), event.at)
+    return enter_stage(replace(state, stages=stages_at(state.stages, number)), event.at)
 
 
-def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
+def stages_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
     """The stages of a rollout of which only the readings, or a person, say how far it is: no times are known."""
     return tuple(
         replace(entry, mark=StageMark.CONFIRMED if entry.number <= reached else StageMark.PLANNED, trouble="")
@@ -130,19 +131,19 @@ def stood_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, 
     )
 
 
-def _accepted(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:
     if event.subject == "plan":
-        return _replanned(state, event)
+        return _change_plan(state, event)
     entry = state.targets.get(event.subject or "")
     if entry is None:
         return state
     known = len(state.requests)
-    entry = confirmed_now(state, entry, event.at)
+    entry = confirm_reading(state, entry, event.at)
     entry = replace(entry, step_since=event.at, step_after=known, hand_after=known)
     return replace(state, targets={**state.targets, entry.target.name: entry})
 
 
-def _replanned(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def _change_plan(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The accepted plan takes effect: what is known about targets, metrics and sources that remain is kept.
 
     A stage we stand on, or are under way to, that is not where it was leaves the rollout unplaced. A rollback goes on
@@ -160,11 +161,11 @@ def _replanned(state: RolloutState, event: DecisionTaken) -> RolloutState:
     )
     targets = {
         name: replace(known, target=target)
-        if (known := state.targets.get(name)) is not None and _same_thing(known.target, target)
+        if (known := state.targets.get(name)) is not None and _is_same_thing(known.target, target)
         else TargetState(target)
         for name, target in plan.targets.items()
     }
-    boundaries = _renumbered(state, plan)
+    boundaries = _renumber_boundaries(state, plan)
     metrics = _metrics_under(state, plan, boundaries)
     sources = {
         name: source
@@ -172,7 +173,7 @@ def _replanned(state: RolloutState, event: DecisionTaken) -> RolloutState:
         else SourceState(name, spec.adapter)
         for name, spec in plan.backends.items()
     }
-    reached = _still_reached(state, [stage.name for stage in plan.stages])
+    reached = _stages_still_reached(state, [stage.name for stage in plan.stages])
     return replace(
         state,
         plan=plan,
@@ -187,7 +188,7 @@ def _replanned(state: RolloutState, event: DecisionTaken) -> RolloutState:
     )
 
 
-def _renumbered(state: RolloutState, plan: Plan) -> tuple[Boundary, ...]:
+def _renumber_boundaries(state: RolloutState, plan: Plan) -> tuple[Boundary, ...]:
     """Where the rollout stood, by the new plan's numbers; a stage that it has no more gets none of them."""
     numbers = {stage.name: number for number, stage in enumerate(plan.stages, start=1)}
     moved = {entry.number: numbers.get(entry.stage.name, -entry.number) for entry in state.stages}
@@ -197,22 +198,22 @@ def _renumbered(state: RolloutState, plan: Plan) -> tuple[Boundary, ...]:
 def _metrics_under(state: RolloutState, plan: Plan, boundaries: tuple[Boundary, ...]) -> dict[str, MetricState]:
     return {
         name: rejudge(state, boundaries, measured, metric)
-        if (measured := state.metrics.get(name)) is not None and _same_question(measured.metric, metric)
+        if (measured := state.metrics.get(name)) is not None and _is_same_question(measured.metric, metric)
         else MetricState(metric)
         for name, metric in plan.metrics.items()
     }
 
 
-def _same_thing(was: Target, now: Target) -> bool:
+def _is_same_thing(was: Target, now: Target) -> bool:
     return (was.backend, was.kind, was.ref) == (now.backend, now.kind, now.ref)
 
 
-def _same_question(was: Metric, now: Metric) -> bool:
+def _is_same_question(was: Metric, now: Metric) -> bool:
     return (was.backend, was.query) == (now.backend, now.query)
 
 
-def _still_reached(state: RolloutState, names: list[str]) -> int | None:
-    """Stages reached in a plan with the stages `names`; None if it cannot be told."""
+def _stages_still_reached(state: RolloutState, names: list[str]) -> int | None:
+    """Stages reached in a plan with the stages `names`; None if that is ambiguous."""
     current = state.current.stage.name if state.current else None
     if current is not None and current not in names:
         return None
@@ -223,7 +224,7 @@ def _still_reached(state: RolloutState, names: list[str]) -> int | None:
     return reached
 
 
-def request_made(state: RolloutState, event: RequestMade) -> RolloutState:
+def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
     if event.id in state.requests:
         return state
     request = RequestState(
@@ -241,47 +242,47 @@ def request_made(state: RolloutState, event: RequestMade) -> RolloutState:
         seen=event.seen,
     )
     state = replace(state, requests={**state.requests, event.id: request})
-    state = _reckon_decision(state, event.decision)
-    return state if event.step is None else step_requested(state, event)
+    state = _update_outcome(state, event.decision)
+    return state if event.step is None else apply_step_request(state, event)
 
 
-def request_settled(state: RolloutState, event: RequestSettled) -> RolloutState:
+def apply_request_settled(state: RolloutState, event: RequestSettled) -> RolloutState:
     request = state.requests.get(event.request)
     if request is None or request.outcome is not None:  # the first settlement stands
         return state
     request = replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at)
     state = replace(state, requests={**state.requests, request.id: request})
-    return _ended(state, request, event.at)
+    return _apply_end(state, request, event.at)
 
 
-def request_reconciled(state: RolloutState, event: RequestReconciled) -> RolloutState:
+def apply_request_reconciled(state: RolloutState, event: RequestReconciled) -> RolloutState:
     request = state.requests.get(event.request)
     if request is None or not request.in_doubt:  # the first word stands
         return state
     request = replace(request, took_effect=event.took_effect)
     state = replace(state, requests={**state.requests, request.id: request})
-    return _ended(state, request, event.at)
+    return _apply_end(state, request, event.at)
 
 
-def gate_lapsed(state: RolloutState, event: GateLapsed) -> RolloutState | None:
+def apply_gate_lapsed(state: RolloutState, event: GateLapsed) -> RolloutState | None:
     """The state after a request that waited to be asked for was asked for no more; None where that changes nothing."""
     request = state.requests.get(event.request)
     if request is None or request.outcome is not Outcome.ACCEPTED:
         return None
     request = replace(request, outcome=Outcome.REFUSED, reason=event.reason)
-    return _ended(replace(state, requests={**state.requests, request.id: request}), request, event.at)
+    return _apply_end(replace(state, requests={**state.requests, request.id: request}), request, event.at)
 
 
-def _ended(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
-    """What the end of a call means for its decision, its step and its target."""
-    state = _reckon_decision(state, request.decision)
+def _apply_end(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
+    """Apply the end of a call to its decision, its step and its target."""
+    state = _update_outcome(state, request.decision)
     if request.step is not None:
-        state = step_settled(state, request, at)
-    state, line = settled_target(state, request.target, at)
+        state = apply_step_settlement(state, request, at)
+    state, line = judge_after_request(state, request.target, at)
     return state if line is None else replace(state, log=(*state.log, line))
 
 
-def _reckon_decision(state: RolloutState, decision: str) -> RolloutState:
+def _update_outcome(state: RolloutState, decision: str) -> RolloutState:
     """One word for a decision from the outcomes of its requests, as far as they are known by now."""
     outcomes = {request.known_outcome for request in state.requests.values() if request.decision == decision}
     if None in outcomes:

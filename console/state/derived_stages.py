@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.contract import LAST_STEP, Setting, TargetReading
+from adapters.contract import LAST_STEP, Setting, StepsReading, TargetReading
 from console.plan.nouns import Plan, Stage, StagesFrom
 from console.state.values import RolloutState, StageState
 
@@ -21,18 +21,18 @@ def with_stages(plan: Plan, readings: Mapping[str, TargetReading]) -> Plan:
     reading = readings.get(wanted.target)
     if reading is None or reading.steps is None:
         return plan
-    return replace(plan, stages=_stages(wanted, reading))
+    return replace(plan, stages=_stages(wanted, reading.steps))
 
 
-def planned(state: RolloutState, plan: Plan) -> RolloutState:
+def under_plan(state: RolloutState, plan: Plan) -> RolloutState:
     """The state under a plan whose stages have become known."""
     stages = tuple(StageState(number, stage) for number, stage in enumerate(plan.stages, start=1))
     return state if plan is state.plan else replace(state, plan=plan, stages=stages)
 
 
-def _stages(wanted: StagesFrom, reading: TargetReading) -> tuple[Stage, ...]:
+def _stages(wanted: StagesFrom, steps: StepsReading) -> tuple[Stage, ...]:
     found: list[Stage] = []
-    for number, step in enumerate(reading.own_steps):
+    for number, step in enumerate(steps.own):
         if step.waits:
             percent = None if step.percent is None else round(step.percent)
             name = _name(percent, number, {stage.name for stage in found})

@@ -1,4 +1,4 @@
-"""What a decision that lost its race is told: who moved the rollout, and what is there now that its author did not see.
+"""The message for a decision that lost its race: who moved the rollout, and what its author did not see.
 
 Pure, from the card as it was seen and the State now; the same words on the screen and headless.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from console.events.evidence import PEN, Card, Verb
+from console.events.evidence import Card, Verb
+from console.events.verbs import PEN, VERBS
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.values import DecisionState, State
 
-_MOVERS = frozenset(Verb) - {Verb.APPROVE, Verb.OFFER}
+_MOVERS = frozenset(verb for verb, spec in VERBS.items() if not spec.is_movable_past)
 """Verbs after which another decision may not be what its author thinks it is."""
 
 
 def differences(seen: Card, now: Card) -> list[str]:
-    """What `now` says other than `seen`, one piece each: stage, targets, verdicts, gates that have closed."""
+    """The differences between two cards, one line each: stage, targets, verdicts, gates that have closed."""
     found = []
     if seen.stage_from != now.stage_from:
         found.append(f"stood at {seen.stage_from}, stands at {now.stage_from}")
@@ -37,7 +38,7 @@ def differences(seen: Card, now: Card) -> list[str]:
     return found + [gate.why for gate in now.gates if gate.hard and not gate.ok and gate.why not in closed]
 
 
-def mover(state: State, seen: int | None, but: str | None = None) -> DecisionState | None:
+def last_mover(state: State, seen: int | None, but: str | None = None) -> DecisionState | None:
     """The last decision that counts and that an author who had seen the events up to `seen` did not know of.
 
     Args:
@@ -56,8 +57,8 @@ def mover(state: State, seen: int | None, but: str | None = None) -> DecisionSta
     return None
 
 
-def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
-    """The whole line for whoever lost: "promote refused: moved by ana@bastion-1 pid 7 at ..: ..; you saw .., now ..".
+def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
+    """The line for the author who lost: "promote refused: moved by ana@bastion-1 pid 7 at ..: ..; you saw .., now ..".
 
     Args:
         state: assessed, with the winner's events in it.
@@ -66,10 +67,10 @@ def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None
         but: id of the decision that lost, if it was recorded.
     """
     said = f"{verb} refused: moved"
-    last = mover(state, intent.seen if intent is not None else None, but)
+    last = last_mover(state, intent.seen if intent is not None else None, but)
     if last is not None:
         by = "" if last.who is None else f" by {last.who.user}@{last.who.host} pid {last.who.pid}"
-        said += f"{by} at {last.at.astimezone(UTC):%H:%M:%S}Z: {_did(last)}"
+        said += f"{by} at {last.at.astimezone(UTC):%H:%M:%S}Z: {_decision_text(last)}"
     reached = "unknown" if state.reached is None else f"{state.reached} of {len(state.stages)} reached"
     seen = "" if intent is None or intent.stage is None else f"you saw {intent.stage} stages reached, "
     now = f"{seen}now {reached}"
@@ -79,8 +80,8 @@ def lost(state: State, verb: Verb, intent: Intent | None, but: str | None = None
     return f"{said}; {now}; look again"
 
 
-def _did(entry: DecisionState) -> str:
-    """What a decision did: "promote to five is under way", "took the pen: lunch is over"."""
+def _decision_text(entry: DecisionState) -> str:
+    """The effect of a decision in words: "promote to five is under way", "took the pen: lunch is over"."""
     why = f" ({entry.reason})" if entry.reason else ""
     if entry.verb is Verb.PROMOTE:
         became = "is under way" if entry.outcome in ("recorded", "requested") else entry.outcome

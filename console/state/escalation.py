@@ -1,4 +1,4 @@
-"""The escalation ladder: what is wrong and nobody has acted on, for how long, and which rungs that reaches.
+"""The escalation ladder: trouble without a human reaction, how long it has lasted, and the rungs it reaches.
 
 A rung is shown and recorded, once for each trouble; nothing is executed. Any decision and any note of a person counts
 as acting: the clock starts again from it, and so do the rungs if the trouble is still there.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role, Rung
-from console.state.exposure import exposed
+from console.state.exposure import is_exposed
 from console.state.participants import Escalation
 from console.state.values import RolloutState, StepMark
 
@@ -32,38 +32,38 @@ class Trouble:
 
 
 def current_trouble(state: RolloutState) -> Trouble | None:
-    """What waits for somebody, gravest first, and since when nobody has acted; None while nothing does."""
+    """The gravest trouble that waits for a person, since the last human act; None while there is none."""
     if state.closed is not None or state.opened_at is None:
         return None
-    found = _wrong(state)
+    found = _open_trouble(state)
     if found is None:
         return None
     acted = _last_act(state)
     return found if acted is None or acted <= found.since else replace(found, since=acted)
 
 
-def _wrong(state: RolloutState) -> Trouble | None:
+def _open_trouble(state: RolloutState) -> Trouble | None:
     if state.rollback is not None:
         stuck = [entry for entry in state.checklist if entry.mark in _STUCK]
         if not stuck:
             return None
         first = stuck[0]
-        return Trouble(f"rollback step {first.step.id} {first.mark}", first.since or _begun(state))
+        return Trouble(f"rollback step {first.step.id} {first.mark}", first.since or _stage_began(state))
     if state.halted is None:
         for name, entry in state.metrics.items():
             verdict = entry.verdict
             failing = verdict is not None and verdict.state is VerdictState.FAIL and entry.said == VerdictState.FAIL
-            if failing and entry.metric.role is not Role.INFO and exposed(state):
-                return Trouble(f"{name} FAIL", entry.said_at or _begun(state))
-    elif exposed(state):
-        return Trouble("the halt", _begun(state))
+            if failing and entry.metric.role is not Role.INFO and is_exposed(state):
+                return Trouble(f"{name} FAIL", entry.said_at or _stage_began(state))
+    elif is_exposed(state):
+        return Trouble("the halt", _stage_began(state))
     for name, target in state.targets.items():
         if target.drift is not None:
             return Trouble(f"{name} drifted", target.drift.since)
     return None
 
 
-def _begun(state: RolloutState) -> datetime:
+def _stage_began(state: RolloutState) -> datetime:
     """When the stage, or the rollout, began: for troubles whose own beginning is the last decision anyway."""
     known = state.stage_since or state.opened_at
     if known is None:
@@ -94,7 +94,7 @@ def due_rungs(state: RolloutState) -> list[tuple[int, Rung, Trouble]]:
 
 
 def current_call(state: RolloutState) -> Escalation | None:
-    """The highest rung reached for what is wrong now; None if none was, or somebody has acted since."""
+    """The highest rung reached for the current trouble; None if none was, or a person has acted since."""
     wrong = current_trouble(state)
     if wrong is None:
         return None
@@ -103,7 +103,7 @@ def current_call(state: RolloutState) -> Escalation | None:
     )
 
 
-def escalated(state: RolloutState, event: Escalated) -> RolloutState | None:
+def apply_escalation(state: RolloutState, event: Escalated) -> RolloutState | None:
     """The state after a rung was reached; None if another console had recorded it already."""
     if any((called.rung, called.since) == (event.rung, event.since) for called in state.called):
         return None

@@ -1,4 +1,4 @@
-"""How the evidence of a metric came about, tick by tick: reckoned again from its ledger, for whoever looks. Pure.
+"""The evidence of a metric tick by tick, computed again from its ledger. Pure.
 
 The state keeps only where the evidence stands. A long rollout is thousands of ticks, so a course is followed in steps.
 """
@@ -36,7 +36,7 @@ class EvidenceHistory:
     to: float = 0.0
     """Start of the last tick followed, unix seconds."""
 
-    def extended(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> EvidenceHistory:
+    def extend(self, boundaries: tuple[Boundary, ...], entry: MetricState, at_most: int) -> EvidenceHistory:
         """The course `at_most` ticks further, or up to the newest judged one."""
         if entry.track is None:
             return replace(self, whole=True)
@@ -55,5 +55,5 @@ class EvidenceHistory:
             if before is not None and before.stage != track.stage:
                 marks.clear()
             if before is None or before.total != track.total:
-                marks.append(EvidencePoint(at, track.standing.worse, track.standing.ready))
+                marks.append(EvidencePoint(at, track.evidence.worse, track.evidence.ready))
         return EvidenceHistory(tuple(marks), to >= entry.track.judged_to or first + at_most >= len(ledger), track, to)

@@ -1,4 +1,4 @@
-"""What is exposed now, by the targets' readings: the canary's share, whether it has any, whether it has all."""
+"""The canary's exposure by the targets' readings: its share, whether it has any, whether it has all."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def deploy_share(state: RolloutState) -> float | None:
     return max(shares) if shares else None
 
 
-def exposed(state: RolloutState) -> bool:
+def is_exposed(state: RolloutState) -> bool:
     """Whether the canary gets traffic according to the readings."""
     share = deploy_share(state)
     return share is not None and share > 0
 
 
-def alone(state: RolloutState) -> bool:
+def has_all_traffic(state: RolloutState) -> bool:
     """Whether the canary has all the traffic: nothing to compare it with."""
     share = deploy_share(state)
     return share is not None and share >= 100

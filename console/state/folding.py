@@ -1,7 +1,8 @@
-"""fold(state, event) -> state: the only way a RolloutState moves on. Pure: no clock, no I/O, no logging.
+"""fold(state, event) -> state: the only way a RolloutState changes. Pure: no clock, no I/O, no logging.
 
-Live, resume after a crash, replay and tests are this one function over the same events. The branches live by noun:
-`moves` (decisions and requests), `targets` (observations, drift, confirmation), `steps` (the checklist), `samples`.
+Live, resume after a crash, replay and tests are this one function over the same events; a console's own part of the
+State (`local`) is no part of it. The branches live by noun: `decisions` (and requests), `targets` (observations, drift,
+confirmation), `steps` (the checklist), `samples`.
 """
 
 from __future__ import annotations
@@ -28,26 +29,26 @@ from console.events.kinds import (
     SourceRecovered,
     StepDone,
     TargetObserved,
-    Unrecognised,
+    Unrecognized,
     VerdictChanged,
 )
 from console.plan.nouns import Plan
 from console.state import escalation, pen
 from console.state.checklist import checklist_of
 from console.state.decisions import (
-    decision_taken,
-    gate_lapsed,
-    request_made,
-    request_reconciled,
-    request_settled,
-    stood_at,
+    apply_decision,
+    apply_gate_lapsed,
+    apply_request_made,
+    apply_request_reconciled,
+    apply_request_settled,
+    stages_at,
 )
-from console.state.derived_stages import planned, with_stages
-from console.state.gate_answers import gate_answered
+from console.state.derived_stages import under_plan, with_stages
+from console.state.gate_answers import apply_gate_answer
 from console.state.judging import enter_stage
-from console.state.samples import bake, source_read
-from console.state.steps import step_done
-from console.state.targets import confirm_stage, follow, target_observed
+from console.state.samples import advance_bake, apply_samples
+from console.state.steps import apply_step_done
+from console.state.targets import apply_observation, confirm_stage, follow_controllers
 from console.state.values import (
     MetricState,
     NoteState,
@@ -74,7 +75,7 @@ def blank(plan: Plan, rollout: str, plans: Mapping[str, Plan] | None = None) -> 
     )
 
 
-def unopened(plan: Plan, rollout: str, event: RolloutOpened) -> RolloutState:
+def unopened_rollout(plan: Plan, rollout: str, event: RolloutOpened) -> RolloutState:
     """A rollout that would begin with `event` and has not begun."""
     return replace(fold(blank(plan, rollout), event), opened_at=None)
 
@@ -91,76 +92,80 @@ def skip_event(state: RolloutState, seq: int) -> RolloutState:
 
 def fold(state: RolloutState, event: Event, seq: int | None = None) -> RolloutState:
     """The state after `event`. `seq` is its number in the journal, None for a sample or an event held in memory."""
-    after = _branch(bake(state, event.at), event, seq)
+    after = _apply(advance_bake(state, event.at), event, seq)
     if not isinstance(event, SourceRead):
-        after = follow(confirm_stage(after, event.at), event.at)
+        after = follow_controllers(confirm_stage(after, event.at), event.at)
     return after if seq is None else replace(after, last_seq=max(seq, after.last_seq))
 
 
-def _branch(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
+def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
     match event:
         case SourceRead():
-            return source_read(state, event)
+            return apply_samples(state, event)
         case TargetObserved():
-            return _logged(state, target_observed(state, event))
+            return _with_line(state, apply_observation(state, event))
         case DecisionTaken():
-            return decision_taken(state, event, seq)
+            return apply_decision(state, event, seq)
         case RequestMade():
-            return request_made(state, event)
+            return apply_request_made(state, event)
         case RequestSettled():
-            return request_settled(state, event)
+            return apply_request_settled(state, event)
         case RequestReconciled():
-            return _noted(request_reconciled(state, event), event, "request", f"read tells: {event.reads}")
+            return _with_note(apply_request_reconciled(state, event), event, "request", f"read tells: {event.reads}")
         case GateAnswered():
-            after = gate_answered(state, event)
+            after = apply_gate_answer(state, event)
             return (
-                state if after is None else _noted(after, event, "gate", f"{event.target}: {event.gate} answered yes")
+                state
+                if after is None
+                else _with_note(after, event, "gate", f"{event.target}: {event.gate} answered yes")
             )
         case GateLapsed():
-            after = gate_lapsed(state, event)
-            return state if after is None else _noted(after, event, "gate", event.reason)
+            after = apply_gate_lapsed(state, event)
+            return state if after is None else _with_note(after, event, "gate", event.reason)
         case StepDone():
-            return _noted(step_done(state, event), event, "step", f"rollback step {event.step} done: {event.how}")
+            return _with_note(
+                apply_step_done(state, event), event, "step", f"rollback step {event.step} done: {event.how}"
+            )
         case RolloutOpened():
-            return _opened(state, event)
+            return _apply_opening(state, event)
         case RolloutClosed():
             if state.closed is not None:  # of two who closed it at once the first word stands
                 return state
-            return _noted(replace(state, closed=event.how), event, "note", f"rollout closed: {event.how}")
+            return _with_note(replace(state, closed=event.how), event, "note", f"rollout closed: {event.how}")
         case PenReleased():
-            after = pen.released(state, event)
-            return state if after is None else _noted(after, event, "pen", f"the pen is free: {event.reason}")
+            after = pen.apply_release(state, event)
+            return state if after is None else _with_note(after, event, "pen", f"the pen is free: {event.reason}")
         case Escalated():
-            after = escalation.escalated(state, event)
-            told = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
-            return state if after is None else _noted(after, event, "called", told)
+            after = escalation.apply_escalation(state, event)
+            line = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
+            return state if after is None else _with_note(after, event, "called", line)
         case SourceFailed():
-            return _source_failed(state, event)
+            return _apply_source_failed(state, event)
         case SourceRecovered():
-            return _source_recovered(state, event)
+            return _apply_source_recovered(state, event)
         case VerdictChanged():
-            return _verdict_changed(state, event)
+            return _apply_verdict(state, event)
         case Noted():
-            return _noted(state, event, "note", event.text)
-        case Unrecognised():
+            return _with_note(state, event, "note", event.text)
+        case Unrecognized():
             state = replace(state, unrecognised=state.unrecognised + 1)
-            return _noted(state, event, "unrecognised", f"event of unknown kind {event.said_kind!r}")
+            return _with_note(state, event, "unrecognised", f"event of unknown kind {event.said_kind!r}")
         case _:
             assert_never(event)
 
 
-def _noted(state: RolloutState, event: Event, kind: str, text: str) -> RolloutState:
+def _with_note(state: RolloutState, event: Event, kind: str, text: str) -> RolloutState:
     line = NoteState(at=event.at, who=event.who, kind=kind, text=text)
     return replace(state, log=(*state.log[-LOG_LINES:], line))
 
 
-def _logged(state: RolloutState, result: tuple[RolloutState, NoteState | None]) -> RolloutState:
+def _with_line(state: RolloutState, result: tuple[RolloutState, NoteState | None]) -> RolloutState:
     after, line = result
     return after if line is None else replace(after, log=(*state.log[-LOG_LINES:], line))
 
 
-def _opened(state: RolloutState, event: RolloutOpened) -> RolloutState:
-    state = planned(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
+def _apply_opening(state: RolloutState, event: RolloutOpened) -> RolloutState:
+    state = under_plan(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
     targets = dict(state.targets)
     for reading in event.readings:
         if reading.target in targets:
@@ -176,7 +181,7 @@ def _opened(state: RolloutState, event: RolloutOpened) -> RolloutState:
         state,
         opened_at=event.at,
         reached=event.reached,
-        stages=stood_at(state.stages, event.reached or 0),
+        stages=stages_at(state.stages, event.reached or 0),
         candidates=event.candidates,
         targets=targets,
         clocked_at=event.at,
@@ -184,33 +189,33 @@ def _opened(state: RolloutState, event: RolloutOpened) -> RolloutState:
     )
     state = enter_stage(state, event.at)
     reads = ", ".join(f"{reading.target} {reading}" for reading in event.readings) or "nothing could be read"
-    return _noted(state, event, "note", f"opened; {reads}")
+    return _with_note(state, event, "note", f"opened; {reads}")
 
 
-def _source_failed(state: RolloutState, event: SourceFailed) -> RolloutState:
+def _apply_source_failed(state: RolloutState, event: SourceFailed) -> RolloutState:
     source = state.sources.get(event.source)
     if source is None:
         return state
     since = source.failed_since or event.at
     source = replace(source, failed_since=since, reason=event.reason)
     state = replace(state, sources={**state.sources, event.source: source})
-    return _noted(state, event, "source", f"{event.source} failed: {event.reason}")
+    return _with_note(state, event, "source", f"{event.source} failed: {event.reason}")
 
 
-def _source_recovered(state: RolloutState, event: SourceRecovered) -> RolloutState:
+def _apply_source_recovered(state: RolloutState, event: SourceRecovered) -> RolloutState:
     source = state.sources.get(event.source)
     if source is None:
         return state
     source = replace(source, failed_since=None, reason="", ok_at=event.at)
     state = replace(state, sources={**state.sources, event.source: source})
-    return _noted(state, event, "source", f"{event.source} answers again")
+    return _with_note(state, event, "source", f"{event.source} answers again")
 
 
-def _verdict_changed(state: RolloutState, event: VerdictChanged) -> RolloutState:
+def _apply_verdict(state: RolloutState, event: VerdictChanged) -> RolloutState:
     metric = state.metrics.get(event.metric)
     if metric is None:
         return state
     state = replace(
         state, metrics={**state.metrics, event.metric: replace(metric, said=event.became, said_at=event.at)}
     )
-    return _noted(state, event, "verdict", f"{event.metric}: {event.was} -> {event.became}: {event.reason}")
+    return _with_note(state, event, "verdict", f"{event.metric}: {event.was} -> {event.became}: {event.reason}")

@@ -1,4 +1,4 @@
-"""What a backend that asks whether it may go on is answered, and when a promote was asked for too late. Pure.
+"""Answer gate webhooks; expire promotes whose gate was never queried. Pure.
 
 A promote of such a backend calls nothing: it waits until the backend asks at its gate, and is answered then, once per
 gate and step, up to the step that was decided on. Everything that keeps a promote from being taken keeps its answer
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, TargetReading
+from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, StepsReading, TargetReading
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state.requests import GateAnswer, RequestState
@@ -37,10 +37,10 @@ class GateDecision:
     """Yes, and it was said and recorded before: a way back stays open until it was taken."""
 
 
-def gate_answered(state: RolloutState, event: GateAnswered) -> RolloutState | None:
+def apply_gate_answer(state: RolloutState, event: GateAnswered) -> RolloutState | None:
     """The state after an answer was recorded; None where another one had been, which stands."""
     request = state.requests.get(event.request)
-    if request is None or _answer(request, event.gate, event.step) is not None:
+    if request is None or _given_answer(request, event.gate, event.step) is not None:
         return None
     given = GateAnswer(event.id, event.gate, event.step, event.at)
     request = replace(request, answers=(*request.answers, given))
@@ -48,14 +48,14 @@ def gate_answered(state: RolloutState, event: GateAnswered) -> RolloutState | No
 
 
 def decide_gate(state: State, ask: GateQuery) -> GateDecision:
-    """What a backend that asks is to be told, as the state stands now, just after its target was read."""
+    """The answer to a gate query in this state, just after its target was read."""
     return _way_back(state, ask) if ask.back else _way_on(state, ask)
 
 
-def answered_by(state: RolloutState, request: str, ask: GateQuery, step: int | None) -> str | None:
+def answering_event(state: RolloutState, request: str, ask: GateQuery, step: int | None) -> str | None:
     """Id of the event that stands for the answer to `ask`; None while there is none."""
     known = state.requests.get(request)
-    found = None if known is None else _answer(known, ask.gate, step)
+    found = None if known is None else _given_answer(known, ask.gate, step)
     return None if found is None else found.id
 
 
@@ -64,9 +64,9 @@ def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str
     found = []
     for request in state.requests.values():
         entry = state.targets.get(request.target)
-        if entry is None or (reading := entry.reading) is None:
+        if entry is None or (reading := entry.reading) is None or (steps := reading.steps) is None:
             continue
-        if reading.asks_s is None or not _waits(state, request, reading):
+        if steps.asks_s is None or not _waits_at_gate(state, request, steps):
             continue
         if (other := _other_release(request, reading)) is not None:
             found.append((request.id, f"{request.target}: {other}; look again, and promote again"))
@@ -74,7 +74,7 @@ def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str
         asked = max((answer.at for answer in request.answers), default=request.settled_at or request.at)
         since = max(asked, entry.step_since or asked)
         waited_s = (now - since).total_seconds()
-        if waited_s > PATIENCE * reading.asks_s + GRACE_S:
+        if waited_s > PATIENCE * steps.asks_s + GRACE_S:
             reason = (
                 f"{request.target} was let on no further in {waited_s:.0f} s: see that `warroom watch --gates` runs "
                 "and that Flagger's own checks pass; promote again"
@@ -92,45 +92,44 @@ def _way_back(state: RolloutState, ask: GateQuery) -> GateDecision:
         if request.target == ask.target and request.setting.version is not None:
             if any(entry.step.id == request.step and entry.mark is StepMark.SKIPPED for entry in state.checklist):
                 return GateDecision(None, "its step of the rollback was skipped")
-            # Also where it was refused: whoever asks this can still go back, and it was decided that it shall.
-            said = _answer(request, ask.gate, None) is not None
+            # Also where it was refused: a backend that asks this can still go back, and that was decided.
+            said = _given_answer(request, ask.gate, None) is not None
             return GateDecision(request.id, "the rollback was decided", again=said)
     return GateDecision(None, f"the rollback has not come to {ask.target} yet")
 
 
 def _way_on(state: State, ask: GateQuery) -> GateDecision:
-    if (why := _held_up(state, ask.target)) is not None:
+    if (why := _why_held_up(state, ask.target)) is not None:
         return GateDecision(None, why)
     reading = state.targets[ask.target].reading
-    request = _promoted(state, ask.target)
+    request = _promote_request(state, ask.target)
     if reading is None or request is None:
         return GateDecision(None, "nobody has promoted it")
     if request.known_outcome is not Outcome.ACCEPTED:
         refused = f"its promote was refused: {request.reason}"
         return GateDecision(None, "its promote is not made yet" if request.in_flight else refused)
-    wanted = wanted_step(request.setting, reading)
-    if reading.step is None or reading.step >= wanted:
+    steps = reading.steps
+    if steps is None or steps.step >= wanted_step(request.setting, steps):
         return GateDecision(None, "it stands where it was promoted to")
     if (other := _other_release(request, reading)) is not None:
         return GateDecision(None, other)
-    if _answer(request, ask.gate, reading.step) is not None:
-        return GateDecision(None, f"answered already at step {reading.step}")
-    if (failed := _failed(state, request)) is not None:
+    if _given_answer(request, ask.gate, steps.step) is not None:
+        return GateDecision(None, f"answered already at step {steps.step}")
+    if (failed := _why_failed(state, request)) is not None:
         return GateDecision(None, failed)
     return GateDecision(request.id, f"promoted to {request.setting}")
 
 
-def wanted_step(setting: Setting, reading: TargetReading) -> int:
+def wanted_step(setting: Setting, steps: StepsReading) -> int:
     """The step that a setting asks for, as one of the target's own; the number of steps for all of them done."""
-    whole = reading.steps or 0
     if setting.step is not None:
-        return whole if setting.step == LAST_STEP else setting.step
+        return steps.count if setting.step == LAST_STEP else setting.step
     asked = setting.percent or 0
-    return next((place for place, step in enumerate(reading.own_steps) if (step.percent or 0.0) >= asked), whole)
+    return next((place for place, step in enumerate(steps.own) if (step.percent or 0.0) >= asked), steps.count)
 
 
-def _held_up(state: State, target: str) -> str | None:
-    """Why nothing is let on, whoever promoted what."""
+def _why_held_up(state: State, target: str) -> str | None:
+    """Why every gate stays closed now; None if none has to."""
     if state.closed is not None:
         return f"the rollout is closed ({state.closed})"
     if state.rollback is not None:
@@ -147,7 +146,7 @@ def _held_up(state: State, target: str) -> str | None:
     return None
 
 
-def _promoted(state: RolloutState, target: str) -> RequestState | None:
+def _promote_request(state: RolloutState, target: str) -> RequestState | None:
     """The call of the promote under way for a target."""
     if state.promoting is None:
         return None
@@ -157,24 +156,23 @@ def _promoted(state: RolloutState, target: str) -> RequestState | None:
     return None
 
 
-def _waits(state: RolloutState, request: RequestState, reading: TargetReading) -> bool:
+def _waits_at_gate(state: RolloutState, request: RequestState, steps: StepsReading) -> bool:
     """Whether a request is a promote that was accepted, whose step is not reached, and that stands at a gate."""
-    if request is not _promoted(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
+    if request is not _promote_request(state, request.target) or request.known_outcome is not Outcome.ACCEPTED:
         return False
-    if reading.step is None or reading.step >= wanted_step(request.setting, reading):
-        return False
-    return reading.own_steps[reading.step].waits
+    return steps.step < wanted_step(request.setting, steps) and steps.own[steps.step].waits
 
 
 def _other_release(request: RequestState, reading: TargetReading) -> str | None:
     """Why what waits to start is not what was promoted. Once it was begun it has a name, and another one is drift."""
-    if reading.canary_version is not None or request.seen in (None, reading.revision):
+    if reading.versions.canary is not None or request.seen in (None, reading.versions.revision):
         return None
-    return f"it is not what was promoted any more: it asks for {reading.release or 'something that is not known'} now"
+    release = reading.versions.release or "something that is not known"
+    return f"it is not what was promoted any more: it asks for {release} now"
 
 
-def _failed(state: RolloutState, request: RequestState) -> str | None:
-    """What the metrics have against it since it was promoted: a FAIL, or silence, that nobody overrode then."""
+def _why_failed(state: RolloutState, request: RequestState) -> str | None:
+    """A FAIL or silence of the metrics since the promote that its override does not cover; None without one."""
     decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
     overridden = (decision.override if decision is not None else None) or ""
     for name, entry in state.metrics.items():
@@ -187,5 +185,5 @@ def _failed(state: RolloutState, request: RequestState) -> str | None:
     return stale if stale is not None and stale.startswith("STALE") and "STALE" not in overridden else None
 
 
-def _answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:
+def _given_answer(request: RequestState, gate: str, step: int | None) -> GateAnswer | None:
     return next((answer for answer in request.answers if answer.gate == gate and answer.step == step), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
+from console.events.verbs import VERBS, ReasonRule
 from console.judge.verdict import VerdictState
 from console.plan.nouns import Role
 from console.state import access_gates, orders
@@ -12,7 +13,7 @@ from console.state.exposure import deploy_share
 from console.state.halt import halt_gates
 from console.state.recovery import recoveries
 from console.state.samples import stale_part
-from console.state.targets import unread, unset_targets
+from console.state.targets import unread_targets, unset_targets
 from console.state.values import TROUBLED, Mode, StageMark, State, StepMark
 
 
@@ -21,22 +22,18 @@ def gates_for(state: State, verb: Verb) -> tuple[Gate, ...]:
     if state.closed is not None:
         return (Gate("open", ok=False, why=f"the rollout is closed ({state.closed})"),)
     mine = access_gates.pen_gate(state, verb)
-    if verb in _AUTHORISED:
+    if VERBS[verb].needs_authority:
         mine += access_gates.authority_gate(state, verb.value)
-    found = [*(gate for gate in mine if not gate.ok), *_own(state, verb), *(gate for gate in mine if gate.ok)]
+    found = [*(gate for gate in mine if not gate.ok), *_own_gates(state, verb), *(gate for gate in mine if gate.ok)]
     return (*found, *access_gates.override_gate(state, found))
 
 
-_AUTHORISED = frozenset({Verb.PROMOTE, Verb.RESUME, Verb.PLACE, Verb.ACCEPT, Verb.CLOSE})
-"""Verbs whose authority is asked for here; those of the pen and of approval ask by themselves."""
-
-
-def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
-    """What `verb` itself needs, whoever asks for it."""
+def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
+    """The conditions of `verb` itself, the same for every operator."""
     match verb:
         case Verb.PROMOTE:
             approval = access_gates.approval_gate(state) if state.rollback is None else []
-            return (*_forward(state), *approval, *_evidence(state), *access_gates.window_gates(state))
+            return (*_forward_gates(state), *approval, *_evidence_gates(state), *access_gates.window_gates(state))
         case Verb.HALT:
             return halt_gates(state)
         case Verb.RESUME:
@@ -46,23 +43,30 @@ def _own(state: State, verb: Verb) -> tuple[Gate, ...]:
                 *access_gates.window_gates(state),
             )
         case Verb.ROLLBACK:
-            return _rollback(state)
+            return _rollback_gates(state)
         case Verb.PLACE:
             return (_gate("place", state.reached is None, "the opening was ambiguous", "the stage is known"),)
         case Verb.ACCEPT:
-            return (_gate("change", bool(changes(state)), "; ".join(changes(state)), "nothing has changed outside"),)
+            return (
+                _gate(
+                    "change",
+                    bool(outside_changes(state)),
+                    "; ".join(outside_changes(state)),
+                    "nothing has changed outside",
+                ),
+            )
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             begun = state.rollback is not None and bool(waiting)
             return (_gate("manual step", begun, f"waiting: {', '.join(waiting)}", "no manual step is waiting"),)
         case Verb.SKIP:
-            left = [entry.step.id for entry in state.checklist if not entry.over]
+            left = [entry.step.id for entry in state.checklist if not entry.is_over]
             begun = state.rollback is not None and bool(left)
             return (_gate("step left", begun, f"not done: {', '.join(left)}", "no rollback step is left to skip"),)
         case Verb.ORDER:
             return (*orders.order_gates(state), *access_gates.authority_gate(state, Verb.PROMOTE.value))
         case Verb.CLOSE:
-            return _close(state)
+            return _close_gates(state)
         case Verb.APPROVE:
             return tuple(access_gates.approve_gates(state))
         case Verb.TAKE:
@@ -82,15 +86,28 @@ def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | No
     A manual stage: its name. A rollback past a one-way stage: "rollback". A rollback step that is confirmed by hand or
     skipped: its id, which is `subject`. An order: its word.
     """
-    if verb in (Verb.CONFIRM, Verb.SKIP):
-        return subject
-    if verb is Verb.ORDER:
-        return orders.word_of(subject)
-    if verb is Verb.PROMOTE and state.next is not None and state.next.stage.manual is not None:
-        return state.next.stage.name
-    if verb is Verb.ROLLBACK and state.past_one_way is not None and state.rollback is None:
-        return "rollback"
-    return None
+    match verb:
+        case Verb.CONFIRM | Verb.SKIP:
+            return subject
+        case Verb.ORDER:
+            return orders.order_word(subject)
+        case Verb.PROMOTE:
+            is_manual = state.next is not None and state.next.stage.manual is not None
+            return state.next.stage.name if state.next is not None and is_manual else None
+        case Verb.ROLLBACK:
+            return "rollback" if state.past_one_way is not None and state.rollback is None else None
+        case (
+            Verb.HALT
+            | Verb.RESUME
+            | Verb.ACCEPT
+            | Verb.PLACE
+            | Verb.TAKE
+            | Verb.OFFER
+            | Verb.APPROVE
+            | Verb.CLOSE
+            | Verb.HANDOFF
+        ):
+            return None
 
 
 def waiting_step(state: State) -> str | None:
@@ -98,43 +115,64 @@ def waiting_step(state: State) -> str | None:
     if state.rollback is None:
         return None
     automatic = [entry for entry in state.checklist if entry.step.manual is None]
-    if not state.local.running and not all(entry.over for entry in automatic):
+    if not state.local.running and not all(entry.is_over for entry in automatic):
         return None
     return next((entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING), None)
 
 
-def unfit(state: State, verb: Verb, subject: str | None) -> str | None:
+def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     """Why `verb` cannot be about `subject` (as in Intent), or None."""
-    if verb is Verb.PLACE and placed(state, subject) is None:
-        return f"say which stage: a number from 0 to {len(state.stages)}"
-    if verb is Verb.ACCEPT and subject == "plan":
-        return _unfit_plan(state)
-    if verb is Verb.ACCEPT:
-        drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
-        wanted = [*drifted, *(["plan"] if state.local.edited is not None else [])]
-        return None if subject in drifted else f"say what to accept: {', '.join(wanted) or 'nothing has changed'}"
-    if verb is Verb.CONFIRM:
-        waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
-        return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
-    if verb is Verb.SKIP:
-        left = [entry.step.id for entry in state.checklist if not entry.over]
-        return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
-    if verb is Verb.ORDER:
-        return orders.unfit(state, subject)
-    if verb is Verb.OFFER:
-        mine = state.local.operator is not None and subject in (state.local.operator.user, state.local.operator.login)
-        return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
-    return None
+    match verb:
+        case Verb.PLACE:
+            known = placed_stage(state, subject) is not None
+            return None if known else f"say which stage: a number from 0 to {len(state.stages)}"
+        case Verb.ACCEPT:
+            return _why_unfit_plan(state) if subject == "plan" else _why_unfit_drift(state, subject)
+        case Verb.CONFIRM:
+            waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
+            return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
+        case Verb.SKIP:
+            left = [entry.step.id for entry in state.checklist if not entry.is_over]
+            return None if subject in left else f"say which step: {', '.join(left) or 'none is left'}"
+        case Verb.ORDER:
+            return orders.why_unfit_order(state, subject)
+        case Verb.OFFER:
+            mine = state.local.operator is not None and subject in (
+                state.local.operator.user,
+                state.local.operator.login,
+            )
+            return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
+        case (
+            Verb.PROMOTE
+            | Verb.HALT
+            | Verb.RESUME
+            | Verb.ROLLBACK
+            | Verb.TAKE
+            | Verb.APPROVE
+            | Verb.CLOSE
+            | Verb.HANDOFF
+        ):
+            return None
 
 
-def reason_due(state: State, verb: Verb) -> bool:
-    """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from somebody."""
-    if verb in (Verb.HANDOFF, Verb.SKIP):
-        return True
-    return verb is Verb.TAKE and any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
+def _why_unfit_drift(state: State, subject: str | None) -> str | None:
+    drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
+    changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
+    return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
 
 
-def _unfit_plan(state: State) -> str | None:
+def needs_reason(state: State, verb: Verb) -> bool:
+    """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from its holder."""
+    match VERBS[verb].reason:
+        case ReasonRule.NEVER:
+            return False
+        case ReasonRule.ALWAYS:
+            return True
+        case ReasonRule.AT_SOFT_GATE:
+            return any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
+
+
+def _why_unfit_plan(state: State) -> str | None:
     if state.local.edited is None:
         return "the plan file was not edited"
     if state.rollback is not None:
@@ -144,22 +182,22 @@ def _unfit_plan(state: State) -> str | None:
     return None
 
 
-def placed(state: State, subject: str | None) -> int | None:
+def placed_stage(state: State, subject: str | None) -> int | None:
     """The number of stages reached that `subject` names; None if it names none of this plan."""
     return {str(number): number for number in range(len(state.stages) + 1)}.get(subject or "")
 
 
-def changes(state: State) -> list[str]:
-    """What was changed outside: drifted targets and an edited plan file, in words."""
+def outside_changes(state: State) -> list[str]:
+    """Changes made outside this rollout, in words: drifted targets, an edited plan file."""
     found = [
-        f"{name} drifted {entry.drift.was} -> {entry.drift.now}" + _by(entry.drift.now.changed_by)
+        f"{name} drifted {entry.drift.was} -> {entry.drift.now}" + _by_text(entry.drift.now.changed_by)
         for name, entry in state.targets.items()
         if entry.drift is not None
     ]
     return [*found, "the plan file was edited"] if state.local.edited is not None else found
 
 
-def _by(who: str | None) -> str:
+def _by_text(who: str | None) -> str:
     return f" by {who}" if who else ""
 
 
@@ -167,8 +205,8 @@ def _gate(name: str, ok: bool, good: str, bad: str, *, hard: bool = True) -> Gat
     return Gate(name, ok, good if ok else bad, hard)
 
 
-def _forward(state: State) -> list[Gate]:
-    """What no override opens: the state of the rollout itself."""
+def _forward_gates(state: State) -> list[Gate]:
+    """The gates that no override opens: the state of the rollout itself."""
     found = [
         _gate(
             "journal",
@@ -196,10 +234,10 @@ def _forward(state: State) -> list[Gate]:
     coming = state.next
     if state.promoting is not None and coming is not None and coming.mark is StageMark.REQUESTED:
         found.append(Gate("confirmed", ok=False, why=f"{coming.stage.name} is requested and not read as set yet"))
-    elif state.promoting is not None and coming is not None and (open_ := unread(state, coming.number)):
+    elif state.promoting is not None and coming is not None and (open_ := unread_targets(state, coming.number)):
         why = f"{', '.join(open_)} accepted and not read since: a read will tell what is left to send"
         found.append(Gate("confirmed", ok=False, why=why))
-    for change in changes(state):
+    for change in outside_changes(state):
         found.append(Gate("change", ok=False, why=f"{change}: accept it (a) or undo it"))
     if coming is not None:
         for name in coming.stage.sets:
@@ -213,8 +251,8 @@ def _forward(state: State) -> list[Gate]:
     return found
 
 
-def _evidence(state: State) -> list[Gate]:
-    """What an override may open: freshness, bake, verdicts."""
+def _evidence_gates(state: State) -> list[Gate]:
+    """The gates that an override may open: freshness, bake, verdicts."""
     found: list[Gate] = []
     if state.reached is None:
         return found
@@ -231,7 +269,7 @@ def _evidence(state: State) -> list[Gate]:
         return found
     finishing = state.promoting is not None
     if not finishing:
-        found.append(_bake(state))
+        found.append(_bake_gate(state))
     if not state.exposing:
         return found
     together = state.stage_verdict
@@ -258,18 +296,18 @@ def _evidence(state: State) -> list[Gate]:
     return found
 
 
-def _bake(state: State) -> Gate:
+def _bake_gate(state: State) -> Gate:
     wanted = state.current.stage.bake_s if state.current is not None else 0.0
     ok = state.baked_s >= wanted
-    why = f"baked {_clock(min(state.baked_s, wanted))} of {_clock(wanted)}" if wanted else "no bake time"
+    why = f"baked {_clock_text(min(state.baked_s, wanted))} of {_clock_text(wanted)}" if wanted else "no bake time"
     return Gate("bake", ok=ok, why=why, hard=False)
 
 
-def _clock(seconds: float) -> str:
+def _clock_text(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _rollback(state: State) -> tuple[Gate, ...]:
+def _rollback_gates(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
     failed = any(entry.mark in TROUBLED for entry in state.checklist)
@@ -278,7 +316,7 @@ def _rollback(state: State) -> tuple[Gate, ...]:
     return (Gate("rollback", ok=True, why="always allowed"),)
 
 
-def _no_fail(state: State) -> list[Gate]:
+def _fail_gates(state: State) -> list[Gate]:
     return [
         Gate("verdict", ok=False, why=f"{name} FAIL", hard=False)
         for name, entry in state.metrics.items()
@@ -286,7 +324,7 @@ def _no_fail(state: State) -> list[Gate]:
     ]
 
 
-def _recovered(state: State) -> list[Gate]:
+def _recovery_gates(state: State) -> list[Gate]:
     """Whether a rollback really took everything back: what was skipped, and the metrics against what they were."""
     found = [
         Gate("skipped", ok=False, why=f"{entry.step.id} {entry.detail or 'skipped'}", hard=False)
@@ -294,19 +332,19 @@ def _recovered(state: State) -> list[Gate]:
         if entry.mark is StepMark.SKIPPED and (entry.step.manual is not None or not reads_back(entry, state))
     ]
     for each in recoveries(state):
-        word = "is back" if each.back else "NOT BACK" if each.back is False else "not told to be back"
+        word = "is back" if each.back else "NOT BACK" if each.back is False else "recovery not known yet"
         found.append(Gate("recovery", ok=each.back is True, why=f"{each.metric} {word}: {each.why}", hard=False))
     return found
 
 
-def _close(state: State) -> tuple[Gate, ...]:
+def _close_gates(state: State) -> tuple[Gate, ...]:
     flying = [f"{request.target} is still in flight" for request in state.in_flight]
     whole = state.mode in (Mode.COMPLETE, Mode.ROLLED_BACK)
     found = [
         _gate("in flight", not flying, "nothing in flight", "; ".join(flying)),
         _gate("finished", whole, state.mode.value, f"{state.mode.value}: not complete, not rolled back", hard=False),
     ]
-    found += _recovered(state) if state.mode is Mode.ROLLED_BACK else _no_fail(state)
+    found += _recovery_gates(state) if state.mode is Mode.ROLLED_BACK else _fail_gates(state)
     doubts = [request for request in state.requests.values() if request.outcome is Outcome.UNKNOWN and request.in_doubt]
     for request in doubts:
         found.append(Gate("in doubt", ok=False, why=f"{request.target} is in doubt", hard=False))

@@ -11,29 +11,29 @@ from console.state.requests import RequestState
 from console.state.values import Mode, RolloutState
 
 
-def nothing_to_halt(state: RolloutState) -> str | None:
-    """What already keeps everything from moving forward, one line; None: a halt has something to do."""
+def why_nothing_to_halt(state: RolloutState) -> str | None:
+    """Why a halt would change nothing, one line; None: a halt has something to do."""
     if state.closed is not None:
         return f"nothing to halt: the rollout is closed ({state.closed})"
     if state.mode is Mode.ROLLED_BACK:
         return "nothing to halt: everything is rolled back"
     if state.rollback is not None:
         return "nothing to halt: a rollback is under way, it goes on"
-    if state.halted is not None and not _unpaused(state):
+    if state.halted is not None and not _failed_pauses(state):
         return "nothing to halt: halted already"
     return None
 
 
 def halt_gates(state: RolloutState) -> tuple[Gate, ...]:
     """Whether a halt has something to do, and what the last one did not achieve."""
-    idle = nothing_to_halt(state)
+    idle = why_nothing_to_halt(state)
     if idle is not None:
         return (Gate("halt", ok=False, why=idle),)
-    left = "; ".join(f"{request.asks} {request.outcome}" for request in _unpaused(state))
+    left = "; ".join(f"{request.asks} {request.outcome}" for request in _failed_pauses(state))
     return (Gate("halt", ok=True, why=f"halted, but {left}" if left else "not halted"),)
 
 
-def _unpaused(state: RolloutState) -> list[RequestState]:
+def _failed_pauses(state: RolloutState) -> list[RequestState]:
     """Pauses of the halt in force that did not work: it may be tried again."""
     failed = (Outcome.REFUSED, Outcome.UNKNOWN)
     return [

@@ -1,4 +1,4 @@
-"""What an operator asked for: a plain value that the screen or a headless verb hands to the engine."""
+"""An operator's request: a plain value that the screen or a headless verb hands to the engine."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Intent:
     move: int | None = None
     """Forward moves as seen: the guard of compare-and-act."""
     seen: int | None = None
-    """Seq of the last event its author had seen: what came after it is told to whoever loses a race."""
+    """Seq of the last event its author had seen: an author who loses a race is shown what came after it."""
     bound: str | None = None
-    """APPROVE: the digest (`approvals.bond`) of what its author saw."""
+    """APPROVE: the digest (`approvals.approval_digest`) of what its author saw."""
     reason: str = ""
     override: bool = False
     """Go forward although gates that can be overridden are closed; needs a reason."""
@@ -31,6 +31,6 @@ class Intent:
     typed: str = ""
     """The word that `gates.typed_word` asks for, as typed."""
     automatic: bool = False
-    """Nobody pressed a key: the plan's `on_fail` wants it."""
+    """Made by the plan's `on_fail`, without a key press."""
     text: str = ""
     """A note's text."""

@@ -1,7 +1,7 @@
 """Which ticks are final, which stage a tick counts for, and how far each metric's track has come. Pure.
 
 A tick is final once the newest sample of its metric is two scrapes older than the tick's end, by the samples' own
-times: whoever folds the same samples judges the same ticks in the same order.
+times: every console that folds the same samples judges the same ticks in the same order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import Buckets, Kind, Reading, Shape
-from console.judge.latency import LatencyTrack, edges, slower
+from console.judge.latency import LatencyTrack, chosen_edges, slow_counts
 from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken
 
 SETTLES = 2
-"""Scrapes after which a tick is not expected to change any more."""
+"""Scrapes after which a tick is taken to be final."""
 
 
 def enter_stage(state: AnyState, at: datetime) -> AnyState:
-    """The state of a rollout that stands where `reached` says from `at` on."""
+    """The state from `at` on, when the rollout has come to stand at stage `reached`."""
     if state.reached is None:
         return replace(state, stage_since=at)
-    boundary = Boundary(at, state.reached, state.exposing, _given(state))
+    boundary = Boundary(at, state.reached, state.exposing, _given_share(state))
     return replace(state, stage_since=at, boundaries=(*state.boundaries, boundary))
 
 
-def _given(state: RolloutState) -> float | None:
+def _given_share(state: RolloutState) -> float | None:
     """The canary's configured share where every deploy target reads the same; None otherwise."""
     deploys = [entry for entry in state.targets.values() if entry.target.kind is Kind.DEPLOY]
     shares = {entry.reading.percent if entry.reading is not None else None for entry in deploys}
     return shares.pop() if len(shares) == 1 else None
 
 
-def no_baseline(entry: MetricState) -> bool:
+def has_no_baseline(entry: MetricState) -> bool:
     """Whether the metric has no baseline at all, so that only the canary's own ceiling can speak."""
     return entry.metric.query.arms is None and entry.baseline_at is None
 
 
-def final_to(entry: MetricState) -> float | None:
+def final_until(entry: MetricState) -> float | None:
     """Start of the newest tick that is final, unix seconds; None before there is one."""
     newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
     if newest is None:
@@ -57,7 +57,7 @@ def final_to(entry: MetricState) -> float | None:
 
 def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
     """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
-    last = final_to(entry)
+    last = final_until(entry)
     if last is None or not any(boundary.exposing for boundary in boundaries):
         return entry
     done = entry.track.judged_to if entry.track is not None else 0.0
@@ -85,9 +85,9 @@ def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int,
     if track is None:
         before = [tick for tick in entry.ledger[:place] if tick.at < boundary.at]
         track = Track.begin(MetricPolicy.of(entry.metric), before, boundary.reached)
-    if _let_go(entry, track, reading.at.timestamp()):
-        track = track.overridden()
-    lonely = no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
+    if _is_overridden(entry, track, reading.at.timestamp()):
+        track = track.after_override()
+    lonely = has_no_baseline(entry) or (boundary.share is not None and boundary.share >= 100.0)
     return track.after(reading, boundary.reached, alone=lonely)
 
 
@@ -106,7 +106,7 @@ def rejudge(state: RolloutState, boundaries: tuple[Boundary, ...], entry: Metric
     )
 
 
-def _let_go(entry: MetricState, track: Track, until: float) -> bool:
+def _is_overridden(entry: MetricState, track: Track, until: float) -> bool:
     """Whether an override lies after the track's last tick, up to `until`.
 
     By the time of ticks and not by the order in which events arrive: a console that hears of an override before it
@@ -115,21 +115,21 @@ def _let_go(entry: MetricState, track: Track, until: float) -> bool:
     return any(track.judged_to < at.timestamp() <= until for at in entry.overrides)
 
 
-def current(entry: MetricState) -> Track | None:
-    """What was judged, as it stands after all overrides."""
+def current_track(entry: MetricState) -> Track | None:
+    """The metric's track after all overrides."""
     track = entry.track
-    if track is None or not entry.overrides or not _let_go(entry, track, math.inf):
+    if track is None or not entry.overrides or not _is_overridden(entry, track, math.inf):
         return track
-    return track.overridden()
+    return track.after_override()
 
 
-def plotted(entry: MetricState) -> Sequence[Reading]:
+def plotted_readings(entry: MetricState) -> Sequence[Reading]:
     """The ledger as it is drawn: a histogram as the share of requests slower than the edge that tells most."""
     if entry.metric.query.shape is not Shape.HISTOGRAM:
         return entry.ledger
     shaped = entry.track.model if entry.track is not None else None
     telling = shaped.dominant_model if isinstance(shaped, LatencyTrack) else None
-    edge = telling[0] if telling is not None else next(iter(edges(_baseline(entry.ledger))), None)
+    edge = telling[0] if telling is not None else next(iter(chosen_edges(_baseline(entry.ledger))), None)
     return () if edge is None else [_slow(tick, edge) for tick in entry.ledger]
 
 
@@ -138,7 +138,9 @@ def _baseline(ledger: Sequence[Reading]) -> list[Buckets]:
 
 
 def _slow(tick: Reading, edge: float) -> Reading:
-    arms = [slower(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)]
+    arms = [
+        slow_counts(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)
+    ]
     return Reading(tick.at, arms[0], arms[1])
 
 
@@ -147,7 +149,7 @@ def _boundary(boundaries: tuple[Boundary, ...], at: datetime) -> Boundary | None
     return next((boundary for boundary in reversed(boundaries) if boundary.at <= at), None)
 
 
-def overridden(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def apply_override(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The state after a decision that overrode what its card showed: a FAIL on it is let go."""
     metrics = dict(state.metrics)
     for shown in event.card.metrics:

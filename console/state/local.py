@@ -1,4 +1,4 @@
-"""What one console adds to a rollout: its own view of journal, people and backends. Set by the engine's store alone."""
+"""One console's own part of a State: its view of journal, people and backends. Set by the engine's store alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Preview:
 
     calls: tuple[PlannedCall, ...] = ()
     notes: tuple[str, ...] = ()
-    """What a backend cannot do for this verb ("edge cannot pause")."""
+    """Limits of a backend for this verb ("edge cannot pause")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,6 @@ class LocalState:
     held_back: Mapping[str, str] = field(default_factory=dict)
     """Rollback step -> why this console, which carries the rollback out, has not sent it yet."""
     cautions: tuple[str, ...] = ()
-    """What to know about the backends and the journal of this console: a line each in every decision."""
+    """Warnings about the backends and the journal of this console: a line each in every decision."""
     fault: str | None = None
     """A fault of this console itself, one line; None while all its tasks run."""

@@ -1,4 +1,4 @@
-"""What the plan wants done by itself when a stage's verdict is FAIL: at most one decision a stage. Pure."""
+"""The plan's automatic decision when a stage's verdict is FAIL: at most one a stage. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from console.state.values import Mode, RolloutState
 _BEGUN = frozenset({Mode.BAKING, Mode.WATCHING, Mode.PROMOTING, Mode.PARTIAL, Mode.COMPLETE})
 
 
-def due(state: RolloutState) -> Intent | None:
+def due_intent(state: RolloutState) -> Intent | None:
     """The decision that is due now, or None.
 
-    Once per stage: whoever resumes after it has seen it, and is not overruled by a machine. Past a one-way stage
+    Once per stage: an operator who resumes after it is not overruled by a machine. Past a one-way stage
     nothing is rolled back by itself: the rollout is frozen instead.
     """
     said, since = state.stage_verdict, state.stage_since

@@ -21,23 +21,23 @@ def preview_key(subject: str) -> str:
     return _KEY + subject
 
 
-def offered(state: State) -> list[tuple[str, str]]:
+def offered_orders(state: State) -> list[tuple[str, str]]:
     """(subject, in words) of every order that can be had now."""
     found = []
     for key, preview in state.local.previews.items():
         subject = key.removeprefix(_KEY)
-        if key.startswith(_KEY) and unfit(state, subject) is None:
+        if key.startswith(_KEY) and why_unfit_order(state, subject) is None:
             found.append((subject, f"{subject}: {preview.notes[0]}" if preview.notes else subject))
     return found
 
 
-def word_of(subject: str | None) -> str:
+def order_word(subject: str | None) -> str:
     """The word of an order, which confirms it when it is typed: "undo" of "api undo 4"."""
     return (subject or "").partition(" ")[2].partition(" ")[0]
 
 
 def order_gates(state: State) -> list[Gate]:
-    """What any order needs."""
+    """The conditions of every order."""
     broken = state.local.journal.broken
     some = any(entry.reading is not None and entry.reading.steps is not None for entry in state.targets.values())
     return [
@@ -46,10 +46,10 @@ def order_gates(state: State) -> list[Gate]:
     ]
 
 
-def unfit(state: State, subject: str | None) -> str | None:
+def why_unfit_order(state: State, subject: str | None) -> str | None:
     """Why the order in `subject` cannot be had, or None."""
     name, _, order = (subject or "").partition(" ")
-    word = word_of(subject)
+    word = order_word(subject)
     entry = state.targets.get(name)
     if entry is None or not word:
         return f"say which target and which order: {', '.join(state.targets)}, then skip, retry, promote-full, .."
@@ -61,14 +61,14 @@ def unfit(state: State, subject: str | None) -> str | None:
         return f"{order}: a rollback was begun"
     if word not in SAFE and state.halted is not None:
         return f"{order}: halted: resume first (u)"
-    if word in FORWARD and (why := _held_back(state, word)) is not None:
+    if word in FORWARD and (why := _why_held_back(state, word)) is not None:
         return f"{order}: {why}"
     flying = [request.asks for request in (*state.in_flight, *state.in_doubt) if request.target == name]
     return f"{order}: {flying[0]} is not through yet" if flying and word not in SAFE else None
 
 
-def _held_back(state: State, word: str) -> str | None:
-    """What keeps an order from exposing more: it has no card that somebody could approve, and no override."""
+def _why_held_back(state: State, word: str) -> str | None:
+    """Why an order may not expose more; an order has no card to approve and no override."""
     ahead = state.stages[state.reached or 0 :]
     asking = [entry.stage.name for entry in (ahead if word == "promote-full" else ahead[:1]) if entry.stage.approvals]
     if asking:

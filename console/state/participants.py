@@ -17,7 +17,7 @@ UNSEEN_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """What a captain left for whoever comes next."""
+    """A captain's note for the next one."""
 
     at: datetime
     who: Actor | None
@@ -39,7 +39,7 @@ class Pen:
     offered: str | None = None
     """User to whom it is offered."""
     note: str = ""
-    """What was said with the offer."""
+    """The text given with the offer."""
 
     def held_by(self, who: Actor | None) -> bool:
         """Whether `who` is the captain, in whatever process."""
@@ -80,7 +80,7 @@ class Approval:
     move: int
     """The forward move it is for."""
     card: str
-    """Digest of what it is for: `approvals.bond`."""
+    """Digest of what it is for: `approvals.approval_digest`."""
     at: datetime
     text: str = ""
     groups: frozenset[str] = field(default_factory=frozenset)

@@ -2,7 +2,7 @@
 
 What they were is what both arms together read before the first promote; what they are now, what both arms together read
 since everything was rolled back. After a rollback there is no canary to compare, so nothing here is a canary verdict:
-it is a plain before-and-after, and says "not told yet" rather than guess.
+it is a plain before-and-after, and says "not known yet" rather than guess.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Recovery:
 
     metric: str
     back: bool | None
-    """Whether it reads as it did before; None: cannot be told, or not yet."""
+    """Whether it reads as it did before; None: not known, or not yet."""
     why: str
-    """What stands, in words."""
+    """The finding in words."""
 
 
 def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
@@ -53,8 +53,8 @@ def _recovery(entry: MetricState, before: datetime, since: datetime, now: dateti
     then = [sample for reading in entry.ledger if reading.at < before for sample in _arms(reading)]
     after = [reading for reading in entry.ledger if reading.at >= since and _arms(reading)]
     if len(after) < ENOUGH_TICKS:
-        told = f"{len(after)} of {ENOUGH_TICKS} ticks since everything was rolled back"
-        return Recovery(metric.name, None, f"{told}{f' ({entry.problem})' if entry.problem else ''}")
+        finding = f"{len(after)} of {ENOUGH_TICKS} ticks since everything was rolled back"
+        return Recovery(metric.name, None, f"{finding}{f' ({entry.problem})' if entry.problem else ''}")
     newest = max(at for at in (entry.canary_at, entry.baseline_at, after[-1].at) if at is not None)
     if (age_s := (now - newest).total_seconds()) > entry.stale_after_s:
         return Recovery(metric.name, None, f"newest sample {age_s:.0f} s old")
@@ -87,10 +87,10 @@ def _share(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tup
     if share >= bound if metric.falling else share <= bound:
         return True, f"{reads}, as before"
     low, high = _interval(part, total)
-    told = f"{reads}, before it was {was * 100:.3g} %"
+    finding = f"{reads}, before it was {was * 100:.3g} %"
     if high < bound if metric.falling else low > bound:
-        return False, told
-    return None, f"{told}: too few requests to tell"
+        return False, finding
+    return None, f"{finding}: too few requests to tell"
 
 
 def _edge(samples: Sequence[Sample]) -> float | None:

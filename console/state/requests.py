@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from adapters.contract import Outcome, Setting
 
 GRACE_S = 1.0
-"""What a call's deadline may be overshot by before nothing of it can arrive any more."""
+"""How far a call may overshoot its deadline and still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class RequestState:
     reason: str = ""
     settled_at: datetime | None = None
     took_effect: bool | None = None
-    """For an unknown outcome: what a read told later."""
+    """For an unknown outcome: whether a later read showed an effect."""
     seen: str | None = None
     """The version token of the reading that it was decided on."""
     answers: tuple[GateAnswer, ...] = ()
-    """What a backend that asks was told in its name."""
+    """The answers given to a backend's gate queries in its name."""
 
     @property
     def asks(self) -> str:
-        """What it asks for, in words."""
+        """The wanted setting or action, in words."""
         return f"{self.target} -> {self.setting}" if self.action == "set" else f"{self.action} {self.target}"
 
     @property
@@ -60,7 +60,7 @@ class RequestState:
 
     @property
     def last_word(self) -> datetime:
-        """From when on nothing of it can arrive any more, by the clock of the console that made it."""
+        """The moment after which nothing of it can arrive, by the clock of the console that made it."""
         return self.at + timedelta(seconds=self.may_land_s)
 
     @property
@@ -74,7 +74,7 @@ class RequestState:
 
     @property
     def known_outcome(self) -> Outcome | None:
-        """The outcome with what a read told later: an unknown call that had no effect counts as refused."""
+        """The outcome, corrected by a later read: an unknown call that had no effect counts as refused."""
         if self.took_effect is None:
             return self.outcome
         return Outcome.ACCEPTED if self.took_effect else Outcome.REFUSED

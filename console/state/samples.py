@@ -20,7 +20,7 @@ LEDGER_TICKS = 8640
 """Ticks kept per metric in a RolloutState (a day of 10 s ticks); the journal keeps them all."""
 
 
-def source_read(state: RolloutState, event: SourceRead) -> RolloutState:
+def apply_samples(state: RolloutState, event: SourceRead) -> RolloutState:
     """The state after a poll that answered."""
     source = state.sources.get(event.source)
     if source is not None:
@@ -31,7 +31,7 @@ def source_read(state: RolloutState, event: SourceRead) -> RolloutState:
         for reply in event.replies:
             if reply.metric in metrics:
                 metrics[reply.metric] = judge_final_ticks(
-                    state.boundaries, _taken(metrics[reply.metric], reply, event.at)
+                    state.boundaries, _with_reply(metrics[reply.metric], reply, event.at)
                 )
         state = replace(state, metrics=metrics)
     if event.targets:
@@ -43,14 +43,14 @@ def source_read(state: RolloutState, event: SourceRead) -> RolloutState:
     return state
 
 
-def _taken(entry: MetricState, reply: MetricReply, at: datetime) -> MetricState:
+def _with_reply(entry: MetricState, reply: MetricReply, at: datetime) -> MetricState:
     if reply.tick_s != entry.tick_s and entry.track is None:  # its scrape interval was learned, or has changed
         entry = replace(entry, ledger=(), tick_s=reply.tick_s)
     final = entry.track.judged_to if entry.track is not None else None
     news = tuple(reading for reading in reply.readings if final is None or reading.at.timestamp() > final)
     return replace(
         entry,
-        ledger=merged(entry.ledger, news),
+        ledger=merge_ledgers(entry.ledger, news),
         late=entry.late + len(reply.readings) - len(news),
         canary_at=_newest(entry.canary_at, reply.canary_at, [r.at for r in reply.readings if r.canary], at),
         baseline_at=_newest(entry.baseline_at, reply.baseline_at, [r.at for r in reply.readings if r.baseline], at),
@@ -70,7 +70,7 @@ def _newest(known: datetime | None, said: datetime | None, ticks: list[datetime]
     return max((moment for moment in (known, *found) if moment is not None), default=None)
 
 
-def merged(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
+def merge_ledgers(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
     """The ledger with `news` put in: one reading per tick start, the later one wins, oldest first."""
     if not news:
         return ledger
@@ -83,19 +83,19 @@ def merged(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Read
     return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]
 
 
-def bake(state: AnyState, at: datetime) -> AnyState:
+def advance_bake(state: AnyState, at: datetime) -> AnyState:
     """Move the bake clock on to `at`: the time since it last moved counts if everything was fresh all along."""
     if state.clocked_at is None or at <= state.clocked_at:
         return state
-    gained = (at - state.clocked_at).total_seconds() if _running(state, at) else 0.0
+    gained = (at - state.clocked_at).total_seconds() if _is_bake_running(state, at) else 0.0
     return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
 
 
-def _running(state: RolloutState, at: datetime) -> bool:
-    return state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and fresh(state, at)
+def _is_bake_running(state: RolloutState, at: datetime) -> bool:
+    return state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and is_fresh(state, at)
 
 
-def fresh(state: RolloutState, at: datetime) -> bool:
+def is_fresh(state: RolloutState, at: datetime) -> bool:
     """Whether every target has been read lately and every critical metric has fresh samples of the arms that flow."""
     return stale_part(state, at) is None
 
@@ -114,14 +114,14 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
         silent_s = None if newest is None else (at - newest).total_seconds()
         if silent_s is not None and silent_s <= entry.stale_after_s:
             continue
-        if _first_samples_due(state, metric, at):
+        if _may_lack_samples(state, metric, at):
             return f"waiting: no samples of {metric.name} in this stage yet"
         how = "has no data" if silent_s is None else f"has a newest sample {silent_s:.0f} s old"
         return f"STALE: {metric.name} {how}"
     return None
 
 
-def _first_samples_due(state: RolloutState, metric: Metric, at: datetime) -> bool:
+def _may_lack_samples(state: RolloutState, metric: Metric, at: datetime) -> bool:
     """Whether the stage is so young that the canary's first samples of it may still be on their way."""
     since = state.stage_since
     patience_s = state.metrics[metric.name].stale_after_s

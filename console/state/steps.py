@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome
-from console.state.checklist import reads_back, turned
+from console.state.checklist import mark_waiting, reads_back
 from console.state.requests import RequestState
 from console.state.values import RolloutState, StepMark, StepState
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from console.events.kinds import DecisionTaken, RequestMade, StepDone
 
 
-def rollback_begun(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def begin_rollback(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again."""
     steps = []
     for entry in state.checklist:
-        if entry.over or (entry.mark is StepMark.HOLDING and state.rollback is not None):
+        if entry.is_over or (entry.mark is StepMark.HOLDING and state.rollback is not None):
             steps.append(entry)
             continue
         steps.append(replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or ""))
-    done = event.at if steps and all(entry.over for entry in steps) else None
-    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=turned(tuple(steps)))
+    done = event.at if steps and all(entry.is_over for entry in steps) else None
+    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=mark_waiting(tuple(steps)))
 
 
-def _marked(
+def _mark_step(
     state: RolloutState, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0
 ) -> RolloutState:
     if state.rollback is None:
@@ -38,31 +38,31 @@ def _marked(
         else entry
         for entry in state.checklist
     )
-    done = at if steps and all(entry.over for entry in steps) else None
-    return replace(state, checklist=turned(steps), rolled_back_at=state.rolled_back_at or done)
+    done = at if steps and all(entry.is_over for entry in steps) else None
+    return replace(state, checklist=mark_waiting(steps), rolled_back_at=state.rolled_back_at or done)
 
 
-def step_requested(state: RolloutState, event: RequestMade) -> RolloutState:
+def apply_step_request(state: RolloutState, event: RequestMade) -> RolloutState:
     detail = f"{event.target} -> {event.setting}"
-    return _marked(state, event.step or "", event.at, StepMark.REQUESTED, detail, sent=1)
+    return _mark_step(state, event.step or "", event.at, StepMark.REQUESTED, detail, sent=1)
 
 
-def step_settled(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
+def apply_step_settlement(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
     """A step's call ended: accepted stays requested until a read shows it; the rest says what is wrong."""
     entry = next((entry for entry in state.checklist if entry.step.id == request.step), None)
-    if entry is None or entry.over or request.decision != state.rollback:
+    if entry is None or entry.is_over or request.decision != state.rollback:
         return state
     if reads_back(entry, state):
         mark, detail = StepMark.HOLDING, "reads as rolled back"
     elif entry.mark is StepMark.RELAPSED:
         return state
     else:
-        mark, detail = _worst(state, entry)
+        mark, detail = _worst_mark(state, entry)
     since = entry.since if mark is entry.mark and entry.since is not None else at
-    return _marked(state, entry.step.id, since, mark, detail)
+    return _mark_step(state, entry.step.id, since, mark, detail)
 
 
-def _worst(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
+def _worst_mark(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
     """(mark, detail) of a step from its last call per target: one that was refused is not hidden by one accepted."""
     last = {
         request.target: request
@@ -85,29 +85,29 @@ def _worst(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
     return StepMark.REQUESTED, ", ".join(sent)
 
 
-def step_done(state: RolloutState, event: StepDone) -> RolloutState:
+def apply_step_done(state: RolloutState, event: StepDone) -> RolloutState:
     """A step read as rolled back for long enough, unless its target has moved since: it may be recorded hours later."""
     entry = next((entry for entry in state.checklist if entry.step.id == event.step), None)
     for name, setting in entry.step.sets.items() if entry is not None else ():
         target = state.targets[name]
         moved = target.held_since is not None and target.held_since > event.at
         if moved and target.reading is not None and not target.reading.satisfies(setting):
-            return _marked(state, event.step, event.at, StepMark.RELAPSED, f"moved again: reads {target.reading}")
-    return _marked(state, event.step, event.at, StepMark.DONE, event.how)
+            return _mark_step(state, event.step, event.at, StepMark.RELAPSED, f"moved again: reads {target.reading}")
+    return _mark_step(state, event.step, event.at, StepMark.DONE, event.how)
 
 
-def step_confirmed(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def confirm_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """A person says a manual step is done; only a read says so of any other."""
     manual = {entry.step.id for entry in state.checklist if entry.step.manual is not None}
     if event.subject not in manual:
         return state
-    return _marked(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")
+    return _mark_step(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")
 
 
-def step_skipped(state: RolloutState, event: DecisionTaken) -> RolloutState:
+def skip_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """Somebody goes on without a step that is not done; what was sent for it stays sent."""
     entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
-    if entry is None or entry.over:
+    if entry is None or entry.is_over:
         return state
     by = f" by {event.who.user}" if event.who is not None else ""
-    return _marked(state, entry.step.id, event.at, StepMark.SKIPPED, f"skipped{by}: {event.reason}")
+    return _mark_step(state, entry.step.id, event.at, StepMark.SKIPPED, f"skipped{by}: {event.reason}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
-from console.state.checklist import checklist_of, reads_back, turned
-from console.state.derived_stages import planned, with_stages
+from console.state.checklist import checklist_of, mark_waiting, reads_back
+from console.state.derived_stages import under_plan, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
 from console.state.values import AnyState, Drift, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
@@ -33,7 +33,7 @@ def has_moved(before: TargetReading, after: TargetReading) -> bool:
 def latest_request(state: RolloutState, target: str) -> RequestState | None:
     """The last `set` request that may explain what a target reads.
 
-    Not one that was refused, nor one from before the operator accepted what somebody else had made of the target.
+    Not one that was refused, nor one from before the operator accepted an external change of the target.
     """
     accepted = (d.at for d in reversed(state.decisions) if d.verb is Verb.ACCEPT and d.subject == target)
     since = next(accepted, None)
@@ -45,7 +45,7 @@ def latest_request(state: RolloutState, target: str) -> RequestState | None:
     return None
 
 
-def target_observed(state: RolloutState, event: TargetObserved) -> tuple[RolloutState, NoteState | None]:
+def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[RolloutState, NoteState | None]:
     """The state after a reading that differs, and a log line when it was not our doing."""
     reading = event.reading
     before = state.targets.get(reading.target)
@@ -57,19 +57,19 @@ def target_observed(state: RolloutState, event: TargetObserved) -> tuple[Rollout
     if first and before.opening is None and request is None and state.rollback is None:
         entry = replace(entry, opening=reading, confirmed=reading)
         state = replace(state, targets={**state.targets, reading.target: entry})
-        state = planned(state, with_stages(state.plan, {reading.target: reading}))
+        state = under_plan(state, with_stages(state.plan, {reading.target: reading}))
         return replace(state, checklist=checklist_of(state.plan, state.targets)), None
     entry, line = _judge_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
         steps = tuple(_step_after(step, state, reading, event.at) for step in state.checklist)
-        state = replace(state, checklist=turned(steps))
-        if not all(step.over for step in state.checklist):
+        state = replace(state, checklist=mark_waiting(steps))
+        if not all(step.is_over for step in state.checklist):
             state = replace(state, rolled_back_at=None)
     return state, line
 
 
-def settled_target(state: RolloutState, target: str, at: datetime) -> tuple[RolloutState, NoteState | None]:
+def judge_after_request(state: RolloutState, target: str, at: datetime) -> tuple[RolloutState, NoteState | None]:
     """The state after a request for `target` ended: a reading that it was thought to explain may be drift after all."""
     before = state.targets.get(target)
     if before is None or before.drift is not None:
@@ -91,7 +91,7 @@ def _judge_move(state: RolloutState, entry: TargetState, at: datetime) -> tuple[
     if confirmed is not None and not has_moved(confirmed, reading):
         return replace(entry, drift=None), None
     arrived = request is not None and confirmed is not None and confirmed.satisfies(request.setting)
-    if request is not None and not arrived and _on_the_way(request, at, state.plan.hold_s):
+    if request is not None and not arrived and _is_on_the_way(request, at, state.plan.hold_s):
         return entry, None
     if confirmed is None:
         return replace(entry, confirmed=reading), None
@@ -101,7 +101,7 @@ def _judge_move(state: RolloutState, entry: TargetState, at: datetime) -> tuple[
     return replace(entry, drift=drift), NoteState(at=at, who=None, kind="drift", text=text)
 
 
-def _on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
+def _is_on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
     if request.in_flight or request.in_doubt:
         return True
     if request.took_effect is not None:
@@ -131,14 +131,14 @@ def unset_targets(state: RolloutState, number: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def unread(state: RolloutState, number: int) -> tuple[str, ...]:
+def unread_targets(state: RolloutState, number: int) -> tuple[str, ...]:
     """The targets of stage `number` whose call was accepted and which were not read since: are they set or not?"""
     hold = timedelta(seconds=state.plan.hold_s)
     found = []
     for name in unset_targets(state, number):
         request = latest_request(state, name)
         accepted = request is not None and request.outcome is Outcome.ACCEPTED
-        if accepted and _still_to_be_read(request, state.targets[name].read_at, hold):
+        if accepted and _is_unread(request, state.targets[name].read_at, hold):
             found.append(name)
     return tuple(found)
 
@@ -150,30 +150,30 @@ def confirm_stage(state: AnyState, at: datetime) -> AnyState:
     index = state.reached
     missing = unset_targets(state, index + 1)
     if missing:
-        mark, trouble = _mark_of(state, missing, at)
+        mark, trouble = _stage_mark(state, missing, at)
         entry = replace(state.stages[index], mark=mark, trouble=trouble)
         return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
     targets = dict(state.targets)
     for name in state.stages[index].stage.sets:
-        targets[name] = stepped_targets.confirmed_now(state, targets[name], at)
+        targets[name] = stepped_targets.confirm_reading(state, targets[name], at)
     decisions = tuple(
         replace(decision, outcome="confirmed") if decision.id == state.promoting else decision
         for decision in state.decisions
     )
-    return _stand_at(replace(state, targets=targets, decisions=decisions, promoting=None), index, at)
+    return _enter_stage(replace(state, targets=targets, decisions=decisions, promoting=None), index, at)
 
 
-def follow(state: RolloutState, at: datetime) -> RolloutState:
+def follow_controllers(state: RolloutState, at: datetime) -> RolloutState:
     """The state moved on to the stages that controllers which own their steps have reached by themselves."""
-    for _ in range(stepped_targets.reached_alone(state)):
+    for _ in range(stepped_targets.stages_reached_alone(state)):
         index = state.reached or 0
         text = f"stage {state.stages[index].stage.name} reached without a promote"
-        state = _stand_at(state, index, at)
+        state = _enter_stage(state, index, at)
         state = replace(state, log=(*state.log, NoteState(at=at, who=None, kind="step", text=text)))
     return state
 
 
-def _stand_at(state: AnyState, index: int, at: datetime) -> AnyState:
+def _enter_stage(state: AnyState, index: int, at: datetime) -> AnyState:
     """The state of a rollout that has come to stand at the stage `index`, 0-based."""
     entry = replace(state.stages[index], mark=StageMark.CONFIRMED, confirmed_at=at, trouble="")
     state = replace(
@@ -187,7 +187,7 @@ def _stand_at(state: AnyState, index: int, at: datetime) -> AnyState:
     return enter_stage(state, at)
 
 
-def _still_to_be_read(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:
+def _is_unread(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:
     """Whether no read was taken yet that would have to show an accepted call: what is not read is not missing."""
     return (
         request is not None
@@ -196,8 +196,8 @@ def _still_to_be_read(request: RequestState | None, read_at: datetime | None, ho
     )
 
 
-def _halted_since(state: RolloutState) -> bool:
-    """Whether a halt came after the promote under way: what it had not sent by then is not sent any more."""
+def _was_halted_since(state: RolloutState) -> bool:
+    """Whether a halt came after the promote under way: what the promote had not sent by then stays unsent."""
     for entry in reversed(state.decisions):
         if entry.id == state.promoting:
             return False
@@ -206,12 +206,12 @@ def _halted_since(state: RolloutState) -> bool:
     return False
 
 
-def _mark_of(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
+def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
     requests = {request.target: request for request in state.requests.values() if request.decision == state.promoting}
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
     hold = timedelta(seconds=state.plan.hold_s)
     late = decision is None or at - decision.at > hold
-    stopped = _halted_since(state)
+    stopped = _was_halted_since(state)
     trouble: list[str] = []
     waiting = refused = False
     for name in missing:
@@ -224,9 +224,9 @@ def _mark_of(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tup
         elif request.in_flight:
             waiting = True
         elif request.outcome is Outcome.ACCEPTED:
-            unseen = _still_to_be_read(request, state.targets[name].read_at, hold)
+            unseen = _is_unread(request, state.targets[name].read_at, hold)
             reading = state.targets[name].reading
-            waiting = waiting or unseen or stepped_targets.on_its_way(reading) or stepped_targets.has_to_ask(reading)
+            waiting = waiting or unseen or stepped_targets.goes_on(reading) or stepped_targets.has_to_ask(reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

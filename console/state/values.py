@@ -1,4 +1,4 @@
-"""State: everything a screen shows, as frozen values. Made only by `fold` and `assess`, never changed in place."""
+"""State as frozen values: the rollout, made by `fold` and `assess`, with a console's own part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from console.state.requests import RequestState
 
 
 class Mode(StrEnum):
-    """What the rollout is doing, in one word; see `RolloutState.mode`."""
+    """The rollout's activity in one word; see `RolloutState.mode`."""
 
     READY = "ready"
     """Stage 0: nothing exposed by this rollout yet."""
@@ -68,13 +68,13 @@ class StepMark(StrEnum):
     WAITING = "waiting"
     """A manual step that waits for a person."""
     SKIPPED = "skipped"
-    """Somebody decided to go on without it; what needs it may go on."""
+    """An operator decided to go on without it; the steps that need it may go on."""
     OVERDUE = "overdue"
-    """Sent, and still not read as rolled back when its time was up. Told by `assess`, never folded."""
+    """Sent, and still not read as rolled back when its time was up. Set by `assess`, never folded."""
 
 
 TROUBLED = frozenset({StepMark.REFUSED, StepMark.IN_DOUBT, StepMark.RELAPSED, StepMark.OVERDUE})
-"""What a step does not come out of by itself: a person continues, or skips it."""
+"""Marks that a step does not leave by itself: a person continues, or skips it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class StageState:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A target moved by somebody else."""
+    """A target that was moved outside this rollout."""
 
     was: TargetReading
     now: TargetReading
@@ -101,12 +101,12 @@ class Drift:
 class TargetState:
     target: Target
     opening: TargetReading | None = None
-    """What it read when the rollout opened: what "before" means."""
+    """Its reading when the rollout opened: the meaning of "before"."""
     reading: TargetReading | None = None
     read_at: datetime | None = None
     """When it was last read successfully, changed or not."""
     confirmed: TargetReading | None = None
-    """What the rollout last confirmed; None until opened."""
+    """The reading that the rollout last confirmed; None until opened."""
     drift: Drift | None = None
     held_since: datetime | None = None
     """Since when its reading has not changed."""
@@ -134,7 +134,7 @@ class MetricState:
     tick_s: float = TICK_S
     """Length of the ledger's ticks."""
     track: Track | None = None
-    """What the finalised ticks have said since the canary was first exposed; None before."""
+    """The evidence of the final ticks since the canary was first exposed; None before."""
     overrides: tuple[datetime, ...] = ()
     """When a FAIL of this metric was overridden: the first tick that begins after that is judged without it."""
     late: int = 0
@@ -161,9 +161,9 @@ class Boundary:
     at: datetime
     reached: int
     exposing: bool
-    """Up to this stage the canary was given something."""
+    """The canary gets traffic in this stage or one before it."""
     share: float | None
-    """What it was given, 0..100, where every deploy target was given the same; None otherwise."""
+    """The canary's share, 0..100, where every deploy target was given the same; None otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class DecisionState:
-    """One decision with what became of it."""
+    """One decision and its outcome."""
 
     id: str
     seq: int | None
@@ -196,11 +196,11 @@ class DecisionState:
     card: Card
     subject: str | None = None
     automatic: bool = False
-    """Nobody pressed a key: the plan's `on_fail` wanted it."""
+    """Taken by the plan's `on_fail`, without a key press."""
     outcome: str = "recorded"
     """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
     void: str = ""
-    """Why it counts for nothing: what its console had not seen when it was recorded. Empty: it counts."""
+    """Why it does not count: an earlier event that its console had not seen. Empty: it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +225,14 @@ class StepState:
     """Requests sent for it in this rollback."""
 
     @property
-    def over(self) -> bool:
-        """Nothing more is going to be done about it: it is done, or somebody decided to go on without it."""
+    def is_over(self) -> bool:
+        """Whether it is finished: done, or skipped by an operator."""
         return self.mark in (StepMark.DONE, StepMark.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutState:
-    """What the events of one rollout say: made by `fold`, and at `as_of` by `assess`. The same on every console."""
+    """One rollout by its events, assessed at `as_of`. Made by `fold` and `assess`, the same on every console."""
 
     rollout: str
     """The rollout's id: plan name, a slash, run number."""
@@ -274,7 +274,7 @@ class RolloutState:
     """Every plan text this rollout knows, parsed, by digest: an accepted edit is looked up here, so fold stays pure."""
     pen: Pen = field(default_factory=Pen)
     handoff: Handoff | None = None
-    """The note that the last captain left; until somebody has taken the pen."""
+    """The note that the last captain left; None once the pen is taken."""
     called: tuple[Escalation, ...] = ()
     """Rungs of the escalation ladder that were reached, oldest first."""
     unrecognised: int = 0
@@ -331,7 +331,7 @@ class RolloutState:
 
     @property
     def in_doubt(self) -> tuple[RequestState, ...]:
-        """Requests that a read has still to tell about; a target that an accepted plan dropped is not read any more."""
+        """Requests whose effect a read has yet to show, except on targets that an accepted plan dropped."""
         return tuple(
             request for request in self.requests.values() if request.in_doubt and request.target in self.targets
         )
@@ -343,7 +343,7 @@ class RolloutState:
 
 @dataclass(frozen=True, slots=True)
 class State(RolloutState):
-    """What a screen shows: a rollout, and what this console adds to it. Published by the engine's store."""
+    """A rollout with this console's local part: everything a screen shows. Published by the engine's store."""
 
     local: LocalState = field(default_factory=LocalState)
 

@@ -17,15 +17,15 @@ def old_version(opening: TargetReading | None) -> str | None:
     """The version that had the traffic before this rollout; None for a backend that names no versions."""
     if opening is None or opening.steps is None:
         return None
-    return opening.canary_version if opening.at_rest else opening.baseline_version
+    return opening.versions.canary if opening.steps.at_rest else opening.versions.baseline
 
 
 def arm_versions(reading: TargetReading, opening: TargetReading | None) -> tuple[str, str] | None:
     """(the version this rollout brings, "" while there is none; the one before it). None: no versions are named."""
-    old = old_version(opening or reading) or reading.baseline_version
+    old = old_version(opening or reading) or reading.versions.baseline
     if old is None:
         return None
-    named = (reading.canary_version, reading.baseline_version)
+    named = (reading.versions.canary, reading.versions.baseline)
     return next((version for version in named if version and version != old), ""), old
 
 
@@ -40,14 +40,18 @@ def with_versions(query: MetricQuery, targets: Mapping[str, TargetState]) -> Met
 
 
 def as_exposure(reading: TargetReading, opening: TargetReading | None) -> TargetReading:
-    """`reading` with its share told of the new version, as `opening` tells old from new."""
-    if reading.steps is None or reading.canary_version is None:
+    """`reading` with its share counted for the new version, as `opening` tells old from new."""
+    if reading.steps is None or reading.versions.canary is None:
         return reading
-    if reading.canary_version != old_version(opening or reading):
+    if reading.versions.canary != old_version(opening or reading):
         return reading
+    steps = reading.steps
     return replace(
         reading,
         percent=None if reading.percent is None else 100.0 - reading.percent,
-        desired=None if reading.desired is None else 100.0 - reading.desired,
-        step=0 if reading.at_rest else reading.step,
+        steps=replace(
+            steps,
+            desired=None if steps.desired is None else 100.0 - steps.desired,
+            step=0 if steps.at_rest else steps.step,
+        ),
     )

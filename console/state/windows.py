@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from console.plan.nouns import Window
+from console.plan.nouns import CalendarWindow
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def holds(window: Window, now: datetime, *, widest: bool) -> bool:
+def is_inside(window: CalendarWindow, now: datetime, *, widest: bool) -> bool:
     """Whether `now` lies in the window. `widest`: as for a freeze, see the module."""
     if window.begins is not None and window.ends is not None:
         begins, ends = _edges(window, widest=widest)
@@ -43,7 +43,7 @@ def holds(window: Window, now: datetime, *, widest: bool) -> bool:
     )
 
 
-def _edges(window: Window, *, widest: bool) -> tuple[datetime, datetime]:
+def _edges(window: CalendarWindow, *, widest: bool) -> tuple[datetime, datetime]:
     if window.begins is None or window.ends is None:
         raise AssertionError("a weekly window has no edges")
     begins, ends = _moments(window.begins, window.zone), _moments(window.ends, window.zone)
@@ -56,44 +56,44 @@ def _moments(local: datetime, zone: str) -> tuple[datetime, datetime]:
     return first, second
 
 
-def ends_at(window: Window, now: datetime) -> datetime | None:
+def ends_at(window: CalendarWindow, now: datetime) -> datetime | None:
     """When (UTC) a freeze that holds at `now` ends; None for one that holds all week long."""
     if window.begins is not None:
         return _edges(window, widest=True)[1]
-    return _turn(window, now, holding=False)
+    return _next_turn(window, now, holding=False)
 
 
-def next_opening(windows: tuple[Window, ...], now: datetime) -> tuple[datetime, str] | None:
+def next_opening(windows: tuple[CalendarWindow, ...], now: datetime) -> tuple[datetime, str] | None:
     """When (UTC) the first of these launch windows opens after `now`, and its zone; None if none does for two weeks."""
     found: list[tuple[datetime | None, str]] = []
     for window in windows:
         if window.begins is None:
-            found.append((_turn(window, now, holding=True), window.zone))
+            found.append((_next_turn(window, now, holding=True), window.zone))
             continue
         begins, ends = _edges(window, widest=False)
         found.append((begins if now < begins < ends else None, window.zone))
     return min(((moment, zone) for moment, zone in found if moment is not None), default=None)
 
 
-def _turn(window: Window, now: datetime, *, holding: bool) -> datetime | None:
+def _next_turn(window: CalendarWindow, now: datetime, *, holding: bool) -> datetime | None:
     """The first moment after `now` at which a weekly window begins to hold, or to hold no more."""
     zone = _zone(window.zone)
     today = now.astimezone(zone).date()
     edges = {
         moment
         for ahead in range(-1, _AHEAD_DAYS)
-        for minutes in (0, window.begins_min, window.ends_min, *_changes(today + timedelta(days=ahead), zone))
+        for minutes in (0, window.begins_min, window.ends_min, *_clock_changes(today + timedelta(days=ahead), zone))
         for moment in _moments(_local(today + timedelta(days=ahead), minutes), window.zone)
     }
     after = sorted(moment for moment in edges if moment > now)
-    return next((moment for moment in after if holds(window, moment, widest=True) is holding), None)
+    return next((moment for moment in after if is_inside(window, moment, widest=True) is holding), None)
 
 
 def _local(day: date, minutes: int) -> datetime:
     return datetime.combine(day, time()) + timedelta(minutes=minutes)
 
 
-def _changes(day: date, zone: ZoneInfo) -> list[int]:
+def _clock_changes(day: date, zone: ZoneInfo) -> list[int]:
     """Minutes after midnight at which the clock changes on `day`, to the quarter of an hour; on most days none."""
     noons = [datetime.combine(day, time(hour), zone).utcoffset() for hour in (0, 23)]
     if noons[0] == noons[1]:
@@ -101,37 +101,37 @@ def _changes(day: date, zone: ZoneInfo) -> list[int]:
     return list(range(0, 1440, 15))
 
 
-def shown(moment: datetime, zone: str) -> str:
+def moment_text(moment: datetime, zone: str) -> str:
     """A moment as people in `zone` say it: "Mon 2026-01-05 08:00 Europe/Berlin"."""
     local = moment.astimezone(_zone(zone))
     return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M} {zone}"
 
 
-def freeze_in_force(windows: tuple[Window, ...], now: datetime) -> str | None:
+def freeze_in_force(windows: tuple[CalendarWindow, ...], now: datetime) -> str | None:
     """The freeze that holds at `now`, in words; None if none does."""
-    return _freeze(windows, now.replace(second=0, microsecond=0))
+    return _freeze_text(windows, now.replace(second=0, microsecond=0))
 
 
 @lru_cache(maxsize=8)
-def _freeze(windows: tuple[Window, ...], now: datetime) -> str | None:
+def _freeze_text(windows: tuple[CalendarWindow, ...], now: datetime) -> str | None:
     """As `freeze_in_force`; windows change by the minute, and the screen asks several times a second."""
     for window in windows:
-        if holds(window, now, widest=True):
+        if is_inside(window, now, widest=True):
             until = ends_at(window, now)
-            words = "FREEZE" if until is None else f"FREEZE until {shown(until, window.zone)}"
+            words = "FREEZE" if until is None else f"FREEZE until {moment_text(until, window.zone)}"
             return f"{words}: {window.reason}" if window.reason else words
     return None
 
 
-def outside_launch(windows: tuple[Window, ...], now: datetime) -> str | None:
+def outside_launch(windows: tuple[CalendarWindow, ...], now: datetime) -> str | None:
     """That `now` is in none of the launch windows, and when the next opens; None inside one, or without any."""
-    return _outside(windows, now.replace(second=0, microsecond=0))
+    return _outside_text(windows, now.replace(second=0, microsecond=0))
 
 
 @lru_cache(maxsize=8)
-def _outside(windows: tuple[Window, ...], now: datetime) -> str | None:
-    if not windows or any(holds(window, now, widest=False) for window in windows):
+def _outside_text(windows: tuple[CalendarWindow, ...], now: datetime) -> str | None:
+    if not windows or any(is_inside(window, now, widest=False) for window in windows):
         return None
     opens = next_opening(windows, now)
-    after = "none opens within two weeks" if opens is None else f"the next opens {shown(*opens)}"
+    after = "none opens within two weeks" if opens is None else f"the next opens {moment_text(*opens)}"
     return f"outside the launch windows: {after}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from console.engine.clock import FastClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.journal.sqlite import SqliteJournal
@@ -42,7 +43,7 @@ async def _sitting(engine: Engine) -> None:
         answer = await engine.act(Intent(verb, stage=state.reached, move=state.move, **said))  # type: ignore[arg-type]
         assert answer.result.value == "accepted", answer.line
 
-    await engine.answered()
+    await engine.wait_polled()
     await act(Verb.PROMOTE)
     await until(engine, lambda state: state.reached == 1)
     await act(None, text="watching the errors")
@@ -61,8 +62,7 @@ async def record(folder: Path) -> list[str]:
     (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
     journal = SqliteJournal(folder / "journal.db")
     plan = load(folder / "plan.yaml")
-    engine = Engine(plan, journal, FastClock(SPEED), folder, "0.1.0", lambda _state: None)
-    await engine.open()
+    engine = await Engine.open(EngineConfig(plan, journal, FastClock(SPEED), folder, "0.1.0"), lambda _state: None)
     engine.start()
     try:
         await _sitting(engine)

@@ -27,7 +27,7 @@ async def record(folder: Path) -> list[str]:
     registry.BUILT_IN["flagger"] = "tests.flagger_adapter"
     async with site(folder, ASKED) as there:
         console = there.door = await there.room.console(who=SOMEBODY)
-        await console.engine.answered()
+        await console.engine.wait_polled()
         await there.released(console)
         await console.act(Verb.PROMOTE, reason="go")
         await there.looks(5)

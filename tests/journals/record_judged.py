@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from console.engine.clock import FastClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.events.kinds import Event, RolloutOpened, SourceRead
@@ -49,7 +50,7 @@ async def _sitting(engine: Engine) -> None:
         answer = await engine.act(Intent(verb, stage=state.reached, move=state.move, **said))  # type: ignore[arg-type]
         assert answer.result.value == "accepted", answer.line
 
-    await engine.answered()
+    await engine.wait_polled()
     await act(Verb.PROMOTE)
     await until(engine, lambda state: state.stage_verdict is not None and state.stage_verdict.word is StageWord.FAIL)
     await act(Verb.ROLLBACK, reason="errors fail")
@@ -72,8 +73,9 @@ async def record(folder: Path) -> list[str]:
     """The lines of one recorded rollout."""
     (folder / "plan.yaml").write_text(PLAN, encoding="utf-8")
     journal = SqliteJournal(folder / "journal.db")
-    engine = Engine(load(folder / "plan.yaml"), journal, FastClock(SPEED), folder, "0.1.0", lambda _state: None)
-    await engine.open()
+    engine = await Engine.open(
+        EngineConfig(load(folder / "plan.yaml"), journal, FastClock(SPEED), folder, "0.1.0"), lambda _state: None
+    )
     engine.start()
     try:
         await _sitting(engine)

@@ -32,7 +32,7 @@ async def record(folder: Path) -> list[str]:
         await console.act(Verb.ORDER, subject="api promote-full", reason="the fix for the outage")
         await console.until(lambda state: state.mode is Mode.COMPLETE)
         await console.act(Verb.ROLLBACK, reason="it was not")
-        await console.until(lambda state: state.checklist[0].over)
+        await console.until(lambda state: state.checklist[0].is_over)
         await console.act(Verb.SKIP, subject="tell", reason="everybody is in the call")
         await console.until(lambda state: state.mode is Mode.ROLLED_BACK)
         await console.act(Verb.CLOSE, override=True, reason="enough")

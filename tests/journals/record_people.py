@@ -12,9 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from console.engine.clock import FastClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
-from console.journal.contract import Approval, Approved
+from console.journal.contract import SignedApproval, UnsignedApproval
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import load
 from console.state.intent import Intent
@@ -33,13 +34,13 @@ BEN = Actor(uid=1002, user="ben", host="bastion-1", pid=4343)
 class Vouching(SqliteJournal):
     """A fake in one point: it vouches for ben whoever approves."""
 
-    given: list[Approved] = []  # noqa: RUF012 - what is approved is shared by both consoles
+    given: list[SignedApproval] = []  # noqa: RUF012 - what is approved is shared by both consoles
 
-    def approve(self, rollout: str, approval: Approval) -> Approved:
-        self.given.append(Approved(approval, "uid:1002", "ben"))
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
+        self.given.append(SignedApproval(approval, "uid:1002", "ben"))
         return self.given[-1]
 
-    def approvals(self, rollout: str) -> list[Approved]:
+    def approvals(self, rollout: str) -> list[SignedApproval]:
         return list(self.given)
 
 
@@ -51,7 +52,7 @@ async def _act(engine: Engine, verb: Verb, **said: object) -> None:
 
 
 async def _sitting(ana: Engine, ben: Engine) -> None:
-    await ana.answered()
+    await ana.wait_polled()
     await until(ben, lambda state: state.local.crew is not None and len(state.local.crew) == 2)
     await _act(ana, Verb.PROMOTE, override=True, reason="nothing is exposed yet")
     await until(ben, lambda state: state.reached == 1)
@@ -81,11 +82,10 @@ async def record(folder: Path) -> list[str]:
     plan, clock = load(folder / "plan.yaml"), FastClock(SPEED)
     journals = [Vouching(folder / "journal.db") for _ in (ANA, BEN)]
     engines = [
-        Engine(plan, journal, clock, folder, "0.2.0", lambda _state: None, who=who)
+        await Engine.open(EngineConfig(plan, journal, clock, folder, "0.2.0", who=who), lambda _state: None)
         for journal, who in zip(journals, (ANA, BEN), strict=True)
     ]
     for engine in engines:
-        await engine.open()
         engine.start()
     try:
         await _sitting(*engines)

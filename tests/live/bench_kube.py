@@ -26,6 +26,7 @@ from adapters.kube.client import PAGE
 from adapters.transport.sending import Sending
 from console.cli.commands import CYCLES
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import parse
@@ -141,8 +142,9 @@ async def first_state_s(kube: Cluster, folder: Path, targets: int) -> float:
     Sending.trace = trace  # type: ignore[method-assign]
     try:
         journal = SqliteJournal(folder / f"{time.monotonic_ns()}.db")
-        engine = Engine(parse(plan(kube, targets), "plan.yaml"), journal, SystemClock(), folder, "0", lambda _s: None)
-        await engine.open()
+        engine = await Engine.open(
+            EngineConfig(parse(plan(kube, targets), "plan.yaml"), journal, SystemClock(), folder, "0"), lambda _s: None
+        )
         state = engine.state()
         took = time.perf_counter() - first[0]
         assert all(entry.reading is not None for entry in state.targets.values())

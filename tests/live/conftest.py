@@ -1,32 +1,19 @@
 """What several live tests share: servers, because one takes seconds to start, and a PostgreSQL journal.
 
-Tests that share a server run in one worker; servers of different workers share nothing but the machine.
+Tests that share a server run in one worker (`worker_group` in tests/conftest.py); servers of different workers share
+nothing but the machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres, postgres
 from tests.live.kube.cluster import Cluster, cluster
-
-HERE = Path(__file__).parent
-SHARED = ("kube", "database_server")
-"""Session fixtures that tests of several files use."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together the tests that share a server: those of a shared fixture, else those of a file."""
-    for item in items:
-        if HERE in item.path.parents and item.get_closest_marker("xdist_group") is None:
-            names = getattr(item, "fixturenames", ())
-            shared = next((name for name in SHARED if name in names), item.path.stem)
-            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def url(server: Postgres) -> Url:
     """A fresh journal on `server`, in the database `journal`."""
     url = Url(server.database("journal"))
-    make(url, None)
+    make_journal(url, None)
     return url
 
 

@@ -32,6 +32,7 @@ from adapters.deploy.argo.backend import Argo
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.objects import DEPLOYMENTS, SERVICES, TEMPLATES, analysis, deployment, rollout, service
 from tests.live.kube.rig import LEAVE, applied, argo_of, deployed, reading, status, target, until
+from tests.reading_rig import steps_read
 
 pytestmark = pytest.mark.live
 
@@ -82,11 +83,13 @@ def measured() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def at_gate(found: TargetReading) -> bool:
-    return found.waits is Wait.GATE
+    return steps_read(found).waits is Wait.GATE
 
 
 async def promote(backend: Argo, name: str, seen: TargetReading) -> None:
-    await backend.advance(target(name), Setting(None, step=(seen.step or 0) + 1), str(seen.revision), LEAVE)
+    await backend.advance(
+        target(name), Setting(None, step=(steps_read(seen).step or 0) + 1), str(seen.versions.revision), LEAVE
+    )
 
 
 async def outcomes(*calls: Awaitable[None]) -> list[str]:
@@ -105,15 +108,21 @@ async def test_a_canary_climbs_from_gate_to_gate_and_is_promoted(
     console = consoles[0]
     await deployed(kube, console, name, weight(20), PAUSE, weight(60), {"pause": {"duration": "2s"}}, PAUSE)
     seen = await reading(console, name, at_gate)
-    assert (seen.step, seen.steps, seen.desired, seen.percent, seen.phase) == (1, 5, 20, 20, Phase.PAUSED)
+    assert (steps_read(seen).step, steps_read(seen).count, steps_read(seen).desired, seen.percent, seen.phase) == (
+        1,
+        5,
+        20,
+        20,
+        Phase.PAUSED,
+    )
     await promote(console, name, seen)
-    timed = await reading(console, name, lambda found: found.waits is Wait.TIMER)
-    assert (timed.step, timed.until is not None) == (3, True)
+    timed = await reading(console, name, lambda found: steps_read(found).waits is Wait.TIMER)
+    assert (steps_read(timed).step, steps_read(timed).until is not None) == (3, True)
     seen = await reading(console, name, at_gate)
-    assert (seen.step, seen.percent) == (4, 60)
+    assert (steps_read(seen).step, seen.percent) == (4, 60)
     await promote(console, name, seen)
     done = await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
-    assert (done.step, done.at_rest, done.percent) == (5, True, 100)
+    assert (steps_read(done).step, steps_read(done).at_rest, done.percent) == (5, True, 100)
 
 
 @pytest.mark.parametrize("count", [2, 10])
@@ -123,8 +132,8 @@ async def test_sequence_a(kube: Cluster, consoles: list[Argo], name: str, count:
     seen = await seen_by(consoles[:count], name)
     calls = (promote(backend, name, saw) for backend, saw in zip(consoles, seen, strict=False))
     assert await outcomes(*calls) == ["Moved"] * (count - 1) + ["accepted"]
-    after = await reading(consoles[0], name, lambda found: at_gate(found) and found.step != 1)
-    assert after.step == 2
+    after = await reading(consoles[0], name, lambda found: at_gate(found) and steps_read(found).step != 1)
+    assert steps_read(after).step == 2
 
 
 @pytest.mark.parametrize("count", [2, 10])
@@ -137,12 +146,14 @@ async def test_sequence_b(
     await deployed(kube, consoles[0], name, weight(20), PAUSE, step, weight(60), PAUSE)
     seen = await seen_by(consoles[:count], name)
     await promote(consoles[0], name, seen[0])
-    await reading(consoles[0], name, lambda found: found.step == 2 and any("step 2" in note for note in found.notes))
+    await reading(
+        consoles[0], name, lambda found: steps_read(found).step == 2 and any("step 2" in note for note in found.notes)
+    )
     calls = (promote(backend, name, saw) for backend, saw in zip(consoles[1:count], seen[1:], strict=True))
     assert await outcomes(*calls) == ["Moved"] * (count - 1)
     await asyncio.sleep(1)
     after = await consoles[0].read_target(target(name))
-    assert (after.step, after.skipped) == (2, None)
+    assert (steps_read(after).step, steps_read(after).skipped) == (2, None)
 
 
 @pytest.mark.parametrize("count", [2, 10])
@@ -151,7 +162,7 @@ async def test_sequence_c(kube: Cluster, consoles: list[Argo], name: str, count:
     await deployed(kube, consoles[0], name, weight(20), PAUSE, weight(60), PAUSE)
     seen = await seen_by(consoles[:count], name)
     await promote(consoles[0], name, seen[0])
-    await reading(consoles[0], name, lambda found: at_gate(found) and found.step == 3)
+    await reading(consoles[0], name, lambda found: at_gate(found) and steps_read(found).step == 3)
     calls = (promote(backend, name, saw) for backend, saw in zip(consoles[1:count], seen[1:], strict=True))
     assert await outcomes(*calls) == ["Moved"] * (count - 1)
     await asyncio.sleep(1)
@@ -165,15 +176,15 @@ async def test_sequence_d(
     """Paused by hand on an analysis: a resume resumes, and the analysis is not skipped."""
     await asyncio.to_thread(kube.apply, TEMPLATES, analysis(name, measured[0], count=60))
     await deployed(kube, consoles[0], name, weight(20), {"analysis": {"templates": [{"templateName": name}]}}, PAUSE)
-    await reading(consoles[0], name, lambda found: found.step == 1)
+    await reading(consoles[0], name, lambda found: steps_read(found).step == 1)
     await consoles[0].pause(target(name), LEAVE)
     for backend in consoles[:count]:
-        held = await reading(backend, name, lambda found: found.waits is Wait.MANUAL)
+        held = await reading(backend, name, lambda found: steps_read(found).waits is Wait.MANUAL)
         assert held.cannot["promote"] == "it is paused by hand: resume it first"
     calls = (backend.resume(target(name), LEAVE) for backend in consoles[:count])
     assert await outcomes(*calls) == ["Moved"] * (count - 1) + ["accepted"]
     after = await reading(consoles[0], name, lambda found: found.phase is Phase.PROGRESSING)
-    assert (after.step, after.skipped) == (1, None)
+    assert (steps_read(after).step, steps_read(after).skipped) == (1, None)
 
 
 async def test_the_vendors_own_promote_used_twice_does_skip(
@@ -185,10 +196,12 @@ async def test_the_vendors_own_promote_used_twice_does_skip(
     await deployed(kube, consoles[0], name, weight(20), PAUSE, step, PAUSE)
     await reading(consoles[0], name, at_gate)
     await asyncio.to_thread(kube.vendor, "promote", name)
-    await reading(consoles[0], name, lambda found: found.step == 2 and any("step 2" in note for note in found.notes))
+    await reading(
+        consoles[0], name, lambda found: steps_read(found).step == 2 and any("step 2" in note for note in found.notes)
+    )
     await asyncio.to_thread(kube.vendor, "promote", name)
-    after = await reading(consoles[0], name, lambda found: at_gate(found) and found.step == 3)
-    assert after.skipped is not None
+    after = await reading(consoles[0], name, lambda found: at_gate(found) and steps_read(found).step == 3)
+    assert steps_read(after).skipped is not None
 
 
 async def test_a_promote_by_the_vendors_tool_in_between_makes_ours_lose(
@@ -200,7 +213,7 @@ async def test_a_promote_by_the_vendors_tool_in_between_makes_ours_lose(
     assert "promoted" in await asyncio.to_thread(kube.vendor, "promote", name)
     with pytest.raises(Moved):
         await promote(console, name, seen)
-    await reading(console, name, lambda found: at_gate(found) and found.step == 3)
+    await reading(console, name, lambda found: at_gate(found) and steps_read(found).step == 3)
 
 
 async def test_an_analysis_that_the_vendors_tool_cuts_short_is_told(
@@ -209,11 +222,13 @@ async def test_an_analysis_that_the_vendors_tool_cuts_short_is_told(
     console = consoles[0]
     await asyncio.to_thread(kube.apply, TEMPLATES, analysis(name, measured[0], count=60))
     await deployed(kube, console, name, weight(20), {"analysis": {"templates": [{"templateName": name}]}}, PAUSE)
-    running = await reading(console, name, lambda found: found.step == 1 and any(" ok" in note for note in found.notes))
+    running = await reading(
+        console, name, lambda found: steps_read(found).step == 1 and any(" ok" in note for note in found.notes)
+    )
     assert any(note.startswith("analysis step 1 success-rate: Running") for note in running.notes)
     await asyncio.to_thread(kube.vendor, "promote", name)
-    after = await reading(console, name, lambda found: found.skipped is not None)
-    assert after.skipped == "the analysis of step 1 was cut short: somebody skipped it"
+    after = await reading(console, name, lambda found: steps_read(found).skipped is not None)
+    assert steps_read(after).skipped == "the analysis of step 1 was cut short: the step was skipped"
 
 
 async def test_an_abort_a_retry_and_an_abort_of_what_is_finished(
@@ -222,14 +237,14 @@ async def test_an_abort_a_retry_and_an_abort_of_what_is_finished(
     console = consoles[0]
     await deployed(kube, console, name, weight(20), PAUSE, weight(60), PAUSE)
     seen = await reading(console, name, at_gate)
-    await console.withdraw(target(name), seen.baseline_version, LEAVE)
+    await console.withdraw(target(name), seen.versions.baseline, LEAVE)
     aborted = await reading(console, name, lambda found: found.phase is Phase.ABORTED and found.percent == 0)
-    assert aborted.satisfies(Setting(0, version=seen.baseline_version))
+    assert aborted.satisfies(Setting(0, version=seen.versions.baseline))
     assert "RolloutAborted" in aborted.detail
-    await console.order(target(name), "retry", str(aborted.revision), LEAVE)
+    await console.order(target(name), "retry", str(aborted.versions.revision), LEAVE)
     again = await reading(console, name, at_gate)
-    assert again.step == 1
-    await console.order(target(name), "promote-full", str(again.revision), LEAVE)
+    assert steps_read(again).step == 1
+    await console.order(target(name), "promote-full", str(again.versions.revision), LEAVE)
     done = await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
     assert done.cannot["abort"] == "nothing is under way"
 
@@ -240,11 +255,11 @@ async def test_the_way_back_from_a_promoted_version_does_not_wait_at_its_pauses(
     console = consoles[0]
     await deployed(kube, console, name, weight(20), PAUSE, weight(60), PAUSE)
     seen = await reading(console, name, at_gate)
-    await console.order(target(name), "promote-full", str(seen.revision), LEAVE)
+    await console.order(target(name), "promote-full", str(seen.versions.revision), LEAVE)
     await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
-    await console.withdraw(target(name), seen.baseline_version, LEAVE)
+    await console.withdraw(target(name), seen.versions.baseline, LEAVE)
     back = await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
-    assert back.canary_version == seen.baseline_version
+    assert back.versions.canary == seen.versions.baseline
 
 
 async def test_the_way_back_while_it_is_promoted_in_full(kube: Cluster, consoles: list[Argo], name: str) -> None:
@@ -253,13 +268,15 @@ async def test_the_way_back_while_it_is_promoted_in_full(kube: Cluster, consoles
     await deployed(kube, console, name, weight(20), PAUSE)
     seen = await reading(console, name, at_gate)
     await applied(kube, rollout(name, f"{name}:broken", {"canary": {"steps": [weight(20), PAUSE]}}))
-    broken = await reading(console, name, lambda found: found.canary_version != seen.canary_version and found.step == 0)
-    await console.order(target(name), "promote-full", str(broken.revision), LEAVE)
+    broken = await reading(
+        console, name, lambda found: found.versions.canary != seen.versions.canary and steps_read(found).step == 0
+    )
+    await console.order(target(name), "promote-full", str(broken.versions.revision), LEAVE)
     full = await reading(console, name, lambda found: "abort" in found.cannot)
     assert full.cannot["abort"] == "it is being promoted in full: only an undo goes back"
-    await console.withdraw(target(name), seen.baseline_version, LEAVE)
+    await console.withdraw(target(name), seen.versions.baseline, LEAVE)
     back = await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
-    assert back.canary_version == seen.baseline_version
+    assert back.versions.canary == seen.versions.baseline
 
 
 async def test_an_inconclusive_analysis_waits_for_a_judgement_and_is_accepted_once(
@@ -269,15 +286,18 @@ async def test_an_inconclusive_analysis_waits_for_a_judgement_and_is_accepted_on
     await asyncio.to_thread(kube.apply, TEMPLATES, analysis(name, measured[0], inconclusive=True))
     step = {"analysis": {"templates": [{"templateName": name}]}}
     await deployed(kube, consoles[0], name, weight(20), step, PAUSE, PAUSE)
-    judged = [await reading(backend, name, lambda found: found.waits is Wait.JUDGEMENT) for backend in consoles[:4]]
+    judged = [
+        await reading(backend, name, lambda found: steps_read(found).waits is Wait.JUDGEMENT)
+        for backend in consoles[:4]
+    ]
     assert judged[0].cannot["promote"] == "its analysis was inconclusive: accept it, or roll back"
     calls = (
-        backend.order(target(name), "accept", str(saw.revision), LEAVE)
+        backend.order(target(name), "accept", str(saw.versions.revision), LEAVE)
         for backend, saw in zip(consoles, judged, strict=False)
     )
     assert await outcomes(*calls) == ["Moved"] * 3 + ["accepted"]
     after = await reading(consoles[0], name, at_gate)
-    assert after.step == 2
+    assert steps_read(after).step == 2
 
 
 async def test_a_failed_analysis_aborts_by_itself(
@@ -299,13 +319,15 @@ async def test_a_blue_green_waits_with_its_preview_and_is_promoted(
     green = {"activeService": f"{name}-active", "previewService": f"{name}-preview", "autoPromotionEnabled": False}
     await deployed(kube, console, name, strategy={"blueGreen": green})
     seen = await seen_by(consoles[:4], name)
-    assert (seen[0].step, seen[0].steps, seen[0].percent) == (0, 1, 0)
+    assert (steps_read(seen[0]).step, steps_read(seen[0]).count, seen[0].percent) == (0, 1, 0)
     calls = (promote(backend, name, saw) for backend, saw in zip(consoles, seen, strict=False))
     assert await outcomes(*calls) == ["Moved"] * 3 + ["accepted"]
     done = await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
-    assert (done.step, done.percent, done.at_rest) == (1, 100, True)
-    await taken_back(console, name, seen[0].baseline_version)
-    await reading(console, name, lambda found: found.at_rest and found.canary_version == seen[0].baseline_version)
+    assert (steps_read(done).step, done.percent, steps_read(done).at_rest) == (1, 100, True)
+    await taken_back(console, name, seen[0].versions.baseline)
+    await reading(
+        console, name, lambda found: steps_read(found).at_rest and found.versions.canary == seen[0].versions.baseline
+    )
 
 
 async def taken_back(console: Argo, name: str, version: str | None) -> None:
@@ -333,10 +355,12 @@ async def test_a_rollout_of_a_deployments_template_is_undone_where_the_template_
     await asyncio.to_thread(kube.apply, DEPLOYMENTS, {**deployment(f"{name}-d", f"{name}:2", replicas=0)})
     seen = await reading(console, name, at_gate)
     assert f"its template is that of Deployment {name}-d" in seen.notes
-    await console.order(target(name), "promote-full", str(seen.revision), LEAVE)
+    await console.order(target(name), "promote-full", str(seen.versions.revision), LEAVE)
     await reading(console, name, lambda found: found.phase is Phase.HEALTHY)
-    await console.withdraw(target(name), seen.baseline_version, LEAVE)
-    back = await reading(console, name, lambda found: found.at_rest and found.canary_version == seen.baseline_version)
+    await console.withdraw(target(name), seen.versions.baseline, LEAVE)
+    back = await reading(
+        console, name, lambda found: steps_read(found).at_rest and found.versions.canary == seen.versions.baseline
+    )
     assert back.phase in (Phase.HEALTHY, Phase.PROGRESSING)
 
 
@@ -344,11 +368,11 @@ async def test_an_undo_to_a_revision_that_was_named(kube: Cluster, consoles: lis
     console = consoles[0]
     await deployed(kube, console, name, weight(20), PAUSE)
     seen = await reading(console, name, at_gate)
-    await console.order(target(name), "undo 1", str(seen.revision), LEAVE)
-    back = await reading(console, name, lambda found: found.at_rest)
-    assert back.canary_version == seen.baseline_version
+    await console.order(target(name), "undo 1", str(seen.versions.revision), LEAVE)
+    back = await reading(console, name, lambda found: steps_read(found).at_rest)
+    assert back.versions.canary == seen.versions.baseline
     with pytest.raises(Moved):
-        await console.order(target(name), "undo 2", str(seen.revision), LEAVE)
+        await console.order(target(name), "undo 2", str(seen.versions.revision), LEAVE)
 
 
 async def test_every_console_sees_a_change_by_its_watch(kube: Cluster, consoles: list[Argo], name: str) -> None:

@@ -14,6 +14,7 @@ from adapters.deploy.deployment.backend import Deployments
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.objects import DEPLOYMENTS, deployment
 from tests.live.kube.rig import LEAVE, lent, reading, target
+from tests.reading_rig import steps_read
 
 pytestmark = pytest.mark.live
 _numbers = itertools.count(1)
@@ -40,13 +41,13 @@ async def two_versions(kube: Cluster, console: Deployments, name: str, second: s
     await asyncio.to_thread(kube.apply, DEPLOYMENTS, deployment(name, f"{name}:1"))
     first = await reading(console, name, healthy)
     await asyncio.to_thread(kube.apply, DEPLOYMENTS, deployment(name, f"{name}:{second}"))
-    return first, str(first.canary_version)
+    return first, str(first.versions.canary)
 
 
 async def test_a_new_version_replaces_the_old_one(kube: Cluster, consoles: list[Deployments], name: str) -> None:
     _, old = await two_versions(kube, consoles[0], name, "2")
-    done = await reading(consoles[0], name, lambda found: healthy(found) and found.canary_version != old)
-    assert (done.percent, done.at_rest, done.baseline_version) == (100, True, old)
+    done = await reading(consoles[0], name, lambda found: healthy(found) and found.versions.canary != old)
+    assert (done.percent, steps_read(done).at_rest, done.versions.baseline) == (100, True, old)
 
 
 async def test_a_pause_leaves_a_mixed_fleet_and_the_way_back_resumes_it(
@@ -54,34 +55,34 @@ async def test_a_pause_leaves_a_mixed_fleet_and_the_way_back_resumes_it(
 ) -> None:
     console = consoles[0]
     _, old = await two_versions(kube, console, name, "broken")
-    await reading(console, name, lambda found: found.canary_version not in (None, old))
+    await reading(console, name, lambda found: found.versions.canary not in (None, old))
     await console.pause(target(name), LEAVE)
-    mixed = await reading(console, name, lambda found: found.waits is Wait.MANUAL and bool(found.notes))
+    mixed = await reading(console, name, lambda found: steps_read(found).waits is Wait.MANUAL and bool(found.notes))
     assert mixed.notes[0].startswith("mixed fleet: 1 of 4 pods are new")
     await console.withdraw(target(name), old, LEAVE)
-    back = await reading(console, name, lambda found: healthy(found) and found.canary_version == old)
-    assert back.waits is None
+    back = await reading(console, name, lambda found: healthy(found) and found.versions.canary == old)
+    assert steps_read(back).waits is None
 
 
 async def test_four_who_go_back_at_once_end_on_the_version_before(
     kube: Cluster, consoles: list[Deployments], name: str
 ) -> None:
     _, old = await two_versions(kube, consoles[0], name, "2")
-    await reading(consoles[0], name, lambda found: healthy(found) and found.canary_version != old)
+    await reading(consoles[0], name, lambda found: healthy(found) and found.versions.canary != old)
     calls = (backend.withdraw(target(name), old, LEAVE) for backend in consoles)
     await asyncio.gather(*calls, return_exceptions=True)
-    await reading(consoles[0], name, lambda found: healthy(found) and found.canary_version == old)
+    await reading(consoles[0], name, lambda found: healthy(found) and found.versions.canary == old)
     await asyncio.gather(*(backend.withdraw(target(name), old, LEAVE) for backend in consoles))
     after = await reading(consoles[0], name, healthy)
-    assert after.canary_version == old
+    assert after.versions.canary == old
 
 
 async def test_an_undo_and_a_restart(kube: Cluster, consoles: list[Deployments], name: str) -> None:
     console = consoles[0]
     _, old = await two_versions(kube, console, name, "2")
-    seen = await reading(console, name, lambda found: healthy(found) and found.canary_version != old)
-    await console.order(target(name), "undo 1", str(seen.revision), LEAVE)
-    back = await reading(console, name, lambda found: healthy(found) and found.canary_version == old)
-    await console.order(target(name), "restart", str(back.revision), LEAVE)
-    restarted = await reading(console, name, lambda found: healthy(found) and found.canary_version != old)
+    seen = await reading(console, name, lambda found: healthy(found) and found.versions.canary != old)
+    await console.order(target(name), "undo 1", str(seen.versions.revision), LEAVE)
+    back = await reading(console, name, lambda found: healthy(found) and found.versions.canary == old)
+    await console.order(target(name), "restart", str(back.versions.revision), LEAVE)
+    restarted = await reading(console, name, lambda found: healthy(found) and found.versions.canary != old)
     assert restarted.detail.startswith("revision 4")

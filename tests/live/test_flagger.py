@@ -16,6 +16,7 @@ import pytest
 
 from adapters.contract import Outcome, Wait
 from console.engine.clock import SystemClock
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.gate_server import GateServer
@@ -27,6 +28,7 @@ from tests.live.kube.cluster import Cluster
 from tests.live.kube.flagger_parts import CANARIES, canary, flagger, release, weight_of
 from tests.live.kube.objects import Json
 from tests.live.kube.rig import until
+from tests.reading_rig import steps_read
 
 pytestmark = pytest.mark.live
 
@@ -107,8 +109,7 @@ async def seated(mesh: Cluster, folder: Path, stages: str, *kinds: str, iteratio
     )
     journal = SqliteJournal(folder / "journal.db")
     await until(lambda: asyncio.to_thread(phase_of, mesh, name), lambda phase: phase == "Initialized")
-    engine = Engine(load(plan), journal, SystemClock(), folder, "test", lambda _state: None)
-    await engine.open()
+    engine = await Engine.open(EngineConfig(load(plan), journal, SystemClock(), folder, "test"), lambda _state: None)
     engine.start()
     seat = Seat(Console(engine, journal), name, [])
     try:
@@ -132,7 +133,7 @@ ALL = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "roll
 
 def waits(state: State) -> bool:
     reading = state.targets["cart"].reading
-    return reading is not None and reading.waits is Wait.GATE
+    return reading is not None and steps_read(reading).waits is Wait.GATE
 
 
 async def test_each_stage_is_let_on_once_and_the_weight_never_runs_ahead(mesh: Cluster, tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ async def test_each_stage_is_let_on_once_and_the_weight_never_runs_ahead(mesh: C
 
 def asks_for(state: State) -> str:
     reading = state.targets["cart"].reading
-    return str(None if reading is None else reading.release)
+    return str(None if reading is None else reading.versions.release)
 
 
 async def test_a_version_that_is_swapped_as_flagger_asks_is_not_let_in_and_is_asked_anew(
@@ -240,7 +241,9 @@ async def test_one_without_our_traffic_gates_is_suspended_by_a_halt_and_goes_on_
         await seat.until(lambda state: state.reached == 1 and waits(state))
         await seat.console.act(Verb.HALT)
         state = await seat.until(
-            lambda state: (reading := state.targets["cart"].reading) is not None and reading.waits is Wait.MANUAL
+            lambda state: (
+                (reading := state.targets["cart"].reading) is not None and steps_read(reading).waits is Wait.MANUAL
+            )
         )
         assert mesh.ask("GET", f"{CANARIES}/{seat.name}")["spec"]["suspend"] is True
         assert state.halted is not None

@@ -24,7 +24,7 @@ from adapters.contract import AuthFailed, Forbidden, Missing, Moved, Permit, Pha
 from adapters.deploy.argo.backend import Argo
 from adapters.kube import Informer, Kube, Resource, kubeconfig
 from adapters.kube import login as kept
-from adapters.kube.client import Page
+from adapters.kube.client import ListPage
 from adapters.kube.jsonpatch import add, check, remove
 from adapters.testing import WallClock
 from tests.live.gate import HTTP_WRITE, gate
@@ -32,6 +32,7 @@ from tests.live.kube.cluster import ADMIN, HALF, SERVER_NAME, VIEWER, Cluster
 from tests.live.kube.objects import ROLLOUTS
 from tests.live.kube.rig import LEAVE, argo_of, deployed, lent, reading, target, until
 from tests.live.listening import listening
+from tests.reading_rig import steps_read
 
 pytestmark = pytest.mark.live
 
@@ -45,7 +46,7 @@ def client(config: Path, **more: Any) -> Kube:
     return Kube(lent(10), access, **more)
 
 
-async def answers(config: Path) -> Page:
+async def answers(config: Path) -> ListPage:
     """One list by whatever the kubeconfig says."""
     kube = client(config)
     try:
@@ -180,7 +181,7 @@ async def gated(kube: Cluster) -> AsyncIterator[tuple[Argo, str]]:
     """A Rollout at its first gate."""
     console = argo_of(kube)
     await deployed(kube, console, "gated", {"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}})
-    await reading(console, "gated", lambda found: found.waits is Wait.GATE)
+    await reading(console, "gated", lambda found: steps_read(found).waits is Wait.GATE)
     yield console, "gated"
     await console.aclose()
     await asyncio.to_thread(kube.delete, f"{ROLLOUTS}/gated")
@@ -228,7 +229,7 @@ async def test_whoever_may_only_look_is_told_what_is_lacking(kube: Cluster, gate
     other = await reading(half, gated[1], lambda found: "you lack" in found.cannot.get("promote", ""))
     assert "pause" not in other.cannot
     with pytest.raises(Forbidden, match=r'User "half" cannot patch resource "rollouts/status"'):
-        await half.order(target(gated[1]), "abort", str(other.revision), LEAVE)
+        await half.order(target(gated[1]), "abort", str(other.versions.revision), LEAVE)
     await asyncio.gather(viewer.aclose(), half.aclose())
 
 
@@ -417,7 +418,7 @@ async def test_a_watch_that_is_cut_silently_is_noticed_and_the_screen_stays_true
 
     async with listening(serve) as where:
         console = argo_of(kube, config=kube.kubeconfig(ADMIN, "frozen", server=f"https://{where}"))
-        seen = await reading(console, gated[1], lambda found: found.waits is Wait.GATE)
+        seen = await reading(console, gated[1], lambda found: steps_read(found).waits is Wait.GATE)
         frozen.set()
         await asyncio.to_thread(kube.vendor, "abort", gated[1])
 
@@ -428,7 +429,7 @@ async def test_a_watch_that_is_cut_silently_is_noticed_and_the_screen_stays_true
                 return seen
 
         after = await until(read, lambda found: found.phase is Phase.ABORTED)
-        assert after.canary_version == seen.canary_version
+        assert after.versions.canary == seen.versions.canary
         await console.aclose()
 
 
@@ -467,8 +468,8 @@ async def test_a_promote_goes_over_the_wire_once(kube: Cluster, gated: tuple[Arg
     async with plain(kube) as onward, gate(pattern, onward) as (passed, where):
         config = kube.kubeconfig(ADMIN, "gate", **{"server": f"http://{where}", "certificate-authority": None})
         console = argo_of(kube, config=config)
-        seen = await reading(console, gated[1], lambda found: found.waits is Wait.GATE)
-        await console.withdraw(target(gated[1]), seen.baseline_version, LEAVE)
+        seen = await reading(console, gated[1], lambda found: steps_read(found).waits is Wait.GATE)
+        await console.withdraw(target(gated[1]), seen.versions.baseline, LEAVE)
         await reading(console, gated[1], lambda found: found.phase is Phase.ABORTED)
         await console.aclose()
     patches = [write.text for write in passed.writes if write.text.startswith("PATCH")]

@@ -27,6 +27,7 @@ from tests.live.gate import HTTP_WRITE, Gate, gate
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.rig import argo_of, deployed, reading, status, until
 from tests.live.test_kube import plain
+from tests.reading_rig import steps_read
 
 pytestmark = [
     pytest.mark.live,
@@ -161,7 +162,7 @@ async def in_the_middle(kube: Cluster, folder: Path, name: str, *, renewed: bool
     admin = argo_of(kube)
     for target in ("first", "second", "side"):
         await deployed(kube, admin, f"{name}-{target}", {"setWeight": 20}, {"pause": {}}, {"setWeight": 60})
-        await reading(admin, f"{name}-{target}", lambda found: found.waits is Wait.GATE)
+        await reading(admin, f"{name}-{target}", lambda found: steps_read(found).waits is Wait.GATE)
     await admin.aclose()
     pattern = re.compile(HTTP_WRITE.pattern, re.MULTILINE)
     async with plain(kube) as onward, gate(pattern, onward) as (passed, where):

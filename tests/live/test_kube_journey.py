@@ -15,6 +15,7 @@ import pytest
 from adapters.contract import Phase, Wait
 from tests.live.kube.cluster import Cluster
 from tests.live.kube.rig import argo_of, deployed, reading, status
+from tests.reading_rig import steps_read
 from tests.terminal import WARROOM, terminal
 
 pytestmark = pytest.mark.live
@@ -53,7 +54,7 @@ async def test_headless_commands_promote_an_order_is_given_and_a_rollback_aborts
     name = "journey"
     console = argo_of(kube)
     await deployed(kube, console, name, *STEPS)
-    await reading(console, name, lambda found: found.waits is Wait.GATE)
+    await reading(console, name, lambda found: steps_read(found).waits is Wait.GATE)
     await asyncio.sleep(1)
     room = Room(tmp_path, kube, name)
     code, said = await room.run("check")
@@ -77,7 +78,7 @@ async def test_the_screen_shows_the_gate_promotes_it_and_shows_what_somebody_els
     name = "screened"
     console = argo_of(kube)
     await deployed(kube, console, name, *STEPS)
-    await reading(console, name, lambda found: found.waits is Wait.GATE)
+    await reading(console, name, lambda found: steps_read(found).waits is Wait.GATE)
     room = Room(tmp_path, kube, name)
     command = [*WARROOM, "run", str(room.plan), "--journal", str(room.journal)]
     async with terminal(command, size=(140, 40)) as opened:

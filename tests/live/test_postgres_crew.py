@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.live.backends_postgres import Postgres
 from tests.test_membership import (
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.live
 def journals_in_postgres(database_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the tests open as a SQLite file is a fresh PostgreSQL journal instead."""
     url = Url(database_server.database("crew"))
-    make(url, None)
+    make_journal(url, None)
 
     def opened(_path: Path) -> PostgresJournal:
         return PostgresJournal(url)

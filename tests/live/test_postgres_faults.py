@@ -22,7 +22,7 @@ from console.journal.contract import Journal, JournalUnavailable, NotPermitted
 from console.journal.location import ServerLocation, journal_location
 from console.journal.postgres import connection as wire
 from console.journal.postgres import recording
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests import stopped_holder
 from tests.journal_rig import ANA, AT, RUN, approval, closing, forward, note, opening, presence, sample
@@ -69,7 +69,7 @@ def test_an_event_whose_connection_is_lost_before_or_after_the_commit_is_written
 ) -> None:
     """The answer to the commit never arrives: whether it was done is looked up by the event's id."""
     journal.append(RUN, opening())
-    real, calls = recording.event, []
+    real, calls = recording.append_event, []
 
     def cut(connection: wire.Connection, *rest: object) -> int:
         calls.append(connection)
@@ -77,11 +77,11 @@ def test_an_event_whose_connection_is_lost_before_or_after_the_commit_is_written
             return real(connection, *rest)  # type: ignore[arg-type]
         if written:
             real(connection, *rest)  # type: ignore[arg-type]
-        wire._shut(connection)
+        wire.shut_socket(connection)
         connection.execute("SELECT 1")
         raise AssertionError("the connection was not cut")
 
-    monkeypatch.setattr(recording, "event", cut)
+    monkeypatch.setattr(recording, "append_event", cut)
     assert journal.append(RUN, forward(1)) == 2
     assert len(calls) == 2 and calls[0] is not calls[1]
     assert [entry.event.kind for entry in journal.tail(RUN, 0)] == ["rollout_opened", "decision_taken"]
@@ -130,11 +130,14 @@ def test_a_server_that_does_not_answer_is_noticed(
     journal: PostgresJournal,
 ) -> None:
     """The server process of our session is stopped, not ended: TCP stays up, nothing ever comes."""
-    with journal._line.call() as connection:
+    with journal._connection.call() as connection:
         pid = connection.info.backend_pid
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(wire.Lost, match=r"^no answer within 0\.3 s$"), journal._line.call(0.3) as connection:
+        with (
+            pytest.raises(wire.ConnectionLost, match=r"^no answer within 0\.3 s$"),
+            journal._connection.call(0.3) as connection,
+        ):
             connection.execute("SELECT 1")
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -182,7 +185,7 @@ def test_a_watch_goes_on_after_a_restart(server: Postgres, journal: PostgresJour
 @pytest.fixture
 def operator(server: Postgres, url: Url) -> Iterator[PostgresJournal]:
     """A journal opened by a role that may read and add."""
-    make(url, role(server, "ana"))
+    make_journal(url, role(server, "ana"))
     opened = PostgresJournal(Url(server.url("journal", "ana")))
     yield opened
     opened.close()
@@ -289,7 +292,7 @@ def test_a_role_without_rights_and_a_database_without_a_journal_are_one_line(ser
         PostgresJournal(Url(server.url("journal", role(server, "stranger"))))
     one_line(caught.value)
     with pytest.raises(
-        JournalUnavailable, match=r"no journal in this database yet: `warroom journal init postgresql"
+        JournalUnavailable, match=r"no journal in this database yet: run `warroom journal init postgresql"
     ) as caught:
         PostgresJournal(Url(server.database("empty")))
     one_line(caught.value)
@@ -317,7 +320,7 @@ def test_a_journal_opened_to_be_read_writes_nothing(server: Postgres, url: Url, 
 def test_two_that_make_a_journal_at_once_make_one(server: Postgres) -> None:
     fresh = Url(server.database("twice"))
     made: list[int] = []
-    threads = [threading.Thread(target=lambda: made.append(make(fresh, None))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: made.append(make_journal(fresh, None))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -329,7 +332,7 @@ def test_two_that_make_a_journal_at_once_make_one(server: Postgres) -> None:
 
 
 def test_a_password_is_in_no_message_and_no_traceback(server: Postgres, url: Url) -> None:
-    make(url, role(server, "locked", PASSWORD))
+    make_journal(url, role(server, "locked", PASSWORD))
     secret = "wr0ng%2Fp%40ss"
     wrong = journal_location(f"postgresql://locked:{secret}@127.0.0.1:{server.port}/journal")
     assert isinstance(wrong, ServerLocation)
@@ -353,7 +356,7 @@ def test_a_password_is_in_no_message_and_no_traceback(server: Postgres, url: Url
 
 
 def test_a_password_file_is_enough(server: Postgres, url: Url, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make(url, role(server, "locked", PASSWORD))
+    make_journal(url, role(server, "locked", PASSWORD))
     passfile = tmp_path / "pgpass"
     passfile.write_text(f"127.0.0.1:{server.port}:*:locked:{PASSWORD}\n", encoding="utf-8")
     passfile.chmod(0o600)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.journal.contract import Journal
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.journal_contract import JournalContract
 from tests.live.backends_postgres import Postgres
@@ -19,7 +19,7 @@ class TestPostgresJournal(JournalContract):
     @pytest.fixture
     def url(self, database_server: Postgres) -> Url:
         url = Url(database_server.database("contract"))
-        make(url, None)
+        make_journal(url, None)
         return url
 
     @pytest.fixture

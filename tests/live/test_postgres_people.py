@@ -8,7 +8,7 @@ import pytest
 
 from console.engine.answer import Result
 from console.events.evidence import Verb
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.engine_rig import ONE, war_room
 from tests.live.backends_postgres import Postgres
@@ -30,7 +30,7 @@ def server(server: Postgres) -> Postgres:
 def rights(url: Url) -> None:
     """Both may read and add."""
     for login in LOGINS:
-        make(url, login)
+        make_journal(url, login)
 
 
 async def test_pen_and_approval_are_the_logins(server: Postgres, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_random_edits_are_all_found_and_taken_back(url: Url, journal: PostgresJo
                 missed.append(found.description)
     walked = walk_journal(lambda after: journal.rows(None, after), pinned)
     assert missed == []
-    assert (walked.flaw, walked.pinned is not None, journal.altered()) == (None, True, [])
+    assert (walked.flaw, walked.pinned is not None, journal.alterations()) == (None, True, [])
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_random_edits_are_all_found_and_taken_back(url: Url, journal: PostgresJo
     [
         (
             "UPDATE warroom.events SET body = replace(body, 'n3', 'n9') WHERE position = 4",
-            "it is not what was recorded",
+            "its content was changed",
         ),
-        ("UPDATE warroom.events SET login = 'bob' WHERE position = 4", "it is not what was recorded"),
+        ("UPDATE warroom.events SET login = 'bob' WHERE position = 4", "its content was changed"),
         ("UPDATE warroom.events SET head = repeat('0', 64) WHERE position = 4", "its head is not the one"),
         ("DELETE FROM warroom.events WHERE position = 4", "event 4 is missing before it"),
     ],

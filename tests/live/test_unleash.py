@@ -101,7 +101,7 @@ async def test_a_flag_without_strategies_never_gets_the_default_of_everybody(
     live.feature(target.name)
     reading = await connected.read_target(target)
     assert (reading.percent, reading.detail) == (0.0, "no strategy yet")
-    with pytest.raises(Rejected, match="would expose everybody"):
+    with pytest.raises(Rejected, match="would expose every user"):
         await connected.set_flag(target, Setting(None, on=True), LEAVE)
     await connected.set_flag(target, ON_AT_25, LEAVE)
     (strategy,) = live.strategies(target.name)

@@ -359,7 +359,7 @@ def rolled_back() -> State:
 
 
 def past_one_way() -> State:
-    """Stage 4 of 5: the migration is behind us and errors fail: rolling back is not free any more."""
+    """Stage 4 of 5: the migration is done and errors fail: rolling back is no longer free."""
     state = failing()
     return replace(state, reached=4, move=4, stages=stage_states(4), targets=target_states(50, 50), baked_s=120.0)
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from console.events.evidence import Actor
-from console.plan.nouns import Rung, Window
-from console.state.approvals import bond
+from console.plan.nouns import CalendarWindow, Rung
+from console.state.approvals import approval_digest
 from console.state.participants import Approval, Escalation, Handoff, Member, Pen, Poller
 from console.state.values import State
 from tests.states.pieces import with_local
 from tests.states.plan import ANA, BEN, NOW, ago
 
 CARL = Actor(uid=1003, user="carl", host="bastion-2", pid=777)
-FREEZE = Window("Europe/Berlin", frozenset({6}), 0, 1440, reason="quarter end")
+FREEZE = CalendarWindow("Europe/Berlin", frozenset({6}), 0, 1440, reason="quarter end")
 """NOW is a Sunday."""
 
 
@@ -38,7 +38,7 @@ def asking(state: State, *, given: bool = False) -> State:
     state = replace(state, plan=plan, stages=entries)
     if not given:
         return state
-    card = bond(state) or ""
+    card = approval_digest(state) or ""
     approval = Approval(BEN.person, "ben", state.move + 1, card, ago(20), "graphs look right")
     return with_local(state, approvals=(approval,))
 
@@ -49,7 +49,7 @@ def frozen(state: State) -> State:
 
 
 def offered(state: State) -> State:
-    """`state` in which ana offers the pen to whoever looks."""
+    """`state` in which ana offers the pen to the operator."""
     return replace(state, pen=replace(state.pen, offered="ben", note="lunch", number=2))
 
 
@@ -60,7 +60,7 @@ def handed(state: State) -> State:
 
 
 def called(state: State) -> State:
-    """`state` in which nobody has acted on a failing metric for so long that somebody is to be called."""
+    """`state` in which a failing metric has gone without a human act for so long that a rung is reached."""
     since = NOW - timedelta(minutes=6)
     metrics = {name: replace(entry, said="fail", said_at=since) for name, entry in state.metrics.items()}
     ladder = (Rung(300.0, "payments on call"), Rung(900.0, "carl, +49 30 1234"))

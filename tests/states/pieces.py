@@ -13,6 +13,7 @@ from adapters.contract import (
     Reading,
     Setting,
     TargetReading,
+    VersionsReading,
 )
 from console.events.evidence import Card, Gate, MetricEvidence, PlannedCall, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
@@ -79,8 +80,8 @@ def metric_state(metric: Metric, ledger: tuple[Reading, ...], said: Verdict | No
 
 
 def reading(target: str, percent: float | None, on: bool | None = None, **more: object) -> TargetReading:
-    """What a target read four seconds ago."""
-    base = TargetReading(target, ago(4), percent, on, Phase.HEALTHY, canary_version="v42", baseline_version="v41")
+    """A reading of a target, four seconds old."""
+    base = TargetReading(target, ago(4), percent, on, Phase.HEALTHY, versions=VersionsReading("v42", "v41"))
     return replace(base, **more)  # type: ignore[arg-type]
 
 
@@ -119,7 +120,7 @@ def step_states(*marks: tuple[StepMark, str]) -> tuple[StepState, ...]:
 
 
 def card(verb: Verb = Verb.PROMOTE, stage_from: str = "one", stage_to: str = "five", move: int = 1) -> Card:
-    """A card as it stood when somebody decided: everything open."""
+    """A card as it stood at a decision: everything open."""
     return Card(
         verb,
         stage_from,

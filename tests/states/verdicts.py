@@ -74,7 +74,7 @@ def canary_silent() -> State:
 
 
 def fallen_silent() -> State:
-    """What failed has stopped reporting."""
+    """A failed metric that has stopped reporting."""
     state = states.failing()
     said = state.metrics["errors"].verdict
     assert said is not None

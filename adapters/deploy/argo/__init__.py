@@ -1,14 +1,13 @@
-"""Argo Rollouts as a deploy backend: canary and blue-green, driven without ever skipping a step. Versions 1.0 to 1.9.
-What its AnalysisRuns measure can be a plan's metric.
+"""Argo Rollouts as a deploy backend, which never skips a step. Versions 1.0 to 1.9.
 
-Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
-list, watch on rollouts and analysisruns (argoproj.io) and replicasets (apps), patch on rollouts and rollouts/status;
-for a workloadRef get and patch on its deployments.
+A measurement of its AnalysisRuns can be a plan's metric. Here: the options of the plan and `connect`. The cluster is
+reached through `adapters.kube`. Minimal permission: get, list, watch on rollouts and analysisruns (argoproj.io) and
+replicasets (apps), patch on rollouts and rollouts/status; for a workloadRef get and patch on its deployments.
 
-What the verbs mean here: promote ends the one pause that was on the screen, if it is still there; halt sets
-spec.paused; rollback aborts, or once the rollout is promoted undoes it to the version before it and promotes that in
-full. The backend's own orders (skip, accept, promote-full, retry, abort, undo, restart) are separate, and each is
-guarded by what was seen.
+The verbs: promote ends the one pause that was on the screen, if it is still there; halt sets spec.paused; rollback
+aborts, or once the rollout is promoted undoes it to the version before it and promotes that in full. The backend's own
+orders (skip, accept, promote-full, retry, abort, undo, restart) are separate, and each is guarded by the state on the
+screen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""AnalysisRuns as lines for a person; and which of them were cut short by somebody. Pure."""
+"""Summarize AnalysisRuns in lines, and find those that were cut short. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from adapters.sanitize import one_line
 
 STEP_LABEL, TYPE_LABEL = "step-index", "rollout-type"
 _SHOWN = 4
-"""Lines of one Rollout's analyses at most; the newest first."""
+"""Most lines of one Rollout's analyses; the newest first."""
 
 
 def runs_of(rollout: Rollout, runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun, ...]:
-    """The runs of a Rollout's present version, newest last (names end in the revision and step, so by version)."""
+    """Select the runs of a Rollout's present version, newest last.
+
+    Sorted by resourceVersion, because names end in the revision and the step.
+    """
     ours = [
         run
         for run in runs
@@ -24,9 +27,12 @@ def runs_of(rollout: Rollout, runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun,
 
 
 def lines(runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
-    """One line for each metric of each run: "analysis step 2 success-rate: Running, 3 ok, 1 failed, last 0.97"."""
-    told = [line for run in reversed(runs) for line in _lines(run)]
-    return tuple(told[:_SHOWN])
+    """Format one line per metric of each run, the newest runs first.
+
+    "analysis step 2 success-rate: Running, 3 ok, 1 failed, last 0.97".
+    """
+    found = [line for run in reversed(runs) for line in _lines(run)]
+    return tuple(found[:_SHOWN])
 
 
 def _lines(run: AnalysisRun) -> list[str]:
@@ -57,17 +63,17 @@ def _result(result: MetricResult) -> str:
 
 
 def cut_short(rollout: Rollout, runs: Sequence[AnalysisRun]) -> str | None:
-    """The step whose analysis was ended early though the rollout went on past it, in words; None if none was.
+    """Name the step whose analysis was ended early. None if none was.
 
-    The controller ends a run itself when the rollout is aborted or promoted in full; otherwise only because somebody
-    moved the rollout off its step.
+    The controller ends a run itself when the rollout is aborted or promoted in full; otherwise only because the rollout
+    was moved off its step by hand.
     """
     status = rollout.status
-    if status.abort or status.promote_full or rollout.promoted:
+    if status.abort or status.promote_full or rollout.is_promoted:
         return None
     for run in runs:
         step = run.meta.labels.get(STEP_LABEL, "")
         ended = run.spec.terminate is True and step.isdigit() and run.meta.labels.get(TYPE_LABEL) == "Step"
         if ended and status.index is not None and status.index > int(step):
-            return f"the analysis of step {step} was cut short: somebody skipped it"
+            return f"the analysis of step {step} was cut short: the step was skipped"
     return None

@@ -1,7 +1,7 @@
-"""The verbs of Argo Rollouts: read a Rollout, release a pause, pause, resume, go back, and its own orders.
+"""The verbs of Argo Rollouts and its own orders.
 
-Here: what is read from where, in which order calls are made, and what their errors mean. What a reading says is in
-`reading`, what is sent in `patches`, which way leads back in `back`.
+This module decides what is read from where, in which order calls are made, and what their errors mean. `reading` makes
+readings, `patches` bodies, `rollback` the moves of a rollback.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from adapters.contract import (
     Window,
 )
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.guard import BadGuardToken, GuardToken
-from adapters.deploy.argo.measuring import reply_of
-from adapters.deploy.argo.patches import Patch
-from adapters.deploy.argo.phase import observed
-from adapters.deploy.argo.reading import Whole, reading_of
+from adapters.deploy.argo.guard import GuardToken
+from adapters.deploy.argo.measurements import reply_of
+from adapters.deploy.argo.patches import RolloutPatch
+from adapters.deploy.argo.phase import is_observed
+from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, template_of
+from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
@@ -67,27 +68,25 @@ ORDERS = (
     Order("undo", "back to the revision named, which climbs every step again", risky=True),
     Order("restart", "replaces every pod, a few at a time"),
     Order("pause", "pauses it by hand: neither its timer nor its analyses move it on", risky=False),
-    Order("resume", "takes a pause by hand back, and nothing else"),
+    Order("resume", "ends a pause by hand, and nothing else"),
 )
 WOKEN = "; then an annotation, if its controller overlooks it"
-"""What may follow any call: see `sender`."""
+"""A second call that may follow any other: see `sender`."""
 _AGAIN_S = 0.3
 
 
-class Argo:
+class Argo(KubeBackend):
     """The Rollouts of one namespace."""
 
     def __init__(
         self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
-        self.source = context.source
-        self._context = context
-        self._kube = Kube(context, access, namespace, client)
+        super().__init__(context, access, namespace, client, (ON_STATUS, ON_SPEC))
         self._store = Store(self._kube, context)
         self.sender = Sender(self._kube, self._store, context)
-        self._readings: dict[str, tuple[Whole, dict[str, str], TargetReading]] = {}
-        """What each target read last, and of what: most reads find nothing new."""
+        self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
+        """Target -> its last reading and the objects it was made of: most reads find nothing new."""
         self._capabilities = Capabilities(
             advances=True,
             can_pause=True,
@@ -99,61 +98,51 @@ class Argo:
             },
             orders=ORDERS,
         )
-        self._permissions = Permissions(self._kube, (ON_STATUS, ON_SPEC), context.clock, changed=context.changed)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
-        return self._kube.cautions
-
-    def hide(self, text: str) -> str:
-        """As of the transport."""
-        return self._kube.hide(text)
 
     async def aclose(self) -> None:
+        """Stop the informers and close the connections."""
         await self._store.aclose()
-        await self._permissions.aclose()
-        await self._kube.aclose()
+        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It owns its steps and advances by itself: every target the same."""
+        """The verbs of every target: it owns its steps and advances."""
         return self._capabilities
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The Rollout, its analyses and its pods' versions, as they are now.
+        """Read the Rollout, its analyses and its pods' versions.
 
         Raises:
             Missing: no such Rollout, or the cluster has no Argo Rollouts.
             BackendError: any other of a read.
         """
-        whole = await self._store.whole(target.name)
+        view = await self._store.view(target.name)
         lacking, now = self._permissions.lacking(_NEEDS), self._context.clock.now()
         known = self._readings.get(target.target)
-        if known is not None and known[0] == whole and known[1] == lacking:
+        if known is not None and known[0] == view and known[1] == lacking:
             return replace(known[2], at=now)
-        found = reading_of(target, whole, now, lacking)
-        self._readings[target.target] = (whole, lacking, found)
+        found = reading_of(target, view, now, lacking)
+        self._readings[target.target] = (view, lacking, found)
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """What the analyses of each query's target have measured for its present version, in order.
+        """Read the measurements of each query's target, for its present version.
 
         Raises:
-            BackendError: the cluster cannot be asked. A Rollout that is missing, and AnalysisRuns that may not be read,
+            BackendError: the cluster cannot be read. A Rollout that is missing, and AnalysisRuns that may not be read,
                 are the problem of their metric alone.
         """
-        return tuple([await self._measured(query, window) for query in queries])
+        return tuple([await self._metric_reply(query, window) for query in queries])
 
-    async def _measured(self, query: MetricQuery, window: Window) -> MetricReply:
+    async def _metric_reply(self, query: MetricQuery, window: Window) -> MetricReply:
         if query.target is None:
-            return MetricReply(query.metric, problem="no target is named whose analyses are meant")
+            return MetricReply(query.metric, problem="the query names no target")
         try:
             return reply_of(query, await self._store.runs(query.target.name), window)
         except (Forbidden, Missing) as error:
             return MetricReply(query.metric, problem=error.reason)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """What `advance` or `withdraw` would send to the Rollout that was seen."""
+        """List the calls of `advance` or `withdraw` for the Rollout seen."""
         where = f"rollouts/{target.name}"
         try:
             shown = GuardToken.parse(seen or "")
@@ -173,21 +162,21 @@ class Argo:
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
         """End the pause that was seen. Raises Moved where it is over; Rejected where none was seen."""
-        shown = self._seen(seen, "promote")
+        shown = self._parse_token(seen, "promote")
         if not shown.pauses:
             raise Rejected(self.source, "promote", "not sent: it stood at no pause when you decided")
-        await self.sender.send_heard(target, patches.release(shown), "promote", permit)
+        await self.sender.send_and_wait(target, patches.release(shown), "promote", permit)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Pause it by hand. Raises BackendError."""
-        await self.sender.send_heard(target, patches.pause(), "pause", permit)
+        await self.sender.send_and_wait(target, patches.pause(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """Take a pause by hand back. Raises Moved where it is not paused by hand."""
-        await self.sender.send_heard(target, patches.resume(), "resume", permit)
+        """End a pause by hand. Raises Moved where it is not paused by hand."""
+        await self.sender.send_and_wait(target, patches.resume(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """Go the way back, from a fresh read, to its end or to the first call that fails.
+        """Roll back, from a fresh read, to the end or first error.
 
         Raises:
             HalfDone: the earlier template was set, and what follows it failed, or its controller has not taken it up in
@@ -201,11 +190,11 @@ class Argo:
             if (move := next_move(GuardToken.of(rollout), version)) is Move.NONE:
                 return
             now = asyncio.get_running_loop().time()
-            taken_up = observed(rollout) and move not in done
+            taken_up = is_observed(rollout) and move not in done
             if taken_up:
                 await self._go(target, rollout, move, version, permit, done)
                 done.append(move)
-                woken = await self.sender.heard(target, "rollback", permit, began)
+                woken = await self.sender.wait_for_controller(target, "rollback", permit, began)
                 if move is Move.ABORT:
                     return
             elif not woken and now > began + self.sender.patience_s:
@@ -215,36 +204,36 @@ class Argo:
                 raise HalfDone(
                     self.source,
                     "rollback",
-                    "the newest template is set, but not taken up by its controller: r finishes",
+                    "the newest template is set, but its controller has not taken it up: press r to finish",
                 )
             await asyncio.sleep(0 if taken_up else _AGAIN_S)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """One of ORDERS, guarded by what was seen; "undo 4" names its revision.
+        """Carry out one of ORDERS, guarded by what was seen. "undo 4" names its revision.
 
         Raises:
-            Moved: it is not what was seen any more.
+            Moved: it has changed since it was seen.
             Rejected: there is no such order, or what was seen did not allow it.
             BackendError: any other.
         """
-        shown, (name, _, subject) = self._seen(seen, order), order.partition(" ")
+        shown, (name, _, subject) = self._parse_token(seen, order), order.partition(" ")
         at_step = True
         if name in ("undo", "accept"):
             rollout = await self._store.fresh(target.name, name)
             if name == "undo":
                 before, began = await self._revision(rollout, subject), asyncio.get_running_loop().time()
                 await self._undo(target, rollout, shown.revision, before, name, permit)
-                await self.sender.heard(target, name, permit, began)
+                await self.sender.wait_for_controller(target, name, permit, began)
                 return
             run = rollout.status.canary.step_run
             at_step = run is not None and run.status == "Inconclusive"
-        made = self._made(name, shown, at_step=at_step)
+        made = self._order_patch(name, shown, at_step=at_step)
         if made is None:
             raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {one_line(name, 40)!r}")
-        await self.sender.send_heard(target, made, name, permit)
+        await self.sender.send_and_wait(target, made, name, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
-        """What `order` would send to the Rollout that was seen."""
+        """List what `order` would send to the Rollout that was seen."""
         where, (name, _, subject) = f"rollouts/{target.name}", order.partition(" ")
         try:
             shown = GuardToken.parse(seen or "")
@@ -256,11 +245,11 @@ class Argo:
             )
         if name == "restart":
             return (f"PATCH {where}: add /spec/restartAt, the time it is sent{WOKEN}",)
-        made = self._made(name, shown)
+        made = self._order_patch(name, shown)
         return () if made is None else (made.line(where) + WOKEN,)
 
-    def _made(self, name: str, shown: GuardToken, *, at_step: bool = True) -> Patch | None:
-        """The patch of an order that is one; None for any other."""
+    def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> RolloutPatch | None:
+        """Make the patch of an order that is a single one. None for any other."""
         match name:
             case "skip":
                 return patches.skip(shown)
@@ -281,7 +270,7 @@ class Argo:
             case _:
                 return None
 
-    def _seen(self, seen: str, verb: str) -> GuardToken:
+    def _parse_token(self, seen: str, verb: str) -> GuardToken:
         try:
             return GuardToken.parse(seen)
         except BadGuardToken as error:
@@ -290,20 +279,20 @@ class Argo:
     # -- changing ----------------------------------------------------------------------------------------------------
 
     async def _fresh(self, target: TargetRef, done: Sequence[Move]) -> Rollout:
-        """As it is now, on the way back."""
+        """Read the Rollout from the cluster, during a rollback."""
         try:
             return await self._store.fresh(target.name, "rollback")
         except BackendError as error:
             raise self._half(error) if done else error from None
 
     def _half(self, error: BackendError) -> HalfDone:
-        """What a failure is after a first call that was accepted."""
+        """Make the error of a call that failed after an accepted one."""
         return HalfDone(self.source, "rollback", one_line(f"the earlier template is set; then {error.reason}"))
 
     async def _go(
         self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
     ) -> None:
-        """One move of the way back."""
+        """Send one move of a rollback."""
         seen = GuardToken.of(rollout)
         try:
             if move is Move.ABORT:
@@ -321,7 +310,7 @@ class Argo:
     async def _undo(
         self, target: TargetRef, rollout: Rollout, revision: str, before: Object, verb: str, permit: Permit
     ) -> None:
-        """Make an earlier ReplicaSet's template the wanted one, on the Rollout or on the workload it refers to."""
+        """Set an earlier ReplicaSet's template again, on the Rollout or its workload."""
         template = template_of(before, HASH_LABEL)
         workload = rollout.spec.workload
         if workload is None:
@@ -331,7 +320,7 @@ class Argo:
         if resource is None:
             raise Rejected(self.source, verb, f"not sent: its template is that of a {one_line(workload.kind, 40)}")
         if GuardToken.of(await self._store.fresh(target.name, verb)).revision != revision:
-            raise Moved(self.source, verb, f"{target.name} is not at revision {revision} any more; nothing was changed")
+            raise Moved(self.source, verb, f"{target.name} is no longer at revision {revision}; nothing was changed")
         found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
         await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
@@ -341,7 +330,7 @@ class Argo:
         for found in await self._store.replica_sets(rollout):
             if found["metadata"].get("labels", {}).get(HASH_LABEL) == version:
                 return found
-        raise Missing(self.source, "rollback", f"the version {one_line(version, 40)} has no ReplicaSet any more")
+        raise Missing(self.source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
 
     async def _revision(self, rollout: Rollout, number: str) -> Object:
         listed = await self._store.replica_sets(rollout)

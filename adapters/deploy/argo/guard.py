@@ -1,6 +1,6 @@
-"""What somebody saw of a Rollout when they decided: the part of it that a guard compares, as one short text.
+"""Guard tokens: the Rollout that a decision was based on, in short.
 
-It travels as the `revision` of a reading, through the decision card and the journal, back to the patch.
+A token travels as the `revision` of a reading, through the decision card and the journal, back to the patch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from adapters.deploy.argo.wire import REVISION, Rollout
+from adapters.kube.guard import BadGuardToken
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -17,13 +18,9 @@ Pause = tuple[str, str]
 """(reason, startTime) as the controller wrote them."""
 
 
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
-
-
 @dataclass(frozen=True, slots=True)
 class GuardToken:
-    """A Rollout at the moment somebody looked."""
+    """The state of a Rollout that a guard compares."""
 
     index: int | None
     """currentStepIndex; None without steps."""
@@ -36,12 +33,13 @@ class GuardToken:
     full: bool = False
     """promoteFull"""
     active: str = ""
-    """Blue-green's active selector."""
+    """The active selector of a blue-green."""
     revision: str = ""
-    """The revision annotation: which template it is."""
+    """The revision annotation, which identifies the template."""
 
     @classmethod
     def of(cls, rollout: Rollout) -> GuardToken:
+        """Take the state of a Rollout."""
         status, green = rollout.status, rollout.spec.strategy.blue_green is not None
         return cls(
             index=None if green else status.index,
@@ -57,8 +55,8 @@ class GuardToken:
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
-        return _parsed(text)
+        """Parse the text that str() gave. Raises BadGuardToken."""
+        return _parse(text)
 
     def __str__(self) -> str:
         flags = "".join(letter for letter, on in zip("paf", (self.by_hand, self.aborted, self.full), strict=True) if on)
@@ -67,12 +65,12 @@ class GuardToken:
 
 
 @lru_cache(maxsize=1024)
-def _parsed(text: str) -> GuardToken:
-    """Kept, because every order of a Rollout is told from the same text."""
+def _parse(text: str) -> GuardToken:
+    """Parse a token. Cached, because every order of a Rollout parses the same text."""
     try:
         index, hashed, stable, pauses, flags, active, revision = json.loads(text)
         by_hand, aborted, full = (flag in flags for flag in "paf")
-        seen = tuple((reason, began) for reason, began in pauses)
-        return GuardToken(index, hashed, stable, seen, by_hand, aborted, full, active, revision)
+        found = tuple((reason, began) for reason, began in pauses)
+        return GuardToken(index, hashed, stable, found, by_hand, aborted, full, active, revision)
     except (ValueError, TypeError, RecursionError):
-        raise BadGuardToken("what was seen cannot be read") from None
+        raise BadGuardToken() from None

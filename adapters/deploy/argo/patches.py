@@ -1,7 +1,7 @@
-"""What each verb sends to a Rollout: guarded JSON Patches, none of which makes a step be skipped when sent twice. Pure.
+"""Guarded JSON Patches for a Rollout, one per verb. None skips a step when sent twice. Pure.
 
-Never copied from the vendor's tool: that one computes the next step from an earlier read and sends it without a guard,
-so that a promote sent twice skips an analysis or releases the next pause. Here every patch tests what was seen, and
+Unlike the vendor's tool, which computes the next step from an earlier read and sends it without a guard, so that a
+promote sent twice skips an analysis or releases the next pause. Here every patch tests the state that was seen, and
 only `skip` and `accept` ever write a step's number.
 """
 
@@ -20,36 +20,36 @@ WOKEN = "warroom/woken-at"
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
-    """One call."""
+class RolloutPatch:
+    """One call that changes a Rollout."""
 
     operations: tuple[Operation, ...]
     status: bool = True
-    """It goes to the status subresource, which takes nothing else; otherwise to the object itself."""
+    """True: it goes to the status subresource, which takes nothing else; False: to the object itself."""
     urgent: bool = False
-    """It does not wait for a quiet moment."""
+    """True: it does not wait for a quiet moment."""
 
     def line(self, where: str) -> str:
-        """The call in one line: "PATCH rollouts/web/status: test .., remove .."."""
-        told = "; ".join(str(operation) for operation in self.operations)
-        return f"PATCH {where}{'/status' if self.status else ''}: {told}"
+        """Format the call on one line: "PATCH rollouts/web/status: test ..; remove .."."""
+        operations = "; ".join(str(operation) for operation in self.operations)
+        return f"PATCH {where}{'/status' if self.status else ''}: {operations}"
 
 
-def release(seen: GuardToken) -> Patch:
-    """End the pause that was seen: it, at its step, of that version."""
-    return Patch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
+def release(seen: GuardToken) -> RolloutPatch:
+    """End exactly the pause that was seen, at its step and version."""
+    return RolloutPatch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
 
 
-def skip(seen: GuardToken) -> Patch:
-    """Leave the step that was seen running, for the next."""
-    return Patch((*_place(seen), replace("status", "currentStepIndex", value=_next(seen))))
+def skip(seen: GuardToken) -> RolloutPatch:
+    """Leave the running step that was seen, for the next one."""
+    return RolloutPatch((*_place(seen), replace("status", "currentStepIndex", value=_next(seen))))
 
 
-def accept(seen: GuardToken, *, at_step: bool) -> Patch:
-    """Go on in spite of an inconclusive analysis: of the step (which is then left), or of the background."""
+def accept(seen: GuardToken, *, at_step: bool) -> RolloutPatch:
+    """Go on in spite of an inconclusive analysis. That of a step also leaves the step."""
     if not at_step:
         return release(seen)
-    return Patch(
+    return RolloutPatch(
         (
             *_place(seen),
             _pauses(seen),
@@ -61,9 +61,9 @@ def accept(seen: GuardToken, *, at_step: bool) -> Patch:
     )
 
 
-def full(seen: GuardToken) -> Patch:
-    """Give the version that was seen everything, past every step, pause and analysis."""
-    return Patch(
+def full(seen: GuardToken) -> RolloutPatch:
+    """Give the version that was seen all the traffic at once."""
+    return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),
             check("status", "stableRS", value=seen.stable),
@@ -72,14 +72,14 @@ def full(seen: GuardToken) -> Patch:
     )
 
 
-def abort(hashed: str) -> Patch:
-    """Traffic back to the stable version; never fails because a step has moved, only because the version has."""
-    return Patch((check("status", "currentPodHash", value=hashed), add("status", "abort", value=True)))
+def abort(hashed: str) -> RolloutPatch:
+    """Move the traffic back to the stable version. Refused only where the version, not the step, has changed."""
+    return RolloutPatch((check("status", "currentPodHash", value=hashed), add("status", "abort", value=True)))
 
 
-def retry(seen: GuardToken) -> Patch:
-    """Begin again from the first step, after an abort."""
-    return Patch(
+def retry(seen: GuardToken) -> RolloutPatch:
+    """Start again from the first step, after an abort."""
+    return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),
             check("status", "abort", value=True),
@@ -88,30 +88,30 @@ def retry(seen: GuardToken) -> Patch:
     )
 
 
-def pause() -> Patch:
-    """Stay where it is. Harmless when repeated."""
-    return Patch((add("spec", "paused", value=True),), status=False, urgent=True)
+def pause() -> RolloutPatch:
+    """Pause by hand. Harmless when repeated."""
+    return RolloutPatch((add("spec", "paused", value=True),), status=False, urgent=True)
 
 
-def resume() -> Patch:
-    """Take back a pause by hand, and nothing else."""
-    return Patch((check("spec", "paused", value=True), replace("spec", "paused", value=False)), status=False)
+def resume() -> RolloutPatch:
+    """End a pause by hand, and nothing else."""
+    return RolloutPatch((check("spec", "paused", value=True), replace("spec", "paused", value=False)), status=False)
 
 
-def restart(at: datetime) -> Patch:
+def restart(at: datetime) -> RolloutPatch:
     """Replace every pod, a few at a time."""
-    return Patch((add("spec", "restartAt", value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
+    return RolloutPatch((add("spec", "restartAt", value=at.strftime("%Y-%m-%dT%H:%M:%SZ")),), status=False)
 
 
-def wake(at: datetime) -> Patch:
-    """Change nothing that counts, so that the controller hears of the object again."""
+def wake(at: datetime) -> RolloutPatch:
+    """Write an annotation, so that the controller looks again."""
     written = add("metadata", "annotations", WOKEN, value=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
-    return Patch((written,), status=False, urgent=True)
+    return RolloutPatch((written,), status=False, urgent=True)
 
 
-def undo(shown_revision: str, template: Any) -> Patch:
-    """Back to `template`, if the revision is still the one that was shown."""
-    return Patch(
+def undo(shown_revision: str, template: Any) -> RolloutPatch:
+    """Set `template` again, if the revision is still `shown_revision`."""
+    return RolloutPatch(
         (
             check("metadata", "annotations", REVISION, value=shown_revision),
             replace("spec", "template", value=template),
@@ -120,9 +120,9 @@ def undo(shown_revision: str, template: Any) -> Patch:
     )
 
 
-def undo_workload(generation: int, template: Any) -> Patch:
-    """The same for the Deployment or ReplicaSet that a Rollout takes its template from."""
-    return Patch(
+def undo_workload(generation: int, template: Any) -> RolloutPatch:
+    """Set `template` again on the workload that a Rollout refers to."""
+    return RolloutPatch(
         (check("metadata", "generation", value=generation), replace("spec", "template", value=template)), status=False
     )
 
@@ -137,7 +137,7 @@ def _place(seen: GuardToken) -> tuple[Operation, ...]:
 
 
 def _pauses(seen: GuardToken) -> Operation:
-    """All of them, exactly: one that was added since is not released with the one that was seen."""
+    """Test for exactly the pauses that were seen. One added since must not be released with them."""
     return check(
         "status", "pauseConditions", value=[{"reason": reason, "startTime": began} for reason, began in seen.pauses]
     )

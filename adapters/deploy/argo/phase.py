@@ -1,7 +1,7 @@
-"""What a Rollout is doing, in neutral words: phase, what it waits for, how much traffic the new version has. Pure.
+"""Derive a Rollout's phase, wait, step and traffic share, in neutral words. Pure.
 
-Argo's own `phase` says one word for several things ("Paused" is a timer, a gate, a hand or a doubtful analysis), and
-only for the generation that it has seen: here it is one input among several.
+Argo's own `phase` has one word for several states ("Paused" is a timer, a gate, a hand or a doubtful analysis), and
+only for the generation that the controller has seen: here it is one input among several.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
 
 @dataclass(frozen=True, slots=True)
 class PhaseState:
-    """Where a Rollout stands."""
+    """The phase of a Rollout, and its wait."""
 
     phase: Phase
     waits: Wait | None = None
     until: datetime | None = None
 
 
-def observed(rollout: Rollout) -> bool:
-    """Whether the controller has seen the spec that the object holds now, its own and that of its workload."""
+def is_observed(rollout: Rollout) -> bool:
+    """Whether the controller has seen the current spec and workload."""
     meta, status = rollout.meta, rollout.status
     if status.observed.isdigit() and int(status.observed) < meta.generation:
         return False
@@ -36,18 +36,18 @@ def observed(rollout: Rollout) -> bool:
 
 
 def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
-    """Phase and wait, first match wins, in the controller's own order."""
+    """Derive phase and wait. The first match wins, in the controller's own order."""
     status = rollout.status
-    if not status.phase or not (observed(rollout) or status.hash):
+    if not status.phase or not (is_observed(rollout) or status.hash):
         return PhaseState(Phase.PENDING)
     if status.abort:
         return PhaseState(Phase.ABORTED)
-    if not observed(rollout):  # a pause by hand stands in the spec, seen or not: it was not taken back
+    if not is_observed(rollout):  # a pause by hand stands in the spec, seen or not
         return PhaseState(Phase.PROGRESSING, Wait.MANUAL if rollout.spec.paused else None)
     if status.controller_pause and not status.pauses and not rollout.spec.paused:
         return PhaseState(Phase.PROGRESSING)
     if status.phase == "Degraded":
-        retried = status.message.startswith("RolloutAborted")  # its abort was taken back, and its phase is the old one
+        retried = status.message.startswith("RolloutAborted")  # its abort was undone; this phase is the old one
         return PhaseState(Phase.PROGRESSING) if retried else PhaseState(Phase.DEGRADED, *_wait(rollout, steps))
     if rollout.spec.paused:
         return PhaseState(Phase.PAUSED, Wait.MANUAL)
@@ -55,7 +55,7 @@ def phase_state(rollout: Rollout, steps: Sequence[OwnStep]) -> PhaseState:
         return PhaseState(Phase.PAUSED, *_wait(rollout, steps))
     if status.phase == "Progressing":
         return PhaseState(Phase.PROGRESSING)
-    if status.phase == "Healthy" and rollout.promoted:
+    if status.phase == "Healthy" and rollout.is_promoted:
         return PhaseState(Phase.HEALTHY)
     return PhaseState(Phase.UNKNOWN)
 
@@ -83,17 +83,17 @@ def _lasts_s(rollout: Rollout, steps: Sequence[OwnStep], pause: PauseCondition) 
 
 
 def step_of(rollout: Rollout, steps: Sequence[OwnStep]) -> int:
-    """The step it stands on; the number of steps when all are done."""
+    """The current step, 0-based; the number of steps when all are done."""
     if rollout.spec.strategy.blue_green is not None:
-        return 1 if rollout.promoted or rollout.status.blue_green.active == rollout.status.hash else 0
-    if rollout.promoted:
+        return 1 if rollout.is_promoted or rollout.status.blue_green.active == rollout.status.hash else 0
+    if rollout.is_promoted:
         return len(steps)
     return min(max(rollout.status.index or 0, 0), len(steps))
 
 
-def desired(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
-    """The share asked for the new version, 0..100: the last weight set at or before the step it stands on."""
-    if rollout.promoted:
+def desired_percent(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
+    """The share wanted for the new version, 0..100. It is the last weight set at or before the current step."""
+    if rollout.is_promoted:
         return 100.0
     if rollout.status.abort:
         return 0.0
@@ -105,8 +105,8 @@ def desired(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
     return steps[index].percent or 0.0
 
 
-def actual(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:
-    """(share of the wanted version that is really there, how that is known).
+def actual_percent(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:
+    """Return (actual share of the new version, 0..100; its source).
 
     With a traffic router its weight; without one, the version's share of the available pods.
     """
@@ -116,12 +116,12 @@ def actual(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float 
     canary = rollout.spec.strategy.canary
     if canary is not None and canary.routing is not None:
         weights = status.canary.weights
-        if rollout.promoted or weights is None:
-            return (100.0 if rollout.promoted else 0.0), ""
+        if rollout.is_promoted or weights is None:
+            return (100.0 if rollout.is_promoted else 0.0), ""
         share = 100.0 * weights.canary.weight / (canary.routing.most or 100)
         return share, "not confirmed by the router yet" if weights.verified is False else ""
     ours = [one.status.available for one in replica_sets if one.meta.labels.get(HASH_LABEL) == status.hash]
     fresh, whole = sum(ours) if ours else status.updated, status.available
     if whole <= 0:
-        return (100.0 if rollout.promoted else 0.0 if status.abort else None), "no pod is available"
+        return (100.0 if rollout.is_promoted else 0.0 if status.abort else None), "no pod is available"
     return 100.0 * min(fresh, whole) / whole, f"{min(fresh, whole)} of {whole} pods"

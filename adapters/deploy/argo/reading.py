@@ -1,4 +1,4 @@
-"""A Rollout and what belongs to it, as one TargetReading. Pure."""
+"""Make one TargetReading of a Rollout and its dependents. Pure."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.contract import OwnStep, Phase, TargetReading, TargetRef, Wait
+from adapters.contract import OwnStep, Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.argo.analysis import cut_short, lines
 from adapters.deploy.argo.guard import GuardToken
-from adapters.deploy.argo.phase import PhaseState, actual, desired, observed, phase_state, step_of
+from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_percent, is_observed, phase_state, step_of
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.kube.client import MANAGER
-from adapters.kube.wire import Meta, ReplicaSet, earlier
+from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
+"""The field manager of Argo's controller."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whole:
-    """A Rollout with what belongs to it. Two are equal if they are of the same objects in the same versions."""
+class RolloutView:
+    """A Rollout with its ReplicaSets and AnalysisRuns. Equal if of the same objects in the same versions."""
 
     rollout: Rollout
     replica_sets: tuple[ReplicaSet, ...] = ()
     runs: tuple[AnalysisRun, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Whole) and self._versions() == other._versions()
+        return isinstance(other, RolloutView) and self._versions() == other._versions()
 
     def __hash__(self) -> int:
         return hash(self._versions())
@@ -38,13 +39,13 @@ class Whole:
         return tuple((part.meta.uid, part.meta.version) for part in parts)
 
 
-def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
-    """What the target reads. `lacks`: verb -> which permission is missing for it."""
-    rollout = whole.rollout
+def reading_of(target: TargetRef, view: RolloutView, at: datetime, lacks: Mapping[str, str]) -> TargetReading:
+    """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
+    rollout = view.rollout
     steps = steps_of(rollout)
     stands = phase_state(rollout, steps)
-    percent, how = actual(rollout, whole.replica_sets)
-    asked, step = desired(rollout, steps), step_of(rollout, steps)
+    percent, how = actual_percent(rollout, view.replica_sets)
+    step = step_of(rollout, steps)
     seen = GuardToken.of(rollout)
     return TargetReading(
         target=target.target,
@@ -53,21 +54,25 @@ def reading_of(target: TargetRef, whole: Whole, at: datetime, lacks: Mapping[str
         phase=stands.phase,
         detail=one_line(_detail(rollout, steps, step, stands, seen, how if percent is not None else "")),
         problem=_problem(rollout, how if percent is None else ""),
-        canary_version=seen.hash or None,
-        baseline_version=seen.stable or None,
-        revision=str(seen),
+        versions=VersionsReading(
+            canary=seen.hash or None,
+            baseline=seen.stable or None,
+            revision=str(seen),
+            revisions=earlier(view.replica_sets, REVISION, seen.revision),
+        ),
         changed_by=_hand(rollout.meta),
-        step=step,
-        steps=len(steps),
-        own_steps=steps,
-        at_rest=rollout.promoted,
-        waits=stands.waits,
-        until=stands.until,
-        desired=asked,
-        skipped=cut_short(rollout, whole.runs),
+        steps=StepsReading(
+            step=step,
+            count=len(steps),
+            own=steps,
+            at_rest=rollout.is_promoted,
+            waits=stands.waits,
+            until=stands.until,
+            desired=desired_percent(rollout, steps),
+            skipped=cut_short(rollout, view.runs),
+        ),
         cannot={**_cannot(rollout, stands, seen), **lacks},
-        revisions=earlier(whole.replica_sets, REVISION, seen.revision),
-        notes=_notes(rollout, whole.runs),
+        notes=_notes(rollout, view.runs),
     )
 
 
@@ -84,7 +89,7 @@ def _detail(
     rollout: Rollout, steps: Sequence[OwnStep], step: int, stands: PhaseState, seen: GuardToken, how: str
 ) -> str:
     status, parts = rollout.status, []
-    if rollout.promoted:
+    if rollout.is_promoted:
         parts.append(f"revision {seen.revision or '?'} has everything")
     elif step < len(steps):
         parts.append(f"step {step} of {len(steps)}: {steps[step].text}")
@@ -96,7 +101,7 @@ def _detail(
 
 
 def _cannot(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
-    """Verb -> why it is not to be had as the Rollout stands. Missing permissions are not known here."""
+    """Map each verb that the Rollout's state rules out to the reason. Missing permissions are not known here."""
     under_way = bool(seen.hash) and seen.hash != seen.stable
     found: dict[str, str] = {}
     if (why := _no_advance(rollout, stands, under_way)) is not None:
@@ -141,7 +146,7 @@ def _no_special(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[
 
 
 def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | None:
-    """Why there is no pause to end."""
+    """Say why there is no pause to end. None where there is one."""
     match stands.waits:
         case Wait.GATE | Wait.TIMER:
             return None
@@ -151,7 +156,7 @@ def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | 
             return "its analysis was inconclusive: accept it, or roll back"
     if rollout.status.abort:
         return "it is aborted: retry begins again"
-    if not observed(rollout):
+    if not is_observed(rollout):
         return "its controller has not taken up the newest change yet"
     if not under_way:
         return "nothing is under way: no new version was set"
@@ -159,10 +164,10 @@ def _no_advance(rollout: Rollout, stands: PhaseState, under_way: bool) -> str | 
 
 
 def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
-    found = [] if rollout.meta.kept is None else [rollout.meta.kept]
-    if not observed(rollout):
+    found = gitops_notes(rollout.meta, "an undo")
+    if not is_observed(rollout):
         found.append("its controller has not taken up the newest change yet")
-    if rollout.status.promote_full and not rollout.promoted:
+    if rollout.status.promote_full and not rollout.is_promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
     if rollout.spec.workload is not None:
         found.append(
@@ -172,7 +177,7 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
 
 
 def _hand(meta: Meta) -> str | None:
-    """Who wrote the step it stands on, where that was neither the controller nor us."""
+    """The author of the current step. None where that is the controller or us."""
     for one in meta.managers:
         written = one.fields.get("f:status")
         if one.subresource == "status" and isinstance(written, dict) and "f:currentStepIndex" in written:

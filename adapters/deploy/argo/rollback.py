@@ -1,4 +1,4 @@
-"""The way back from wherever a Rollout stands, as one next move. Pure."""
+"""Choose the next move of a rollback, from any state. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from adapters.deploy.argo.guard import GuardToken
 
 
 class Move(Enum):
-    """The next call on the way back."""
+    """The next call of a rollback."""
 
     NONE = "nothing: it is back already"
     ABORT = "abort: the stable version gets all the traffic"
@@ -17,7 +17,7 @@ class Move(Enum):
 
 
 def next_move(seen: GuardToken, version: str | None) -> Move:
-    """What brings `version` (a pod template hash; None: whatever is stable) all the traffic.
+    """Choose the call that brings `version` all the traffic. A pod template hash, None for the stable one.
 
     An abort is discarded by the controller while it promotes in full, and there is nothing to abort once it has: the
     only way back is then the earlier template, which would climb every step and wait at every pause, if it were not

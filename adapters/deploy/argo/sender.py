@@ -1,7 +1,8 @@
-"""Sends a patch to a Rollout at a moment in which its controller hears of it, and wakes a controller that did not.
+"""Send patches at a quiet moment; wake a controller that overlooked one.
 
-Argo's controller puts the answer to its own write into its memory last (1.9: writeBackToInformer). What arrives in that
-very moment is overwritten there, and is then not acted upon until somebody writes the object again: for many minutes.
+Argo's controller stores the reply to its own write into its cache last (1.9: writeBackToInformer). A change that
+arrives at that very moment is overwritten there, and then has no effect until the next write of the object: for many
+minutes.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ import math
 
 from adapters.contract import BackendError, Context, Permit, TargetRef
 from adapters.deploy.argo import patches
-from adapters.deploy.argo.patches import Patch
+from adapters.deploy.argo.patches import RolloutPatch
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import ROLLOUTS
 from adapters.kube import Kube
-from adapters.kube.client import newer, version_of
+from adapters.kube.client import is_newer, version_of
 
 SETTLE_S = 1.0
-"""How long a Rollout has to be quiet before it is changed, unless it is to be paused. While it is not quiet its
-controller's next write heals what it overlooked, so nobody waits longer than this."""
+"""How long a Rollout must be quiet before it is changed, unless it is to be paused. While it is not quiet its
+controller's next write repairs an overlooked change, so no call waits longer than this."""
 WAKE_S = 2.0
-"""How long nothing may be written to a Rollout after a call of ours until its controller is woken, once: whatever is
-written to the object next makes it look again, and an annotation is the least that can be."""
+"""How long a Rollout may stay unwritten after a call of ours before its controller is woken, once: any write makes it
+look again, and an annotation is the smallest."""
 MARGIN_S = 0.5
-"""How long before the write deadline nothing is begun any more."""
+"""No call begins within this time before the write deadline."""
 _LOOK_S = 0.05
 
 
@@ -39,7 +40,7 @@ class Sender:
         self._store = store
         self._context = context
         self._answered: dict[str, tuple[str, float]] = {}
-        """Rollout -> its version as our last call left it, and when that was, on the loop's clock."""
+        """Rollout -> (its version after our last call, the time of that call on the loop's clock)."""
 
     @property
     def patience_s(self) -> float:
@@ -47,12 +48,12 @@ class Sender:
         return math.inf if self.wake_s is None else min(self.wake_s, self._context.write_deadline_s / 2)
 
     def until(self, began: float) -> float:
-        """When a verb that `began` (on the loop's clock) ends its waiting."""
+        """The end of a verb's wait, on the loop's clock."""
         within_s = self._context.write_deadline_s
         return began + within_s - min(MARGIN_S, within_s / 4)
 
-    async def send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
-        """One guarded call; what it answers is the newest that is known. Raises BackendError."""
+    async def send(self, target: TargetRef, patch: RolloutPatch, verb: str, permit: Permit) -> None:
+        """Send one guarded call. Its answer is the newest state that is known. Raises BackendError."""
         if not patch.urgent and (hasty_s := self.settle_s - self._store.idle_s(target.name)) > 0:
             await self._context.clock.sleep(hasty_s)
         try:
@@ -65,22 +66,22 @@ class Sender:
                 subresource="status" if patch.status else None,
             )
         except BackendError:
-            self._store.invalidate()  # whatever happened there, it is not what we thought
+            self._store.invalidate()  # the object may not be what we thought
             raise
         self._answered[target.name] = version_of(found), asyncio.get_running_loop().time()
         self._store.put(found)
 
-    async def send_heard(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
-        """`send`, then `heard`. Raises BackendError of the call alone."""
+    async def send_and_wait(self, target: TargetRef, patch: RolloutPatch, verb: str, permit: Permit) -> None:
+        """Send, then wait for the controller. Raises BackendError of the call alone."""
         began = asyncio.get_running_loop().time()
         await self.send(target, patch, verb, permit)
-        await self.heard(target, verb, permit, began)
+        await self.wait_for_controller(target, verb, permit, began)
 
-    async def heard(self, target: TargetRef, verb: str, permit: Permit, began: float) -> bool:
-        """Wait until somebody has written after our last call; wake the controller where nobody does in time.
+    async def wait_for_controller(self, target: TargetRef, verb: str, permit: Permit, began: float) -> bool:
+        """Wait for the first write after our last call. Wake the controller where none comes in time.
 
-        Whether it was woken. Raises nothing: the call itself was accepted. It ends before the deadline of a verb that
-        `began` then.
+        Returns whether it was woken. Raises nothing: the call itself was accepted. It ends before the deadline of a
+        verb that `began` then.
         """
         if self.wake_s is None or target.name not in self._answered:
             return False
@@ -89,7 +90,7 @@ class Sender:
         wake_at = min(at + self.patience_s, until - MARGIN_S)
         with contextlib.suppress(BackendError, TimeoutError):
             async with asyncio.timeout_at(until):
-                while not newer((await self._store.rollout(target.name)).meta.version, answered):
+                while not is_newer((await self._store.rollout(target.name)).meta.version, answered):
                     if loop.time() >= wake_at:
                         await self.wake(target, verb, permit)
                         return True
@@ -97,6 +98,6 @@ class Sender:
         return False
 
     async def wake(self, target: TargetRef, verb: str, permit: Permit) -> None:
-        """Have the controller look at it again; what does not help does no harm."""
+        """Have the controller look at the Rollout again. Harmless; errors are ignored."""
         with contextlib.suppress(BackendError):
             await self.send(target, patches.wake(self._context.clock.now()), verb, permit)

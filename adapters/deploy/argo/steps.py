@@ -1,34 +1,34 @@
-"""A Rollout's steps as found: what each does in a few words, what exposure it asks for, whether it is a pause."""
+"""Read a Rollout's steps: action, exposure, and whether it is a pause."""
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
-from adapters.deploy.argo.wire import BlueGreen, Canary, Rollout
+from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
+from adapters.kube.duration import go_duration_s
 from adapters.sanitize import one_line
 
-_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
-_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 PREVIEW = "preview, then pause"
+"""The one step of a blue-green."""
 
 
 def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
-    """The steps of a canary in order; of a blue-green the one there is: the preview that waits to be made active."""
+    """List the steps of a canary. A blue-green has one: the preview that waits to be made active."""
     strategy = rollout.spec.strategy
     if strategy.blue_green is not None:
         return (_preview(strategy.blue_green),)
     return () if strategy.canary is None else _canary(strategy.canary)
 
 
-def _preview(said: BlueGreen) -> OwnStep:
-    auto = said.auto is None or said.auto
-    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(said.auto_s), lasts_s=float(said.auto_s or 0) if auto else None)
+def _preview(green: BlueGreenStrategy) -> OwnStep:
+    auto = green.auto is None or green.auto
+    lasts_s = float(green.auto_s or 0) if auto else None
+    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(green.auto_s), lasts_s=lasts_s)
 
 
-def _canary(canary: Canary) -> tuple[OwnStep, ...]:
+def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:
     most = (canary.routing.most if canary.routing is not None else None) or 100
     found: list[OwnStep] = []
     percent = 0.0
@@ -61,10 +61,10 @@ def _weight(percent: float) -> OwnStep:
 
 
 def _words(step: dict[str, Any], percent: float) -> str:
-    """What a step does; one of a kind that is not known says its own name."""
+    """Describe a step's action. A step of an unknown kind by its own name."""
     kind = next(iter(step), "?")
-    said = step.get(kind)
-    detail = said if isinstance(said, dict) else {}
+    value = step.get(kind)
+    detail = value if isinstance(value, dict) else {}
     match kind:
         case "experiment":
             return "experiment"
@@ -87,18 +87,14 @@ def _words(step: dict[str, Any], percent: float) -> str:
 
 
 def duration_s(value: object) -> float | None:
-    """Seconds of a pause: an integer, or Go's "1h30m"; None without one. What cannot be read counts as endless."""
+    """Parse the length of a pause, in seconds. An integer, or Go's "1h30m". None: endless, or unreadable."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, str) or not value:
         return None
     if value.isdigit():
         return float(value)
-    found = _DURATION.fullmatch(value)
-    try:
-        return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
-    except ValueError:
-        return None
+    return go_duration_s(value)
 
 
 def _duration_text(seconds: float) -> str:

@@ -1,20 +1,20 @@
-"""The Rollouts of a namespace, parsed, each with what belongs to it, from the mirrors of three collections.
+"""The parsed Rollouts of a namespace with their dependents, from three informers.
 
-300 Rollouts are read every few seconds, so nothing is parsed twice and no collection is gone through for each of them.
+300 Rollouts are read every few seconds, so nothing is parsed twice and no collection is searched for each of them.
 """
 
 from __future__ import annotations
 
 from adapters.contract import BackendError, Context
 from adapters.deploy.argo.analysis import runs_of
-from adapters.deploy.argo.reading import Whole
+from adapters.deploy.argo.reading import RolloutView
 from adapters.deploy.argo.wire import ANALYSIS_RUNS, ROLLOUTS, AnalysisRun, Rollout
-from adapters.kube import REPLICA_SETS, ByOwner, Informer, Kube, Object, Parsed
+from adapters.kube import REPLICA_SETS, Informer, Kube, Object, OwnerIndex, ParseCache
 from adapters.kube.wire import ReplicaSet
 
 
 class Store:
-    """Everything that is read of Argo Rollouts in one namespace."""
+    """Reads Rollouts, AnalysisRuns and ReplicaSets of one namespace."""
 
     def __init__(self, kube: Kube, context: Context) -> None:
         self._kube = kube
@@ -22,36 +22,38 @@ class Store:
             Informer(kube, resource, context.clock, changed=context.changed)
             for resource in (ROLLOUTS, ANALYSIS_RUNS, REPLICA_SETS)
         )
-        self._parsed_rollouts = Parsed(kube.source, Rollout)
-        self._parsed_runs = Parsed(kube.source, AnalysisRun)
-        self._parsed_sets = Parsed(kube.source, ReplicaSet)
-        self._owned_runs, self._owned_sets = ByOwner(self._runs), ByOwner(self._sets)
+        self._parsed_rollouts = ParseCache(kube.source, Rollout)
+        self._parsed_runs = ParseCache(kube.source, AnalysisRun)
+        self._parsed_sets = ParseCache(kube.source, ReplicaSet)
+        self._owned_runs, self._owned_sets = OwnerIndex(self._runs), OwnerIndex(self._sets)
 
     async def aclose(self) -> None:
-        for mirror in (self._rollouts, self._runs, self._sets):
-            await mirror.aclose()
+        """Stop the informers."""
+        for informer in (self._rollouts, self._runs, self._sets):
+            await informer.aclose()
 
     async def rollout(self, name: str) -> Rollout:
-        """One Rollout as it is now. Raises Missing, BadReply, BackendError."""
+        """Read one Rollout. Raises Missing, BadReply, BackendError."""
         return self._parsed_rollouts.of(await self._rollouts.get(name))
 
-    async def whole(self, name: str) -> Whole:
-        """One Rollout with its analyses and ReplicaSets; without those that may not be read, or were not listed yet:
-        they are told of when they come. Raises as `rollout`.
+    async def view(self, name: str) -> RolloutView:
+        """Read one Rollout with its analyses and ReplicaSets. Raises as `rollout`.
+
+        Those that may not be read, or are not listed yet, are left out; `Context.changed` is called when they arrive.
         """
-        for mirror in (self._rollouts, self._runs, self._sets):
-            mirror.begin()
+        for informer in (self._rollouts, self._runs, self._sets):
+            informer.start()
         rollout = await self.rollout(name)
-        sets = await _or_none(self._owned_sets, rollout.meta.uid)
-        runs = await _or_none(self._owned_runs, rollout.meta.uid)
-        return Whole(
+        sets = await _owned_or_empty(self._owned_sets, rollout.meta.uid)
+        runs = await _owned_or_empty(self._owned_runs, rollout.meta.uid)
+        return RolloutView(
             rollout,
             tuple(self._parsed_sets.of(found) for found in sets),
             runs_of(rollout, (self._parsed_runs.of(found) for found in runs)),
         )
 
     async def runs(self, name: str) -> tuple[AnalysisRun, ...]:
-        """The AnalysisRuns of one Rollout's present version, newest last.
+        """Read the AnalysisRuns of one Rollout's present version, newest last.
 
         Raises:
             Forbidden: they, or the Rollout, may not be read.
@@ -61,31 +63,31 @@ class Store:
         return runs_of(rollout, (self._parsed_runs.of(found) for found in await self._owned_runs.of(rollout.meta.uid)))
 
     async def replica_sets(self, rollout: Rollout) -> list[Object]:
-        """Every ReplicaSet of a Rollout, templates and all. Raises BackendError."""
+        """Read every ReplicaSet of a Rollout, with its template. Raises BackendError."""
         return await self._owned_sets.of(rollout.meta.uid)
 
     async def fresh(self, name: str, verb: str) -> Rollout:
-        """As it is at this moment, by the cluster's own word, for `verb`. Raises Missing, BadReply, BackendError."""
+        """Read a Rollout from the cluster itself, for `verb`. Raises Missing, BadReply, BackendError."""
         found = await self._kube.get(ROLLOUTS, name, verb=verb)
         self._rollouts.put(found)
         return self._parsed_rollouts.of(found)
 
     def idle_s(self, name: str) -> float:
-        """For how long a Rollout has not been seen to change."""
+        """Seconds since a Rollout was last seen to change."""
         return self._rollouts.idle_s(name)
 
     def put(self, found: Object) -> None:
-        """A Rollout as a write answered it."""
+        """Keep a Rollout that a write returned."""
         self._rollouts.put(found)
 
     def invalidate(self) -> None:
-        """Something was changed there that was not seen: the next read goes to the cluster."""
+        """Note that a Rollout may have changed unseen. The next read goes to the cluster."""
         self._rollouts.invalidate()
 
 
-async def _or_none(owned: ByOwner, uid: str) -> list[Object]:
-    """What belongs to `uid`; nothing where it may not be read: a Rollout's own numbers then have to do."""
+async def _owned_or_empty(owned: OwnerIndex, uid: str) -> list[Object]:
+    """List the objects of owner `uid`. None where they may not be read: a Rollout's own numbers then suffice."""
     try:
-        return await owned.of(uid) if owned.mirror.listed else []
+        return await owned.of(uid) if owned.informer.has_list else []
     except BackendError:
         return []

@@ -1,4 +1,4 @@
-"""What Argo Rollouts keeps in a cluster, as far as we read it: Rollouts, AnalysisRuns, and the ReplicaSets below them.
+"""Wire models of Argo Rollouts: Rollouts and AnalysisRuns.
 
 Source: argoproj.io/v1alpha1, Argo Rollouts 1.0 to 1.9. Unknown fields are ignored, unknown kinds of step are kept.
 """
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from adapters.kube import Resource
-from adapters.kube.wire import Condition, Meta, Moment, Wire, none_is_empty, none_is_no_item, utc
+from adapters.kube.wire import Meta, Moment, StatusCondition, Wire, none_is_empty, none_is_no_item, utc
 
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
@@ -22,49 +22,66 @@ WORKLOAD_GENERATION = "rollout.argoproj.io/workload-generation"
 
 
 class TrafficRouting(Wire):
+    """The trafficRouting of a canary."""
+
     most: int | None = Field(None, alias="maxTrafficWeight")
 
 
-class Canary(Wire):
+class CanaryStrategy(Wire):
+    """The strategy `canary`."""
+
     steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
     routing: TrafficRouting | None = Field(None, alias="trafficRouting")
 
 
-class BlueGreen(Wire):
+class BlueGreenStrategy(Wire):
+    """The strategy `blueGreen`."""
+
     auto: bool | None = Field(None, alias="autoPromotionEnabled")
     auto_s: int | None = Field(None, alias="autoPromotionSeconds")
 
 
-class Strategy(Wire):
-    canary: Canary | None = None
-    blue_green: BlueGreen | None = Field(None, alias="blueGreen")
+class RolloutStrategy(Wire):
+    """The strategy of a Rollout: one of the two."""
+
+    canary: CanaryStrategy | None = None
+    blue_green: BlueGreenStrategy | None = Field(None, alias="blueGreen")
 
 
 class WorkloadRef(Wire):
+    """The object that a Rollout takes its template from."""
+
     api_version: str = Field("", alias="apiVersion")
     kind: str = ""
     name: str = ""
 
 
 class RollbackWindow(Wire):
+    """The revisions to which a rollback skips the steps."""
+
     revisions: int = 0
 
 
-class Spec(Wire):
+class RolloutSpec(Wire):
+    """The spec of a Rollout, without its template."""
+
     replicas: int | None = None
     paused: bool | None = None
-    strategy: Annotated[Strategy, BeforeValidator(none_is_empty)] = Strategy()
+    strategy: Annotated[RolloutStrategy, BeforeValidator(none_is_empty)] = RolloutStrategy()
     workload: WorkloadRef | None = Field(None, alias="workloadRef")
     window: RollbackWindow | None = Field(None, alias="rollbackWindow")
 
 
 class PauseCondition(Wire):
+    """A pause that the controller has begun."""
+
     reason: str = ""
     began: str = Field("", alias="startTime")
-    """As the controller wrote it: a guard has to say it letter by letter."""
+    """As the controller wrote it: a guard repeats it letter by letter."""
 
     @property
     def began_at(self) -> datetime | None:
+        """The beginning, UTC; None where it cannot be parsed."""
         try:
             return utc(datetime.fromisoformat(self.began.replace("Z", "+00:00")))
         except ValueError:
@@ -72,21 +89,29 @@ class PauseCondition(Wire):
 
 
 class Weight(Wire):
+    """The weight of one destination."""
+
     weight: int = 0
 
 
 class Weights(Wire):
+    """The weights that the traffic router was given."""
+
     canary: Annotated[Weight, BeforeValidator(none_is_empty)] = Weight()
     verified: bool | None = None
 
 
 class RunStatus(Wire):
+    """A Rollout's summary of one AnalysisRun."""
+
     name: str = ""
     status: str = ""
     message: str = ""
 
 
 class CanaryStatus(Wire):
+    """The status.canary of a Rollout."""
+
     weights: Weights | None = None
     step_run: RunStatus | None = Field(None, alias="currentStepAnalysisRunStatus")
     background_run: RunStatus | None = Field(None, alias="currentBackgroundAnalysisRunStatus")
@@ -94,13 +119,17 @@ class CanaryStatus(Wire):
 
 
 class BlueGreenStatus(Wire):
+    """The status.blueGreen of a Rollout."""
+
     active: str = Field("", alias="activeSelector")
     preview: str = Field("", alias="previewSelector")
     before: RunStatus | None = Field(None, alias="prePromotionAnalysisRunStatus")
     after: RunStatus | None = Field(None, alias="postPromotionAnalysisRunStatus")
 
 
-class Status(Wire):
+class RolloutStatus(Wire):
+    """The status of a Rollout."""
+
     phase: str = ""
     message: str = ""
     observed: str = Field("", alias="observedGeneration")
@@ -118,7 +147,7 @@ class Status(Wire):
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
     canary: Annotated[CanaryStatus, BeforeValidator(none_is_empty)] = CanaryStatus()
     blue_green: Annotated[BlueGreenStatus, BeforeValidator(none_is_empty)] = Field(BlueGreenStatus(), alias="blueGreen")
 
@@ -127,16 +156,18 @@ class Rollout(Wire):
     """One Rollout."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
+    spec: Annotated[RolloutSpec, BeforeValidator(none_is_empty)] = RolloutSpec()
+    status: Annotated[RolloutStatus, BeforeValidator(none_is_empty)] = RolloutStatus()
 
     @property
-    def promoted(self) -> bool:
-        """Nothing is under way: what is wanted is what is stable."""
+    def is_promoted(self) -> bool:
+        """Whether the wanted version is the stable one: nothing is under way."""
         return bool(self.status.hash) and self.status.hash == self.status.stable
 
 
 class Measurement(Wire):
+    """One measurement of a metric."""
+
     phase: str = ""
     value: str = ""
     started: Moment | None = Field(None, alias="startedAt")
@@ -145,6 +176,8 @@ class Measurement(Wire):
 
 
 class MetricResult(Wire):
+    """The results of one metric of an AnalysisRun."""
+
     name: str = ""
     phase: str = ""
     message: str = ""
@@ -157,10 +190,14 @@ class MetricResult(Wire):
 
 
 class RunSpec(Wire):
+    """The spec of an AnalysisRun."""
+
     terminate: bool | None = None
 
 
 class RunResult(Wire):
+    """The status of an AnalysisRun."""
+
     phase: str = ""
     message: str = ""
     metrics: Annotated[list[MetricResult], BeforeValidator(none_is_no_item)] = Field(

@@ -1,11 +1,11 @@
-"""A plain Kubernetes Deployment as a deploy backend: paused, resumed, taken back. No steps, no weight.
+"""A plain Kubernetes Deployment as a deploy backend: pause, resume, undo. No steps, no weight.
 
 Here: the options of the plan and `connect`. The cluster is reached through `adapters.kube`. Minimal permission: get,
 list, watch on deployments and replicasets (apps), patch on deployments.
 
-What the verbs mean here: there is nothing to promote, a Deployment goes on by itself as soon as its template is set;
-halt pauses it, which leaves a mixed fleet; rollback sets the template of the version that was there before, by its
-ReplicaSet, and never "the previous one". Its share is that of its pods: an estimate of the traffic, and shown as one.
+The verbs: there is nothing to promote, a Deployment goes on by itself as soon as its template is set; halt pauses it,
+which leaves a mixed fleet; rollback sets the template of the version that was there before, by its ReplicaSet, and
+never "the previous one". Its share is that of its pods: an estimate of the traffic, and shown as one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The verbs of a plain Deployment: read it, pause, resume, go back to an explicit revision, restart.
+"""The verbs of a plain Deployment; it undoes to explicit revisions only.
 
-"The previous revision" is never asked for: an undo makes a new, higher revision, so that two people who press it at the
-same time would end on the bad version again.
+"The previous revision" is never requested: an undo makes a new, higher revision, so two people who press it at the same
+time would end on the bad version again.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.deployment.reading import reading_of
-from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, BadGuardToken, Deployment, GuardToken
+from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube import (
     DEPLOYMENTS,
     REPLICA_SETS,
     Access,
-    ByOwner,
     Informer,
-    Kube,
+    KubeBackend,
     Need,
     Object,
-    Parsed,
-    Permissions,
+    OwnerIndex,
+    ParseCache,
     template_of,
 )
+from adapters.kube.guard import BadGuardToken
 from adapters.kube.jsonpatch import Operation, add, check, replace
 from adapters.kube.wire import ReplicaSet
 from adapters.sanitize import one_line
@@ -50,42 +50,30 @@ ORDERS = (
 )
 
 
-class Deployments:
+class Deployments(KubeBackend):
     """The Deployments of one namespace."""
 
     def __init__(
         self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
-        self.source = context.source
-        self._context = context
-        self._kube = Kube(context, access, namespace, client)
-        self._mirror, sets = (
+        super().__init__(context, access, namespace, client, (MAY_PATCH,))
+        self._informer, sets = (
             Informer(self._kube, resource, context.clock, changed=context.changed)
             for resource in (DEPLOYMENTS, REPLICA_SETS)
         )
-        self._sets_mirror = sets
-        self._owned = ByOwner(sets)
-        self._parsed, self._parsed_sets = Parsed(self.source, Deployment), Parsed(self.source, ReplicaSet)
-        self._permissions = Permissions(self._kube, (MAY_PATCH,), context.clock, changed=context.changed)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
-        return self._kube.cautions
-
-    def hide(self, text: str) -> str:
-        """As of the transport."""
-        return self._kube.hide(text)
+        self._sets_informer = sets
+        self._owned = OwnerIndex(sets)
+        self._parsed, self._parsed_sets = ParseCache(self.source, Deployment), ParseCache(self.source, ReplicaSet)
 
     async def aclose(self) -> None:
-        await self._mirror.aclose()
-        await self._sets_mirror.aclose()
-        await self._permissions.aclose()
-        await self._kube.aclose()
+        """Stop the informers and close the connections."""
+        await self._informer.aclose()
+        await self._sets_informer.aclose()
+        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It advances by itself, without steps; it can be paused, and taken back."""
+        """The verbs of every target. It advances by itself, without steps, and can be paused and undone."""
         return Capabilities(
             advances=True,
             can_pause=True,
@@ -100,22 +88,22 @@ class Deployments:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The Deployment and its pods' versions as they are now. Raises Missing, BackendError."""
-        deployment = self._parsed.of(await self._mirror.get(target.name))
+        """Read the Deployment and its pods' versions. Raises Missing, BackendError."""
+        deployment = self._parsed.of(await self._informer.get(target.name))
         try:
             sets = [self._parsed_sets.of(found) for found in await self._owned.of(deployment.meta.uid)]
-        except BackendError:  # without its ReplicaSets no version can be told, and so no way back
+        except BackendError:  # without its ReplicaSets no version is known, and so no rollback
             sets = []
         return reading_of(target, deployment, sets, self._context.clock.now(), self._permissions.lacking(_NEEDS))
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """What `withdraw` would send to the Deployment that was seen."""
+        """List what `withdraw` would send to the Deployment that was seen."""
         if setting.version is None:
             return ()
         return (f"PATCH deployments/{target.name}: the template of version {setting.version}",)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
-        """What `order` would send to the Deployment that was seen."""
+        """List what `order` would send to the Deployment that was seen."""
         where, (name, _, subject) = f"PATCH deployments/{target.name}", order.partition(" ")
         match name:
             case "undo":
@@ -132,24 +120,24 @@ class Deployments:
         await self._send(target, (add("spec", "paused", value=True),), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """Take a pause back. Raises Moved where it is not paused."""
+        """End a pause. Raises Moved where it is not paused."""
         operations = (check("spec", "paused", value=True), replace("spec", "paused", value=False))
         await self._send(target, operations, "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """Make `version` the wanted one again, from a fresh read; a paused one is resumed with it.
+        """Make `version` the wanted one again, from a fresh read. A paused one is resumed with it.
 
         Raises:
             Moved: another template was set in between; repeat it.
-            Missing: that version has no ReplicaSet any more.
+            Missing: that version no longer has a ReplicaSet.
             BackendError: any other.
         """
         found = await self._kube.get(DEPLOYMENTS, target.name, verb="rollback")
-        self._mirror.put(found)
+        self._informer.put(found)
         deployment = self._parsed.of(found)
         by_hash = {one["metadata"].get("labels", {}).get(HASH_LABEL, ""): one for one in await self._sets(deployment)}
         if version is None or version not in by_hash:
-            raise Missing(self.source, "rollback", f"version {one_line(version or '?', 40)} has no ReplicaSet any more")
+            raise Missing(self.source, "rollback", f"version {one_line(version or '?', 40)} no longer has a ReplicaSet")
         before = by_hash[version]
         operations: tuple[Operation, ...] = ()
         if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
@@ -160,7 +148,7 @@ class Deployments:
             await self._send(target, operations, "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """One of ORDERS, guarded by the revision that was seen.
+        """Carry out one of ORDERS, guarded by the revision that was seen.
 
         Raises:
             Moved: it is at another revision by now.
@@ -176,7 +164,7 @@ class Deployments:
             case "undo":
                 await self._send(target, await self._to_revision(target, shown, subject), name, permit)
             case "restart":
-                await self._send(target, await self._restarted(target, shown), name, permit)
+                await self._send(target, await self._restart_operations(target, shown), name, permit)
             case "pause":
                 await self.pause(target, permit)
             case "resume":
@@ -185,7 +173,7 @@ class Deployments:
                 raise Rejected(self.source, name, f"not sent: a Deployment has no {one_line(name, 40)!r}")
 
     async def _to_revision(self, target: TargetRef, shown: GuardToken, number: str) -> tuple[Operation, ...]:
-        deployment = self._parsed.of(await self._mirror.get(target.name))
+        deployment = self._parsed.of(await self._informer.get(target.name))
         there = {one["metadata"].get("annotations", {}).get(REVISION, ""): one for one in await self._sets(deployment)}
         if number not in there:
             known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
@@ -194,10 +182,10 @@ class Deployments:
             raise Rejected(self.source, "undo", "not sent: it is paused: resume it first")
         return _undo(shown.revision, there[number])
 
-    async def _restarted(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
+    async def _restart_operations(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
         if shown.paused:
             raise Rejected(self.source, "restart", "not sent: it is paused: resume it first")
-        found = await self._mirror.get(target.name)
+        found = await self._informer.get(target.name)
         at = self._context.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         guard = check("metadata", "annotations", REVISION, value=shown.revision)
         meta = found["spec"]["template"].get("metadata") or {}
@@ -212,13 +200,13 @@ class Deployments:
         try:
             found = await self._kube.patch(DEPLOYMENTS, target.name, operations, permit=permit, verb=verb)
         except BackendError:
-            self._mirror.invalidate()  # whatever happened there, it is not what we thought
+            self._informer.invalidate()  # the object may not be what we thought
             raise
-        self._mirror.put(found)
+        self._informer.put(found)
 
 
 def _undo(shown_revision: str, before: Object) -> tuple[Operation, ...]:
-    """Back to the template of `before`, if the revision is still the one that was shown."""
+    """Set the template of `before` again, if the revision is still `shown_revision`."""
     return (
         check("metadata", "annotations", REVISION, value=shown_revision),
         replace("spec", "template", value=template_of(before, HASH_LABEL)),

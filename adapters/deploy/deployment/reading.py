@@ -1,7 +1,7 @@
-"""A Deployment and its ReplicaSets as one TargetReading. Pure.
+"""Make one TargetReading of a Deployment and its ReplicaSets. Pure.
 
-It has no steps and no traffic control: the share is that of the pods, and an estimate. "Complete" is what
-`kubectl rollout status` calls so.
+It has no steps and no traffic control: the share is that of the pods, and an estimate. "Complete" has the meaning of
+`kubectl rollout status`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from adapters.contract import Phase, TargetReading, TargetRef, Wait
+from adapters.contract import Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
-from adapters.kube.wire import ReplicaSet, earlier
+from adapters.kube.wire import ReplicaSet, earlier, gitops_notes
 from adapters.sanitize import one_line
 
 
 def reading_of(
     target: TargetRef, deployment: Deployment, sets: Sequence[ReplicaSet], at: datetime, lacks: Mapping[str, str]
 ) -> TargetReading:
-    """What the target reads. `lacks`: verb -> which permission is missing for it."""
+    """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
     spec, status = deployment.spec, deployment.status
     whole = max(status.replicas, spec.replicas if status.replicas == 0 else 0)
-    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if complete(deployment) else None
+    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
     version, before = versions(deployment, sets)
     seen = GuardToken(deployment.revision, version or "", bool(spec.paused))
     return TargetReading(
@@ -31,21 +31,22 @@ def reading_of(
         phase=phase_of(deployment),
         detail=one_line(_detail(deployment)),
         problem="it is being deleted" if deployment.meta.deleted is not None else _trouble(deployment),
-        canary_version=version,
-        baseline_version=before,
-        revision=str(seen),
-        step=0,
-        steps=0,
-        at_rest=complete(deployment),
-        waits=Wait.MANUAL if spec.paused else None,
+        versions=VersionsReading(
+            canary=version,
+            baseline=before,
+            revision=str(seen),
+            revisions=earlier(sets, REVISION, deployment.revision),
+        ),
+        steps=StepsReading(
+            step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if spec.paused else None
+        ),
         cannot={**_cannot(deployment), **lacks},
-        revisions=earlier(sets, REVISION, deployment.revision),
         notes=_notes(deployment),
     )
 
 
-def complete(deployment: Deployment) -> bool:
-    """Whether nothing is under way: every pod is of the wanted template, and available."""
+def is_complete(deployment: Deployment) -> bool:
+    """Whether every pod is of the wanted template, and available."""
     spec, status = deployment.spec, deployment.status
     return (
         status.observed >= deployment.meta.generation
@@ -56,20 +57,20 @@ def complete(deployment: Deployment) -> bool:
 
 
 def phase_of(deployment: Deployment) -> Phase:
-    """First match wins."""
+    """Derive the phase; the first match wins."""
     if not deployment.status.observed:
         return Phase.PENDING
-    if complete(deployment):
+    if is_complete(deployment):
         return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
     if deployment.spec.paused:
         return Phase.PAUSED
-    if deployment.status.observed >= deployment.meta.generation and _failed(deployment) is not None:
+    if deployment.status.observed >= deployment.meta.generation and _failure(deployment) is not None:
         return Phase.DEGRADED
     return Phase.PROGRESSING
 
 
 def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | None, str | None]:
-    """(hash of the wanted template, hash of the one before it), as the ReplicaSets' revisions tell."""
+    """Find the hashes of the wanted template and of the one before it."""
     ranked = sorted((rank, one) for one in sets if (rank := _rank(one)) is not None) if sets else []
     wanted = next((one for _, one in ranked if one.meta.annotations.get(REVISION) == deployment.revision), None)
     if wanted is None:
@@ -89,7 +90,7 @@ def _hash(one: ReplicaSet) -> str | None:
     return one.meta.labels.get(HASH_LABEL)
 
 
-def _failed(deployment: Deployment) -> str | None:
+def _failure(deployment: Deployment) -> str | None:
     for one in deployment.status.conditions:
         if one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded":
             return one.message or one.reason
@@ -97,14 +98,14 @@ def _failed(deployment: Deployment) -> str | None:
 
 
 def _trouble(deployment: Deployment) -> str | None:
-    """Pods that may not be made at all: a quota, an admission refusal."""
+    """Say why its pods cannot be created (a quota, an admission refusal). None where they can."""
     for one in deployment.status.conditions:
         if one.type == "ReplicaFailure" and one.status == "True":
             return one_line(f"its pods are refused: {one.message or one.reason}", 200)
     return None
 
 
-def _mixed(deployment: Deployment) -> bool:
+def _is_mixed(deployment: Deployment) -> bool:
     """Whether pods of several versions serve at once."""
     status = deployment.status
     return 0 < status.updated < status.replicas
@@ -113,20 +114,18 @@ def _mixed(deployment: Deployment) -> bool:
 def _detail(deployment: Deployment) -> str:
     status = deployment.status
     parts = [f"revision {deployment.revision or '?'}"]
-    if not complete(deployment):
+    if not is_complete(deployment):
         parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
-    if (failed := _failed(deployment)) is not None:
+    if (failed := _failure(deployment)) is not None:
         parts.append(failed)
     return "; ".join(parts)
 
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
-    status, found = deployment.status, []
-    if deployment.meta.kept is not None:
-        found.append(deployment.meta.kept)
-    if deployment.spec.paused and _mixed(deployment):
-        told = f"{status.updated} of {status.replicas} pods are new"
-        found.append(f"mixed fleet: {told}, and stay so while it is paused; nothing steers the traffic")
+    status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
+    if deployment.spec.paused and _is_mixed(deployment):
+        share = f"{status.updated} of {status.replicas} pods are new"
+        found.append(f"mixed fleet: {share}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)
 
 

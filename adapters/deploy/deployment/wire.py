@@ -1,4 +1,4 @@
-"""What Kubernetes keeps of a Deployment (apps/v1), as far as we read it, and what somebody saw of one."""
+"""Wire models of a Deployment (apps/v1), and its guard token."""
 
 from __future__ import annotations
 
@@ -8,58 +8,60 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from adapters.kube.wire import Condition, Meta, Wire, none_is_empty, none_is_no_item
+from adapters.kube.guard import BadGuardToken
+from adapters.kube.wire import Meta, StatusCondition, Wire, none_is_empty, none_is_no_item
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
 
 
-class Spec(Wire):
+class DeploymentSpec(Wire):
+    """The spec of a Deployment, without its template."""
+
     replicas: int = 1
     paused: bool | None = None
 
 
-class Status(Wire):
+class DeploymentStatus(Wire):
+    """The status of a Deployment."""
+
     observed: int = Field(0, alias="observedGeneration")
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field([])
+    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field([])
 
 
 class Deployment(Wire):
-    """One Deployment, without its pod template, which only an undo wants."""
+    """One Deployment, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[Spec, BeforeValidator(none_is_empty)] = Spec()
-    status: Annotated[Status, BeforeValidator(none_is_empty)] = Status()
+    spec: Annotated[DeploymentSpec, BeforeValidator(none_is_empty)] = DeploymentSpec()
+    status: Annotated[DeploymentStatus, BeforeValidator(none_is_empty)] = DeploymentStatus()
 
     @property
     def revision(self) -> str:
+        """The revision annotation, "" without one."""
         return self.meta.annotations.get(REVISION, "")
-
-
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardToken:
-    """A Deployment at the moment somebody looked; travels as the `revision` of a reading."""
+    """The state of a Deployment that a guard compares. Travels as the `revision` of a reading."""
 
     revision: str
-    """Its revision annotation: which template it is."""
+    """The revision annotation, which identifies the template."""
     version: str
     """The hash of that template."""
     paused: bool
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
+        """Parse the text that str() gave. Raises BadGuardToken."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):
-            raise BadGuardToken("what was seen cannot be read") from None
+            raise BadGuardToken() from None
         return cls(str(revision), str(version), bool(paused))
 
     def __str__(self) -> str:

@@ -1,14 +1,14 @@
-"""Flagger as a deploy backend: read by its status and events, moved on by answering the gates that it asks at.
+"""Flagger as a deploy backend, driven by answers to its gate webhooks.
 
-Flagger (flagger.app/v1beta1, 1.10 to 1.44) takes no orders: its controller looks at a Canary once per interval,
-and at its webhooks asks whether it may go on. `warroom watch --gates` answers them; `gates` is the address under which
-Flagger reaches it, and tells which webhooks of a Canary are ours. Minimal permission: get, list, watch on canaries
-(flagger.app) and on their targets (deployments, daemonsets), list on events; patch on canaries for suspend and
+Flagger (flagger.app/v1beta1, 1.10 to 1.44) takes no orders: its controller looks at a Canary once per interval, and
+asks at its webhooks whether it may go on. `warroom watch --gates` answers them; `gates` is the address under which
+Flagger reaches it, and identifies the webhooks of a Canary that are ours. Minimal permission: get, list, watch on
+canaries (flagger.app) and on their targets (deployments, daemonsets), list on events; patch on canaries for suspend and
 skipAnalysis.
 
-What the verbs mean here: promote answers the gates up to the stage's step with yes, once each, when Flagger next asks;
-halt keeps them closed, or where traffic is raised without asking us suspends the Canary, which ends its own checks too;
-rollback answers the rollback webhook with yes. Once it is promoted there is no way back but another release.
+The verbs: promote answers the gates up to the stage's step with yes, once each, when Flagger next asks; halt keeps them
+closed, or where traffic is raised without asking us suspends the Canary, which ends its own checks too; rollback
+answers the rollback webhook with yes. Once it is promoted, only another release goes back.
 """
 
 from __future__ import annotations
@@ -27,14 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ADAPTER", "Flagger", "Options", "connect", "prepare"]
 
-"""Stages are its own steps: a plan may name one, or take them all."""
-
 
 class Options(KubeOptions):
     """Keys of a plan's backend with `adapter: flagger`."""
 
     gates: str | None = None
-    """Where Flagger reaches `warroom watch --gates`: "http://warroom.ops:22800". None: no gate is answered."""
+    """Address at which Flagger reaches `warroom watch --gates`: "http://warroom.ops:22800". None: no gate is ours."""
 
     @field_validator("gates")
     @classmethod

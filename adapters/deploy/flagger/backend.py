@@ -1,7 +1,7 @@
-"""The verbs of Flagger: read a Canary and its events, suspend and unsuspend it, and what is left to its gates.
+"""The verbs of Flagger: read, suspend, unsuspend, and check the gates.
 
-Here: what is read from where, which of a verb is a call and which is an answer that Flagger has still to ask for. What
-a reading says is in `reading`, what is sent in `patches`, what Flagger asks in `asking`.
+This module decides what is read from where, and which part of a verb is a call and which is an answer that Flagger has
+still to ask for. Readings are made in `reading`, bodies in `patches`; questions are parsed in `asking`.
 """
 
 from __future__ import annotations
@@ -26,27 +26,28 @@ from adapters.contract import (
     TargetRef,
 )
 from adapters.deploy.flagger import patches
-from adapters.deploy.flagger.asking import parsed
-from adapters.deploy.flagger.guard import BadGuardToken, GuardToken
-from adapters.deploy.flagger.patches import Patch
+from adapters.deploy.flagger.guard import GuardToken
+from adapters.deploy.flagger.patches import CanaryPatch
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
-from adapters.deploy.flagger.target import TARGETS, Wanted, wanted_of
-from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, Event
-from adapters.kube import Access, Informer, Kube, Need, Object, Permissions
+from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_template
+from adapters.deploy.flagger.webhook import parse_payload
+from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent
+from adapters.kube import Access, Informer, KubeBackend, Need, Object
+from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import first_flaw, one_line
 
 ON_SPEC = Need(CANARIES, "patch")
 _NEEDS = dict.fromkeys(("pause", "resume", "suspend", "unsuspend", "skip-analysis", "keep-analysis"), (ON_SPEC,))
 ORDERS = (
-    Order("skip-analysis", "promotes it at once and unexamined, and every later release too until keep-analysis"),
-    Order("keep-analysis", "has releases examined again", risky=False),
+    Order("skip-analysis", "promotes it at once without analysis, and every later release too until keep-analysis"),
+    Order("keep-analysis", "analyzes releases again", risky=False),
     Order("suspend", "freezes it where it is: its checks, its failure limit and its rollback stop too"),
     Order("unsuspend", "lets Flagger go on with it"),
 )
 
 
-class Flagger:
+class Flagger(KubeBackend):
     """The Canaries of one namespace."""
 
     def __init__(
@@ -58,36 +59,24 @@ class Flagger:
         client: httpx.AsyncBaseTransport | None,
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
-        self.source = context.source
-        self._context = context
         self._gates = gates
-        self._kube = Kube(context, access, namespace, client)
+        super().__init__(context, access, namespace, client, (ON_SPEC,))
         self._canaries = Informer(self._kube, CANARIES, context.clock, changed=context.changed)
         self._targets = {
             kind: Informer(self._kube, resource, context.clock, changed=context.changed)
             for kind, resource in TARGETS.items()
         }
-        self._permissions = Permissions(self._kube, (ON_SPEC,), context.clock, changed=context.changed)
         self._held: dict[str, bool] = {}
-        """Target's name -> whether nothing raises its traffic without asking us, as it was last read."""
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
-        return self._kube.cautions
-
-    def hide(self, text: str) -> str:
-        """As of the transport."""
-        return self._kube.hide(text)
+        """Target's name -> whether every rise of its traffic asks us first, as of the last read."""
 
     async def aclose(self) -> None:
-        for mirror in (self._canaries, *self._targets.values()):
-            await mirror.aclose()
-        await self._permissions.aclose()
-        await self._kube.aclose()
+        """Stop the informers and close the connections."""
+        for informer in (self._canaries, *self._targets.values()):
+            await informer.aclose()
+        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """It owns its steps and advances by itself; what halts it depends on whose gates it asks."""
+        """The verbs of a target. It owns its steps and advances by itself; a halt depends on whose gates it asks."""
         halt = "suspends it: the weight stays, and its own checks, failure limit and rollback stop too"
         if self._held.get(target.name):
             halt = "keeps its gates closed: the weight stays, its own checks go on and may still fail it"
@@ -105,22 +94,22 @@ class Flagger:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The Canary as it is now, and what Flagger said of it where we may read that.
+        """Read the Canary, and Flagger's events about it where we may.
 
         Raises:
             Missing: no such Canary, or the cluster has no Flagger.
             BackendError: any other of a read.
         """
-        canary = self._parsed(await self._canaries.get(target.name))
-        self._held[target.name] = self._is_held(canary)
+        canary = self._parse(await self._canaries.get(target.name))
+        self._held[target.name] = self._has_all_gates(canary)
         lacks = self._permissions.lacking(_NEEDS)
         if self._held[target.name]:  # then a halt sends nothing
             lacks.pop("pause", None)
-        events, wanted = await self._events(target.name), await self._wanted(canary)
+        events, wanted = await self._events(target.name), await self._read_template(canary)
         return reading_of(target, canary, events, self._context.clock.now(), self._gates, lacks, wanted)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """What `advance` or `withdraw` would have answered."""
+        """List what `advance` or `withdraw` would have answered."""
         try:
             shown = GuardToken.parse(seen or "")
         except BadGuardToken:
@@ -135,41 +124,41 @@ class Flagger:
         return (*lines, f"answers canaries/{target.name} yes at its rollback webhook, when Flagger asks")
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
-        """See that it still stands where it was seen; the answer is given when Flagger asks.
+        """Check that the Canary is still where it was seen. The answer is given when Flagger asks.
 
         Raises:
-            Moved: it stands elsewhere.
+            Moved: it is elsewhere by now.
             Rejected: no gate of ours is there.
             BackendError: it cannot be read.
         """
-        shown, canary = self._seen(seen, "promote"), self._parsed(await self._kube.get(CANARIES, target.name))
-        wanted = await self._wanted(canary, now=True)
+        shown, canary = self._parse_token(seen, "promote"), self._parse(await self._kube.get(CANARIES, target.name))
+        wanted = await self._read_template(canary, now=True)
         permit.check(self.source, "promote")
         template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
         if GuardToken.of(canary, template).place != shown.place:
-            raise Moved(self.source, "promote", f"{target.name} is not what was shown any more; nothing was answered")
+            raise Moved(self.source, "promote", f"{target.name} has changed since it was shown; nothing was answered")
         reading = reading_of(target, canary, (), self._context.clock.now(), self._gates, {}, wanted)
         if (why := reading.cannot.get("promote")) is not None:
             raise Rejected(self.source, "promote", f"nothing will be answered: {why}")
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
-        """Suspend it, unless it goes nowhere without an answer of ours, which a halt withholds. Raises BackendError."""
-        canary = self._parsed(await self._kube.get(CANARIES, target.name))
-        if not self._is_held(canary):
+        """Suspend it, unless a halt can withhold the answer at every step. Raises BackendError."""
+        canary = self._parse(await self._kube.get(CANARIES, target.name))
+        if not self._has_all_gates(canary):
             await self._send(target, patches.suspend(), "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
-        """Take a suspension back. Raises Moved where it is not suspended."""
+        """End a suspension. Raises Moved where it is not suspended."""
         await self._send(target, patches.unsuspend(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """See that a rollback can be answered, and that Flagger looks at it; the answer is given when it asks.
+        """Check that a rollback can be answered, and that Flagger will ask. The answer is given when it asks.
 
         Raises:
             Rejected: it is promoted, or has no rollback webhook of ours.
             BackendError: any other.
         """
-        canary = self._parsed(await self._kube.get(CANARIES, target.name))
+        canary = self._parse(await self._kube.get(CANARIES, target.name))
         status = canary.status
         if status.phase == FAILED or (status.phase in AT_REST and status.applied == (version or status.promoted)):
             return
@@ -184,22 +173,22 @@ class Flagger:
             await self._send(target, patches.unsuspend(), "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
-        """One of ORDERS.
+        """Carry out one of ORDERS.
 
         Raises:
-            Moved: it is not what was seen any more.
+            Moved: it has changed since it was seen.
             Rejected: there is no such order.
             BackendError: any other.
         """
-        made = self._made(order, self._seen(seen, order))
+        made = self._order_patch(order, self._parse_token(seen, order))
         if made is None:
             raise Rejected(self.source, order, f"not sent: Flagger has no {one_line(order, 40)!r}")
         await self._send(target, made, order, permit)
 
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
-        """What `order` would send to the Canary that was seen."""
+        """List what `order` would send to the Canary that was seen."""
         try:
-            made = self._made(order, GuardToken.parse(seen or ""))
+            made = self._order_patch(order, GuardToken.parse(seen or ""))
         except BadGuardToken:
             return (f"PATCH canaries/{target.name} (not read yet)",)
         return () if made is None else (made.line(f"canaries/{target.name}"),)
@@ -207,26 +196,26 @@ class Flagger:
     # -- what it asks ------------------------------------------------------------------------------------------------
 
     def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
-        """What Flagger asks at one of its webhooks; None where it is about another Canary.
+        """Parse a question at one of its webhooks. None where it is about another Canary.
 
         The next read goes to the cluster: what is answered depends on where it stands at this moment.
 
         Raises:
             BadReply: it is nothing that Flagger sends.
         """
-        question = parsed(self.source, gate, body)
+        question = parse_payload(self.source, gate, body)
         if gate not in GATES or (question.name, question.namespace) != (target.name, self._kube.namespace):
             return None
-        told = question.metadata or {}
-        if told.get("target", target.target) != target.target:
+        metadata = question.metadata or {}
+        if metadata.get("target", target.target) != target.target:
             return None
-        for mirror in (self._canaries, *self._targets.values()):
-            mirror.invalidate()
-        return GateQuery(target.target, gate, back=gate == ROLLBACK, token=told.get("token"))
+        for informer in (self._canaries, *self._targets.values()):
+            informer.invalidate()
+        return GateQuery(target.target, gate, back=gate == ROLLBACK, token=metadata.get("token"))
 
     # -- reading and changing ----------------------------------------------------------------------------------------
 
-    def _made(self, name: str, shown: GuardToken) -> Patch | None:
+    def _order_patch(self, name: str, shown: GuardToken) -> CanaryPatch | None:
         match name:
             case "skip-analysis":
                 return patches.skip(shown)
@@ -239,7 +228,7 @@ class Flagger:
             case _:
                 return None
 
-    def _is_held(self, canary: Canary) -> bool:
+    def _has_all_gates(self, canary: Canary) -> bool:
         """Whether every step from here on has a gate that is ours."""
         steps = gated_steps(canary)
         return all(
@@ -247,55 +236,55 @@ class Flagger:
             for each in steps
         )
 
-    def _seen(self, seen: str, verb: str) -> GuardToken:
+    def _parse_token(self, seen: str, verb: str) -> GuardToken:
         try:
             return GuardToken.parse(seen)
         except BadGuardToken as error:
             raise Rejected(self.source, verb, f"not sent: {error}") from None
 
-    def _parsed(self, found: Object) -> Canary:
+    def _parse(self, found: Object) -> Canary:
         try:
             return Canary.model_validate(found)
         except ValidationError as error:
             raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
 
-    async def _wanted(self, canary: Canary, *, now: bool = False) -> Wanted:
-        """What its target asks for, while a promote is about that; not known where we may not read it.
+    async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
+        """Read what its target wants, while a promote is about that. Unknown where we may not read it.
 
         Args:
             canary: whose target.
             now: ask the cluster, whatever is remembered.
 
         Raises:
-            BackendError: the cluster had to be asked, and did not say.
+            BackendError: a read of the cluster was needed, and failed.
         """
         if canary.status.phase not in UNDER_WAY:
-            return Wanted()
+            return WantedTemplate()
         kind, name = canary.spec.target.kind or "Deployment", canary.spec.target.name
         resource = TARGETS.get(kind)
         if resource is None:
-            return Wanted(unknown=f"its target is a {one_line(kind, 40)}")
+            return WantedTemplate(unknown=f"its target is a {one_line(kind, 40)}")
         try:
-            return wanted_of(await (self._kube.get(resource, name) if now else self._targets[kind].get(name)))
+            return wanted_template(await (self._kube.get(resource, name) if now else self._targets[kind].get(name)))
         except Forbidden:
-            return Wanted(unknown=f"you lack get on {resource.plural} in {self._kube.namespace}")
+            return WantedTemplate(unknown=f"you lack get on {resource.plural} in {self._kube.namespace}")
         except Missing:
-            return Wanted(unknown=f"there is no {kind} {one_line(name, 60)}")
+            return WantedTemplate(unknown=f"there is no {kind} {one_line(name, 60)}")
 
-    async def _events(self, name: str) -> tuple[Event, ...]:
-        """What Flagger said of a Canary; nothing where it may not be read: its status then has to do."""
+    async def _events(self, name: str) -> tuple[KubeEvent, ...]:
+        """Read Flagger's events about a Canary. None where they may not be read."""
         fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
         try:
             page = await self._kube.page(EVENTS, fields=fields)
-            return tuple(Event.model_validate(found) for found in page.objects)
+            return tuple(KubeEvent.model_validate(found) for found in page.objects)
         except (BackendError, ValidationError):
             return ()
 
-    async def _send(self, target: TargetRef, patch: Patch, verb: str, permit: Permit) -> None:
-        """One guarded call; what it answers is the newest that is known."""
+    async def _send(self, target: TargetRef, patch: CanaryPatch, verb: str, permit: Permit) -> None:
+        """Send one guarded call. Its answer is the newest state that is known."""
         try:
             found = await self._kube.patch(CANARIES, target.name, patch.operations, permit=permit, verb=verb)
         except BackendError:
-            self._canaries.invalidate()  # whatever happened there, it is not what we thought
+            self._canaries.invalidate()  # the object may not be what we thought
             raise
         self._canaries.put(found)

@@ -1,4 +1,4 @@
-"""What somebody saw of a Canary when they decided, as one short text: the `revision` of a reading."""
+"""Guard tokens: the Canary that a decision was based on, in short."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 from adapters.deploy.flagger.steps import WAITING
 from adapters.deploy.flagger.wire import Canary
-
-
-class BadGuardToken(ValueError):
-    """A text that is not what `str(Seen)` gives."""
+from adapters.kube.guard import BadGuardToken
 
 
 @dataclass(frozen=True, slots=True)
 class GuardToken:
-    """A Canary at the moment somebody looked."""
+    """The state of a Canary that a guard compares."""
 
     phase: str
     weight: int
@@ -26,34 +23,35 @@ class GuardToken:
     suspended: bool = False
     skips: bool = False
     template: str = ""
-    """The hash of what its target asked for; empty where that was not read."""
+    """The hash of the template that its target wanted; empty where that was not read."""
 
     @classmethod
     def of(cls, canary: Canary, template: str = "") -> GuardToken:
+        """Take the state of a Canary. `template`: the hash of the template that its target wants."""
         status, spec = canary.status, canary.spec
         known = (status.phase, status.weight, status.iterations, status.applied, status.promoted)
         return cls(*known, spec.suspend, spec.skip, template)
 
     @property
     def place(self) -> tuple[object, ...]:
-        """Where it stands with what, for who decides to let it on: a gate that closes meanwhile changes nothing."""
+        """The step and the release that a promote is about. A gate that closes meanwhile does not change it."""
         return (self.weight, self.iterations, self.applied, self.template)
 
     @property
     def starts(self) -> bool:
-        """Whether it waits to start something that is known."""
+        """Whether it waits to start a known template."""
         return self.phase == WAITING and bool(self.template)
 
     @classmethod
     def parse(cls, text: str) -> GuardToken:
-        """The reverse of str(). Raises Unreadable."""
+        """Parse the text that str() gave. Raises BadGuardToken."""
         try:
             phase, weight, iterations, applied, promoted, flags, *more = json.loads(text)
-            (template,) = more or ("",)  # it was not written before it was read
+            (template,) = more or ("",)  # tokens of older journals have none
             known = (str(phase), int(weight), int(iterations), str(applied), str(promoted))
             return cls(*known, "s" in flags, "k" in flags, str(template))
         except (ValueError, TypeError, RecursionError):
-            raise BadGuardToken("what was seen cannot be read") from None
+            raise BadGuardToken() from None
 
     def __str__(self) -> str:
         flags = "s" * self.suspended + "k" * self.skips

@@ -1,4 +1,4 @@
-"""What is sent to a Canary: guarded JSON Patches of its spec. Nobody but its controller writes its status. Pure."""
+"""Guarded JSON Patches for a Canary's spec. Only its controller writes its status. Pure."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from adapters.kube.jsonpatch import Operation, add, check
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
-    """One call."""
+class CanaryPatch:
+    """One call that changes a Canary."""
 
     operations: tuple[Operation, ...]
 
     def line(self, where: str) -> str:
-        """The call in one line: "PATCH canaries/web: add /spec/suspend true"."""
+        """Format the call on one line: "PATCH canaries/web: add /spec/suspend true"."""
         return f"PATCH {where}: {'; '.join(str(operation) for operation in self.operations)}"
 
 
-def suspend() -> Patch:
-    """Stop looking at it: the weight stays, and so does whatever is wrong with it. Harmless when repeated."""
-    return Patch((add("spec", "suspend", value=True),))
+def suspend() -> CanaryPatch:
+    """Have Flagger ignore the Canary. Its weight stays, and so does any fault. Harmless when repeated."""
+    return CanaryPatch((add("spec", "suspend", value=True),))
 
 
-def unsuspend() -> Patch:
-    """Look at it again, if it is suspended."""
-    return Patch((check("spec", "suspend", value=True), add("spec", "suspend", value=False)))
+def unsuspend() -> CanaryPatch:
+    """Have Flagger go on with the Canary, if it is suspended."""
+    return CanaryPatch((check("spec", "suspend", value=True), add("spec", "suspend", value=False)))
 
 
-def skip(seen: GuardToken) -> Patch:
-    """Promote the release that was seen without any further check; stays so for every later one until taken back."""
-    return Patch((check("status", "lastAppliedSpec", value=seen.applied), add("spec", "skipAnalysis", value=True)))
+def skip(seen: GuardToken) -> CanaryPatch:
+    """Promote the release that was seen without further checks. Every later one too, until `keep`."""
+    return CanaryPatch(
+        (check("status", "lastAppliedSpec", value=seen.applied), add("spec", "skipAnalysis", value=True))
+    )
 
 
-def keep() -> Patch:
-    """Check releases again."""
-    return Patch((add("spec", "skipAnalysis", value=False),))
+def keep() -> CanaryPatch:
+    """Have releases checked again."""
+    return CanaryPatch((add("spec", "skipAnalysis", value=False),))

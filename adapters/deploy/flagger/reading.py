@@ -1,9 +1,9 @@
-"""A Canary and what Flagger said of it, as one TargetReading. Pure.
+"""Make one TargetReading of a Canary and its events. Pure.
 
-Its phase says nothing of a closed traffic gate, nor of a suspension; the latter is read from the spec. Where the gate
-is ours, the weight stays until we say yes. Where it is another's the events tell, as long as they come: of what
-Flagger says about one Canary its client drops all but one in five minutes after the first 25 (client-go's spam
-filter). What is lost on the way: with `match` or `iterations` the weight says nothing about users.
+Its phase shows neither a closed traffic gate nor a suspension; the latter is read from the spec. Where the gate is
+ours, the weight stays until we say yes. Where it is another's the events show it, as long as they come: of the events
+about one Canary Flagger's client drops all but one in five minutes after the first 25 (client-go's spam filter). With
+`match` or `iterations` the weight says nothing about users.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from adapters.contract import Phase, TargetReading, TargetRef, Wait
+from adapters.contract import Phase, StepsReading, TargetReading, TargetRef, VersionsReading, Wait
 from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.steps import (
     AT_REST,
@@ -26,51 +26,47 @@ from adapters.deploy.flagger.steps import (
     rounds,
     step_of,
 )
-from adapters.deploy.flagger.target import Wanted
-from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, Event
+from adapters.deploy.flagger.target import WantedTemplate
+from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
+from adapters.kube.wire import gitops_notes
 from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
-"""What Flagger says each time it met a closed traffic gate; nothing in the status does."""
+"""Flagger's event each time it met a closed traffic gate; its status does not show it."""
 _SAID_LAST_S = 600.0
-"""How long a warning is worth showing."""
-_KEEPERS = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
+"""How long a warning is shown."""
 
 
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
-    """Whether a webhook's address is that of our own gate of its kind, whatever token it carries."""
+    """Whether a webhook calls our own gate, with any token."""
     return gates is not None and url.partition("?")[0].rstrip("/") == f"{gates}/flagger/{kind}"
 
 
 def reading_of(
     target: TargetRef,
     canary: Canary,
-    events: Sequence[Event],
+    events: Sequence[KubeEvent],
     at: datetime,
     gates: str | None,
     lacks: Mapping[str, str],
-    wanted: Wanted,
+    wanted: WantedTemplate,
 ) -> TargetReading:
-    """What the target reads.
+    """Make the reading of a target.
 
     Args:
         target: of the plan.
-        canary: as it is now.
-        events: what Flagger said of it.
+        canary: its current state.
+        events: Flagger's events about it.
         at: now, UTC.
         gates: our own address.
-        lacks: verb -> which permission is missing for it.
-        wanted: what its own target asks for.
+        lacks: verb -> the permission that is missing for it.
+        wanted: the template that its own target wants.
     """
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
     phase, waits = _phase_and_wait(canary, events, at, gates)
     resting = status.phase in AT_REST
     share = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
-    asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
+    asks_us = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
     return TargetReading(
         target=target.target,
         at=at,
@@ -78,24 +74,28 @@ def reading_of(
         phase=phase,
         detail=one_line(_detail(canary, step)),
         problem=_problem(canary),
-        canary_version=_version(canary),
-        baseline_version=status.promoted or None,
-        revision=str(GuardToken.of(canary, wanted.template)),
-        release=wanted.text or None,
-        step=step,
-        steps=len(steps),
-        own_steps=tuple(each.step for each in steps),
-        at_rest=resting,
-        waits=waits,
-        desired=share,
+        versions=VersionsReading(
+            canary=_version(canary),
+            baseline=status.promoted or None,
+            release=wanted.text or None,
+            revision=str(GuardToken.of(canary, wanted.template)),
+        ),
+        steps=StepsReading(
+            step=step,
+            count=len(steps),
+            own=tuple(each.step for each in steps),
+            at_rest=resting,
+            waits=waits,
+            desired=share,
+            asks_s=_asks_s(canary, step) if asks_us else None,
+        ),
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates, wanted),
-        asks_s=_asks_s(canary, step) if asked else None,
     )
 
 
 def _phase_and_wait(
-    canary: Canary, events: Sequence[Event], at: datetime, gates: str | None
+    canary: Canary, events: Sequence[KubeEvent], at: datetime, gates: str | None
 ) -> tuple[Phase, Wait | None]:
     phase = canary.status.phase
     if phase in ("", "Initializing"):
@@ -120,16 +120,16 @@ def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
     return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
 
 
-def _met_a_closed_gate(canary: Canary, events: Sequence[Event], at: datetime) -> bool:
-    """Whether it was refused since it last moved, and lately: an event says so once per interval."""
-    said = max((event.said_at for event in events if _CLOSED in event.message), default=None)
-    if said is None or at - said > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
+def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime) -> bool:
+    """Whether it was refused since it last moved, and lately. One event per interval says so."""
+    closed_at = max((event.last_at for event in events if _CLOSED in event.message), default=None)
+    if closed_at is None or at - closed_at > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
         return False
-    return canary.status.moved is None or said >= canary.status.moved
+    return canary.status.moved is None or closed_at >= canary.status.moved
 
 
 def _asks_s(canary: Canary, step: int) -> float:
-    """The longest it goes without asking: it counts all its checks before it asks for their promotion."""
+    """The longest time between two questions, in seconds. It counts all its checks before it asks to promote."""
     looks = rounds(canary) + 1 if by_iterations(canary) and step == first_step(canary) else 1
     return looks * interval_s(canary.spec.analysis)
 
@@ -143,7 +143,7 @@ def _weight(canary: Canary) -> float:
 
 
 def _version(canary: Canary) -> str | None:
-    """The release that is wanted; before Flagger has begun it, it has no name yet."""
+    """The wanted release. None before Flagger has begun it, because it has no name yet."""
     return None if canary.status.phase == WAITING else canary.status.applied or None
 
 
@@ -155,7 +155,7 @@ def _problem(canary: Canary) -> str | None:
 
 def _detail(canary: Canary, step: int) -> str:
     status, steps = canary.status, gated_steps(canary)
-    parts = [status.phase or "not initialised yet"]
+    parts = [status.phase or "not initialized yet"]
     if step < len(steps) and status.phase not in (FAILED, "", "Initializing"):
         parts.append(f"step {step} of {len(steps)}: {steps[step].step.text}")
     if status.phase == FAILED:
@@ -170,7 +170,7 @@ def _detail(canary: Canary, step: int) -> str:
 
 
 def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
-    """Verb -> why it is not to be had as the Canary stands. Missing permissions are not known here."""
+    """Map each verb that the Canary's state rules out to the reason. Missing permissions are not known here."""
     phase, suspended = canary.status.phase, canary.spec.suspend
     found: dict[str, str] = {}
     if (why := _no_advance(canary, step, gates)) is not None:
@@ -192,7 +192,7 @@ def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
 
 
 def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
-    """Why no gate of ours can let it go on."""
+    """Say why no gate of ours can let it go on. None where one can."""
     phase, steps = canary.status.phase, gated_steps(canary)
     if phase in AT_REST:
         return "nothing is under way: no new version was set"
@@ -201,9 +201,9 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
     if phase in PROMOTING or step >= len(steps):
         return "it is being promoted already"
     if phase not in UNDER_WAY:
-        return f"it is {one_line(phase, 20) or 'not initialised yet'}"
+        return f"it is {one_line(phase, 20) or 'not initialized yet'}"
     if canary.spec.suspend:
-        return "it is suspended, and asks nobody: unsuspend it first"
+        return "it is suspended and asks at no gate: unsuspend it first"
     there = steps[step].gates
     if not there:
         return "no gate stands at this step: Flagger goes on by itself"
@@ -212,29 +212,29 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         if hook is not None and is_ours(hook.url, kind, gates):
             return None
     hook = canary.webhook(there[0])
-    asked = one_line(hook.url.partition("?")[0], 60) if hook is not None else "?"  # what follows may be a secret
-    return f"its gate {there[0]} asks {asked}, not warroom" if gates else "the plan's backend names no gates"
+    address = one_line(hook.url.partition("?")[0], 60) if hook is not None else "?"  # the query may hold a secret
+    return f"its gate {there[0]} asks {address}, not warroom" if gates else "the plan's backend names no gates"
 
 
-def _notes(canary: Canary, events: Sequence[Event], at: datetime, gates: str | None, wanted: Wanted) -> tuple[str, ...]:
+def _notes(
+    canary: Canary, events: Sequence[KubeEvent], at: datetime, gates: str | None, wanted: WantedTemplate
+) -> tuple[str, ...]:
     found: list[str] = []
     if canary.status.phase == WAITING and wanted.unknown:
-        found.append(f"which version waits to start is not known ({wanted.unknown}): a promote lets in whatever is set")
-    known = {**canary.meta.labels, **canary.meta.annotations}
-    if (keeper := next((who for key, who in _KEEPERS.items() if key in known), None)) is not None:
-        found.append(f"{keeper} keeps it as its repository says: suspend and skip may be put back in seconds")
+        found.append(f"the version that waits to start is unknown ({wanted.unknown}): a promote starts any that is set")
+    found += gitops_notes(canary.meta, "suspend and skip")
     if canary.spec.skip:
-        found.append("skipAnalysis is on: this release and every later one goes out unexamined until it is taken back")
+        found.append("skipAnalysis is on: this release and every later one goes out without analysis")
     if canary.spec.suspend:
-        found.append("suspended: its own checks, its failure limit and its rollback do nothing either")
+        found.append("suspended: its own checks, its failure limit and its rollback are off too")
     hook = canary.webhook(ROLLBACK)
     if gates is not None and (hook is None or not is_ours(hook.url, ROLLBACK, gates)):
-        found.append("no rollback webhook of warroom's: it goes back only when its own checks fail")
+        found.append("no rollback webhook asks warroom: it goes back only when its own checks fail")
     for kind in GATES:
         several = [one for one in canary.spec.analysis.webhooks if one.type == kind]
         if len(several) > 1:
             found.append(f"{len(several)} webhooks of type {kind}: all of them have to agree")
-    lately = [one for one in events if one.type == "Warning" and (at - one.said_at).total_seconds() < _SAID_LAST_S]
+    lately = [one for one in events if one.type == "Warning" and (at - one.last_at).total_seconds() < _SAID_LAST_S]
     if lately:
-        found.append(one_line(max(lately, key=lambda one: one.said_at).message, 160))
+        found.append(one_line(max(lately, key=lambda one: one.last_at).message, 160))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""A Canary's steps, which Flagger has but does not list: waiting to start, each weight, and the promotion. Pure.
+"""Derive a Canary's steps, which Flagger does not list. Pure.
 
 Between two of them Flagger asks the gate that is there, if there is one: confirm-rollout before it starts,
 confirm-traffic-increase before each weight, confirm-promotion at the last. Source: Flagger's scheduler (1.36).
@@ -6,45 +6,39 @@ confirm-traffic-increase before each weight, confirm-promotion at the last. Sour
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from adapters.contract import OwnStep
 from adapters.deploy.flagger.wire import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, Analysis, Canary
+from adapters.kube.duration import go_duration_s
 
 DEFAULT_S = 60.0
 """How often Flagger looks at a Canary that names no interval."""
 _LEAST_S = 10.0
-_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
-_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 _BEGUN = ("Progressing", "WaitingPromotion")
 WAITING, FAILED = "Waiting", "Failed"
 UNDER_WAY = (WAITING, *_BEGUN)
-"""A promote can let it on, and Flagger begins anew with whatever its target asks for."""
+"""Phases in which a promote can let it go on, and in which Flagger restarts if its target changes."""
 PROMOTING = ("Promoting", "Finalising")
 AT_REST = ("Initialized", "Succeeded")
 
 
 @dataclass(frozen=True, slots=True)
-class Gated:
-    """One step and the gates that Flagger asks at before it leaves it."""
+class GatedStep:
+    """One step and the gates at its end."""
 
     step: OwnStep
     gates: tuple[str, ...]
 
 
 def interval_s(analysis: Analysis) -> float:
-    """Seconds between two looks of Flagger at a Canary; it takes none below 10 s."""
-    found = _DURATION.fullmatch(analysis.interval) if analysis.interval else None
-    try:
-        told = sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n) if found else 0.0
-    except ValueError:
-        told = 0.0
-    return max(told, _LEAST_S) if told else DEFAULT_S
+    """Seconds between two checks of a Canary by Flagger, at least 10."""
+    wanted_s = go_duration_s(analysis.interval)
+    return max(wanted_s, _LEAST_S) if wanted_s else DEFAULT_S
 
 
 def weights(analysis: Analysis) -> tuple[int, ...]:
-    """The canary's weights one after the other, up to the one that is promoted."""
+    """List the canary's weights in order, up to the promoted one."""
     if analysis.step_weights and not analysis.step_weight:
         return tuple(dict.fromkeys(min(weight, 100) for weight in analysis.step_weights if weight > 0))
     if analysis.step_weight <= 0:
@@ -61,42 +55,44 @@ def by_iterations(canary: Canary) -> bool:
     return canary.spec.analysis.iterations > 0 or canary.spec.provider == "kubernetes"
 
 
-def gated_steps(canary: Canary) -> tuple[Gated, ...]:
-    """The steps in order, whoever owns their gates."""
-    found: list[Gated] = []
+def gated_steps(canary: Canary) -> tuple[GatedStep, ...]:
+    """List the steps in order, with all gates, ours or not."""
+    found: list[GatedStep] = []
     if canary.webhook(CONFIRM_ROLLOUT) is not None:
-        found.append(_gated(canary, "start", 0, CONFIRM_ROLLOUT))
+        found.append(_gated_step(canary, "start", 0, CONFIRM_ROLLOUT))
     if by_iterations(canary):
-        found.append(_gated(canary, f"{rounds(canary)} checks", 0, CONFIRM_PROMOTION))
+        found.append(_gated_step(canary, f"{rounds(canary)} checks", 0, CONFIRM_PROMOTION))
         if not canary.spec.analysis.match:  # blue-green asks a second time, with all traffic on the canary
             there = 0 if canary.spec.provider == "kubernetes" else 100
-            found.append(_gated(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
+            found.append(_gated_step(canary, "all traffic, then promotion", there, CONFIRM_PROMOTION))
         return tuple(found)
     each = (0, *weights(canary.spec.analysis))
     for weight in each[:-1]:
-        found.append(_gated(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
-    found.append(_gated(canary, f"weight {each[-1]} %, then promotion", each[-1], CONFIRM_TRAFFIC, CONFIRM_PROMOTION))
+        found.append(_gated_step(canary, f"weight {weight} %", weight, CONFIRM_TRAFFIC))
+    found.append(
+        _gated_step(canary, f"weight {each[-1]} %, then promotion", each[-1], CONFIRM_TRAFFIC, CONFIRM_PROMOTION)
+    )
     return tuple(found)
 
 
 def rounds(canary: Canary) -> int:
-    """How many checks it counts; Flagger makes it ten where nothing is said."""
+    """The number of checks it counts: ten where the Canary gives none."""
     return canary.spec.analysis.iterations or 10
 
 
-def _gated(canary: Canary, text: str, percent: int, *kinds: str) -> Gated:
+def _gated_step(canary: Canary, text: str, percent: int, *kinds: str) -> GatedStep:
     there = tuple(kind for kind in kinds if canary.webhook(kind) is not None)
     lasts_s = None if there else interval_s(canary.spec.analysis)
-    return Gated(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
+    return GatedStep(OwnStep(text, float(percent), waits=bool(there), lasts_s=lasts_s), there)
 
 
 def first_step(canary: Canary) -> int:
-    """The step at which a release that was begun stands first: its first checks."""
+    """The first step of a release that has begun: its first checks."""
     return 1 if canary.webhook(CONFIRM_ROLLOUT) is not None else 0
 
 
 def step_of(canary: Canary) -> int:
-    """The step it stands on; the number of steps when all are done."""
+    """The current step, 0-based; the number of steps when all are done."""
     steps, status = gated_steps(canary), canary.status
     first = first_step(canary)
     if status.phase in _BEGUN:

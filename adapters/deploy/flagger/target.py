@@ -1,10 +1,10 @@
-"""What a Canary's own target asks for now: the template that Flagger would start, which no field of a Canary names.
+"""The template that a Canary's target wants and Flagger would start. No field of a Canary names it. Pure.
 
-Flagger hashes that template when it begins (`lastAppliedSpec`): a print of its Go structs, which nobody else can make
-again. The checksum that it sends with a question is of that field, so at confirm-rollout it still tells of the release
-before. Hence a hash of our own, of the template as the API server gives it: good for telling two apart, and for nothing
-else. Config maps and secrets that Flagger tracks are not in it. Source: Flagger 1.36, `ComputeHash`, `canaryChecksum`,
-`HasTargetChanged`. Pure.
+Flagger hashes that template when it begins (`lastAppliedSpec`): a print of its Go structs, which no other program can
+reproduce. The checksum that it sends with a question is of that field, so at confirm-rollout it is still that of the
+release before. Hence a hash of our own, of the template as the API server gives it: it distinguishes two templates, and
+serves nothing else. Config maps and secrets that Flagger tracks are not in it. Source: Flagger 1.36, `ComputeHash`,
+`canaryChecksum`, `HasTargetChanged`.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ TARGETS = {
 }
 """Kinds of a `targetRef` whose template is read; a Service has none."""
 _SCALED_AWAY = "flagger.app/scale-to-zero"
-"""The node selector by which Flagger itself takes a DaemonSet's pods away, and gives them back."""
+"""The node selector by which Flagger itself removes a DaemonSet's pods, and restores them."""
 _SHOWN = 8
 _IMAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the target of a Canary asks for."""
+class WantedTemplate:
+    """The template that the target of a Canary wants."""
 
     template: str = ""
-    """A hash that differs with it; empty where it is not known."""
+    """A hash of the template; empty where it is not known."""
     text: str = ""
-    """The same to be read: "cart:2 (template 5d41402a)"."""
+    """The template for the screen: "cart:2 (template 5d41402a)"."""
     unknown: str = ""
-    """Why it is not known, one line."""
+    """The reason why it is not known, one line; empty where it is."""
 
 
-def wanted_of(found: Object) -> Wanted:
-    """What a Deployment or a DaemonSet asks for."""
+def wanted_template(found: Object) -> WantedTemplate:
+    """Read the template of a Deployment or a DaemonSet."""
     template = _as_flagger_counts(_mapping(_mapping(found.get("spec")).get("template")))
     text = json.dumps(template, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Wanted(digest, f"{_images(template)} (template {digest[:_SHOWN]})")
+    return WantedTemplate(digest, f"{_images(template)} (template {digest[:_SHOWN]})")
 
 
 def _as_flagger_counts(template: Object) -> Object:
-    """Without what Flagger sets there itself."""
+    """Drop the parts of a template that Flagger itself sets."""
     pod = _mapping(template.get("spec"))
     nodes = {key: value for key, value in _mapping(pod.get("nodeSelector")).items() if key != _SCALED_AWAY}
     rest = {key: value for key, value in pod.items() if key != "nodeSelector"}

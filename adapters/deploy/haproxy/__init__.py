@@ -1,10 +1,12 @@
-"""HAProxy as a deploy backend: server weights through the runtime API (its stats socket), version 2.0 or newer.
+"""HAProxy as a deploy backend: server weights through its stats socket. Version 2.0 or newer.
 
-Here: the options of the plan and `connect`. One HAProxy process is a `node`, what it says about servers is in
-`servers`, the verbs are in `backend`. The Data Plane API is not used. Minimal permission: a stats socket of level
-`admin` (reading needs `user`). What the verbs mean here: promote and rollback set two absolute weights, canary p and
-baseline 100 - p, on every node; halt sends nothing, because HAProxy never advances by itself. Weights are lost when
-HAProxy restarts or reloads, unless it is configured with a state file.
+Here: the options of the plan and `connect`. `node` talks to one HAProxy process, `servers` reads its tables, `backend`
+has the verbs. The Data Plane API is not used. Minimal permission: a stats socket of level `admin` (reading needs
+`user`).
+
+The verbs: promote and rollback set two absolute weights, canary p and baseline 100 - p, on every node; halt sends
+nothing, because HAProxy never advances by itself. Weights are lost when HAProxy restarts or reloads, unless it is
+configured with a state file.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from adapters.contract import AdapterSpec, ConnectError, Context, Kind
 from adapters.deploy.haproxy.backend import HAProxy
-from adapters.deploy.haproxy.node import Address, Node
+from adapters.deploy.haproxy.node import HAProxyNode, SocketAddress
 
 __all__ = ["ADAPTER", "HAProxy", "Options", "connect"]
 
@@ -35,7 +37,7 @@ class Options(BaseModel):
         if len(set(texts)) != len(texts):
             raise ValueError("the same socket is given twice")
         for text in texts:
-            Address.parse(text)
+            SocketAddress.parse(text)
         return value
 
 
@@ -47,7 +49,7 @@ def connect(options: Options, context: Context) -> HAProxy:
     """
     texts = [options.socket] if isinstance(options.socket, str) else options.socket
     try:
-        nodes = tuple(Node(context.source, Address.parse(text), named=len(texts) > 1) for text in texts)
+        nodes = tuple(HAProxyNode(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts)
     except ValueError as error:
         raise ConnectError(f"{context.source}: socket: {error}") from error
     return HAProxy(context, nodes)

@@ -1,7 +1,7 @@
-"""The verbs of a HAProxy fleet: read a target's share from every node, set it on every node.
+"""The verbs of a HAProxy fleet: read and set every node.
 
-Here: which command lines are sent in which order, and how the answers of several nodes become one reading or one
-error. Connections are in `node`, tables in `servers`.
+This module decides which command lines are sent in which order, and how the answers of several nodes become one reading
+or one error. Connections are in `node`, tables in `servers`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from adapters.contract import (
     TargetReading,
     TargetRef,
 )
-from adapters.deploy.haproxy.node import Node
+from adapters.deploy.haproxy.node import HAProxyNode
 from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
 from adapters.sanitize import one_line
 
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
-"""What HAProxy itself accepts in the name of a proxy or a server; anything else could be another command."""
+"""Names that HAProxy accepts for a proxy or a server; anything else could be another command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class _Write:
 
     @property
     def line(self) -> str:
+        """The command."""
         return f"set weight {self.backend}/{self.server} {self.weight}"
 
     def __str__(self) -> str:
@@ -52,9 +53,9 @@ class _Write:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What became of the writes to one node: those it accepted, and what stopped the rest."""
+    """The writes that one node accepted, and the error after them."""
 
-    node: Node
+    node: HAProxyNode
     accepted: tuple[_Write, ...]
     error: BackendError | None
 
@@ -62,7 +63,7 @@ class _Change:
 class HAProxy:
     """One or several HAProxy processes that carry the same backends."""
 
-    def __init__(self, context: Context, nodes: Sequence[Node]) -> None:
+    def __init__(self, context: Context, nodes: Sequence[HAProxyNode]) -> None:
         self.source = context.source
         self._context = context
         self._nodes = tuple(nodes)
@@ -70,10 +71,10 @@ class HAProxy:
         """Backend -> whether its baseline carried nothing on some node when it was last read."""
 
     async def aclose(self) -> None:
-        """Nothing is held open between commands."""
+        """Do nothing: no connection stays open between commands."""
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """Weights only; HAProxy has no steps and never moves by itself."""
+        """The verbs of every target: weights only. HAProxy has no steps and never moves by itself."""
         where = f"on {len(self._nodes)} nodes" if len(self._nodes) > 1 else "at once"
         lost = "; lost when haproxy restarts"
         return Capabilities(
@@ -86,7 +87,7 @@ class HAProxy:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The canary's configured share, from every node.
+        """Read the canary's configured share from every node.
 
         Percent is None where nodes differ. DEGRADED means that a server of the two is DOWN; a drained canary, or one in
         maintenance, reads as 0 % whatever its weight.
@@ -105,10 +106,10 @@ class HAProxy:
                 raise result
             readings.append(result)
         self._bare[target.name] = any(not reading.baseline.share for reading in readings)
-        return self._merged(target, readings)
+        return self._fleet_reading(target, readings)
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """The command lines `set_weight` sends, in order per node; nodes are written side by side."""
+        """List the command lines that `set_weight` sends, in order per node. Nodes are written in parallel."""
         try:
             writes = self._writes(target, setting.percent)
         except Rejected as error:
@@ -116,10 +117,12 @@ class HAProxy:
         return tuple(f"{node.prefix}{write.line}" for node in self._nodes for write in writes)
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        """Set canary `percent` and baseline 100 - `percent` on every node, then read both back.
+        """Set both weights on every node, then read them back.
+
+        The canary gets `percent`, the baseline 100 - `percent`.
 
         A node that fails does not keep the others from being set: on the way down that would leave traffic on the
-        canary, on the way up no node is ever above what was asked.
+        canary, on the way up no node is ever above `percent`.
 
         Raises:
             HalfDone: something was accepted and something else was not, or reads differently afterwards.
@@ -133,15 +136,17 @@ class HAProxy:
         if not errors:
             return
         if any(change.accepted for change in changes):
-            told = "; ".join(
+            words = "; ".join(
                 _change_text(change) for change in sorted(changes, key=lambda change: change.error is None)
             )
-            raise HalfDone(self.source, "set_weight", one_line(told))
+            raise HalfDone(self.source, "set_weight", one_line(words))
         raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def _read_node(self, node: Node, backend: str, canary: str, baseline: str, until: float) -> NodeReading:
+    async def _read_node(
+        self, node: HAProxyNode, backend: str, canary: str, baseline: str, until: float
+    ) -> NodeReading:
         state = await node.show(f"show servers state {backend}", until)
         stat = await node.show(f"show stat {backend} 4 -1", until)
         info = await node.show("show info", until)
@@ -152,13 +157,13 @@ class HAProxy:
         except NoSuchServer as error:
             raise Missing(self.source, "read", f"{node.prefix}backend {backend}: {one_line(error)}") from error
 
-    def _merged(self, target: TargetRef, readings: Sequence[NodeReading]) -> TargetReading:
+    def _fleet_reading(self, target: TargetRef, readings: Sequence[NodeReading]) -> TargetReading:
         percents = [reading.percent for reading in readings]
         agree = max(percents) - min(percents) < 0.5
         problem = next((reading.problem for reading in readings if reading.problem), None)
         if not agree:
-            told = ", ".join(f"{reading.node} {reading.percent:.3g} %" for reading in readings)
-            problem = f"nodes disagree: {told}"
+            shares = ", ".join(f"{reading.node} {reading.percent:.3g} %" for reading in readings)
+            problem = f"nodes disagree: {shares}"
         return TargetReading(
             target=target.target,
             at=self._context.clock.now(),
@@ -170,7 +175,7 @@ class HAProxy:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    async def _change(self, node: Node, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
+    async def _change(self, node: HAProxyNode, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
         accepted: list[_Write] = []
         try:
             for write in writes:
@@ -191,9 +196,9 @@ class HAProxy:
             raise Rejected(self.source, "set_weight", f"not sent: {percent} is not a percentage 0..100")
         to_canary = _Write(target.name, canary, percent)
         to_baseline = _Write(target.name, baseline, 100 - percent)
-        # The canary's weight goes first in both directions: on the way up the share stays below what was asked, on the
-        # way down it falls at once. Only where the baseline carries nothing must it come first, or for a moment nobody
-        # would be served.
+        # The canary's weight goes first in both directions: on the way up the share stays below `percent`, on the way
+        # down it falls at once. Only where the baseline carries nothing must it come first, or for a moment no
+        # request would be served.
         bare = self._bare.get(target.name, True)
         return (to_baseline, to_canary) if percent == 0 and bare else (to_canary, to_baseline)
 
@@ -212,7 +217,7 @@ class HAProxy:
 
 
 def _change_text(change: _Change) -> str:
-    """One node's part of a half-done change: `canary 25 set; then Permission denied`."""
+    """Describe one node's part of a half-done change: `canary 25 set; then Permission denied`."""
     done = ", ".join(str(write) for write in change.accepted)
     if change.error is None:
         return f"{change.node.prefix}{done} set"
@@ -222,7 +227,7 @@ def _change_text(change: _Change) -> str:
 
 
 def _phase(readings: Sequence[NodeReading]) -> Phase:
-    if any(reading.degraded for reading in readings):
+    if any(reading.is_degraded for reading in readings):
         return Phase.DEGRADED
     if any(reading.canary.out for reading in readings):
         return Phase.ABORTED
@@ -233,7 +238,7 @@ def _phase(readings: Sequence[NodeReading]) -> Phase:
 
 
 def _detail(readings: Sequence[NodeReading]) -> str:
-    """`weights 5/95` and what is not normal, each thing once, with the node where there are several."""
+    """Format `weights 5/95` and the remarks. Each once, with the node where there are several."""
     several = len(readings) > 1
     weights = {f"{reading.canary.weight}/{reading.baseline.weight}" for reading in readings}
     first = f"weights {', '.join(sorted(weights))}" + (f" on {len(readings)} nodes" if several else "")

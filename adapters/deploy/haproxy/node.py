@@ -1,7 +1,7 @@
-"""One HAProxy process: one command line on one connection, read to the end, within a deadline and a size cap.
+"""One HAProxy process: one command per connection, with deadline and size cap.
 
-Here: the address of a stats socket, the exchange, and the refusals HAProxy words as text. What an answer to a `show`
-means is in `servers`. Wire format: HAProxy's management guide, section 9.3 "Unix Socket commands".
+Here: the address of a stats socket, the exchange, and the refusals that HAProxy gives as text. `servers` reads the
+answers to `show`. Wire format: HAProxy's management guide, section 9.3 "Unix Socket commands".
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from adapters.failpoints import failpoint
 from adapters.sanitize import one_line
 
 MAX_ANSWER = 1 << 20
+"""Largest answer that is read, in bytes."""
 _UNIX_PATH_MAX = 107
 _WEIGHT = re.compile(r"([0-9]{1,3}) \(initial [0-9]{1,3}\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a stats socket listens: a Unix path, or host and port."""
+class SocketAddress:
+    """The address of a stats socket: Unix path, or host and port."""
 
     text: str
     """As the plan gives it; names the node on screen."""
@@ -54,17 +55,17 @@ class Address:
         return cls(text, host=parts.hostname, port=parts.port)
 
 
-class Node:
+class HAProxyNode:
     """One HAProxy process. Every method raises BackendError whose reason names this node where there are several."""
 
-    def __init__(self, source: str, address: Address, *, named: bool) -> None:
+    def __init__(self, source: str, address: SocketAddress, *, named: bool) -> None:
         self._source = source
         self._address = address
         self.name = address.text
         self.prefix = f"{address.text}: " if named else ""
 
     async def show(self, line: str, until: float) -> str:
-        """The answer to a `show ...` or `get ...`, without the blank line that ends it.
+        """Send a `show ...` or `get ...`. Return its answer without the blank line that ends it.
 
         `until` is the loop's time of the deadline.
 
@@ -81,7 +82,7 @@ class Node:
         return answer[:-1]
 
     async def weight(self, backend: str, server: str, until: float) -> int:
-        """What `get weight` reads, 0..256."""
+        """Read a server's weight, 0..256. Raises as `show`."""
         answer = await self.show(f"get weight {backend}/{server}", until)
         found = _WEIGHT.fullmatch(answer.strip())
         if found is None:
@@ -89,7 +90,7 @@ class Node:
         return int(found[1])
 
     async def set(self, line: str, until: float, permit: Permit) -> None:
-        """Send one `set ...`; silence is consent, any words are a refusal.
+        """Send one `set ...`. An empty answer is success, any text is a refusal.
 
         Raises:
             Withdrawn: the permit had lapsed; nothing was sent.
@@ -105,7 +106,7 @@ class Node:
             raise refusal
 
     def _refusal(self, verb: str, words: str, *, known_only: bool) -> BackendError | None:
-        """Refusals are one line of text in an otherwise normal answer; a table is never taken for one."""
+        """Recognize a refusal: one line of text in an otherwise normal answer. A table never is one."""
         reason = self.prefix + one_line(words)
         if words.startswith("Permission denied"):
             return Forbidden(self._source, verb, f"{reason} (this socket is not of level admin)")
@@ -161,7 +162,7 @@ class Node:
 
 
 def _why(error: OSError) -> str:
-    """An operating system error in words an operator can act on."""
+    """Describe an operating system error in words for an operator."""
     if isinstance(error, FileNotFoundError):
         return "no such socket (is haproxy running?)"
     if isinstance(error, PermissionError):

@@ -1,4 +1,4 @@
-"""What one HAProxy process says about the servers of one backend, and the share of traffic that follows from it.
+"""Read the servers and the traffic share of one HAProxy process.
 
 Here: the tables of `show servers state`, `show stat` and `show info`, parsed, and the arithmetic of weights. Pure: no
 network. Wire formats: HAProxy's management guide, sections 9.1 (CSV) and 9.3.
@@ -19,7 +19,7 @@ _YOUNG_S = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerState:
     """One server of a backend, as one process sees it."""
 
     name: str
@@ -28,9 +28,9 @@ class Server:
     """The weight its configuration gives it."""
     up: bool
     out: str
-    """Why it gets no new traffic whatever its weight ("drained"), or "" when the weight counts."""
+    """The reason why it gets no new traffic whatever its weight ("drained"), or "" when the weight counts."""
     check: str
-    """What its last health check said, where it is DOWN."""
+    """The result of its last health check, where it is DOWN."""
 
     @property
     def share(self) -> int:
@@ -39,7 +39,7 @@ class Server:
 
     @property
     def note(self) -> str:
-        """What is not normal about it, or ""."""
+        """A remark on an abnormal state, or ""."""
         if self.out:
             return f"{self.name} is {self.out}"
         if not self.up:
@@ -49,12 +49,12 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class NodeReading:
-    """The two servers of a target on one node, and the rest of their backend."""
+    """The two servers of a target on one node, and the others."""
 
     node: str
-    canary: Server
-    baseline: Server
-    others: tuple[Server, ...]
+    canary: ServerState
+    baseline: ServerState
+    others: tuple[ServerState, ...]
     """Servers outside the plan that take traffic."""
     uptime_s: int
 
@@ -65,12 +65,13 @@ class NodeReading:
         return 100 * self.canary.share / whole if whole else 0.0
 
     @property
-    def degraded(self) -> bool:
+    def is_degraded(self) -> bool:
+        """Whether one of the two servers is DOWN."""
         return any(not server.up and not server.out for server in (self.canary, self.baseline))
 
     @property
     def problem(self) -> str | None:
-        """Why this node cannot be driven to a share, or None. A canary without weight always reads as 0 %."""
+        """The reason why this node cannot be driven, or None. A canary without weight reads as 0 %."""
         if not self.canary.share and not self.baseline.share:
             return f"neither {self.canary.name} nor {self.baseline.name} takes traffic"
         if self.canary.share and self.others:
@@ -78,7 +79,7 @@ class NodeReading:
         return None
 
     def notes(self) -> list[str]:
-        """What is worth saying beside the weights."""
+        """List remarks to show beside the weights."""
         notes = [server.note for server in (self.canary, self.baseline) if server.note]
         if self.others and not self.canary.share:
             notes.append(f"outside the plan: {self._others()}")
@@ -101,7 +102,7 @@ class NoSuchServer(LookupError):
 
 
 def node_reading(node: str, canary: str, baseline: str, *, state: str, stat: str, info: str) -> NodeReading:
-    """Join the answers to `show servers state B`, `show stat B 4 -1` and `show info`.
+    """Join the answers to `show servers state`, `show stat` and `show info`.
 
     Raises:
         NotATable: a column is missing or holds no number.
@@ -115,7 +116,7 @@ def node_reading(node: str, canary: str, baseline: str, *, state: str, stat: str
     return NodeReading(node, servers[canary], servers[baseline], others, _uptime_s(info))
 
 
-def _servers(state: str, stat: str) -> list[Server]:
+def _servers(state: str, stat: str) -> list[ServerState]:
     lines = state.splitlines()
     if len(lines) < 2 or lines[0] != "1" or not lines[1].startswith("# "):
         raise NotATable("show servers state: not a table of version 1")
@@ -132,7 +133,7 @@ def _servers(state: str, stat: str) -> list[Server]:
         except (KeyError, ValueError) as error:
             raise NotATable(f"show servers state: {type(error).__name__} in a row") from error
         backup, check = health.get(name, (False, ""))
-        servers.append(Server(name, weight, initial, up, _out(admin, backup), "" if up else check))
+        servers.append(ServerState(name, weight, initial, up, _out(admin, backup), "" if up else check))
     return servers
 
 

@@ -1,10 +1,12 @@
-"""Unleash as a flag backend: one strategy's percentage and the switch of one environment; admin API, versions 7 and 8.
+"""Unleash as a flag backend: one strategy's percentage and one environment's switch. Admin API, versions 7 and 8.
 
-Here: the options of the plan and `connect`. What a feature reads as is in `feature`, what is sent in `calls`, the verbs
-are in `backend`. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT on the
-environment (CREATE_FEATURE_STRATEGY where the flag has no strategy yet); a personal access token puts the operator's
-name on every change. What the verbs mean here: promote sets the percentage, reads it back and only then switches the
-environment on; rollback to off is one call that leaves the percentage alone; halt sends nothing.
+Here: the options of the plan and `connect`. `feature` reads a feature, `calls` makes the requests, `backend` has the
+verbs. Minimal permission: a project role with UPDATE_FEATURE_STRATEGY and UPDATE_FEATURE_ENVIRONMENT on the environment
+(CREATE_FEATURE_STRATEGY where the flag has no strategy yet); a personal access token puts the operator's name on every
+change.
+
+The verbs: promote sets the percentage, reads it back and only then switches the environment on; rollback to off is one
+call that leaves the percentage alone; halt sends nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The verbs of Unleash: read a flag, set its percentage, switch it on or off.
+"""The verbs of Unleash: read a flag, set it, switch it.
 
-Here: the calls, their order, and what their errors mean. Unleash has no compare-and-swap: the JSON Patch `test` we send
-catches a change made since our read but not one made in the same moment, so every write is read back. Wire format:
-Unleash's admin API, docs.getunleash.io/api-overview, checked against 7.5 and 8.2.
+This module has the calls, their order, and the meaning of their errors. Unleash has no compare-and-swap: the JSON
+Patch `test` we send catches a change made since our read but not one made in the same moment, so every write is read
+back. Wire format: Unleash's admin API, docs.getunleash.io/api-overview, checked against 7.5 and 8.2.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from adapters.contract import (
     TargetRef,
     TimedOut,
 )
-from adapters.flags.unleash.calls import OFF, ON, Call, create_strategy, patch_percentage, words
-from adapters.flags.unleash.feature import Events, Feature, FlagState, flag_state
+from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, explain, patch_percentage
+from adapters.flags.unleash.feature import Feature, FlagState, UnleashEvents, flag_state
 from adapters.sanitize import first_flaw, one_line
 from adapters.transport import HttpOptions, Reply, Transport
 
 _VERB = "set_flag"
 _CHANGE_REQUEST = re.compile(r"change[ _-]?request", re.IGNORECASE)
-_UNSEEN = FlagState(on=False, percent=None, strategy="<its strategy>", rollout="")
-"""What `calls` assumes of a flag that was not read yet."""
+_UNREAD = FlagState(on=False, percent=None, strategy="<its strategy>", rollout="")
+"""The state that `calls` assumes of a flag that was not read yet."""
 
 if TYPE_CHECKING:
     import httpx
@@ -53,7 +53,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a change got: what was accepted, and whether anything was sent at all."""
+    """The progress of a change: the accepted calls, and whether any was sent."""
 
     sent: bool = False
     accepted: list[str] = field(default_factory=list)
@@ -82,20 +82,20 @@ class Unleash:
             authorization=authorization,
             read_deadline_s=context.read_deadline_s,
             write_deadline_s=context.write_deadline_s,
-            explain=words,
+            explain=explain,
             client=client,
         )
-        self._seen: dict[TargetRef, FlagState] = {}
+        self._last_states: dict[TargetRef, FlagState] = {}
         self._authors: dict[TargetRef, str | None] = {}
         self._events_readable = True
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """As of the transport."""
+        """Warnings of the transport."""
         return self._transport.cautions
 
     def hide(self, text: str) -> str:
-        """As of the transport."""
+        """Redact with the transport."""
         return self._transport.hide(text)
 
     async def aclose(self) -> None:
@@ -115,18 +115,18 @@ class Unleash:
         )
 
     async def read_target(self, target: TargetRef) -> TargetReading:
-        """The flag in this environment, and who changed it last.
+        """Read the flag in this environment, and who changed it last.
 
-        Who is asked only when the flag reads differently than last time, and only where the token may see events.
+        The author is read only when the flag reads differently than last time, and only where the token may see events.
 
         Raises:
             Missing: no such feature, project or environment, or the feature is archived.
             BackendError: any other of a read.
         """
         state, reply = await self._state(target)
-        if self._seen.get(target) != state:
+        if self._last_states.get(target) != state:
             self._authors[target] = await self._author(target)
-        self._seen[target] = state
+        self._last_states[target] = state
         return TargetReading(
             target=target.target,
             at=reply.date or self._context.clock.now(),
@@ -138,19 +138,19 @@ class Unleash:
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """What `set_flag` would send to a flag that still reads as it did last time."""
+        """List the calls of `set_flag` for the flag's last reading."""
         try:
-            calls = self._calls(target, setting, self._seen.get(target, _UNSEEN))
+            calls = self._calls(target, setting, self._last_states.get(target, _UNREAD))
         except Rejected as error:
             return (error.reason,)
-        return tuple(f"{call.method} .../environments/{self._environment}/{call.told}" for call in calls)
+        return tuple(f"{call.method} .../environments/{self._environment}/{call.text}" for call in calls)
 
     async def set_flag(self, target: TargetRef, setting: Setting, permit: Permit) -> None:
         """Make the flag read as `setting`.
 
         Off is one call. Anything else is: read, set the percentage (or create the strategy with it), read back, switch
-        on, read back; what already reads as wanted is not sent. Switching on is never sent before a strategy with the
-        wanted percentage was read back, because Unleash would expose everybody.
+        on, read back; a part that already reads as wanted is not sent. Switching on is never sent before a strategy
+        with the wanted percentage was read back, because Unleash would expose every user.
 
         Raises:
             Moved: the percentage was changed since it was read; nothing was changed by us.
@@ -161,7 +161,7 @@ class Unleash:
             BackendError: any other of a write.
         """
         if setting.on is False:
-            for call in self._calls(target, setting, _UNSEEN):
+            for call in self._calls(target, setting, _UNREAD):
                 await self._send(target, call, permit)
             return
         progress = _Progress()
@@ -180,7 +180,7 @@ class Unleash:
         while calls:
             progress.sent = True
             await self._send(target, calls[0], permit)
-            progress.accepted.append(calls[0].told)
+            progress.accepted.append(calls[0].text)
             state, _ = await self._state(target)
             left = self._calls(target, setting, state)
             if left and left != calls[1:]:
@@ -188,7 +188,7 @@ class Unleash:
             calls = left
 
     def _with_progress(self, error: BackendError, progress: _Progress) -> BackendError:
-        """The error of a whole change for the error of one of its calls."""
+        """Turn the error of one call into that of the whole change."""
         if progress.accepted:
             return HalfDone(
                 self.source, _VERB, one_line(f"{', '.join(progress.accepted)} accepted; then {error.reason}")
@@ -197,8 +197,8 @@ class Unleash:
             return NotSent(self.source, _VERB, one_line(f"not sent: it could not be read first: {error.reason}"))
         return error
 
-    def _calls(self, target: TargetRef, setting: Setting, state: FlagState) -> tuple[Call, ...]:
-        """What is still to be sent to a flag in `state`. Raises Rejected where it cannot be driven."""
+    def _calls(self, target: TargetRef, setting: Setting, state: FlagState) -> tuple[UnleashCall, ...]:
+        """List the calls that a flag in `state` still needs. Raises Rejected where it cannot be driven."""
         self._feature(target, _VERB)
         if setting.on is False:
             return (OFF,)
@@ -207,18 +207,18 @@ class Unleash:
             raise Rejected(self.source, _VERB, f"not sent: {percent} is not a percentage 0..100")
         if state.problem is not None:
             raise Rejected(self.source, _VERB, one_line(f"not sent: {state.problem}"))
-        calls: list[Call] = []
+        calls: list[UnleashCall] = []
         if percent is not None and state.strategy is None:
             calls.append(create_strategy(target.name, str(percent)))
         elif percent is not None and state.rollout != str(percent):
             calls.append(patch_percentage(state, str(percent)))
         elif state.strategy is None:
-            raise Rejected(self.source, _VERB, "not sent: it has no strategy, so switching on would expose everybody")
+            raise Rejected(self.source, _VERB, "not sent: it has no strategy, so switching on would expose every user")
         if setting.on and not state.on:
             calls.append(ON)
         return tuple(calls)
 
-    async def _send(self, target: TargetRef, call: Call, permit: Permit) -> None:
+    async def _send(self, target: TargetRef, call: UnleashCall, permit: Permit) -> None:
         path = f"{self._feature(target, _VERB)}/environments/{quote(self._environment, safe='')}{call.path}"
         try:
             reply = await self._transport.write(call.method, path, permit=permit, verb=_VERB, json=call.body)
@@ -227,7 +227,7 @@ class Unleash:
         except ServerFailed as error:
             if "TEST_OPERATION_FAILED" not in error.reason:
                 raise
-            raise Moved(self.source, _VERB, "its percentage was changed by somebody since it was read") from error
+            raise Moved(self.source, _VERB, "its percentage has changed since it was read") from error
         except Forbidden as error:
             if not _CHANGE_REQUEST.search(error.reason):
                 raise
@@ -240,7 +240,7 @@ class Unleash:
 
     async def _state(self, target: TargetRef) -> tuple[FlagState, Reply]:
         reply = await self._transport.read("GET", self._feature(target, "read"))
-        feature = self._parsed(Feature, reply)
+        feature = self._parse(Feature, reply)
         if feature.archived:
             raise Missing(self.source, "read", f"feature {one_line(target.name, 80)} is archived")
         names = [environment.name for environment in feature.environments]
@@ -252,14 +252,14 @@ class Unleash:
         return flag_state(environment, target.rule, parents), reply
 
     async def _author(self, target: TargetRef) -> str | None:
-        """Who made the newest change in this environment; None where that cannot be told, which harms nothing."""
+        """Read who made the newest change in this environment. None where that is not known, which harms nothing."""
         if not self._events_readable:
             return None
         query = {"feature": f"IS:{target.name}", "environment": f"IS:{self._environment}", "limit": "1"}
         try:
             async with asyncio.timeout(self._context.read_deadline_s / 4):
                 reply = await self._transport.read("GET", "/api/admin/search/events", params=query)
-                events = self._parsed(Events, reply).events
+                events = self._parse(UnleashEvents, reply).events
         except (Forbidden, Missing):
             self._events_readable = False
             return None
@@ -272,7 +272,7 @@ class Unleash:
             raise Rejected(self.source, verb, f"not sent: {target.name!r} is not the name of a feature")
         return f"/api/admin/projects/{quote(self._project, safe='')}/features/{quote(target.name, safe='')}"
 
-    def _parsed(self, model: type[M], reply: Reply) -> M:
+    def _parse(self, model: type[M], reply: Reply) -> M:
         value = reply.json()
         try:
             return model.model_validate(value)

@@ -1,4 +1,4 @@
-"""What is sent to Unleash: each write's method, path and body, how it is told, and its words when it refuses.
+"""Requests to Unleash, and its error messages.
 
 Pure: the order of the calls and the sending are in `backend`.
 """
@@ -14,39 +14,42 @@ from adapters.sanitize import one_line
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One write, and how it is told."""
+class UnleashCall:
+    """One write."""
 
     method: str
     path: str
     """Below the environment."""
-    told: str
+    text: str
+    """For the decision card and for errors."""
     body: object = None
 
 
-ON = Call("POST", "/on", "on")
-OFF = Call("POST", "/off", "off")
+ON = UnleashCall("POST", "/on", "on")
+OFF = UnleashCall("POST", "/off", "off")
 
 
-def create_strategy(feature: str, rollout: str) -> Call:
-    """A flag's first strategy, with the percentage it shall have, so that nobody is exposed beyond it."""
+def create_strategy(feature: str, rollout: str) -> UnleashCall:
+    """Create a flag's first strategy with its percentage. No user beyond it is exposed."""
     parameters = {"rollout": rollout, "stickiness": "default", "groupId": feature}
     body = {"name": "flexibleRollout", "parameters": parameters}
-    return Call("POST", "/strategies", f"strategies flexibleRollout {rollout}", body)
+    return UnleashCall("POST", "/strategies", f"strategies flexibleRollout {rollout}", body)
 
 
-def patch_percentage(state: FlagState, rollout: str) -> Call:
-    """One field only: a PUT of the whole strategy would refill stickiness and groupId, and reshuffle who is exposed."""
+def patch_percentage(state: FlagState, rollout: str) -> UnleashCall:
+    """Patch the percentage alone. A PUT of the whole strategy would refill stickiness and groupId, and so reshuffle the
+    exposed users.
+    """
     path = "/parameters/rollout"
     body = [{"op": "test", "path": path, "value": state.rollout}, {"op": "replace", "path": path, "value": rollout}]
     strategy = state.strategy or ""
-    told = f"strategies/{one_line(strategy, 40)} rollout {rollout}"
-    return Call("PATCH", f"/strategies/{quote(strategy, safe='')}", told, body)
+    text = f"strategies/{one_line(strategy, 40)} rollout {rollout}"
+    return UnleashCall("PATCH", f"/strategies/{quote(strategy, safe='')}", text, body)
 
 
-def words(body: bytes) -> str | None:
-    """Unleash's own words in an error: {name, message, details: [{message}]}."""
+def explain(body: bytes) -> str | None:
+    """Find Unleash's own message in an error: {name, message, details: [{message}]}."""
     error = json.loads(body)
-    said = str(error["message"])
+    message = str(error["message"])
     details = [str(detail["message"]) for detail in error.get("details") or [] if "message" in detail]
-    return said if not details or details[0] == said else f"{said}: {'; '.join(details[:3])}"
+    return message if not details or details[0] == message else f"{message}: {'; '.join(details[:3])}"

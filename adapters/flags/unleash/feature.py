@@ -1,8 +1,8 @@
-"""What Unleash says about a feature in one environment, and which single number of it we may drive.
+"""Read an Unleash feature, and find the one percentage we may drive.
 
 Here: the wire models of `GET /api/admin/projects/P/features/F` and of the event search, and the reading of them. Pure:
-no network. An enabled environment exposes everybody whom any of its strategies lets in, so a percentage means something
-only where there is exactly one strategy, a flexibleRollout without conditions, or where the plan names the strategy.
+no network. An enabled environment exposes every user whom any of its strategies lets in, so a percentage means
+something only where there is exactly one strategy, a flexibleRollout without conditions, or where the plan names one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHOWN = 4
 """Strategies named in a problem before the rest is counted."""
 
 
-class Strategy(BaseModel):
+class FeatureStrategy(BaseModel):
     """One strategy of an environment."""
 
     id: str
@@ -33,7 +33,7 @@ class Strategy(BaseModel):
 
     @property
     def rollout(self) -> str | None:
-        """The percentage as Unleash stores it, which may be any text at all; None where there is none."""
+        """The percentage as Unleash stores it, which may be any text. None where there is none."""
         value = self.parameters.get("rollout")
         return value if isinstance(value, str) else None
 
@@ -47,11 +47,11 @@ class Environment(BaseModel):
 
     name: str
     enabled: bool
-    strategies: list[Strategy]
+    strategies: list[FeatureStrategy]
 
 
 class Dependency(BaseModel):
-    """A parent feature; while it does not hold, nobody is exposed."""
+    """A parent feature; while its condition fails, no user is exposed."""
 
     feature: str
 
@@ -65,17 +65,17 @@ class Feature(BaseModel):
     dependencies: list[Dependency] = Field(default_factory=list)
 
 
-class Event(BaseModel):
+class UnleashEvent(BaseModel):
     """One change, from `GET /api/admin/search/events`."""
 
     createdBy: str
     createdAt: datetime
 
 
-class Events(BaseModel):
+class UnleashEvents(BaseModel):
     """The answer of the event search, newest first."""
 
-    events: list[Event]
+    events: list[UnleashEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class FlagState:
 
     on: bool
     percent: float | None
-    """None where it cannot be told; see `problem`."""
+    """None where it is unknown; see `problem`."""
     strategy: str | None = None
     """Id of the strategy we drive; None where there is none yet."""
     rollout: str | None = None
@@ -98,7 +98,7 @@ class FlagState:
 
 
 def flag_state(environment: Environment, rule: str | None, parents: Sequence[str] = ()) -> FlagState:
-    """Which strategy we drive and what it reads; `problem` says why none can be driven.
+    """Find the strategy we drive and its percentage. `problem` says why none can be driven.
 
     Args:
         rule: the strategy's id where the plan names one.
@@ -108,13 +108,13 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     if rule is not None:
         named = [strategy for strategy in environment.strategies if strategy.id == rule]
         if not named:
-            gone = f"no strategy {one_line(rule, 40)} ({_listed(environment.strategies, ids=True)})"
+            gone = f"no strategy {one_line(rule, 40)} ({_list_text(environment.strategies, ids=True)})"
             return FlagState(environment.enabled, None, problem=gone)
         chosen = named[0]
     elif not environment.strategies and not environment.enabled:
         return FlagState(False, 0.0, detail="no strategy yet")
     elif not environment.strategies:
-        return FlagState(True, 100.0, problem="switched on without a strategy: everybody is exposed")
+        return FlagState(True, 100.0, problem="switched on without a strategy: every user is exposed")
     elif len(enabled) != 1:
         return FlagState(environment.enabled, None, problem=_not_one(environment.strategies, enabled))
     else:
@@ -122,20 +122,20 @@ def flag_state(environment: Environment, rule: str | None, parents: Sequence[str
     detail = f"strategy {one_line(chosen.id, 40)}"
     others = [strategy for strategy in enabled if strategy is not chosen]
     if others:
-        detail += f", beside {_listed(others)}"
+        detail += f", beside {_list_text(others)}"
     if parents:
         detail += f", depends on {one_line(', '.join(parents), 80)}"
     percent, problem = _percent(chosen)
     conditions = _conditions(chosen)
     if conditions and problem is None:
         if rule is None:
-            problem = f"its strategy has {conditions}: {percent:g} % of whom cannot be told; name it with `rule:`"
+            problem = f"its strategy has {conditions}: {percent:g} % of an unknown share; name it with `rule:`"
         else:
             detail += f", with {conditions}"
     return FlagState(environment.enabled, percent, chosen.id, chosen.rollout, detail, problem)
 
 
-def _percent(strategy: Strategy) -> tuple[float | None, str | None]:
+def _percent(strategy: FeatureStrategy) -> tuple[float | None, str | None]:
     if strategy.disabled:
         return None, f"its strategy is disabled: {strategy}; enable it in Unleash"
     if strategy.name != "flexibleRollout":
@@ -146,19 +146,19 @@ def _percent(strategy: Strategy) -> tuple[float | None, str | None]:
     return float(strategy.rollout), None
 
 
-def _conditions(strategy: Strategy) -> str:
-    """What narrows the people of whom the percentage is taken, in words."""
+def _conditions(strategy: FeatureStrategy) -> str:
+    """Name the conditions that narrow the users whom the percentage applies to."""
     found = (("constraints", strategy.constraints), ("segments", strategy.segments))
     return " and ".join(word for word, held in found if held)
 
 
-def _not_one(strategies: Sequence[Strategy], enabled: Sequence[Strategy]) -> str:
+def _not_one(strategies: Sequence[FeatureStrategy], enabled: Sequence[FeatureStrategy]) -> str:
     if not enabled:
-        return f"no strategy is enabled ({_listed(strategies)}); enable one in Unleash"
-    return f"{len(enabled)} strategies: {_listed(enabled)}; name one with `rule:`"
+        return f"no strategy is enabled ({_list_text(strategies)}); enable one in Unleash"
+    return f"{len(enabled)} strategies: {_list_text(enabled)}; name one with `rule:`"
 
 
-def _listed(strategies: Sequence[Strategy], *, ids: bool = False) -> str:
+def _list_text(strategies: Sequence[FeatureStrategy], *, ids: bool = False) -> str:
     if not strategies:
         return "there is none"
     names = [f"{one_line(strategy.id, 40)} {strategy}" if ids else str(strategy) for strategy in strategies]

@@ -1,5 +1,6 @@
-"""The journal in PostgreSQL, for teams on several bastions. psycopg is imported in here and nowhere else.
+"""The journal in PostgreSQL, for teams on several bastion hosts.
 
-`schema` is what an owner makes once, `journal` the Journal over it, `connection` the one connection it has, `watch` a
-second one that listens. Importing this package imports nothing.
+`schema` has the migrations that the owner applies once, `journal` the Journal over them, `connection` its one
+connection, `watch` a second one that listens. psycopg is imported in this package only. Importing this package imports
+nothing.
 """

@@ -1,7 +1,7 @@
-"""One connection to a PostgreSQL journal: made when needed, made anew when lost, never waited for without end.
+"""One connection to a PostgreSQL journal: opened on demand, reopened when lost.
 
-A server that does not answer is noticed by the deadline of the call, whatever state it is in: then the socket is shut,
-which the driver sees as a lost connection.
+Each call has a deadline, whatever state the server is in. At the deadline the socket is shut down, which the driver
+reports as a lost connection.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from console.journal.postgres.url import CONNECT_S, Url
 Connection = psycopg.Connection[tuple[object, ...]]
 
 CALL_S = 5.0
-"""How long the server may take for one short call; longer than its own lock timeout, which says why."""
+"""Deadline of a short call in seconds; longer than the server's lock timeout, whose error names the cause."""
 LONG_S = 60.0
-"""How long it may take to answer with much: a rollout's whole history."""
+"""Deadline in seconds of a call with a large reply, such as a rollout's whole history."""
 SETTINGS = """
 SET lock_timeout = '2s';
 SET statement_timeout = '60s';
@@ -33,20 +33,20 @@ SET synchronous_commit = on;
 SET search_path = pg_catalog, pg_temp;
 SET timezone = 'UTC';
 """
-"""Of every session. A console that is stopped in the middle of a transaction must not keep others from writing."""
+"""Settings of every session. A console stopped in the middle of a transaction must not block other writers."""
 
 
-class Lost(Exception):
-    """The connection is gone: what was under way is done or not."""
+class ConnectionLost(Exception):
+    """The connection is lost: the outcome of the call in flight is unknown."""
 
 
-class Line:
+class ManagedConnection:
     """The connection of one journal, used by one thread at a time.
 
     Args:
-        url: where to.
+        url: the database.
         read_only: let the server refuse every write.
-        ready: whether the schema must be there; False while it is being made.
+        ready: whether the schema must exist; False while it is being created.
     """
 
     def __init__(self, url: Url, *, read_only: bool = False, ready: bool = True) -> None:
@@ -57,18 +57,20 @@ class Line:
         self.login = ""
         """session_user of the last connection."""
         self.lost_at: float | None = None
-        """Monotonic time at which a connection was lost that has not been replaced since."""
+        """Monotonic time at which the last connection was lost; None once it is replaced."""
 
     @contextlib.contextmanager
     def call(self, within_s: float = CALL_S) -> Iterator[Connection]:
-        """The connection, for one exchange that is over `within_s`; transactions are the caller's.
+        """The connection, for one exchange of at most `within_s` seconds.
+
+        Transactions are the caller's.
 
         Raises:
-            Lost: the connection went away meanwhile.
+            ConnectionLost: the connection was lost during the exchange.
             JournalUnavailable: the server cannot be reached, or has no journal of this version.
-            psycopg.Error: anything else that the server says.
+            psycopg.Error: any other error of the server.
         """
-        connection = self._connected()
+        connection = self._live_connection()
         late = threading.Event()
         try:
             with deadline(connection, within_s, late):
@@ -76,19 +78,29 @@ class Line:
         except psycopg.Error as error:
             if connection.closed:
                 self.lost_at = time.monotonic()
-                raise Lost(_unanswered(within_s) if late.is_set() else self.url.redact(error)) from None
+                raise ConnectionLost(_no_answer(within_s) if late.is_set() else self.url.redact(error)) from None
             raise
 
     def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _connected(self) -> Connection:
+    def _live_connection(self) -> Connection:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         self.close()
         connection = connect(self.url)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(connection.close)
+            self._begin_session(connection)
+            on_failure.pop_all()
+        self._connection, self.lost_at = connection, None
+        return connection
+
+    def _begin_session(self, connection: Connection) -> None:
+        """Ask who we are, within the deadline of a call. Raises JournalUnavailable."""
         late = threading.Event()
         try:
             with deadline(connection, CALL_S, late):
@@ -99,18 +111,12 @@ class Line:
                 if self._ready:
                     _check(connection)
         except psycopg.Error as error:
-            connection.close()
-            reason = _unanswered(CALL_S) if late.is_set() else self.url.redact(error)
+            reason = _no_answer(CALL_S) if late.is_set() else self.url.redact(error)
             raise JournalUnavailable(f"journal {self.url}: {reason}") from None
-        except BaseException:
-            connection.close()
-            raise
-        self._connection, self.lost_at = connection, None
-        return connection
 
 
 def connect(url: Url) -> Connection:
-    """A fresh connection with our settings, in autocommit. Raises JournalUnavailable."""
+    """A new connection with our settings, in autocommit mode. Raises JournalUnavailable."""
     try:
         connection = psycopg.connect(
             url.text,
@@ -124,8 +130,10 @@ def connect(url: Url) -> Connection:
             client_encoding="UTF8",
             prepare_threshold=None,
         )
-    except psycopg.ProgrammingError:  # what the driver says of a URL that it cannot parse may quote it
-        raise JournalUnavailable(f"journal {url}: this is no PostgreSQL URL: postgresql://USER@HOST/DATABASE") from None
+    except psycopg.ProgrammingError:  # the driver's error about an unparsable URL may quote the password
+        raise JournalUnavailable(
+            f"journal {url}: this is not a PostgreSQL URL: postgresql://USER@HOST/DATABASE"
+        ) from None
     except (psycopg.Error, OSError, ValueError) as error:
         raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
     late = threading.Event()
@@ -135,20 +143,23 @@ def connect(url: Url) -> Connection:
     except psycopg.Error as error:
         connection.close()
         raise JournalUnavailable(
-            f"journal {url}: {_unanswered(CALL_S) if late.is_set() else url.redact(error)}"
+            f"journal {url}: {_no_answer(CALL_S) if late.is_set() else url.redact(error)}"
         ) from None
     return connection
 
 
 @contextlib.contextmanager
 def deadline(connection: Connection, seconds: float, late: threading.Event) -> Iterator[None]:
-    """Shut the connection's socket if the block takes longer: its calls then end with an error, and `late` is set."""
+    """Shut down the connection's socket if the block takes longer than `seconds`.
 
-    def over() -> None:
+    Its calls then end with an error, and `late` is set.
+    """
+
+    def expire() -> None:
         late.set()
-        _shut(connection)
+        shut_socket(connection)
 
-    timer = threading.Timer(seconds, over)
+    timer = threading.Timer(seconds, expire)
     timer.daemon = True
     timer.start()
     try:
@@ -157,26 +168,27 @@ def deadline(connection: Connection, seconds: float, late: threading.Event) -> I
         timer.cancel()
 
 
-def _unanswered(seconds: float) -> str:
+def _no_answer(seconds: float) -> str:
     return f"no answer within {seconds:g} s"
 
 
-def _shut(connection: Connection) -> None:
+def shut_socket(connection: Connection) -> None:
+    """Shut down the connection's socket, so that its calls end with an error."""
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
         wire.shutdown(socket.SHUT_RDWR)
 
 
 def _check(connection: Connection) -> None:
-    """Raise JournalUnavailable unless there is a journal of this version's shape."""
-    advice = "`warroom journal init postgresql://..`, as the database's owner, makes it"
+    """Raise JournalUnavailable unless the database has a journal of this version."""
+    command = "run `warroom journal init postgresql://..` as the database's owner"
     try:
-        number = schema.applied(connection)
+        number = schema.applied_count(connection)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        raise JournalUnavailable(f"there is no journal in this database yet: {advice}") from None
+        raise JournalUnavailable(f"there is no journal in this database yet: {command}") from None
     except psycopg.errors.InsufficientPrivilege as error:
-        what = error.diag.message_primary
+        reason = error.diag.message_primary
         raise JournalUnavailable(
-            f"this role may not read the journal ({what}): docs/journal.md lists the rights it needs"
+            f"this role may not read the journal ({reason}): docs/journal.md lists the rights it needs"
         ) from None
     if number < len(schema.MIGRATIONS):
-        raise JournalUnavailable(f"the journal is of an older warroom: {advice.replace('makes', 'brings')} up to date")
+        raise JournalUnavailable(f"the journal is of an older warroom: {command} to update it")

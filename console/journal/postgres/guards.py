@@ -1,7 +1,7 @@
-"""Whether a PostgreSQL journal still is as warroom made it: its triggers, in force, and the functions they call.
+"""Check the triggers and functions that keep a PostgreSQL journal append-only.
 
-What is expected is read from the migrations. Whoever owns the schema can take triggers away and put them back, so that
-all are there proves nothing; that one is gone is worth knowing.
+Expected are those of the migrations, with the triggers enabled. The schema's owner can drop triggers and create them
+again: a full set proves nothing, but a missing one is worth reporting.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _TRIGGER = re.compile(
 )
 _FUNCTION = re.compile(r"CREATE FUNCTION warroom\.(\w+)\(.*?AS \$\$(.*?)\$\$", re.DOTALL)
 _BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
-"""Of pg_trigger.tgtype (src/include/catalog/pg_trigger.h)."""
-_IN_FORCE = ("O", "A")
-"""Of pg_trigger.tgenabled: in every session that is no replica's, or always."""
+"""Bits of pg_trigger.tgtype (src/include/catalog/pg_trigger.h)."""
+_ENABLED = ("O", "A")
+"""Values of pg_trigger.tgenabled: in every session except a replica's, or always."""
 
 
-def altered(connection: Connection) -> list[str]:
-    """What is missing, switched off, changed, or somebody else's: a few words each. Raises psycopg.Error."""
+def alterations(connection: Connection) -> list[str]:
+    """Missing, disabled, changed and foreign objects, a few words each. Raises psycopg.Error."""
     text = "\n".join(MIGRATIONS)
     due = {
         (table, name): (_type(when, verbs, each), calls)
@@ -35,7 +35,7 @@ def altered(connection: Connection) -> list[str]:
         there = found.get((table, name))
         if there is None:
             wrong.append(f"trigger {name} is missing")
-        elif there[2] not in _IN_FORCE:
+        elif there[2] not in _ENABLED:
             wrong.append(f"trigger {name} is switched off")
         elif there[:2] != how:
             wrong.append(f"trigger {name} was changed")
@@ -54,7 +54,7 @@ def _type(when: str, verbs: str, each: str) -> int:
 
 
 def _triggers(connection: Connection) -> dict[tuple[str, str], tuple[int, str, str]]:
-    """(table, trigger) -> (type, function, whether it is in force)."""
+    """(table, trigger) -> (type, function, enabled)."""
     rows = connection.execute(
         """
         SELECT c.relname, t.tgname, t.tgtype::integer, p.proname, t.tgenabled::text

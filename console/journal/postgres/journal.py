@@ -1,7 +1,7 @@
-"""The journal in PostgreSQL: the same order, races and chain as in SQLite, for consoles on several hosts.
+"""The journal in PostgreSQL, with the order, races and chain of the SQLite one.
 
-A connection that is lost while an event is written leaves open whether it was: it is looked for by its id, on a new
-connection and under the lock, before anything else.
+A connection lost while an event is written leaves the outcome unknown. The next attempt first looks for the event by
+its id, on a new connection and under the lock.
 """
 
 from __future__ import annotations
@@ -20,32 +20,35 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal.chain import Row
 from console.journal.contract import (
-    Approval,
-    Approved,
-    Decided,
-    Entry,
+    DecisionRow,
+    JournalEntry,
     JournalUnavailable,
     Lease,
     NotPermitted,
     Presence,
     Run,
+    SignedApproval,
+    UnsignedApproval,
 )
 from console.journal.postgres import guards, reading, recording, schema
-from console.journal.postgres.connection import CALL_S, LONG_S, Connection, Line, Lost
+from console.journal.postgres.connection import CALL_S, LONG_S, Connection, ConnectionLost, ManagedConnection
 from console.journal.postgres.url import Url
 from console.journal.postgres.watch import PostgresWatch
 from console.journal.presence import ACTOR
 
 PATIENCE_S = 5.0
-"""How long an append tries to get a lost connection back: a server that is restarted takes a second or two."""
+"""Time an append tries to replace a lost connection, in seconds: a server restart takes one or two."""
 RETRY_S = 0.1
+"""Pause between two attempts, in seconds."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def _plain(method: Callable[Concatenate[PostgresJournal, _P], _T], /) -> Callable[Concatenate[PostgresJournal, _P], _T]:
-    """Turn what the driver raises into JournalUnavailable: what, where, in one line, without a secret."""
+def _as_unavailable(
+    method: Callable[Concatenate[PostgresJournal, _P], _T], /
+) -> Callable[Concatenate[PostgresJournal, _P], _T]:
+    """Raise the driver's errors as JournalUnavailable, with the URL, in one line, redacted."""
 
     @wraps(method)
     def call(self: PostgresJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -53,7 +56,7 @@ def _plain(method: Callable[Concatenate[PostgresJournal, _P], _T], /) -> Callabl
             return method(self, *args, **kwargs)
         except ValidationError as error:
             raise JournalUnavailable(f"journal {self.url}: an event cannot be read: {first_flaw(error, 300)}") from None
-        except (psycopg.Error, Lost, OSError, ValueError) as error:
+        except (psycopg.Error, ConnectionLost, OSError, ValueError) as error:
             raise JournalUnavailable(f"journal {self.url}: {self.url.redact(error)}") from None
 
     return call
@@ -72,145 +75,167 @@ class PostgresJournal:
 
     def __init__(self, url: Url, *, read_only: bool = False) -> None:
         self.url = url
-        self._line = Line(url, read_only=read_only)
-        with self._line.call():
+        self._connection = ManagedConnection(url, read_only=read_only)
+        with self._connection.call():
             pass
 
     def _read(self, work: Callable[[Connection], _T], within_s: float = CALL_S) -> _T:
-        """What `work` reads; on a new connection if the old one turns out to be lost."""
+        """The result of the query `work`, retried once on a new connection."""
         try:
-            with self._line.call(within_s) as connection:
+            with self._connection.call(within_s) as connection:
                 return work(connection)
-        except Lost:
-            with self._line.call(within_s) as connection:
+        except ConnectionLost:
+            with self._connection.call(within_s) as connection:
                 return work(connection)
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What everybody who decides has to know about the way to the journal."""
-        mode = self.url.unverified(os.environ)
+        """Warnings about the connection that the screen shows to everyone who decides."""
+        mode = self.url.unverified_sslmode(os.environ)
         return () if mode is None else (f"journal: TLS IS NOT VERIFIED (sslmode {one_line(mode, 20)})",)
 
     def identity(self, actor: Actor) -> str:
-        return reading.identity(self._line.login)
+        """The identity of the login that the server reported."""
+        return reading.identity_of_login(self._connection.login)
 
-    @_plain
+    @_as_unavailable
     def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
+        """Record an event, reconnecting for up to `PATIENCE_S`; see `Journal.append`."""
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
-                with self._line.call() as connection:
-                    return recording.event(connection, rollout, event, fence, self._line.login)
-            except psycopg.errors.UniqueViolation:  # somebody wrote without the lock: look again
+                with self._connection.call() as connection:
+                    return recording.append_event(connection, rollout, event, fence, self._connection.login)
+            except psycopg.errors.UniqueViolation:  # another program wrote without the lock: read again
                 if time.monotonic() > until:
                     raise
-            except Lost as error:
+            except ConnectionLost as error:
                 if time.monotonic() > until:
-                    reason = f"{error}; whether {event.kind} was written is not known"
+                    reason = f"{error}; it is not known if {event.kind} was written"
                     raise JournalUnavailable(f"journal {self.url}: {reason}") from None
-            except JournalUnavailable:  # it cannot be connected to: only if that is news is it worth waiting for
-                if self._line.lost_at is None or time.monotonic() > self._line.lost_at + PATIENCE_S:
+            except JournalUnavailable:  # waiting helps only if the connection was lost a moment ago
+                if self._connection.lost_at is None or time.monotonic() > self._connection.lost_at + PATIENCE_S:
                     raise
             time.sleep(RETRY_S)
 
-    @_plain
+    @_as_unavailable
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
-        with self._line.call() as connection:
-            recording.samples(connection, rollout, samples, fence)
+        """Record samples without a synchronous commit; see `Journal.append_samples`."""
+        with self._connection.call() as connection:
+            recording.append_samples(connection, rollout, samples, fence)
 
-    @_plain
-    def tail(self, rollout: str, after: int) -> list[Entry]:
+    @_as_unavailable
+    def tail(self, rollout: str, after: int) -> list[JournalEntry]:
+        """Events with a seq above `after`, in order."""
         return self._read(lambda connection: reading.tail(connection, rollout, after))
 
-    @_plain
-    def tail_samples(self, rollout: str, after: int) -> list[Entry]:
+    @_as_unavailable
+    def tail_samples(self, rollout: str, after: int) -> list[JournalEntry]:
+        """Samples with a number above `after`, in recorded order."""
         return self._read(lambda connection: reading.tail_samples(connection, rollout, after), LONG_S)
 
-    @_plain
-    def history(self, rollout: str) -> list[Entry]:
+    @_as_unavailable
+    def history(self, rollout: str) -> list[JournalEntry]:
+        """Events and samples merged into recorded order."""
         return self._read(lambda connection: reading.history(connection, rollout), LONG_S)
 
-    @_plain
+    @_as_unavailable
     def open_run(self, plan: str) -> str | None:
+        """The open rollout of a plan name, or None."""
         return self._read(lambda connection: reading.open_run(connection, plan))
 
-    @_plain
+    @_as_unavailable
     def next_run(self, plan: str) -> str:
+        """The id of a plan's next rollout."""
         return f"{plan}/{self._read(lambda connection: reading.last_run(connection, plan)) + 1}"
 
-    @_plain
+    @_as_unavailable
     def runs(self) -> list[Run]:
+        """Every rollout, newest first."""
         return self._read(reading.runs, LONG_S)
 
-    @_plain
-    def decisions(self, rollout: str | None = None) -> list[Decided]:
+    @_as_unavailable
+    def decisions(self, rollout: str | None = None) -> list[DecisionRow]:
+        """Decisions of one rollout or of all, oldest first."""
         return self._read(lambda connection: reading.decisions(connection, rollout), LONG_S)
 
-    @_plain
+    @_as_unavailable
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
+        """The next page of stored events; see `Journal.rows`."""
         return self._read(lambda connection: reading.rows(connection, rollout, after), LONG_S)
 
-    @_plain
-    def altered(self) -> Sequence[str]:
-        return self._read(guards.altered)
+    @_as_unavailable
+    def alterations(self) -> Sequence[str]:
+        """Missing or changed triggers, rules and functions."""
+        return self._read(guards.alterations)
 
-    @_plain
+    @_as_unavailable
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
-        return self._read(lambda connection: recording.lease(connection, rollout, holder, ttl_s))
+        """Take, renew or return the lease; see `Journal.lease`."""
+        return self._read(lambda connection: recording.take_lease(connection, rollout, holder, ttl_s))
 
-    @_plain
+    @_as_unavailable
     def release(self, rollout: str, holder: str) -> None:
-        with self._line.call() as connection:
+        """Expire the lease if `holder` has it."""
+        with self._connection.call() as connection:
             connection.execute("SELECT warroom.release(%s, %s)", [rollout, holder])
 
-    @_plain
+    @_as_unavailable
     def current_lease(self, rollout: str) -> Lease | None:
+        """The lease in force; None if it is free or expired."""
         return self._read(lambda connection: reading.current_lease(connection, rollout))
 
-    @_plain
+    @_as_unavailable
     def heartbeat(self, rollout: str, presence: Presence) -> None:
+        """Store that a console is present now."""
         actor = ACTOR.dump_json(presence.actor).decode()
         since = presence.since.isoformat(timespec="milliseconds")
-        with self._line.call() as connection:
+        with self._connection.call() as connection:
             connection.execute(
                 "SELECT warroom.seen(%s, %s, %s, %s, %s)",
                 [rollout, presence.session, actor, presence.role.value, since],
             )
 
-    @_plain
+    @_as_unavailable
     def leave(self, rollout: str, session: str) -> None:
-        with self._line.call() as connection:
+        """Drop a console's presence."""
+        with self._connection.call() as connection:
             connection.execute("SELECT warroom.gone(%s, %s)", [rollout, session])
 
-    @_plain
+    @_as_unavailable
     def present(self, rollout: str, within_s: float) -> list[Presence]:
+        """Consoles with a recent heartbeat, earliest arrival first."""
         return self._read(lambda connection: reading.present(connection, rollout, within_s))
 
-    @_plain
-    def approve(self, rollout: str, approval: Approval) -> Approved:
-        with self._line.call() as connection:
+    @_as_unavailable
+    def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
+        """Insert an approval, signed by the server with the login; see `Journal.approve`."""
+        with self._connection.call() as connection:
             connection.execute(
                 "INSERT INTO warroom.approvals (rollout, move, card, at, text) VALUES (%s, %s, %s, %s, %s) "
                 "ON CONFLICT DO NOTHING",
                 [rollout, approval.move, approval.card, approval.at.isoformat(), one_line(approval.text, 500)],
             )
-        wanted = (approval.move, approval.card, reading.identity(self._line.login))
+        wanted = (approval.move, approval.card, reading.identity_of_login(self._connection.login))
         for entry in self.approvals(rollout):
             if (entry.approval.move, entry.approval.card, entry.identity) == wanted:
                 return entry
-        raise JournalUnavailable(f"journal {self.url}: the approval was written, but is not there")
+        raise JournalUnavailable(f"journal {self.url}: the approval was written, but cannot be read back")
 
-    @_plain
-    def approvals(self, rollout: str) -> list[Approved]:
+    @_as_unavailable
+    def approvals(self, rollout: str) -> list[SignedApproval]:
+        """Approvals of a rollout with a proven author, oldest first."""
         return self._read(lambda connection: reading.approvals(connection, rollout))
 
     def watch(self) -> PostgresWatch:
+        """A watch over a second connection that listens."""
         return PostgresWatch(self.url)
 
-    @_plain
+    @_as_unavailable
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
-        with self._line.call() as connection, connection.transaction():
-            if not reading.closed(connection, rollout):
+        """Delete the samples of a closed rollout; see `Journal.prune`."""
+        with self._connection.call() as connection, connection.transaction():
+            if not reading.is_closed(connection, rollout):
                 raise NotPermitted(
                     f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
                 )
@@ -220,19 +245,27 @@ class PostgresJournal:
                 return connection.execute("DELETE FROM warroom.samples WHERE rollout = %s", [rollout]).rowcount
             except psycopg.errors.InsufficientPrivilege:
                 raise NotPermitted(
-                    f"prune refused: {self._line.login} may not remove samples; the journal's owner may"
+                    f"prune refused: {self._connection.login} may not remove samples; the journal's owner may"
                 ) from None
 
-    @_plain
+    @_as_unavailable
     def close(self) -> None:
-        self._line.close()
+        """Close the connection."""
+        self._connection.close()
 
 
-def make(url: Url, role: str | None) -> int:
-    """Make or update the journal at `url` and give `role` its rights; how many migrations that took. Raises JournalUnavailable."""
+def make_journal(url: Url, role: str | None) -> int:
+    """Create or update the journal at `url` and grant `role` its rights.
+
+    Returns:
+        The number of migrations applied.
+
+    Raises:
+        JournalUnavailable: the server cannot be reached, or refuses.
+    """
 
     def work(connection: Connection) -> int:
-        count = schema.made(connection)
+        count = schema.migrate(connection)
         if role is not None:
             schema.grant(connection, role)
         return count
@@ -240,8 +273,8 @@ def make(url: Url, role: str | None) -> int:
     return _once(url, work)
 
 
-def durable(url: Url) -> bool:
-    """Whether the server flushes to disk before it says that something is committed. Raises JournalUnavailable."""
+def is_durable(url: Url) -> bool:
+    """Whether the server flushes to disk before it confirms a commit. Raises JournalUnavailable."""
 
     def work(connection: Connection) -> bool:
         return connection.execute("SHOW fsync").fetchone() == ("on",)
@@ -250,12 +283,16 @@ def durable(url: Url) -> bool:
 
 
 def _once(url: Url, work: Callable[[Connection], _T]) -> _T:
-    """What `work` returns on a connection of its own, whether or not there is a journal yet. Raises JournalUnavailable."""
-    line = Line(url, ready=False)
+    """The result of `work` on a separate connection, with or without a journal.
+
+    Raises:
+        JournalUnavailable: the server cannot be reached, or refuses.
+    """
+    managed = ManagedConnection(url, ready=False)
     try:
-        with line.call(LONG_S) as connection:
+        with managed.call(LONG_S) as connection:
             return work(connection)
-    except (psycopg.Error, Lost) as error:
+    except (psycopg.Error, ConnectionLost) as error:
         raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
     finally:
-        line.close()
+        managed.close()

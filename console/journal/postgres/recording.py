@@ -1,6 +1,7 @@
-"""What is written into a PostgreSQL journal, each in one transaction that holds the lock under which it looks.
+"""Inserts of a PostgreSQL journal, each in one transaction under a lock.
 
-The lock is advisory and makes the order calm; what really decides are the unique keys, which nobody gets around.
+The lock is advisory: it keeps writers in order and avoids retries. The unique keys decide races, even for a writer
+without the lock.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ import psycopg
 
 from adapters.failpoints import failpoint
 from console.events.kinds import DecisionTaken, Event, SourceRead, encode
-from console.journal.chain import chained
+from console.journal.chain import event_row
 from console.journal.contract import Conflict, Fenced, Lease
 from console.journal.postgres import reading
 from console.journal.postgres.connection import Connection
 from console.journal.postgres.schema import LOCK
 
 
-def event(connection: Connection, rollout: str, event: Event, fence: int | None, login: str) -> int:
-    """Record an event at the end of its rollout, as `Journal.append` says; its seq.
+def append_event(connection: Connection, rollout: str, event: Event, fence: int | None, login: str) -> int:
+    """Record an event at the end of its rollout and return its seq.
 
     Raises:
-        Conflict, Fenced: as there.
-        psycopg.errors.UniqueViolation: somebody wrote without the lock; to be tried again.
+        Conflict, Fenced: see `Journal.append`.
+        psycopg.errors.UniqueViolation: another program wrote without the lock; try again.
     """
     failpoint("event begins")
     with _under_lock(connection):
@@ -33,7 +34,7 @@ def event(connection: Connection, rollout: str, event: Event, fence: int | None,
             return ends.known
         _check_fence(connection, rollout, fence)
         _check_race(connection, rollout, event, ends.seq)
-        row = chained(event, rollout, ends.seq + 1, ends.position + 1, login=login, prev=ends.hash, before=ends.head)
+        row = event_row(event, rollout, ends.seq + 1, ends.position + 1, login=login, prev=ends.hash, before=ends.head)
         connection.execute(
             "INSERT INTO warroom.events "
             "(position, rollout, seq, event_id, kind, v, at, who, move, body, prev, hash, head) "
@@ -61,28 +62,35 @@ def event(connection: Connection, rollout: str, event: Event, fence: int | None,
 
 @contextlib.contextmanager
 def _under_lock(connection: Connection) -> Iterator[None]:
-    """A transaction that holds the journal's lock from its beginning, which takes one trip to the server, not two.
+    """Run a transaction that holds the journal's lock from its beginning.
 
-    On a server that is far, or busy, trips are what an append costs, and a rollback waits 200 ms for one.
+    BEGIN and the lock take one round trip. On a distant or busy server the round trips are the cost of an append, and a
+    rollback waits up to 200 ms for one.
     """
-    try:
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(_roll_back, connection)
         connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK:d}, 0)")
         yield
         connection.commit()
-    except BaseException:
-        with contextlib.suppress(psycopg.Error):  # a lost connection takes its transaction with it
-            connection.rollback()
-        raise
+        on_failure.pop_all()
 
 
-def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
-    """Record samples, as `Journal.append_samples` says. Under the rollout's lock, so that their numbers rise."""
+def _roll_back(connection: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):  # a lost connection takes its transaction with it
+        connection.rollback()
+
+
+def append_samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
+    """Record samples; see `Journal.append_samples`.
+
+    The rollout's lock keeps their numbers in commit order.
+    """
     failpoint("samples begins")
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit = off")  # may be lost in a power cut; events may not
         _lock_rollout(connection, rollout)
         _check_number(connection, rollout, fence)
-        seq, _ = reading.last(connection, rollout)
+        seq, _ = reading.rollout_end(connection, rollout)
         with connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO warroom.samples (rollout, after_seq, at, source, v, body) VALUES (%s, %s, %s, %s, %s, %s)",
@@ -102,8 +110,11 @@ def samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], f
     failpoint("samples committed")
 
 
-def lease(connection: Connection, rollout: str, holder: str, ttl_s: float) -> Lease:
-    """Take, renew or only tell the lease of a rollout, as `Journal.lease` says: one statement, judged by the server."""
+def take_lease(connection: Connection, rollout: str, holder: str, ttl_s: float) -> Lease:
+    """Take, renew or return the lease in one statement; see `Journal.lease`.
+
+    The server's clock decides.
+    """
     failpoint("lease begins")
     row = connection.execute("SELECT * FROM warroom.lease(%s, %s, %s)", [rollout, holder, ttl_s]).fetchone()
     failpoint("lease committed")
@@ -118,23 +129,23 @@ def _lock_rollout(connection: Connection, rollout: str) -> None:
 
 
 def _check_fence(connection: Connection, rollout: str, fence: int | None) -> None:
-    """Raise Fenced if a takeover came before; none comes between this and the end of the transaction."""
+    """Raise Fenced after a takeover, and prevent one until the transaction ends."""
     if fence is not None:
         _lock_rollout(connection, rollout)
         _check_number(connection, rollout, fence)
 
 
 def _check_number(connection: Connection, rollout: str, fence: int | None) -> None:
-    if fence is not None and reading.fence(connection, rollout) != fence:
-        raise Fenced(f"{rollout} is polled by another console by now")
+    if fence is not None and reading.current_fence(connection, rollout) != fence:
+        raise Fenced(f"another console polls {rollout} now")
 
 
 def _check_race(connection: Connection, rollout: str, event: Event, last: int) -> None:
     if event.kind == "rollout_opened":
         if last or reading.open_run(connection, rollout.rpartition("/")[0]) is not None:
-            raise Conflict(f"{rollout} was opened by somebody else")
+            raise Conflict(f"{rollout} was opened by another console")
     elif isinstance(event, DecisionTaken) and event.move is not None:
-        if reading.closed(connection, rollout):
-            raise Conflict(f"{rollout} was closed by somebody else")
+        if reading.is_closed(connection, rollout):
+            raise Conflict(f"{rollout} was closed by another console")
         if reading.has_move(connection, rollout, event.move):
-            raise Conflict(f"move {event.move} of {rollout} was made by somebody else")
+            raise Conflict(f"move {event.move} of {rollout} was made by another console")

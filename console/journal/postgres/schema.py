@@ -1,11 +1,11 @@
-"""The schema `warroom` in PostgreSQL as an append-only list of migrations, and the rights that a role needs.
+"""The PostgreSQL schema `warroom` as a list of migrations, and a role's grants.
 
-Whoever owns it makes it once (`warroom journal init`). Everybody else needs USAGE on the schema, SELECT and INSERT on
-three tables and SELECT on the others: `GRANTS`. Nobody needs UPDATE or DELETE: what is overwritten (lease, presence) is
-overwritten by two functions that run as the owner. A released migration is never edited.
+Its owner creates it once (`warroom journal init`). Every other role needs USAGE on the schema, SELECT and INSERT on
+three tables and SELECT on the others: `GRANTS`. No role needs UPDATE or DELETE: functions that run as the owner
+overwrite leases and presence. The list is append-only: a released migration is never edited.
 
-The server itself stamps every row with session_user and refuses an event whose hash is not that of its values and of
-the event before it, so a role with these rights can add to the record, under its own name, and nothing else.
+The server itself stamps every row with session_user. It refuses an event whose hash does not match its values and the
+event before it. A role with these rights can therefore add events under its own name, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg import sql
 from console.journal.contract import JournalUnavailable
 
 LOCK = 2002874994
-"""Class of our advisory locks: "warr". Object 0 is the journal's, hashtext(rollout) that of a rollout's lease."""
+"""Class of our advisory locks ("warr"): object 0 locks the journal, hashtext(rollout) a rollout's lease."""
 
 _M001_EVENTS = """
 CREATE TABLE warroom.events (
@@ -235,15 +235,15 @@ GRANT USAGE ON SCHEMA warroom TO {role};
 GRANT SELECT, INSERT ON warroom.events, warroom.samples, warroom.approvals TO {role};
 GRANT SELECT ON warroom.decisions, warroom.leases, warroom.presence, warroom.migrations TO {role};
 """
-"""What a role needs to run warroom; to look only, leave out INSERT."""
+"""Rights that a role needs to run warroom; leave out INSERT for a role that only reads."""
 
 
-def made(connection: psycopg.Connection[tuple[object, ...]]) -> int:
-    """Bring the schema up to date; how many migrations that took. Two may do it at once.
+def migrate(connection: psycopg.Connection[tuple[object, ...]]) -> int:
+    """Apply pending migrations and return their number; safe to run concurrently.
 
     Raises:
         JournalUnavailable: the database is not in UTF-8, or the schema is of a newer version.
-        psycopg.Error: as the server says.
+        psycopg.Error: any other error of the server.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, -1)", [LOCK])
@@ -251,19 +251,19 @@ def made(connection: psycopg.Connection[tuple[object, ...]]) -> int:
         if encoding is None or encoding[0] != "UTF8":
             raise JournalUnavailable(f"a journal needs a database in UTF8, not {encoding[0] if encoding else '?'}")
         connection.execute(_BEGINNING)
-        before = applied(connection)
+        before = applied_count(connection)
         for number, migration in enumerate(MIGRATIONS[before:], start=before + 1):
             connection.execute(migration)
             connection.execute("INSERT INTO warroom.migrations (number) VALUES (%s)", [number])
     return len(MIGRATIONS) - before
 
 
-def applied(connection: psycopg.Connection[tuple[object, ...]]) -> int:
-    """How many migrations the schema has.
+def applied_count(connection: psycopg.Connection[tuple[object, ...]]) -> int:
+    """The number of migrations that the schema has.
 
     Raises:
-        JournalUnavailable: more than this version knows.
-        psycopg.Error: there is no such schema, or it may not be read.
+        JournalUnavailable: the schema has more than this version knows.
+        psycopg.Error: there is no such schema, or the role may not read it.
     """
     row = connection.execute("SELECT coalesce(max(number), 0) FROM warroom.migrations").fetchone()
     number = int(str(row[0])) if row is not None else 0
@@ -275,6 +275,6 @@ def applied(connection: psycopg.Connection[tuple[object, ...]]) -> int:
 
 
 def grant(connection: psycopg.Connection[tuple[object, ...]], role: str) -> None:
-    """Give `role` what it needs to run warroom. Raises psycopg.Error."""
+    """Grant `role` the rights it needs to run warroom. Raises psycopg.Error."""
     with connection.transaction():
         connection.execute(sql.SQL(GRANTS).format(role=sql.Identifier(role)))

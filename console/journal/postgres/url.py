@@ -1,4 +1,4 @@
-"""A PostgreSQL URL: what of it may be shown, and what of it never is."""
+"""A PostgreSQL connection URL, with its secrets kept out of all text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from adapters.sanitize import one_line
 
 SCHEMES = ("postgresql", "postgres")
 CONNECT_S = 2
-"""How long connecting to one host may take; libpq takes no less."""
+"""Connect timeout per host in seconds; libpq's minimum."""
 _SECRET = ("password", "sslpassword", "oauth_client_secret")
+"""Query parameters whose values are secret."""
 
 _WHERE = (
     ("host", "PGHOST"),
@@ -21,12 +22,12 @@ _WHERE = (
     ("user", "PGUSER"),
     ("service", "PGSERVICE"),
 )
-"""What a URL says about where the database is, and the variable that says it otherwise."""
+"""Parts of a URL that identify the database, each with its fallback environment variable."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Url:
-    """A connection URL. `str()` and `repr()` name the place without secrets."""
+    """A connection URL; `str()` and `repr()` show it without secrets."""
 
     text: str
 
@@ -36,17 +37,20 @@ class Url:
         _, _, where = parts.netloc.rpartition("@")
         user = f"{parts.username}@" if parts.username else ""
         service = parse_qs(parts.query).get("service")
-        asked = f"?service={quote(service[0])}" if service else ""
-        return one_line(f"{parts.scheme}://{user}{where}{parts.path}{asked}", 200)
+        query = f"?service={quote(service[0])}" if service else ""
+        return one_line(f"{parts.scheme}://{user}{where}{parts.path}{query}", 200)
 
     def __repr__(self) -> str:
         return f"Url({str(self)!r})"
 
-    def place(self, environ: Mapping[str, str]) -> str:
-        """What tells one database from another, however its URL is written: where, which, and as whom; no secret."""
+    def canonical_name(self, environ: Mapping[str, str]) -> str:
+        """One name per database and user, however the URL is written; without secrets.
+
+        Spools of earlier consoles are found by it: its format must not change.
+        """
         parts = urlsplit(self.text)
         _, _, where = parts.netloc.rpartition("@")
-        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         split = [_host_and_port(each) for each in where.split(",")]
         given = {
             "host": ",".join(host if host.startswith("/") else host.lower() for host, _ in split),
@@ -54,38 +58,38 @@ class Url:
             "dbname": unquote(parts.path.lstrip("/")),
             "user": unquote(parts.username or ""),
         }
-        found = {name: asked.get(name) or given.get(name) or environ.get(variable, "") for name, variable in _WHERE}
+        found = {name: query.get(name) or given.get(name) or environ.get(variable, "") for name, variable in _WHERE}
         if all(port == "5432" for port in found["port"].split(",")):
             found["port"] = ""
         return "postgresql " + " ".join(f"{name}={value!r}" for name, value in found.items() if value)
 
     @property
-    def hosts(self) -> int:
-        """How many there are to be tried, one after the other."""
+    def host_count(self) -> int:
+        """The number of hosts that libpq tries one after the other."""
         parts = urlsplit(self.text)
         _, _, where = parts.netloc.rpartition("@")
-        asked = parse_qs(parts.query)
-        return max(len(given.split(",")) for given in (where, *asked.get("host", []), *asked.get("hostaddr", [])))
+        query = parse_qs(parts.query)
+        return max(len(given.split(",")) for given in (where, *query.get("host", []), *query.get("hostaddr", [])))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown, as it is written and as it is meant, the longest first."""
+        """Secrets of the URL, both quoted and unquoted, longest first."""
         parts = urlsplit(self.text)
         userinfo, _, _ = parts.netloc.rpartition("@")
         _, _, password = userinfo.partition(":")
-        asked = parse_qs(parts.query)
-        found = [password, *(value for name in _SECRET for value in asked.get(name, []))]
+        query = parse_qs(parts.query)
+        found = [password, *(value for name in _SECRET for value in query.get(name, []))]
         spelled = {way for secret in found if secret for way in (secret, unquote(secret), quote(secret, safe=""))}
         return tuple(sorted(spelled, key=len, reverse=True))
 
-    def unverified(self, environ: Mapping[str, str]) -> str | None:
-        """The sslmode with which anybody on the way could answer for the server; None if nobody can, or it is local."""
+    def unverified_sslmode(self, environ: Mapping[str, str]) -> str | None:
+        """The sslmode if it does not verify the server; None for a local server."""
         parts = urlsplit(self.text)
-        asked = parse_qs(parts.query)
-        host = (asked.get("host") or [parts.hostname or environ.get("PGHOST", "")])[0]
+        query = parse_qs(parts.query)
+        host = (query.get("host") or [parts.hostname or environ.get("PGHOST", "")])[0]
         if host in ("", "localhost", "::1") or host.startswith(("/", "127.", "%2F", "%2f")):
             return None
-        mode = (asked.get("sslmode") or [environ.get("PGSSLMODE", "prefer")])[0]
+        mode = (query.get("sslmode") or [environ.get("PGSSLMODE", "prefer")])[0]
         return None if mode in ("verify-full", "verify-ca") else mode
 
     def redact(self, text: object) -> str:

@@ -1,7 +1,7 @@
-"""Change detection for a PostgreSQL journal: LISTEN on a connection of its own, made anew when it is lost.
+"""Change detection for a PostgreSQL journal by LISTEN on a second connection.
 
-Notifications are lost while nobody listens. Therefore the first wait, and the first after every reconnect, says that
-there may be something: by then it listens, so whoever reads now and then waits misses nothing.
+Notifications are lost while no connection listens. Therefore the first wait, and the first after each reconnect,
+reports a possible change. The connection listens by then, so a caller that reads and waits again misses nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from console.journal.postgres.connection import Connection, connect
 from console.journal.postgres.url import Url
 
 SLICE_S = 0.5
-"""How long closing may take to be noticed."""
+"""Time in seconds within which a wait notices `close`."""
 RETRY_S = 1.0
-"""How long after a failed connect the next is tried."""
+"""Pause in seconds after a failed connect."""
 
 
 class PostgresWatch:
@@ -30,17 +30,18 @@ class PostgresWatch:
         self._closed = threading.Event()
 
     def wait(self, timeout_s: float) -> bool:
+        """Wait for a notification; see `Watch.wait`."""
         until = time.monotonic() + timeout_s
         while not self._closed.is_set():
             if self._connection is None:
-                if self._listening():
+                if self._start_listening():
                     return True
                 left_s = until - time.monotonic()
                 if left_s <= 0 or self._closed.wait(min(RETRY_S, left_s)):
                     break
                 continue
             left_s = until - time.monotonic()
-            if self._notified(self._connection, max(0.0, min(SLICE_S, left_s))):
+            if self._has_notification(self._connection, max(0.0, min(SLICE_S, left_s))):
                 return True
             if left_s <= 0:
                 break
@@ -49,9 +50,10 @@ class PostgresWatch:
         return False
 
     def close(self) -> None:
+        """End a wait under way, within `SLICE_S`."""
         self._closed.set()
 
-    def _listening(self) -> bool:
+    def _start_listening(self) -> bool:
         try:
             self._connection = connect(self._url)
             self._connection.execute("LISTEN warroom")
@@ -60,7 +62,7 @@ class PostgresWatch:
             return False
         return True
 
-    def _notified(self, connection: Connection, timeout_s: float) -> bool:
+    def _has_notification(self, connection: Connection, timeout_s: float) -> bool:
         try:
             return any(True for _ in connection.notifies(timeout=timeout_s, stop_after=1))
         except psycopg.Error:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import cast
 
 from adapters.contract import Clock
-from console.engine import engine, membership, rollback
+from console.engine import engine, journal_follower, lease, membership, rollback
 from console.engine.clock import boottime
+from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
@@ -59,9 +60,9 @@ class SharedClock:
 
 
 def shorten_beats() -> None:
-    """Shorten this process's beats and lease for good, so that a killed console is replaced at once."""
-    engine.BEAT_S, rollback.BEAT_S = 0.05, 0.1
-    membership.LEASE_S, membership.ROUND_S, membership.ALONE_S = 0.6, 0.2, 0.1
+    """Shorten this process's cycles and lease, so that a killed console is replaced at once. Not undone."""
+    engine.CYCLE_S, journal_follower.BROKEN_RETRY_S, rollback.PASS_S = 0.05, 0.05, 0.1
+    membership.LEASE_S, lease.RENEW_S, membership.STANDALONE_RETRY_S = 0.6, 0.2, 0.1
 
 
 class EngineConsole:
@@ -111,11 +112,12 @@ async def open_console(
 ) -> AsyncIterator[EngineConsole]:
     """Open a console on a plan's text within the block, and wait for its first readings."""
     whole = parse(plan, "plan.yaml")
-    running = Engine(whole, journal, clock, folder, "bench", lambda _state: None, who=who, spool=spool)
-    await running.open()
+    running = await Engine.open(
+        EngineConfig(whole, journal, clock, folder, "bench", who=who, spool=spool), lambda _state: None
+    )
     running.start()
     try:
-        await running.answered()
+        await running.wait_polled()
         yield EngineConsole(running)
     finally:
         await running.close()

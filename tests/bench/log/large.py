@@ -13,8 +13,8 @@ from pathlib import Path
 
 from console.events.evidence import Actor
 from console.events.kinds import Event, Noted, RolloutClosed, RolloutOpened
-from console.journal.chain import GENESIS, chained
-from console.journal.recording import insert
+from console.journal.chain import GENESIS, event_row
+from console.journal.recording import insert_row
 from console.journal.sqlite import SqliteJournal
 
 OWN_EVENTS = 1000
@@ -70,8 +70,8 @@ def fill_journal(path: Path, others: int, ours: int = OWN_EVENTS, per_rollout: i
         ends: dict[str, tuple[int, str]] = {}
         for position, (rollout, event) in enumerate(events(others, ours, per_rollout), start=1):
             seq, prev = ends.get(rollout, (0, GENESIS))
-            row = chained(event, rollout, seq + 1, position, login=None, prev=prev, before=head)
-            insert(connection, row)
+            row = event_row(event, rollout, seq + 1, position, login=None, prev=prev, before=head)
+            insert_row(connection, row)
             ends[rollout], head = (row.seq, row.hash), row.head
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -12,7 +12,7 @@ from console.events.kinds import Event
 from console.journal.chain import Row
 from console.journal.postgres import reading
 from console.journal.postgres.connection import Connection, connect
-from console.journal.postgres.journal import PostgresJournal, make
+from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
 from tests.bench.log.journals import COLUMNS, EditableJournal, EditRefused, OpenForEdit
 
@@ -56,9 +56,9 @@ def edit_postgres(url: Url) -> OpenForEdit:
 
 def fill_journal(url: Url, events: Iterator[tuple[str, Event]]) -> str:
     """Create a journal of these events in an empty database; return its head."""
-    make(url, None)
+    make_journal(url, None)
     with closing(PostgresJournal(url)) as journal:
         for rollout, event in events:
             journal.append(rollout, event)
     with closing(connect(url)) as connection:
-        return reading.head(connection)[1] or ""
+        return reading.journal_head(connection)[1] or ""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from console.journal.chain import GENESIS, Row, linked, walk_journal
+from console.journal.chain import GENESIS, Row, walk_journal, with_hashes
 from tests.bench.log import journals
 from tests.bench.log.journals import EditableJournal, EditRefused, OpenForEdit, last_position, row_at
 
@@ -119,7 +119,7 @@ def insert(journal: EditableJournal, rng: random.Random) -> str:
     _shift(journal, journal.position, f"{journal.position} >= ?", [row.position], 1)
     _shift(journal, "seq", "rollout = ? AND seq >= ?", [row.rollout, row.seq], 1)
     own = replace(row, event_id=f"{rng.getrandbits(128):032x}", move=None)
-    journals.insert_row(journal, linked(own, _head_before(journal, row)))
+    journals.insert_row(journal, with_hashes(own, _head_before(journal, row)))
     return f"an event put in before {row.position}, the others moved down"
 
 
@@ -132,7 +132,7 @@ def forge(journal: EditableJournal, rng: random.Random) -> str:
     ends, head = dict[str, str](), GENESIS
     for position in range(1, last_position(journal) + 1):
         found = row_at(journal, position)
-        made = linked(replace(found, prev=ends.get(found.rollout, GENESIS)), head)
+        made = with_hashes(replace(found, prev=ends.get(found.rollout, GENESIS)), head)
         ends[made.rollout], head = made.hash, made.head
         journal.run(put, [made.prev, made.hash, made.head, position])
     return f"event {row.position} forged, every later hash computed anew"

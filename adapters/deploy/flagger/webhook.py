@@ -1,4 +1,4 @@
-"""What Flagger sends to a webhook, read: which Canary it asks about. Source: Flagger, "Webhooks" (payload)."""
+"""Questions of Flagger to a webhook: which Canary each is about. Source: Flagger, "Webhooks" (payload)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LARGEST_BYTES = 64 * 1024
 """A larger question is not read; its own metadata is all that can make one large."""
 
 
-class Question(BaseModel):
+class WebhookPayload(BaseModel):
     """The payload, as far as it is used. Its phase is no help: at two of the gates it always says Progressing."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -21,9 +21,9 @@ class Question(BaseModel):
     metadata: dict[str, str] | None = None
 
 
-def parsed(source: str, gate: str, body: bytes) -> Question:
-    """A question. Raises BadReply."""
+def parse_payload(source: str, gate: str, body: bytes) -> WebhookPayload:
+    """Parse a question. Raises BadReply."""
     try:
-        return Question.model_validate_json(body[:LARGEST_BYTES])
+        return WebhookPayload.model_validate_json(body[:LARGEST_BYTES])
     except ValidationError:
-        raise BadReply(source, gate, "not a question of Flagger's") from None
+        raise BadReply(source, gate, "not a webhook call of Flagger") from None

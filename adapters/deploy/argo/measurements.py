@@ -1,4 +1,4 @@
-"""What AnalysisRuns measured, as the reply for a metric: a gauge of the new version alone. Pure.
+"""Turn measurements of AnalysisRuns into a metric's reply. Pure.
 
 The controller keeps the newest measurements of each metric of a run (ten, where no `measurementRetention` says more;
 Argo Rollouts 1.9), as text, each with its own time. A run ends with its step or its rollout and then measures no more.
@@ -12,8 +12,8 @@ from datetime import datetime
 
 from adapters.contract import MetricQuery, MetricReply, Window
 from adapters.deploy.argo.wire import AnalysisRun, Measurement
-from adapters.metrics.counters import Series, Ticks
-from adapters.metrics.reading import Answer, dropped, level
+from adapters.metrics.counters import RawSeries, Ticks
+from adapters.metrics.reading import QueryAnswer, dropped_note, gauge_reply
 from adapters.sanitize import one_line
 
 _UNDER_WAY = ("", "Pending", "Running")
@@ -21,23 +21,23 @@ _UNDER_WAY = ("", "Pending", "Running")
 
 
 def reply_of(query: MetricQuery, runs: Sequence[AnalysisRun], window: Window) -> MetricReply:
-    """The measurements named `query.value`, of all `runs` of one version, within `window`.
+    """Collect the measurements named `query.value` of one version's runs, within `window`.
 
     A measurement that ended in an error, or whose value is not one finite number, is dropped and counted as dirty; it
-    makes nothing look fresh. That nobody measures it (yet) is said as the reply's problem.
+    makes nothing look fresh. Where no run measures it (yet), the reply's problem says so.
     """
     found = [run for run in runs if any(result.name == query.value for result in run.status.metrics)]
     if not found:
-        return MetricReply(query.metric, problem=_unmeasured(query, runs))
+        return MetricReply(query.metric, problem=_unmeasured_problem(query, runs))
     series, dirty = [], 0
     for run in found:
         samples, spoiled = _samples(run, query.value or "", Ticks(window))
-        series.append(Series({"run": run.meta.name}, samples))
+        series.append(RawSeries({"run": run.meta.name}, samples))
         dirty += spoiled
-    return level(query, Answer(tuple(series), dropped(dirty)), window)
+    return gauge_reply(query, QueryAnswer(tuple(series), dropped_note(dirty)), window)
 
 
-def _unmeasured(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
+def _unmeasured_problem(query: MetricQuery, runs: Sequence[AnalysisRun]) -> str:
     names = dict.fromkeys(result.name for run in runs for result in run.status.metrics)
     if not names:
         return "no analysis of this version has measured anything yet"
@@ -64,7 +64,7 @@ def _time(one: Measurement) -> datetime | None:
 
 
 def _number(one: Measurement) -> float | None:
-    """A value is text: "0.97", or a list of one such as Prometheus answers: "[0.97]"."""
+    """Parse "0.97", or Prometheus' list of one: "[0.97]". None where it is no finite number."""
     if one.phase == "Error":
         return None
     try:

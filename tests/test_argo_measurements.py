@@ -12,11 +12,12 @@ import pytest
 
 from adapters.contract import Gauge, MetricQuery, MetricReply, Shape, TargetRef, Window
 from adapters.deploy.argo.backend import Argo
-from adapters.deploy.argo.measuring import reply_of
+from adapters.deploy.argo.measurements import reply_of
 from adapters.deploy.argo.wire import AnalysisRun
 from tests.argo_fake import PAUSE, weight
 from tests.argo_rig import WEB, Site
 from tests.kube_fake import Gone, Json, Sent
+from tests.reading_rig import steps_read
 from tests.steps_rig import LISTED, room_with
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -87,7 +88,7 @@ def test_what_was_dirty_before_the_window_makes_it_partial_no_longer() -> None:
     assert (values(found), found.partial) == ([0.97], None)
 
 
-def test_runs_that_measure_at_once_are_told_apart() -> None:
+def test_runs_that_measure_at_once_are_kept_apart() -> None:
     found = reply(
         run(measurement("1", 15), measurement("1", 5)), run(measurement("3", 15), measurement("3", 5), name="web-2")
     )
@@ -95,7 +96,7 @@ def test_runs_that_measure_at_once_are_told_apart() -> None:
     assert gauges == [Gauge(2.0, (1.0, 3.0))] * 2
 
 
-def test_what_nobody_measures_is_said_with_what_there_is() -> None:
+def test_an_unmeasured_metric_is_a_problem_that_lists_the_measured_ones() -> None:
     assert reply(run(measurement("1", 5), metric="latency")).problem == (
         "no analysis of this version measures success-rate (there are: latency)"
     )
@@ -143,7 +144,7 @@ async def test_analyses_that_may_not_be_read_are_their_metrics_problem_and_the_t
     site.cluster.hook = deny
     backend = site.console()
     assert "cannot list resource" in ((await measured(backend)).problem or "")
-    assert (await backend.read_target(WEB)).steps == 2
+    assert steps_read(await backend.read_target(WEB)).count == 2
 
 
 async def test_a_rollout_that_is_not_there_is_its_metrics_problem(site: Site) -> None:
@@ -172,4 +173,4 @@ async def test_a_plans_metric_is_what_the_analyses_of_its_target_measured(tmp_pa
         console = await room.console()
         state = await console.until(lambda state: entry_of(state).canary_at is not None)
         assert [reading.canary.value for reading in entry_of(state).ledger] == [0.97, 0.93]
-        assert (entry_of(state).metric.lone, entry_of(state).baseline_at) == (True, None)
+        assert (entry_of(state).metric.without_baseline, entry_of(state).baseline_at) == (True, None)
