@@ -37,8 +37,8 @@ def rollback_advice(state: State) -> Advice | None:
         step = next(entry for entry in steps if entry.step.id == turn)
         return "warn", f"Rollback {done} of {len(steps)} done, {turn} waits for you{_step_detail(step)}: r confirms"
     if not state.local.running:
-        return ("warn" if calm else "alarm"), f"{lead}{_unjournaled_note(state)}{keys}"
-    return "warn", f"{lead}, under way{_unjournaled_note(state)}"
+        return ("warn" if calm else "alarm"), f"{lead}{_unjournaled_words(state)}{keys}"
+    return "warn", f"{lead}, under way{_unjournaled_words(state)}"
 
 
 def owner_suffix(plan: Plan, team: str | None) -> str:
@@ -96,5 +96,5 @@ def _step_detail(step: StepState) -> str:
     return f" ({text})" if text else ""
 
 
-def _unjournaled_note(state: State) -> str:
+def _unjournaled_words(state: State) -> str:
     return "" if state.local.journal.broken is None else f", UNJOURNALED ({state.local.journal.broken})"
