@@ -35,7 +35,7 @@ class Controller:
         self.cluster = cluster
         self.clock = clock
         self.finished: list[str] = []
-        """What a step really did before it was left: "analysis 3". A step that was skipped is not in here."""
+        """The actions that steps finished: "analysis 3". A step that was skipped is not in here."""
         self.ends_analysis = False
         """Whether an analysis that it meets is over, and went well."""
 
@@ -81,7 +81,7 @@ class Controller:
         return number
 
     def settle(self, name: str = "web") -> None:
-        """Reconcile until nothing changes any more."""
+        """Reconcile until nothing changes."""
         for _ in range(50):
             before = self.cluster.objects["rollouts"][name]["metadata"]["resourceVersion"]
             self.reconcile(name)

@@ -42,7 +42,7 @@ class Site:
 
     @property
     def patches(self) -> list[str]:
-        """What reached the cluster, "status [..]" or "spec [..]" with the paths it changed."""
+        """The patches that reached the cluster, "status [..]" or "spec [..]" with the paths it changed."""
         told = []
         for sent in self.cluster.writes:
             changed = [f"{one['op']} {one['path']}" for one in sent.body if one["op"] != "test"]
@@ -55,5 +55,5 @@ async def read(backend: Argo) -> TargetReading:
 
 
 async def promote(backend: Argo, seen: TargetReading) -> None:
-    """What `p` and `y` do on a card that showed `seen`."""
+    """Promote as `p` and `y` do on a card that showed `seen`."""
     await backend.advance(WEB, Setting(None, step=(steps_read(seen).step or 0) + 1), str(seen.versions.revision), LEAVE)

@@ -27,7 +27,7 @@ class Controller:
         self.cluster = cluster
         self.ask = ask
         self.between: Callable[[], None] = lambda: None
-        """What happens after a yes to confirm-rollout, before Flagger reads again what it is to start."""
+        """Called after a yes to confirm-rollout, before Flagger reads again the template it is to start."""
         self.healthy = True
         self.passed: list[str] = []
         """Gates that let it on, in order: "confirm-traffic-increase at 10"."""

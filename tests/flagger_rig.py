@@ -28,7 +28,7 @@ ALL_GATES = [hook(kind) for kind in ("confirm-rollout", "confirm-traffic-increas
 def canary_object(
     status: Json | None = None, *, webhooks: list[Json] | None = None, spec: Json | None = None, **analysis: Any
 ) -> Json:
-    """A Canary as the cluster holds it: 10, 30, 50 % unless told otherwise."""
+    """A Canary as the cluster holds it: 10, 30, 50 % by default."""
     said: Json = {"interval": "30s", "threshold": 5, "stepWeights": [10, 30, 50], **analysis}
     said["webhooks"] = ALL_GATES if webhooks is None else webhooks
     begun: Json = {"phase": "Initialized", "lastAppliedSpec": "v1", "lastPromotedSpec": "v1"}

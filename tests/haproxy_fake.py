@@ -126,7 +126,7 @@ async def hang(writer: asyncio.StreamWriter) -> None:
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
-    """Answer a byte at a time, for ever: each is in time, the whole never is."""
+    """Answer a byte at a time without end: each is in time, the whole never is."""
     while True:
         writer.write(b"x")
         await writer.drain()

@@ -26,7 +26,7 @@ SENT_ALONE = ("status",)
 
 
 class HandClock:
-    """A clock that a test moves by hand; whoever sleeps wakes when its moment has come."""
+    """A clock that a test moves by hand; a sleeper wakes when its moment has come."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -123,7 +123,7 @@ class FakeCluster(httpx.AsyncBaseTransport):
             "events",
         }
         self.token: str | None = None
-        """What the Authorization header has to hold."""
+        """The Authorization header that is required."""
         self._watchers: set[_Watcher] = set()
         self.watches = 0
         """Watches opened."""
@@ -177,7 +177,7 @@ class FakeCluster(httpx.AsyncBaseTransport):
             watcher.tell("BOOKMARK", {"kind": "Bookmark", "metadata": {"resourceVersion": str(self.version)}})
 
     def compact(self) -> None:
-        """Forget every version up to now: who watches from an older one is told 410."""
+        """Forget every version up to now: a watch from an older one gets 410."""
         self.compacted = self.version
 
     # -- the server --------------------------------------------------------------------------------------------------

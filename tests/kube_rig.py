@@ -20,7 +20,7 @@ def kube(cluster: FakeCluster, clock: HandClock | None = None, *, deadline_s: fl
 
 
 class Kept:
-    """A mirror of the fake's rollouts, and how often it said that something changed."""
+    """An informer of the fake's rollouts, and how often it reported a change."""
 
     def __init__(self, cluster: FakeCluster) -> None:
         self.clock = HandClock()

@@ -20,7 +20,7 @@ Series = tuple[Mapping[str, str], Value]
 
 @dataclass
 class Fake:
-    """What it answers: selector -> (labels, value) of each series; and how often the series were scraped."""
+    """Its answers: selector -> (labels, value) of each series; and how often the series were scraped."""
 
     series: Mapping[str, list[Series]] = field(default_factory=dict)
     spacing_s: float = 10.0

@@ -88,7 +88,7 @@ def test_what_was_dirty_before_the_window_makes_it_partial_no_longer() -> None:
     assert (values(found), found.partial) == ([0.97], None)
 
 
-def test_runs_that_measure_at_once_are_told_apart() -> None:
+def test_runs_that_measure_at_once_are_kept_apart() -> None:
     found = reply(
         run(measurement("1", 15), measurement("1", 5)), run(measurement("3", 15), measurement("3", 5), name="web-2")
     )
@@ -96,7 +96,7 @@ def test_runs_that_measure_at_once_are_told_apart() -> None:
     assert gauges == [Gauge(2.0, (1.0, 3.0))] * 2
 
 
-def test_what_nobody_measures_is_said_with_what_there_is() -> None:
+def test_an_unmeasured_metric_is_a_problem_that_lists_the_measured_ones() -> None:
     assert reply(run(measurement("1", 5), metric="latency")).problem == (
         "no analysis of this version measures success-rate (there are: latency)"
     )

@@ -312,14 +312,14 @@ def test_a_workload_that_is_referred_to_is_observed_before_a_phase_is_believed()
     assert read(status, spec=spec, annotations=annotations).phase is Phase.PROGRESSING
 
 
-def test_a_change_that_the_controller_has_overlooked_is_said() -> None:
+def test_a_change_that_the_controller_has_overlooked_is_noted() -> None:
     assert read({**UNDER_WAY, "observedGeneration": "2"}).notes == (
         "its controller has not taken up the newest change yet",
     )
     assert read(UNDER_WAY).notes == ()
 
 
-def test_whoever_else_wrote_the_step_is_named() -> None:
+def test_another_author_of_the_step_is_named() -> None:
     def hand(manager: str) -> dict[str, Any]:
         return {"manager": manager, "subresource": "status", "fieldsV1": {"f:status": {"f:currentStepIndex": {}}}}
 
@@ -370,7 +370,7 @@ def test_only_the_runs_of_this_rollouts_present_version_count() -> None:
     assert runs_of(rollout(UNDER_WAY), [run("4")]) != ()
 
 
-def test_an_analysis_that_somebody_cut_short_is_told() -> None:
+def test_an_analysis_that_was_cut_short_is_reported() -> None:
     passed = rollout({**UNDER_WAY, "currentStepIndex": 5})
     whole = RolloutView(passed, (), (run("4", terminate=True),))
     reading = reading_of(TargetRef("api", "web"), whole, NOW, {})

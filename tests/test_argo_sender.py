@@ -52,7 +52,7 @@ VERBS: dict[str, Verb] = {
 
 
 @pytest.mark.parametrize("verb", VERBS)
-async def test_a_call_that_nobody_answers_is_followed_by_one_annotation(site: Site, verb: str) -> None:
+async def test_a_call_that_is_overlooked_is_followed_by_one_annotation(site: Site, verb: str) -> None:
     console = impatient(site)
     await VERBS[verb](console, str((await read(console)).versions.revision))
     assert len(site.patches) == 2

@@ -405,7 +405,7 @@ async def test_the_way_back_while_it_is_promoted_in_full_is_no_abort_which_would
     assert site.cluster.objects["rollouts"]["web"]["spec"]["template"]["spec"]["containers"][0]["image"] == "web:1"
 
 
-async def test_an_earlier_version_that_is_gone_is_said_to_be(site: Site) -> None:
+async def test_an_earlier_version_that_is_gone_is_missing(site: Site) -> None:
     (console,) = await at_the_pause(site, 1)
     await promoted(site, console)
     site.cluster.delete("replicasets", "web-h1")

@@ -84,7 +84,7 @@ async def test_an_engine_knows_the_cautions_of_its_backends(tmp_path: Path) -> N
         ("postgresql:///warroom?host=db.example", "prefer"),
     ],
 )
-def test_a_journals_server_on_another_host_is_verified_or_it_is_said(url: str, mode: str | None) -> None:
+def test_a_journals_server_on_another_host_is_verified_or_a_warning_says_not(url: str, mode: str | None) -> None:
     assert Url(url).unverified_sslmode({}) == mode
 
 

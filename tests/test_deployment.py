@@ -106,7 +106,7 @@ def test_a_pause_in_the_middle_is_named_a_mixed_fleet() -> None:
     assert read(deployment(DONE, paused=True)).notes == ()
 
 
-def test_versions_are_told_by_revision_and_what_serves() -> None:
+def test_versions_are_found_by_revision_and_by_serving_pods() -> None:
     reading = read(deployment(HALFWAY, revision=3), replica_set(1, 3), replica_set(2, 0), replica_set(3, 1))
     assert (reading.versions.canary, reading.versions.baseline) == ("h3", "h1")
 
@@ -215,7 +215,7 @@ async def test_the_way_back_from_a_paused_one_resumes_it(site: Site) -> None:
     assert len(site.cluster.writes) == 2
 
 
-async def test_a_version_that_is_gone_is_said_to_be(site: Site) -> None:
+async def test_a_version_that_is_gone_is_missing(site: Site) -> None:
     with pytest.raises(Missing, match="version h9 no longer has a ReplicaSet"):
         await site.console().withdraw(WEB, "h9", LEAVE)
 

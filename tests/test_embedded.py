@@ -91,12 +91,12 @@ async def test_a_world_that_everybody_left_may_be_entered_with_another_scenario(
     assert rig.connect(scenario="slow_burn").world.scenario is Scenario.SLOW_BURN
 
 
-async def test_a_deploy_target_nobody_touched_reads_zero(rig: Rig) -> None:
+async def test_an_untouched_deploy_target_reads_zero(rig: Rig) -> None:
     reading = await rig.connect().read_target(CHECKOUT)
     assert (reading.percent, reading.on, reading.at) == (0, None, NOON)
 
 
-async def test_a_flag_nobody_touched_reads_off(rig: Rig) -> None:
+async def test_an_untouched_flag_reads_off(rig: Rig) -> None:
     reading = await rig.connect().read_target(FLAG)
     assert (reading.percent, reading.on) == (0, False)
 

@@ -352,7 +352,7 @@ async def test_stuck_deploy_accepts_more_than_five_percent_and_stays_where_it_wa
     await backend.set_weight(CHECKOUT, 25, PERMIT)
     reading = await backend.read_target(CHECKOUT)
     assert (reading.percent, reading.phase) == (5, Phase.DEGRADED)
-    assert "asked for 25 %" in reading.detail
+    assert "25 % was requested" in reading.detail
 
 
 async def test_a_stuck_deploy_can_be_rolled_back(rig: Rig) -> None:

@@ -81,7 +81,7 @@ def test_a_suspended_canary_is_paused_by_hand_and_says_what_that_means() -> None
     [(5.0, 60.0, Wait.GATE), (5.0, 5.0, Wait.GATE), (60.0, 5.0, None), (200.0, 600.0, None)],
     ids=["refused since it moved", "in the same second", "before it moved", "long ago"],
 )
-def test_a_closed_traffic_gate_of_somebody_elses_shows_in_the_events_alone(
+def test_a_closed_traffic_gate_of_another_shows_in_the_events_alone(
     seconds_ago: float, moved_ago: float, waits: Wait | None
 ) -> None:
     moved = (NOW - timedelta(seconds=moved_ago)).isoformat()
@@ -172,7 +172,7 @@ def test_before_flagger_has_begun_a_release_it_has_no_name() -> None:
     assert (begun.versions.canary, begun.versions.baseline) == ("v2", "v1")
 
 
-def test_what_waits_to_start_is_told_by_what_its_target_asks_for() -> None:
+def test_a_waiting_release_is_named_by_its_targets_template() -> None:
     two, three = wanted_template(target_object("v2")), wanted_template(target_object("v3"))
     waiting, other = read({"phase": "Waiting"}, wanted=two), read({"phase": "Waiting"}, wanted=three)
     assert (waiting.versions.canary, waiting.versions.release) == (None, f"podinfo:v2 (template {two.template[:8]})")
@@ -212,7 +212,7 @@ def test_images_are_shown_without_their_registry_and_never_in_full_length() -> N
     assert "\x1b" not in wanted_template(target_object("\x1b[31m" + "v" * 90)).text
 
 
-def test_a_version_that_is_not_known_is_said_where_it_matters() -> None:
+def test_an_unknown_version_is_noted_where_it_matters() -> None:
     unknown = WantedTemplate(unknown="you lack get on deployments in shop")
     (note,) = read({"phase": "Waiting"}, wanted=unknown).notes
     assert note.startswith("the version that waits to start is unknown (you lack get on deployments in shop)")
@@ -318,7 +318,7 @@ def test_a_text_that_was_not_seen_is_refused(text: str) -> None:
         GuardToken.parse(text)
 
 
-def test_a_gate_of_ours_may_carry_a_token_in_its_address_and_nobody_is_told_it() -> None:
+def test_a_gate_of_ours_may_carry_a_token_in_its_address_which_is_never_shown() -> None:
     kinds = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
     ours = [hook(kind, f"{GATES}/flagger/{kind}?token=s3cret") for kind in kinds]
     reading = read({"phase": "Waiting"}, webhooks=ours)

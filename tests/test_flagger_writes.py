@@ -106,7 +106,7 @@ async def test_who_may_not_read_the_target_can_promote_what_another_console_has_
         ({"kind": "Deployment", "name": "gone"}, "there is no Deployment gone"),
     ],
 )
-async def test_a_target_that_tells_no_version_is_said(meshes: list[Mesh], target: Json, why: str) -> None:
+async def test_a_target_without_a_readable_version_is_noted(meshes: list[Mesh], target: Json, why: str) -> None:
     seen = await read(mesh(meshes, WAITS, spec={"targetRef": target}).console())
     assert f"unknown ({why})" in seen.notes[0]
 

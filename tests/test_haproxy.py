@@ -77,7 +77,7 @@ async def test_a_canary_taken_out_by_hand_reads_as_nothing(fake: FakeHAProxy, ad
     assert reading.satisfies(Setting(0))
 
 
-async def test_weights_lost_by_a_restart_are_told(fake: FakeHAProxy) -> None:
+async def test_weights_lost_by_a_restart_are_noted(fake: FakeHAProxy) -> None:
     fake.uptime_s = 12
     reading = await adapter(fake.path).read_target(CHECKOUT)
     assert reading.detail == "weights 0/100; haproxy started 12 s ago, weights are the configured ones"
@@ -109,13 +109,13 @@ async def test_a_backup_server_takes_no_share(fake: FakeHAProxy) -> None:
     assert (await adapter(fake.path).read_target(CHECKOUT)).percent == 20.0
 
 
-async def test_nobody_served_is_a_problem(fake: FakeHAProxy) -> None:
+async def test_no_server_with_traffic_is_a_problem(fake: FakeHAProxy) -> None:
     fake.servers["stable"].weight = 0
     reading = await adapter(fake.path).read_target(CHECKOUT)
     assert reading.problem == "neither canary nor stable takes traffic"
 
 
-async def test_nodes_that_disagree_are_a_problem_and_each_is_told(fleet: tuple[FakeHAProxy, FakeHAProxy]) -> None:
+async def test_nodes_that_disagree_are_a_problem_that_lists_each(fleet: tuple[FakeHAProxy, FakeHAProxy]) -> None:
     first, second = fleet
     first.servers |= {"canary": FakeServer(25, 0), "stable": FakeServer(75, 100)}
     reading = await adapter(first.path, second.path).read_target(CHECKOUT)
@@ -193,13 +193,13 @@ async def test_a_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
         await adapter(tmp_path / "gone.sock").read_target(CHECKOUT)
 
 
-async def test_a_port_nobody_listens_on_is_refused() -> None:
+async def test_a_port_without_a_listener_is_refused() -> None:
     with pytest.raises(Unreachable, match=r"tcp://127\.0\.0\.1:1: connection refused"):
         await adapter("tcp://127.0.0.1:1").read_target(CHECKOUT)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open any socket")
-async def test_a_socket_of_somebody_else_is_permission_denied(fake: FakeHAProxy) -> None:
+async def test_a_socket_of_another_user_is_permission_denied(fake: FakeHAProxy) -> None:
     fake.path.chmod(0)
     with pytest.raises(Unreachable, match="permission denied"):
         await adapter(fake.path).read_target(CHECKOUT)

@@ -77,7 +77,7 @@ async def test_an_abort_from_everything_raises_the_baseline_first(fake: FakeHAPr
     assert fake.sets == ["set weight checkout/stable 100", "set weight checkout/canary 0"]
 
 
-async def test_an_abort_before_any_read_cannot_leave_nobody_serving(fake: FakeHAProxy) -> None:
+async def test_an_abort_before_any_read_always_leaves_a_server(fake: FakeHAProxy) -> None:
     await adapter(fake.path).set_weight(CHECKOUT, 0, LEAVE)
     assert fake.sets[0] == "set weight checkout/stable 100"
 

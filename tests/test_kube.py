@@ -77,7 +77,7 @@ async def test_a_test_that_does_not_hold_is_moved_and_changes_nothing() -> None:
     assert cluster.objects["rollouts"]["web"]["spec"]["weight"] == 7
 
 
-async def test_a_path_that_is_not_there_any_more_is_moved_too() -> None:
+async def test_a_path_that_is_gone_is_moved_too() -> None:
     with pytest.raises(Moved):
         await patched(kube(web()), remove("status", "pauseConditions"), subresource="status")
 
@@ -158,7 +158,7 @@ async def test_a_read_that_is_throttled_is_sent_again() -> None:
     assert (await kube(cluster).get(ROLLOUTS, "web"))["spec"] == {"weight": 5}
 
 
-async def test_a_resource_that_the_cluster_does_not_know_is_said_to_be_not_installed() -> None:
+async def test_a_resource_that_the_cluster_does_not_know_is_reported_as_not_installed() -> None:
     cluster = FakeCluster()
     cluster.known.remove("rollouts")
     with pytest.raises(Missing, match=r"the cluster knows no rollouts\.argoproj\.io: is it installed there\?"):
@@ -200,7 +200,7 @@ async def test_a_page_larger_than_the_cap_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"items": 1, "metadata": {}}', b'{"items": [1], "metadata": {}}', b"<html>"])
-async def test_what_is_no_list_is_said_to_be_none(body: bytes) -> None:
+async def test_a_reply_that_is_no_list_is_bad(body: bytes) -> None:
     cluster = web()
     cluster.hook = lambda _sent: httpx.Response(200, content=body)
     with pytest.raises(BadReply):

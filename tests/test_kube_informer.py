@@ -52,7 +52,7 @@ async def test_one_list_and_one_watch_answer_every_read(cluster: FakeCluster, ke
     assert (lists(cluster), cluster.watches, gets(cluster)) == (1, 1, 0)
 
 
-async def test_a_change_arrives_by_the_watch_and_is_told(cluster: FakeCluster, kept: Kept) -> None:
+async def test_a_change_arrives_by_the_watch_and_is_reported(cluster: FakeCluster, kept: Kept) -> None:
     await kept.weight()
     await settle()
     before = kept.changes
@@ -178,7 +178,7 @@ async def test_where_listing_is_not_allowed_each_object_is_asked_for(cluster: Fa
     assert isinstance(kept.mirror.fault, Forbidden)
 
 
-async def test_a_cluster_that_is_away_is_said_to_be_and_comes_back(cluster: FakeCluster, kept: Kept) -> None:
+async def test_a_cluster_that_is_away_is_reported_and_comes_back(cluster: FakeCluster, kept: Kept) -> None:
     def away(_sent: Sent) -> httpx.Response | None:
         raise httpx.ConnectError("refused")
 

@@ -136,7 +136,7 @@ async def test_a_plugin_that_is_not_installed_says_how_to_get_it() -> None:
         await ran(plugin)
 
 
-async def test_a_version_that_no_cluster_speaks_any_more_is_refused() -> None:
+async def test_a_version_that_no_cluster_still_speaks_is_refused() -> None:
     with pytest.raises(NoAccess, match=r"'client\.authentication\.k8s\.io/v1alpha1' is not v1 or v1beta1"):
         await ran(Plugin("client.authentication.k8s.io/v1alpha1", "x"))
 

@@ -164,7 +164,7 @@ def test_files_of_the_variable_that_are_not_there_are_passed_over(tmp_path: Path
     assert kubeconfig.files(None, {"KUBECONFIG": f"{tmp_path}/no:{path}"}) == [path]
 
 
-def test_a_variable_that_names_nothing_there_is_said(tmp_path: Path) -> None:
+def test_a_variable_that_names_no_existing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NoAccess, match=r"no file of \$KUBECONFIG exists"):
         kubeconfig.files(None, {"KUBECONFIG": f"{tmp_path}/no"})
 

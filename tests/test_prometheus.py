@@ -78,7 +78,7 @@ async def test_an_arm_that_went_quiet_before_the_window_still_tells_its_age() ->
     assert reply.canary_at == at(-184.877)
 
 
-async def test_good_events_are_told_as_bad_ones() -> None:
+async def test_good_events_are_counted_as_bad_ones() -> None:
     good = matrix(series([90, 99, 109, 112], version="v42", le="0.25"))
     reply = await read_one(LATENCY, total=TRAFFIC, good=good)
     assert canary(reply) == [Counts(10, 1), Counts(10, 0), Counts(10, 7)]
@@ -117,7 +117,7 @@ async def test_an_old_pod_that_comes_back_makes_the_answer_partial() -> None:
     back = series([900_000, 900_001], first=1, version="v42", pod="b")
     reply = await read_one(ERRORS, total=matrix(series([100, 110, 120, 130], version="v42", pod="a"), back))
     assert canary(reply) == [Counts(10, 0), Counts(10, 0), Counts(11, 0)]
-    assert reply.partial == "late start: 1 series came back with history"
+    assert reply.partial == "1 series reappeared after a gap, counted from there"
 
 
 # -- gauges ----------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ async def test_a_gauge_is_the_mean_of_the_pods_last_values_with_each_pods_own() 
     assert canary(reply) == [Gauge(2.0, (1.0, 3.0)), Gauge(3.0, (2.0, 4.0))]
 
 
-async def test_a_single_pod_is_not_told_apart_from_itself() -> None:
+async def test_a_single_pod_has_no_separate_values() -> None:
     reply = await read_one(LOAD, value=matrix(series([1, 2], first=0, version="v42", pod="a")))
     assert canary(reply) == [Gauge(1.0), Gauge(2.0)]
 
@@ -143,7 +143,7 @@ async def test_a_pod_that_was_not_there_throughout_is_in_the_mean_only() -> None
     assert canary(reply) == [Gauge(2.0, (1.0, 3.0)), Gauge(2.0, (1.0, 3.0)), Gauge(3.0, (1.0, 3.0))]
 
 
-async def test_of_many_pods_ten_are_told_apart() -> None:
+async def test_of_many_pods_ten_have_separate_values() -> None:
     pods = [series([n], first=0, version="v42", pod=f"{n:02}") for n in range(40)]
     assert canary(await read_one(LOAD, value=matrix(*pods))) == [Gauge(19.5, tuple(float(n) for n in range(10)))]
 
@@ -239,7 +239,7 @@ def connect(url: str, lent: Context) -> Prometheus:
     return prometheus.connect(Options.model_validate({"url": url, "token": {"env": TOKEN_ENV}}), lent)
 
 
-async def test_a_missing_secret_is_said_when_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_secret_is_an_error_when_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TOKEN_ENV, raising=False)
     with pytest.raises(ConnectError, match="src: token: environment variable WARROOM_CONTRACT_TOKEN is empty"):
         connect("http://prom.test", context())

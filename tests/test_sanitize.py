@@ -15,7 +15,7 @@ def test_text_of_ascii_alone_reads_as_it_does_among_other_letters(text: str, lim
     assert one_line(f"é{text}", limit) == "é" + one_line(f"e{text}", limit)[1:]
 
 
-def test_what_a_model_did_not_take_is_told_without_what_was_in_the_key_or_the_value() -> None:
+def test_a_validation_error_quotes_neither_key_nor_value() -> None:
     class Strict(BaseModel):
         model_config = ConfigDict(extra="forbid")
 

@@ -172,7 +172,7 @@ async def test_a_refused_connection_names_host_and_port() -> None:
             await writes_json(connect(server.url, context()))
 
 
-async def test_a_name_that_does_not_exist_is_said_so() -> None:
+async def test_a_host_that_does_not_exist_is_reported() -> None:
     with pytest.raises(Unreachable, match=r"no such host: nowhere\.invalid:443"):
         await reads(connect("https://nowhere.invalid", context(10.0)))
 
@@ -228,7 +228,7 @@ async def _self_signed(folder: Path) -> None:
     assert await made.wait() == 0
 
 
-async def test_a_ca_bundle_without_certificates_is_said_so(tmp_path: Path) -> None:
+async def test_a_ca_bundle_without_certificates_is_reported(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("nothing\n")
     options = HttpOptions(url="https://backend.test", ca=bundle)

@@ -42,7 +42,7 @@ async def test_a_gzip_answer_is_unpacked() -> None:
         await transport.aclose()
 
 
-async def test_an_encoding_nobody_asked_for_is_a_bad_reply() -> None:
+async def test_an_encoding_that_was_not_requested_is_a_bad_reply() -> None:
     headers = {"content-encoding": "br"}
     with pytest.raises(BadReply, match="compression"):
         await reads(stubbed(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"x"), headers=headers)))
@@ -57,7 +57,7 @@ async def test_an_encoding_nobody_asked_for_is_a_bad_reply() -> None:
         (b"[" * 200_000, "not JSON"),
     ],
 )
-async def test_what_is_not_json_is_said_in_one_line(body: bytes, said: str) -> None:
+async def test_a_body_that_is_not_json_is_reported_in_one_line(body: bytes, said: str) -> None:
     reply = await reads(stubbed(lambda _: httpx.Response(200, content=body), max_bytes=1_000_000))
     with pytest.raises(BadReply, match=said):
         reply.json()

@@ -82,7 +82,7 @@ async def test_a_write_that_is_refused_is_not_sent_again_but_the_next_one_shows_
     assert shown(server) == ["Bearer token-1", "Bearer token-2"]
 
 
-async def test_a_write_says_the_content_type_it_is_told() -> None:
+async def test_a_write_sends_the_content_type_it_is_given() -> None:
     async with serving(only_token_2) as server:
         identity = Renewing()
         identity.number = 2

@@ -48,7 +48,7 @@ async def test_a_flag_reads_as_its_percentage_and_its_switch(fake: FakeUnleash, 
     assert reading.at == datetime(2026, 11, 23, 7, 14, 16, tzinfo=UTC)
 
 
-async def test_a_flag_that_is_off_exposes_nobody(fake: FakeUnleash, backend: Unleash) -> None:
+async def test_a_flag_that_is_off_exposes_no_user(fake: FakeUnleash, backend: Unleash) -> None:
     assert (await backend.read_target(F1)).exposure == 0.0
 
 
@@ -131,7 +131,7 @@ async def test_a_named_strategy_that_is_gone_is_a_problem_that_lists_the_others(
     assert reading.problem == "no strategy S9 (S1 flexibleRollout 5 %)"
 
 
-async def test_a_parent_feature_is_told(fake: FakeUnleash, backend: Unleash) -> None:
+async def test_a_parent_feature_is_shown(fake: FakeUnleash, backend: Unleash) -> None:
     fake.more = {"dependencies": [{"feature": "base", "enabled": True}]}
     assert (await backend.read_target(F1)).detail == "strategy S1, depends on base"
 
@@ -214,7 +214,7 @@ async def test_a_change_request_wall_is_an_approval_and_says_where(fake: FakeUnl
         await backend.set_flag(F1, ON_AT_25, LEAVE)
 
 
-async def test_a_missing_permission_is_told_verbatim(fake: FakeUnleash, backend: Unleash) -> None:
+async def test_a_missing_permission_is_shown_verbatim(fake: FakeUnleash, backend: Unleash) -> None:
     words = "You need permission=UPDATE_FEATURE_STRATEGY to perform this action on environment=production"
     fake.instead = at("PATCH", "S1", lambda: error(403, "PermissionError", words))
     with pytest.raises(Forbidden, match=words):

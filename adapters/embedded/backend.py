@@ -89,7 +89,7 @@ class EmbeddedBackend:
         self._closed = False
 
     def open(self) -> None:
-        """Write the openings of the options to the log, unless the world has moved since. Raises OSError."""
+        """Log the openings of the options, unless the world has moved. Raises OSError."""
         now = self._clock.now().timestamp()
         for target, standing in self._options.opening.items():
             is_flag = standing == "off" or target in self._options.flags or "flag" in target.lower()
@@ -236,7 +236,7 @@ class EmbeddedBackend:
 
 
 def _parts(window: Window) -> list[Window]:
-    """Cut the window into one or more parts of at most `_AT_ONCE` whole ticks."""
+    """Cut the window into parts of at most `_AT_ONCE` whole ticks."""
     step = timedelta(seconds=_AT_ONCE * window.tick_s)
     aligned = window.start - timedelta(seconds=window.start.timestamp() % window.tick_s)
     starts = [window.start]

@@ -85,7 +85,7 @@ class WorldChange:
 
 
 class ChangeLog:
-    """One world's file, appended to under a lock and read only where it has grown."""
+    """One world's file: appended under a lock, read where it has grown."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -45,7 +45,7 @@ class ExposureSpan:
 
 
 class ExposureHistory:
-    """Every target's spans over time, and the split of the traffic that follows."""
+    """Every target's spans over time, and the resulting traffic split."""
 
     def __init__(self, changes: Iterable[WorldChange] = ()) -> None:
         self._tracks: dict[str, list[ExposureSpan]] = {}
@@ -73,7 +73,7 @@ class ExposureHistory:
         return track[-1] if track else None
 
     def canary_percent(self, second: int) -> float:
-        """The canary's share of the traffic during the second that begins at `second`, 0..100."""
+        """The canary's share of the traffic in one second, 0..100."""
         return self._percent[bisect_right(self._since, second) - 1]
 
     def is_constant(self, seconds: range) -> bool:
@@ -113,7 +113,7 @@ def _exposure_at(track: list[ExposureSpan], moment: float) -> float:
 
 
 def _extend(track: list[ExposureSpan], change: WorldChange) -> None:
-    """Add the span of a change to a track, with the climb that follows from it."""
+    """Add the span of a change, and its climb, to a track."""
     while track and track[-1].since > change.at:  # rungs of a climb that this change cuts short
         track.pop()
     last = track[-1] if track else None

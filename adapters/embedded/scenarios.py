@@ -51,7 +51,7 @@ class Scenario(StrEnum):
         return self is Scenario.METRICS_OUTAGE and 0 <= elapsed_s < OUTAGE_S
 
     def holds_back(self, percent: float, now: float) -> bool:
-        """Whether a deploy that stands at `now` percent takes `percent` without ever getting there."""
+        """Whether a deploy at `now` percent accepts `percent` and never gets there."""
         return self is Scenario.STUCK_DEPLOY and percent > max(STUCK_ABOVE, now)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of every second of one world, cached, and their sums over a tick.
+"""The cached numbers of each second, and their sums over ticks.
 
 `traffic` and the scenario make a second's numbers; this module only knows which arm had traffic at all. An arm without
 exposure has none: None, never a zero.
@@ -54,7 +54,7 @@ class SecondSeries:
         self._slower = {name: _until(since, series) for name, series in self._slower.items()}
 
     def counts(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """Sum the counts of the tick that begins at `at` and consists of `seconds`."""
+        """Sum the counts of the tick of `seconds` that begins at `at`."""
         series = self._counts.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
@@ -72,7 +72,7 @@ class SecondSeries:
         return Reading(at, canary, baseline)
 
     def histogram(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """Sum the histogram of the tick that begins at `at` and consists of `seconds`."""
+        """Sum the histogram of the tick of `seconds` that begins at `at`."""
         series = self._slower.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()
@@ -89,7 +89,7 @@ class SecondSeries:
         return Reading(at, canary, baseline)
 
     def gauge(self, metric: str, family: Family, at: datetime, seconds: range) -> Reading:
-        """Take each arm's last value in the tick that begins at `at` and consists of `seconds`."""
+        """Take each arm's last value in the tick of `seconds` that begins at `at`."""
         series = self._levels.setdefault((metric, family), {})
         if len(series) > _REMEMBERED:
             series.clear()

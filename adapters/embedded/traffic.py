@@ -61,7 +61,7 @@ class TrafficModel:
     """Mean share of the baseline's requests that fail, 0..1."""
 
     def requests(self, second: int, canary_percent: float) -> tuple[int, int]:
-        """Draw the requests of (canary, baseline) in the second that begins at `second`."""
+        """Draw the requests of (canary, baseline) in one second."""
         load, split = _uniforms(self.seed, "requests", second)
         total = poisson(self.rps * self._load(second), load)
         canary = binomial(total, canary_percent / 100, split)
@@ -87,7 +87,7 @@ class TrafficModel:
         return canary, _beyond(requests[1], shares, for_baseline)
 
     def level(self, metric: str, family: Family, second: int, factor: float) -> tuple[float, tuple[float, ...]]:
-        """Draw a gauge's value of the canary and of each of the baseline's instances at `second`.
+        """Draw a gauge's value for the canary and each baseline instance.
 
         Noise of 3 % around a level that the name makes plausible, with a small offset for each instance.
         """

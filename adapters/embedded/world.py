@@ -23,7 +23,7 @@ from adapters.embedded.traffic import Family, TrafficModel
 
 
 class ContradictionError(Exception):
-    """Two backends of one plan give different settings for the world they share. One plain line."""
+    """Two backends give different settings for the world they share. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class World:
         return self._settings.scenario or Scenario.HEALTHY
 
     def exposure(self) -> ExposureHistory:
-        """Return every target's exposure over time, with all changes of any process so far. Raises OSError."""
+        """Return every target's exposure over time, up to the newest change. Raises OSError."""
         with self._lock:
             redraw_from = self._log.refresh()
             if redraw_from is not None:
@@ -97,7 +97,7 @@ class World:
             self._log.append(lambda: decide(self.exposure()))
 
     def open_at(self, target: str, percent: float, on: bool | None, at: float, climbs: bool = False) -> None:
-        """Set the exposure that `target` had from the start, unless it was changed already.
+        """Set the exposure that `target` had from the start, unless changed already.
 
         Scenarios and climbs count from `at`. Raises OSError.
         """
@@ -115,7 +115,7 @@ class World:
         return self.scenario.silences_metrics(at - self._began())
 
     def metric(self, query: MetricQuery, window: Window, now: datetime) -> MetricReply:
-        """Read every tick of `window` of which a second is over by `now`, whole or still growing. Raises OSError.
+        """Read every tick of `window` of which a second is over. It may be still growing. Raises OSError.
 
         A second counts once it is over; its sample carries the moment it ended.
         """

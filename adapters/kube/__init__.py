@@ -7,6 +7,7 @@ Deployment is the business of the adapters in `deploy`.
 """
 
 from adapters.kube.access import Access, NoAccess
+from adapters.kube.backend import KubeBackend
 from adapters.kube.client import Kube, Object, name_of, version_of
 from adapters.kube.informer import Informer
 from adapters.kube.objects import OwnerIndex, ParseCache, template_of
@@ -21,6 +22,7 @@ __all__ = [
     "Access",
     "Informer",
     "Kube",
+    "KubeBackend",
     "KubeOptions",
     "Need",
     "NoAccess",

@@ -149,7 +149,7 @@ class Kube:
         fields: str | None = None,
         limit: int = PAGE,
     ) -> ListPage:
-        """Read one page of a list, from the start or from the token `more`. `labels`, `fields`: selectors.
+        """Read one page of a list, from the start or from `more`. `labels`, `fields`: selectors.
 
         Raises:
             Rejected with status 410: `more` is too old; begin again.
@@ -176,7 +176,7 @@ class Kube:
     async def watch(
         self, resource: Resource, version: str, *, labels: str | None = None, opened: Callable[[], None]
     ) -> AsyncGenerator[WatchEvent, None]:
-        """Yield the events since `version`, until the server ends the watch, which is no fault.
+        """Yield the events since `version`, until the server ends the watch. Such an end is no fault.
 
         Raises:
             Rejected with status 410: `version` is too old; list again.

@@ -33,7 +33,7 @@ _MAX_FAILURES = 3
 
 
 class Informer:
-    """One collection of a cluster, kept up to date by its own task. The task starts with the first read."""
+    """One collection of a cluster, kept up to date by a task. The task starts with the first read."""
 
     def __init__(
         self, kube: Kube, resource: Resource, clock: Clock, *, changed: Callable[[], None], labels: str | None = None
@@ -87,7 +87,7 @@ class Informer:
         return self._objects
 
     def put(self, found: Object) -> None:
-        """Keep an object that a call returned, unless a later version is known."""
+        """Keep an object that a call returned, unless a later one is known."""
         name, known = name_of(found), self._objects.get(name_of(found))
         if known is None or is_newer(version_of(found), version_of(known)):
             self._objects[name] = found
@@ -220,7 +220,7 @@ class Informer:
             self._count_change()
 
     def _mark_alive(self) -> None:
-        """Note that the stream works, and that nothing before this moment was missed."""
+        """Note that the stream works. Nothing before this moment was missed."""
         self._alive_at = self._clock.monotonic()
         self.fault = None
 

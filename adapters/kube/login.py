@@ -37,7 +37,7 @@ def identity_of(source: str, access: Access, clock: Clock) -> Identity:
 
 
 class TokenFile:
-    """A token in a file that another program renews, as a pod's account."""
+    """A token in a file that another program renews."""
 
     def __init__(self, source: str, access: Access, clock: Clock) -> None:
         self._source = source
@@ -80,7 +80,7 @@ it."""
 
 
 async def log_in(access: Access, *, terminal: bool) -> None:
-    """Run the login plugin, if there is one that has not run yet.
+    """Run the login plugin, if one has not run yet.
 
     Raises:
         NoAccess: the plugin fails.
@@ -130,7 +130,7 @@ class Login:
             raise NotSent(self._source, verb, f"not sent: {error}") from None
 
     def reject(self, shown: Credentials, verb: str) -> bool:
-        """Drop the refused credentials, unless they are fresh and only a poll was refused.
+        """Drop the refused credentials, unless fresh and refused to a poll.
 
         A plugin is not run again and again where the server says no; the operator who decides may have logged in again
         a moment ago.

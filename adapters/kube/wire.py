@@ -80,7 +80,7 @@ class Meta(Wire):
         return next((name for key, name in _KEEPERS.items() if key in keys), None)
 
 
-class Condition(Wire):
+class StatusCondition(Wire):
     """One entry of status.conditions."""
 
     type: str = ""

@@ -68,7 +68,7 @@ def counts_reply(query: MetricQuery, answers: Mapping[str, QueryAnswer], window:
         samples.append(found)
     odd = [answer.partial for answer in answers.values()]
     odd.append(dropped_note(dirty))
-    odd.append(f"late start: {came_back} series came back with history" if came_back else None)
+    odd.append(_came_back_note(came_back))
     return _reply(query, samples, total, odd, window)
 
 
@@ -104,13 +104,18 @@ def histogram_reply(query: MetricQuery, answer: QueryAnswer, window: Window) -> 
             }
         )
     odd = [answer.partial, dropped_note(dirty)]
-    odd.append(f"late start: {came_back} series came back with history" if came_back else None)
+    odd.append(_came_back_note(came_back))
     return _reply(query, samples, whole, odd, window)
 
 
 def dropped_note(dirty: int) -> str | None:
     """Say how many impossible samples were dropped; None for none."""
     return f"{dirty} dirty sample{'s' * (dirty > 1)} dropped" if dirty else None
+
+
+def _came_back_note(came_back: int) -> str | None:
+    """Say how many series reappeared after a gap. None for none."""
+    return f"{came_back} series reappeared after a gap, counted from there" if came_back else None
 
 
 def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:

@@ -1,4 +1,4 @@
-"""Argo Rollouts as a deploy backend: canary and blue-green, no step ever skipped. Versions 1.0 to 1.9.
+"""Argo Rollouts as a deploy backend, which never skips a step. Versions 1.0 to 1.9.
 
 A measurement of its AnalysisRuns can be a plan's metric. Here: the options of the plan and `connect`. The cluster is
 reached through `adapters.kube`. Minimal permission: get, list, watch on rollouts and analysisruns (argoproj.io) and

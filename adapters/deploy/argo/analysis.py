@@ -27,7 +27,10 @@ def runs_of(rollout: Rollout, runs: Iterable[AnalysisRun]) -> tuple[AnalysisRun,
 
 
 def lines(runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
-    """Format each metric of each run: "analysis step 2 success-rate: Running, 3 ok, 1 failed, last 0.97"."""
+    """Format one line per metric of each run, the newest runs first.
+
+    "analysis step 2 success-rate: Running, 3 ok, 1 failed, last 0.97".
+    """
     found = [line for run in reversed(runs) for line in _lines(run)]
     return tuple(found[:_SHOWN])
 

@@ -40,7 +40,7 @@ from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, Kube, Need, Object, Permissions, template_of
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, template_of
 from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import one_line
 
@@ -75,16 +75,14 @@ WOKEN = "; then an annotation, if its controller overlooks it"
 _AGAIN_S = 0.3
 
 
-class Argo:
+class Argo(KubeBackend):
     """The Rollouts of one namespace."""
 
     def __init__(
         self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
-        self.source = context.source
-        self._context = context
-        self._kube = Kube(context, access, namespace, client)
+        super().__init__(context, access, namespace, client, (ON_STATUS, ON_SPEC))
         self._store = Store(self._kube, context)
         self.sender = Sender(self._kube, self._store, context)
         self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
@@ -100,25 +98,14 @@ class Argo:
             },
             orders=ORDERS,
         )
-        self._permissions = Permissions(self._kube, (ON_STATUS, ON_SPEC), context.clock, changed=context.changed)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._kube.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._kube.hide(text)
 
     async def aclose(self) -> None:
         """Stop the informers and close the connections."""
         await self._store.aclose()
-        await self._permissions.aclose()
-        await self._kube.aclose()
+        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
-        """The verbs of every target, which owns its steps and advances by itself."""
+        """The verbs of every target: it owns its steps and advances."""
         return self._capabilities
 
     async def read_target(self, target: TargetRef) -> TargetReading:
@@ -138,7 +125,7 @@ class Argo:
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
-        """Read the measurements of each query's target, for its present version, in order.
+        """Read the measurements of each query's target, for its present version.
 
         Raises:
             BackendError: the cluster cannot be read. A Rollout that is missing, and AnalysisRuns that may not be read,
@@ -155,7 +142,7 @@ class Argo:
             return MetricReply(query.metric, problem=error.reason)
 
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
-        """List the calls of `advance` or `withdraw` for the Rollout that was seen."""
+        """List the calls of `advance` or `withdraw` for the Rollout seen."""
         where = f"rollouts/{target.name}"
         try:
             shown = GuardToken.parse(seen or "")
@@ -189,7 +176,7 @@ class Argo:
         await self.sender.send_and_wait(target, patches.resume(), "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
-        """Roll back, from a fresh read, to the end or to the first call that fails.
+        """Roll back, from a fresh read, to the end or first error.
 
         Raises:
             HalfDone: the earlier template was set, and what follows it failed, or its controller has not taken it up in
@@ -299,7 +286,7 @@ class Argo:
             raise self._half(error) if done else error from None
 
     def _half(self, error: BackendError) -> HalfDone:
-        """Make the error of a later call that failed after an accepted one."""
+        """Make the error of a call that failed after an accepted one."""
         return HalfDone(self.source, "rollback", one_line(f"the earlier template is set; then {error.reason}"))
 
     async def _go(

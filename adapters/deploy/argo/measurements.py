@@ -1,4 +1,4 @@
-"""Turn measurements of AnalysisRuns into a metric's reply, for the new version alone. Pure.
+"""Turn measurements of AnalysisRuns into a metric's reply. Pure.
 
 The controller keeps the newest measurements of each metric of a run (ten, where no `measurementRetention` says more;
 Argo Rollouts 1.9), as text, each with its own time. A run ends with its step or its rollout and then measures no more.

@@ -36,7 +36,7 @@ class RolloutPatch:
 
 
 def release(seen: GuardToken) -> RolloutPatch:
-    """End the pause that was seen, at its step, of that version, and no other."""
+    """End exactly the pause that was seen, at its step and version."""
     return RolloutPatch((*_place(seen), _pauses(seen), remove("status", "pauseConditions")))
 
 
@@ -62,7 +62,7 @@ def accept(seen: GuardToken, *, at_step: bool) -> RolloutPatch:
 
 
 def full(seen: GuardToken) -> RolloutPatch:
-    """Give the version that was seen all the traffic, past every step, pause and analysis."""
+    """Give the version that was seen all the traffic at once."""
     return RolloutPatch(
         (
             check("status", "currentPodHash", value=seen.hash),

@@ -27,7 +27,7 @@ class PhaseState:
 
 
 def is_observed(rollout: Rollout) -> bool:
-    """Whether the controller has seen the current spec, also that of its workload."""
+    """Whether the controller has seen the current spec and workload."""
     meta, status = rollout.meta, rollout.status
     if status.observed.isdigit() and int(status.observed) < meta.generation:
         return False
@@ -106,7 +106,7 @@ def desired_percent(rollout: Rollout, steps: Sequence[OwnStep]) -> float:
 
 
 def actual_percent(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tuple[float | None, str]:
-    """Return (actual share of the new version, 0..100, a remark on its source).
+    """Return (actual share of the new version, 0..100; its source).
 
     With a traffic router its weight; without one, the version's share of the available pods.
     """

@@ -1,4 +1,4 @@
-"""Choose the next move of a rollback, from any state of a Rollout. Pure."""
+"""Choose the next move of a rollback, from any state. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Move(Enum):
 
 
 def next_move(seen: GuardToken, version: str | None) -> Move:
-    """Choose the call that brings `version` all the traffic: a pod template hash, None for the stable one.
+    """Choose the call that brings `version` all the traffic. A pod template hash, None for the stable one.
 
     An abort is discarded by the controller while it promotes in full, and there is nothing to abort once it has: the
     only way back is then the earlier template, which would climb every step and wait at every pause, if it were not

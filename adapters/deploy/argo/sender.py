@@ -1,4 +1,4 @@
-"""Send patches at a quiet moment, and wake a controller that overlooked one.
+"""Send patches at a quiet moment; wake a controller that overlooked one.
 
 Argo's controller stores the reply to its own write into its cache last (1.9: writeBackToInformer). A change that
 arrives at that very moment is overwritten there, and then has no effect until the next write of the object: for many
@@ -48,7 +48,7 @@ class Sender:
         return math.inf if self.wake_s is None else min(self.wake_s, self._context.write_deadline_s / 2)
 
     def until(self, began: float) -> float:
-        """The end of the wait of a verb that `began` then, on the loop's clock."""
+        """The end of a verb's wait, on the loop's clock."""
         within_s = self._context.write_deadline_s
         return began + within_s - min(MARGIN_S, within_s / 4)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from adapters.kube import Resource
-from adapters.kube.wire import Condition, Meta, Moment, Wire, none_is_empty, none_is_no_item, utc
+from adapters.kube.wire import Meta, Moment, StatusCondition, Wire, none_is_empty, none_is_no_item, utc
 
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
@@ -147,7 +147,7 @@ class RolloutStatus(Wire):
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
     canary: Annotated[CanaryStatus, BeforeValidator(none_is_empty)] = CanaryStatus()
     blue_green: Annotated[BlueGreenStatus, BeforeValidator(none_is_empty)] = Field(BlueGreenStatus(), alias="blueGreen")
 

@@ -1,4 +1,4 @@
-"""The verbs of a plain Deployment, among them an undo to an explicit revision.
+"""The verbs of a plain Deployment; it undoes to explicit revisions only.
 
 "The previous revision" is never requested: an undo makes a new, higher revision, so two people who press it at the same
 time would end on the bad version again.
@@ -27,12 +27,11 @@ from adapters.kube import (
     REPLICA_SETS,
     Access,
     Informer,
-    Kube,
+    KubeBackend,
     Need,
     Object,
     OwnerIndex,
     ParseCache,
-    Permissions,
     template_of,
 )
 from adapters.kube.guard import BadGuardToken
@@ -51,16 +50,14 @@ ORDERS = (
 )
 
 
-class Deployments:
+class Deployments(KubeBackend):
     """The Deployments of one namespace."""
 
     def __init__(
         self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
-        self.source = context.source
-        self._context = context
-        self._kube = Kube(context, access, namespace, client)
+        super().__init__(context, access, namespace, client, (MAY_PATCH,))
         self._informer, sets = (
             Informer(self._kube, resource, context.clock, changed=context.changed)
             for resource in (DEPLOYMENTS, REPLICA_SETS)
@@ -68,23 +65,12 @@ class Deployments:
         self._sets_informer = sets
         self._owned = OwnerIndex(sets)
         self._parsed, self._parsed_sets = ParseCache(self.source, Deployment), ParseCache(self.source, ReplicaSet)
-        self._permissions = Permissions(self._kube, (MAY_PATCH,), context.clock, changed=context.changed)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._kube.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._kube.hide(text)
 
     async def aclose(self) -> None:
         """Stop the informers and close the connections."""
         await self._informer.aclose()
         await self._sets_informer.aclose()
-        await self._permissions.aclose()
-        await self._kube.aclose()
+        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """The verbs of every target. It advances by itself, without steps, and can be paused and undone."""

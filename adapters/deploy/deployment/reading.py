@@ -70,7 +70,7 @@ def phase_of(deployment: Deployment) -> Phase:
 
 
 def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | None, str | None]:
-    """Find the hashes of (the wanted template, the one before it), by the ReplicaSets' revisions."""
+    """Find the hashes of the wanted template and of the one before it."""
     ranked = sorted((rank, one) for one in sets if (rank := _rank(one)) is not None) if sets else []
     wanted = next((one for _, one in ranked if one.meta.annotations.get(REVISION) == deployment.revision), None)
     if wanted is None:

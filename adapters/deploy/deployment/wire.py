@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from adapters.kube.guard import BadGuardToken
-from adapters.kube.wire import Condition, Meta, Wire, none_is_empty, none_is_no_item
+from adapters.kube.wire import Meta, StatusCondition, Wire, none_is_empty, none_is_no_item
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
@@ -29,7 +29,7 @@ class DeploymentStatus(Wire):
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[Condition], BeforeValidator(none_is_no_item)] = Field([])
+    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field([])
 
 
 class Deployment(Wire):

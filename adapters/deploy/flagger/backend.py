@@ -33,7 +33,7 @@ from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY,
 from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_template
 from adapters.deploy.flagger.webhook import parse_payload
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent
-from adapters.kube import Access, Informer, Kube, Need, Object, Permissions
+from adapters.kube import Access, Informer, KubeBackend, Need, Object
 from adapters.kube.guard import BadGuardToken
 from adapters.sanitize import first_flaw, one_line
 
@@ -47,7 +47,7 @@ ORDERS = (
 )
 
 
-class Flagger:
+class Flagger(KubeBackend):
     """The Canaries of one namespace."""
 
     def __init__(
@@ -59,34 +59,21 @@ class Flagger:
         client: httpx.AsyncBaseTransport | None,
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
-        self.source = context.source
-        self._context = context
         self._gates = gates
-        self._kube = Kube(context, access, namespace, client)
+        super().__init__(context, access, namespace, client, (ON_SPEC,))
         self._canaries = Informer(self._kube, CANARIES, context.clock, changed=context.changed)
         self._targets = {
             kind: Informer(self._kube, resource, context.clock, changed=context.changed)
             for kind, resource in TARGETS.items()
         }
-        self._permissions = Permissions(self._kube, (ON_SPEC,), context.clock, changed=context.changed)
         self._held: dict[str, bool] = {}
         """Target's name -> whether every rise of its traffic asks us first, as of the last read."""
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._kube.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._kube.hide(text)
 
     async def aclose(self) -> None:
         """Stop the informers and close the connections."""
         for informer in (self._canaries, *self._targets.values()):
             await informer.aclose()
-        await self._permissions.aclose()
-        await self._kube.aclose()
+        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """The verbs of a target. It owns its steps and advances by itself; a halt depends on whose gates it asks."""
@@ -155,7 +142,7 @@ class Flagger:
             raise Rejected(self.source, "promote", f"nothing will be answered: {why}")
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
-        """Suspend it, unless every step needs an answer of ours, which a halt withholds. Raises BackendError."""
+        """Suspend it, unless a halt can withhold the answer at every step. Raises BackendError."""
         canary = self._parse(await self._kube.get(CANARIES, target.name))
         if not self._has_all_gates(canary):
             await self._send(target, patches.suspend(), "pause", permit)

@@ -38,7 +38,7 @@ _SAID_LAST_S = 600.0
 
 
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
-    """Whether a webhook calls our own gate of its kind, with any token."""
+    """Whether a webhook calls our own gate, with any token."""
     return gates is not None and url.partition("?")[0].rstrip("/") == f"{gates}/flagger/{kind}"
 
 

@@ -25,7 +25,7 @@ AT_REST = ("Initialized", "Succeeded")
 
 @dataclass(frozen=True, slots=True)
 class GatedStep:
-    """One step and the gates that Flagger asks at before it leaves it."""
+    """One step and the gates at its end."""
 
     step: OwnStep
     gates: tuple[str, ...]
@@ -38,7 +38,7 @@ def interval_s(analysis: Analysis) -> float:
 
 
 def weights(analysis: Analysis) -> tuple[int, ...]:
-    """List the canary's weights in order, up to the one that is promoted."""
+    """List the canary's weights in order, up to the promoted one."""
     if analysis.step_weights and not analysis.step_weight:
         return tuple(dict.fromkeys(min(weight, 100) for weight in analysis.step_weights if weight > 0))
     if analysis.step_weight <= 0:

@@ -1,4 +1,4 @@
-"""HAProxy, 2.0 or newer, as a deploy backend: server weights through its stats socket.
+"""HAProxy as a deploy backend: server weights through its stats socket. Version 2.0 or newer.
 
 Here: the options of the plan and `connect`. `node` talks to one HAProxy process, `servers` reads its tables, `backend`
 has the verbs. The Data Plane API is not used. Minimal permission: a stats socket of level `admin` (reading needs
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from adapters.contract import AdapterSpec, ConnectError, Context, Kind
 from adapters.deploy.haproxy.backend import HAProxy
-from adapters.deploy.haproxy.node import Node, SocketAddress
+from adapters.deploy.haproxy.node import HAProxyNode, SocketAddress
 
 __all__ = ["ADAPTER", "HAProxy", "Options", "connect"]
 
@@ -49,7 +49,7 @@ def connect(options: Options, context: Context) -> HAProxy:
     """
     texts = [options.socket] if isinstance(options.socket, str) else options.socket
     try:
-        nodes = tuple(Node(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts)
+        nodes = tuple(HAProxyNode(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts)
     except ValueError as error:
         raise ConnectError(f"{context.source}: socket: {error}") from error
     return HAProxy(context, nodes)

@@ -1,4 +1,4 @@
-"""The verbs of a HAProxy fleet: every node is read, every node is set.
+"""The verbs of a HAProxy fleet: read and set every node.
 
 This module decides which command lines are sent in which order, and how the answers of several nodes become one reading
 or one error. Connections are in `node`, tables in `servers`.
@@ -26,7 +26,7 @@ from adapters.contract import (
     TargetReading,
     TargetRef,
 )
-from adapters.deploy.haproxy.node import Node
+from adapters.deploy.haproxy.node import HAProxyNode
 from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
 from adapters.sanitize import one_line
 
@@ -53,9 +53,9 @@ class _Write:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """The writes that one node accepted, and the error that stopped the rest."""
+    """The writes that one node accepted, and the error after them."""
 
-    node: Node
+    node: HAProxyNode
     accepted: tuple[_Write, ...]
     error: BackendError | None
 
@@ -63,7 +63,7 @@ class _Change:
 class HAProxy:
     """One or several HAProxy processes that carry the same backends."""
 
-    def __init__(self, context: Context, nodes: Sequence[Node]) -> None:
+    def __init__(self, context: Context, nodes: Sequence[HAProxyNode]) -> None:
         self.source = context.source
         self._context = context
         self._nodes = tuple(nodes)
@@ -144,7 +144,9 @@ class HAProxy:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    async def _read_node(self, node: Node, backend: str, canary: str, baseline: str, until: float) -> NodeReading:
+    async def _read_node(
+        self, node: HAProxyNode, backend: str, canary: str, baseline: str, until: float
+    ) -> NodeReading:
         state = await node.show(f"show servers state {backend}", until)
         stat = await node.show(f"show stat {backend} 4 -1", until)
         info = await node.show("show info", until)
@@ -173,7 +175,7 @@ class HAProxy:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    async def _change(self, node: Node, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
+    async def _change(self, node: HAProxyNode, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
         accepted: list[_Write] = []
         try:
             for write in writes:
@@ -236,7 +238,7 @@ def _phase(readings: Sequence[NodeReading]) -> Phase:
 
 
 def _detail(readings: Sequence[NodeReading]) -> str:
-    """Format the weights, `weights 5/95`, and the remarks, each once, with the node where there are several."""
+    """Format `weights 5/95` and the remarks. Each once, with the node where there are several."""
     several = len(readings) > 1
     weights = {f"{reading.canary.weight}/{reading.baseline.weight}" for reading in readings}
     first = f"weights {', '.join(sorted(weights))}" + (f" on {len(readings)} nodes" if several else "")

@@ -1,4 +1,4 @@
-"""One HAProxy process: one command per connection, within a deadline and a size cap.
+"""One HAProxy process: one command per connection, with deadline and size cap.
 
 Here: the address of a stats socket, the exchange, and the refusals that HAProxy gives as text. `servers` reads the
 answers to `show`. Wire format: HAProxy's management guide, section 9.3 "Unix Socket commands".
@@ -26,7 +26,7 @@ _WEIGHT = re.compile(r"([0-9]{1,3}) \(initial [0-9]{1,3}\)")
 
 @dataclass(frozen=True, slots=True)
 class SocketAddress:
-    """The address of a stats socket, a Unix path or host and port."""
+    """The address of a stats socket: Unix path, or host and port."""
 
     text: str
     """As the plan gives it; names the node on screen."""
@@ -55,7 +55,7 @@ class SocketAddress:
         return cls(text, host=parts.hostname, port=parts.port)
 
 
-class Node:
+class HAProxyNode:
     """One HAProxy process. Every method raises BackendError whose reason names this node where there are several."""
 
     def __init__(self, source: str, address: SocketAddress, *, named: bool) -> None:
@@ -162,7 +162,7 @@ class Node:
 
 
 def _why(error: OSError) -> str:
-    """Describe an operating system error in words that an operator can act on."""
+    """Describe an operating system error in words for an operator."""
     if isinstance(error, FileNotFoundError):
         return "no such socket (is haproxy running?)"
     if isinstance(error, PermissionError):

@@ -1,4 +1,4 @@
-"""Read the servers of one HAProxy process, and the share of traffic that follows.
+"""Read the servers and the traffic share of one HAProxy process.
 
 Here: the tables of `show servers state`, `show stat` and `show info`, parsed, and the arithmetic of weights. Pure: no
 network. Wire formats: HAProxy's management guide, sections 9.1 (CSV) and 9.3.
@@ -49,7 +49,7 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class NodeReading:
-    """The two servers of a target on one node, and the rest of their backend."""
+    """The two servers of a target on one node, and the others."""
 
     node: str
     canary: ServerState
@@ -71,7 +71,7 @@ class NodeReading:
 
     @property
     def problem(self) -> str | None:
-        """The reason why this node cannot be driven to a share, or None. A canary without weight reads as 0 %."""
+        """The reason why this node cannot be driven, or None. A canary without weight reads as 0 %."""
         if not self.canary.share and not self.baseline.share:
             return f"neither {self.canary.name} nor {self.baseline.name} takes traffic"
         if self.canary.share and self.others:
@@ -102,7 +102,7 @@ class NoSuchServer(LookupError):
 
 
 def node_reading(node: str, canary: str, baseline: str, *, state: str, stat: str, info: str) -> NodeReading:
-    """Join the answers to `show servers state B`, `show stat B 4 -1` and `show info`.
+    """Join the answers to `show servers state`, `show stat` and `show info`.
 
     Raises:
         NotATable: a column is missing or holds no number.

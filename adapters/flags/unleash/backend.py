@@ -53,7 +53,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a change got: what was accepted, and whether anything was sent at all."""
+    """The progress of a change: the accepted calls, and whether any was sent."""
 
     sent: bool = False
     accepted: list[str] = field(default_factory=list)
@@ -138,7 +138,7 @@ class Unleash:
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
-        """List the calls of `set_flag` for a flag as it was last read."""
+        """List the calls of `set_flag` for the flag's last reading."""
         try:
             calls = self._calls(target, setting, self._last_states.get(target, _UNREAD))
         except Rejected as error:
@@ -188,7 +188,7 @@ class Unleash:
             calls = left
 
     def _with_progress(self, error: BackendError, progress: _Progress) -> BackendError:
-        """The error of a whole change for the error of one of its calls."""
+        """Turn the error of one call into that of the whole change."""
         if progress.accepted:
             return HalfDone(
                 self.source, _VERB, one_line(f"{', '.join(progress.accepted)} accepted; then {error.reason}")

@@ -30,7 +30,7 @@ OFF = UnleashCall("POST", "/off", "off")
 
 
 def create_strategy(feature: str, rollout: str) -> UnleashCall:
-    """Create a flag's first strategy with its percentage, so that no user beyond it is exposed."""
+    """Create a flag's first strategy with its percentage. No user beyond it is exposed."""
     parameters = {"rollout": rollout, "stickiness": "default", "groupId": feature}
     body = {"name": "flexibleRollout", "parameters": parameters}
     return UnleashCall("POST", "/strategies", f"strategies flexibleRollout {rollout}", body)
