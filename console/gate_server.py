@@ -1,8 +1,8 @@
-"""`GateServer`: listens, reads one bounded question per connection, and answers with a code and a line of text.
+"""HTTP server for gate webhooks: one bounded request per connection.
 
-Everything but a yes is a no to whoever asks: a question that is too large, too slow, of another path, or asked while
-nobody can answer. Nobody keeps others from asking by saying nothing, or little: who has not asked in time is cut off,
-and where there are too many, the one that has been asking longest makes room.
+The backend takes every status but 200 for a refusal: a request that is too large, too slow, for another path, or that
+comes while no rollout is open. A slow client cannot keep others out: a request that is not complete in time is cut
+off, and at the limit of connections the one that has been sending for longest is closed.
 """
 
 from __future__ import annotations
@@ -20,47 +20,49 @@ import h11
 from console.logs.context import report_internal_error
 
 LARGEST_BYTES = 64 * 1024
-"""A longer body is not read."""
-ASKING_S = 3.0
-"""How long one connection may take to ask, from when it was opened to the last byte of its question."""
-PATIENCE_S = 10.0
-"""How long one connection may take altogether."""
-MOST = 32
-"""Connections at once. Of more, the oldest that has not asked yet is closed; the newest, where all of them have."""
+"""A longer body is refused."""
+REQUEST_S = 3.0
+"""How long a connection may take from its opening to the last byte of its request."""
+CONNECTION_S = 10.0
+"""How long a connection may take altogether."""
+MOST_CONNECTIONS = 32
+"""Connections at once. At the limit the oldest with an incomplete request is closed; without one, the newest is."""
 _PATH = re.compile(r"/flagger/([a-z-]{1,40})/?")
 
-Answer = Callable[[str, bytes, str | None], Awaitable[tuple[int, str]]]
+GateHandler = Callable[[str, bytes, str | None], Awaitable[tuple[int, str]]]
 """(gate, body, token) -> (HTTP status, a line)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
+    """One complete request."""
+
     request: h11.Request
     body: bytes
 
 
 class GateServer:
-    """One listening socket."""
+    """A listening socket, and the connections on it."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, handler: GateHandler) -> None:
+        self._handler = handler
         self._server: asyncio.Server | None = None
-        self._asking: dict[asyncio.Task[None], None] = {}
-        """Connections whose question has not come yet, the oldest first."""
-        self._asked: set[asyncio.Task[None]] = set()
-        """Those that are being answered."""
+        self._reading: dict[asyncio.Task[None], None] = {}
+        """Connections whose request is incomplete, oldest first."""
+        self._answering: set[asyncio.Task[None]] = set()
+        """Connections that are being answered."""
 
     async def listen(self, host: str, port: int) -> int:
-        """Begin; the port that is listened on (another one only if `port` is 0). Raises OSError."""
+        """Start listening; returns the port, which differs from `port` only for 0. Raises OSError."""
         self._server = await asyncio.start_server(self._serve, host, port, limit=LARGEST_BYTES)
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 
     async def aclose(self) -> None:
-        """Stop listening, and leave nobody half answered: what is open is cut."""
+        """Stop listening, and close every open connection."""
         if self._server is not None:
             self._server.close()
-        tasks = {*self._asking, *self._asked}
+        tasks = {*self._reading, *self._answering}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -71,41 +73,43 @@ class GateServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         try:
-            if task is not None and self._let_in(task):
-                async with asyncio.timeout(PATIENCE_S):
-                    await self._talk(task, reader, writer)
+            if task is not None and self._admit(task):
+                async with asyncio.timeout(CONNECTION_S):
+                    await self._exchange(task, reader, writer)
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            pass  # it hung up, or was too slow: it has its no
+            pass  # it hung up or was too slow, which the backend takes for a refusal
         finally:
             if task is not None:
-                self._asking.pop(task, None)
-                self._asked.discard(task)
+                self._reading.pop(task, None)
+                self._answering.discard(task)
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    def _let_in(self, task: asyncio.Task[None]) -> bool:
-        """Whether there is room for one more connection."""
-        if len(self._asking) + len(self._asked) >= MOST:
-            oldest = next(iter(self._asking), None)
+    def _admit(self, task: asyncio.Task[None]) -> bool:
+        """Take one more connection, closing an incomplete one at the limit; False where there is no room."""
+        if len(self._reading) + len(self._answering) >= MOST_CONNECTIONS:
+            oldest = next(iter(self._reading), None)
             if oldest is None:
                 return False
-            del self._asking[oldest]
+            del self._reading[oldest]
             oldest.cancel()
-        self._asking[task] = None
+        self._reading[task] = None
         return True
 
-    async def _talk(self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _exchange(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         connection = h11.Connection(h11.SERVER)
-        heard: _Question | tuple[int, str]
+        received: _Question | tuple[int, str]
         try:
-            async with asyncio.timeout(ASKING_S):
-                heard = await _heard(connection, reader)
+            async with asyncio.timeout(REQUEST_S):
+                received = await _read_request(connection, reader)
         except h11.RemoteProtocolError as error:
-            heard = error.error_status_hint, "not HTTP that is understood here"
-        self._asking.pop(task, None)
-        self._asked.add(task)
-        code, text = await self._answered(heard) if isinstance(heard, _Question) else heard
+            received = error.error_status_hint, "not HTTP that is understood here"
+        self._reading.pop(task, None)
+        self._answering.add(task)
+        code, text = await self._handle(received) if isinstance(received, _Question) else received
         body = f"{text}\n".encode()
         headers = [
             ("content-type", "text/plain; charset=utf-8"),
@@ -117,7 +121,7 @@ class GateServer:
                 writer.write(connection.send(event) or b"")
         await writer.drain()
 
-    async def _answered(self, question: _Question) -> tuple[int, str]:
+    async def _handle(self, question: _Question) -> tuple[int, str]:
         request = question.request
         path, _, query = request.target.decode("latin-1").partition("?")
         found = _PATH.fullmatch(path)
@@ -125,17 +129,17 @@ class GateServer:
             return 404, "there is no such gate"
         if request.method != b"POST":
             return 405, "a question is a POST"
-        # The last net for a bug of ours: the backend gets a no, and the terminal of a watch no traceback.
-        answer = self._answer(found[1], question.body, _token(request, query))
-        [given] = await asyncio.gather(answer, return_exceptions=True)
+        # The last net for an internal error: the backend gets a refusal, and the terminal no traceback.
+        response = self._handler(found[1], question.body, _token(request, query))
+        [given] = await asyncio.gather(response, return_exceptions=True)
         if isinstance(given, BaseException):
             report_internal_error(logging.getLogger("warroom.gates"), given)
             return 500, f"no: {type(given).__name__}"
         return given
 
 
-async def _heard(connection: h11.Connection, reader: asyncio.StreamReader) -> _Question | tuple[int, str]:
-    """A question to its end, or what to answer where that is not worth waiting for. Raises OSError if it hangs up."""
+async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader) -> _Question | tuple[int, str]:
+    """The complete request, or the (status, line) that refuses it early. Raises OSError on a hang-up."""
     request, body = None, b""
     while True:
         event = connection.next_event()
@@ -156,7 +160,7 @@ async def _heard(connection: h11.Connection, reader: asyncio.StreamReader) -> _Q
 
 
 def _token(request: h11.Request, query: str) -> str | None:
-    """What came in the Authorization header, or as ?token=."""
+    """The token of the Authorization header, else of ?token=; None where there is none."""
     for name, value in request.headers:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return value[7:].decode("latin-1").strip()

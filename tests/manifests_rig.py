@@ -6,11 +6,11 @@ import re
 from io import BytesIO
 from pathlib import Path
 
-from console.manifests.choice import Hints, drafted
-from console.manifests.document import read
+from console.manifests.choice import Hints, draft_plan
+from console.manifests.document import read_documents
 from console.manifests.draft import Draft
-from console.manifests.origin import Manifest, manifests
-from console.manifests.writer import written
+from console.manifests.origin import Manifest, read_manifests
+from console.manifests.writer import plan_text
 from console.plan.loader import parse
 from console.plan.nouns import Plan
 
@@ -22,7 +22,7 @@ def objects(*texts: str) -> list[Manifest]:
     return [
         Manifest(f"{chr(97 + number)}.yaml", tree)
         for number, text in enumerate(texts)
-        for tree in read(text, f"{chr(97 + number)}.yaml")
+        for tree in read_documents(text, f"{chr(97 + number)}.yaml")
     ]
 
 
@@ -30,17 +30,17 @@ def drafted_from(
     *texts: str, only: str | None = None, namespace: str | None = None, provider: str | None = None
 ) -> Draft:
     """The draft of the one thing in some texts that rolls out."""
-    return drafted(objects(*texts), Hints(only, namespace, provider))
+    return draft_plan(objects(*texts), Hints(only, namespace, provider))
 
 
 def planned(draft: Draft) -> Plan:
     """The draft's plan, which has to check."""
-    return parse(written(draft, ["a.yaml"]), "plan.yaml")
+    return parse(plan_text(draft, ["a.yaml"]), "plan.yaml")
 
 
 def from_files(*names: str) -> Draft:
     """The draft of files in tests/manifests."""
-    return drafted(manifests([str(MANIFESTS / name) for name in names], BytesIO()), Hints())
+    return draft_plan(read_manifests([str(MANIFESTS / name) for name in names], BytesIO()), Hints())
 
 
 def rollout(strategy: str, name: str = "web", more: str = "") -> str:

@@ -108,7 +108,7 @@ def test_a_time_without_data_is_said(tmp_path: Path, capsys: Capture) -> None:
         ),
         (["--from", "2001-01-01", "--to", "2001-03-01"], "--from and --to are more than 31 days apart"),
         (["--from", "9999-01-01"], "--from 9999-01-01T00:00:00Z is not before now"),
-        (["--series", "x.csv", "--to", "2001-01-01"], "--to goes with --from; a file is judged whole"),
+        (["--series", "x.csv", "--to", "2001-01-01"], "--to needs --from; with --series the whole file is judged"),
     ],
 )  # fmt: skip
 def test_a_span_that_cannot_be_is_refused(tmp_path: Path, capsys: Capture, arguments: list[str], told: str) -> None:

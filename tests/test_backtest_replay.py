@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.contract import Counts, Gauge, MetricQuery, Reading, Sample, Shape
-from console.backtest.recording import numbered
-from console.backtest.replay import Change, Replay, Span
-from console.backtest.rows import Reader
-from console.backtest.series import Series
+from console.backtest.recording import stage_numbers
+from console.backtest.replay import Replay, Span, VerdictChange
+from console.backtest.rows import RowReader
+from console.backtest.series import RecordedSeries
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
 from console.plan.exposures import stage_exposures
@@ -31,10 +31,10 @@ PLANNED = parse(PLAN, "plan.yaml", queried=False)
 HISTORY = 60
 
 
-def replayed(plan: Plan, lines: list[str], name: str = "errors") -> tuple[Replay, list[Change]]:
+def replayed(plan: Plan, lines: list[str], name: str = "errors") -> tuple[Replay, list[VerdictChange]]:
     """The replay of one metric of a file's lines."""
-    series = Series(plan.metrics, numbered(plan), 10.0)
-    Reader("series", series).read(BytesIO("".join(lines).encode()))
+    series = RecordedSeries(plan.metrics, stage_numbers(plan), 10.0)
+    RowReader("series", series).read(BytesIO("".join(lines).encode()))
     assert series.began is not None
     span = Span(series.began, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
     replay = Replay(plan.metrics[name], stage_exposures(plan), span, series.spacing_s(name))
@@ -118,14 +118,14 @@ def test_the_state_of_every_tick_is_that_of_the_verdict_in_words(seed: int, name
     class Compared(Replay):
         def state(self, at: float) -> tuple[VerdictState, str]:
             found = super().state(at)
-            words = self.words(at)
+            words = self.full_verdict(at)
             assert found == (words.state, words.detail if words.state is VerdictState.UNSURE else "")
             seen.add(found)
             return found
 
     lines = list(lines_of(ledger(seed, plan.metrics[name].query.shape), name))
-    series = Series(plan.metrics, numbered(plan), 10.0)
-    Reader("series", series).read(BytesIO("".join(lines).encode()))
+    series = RecordedSeries(plan.metrics, stage_numbers(plan), 10.0)
+    RowReader("series", series).read(BytesIO("".join(lines).encode()))
     span = Span(series.began or 0.0, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
     list(Compared(plan.metrics[name], stage_exposures(plan), span, 10.0).changes(series.ticks(name)))
     assert len(seen) >= 3
@@ -191,8 +191,8 @@ def test_whatever_is_left_of_a_broken_file_can_be_judged(cells: list[tuple[str, 
         "0,errors,canary,5,1,,smoke\n",
         *(",".join(row) + "\n" for row in cells),
     ]
-    series = Series(PLANNED.metrics, numbered(PLANNED), 10.0)
-    reader = Reader("series", series, lenient=True)
+    series = RecordedSeries(PLANNED.metrics, stage_numbers(PLANNED), 10.0)
+    reader = RowReader("series", series, lenient=True)
     reader.read(BytesIO("".join(lines).encode()))
     span = Span(series.began or 0.0, series.last, 10.0, {stage: series.start(stage) for stage in series.starts})
     for name, metric in PLANNED.metrics.items():

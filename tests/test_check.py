@@ -113,7 +113,7 @@ def test_at_100_percent_only_the_limit_can_fail(desk: Desk) -> None:
 
 def test_an_excess_below_min_excess_is_never_called(desk: Desk) -> None:
     checked = desk.check(("    traffic", "    min_excess: 0.2%\n    traffic"))
-    assert checked.stage("smoke").endswith("; 2x is less than 0.2 % more: never called")
+    assert checked.stage("smoke").endswith("; 2x is less than 0.2 % more: too little to fail")
 
 
 def test_warm_up_is_not_time_to_find_anything_in(desk: Desk) -> None:
@@ -124,7 +124,7 @@ def test_warm_up_is_not_time_to_find_anything_in(desk: Desk) -> None:
 
 def test_no_errors_foretell_no_ratio(desk: Desk) -> None:
     checked = desk.check(("bad: 0.1%}", "bad: 0%}"))
-    assert checked.stage("smoke").endswith("no bad events, so no ratio can be foretold")
+    assert checked.stage("smoke").endswith("no bad events, so no ratio can be predicted")
 
 
 def test_more_errors_than_there_are_requests_cannot_be(desk: Desk) -> None:
@@ -159,7 +159,7 @@ def test_a_metric_without_arms_has_only_its_limit(desk: Desk) -> None:
 def test_a_step_of_the_backends_own_is_not_reckoned_with(desk: Desk) -> None:
     argo = [("edge: {adapter: embedded}", "edge: {adapter: argo-rollouts, namespace: shop}"), (", kind: deploy", "")]
     checked = desk.check(*argo, ("set: {api: 1}", "set: {api: step 2}"))
-    assert checked.stage("smoke").endswith("what its step gives is known to api alone")
+    assert checked.stage("smoke").endswith("only api knows the share of its step")
     taken = PLAN[PLAN.index("stages:") :]
     assert "stages: api's own, known once it is read" in desk.check(*argo, (taken, "stages: {from: api}\n")).out
 
@@ -205,7 +205,7 @@ def test_min_requests_may_be_what_a_pass_waits_for(desk: Desk) -> None:
 def test_a_trickle_that_never_tells_is_said_so(desk: Desk) -> None:
     checked = desk.check(("rate: 400/s", "rate: 1/h"))
     assert "stage smoke: errors cannot pass at this traffic, however long it bakes (bake 5 min)" in checked.warnings
-    assert checked.stage("smoke").endswith("2x is out of sight at this traffic")
+    assert checked.stage("smoke").endswith("2x cannot be found at this traffic")
 
 
 # -- from the last hour ------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_both_arms_are_told_and_a_longer_scrape_interval_makes_longer_ticks(desk
 def test_a_selector_that_matches_nothing_is_told(desk: Desk) -> None:
     with prometheus(Fake({"requests": arms(400)["requests"]})) as fake:
         checked = desk.check(live=fake.url)
-    told = 'matched no series within the hour, which reads as zero for ever: errors{code="500"}'
+    told = 'matched no series within the hour, so it always reads as zero: errors{code="500"}'
     assert f"metric errors: its bad selector {told}" in checked.warnings
 
 
@@ -263,7 +263,7 @@ def test_a_selector_that_matches_and_counts_nothing_is_fine(desk: Desk) -> None:
     with prometheus(Fake(arms(400))) as fake:
         checked = desk.check(live=fake.url)
     assert not any("selector" in line for line in checked.warnings)
-    assert "no bad events, so no ratio can be foretold" in checked.stage("smoke")
+    assert "no bad events, so no ratio can be predicted" in checked.stage("smoke")
 
 
 def test_a_metric_without_any_data_is_told(desk: Desk) -> None:
@@ -276,7 +276,8 @@ def test_exchanged_arms_are_told(desk: Desk) -> None:
     with prometheus(Fake(arms(400, 0.01))) as fake:
         checked = desk.check(("canary: v2, baseline: v1", "canary: v1, baseline: v2"), live=fake.url)
     assert (
-        "metric errors: only the canary has data within the hour: are the arms' values exchanged?" in checked.warnings
+        "metric errors: only the canary has data within the hour: check that the arms' values are not exchanged"
+        in checked.warnings
     )
 
 

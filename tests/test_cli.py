@@ -140,7 +140,7 @@ def test_status_does_not_place_what_it_could_not_read(tmp_path: Path, capsys: Ca
     gone = PLAN.replace("{adapter: embedded, latency: 0}", f"{{adapter: haproxy, socket: {tmp_path}/gone.sock}}")
     sh = shell(tmp_path, capsys, gone.replace("kind: deploy", "canary: canary, baseline: stable"))
     assert sh.run("status") == 0
-    assert sh.out.splitlines()[0] == "one  not opened; not every target could be read, so its stage is not known"
+    assert sh.out.splitlines()[0] == "one  not opened; not every target could be read, so the stage is unknown"
     assert "no such socket" in sh.out
 
 
@@ -216,7 +216,7 @@ def test_log_as_json_is_one_decision_a_line(sh: Shell) -> None:
 
 def test_log_of_what_is_not_there_is_two_and_without_a_journal_six(sh: Shell) -> None:
     assert sh.run("log") == 6
-    assert "`warroom run PLAN` begins one" in sh.err
+    assert "`warroom run PLAN` makes it" in sh.err
     seed(sh)
     assert (sh.run("log"), sh.out) == (0, "nothing decided or noted yet\n")
     assert sh.run("log", "ffffffff") == 2

@@ -35,7 +35,7 @@ def test_with_manifests_it_writes_their_plan_and_says_what_is_in_it(tmp_path: Pa
     out = capsys.readouterr().out
     assert out == (
         "warning: backends.cluster: no context: each operator's current context selects the cluster\n"
-        f"{written}: checkout: 4 stages, 9 metrics; not in it, and named at its top: 2 things, "
+        f"{written}: checkout: 4 stages, 9 metrics; not in it, and named at its top: 2 parts, "
         "1 of which can stop the rollout there\n"
     )
     assert list(load(written).metrics)[:2] == ["success-rate", "apdex"]
@@ -64,7 +64,7 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path, capsys: Capture, sou
     there.write_text("mine")
     assert main(["init", *sources, "-o", str(there)]) == 2
     assert capsys.readouterr().err == (
-        f"warroom: {there} is there already, and is left as it is: give another name with -o\n"
+        f"warroom: {there} exists already and was not changed: give another name with -o\n"
     )
     assert there.read_text() == "mine"
 
@@ -98,15 +98,15 @@ def test_several_rollouts_ask_for_a_name(tmp_path: Path, capsys: Capture) -> Non
 
 def test_options_of_manifests_without_manifests_are_refused(capsys: Capture) -> None:
     assert main(["init", "--only", "web"]) == 2
-    assert "for init --from FILE" in capsys.readouterr().err
+    assert "--provider need --from FILE" in capsys.readouterr().err
 
 
 def test_a_plan_that_does_not_check_is_not_written_and_is_called_a_fault_of_ours(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.manifests.writer.written", lambda _draft, _asked: "warroom: 1\nrollout: x\n")
+    monkeypatch.setattr("console.manifests.writer.plan_text", lambda _draft, _asked: "warroom: 1\nrollout: x\n")
     plan = tmp_path / "plan.yaml"
     assert main(["init", "--from", *FILES, "-o", str(plan)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("warroom: a fault of init: the plan that it made does not check, and is not written\n")
+    assert said.startswith("warroom: a fault of init: the plan that it made has errors and is not written\n")
     assert not plan.exists()

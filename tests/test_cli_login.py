@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.kube import login as kept
-from console.cli.login import log_in, may_need
+from console.cli.login import log_in, may_need_login
 from console.plan.loader import parse
 
 PLAN = """\
@@ -68,16 +68,16 @@ def test_a_verb_that_goes_safer_does_not_wait_for_a_plugin_that_hangs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log_in(parse(plan_with(tmp_path, "import time; time.sleep(600)"), "plan.yaml"), within_s=0.5)
-    assert capsys.readouterr().err == "warroom: cluster: no login within 0.5 s; going on\n"
+    assert capsys.readouterr().err == "warroom: cluster: no login within 0.5 s; continuing without it\n"
 
 
 def test_only_plans_that_name_a_cluster_are_read_before_the_screen(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.write_text(PLAN, encoding="utf-8")
-    assert may_need(file)
+    assert may_need_login(file)
     file.write_text("backends: {edge: {adapter: haproxy}}", encoding="utf-8")
-    assert not may_need(file)
-    assert not may_need(tmp_path / "none.yaml")
+    assert not may_need_login(file)
+    assert not may_need_login(tmp_path / "none.yaml")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def head(capsys: Capture, path: Path, *words: str) -> str:
 def test_verify_prints_the_head_to_be_pinned(path: Path, capsys: Capture) -> None:
     code, out, _ = run(capsys, path, "log", "verify")
     assert code == Exit.OK
-    assert f"journal {path}: 6 events of 2 rollouts, every one follows the one before it" in out
+    assert f"journal {path}: 6 events of 2 rollouts, each follows the one before it" in out
     assert "after event 6, checkout/1 seq 4, 2026-03-02T12:00:00Z" in out
     assert "keep the head elsewhere" in out
 
@@ -75,7 +75,7 @@ def test_verify_prints_the_head_to_be_pinned(path: Path, capsys: Capture) -> Non
 def test_verify_of_one_rollout_prints_its_own_head(path: Path, capsys: Capture) -> None:
     code, out, _ = run(capsys, path, "log", "verify", RUN)
     assert code == Exit.OK
-    assert out.startswith("checkout/1: 4 events, every one")
+    assert out.startswith("checkout/1: 4 events, each")
 
 
 def test_verify_names_the_first_broken_event_and_has_an_exit_code_of_its_own(path: Path, capsys: Capture) -> None:
@@ -83,7 +83,7 @@ def test_verify_names_the_first_broken_event_and_has_an_exit_code_of_its_own(pat
     code, _, err = run(capsys, path, "log", "verify")
     assert (code, int(Exit.TAMPERED)) == (Exit.TAMPERED, 7)
     assert "CHAIN BROKEN at event 3, search/1 seq 1: its content was changed" in err
-    assert "the 2 events before it fit, up to event 2, checkout/1 seq 2" in err
+    assert "the 2 events before it are intact, up to event 2, checkout/1 seq 2" in err
 
 
 def test_a_pinned_head_is_still_good_after_more_was_recorded(path: Path, capsys: Capture) -> None:
@@ -93,7 +93,7 @@ def test_a_pinned_head_is_still_good_after_more_was_recorded(path: Path, capsys:
     journal.close()
     code, out, _ = run(capsys, path, "log", "verify", "--pinned", pinned)
     assert code == Exit.OK
-    assert "all up to there is as it was; 1 event since" in out
+    assert "all events up to it are unchanged; 1 event since" in out
 
 
 @pytest.mark.parametrize("of", [(), (RUN,)])
@@ -111,7 +111,7 @@ def test_a_rollout_that_is_gone_is_found_by_its_pinned_head(path: Path, capsys: 
     edit(path, "DELETE FROM events WHERE rollout = 'checkout/1'")
     code, out, err = run(capsys, path, "log", "verify", RUN, "--pinned", pinned)
     assert (code, out) == (Exit.TAMPERED, "")
-    assert f"no events of a rollout '{RUN}', so what was pinned is not in it" in err
+    assert f"no events of a rollout '{RUN}', so the pinned head is not in it" in err
 
 
 def test_a_journal_without_events_says_so_and_does_not_hold_what_was_pinned(path: Path, capsys: Capture) -> None:
@@ -124,7 +124,8 @@ def test_a_journal_without_events_says_so_and_does_not_hold_what_was_pinned(path
 
 
 def _no_events(journal: Path) -> str:
-    return f"journal {journal}: no events, so what was pinned is not in it: removed, or another journal or name"
+    why = "so the pinned head is not in it: events were removed, or this is another journal"
+    return f"journal {journal}: no events, {why}"
 
 
 @pytest.mark.parametrize("pinned", ["", "abc", "z" * 64])
@@ -161,8 +162,8 @@ def test_verify_says_in_one_line_that_edits_are_not_refused_any_more(
         attacker.executescript(statement)
     code, out, err = run(capsys, path, "log", "verify", *of)
     assert code == Exit.TAMPERED
-    assert "every one follows the one before it\nhead " in out
-    assert err == f"warroom: NOT GUARDED: {said}: events could be edited; docs/journal.md says how to put it right\n"
+    assert "each follows the one before it\nhead " in out
+    assert err == f"warroom: NOT GUARDED: {said}: events can be edited; docs/journal.md says how to repair it\n"
 
 
 def test_verify_of_a_broken_chain_says_so_before_it_says_that_edits_are_not_refused(
@@ -266,7 +267,7 @@ def test_prune_removes_samples_of_closed_rollouts_alone_and_says_how_many(path: 
     code, out, _ = run(capsys, path, "log", "prune", "--dry-run")
     assert (code, out.splitlines()[0]) == (Exit.OK, "checkout/1: would remove 2 samples")
     code, out, _ = run(capsys, path, "log", "prune")
-    assert out == "checkout/1: removed 2 samples\nremoved 2 samples; kept those of what is open: search/1\n"
+    assert out == "checkout/1: removed 2 samples\nremoved 2 samples; kept those of open rollouts: search/1\n"
     journal = SqliteJournal(path)
     assert (len(journal.tail_samples(RUN, 0)), len(journal.tail_samples("search/1", 0))) == (0, 2)
     journal.close()

@@ -63,7 +63,7 @@ def test_a_source_that_cannot_be_read_is_a_line_and_no_exit_code(sh: Shell) -> N
 
 def test_status_says_which_journal_it_read(sh: Shell) -> None:
     sh.run("status")
-    assert sh.err == f"warroom: journal {sh.journal}: there is none yet\n"
+    assert sh.err == f"warroom: journal {sh.journal} does not exist yet\n"
     sh.run("note", "--reason", "begin")
     sh.run("status")
     assert sh.err == f"warroom: journal {sh.journal}\n"
@@ -105,11 +105,11 @@ def test_status_says_who_is_here_and_who_polls() -> None:
 
 def test_status_says_that_nobody_polls_and_what_that_means() -> None:
     state = with_local(crowded(states.watching()), crew=(), poller=None)
-    assert "  polls            nobody: nothing is judged or guarded until a console runs" in "\n".join(
+    assert "  polls            no console: nothing is judged or guarded until one runs" in "\n".join(
         status_lines(state)
     )
     gone = with_local(state, poller=Poller(here=False))
-    assert "  polls            a console that says no more that it is here" in "\n".join(status_lines(gone))
+    assert "  polls            a console that no longer reports its presence" in "\n".join(status_lines(gone))
 
 
 async def test_whoever_only_looks_sees_the_lease_of_the_console_that_polls(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from console.cli import main
 from console.cli.exits import Exit
-from console.cli.watch import new_lines
+from console.cli.watch_lines import new_lines
 from console.events.evidence import Verb
 from console.judge.verdict import Verdict, VerdictState
 from console.state.conditions import CONDITIONS, is_known, is_met, why_impossible
@@ -60,7 +60,7 @@ def test_what_cannot_come_any_more_is_nine(sh: Shell) -> None:
     sh.run("promote")
     sh.run("rollback")
     assert sh.run("wait", "--until", "complete") == Exit.MISSED
-    assert sh.complaint.startswith("complete cannot come any more: a rollback was begun; one/1 ")
+    assert sh.complaint.startswith("complete can no longer come: a rollback was begun; one/1 ")
 
 
 def test_a_rollout_that_is_closed_is_judged_by_how_it_ended(sh: Shell) -> None:
@@ -78,7 +78,10 @@ def test_without_a_rollout_nothing_is_waited_for(sh: Shell) -> None:
 @pytest.mark.parametrize("what", ["heathy", "stage:", "stage:no", "stage:4", "stage:0"])
 def test_a_condition_that_is_none_is_two_and_told_what_there_is(sh: Shell, what: str) -> None:
     assert sh.run("wait", "--until", what) == Exit.USAGE
-    assert "wait for one of healthy, failing, promotable, " in sh.complaint and "stage:half" in sh.complaint
+    assert (
+        "is not a condition: give one of healthy, failing, promotable, " in sh.complaint
+        and "stage:half" in sh.complaint
+    )
 
 
 @pytest.mark.parametrize("time", ["soon", "-1", "1d", "1 0"])
@@ -267,7 +270,7 @@ async def test_watch_answers_at_its_gates_with_no_while_nothing_is_open(sh: Shel
     async with asyncio.timeout(PATIENCE_S):
         while "no rollout of one is open" not in written.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
-    (port,) = re.findall(r"gates are answered on 127\.0\.0\.1:([0-9]+)", written.read_text())
+    (port,) = re.findall(r"answering gate webhooks on 127\.0\.0\.1:([0-9]+)", written.read_text())
     async with httpx.AsyncClient() as client:
         said = await client.post(f"http://127.0.0.1:{port}/flagger/confirm-rollout", content=b"{}")
     assert (said.status_code, said.text) == (403, "not now: no rollout is open\n")
@@ -285,7 +288,7 @@ async def test_watch_tells_a_no_at_its_gates_once(sh: Shell, tmp_path: Path) -> 
     async with asyncio.timeout(PATIENCE_S):
         while "one/1  " not in written.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
-    (port,) = re.findall(r"gates are answered on 127\.0\.0\.1:([0-9]+)", written.read_text())
+    (port,) = re.findall(r"answering gate webhooks on 127\.0\.0\.1:([0-9]+)", written.read_text())
     async with httpx.AsyncClient() as client:
         for _ in range(3):
             await client.post(f"http://127.0.0.1:{port}/flagger/rollback", content=b'{"name": "x", "namespace": "y"}')
@@ -302,7 +305,7 @@ def test_a_gate_that_cannot_be_listened_on_is_one_line(sh: Shell) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert sh.run("watch", "--gates", str(port)) == Exit.USAGE
-        assert sh.complaint == f"warroom: 127.0.0.1:{port} cannot be listened on: Address already in use"
+        assert sh.complaint == f"warroom: cannot listen on 127.0.0.1:{port}: Address already in use"
     assert sh.run("watch", "--gates", "nowhere") == Exit.USAGE
     assert sh.complaint == "warroom: 'nowhere' is not PORT or ADDRESS:PORT"
 
@@ -311,7 +314,9 @@ def test_an_observers_shell_is_refused_what_goes_forward(sh: Shell, monkeypatch:
     sh.run("promote")
     monkeypatch.setenv("WARROOM_OBSERVE", "1")
     assert sh.run("promote") == Exit.REFUSED
-    assert sh.complaint == "promote refused: WARROOM_OBSERVE is set: this shell only observes; halt and rollback work"
+    assert (
+        sh.complaint == "promote refused: WARROOM_OBSERVE is set, so this shell only observes; halt and rollback work"
+    )
     assert sh.run("note", "--reason", "x") == Exit.REFUSED
     assert sh.run("halt") == Exit.OK
     assert sh.run("status") == Exit.OK

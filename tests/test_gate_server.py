@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from console import gate_server
-from console.cli.gates import Address, GateFront, address
+from console.cli.gates import GateAddress, GateFront, parse_address
 from console.engine.engine import Engine
 from console.engine.gate_webhooks import GateResponse
-from console.gate_server import LARGEST_BYTES, MOST, GateServer
+from console.gate_server import LARGEST_BYTES, MOST_CONNECTIONS, GateServer
 
 Asked = list[tuple[str, bytes, str | None]]
 
@@ -200,14 +200,14 @@ BEGUN = [b"", b"POST /fl", QUESTION[:-1]]
 
 @pytest.mark.parametrize("sent", BEGUN, ids=["nothing", "part of a line", "part of a body"])
 async def test_who_does_not_come_to_the_point_is_cut_off(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(gate_server, "ASKING_S", 0.05)
+    monkeypatch.setattr(gate_server, "REQUEST_S", 0.05)
     async with gatehouse() as (url, asked):
         assert await asyncio.wait_for(raw(url, sent), 10) == b""
         assert asked == []
 
 
 async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_server, "ASKING_S", 0.2)
+    monkeypatch.setattr(gate_server, "REQUEST_S", 0.2)
     async with gatehouse() as (url, asked), knock(url) as (reader, writer):
         dripping = asyncio.create_task(drip(writer, itertools.repeat(b"A"), 0.01))
         assert await asyncio.wait_for(ended(reader), 10)
@@ -216,7 +216,7 @@ async def test_who_asks_byte_by_byte_has_no_longer_than_others(monkeypatch: pyte
 
 
 async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_server, "ASKING_S", 1.0)
+    monkeypatch.setattr(gate_server, "REQUEST_S", 1.0)
     house = GateServer(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
@@ -231,7 +231,7 @@ async def test_an_answer_may_take_longer_than_a_question(monkeypatch: pytest.Mon
 
 async def test_a_crowd_that_says_nothing_makes_room_for_who_asks() -> None:
     async with gatehouse() as (url, asked), AsyncExitStack() as stack:
-        crowd = [await stack.enter_async_context(knock(url, BEGUN[n % 3])) for n in range(MOST)]
+        crowd = [await stack.enter_async_context(knock(url, BEGUN[n % 3])) for n in range(MOST_CONNECTIONS)]
         assert b"200" in await asyncio.wait_for(raw(url, QUESTION), 10)
         assert await asyncio.wait_for(ended(crowd[0][0]), 10)
         assert not any(reader.at_eof() for reader, _ in crowd[1:])
@@ -241,7 +241,7 @@ async def test_a_crowd_that_says_nothing_makes_room_for_who_asks() -> None:
 async def test_a_crowd_that_comes_again_and_again_keeps_nobody_from_asking() -> None:
     async with gatehouse() as (url, asked), AsyncExitStack() as stack:
         for _ in range(4):
-            for n in range(MOST + 1):
+            for n in range(MOST_CONNECTIONS + 1):
                 _, writer = await stack.enter_async_context(knock(url, BEGUN[n % 2]))
                 task = asyncio.create_task(drip(writer, itertools.repeat(b"A"), 0.05))
                 stack.callback(task.cancel)
@@ -253,8 +253,8 @@ async def test_who_is_being_answered_is_not_sent_away_for_who_comes_later() -> N
     house = GateServer(deliberate := Deliberate())
     try:
         url = f"http://127.0.0.1:{await house.listen('127.0.0.1', 0)}"
-        asking = [asyncio.create_task(raw(url, QUESTION)) for _ in range(MOST)]
-        await deliberate.waiting(MOST)
+        asking = [asyncio.create_task(raw(url, QUESTION)) for _ in range(MOST_CONNECTIONS)]
+        await deliberate.waiting(MOST_CONNECTIONS)
         assert await asyncio.wait_for(raw(url, QUESTION), 10) == b""
         deliberate.over.set()
         assert all(b"200" in answer for answer in await asyncio.gather(*asking))
@@ -275,23 +275,23 @@ async def test_closing_leaves_nobody_waiting() -> None:
 @pytest.mark.parametrize(
     ("text", "found", "private"),
     [
-        ("22800", Address("127.0.0.1", 22800), True),
-        (":22800", Address("127.0.0.1", 22800), True),
-        ("localhost:1", Address("localhost", 1), True),
-        ("10.0.0.5:22800", Address("10.0.0.5", 22800), False),
-        ("[::1]:22800", Address("::1", 22800), True),
-        ("0.0.0.0:0", Address("0.0.0.0", 0), False),
-        ("warroom.ops:80", Address("warroom.ops", 80), False),
+        ("22800", GateAddress("127.0.0.1", 22800), True),
+        (":22800", GateAddress("127.0.0.1", 22800), True),
+        ("localhost:1", GateAddress("localhost", 1), True),
+        ("10.0.0.5:22800", GateAddress("10.0.0.5", 22800), False),
+        ("[::1]:22800", GateAddress("::1", 22800), True),
+        ("0.0.0.0:0", GateAddress("0.0.0.0", 0), False),
+        ("warroom.ops:80", GateAddress("warroom.ops", 80), False),
     ],
 )
-def test_an_address_without_a_host_is_this_machine(text: str, found: Address, private: bool) -> None:
-    assert (address(text), address(text).is_private) == (found, private)
+def test_an_address_without_a_host_is_this_machine(text: str, found: GateAddress, private: bool) -> None:
+    assert (parse_address(text), parse_address(text).is_private) == (found, private)
 
 
 @pytest.mark.parametrize("text", ["", "host", "host:", "host:x", "host:-1", "host:70000", "1:2:x"])
 def test_an_address_that_is_none_is_one_line(text: str) -> None:
     with pytest.raises(ValueError, match="is not PORT or ADDRESS:PORT"):
-        address(text)
+        parse_address(text)
 
 
 async def test_while_no_rollout_is_open_every_answer_is_no() -> None:
@@ -312,7 +312,7 @@ class Door:
 async def heard(*answers: tuple[str, GateResponse]) -> list[str]:
     """What a watch prints of these answers at gates, in order."""
     desk, engine, lines = GateFront(), Door(), list[str]()
-    desk.opens(cast(Engine, engine), lines.append)
+    desk.attach(cast(Engine, engine), lines.append)
     for gate, engine.said in answers:
         assert await desk.answer(gate, b"", None) == (engine.said.code, engine.said.text)
     return lines
@@ -374,8 +374,8 @@ async def test_who_asks_about_nothing_of_ours_is_told_once_whatever_gates_it_nam
 async def test_the_next_rollout_begins_with_nothing_said() -> None:
     desk, lines = GateFront(), list[str]()
     for _ in range(2):
-        desk.opens(cast(Engine, Door()), lines.append)
+        desk.attach(cast(Engine, Door()), lines.append)
         await desk.answer("rollback", b"", None)
-        desk.closes()
+        desk.detach()
         assert (await desk.answer("rollback", b"", None))[1] == "not now: no rollout is open"
     assert len(lines) == 2

@@ -71,7 +71,7 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(sh: Shell, w
     url = "postgresql://ana:s3cret@127.0.0.1/warroom"
     assert main([*words, url] if words[0] == "journal" else [*words, "--journal", url]) == Exit.USAGE
     err = sh.capsys.readouterr().err
-    assert "a password on the command line is in everybody's process list" in err
+    assert "every user can see a password on the command line" in err
     assert "s3cret" not in err and err.count("\n") == 1
 
 

@@ -152,7 +152,7 @@ def test_init_shares_a_journal_that_is_there_with_all_that_is_in_it(tmp_path: Pa
     ("words", "code", "said"),
     [
         (["--group", "no-such-group"], Exit.JOURNAL, "there is no group 'no-such-group' on this machine"),
-        ([], Exit.USAGE, "give --group GROUP"),
+        ([], Exit.USAGE, "--group GROUP is missing"),
         (["--role", "ops"], Exit.USAGE, "--role is for PostgreSQL"),
     ],
 )

@@ -184,7 +184,7 @@ def test_nothing_at_all_is_written_to_a_server_that_never_says_a_word_and_the_ro
         f"warroom: journal {mute}: connection timeout expired; the rollback goes ahead as manual/1"
     )
     assert err[1] == (
-        "warroom: rolled back; by hand: tell (warroom confirm PLAN --subject STEP); not written down yet, "
-        "the journal is tried once more"
+        "warroom: rolled back; by hand: tell (warroom confirm PLAN --subject STEP); not in the journal yet; "
+        "writing it is tried once more"
     )
     assert "UNJOURNALED" in err[-1] and "the backends were changed: api -> 0 %" in err[-1]

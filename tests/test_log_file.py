@@ -370,7 +370,7 @@ def test_senseless_options_are_one_line(
 
 def test_a_full_disk_disturbs_nothing(sh: Shell) -> None:
     assert sh.run("promote", "--log-file", "/dev/full") == Exit.OK
-    assert sh.err == f"warroom: opened one/1 in journal {sh.journal}: before is what its targets read now\n"
+    assert sh.err == f"warroom: opened one/1 in journal {sh.journal}: a rollback restores the current readings\n"
 
 
 def test_what_a_vanished_folder_lost_is_counted_once_it_is_back(tmp_path: Path) -> None:
@@ -468,7 +468,7 @@ def test_a_bug_of_the_command_line_is_one_line(sh: Shell, monkeypatch: pytest.Mo
     def bug(_options: object) -> int:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr("console.cli.show.status", bug)
+    monkeypatch.setattr("console.cli.show.status_command", bug)
     path = sh.folder / "w.log"
     assert sh.run("status", "--log-file", str(path)) == Exit.FAULT
     assert sh.err == f"warroom: internal error: RuntimeError: a bug of ours; traceback in {path}\n"
@@ -496,7 +496,7 @@ def status(options):
     thread.join()
     asyncio.run(forget())
     return 0
-console.cli.show.status = status
+console.cli.show.status_command = status
 sys.exit(main({sh.arguments("status")!r} + sys.argv[1:]))
 """
     path = sh.folder / "w.log"

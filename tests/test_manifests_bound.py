@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.manifests.bound import NO_DATA, Bound, NotBounded, failure, success
+from console.manifests.bound import NO_DATA, Bound, NotBounded, read_failure, read_success
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from console.manifests.bound import NO_DATA, Bound, NotBounded, failure, success
     ],
 )
 def test_a_condition_for_success_is_where_the_number_has_to_be(text: str, bound: Bound) -> None:
-    assert success(text).bound == bound
+    assert read_success(text).bound == bound
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_a_condition_for_success_is_where_the_number_has_to_be(text: str, bound:
     ],
 )
 def test_a_condition_for_failure_is_where_the_number_must_not_be(text: str, bound: Bound) -> None:
-    assert failure(text).bound == bound
+    assert read_failure(text).bound == bound
 
 
 @pytest.mark.parametrize(
     ("reader", "text", "noted"),
     [
-        (success, "isNaN(result[0]) || result[0] <= 5", True),
-        (success, "!isNaN(result[0]) && result[0] <= 5", False),
-        (failure, "!isNaN(result[0]) && result[0] > 5", True),
-        (failure, "isNaN(result[0]) || result[0] > 5", False),
+        (read_success, "isNaN(result[0]) || result[0] <= 5", True),
+        (read_success, "!isNaN(result[0]) && result[0] <= 5", False),
+        (read_failure, "!isNaN(result[0]) && result[0] > 5", True),
+        (read_failure, "isNaN(result[0]) || result[0] > 5", False),
     ],
 )
 def test_no_data_that_counts_as_success_there_is_noted(reader: object, text: str, noted: bool) -> None:
@@ -70,29 +70,29 @@ def test_no_data_that_counts_as_success_there_is_noted(reader: object, text: str
     ("text", "why"),
     [
         ("result[0] > 1 || result[0] < -1", "one of several conditions is enough"),
-        ("result.status == 'ok'", "it asks for a field of the result"),
-        ("result[1] > 3", "it asks for result[1]"),
-        ("any(result, # > 3)", "not read from 'any' on"),
-        ("result[0] * 100 > 3", "not read from '* 100 > 3' on"),
-        ("result == 'ok'", "not read from"),
-        ("result != 5", "anything but one value is allowed"),
+        ("result.status == 'ok'", "it reads a field of the result"),
+        ("result[1] > 3", "it reads result[1]"),
+        ("any(result, # > 3)", "cannot read it from 'any' on"),
+        ("result[0] * 100 > 3", "cannot read it from '* 100 > 3' on"),
+        ("result == 'ok'", "cannot read it from"),
+        ("result != 5", "it only excludes one value"),
         ("isNaN(result)", "it only asks whether there is data"),
-        ("true", "not read from 'true' on"),
-        ("", "not read from 'its end' on"),
-        ("result[0] > 1 ? true : false", "not read from"),
-        ("result[0] > result[0]", "it is no comparison of the result with a number"),
-        ("all(result,", "not read from 'its end' on"),
+        ("true", "cannot read it from 'true' on"),
+        ("", "cannot read it from 'its end' on"),
+        ("result[0] > 1 ? true : false", "cannot read it from"),
+        ("result[0] > result[0]", "it does not compare the result with a number"),
+        ("all(result,", "cannot read it from 'its end' on"),
     ],
 )
 def test_what_is_no_bound_says_why(text: str, why: str) -> None:
     with pytest.raises(NotBounded) as caught:
-        success(text)
+        read_success(text)
     assert why in str(caught.value)
 
 
 @given(st.text(max_size=60))
 def test_no_condition_is_too_odd_to_be_refused(text: str) -> None:
-    for reader in (success, failure):
+    for reader in (read_success, read_failure):
         try:
             found = reader(text)
         except NotBounded:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from adapters.contract import LAST_STEP, ArmLabels, Shape
-from console.manifests.builtin import builtin_check
+from console.manifests.builtin import request_metrics
 from console.manifests.choice import NoChoice
-from console.manifests.promql import parsed
-from console.manifests.writer import written
+from console.manifests.promql import parse_query
+from console.manifests.writer import plan_text
 from console.plan.nouns import Metric, Role
 from tests.manifests_rig import MANIFESTS, drafted_from, from_files, planned
 
@@ -47,7 +47,7 @@ def metrics(*texts: str, provider: str | None = None) -> list[Metric]:
 
 
 def test_a_whole_canary_becomes_a_plan_worth_reading() -> None:
-    assert written(from_files("canary.yaml"), ["canary.yaml"]) == GOLDEN.read_text(encoding="utf-8")
+    assert plan_text(from_files("canary.yaml"), ["canary.yaml"]) == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_a_whole_canary_becomes_a_plan_that_checks() -> None:
@@ -96,7 +96,7 @@ def test_gates_that_ask_somebody_else_are_not_ours() -> None:
 
 def test_an_ab_test_says_that_it_has_no_share() -> None:
     draft = drafted_from(canary("{iterations: 5, match: [{headers: {}}]}"))
-    assert any("no verdict is given" in said for said in draft.about)
+    assert any("metrics are shown without a verdict" in text for text in draft.about)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_every_mesh_that_is_known_makes_metrics_that_check(provider: str) -> Non
     rate, *duration = metrics(text)
     assert (rate.query.shape, rate.role) == (Shape.GOOD_TOTAL, Role.CRITICAL)
     assert duration[-1].limit == 500.0
-    known = builtin_check(provider)
+    known = request_metrics(provider)
     assert known is not None
-    parsed(known.duration().replace("{{ interval }}", "1m"))
+    parse_query(known.duration().replace("{{ interval }}", "1m"))
 
 
 def test_a_mesh_that_nobody_names_is_asked_for_and_can_be_given() -> None:
@@ -141,7 +141,7 @@ def test_a_mesh_that_nobody_names_is_asked_for_and_can_be_given() -> None:
 
 def test_a_mesh_that_is_not_known_is_named() -> None:
     text = canary("{metrics: [{name: request-duration, threshold: 5}]}").replace("istio", "skipper")
-    assert drafted_from(text).unmapped[0].why == "what it asks for skipper is not known here"
+    assert drafted_from(text).unmapped[0].why == "its query for skipper is not known here"
 
 
 def test_a_template_is_filled_in_and_its_variables_with_it() -> None:
@@ -168,7 +168,7 @@ def test_a_range_with_both_ends_is_two_metrics() -> None:
         ("{name: x, query: 'a{b='}", "", "not read as PromQL"),
         ("{name: x, query: '{{ $r := 5 }}'}", "", "{{$r := 5}} has no value in the manifests"),
         ("{name: x, query: '{{ ingress }}'}", "", "{{ingress}} is an ingress that it does not name"),
-        ("{name: x, templateRef: {name: t}}", "{type: datadog}", "it asks datadog, and warroom reads Prometheus"),
+        ("{name: x, templateRef: {name: t}}", "{type: datadog}", "it reads datadog, and warroom reads Prometheus"),
     ],
 )
 def test_what_is_no_metric_is_named_with_its_reason(metric: str, extra: str, why: str) -> None:
@@ -189,7 +189,7 @@ def test_a_deployment_is_one_stage_and_says_what_it_cannot() -> None:
     plan = planned(draft)
     assert plan.backends["cluster"].adapter == "deployment"
     assert [stage.name for stage in plan.stages] == ["full"]
-    assert "#     arms: {label: pod_template_hash, of: web}" in written(draft, ["a.yaml"])
+    assert "#     arms: {label: pod_template_hash, of: web}" in plan_text(draft, ["a.yaml"])
 
 
 def test_a_deployment_that_a_canary_or_a_rollout_drives_is_not_one_of_its_own() -> None:

@@ -108,11 +108,15 @@ STABLE = "[{name: hash, valueFrom: {podTemplateHashValue: Stable}}]"
     ("provider", "asks", "why"),
     [
         ("job: {spec: {}}", "", "a Kubernetes Job"),
-        ("cloudWatch: {interval: 1m}", "successCondition: 'result[0] > 1'", "it asks cloudWatch"),
-        (DATADOG, "successCondition: 'all(result, # > 1)'", "it asks datadog"),
-        (DATADOG, "successCondition: result.ok", "it asks datadog, and warroom reads Prometheus; its successCondition"),
-        ("datadog: {query: 'avg:errors{hash:{{args.hash}}}'}", "failureCondition: result > 1", "it asks datadog"),
-        ("datadog: {query: 'avg:errors{x:{{args.other}}}'}", "failureCondition: result > 1", "it asks datadog"),
+        ("cloudWatch: {interval: 1m}", "successCondition: 'result[0] > 1'", "it reads cloudWatch"),
+        (DATADOG, "successCondition: 'all(result, # > 1)'", "it reads datadog"),
+        (
+            DATADOG,
+            "successCondition: result.ok",
+            "it reads datadog, and warroom reads Prometheus; its successCondition",
+        ),
+        ("datadog: {query: 'avg:errors{hash:{{args.hash}}}'}", "failureCondition: result > 1", "it reads datadog"),
+        ("datadog: {query: 'avg:errors{x:{{args.other}}}'}", "failureCondition: result > 1", "it reads datadog"),
     ],
     ids=["a job", "a list of lists", "every series", "a field", "the stable version", "no value anywhere"],
 )

@@ -165,15 +165,19 @@ def test_an_initial_delay_is_a_warmup() -> None:
 @pytest.mark.parametrize(
     ("query", "condition", "why"),
     [
-        ('sum(a{code~"5.."})', "failureCondition: result > 1", "not read as PromQL from"),
-        ('sum(a{to="web-stable"})', "failureCondition: result > 1", "it is about the other version (to web-stable)"),
+        ('sum(a{code~"5.."})', "failureCondition: result > 1", "not PromQL from"),
+        ('sum(a{to="web-stable"})', "failureCondition: result > 1", "it reads the other version (to web-stable)"),
         (
             'sum(rate(a{to="web-canary"}[1m])) / sum(rate(a{to="web-stable"}[1m]))',
             "failureCondition: result > 1",
             "or compares the two itself",
         ),
         ("sum({{args.what}})", "failureCondition: result > 1", "{{args.what}} has no value in the manifests"),
-        ("sum(a)", "successCondition: any(result)", "its successCondition (any(result)) is no limit: not read from"),
+        (
+            "sum(a)",
+            "successCondition: any(result)",
+            "its successCondition (any(result)) is not a limit: cannot read it from",
+        ),
         ("sum(a)", 'successCondition: "result > {{args.max}}"', "{{args.max}} has no value in the manifests"),
     ],
 )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.manifests.choice import Hints, NoChoice, drafted
-from console.manifests.document import read
+from console.manifests.choice import Hints, NoChoice, draft_plan
+from console.manifests.document import read_documents
 from console.manifests.origin import Manifest
 from console.manifests.tree import Tree
 from tests.manifests_rig import MANIFESTS, planned
@@ -19,11 +19,11 @@ WHOLE = {
     "rollout": [
         Manifest(name, tree)
         for name in ("rollout.yaml", "templates.yaml")
-        for tree in read((MANIFESTS / name).read_text(encoding="utf-8"), name)
+        for tree in read_documents((MANIFESTS / name).read_text(encoding="utf-8"), name)
     ],
     "canary": [
         Manifest("canary.yaml", tree)
-        for tree in read((MANIFESTS / "canary.yaml").read_text(encoding="utf-8"), "canary.yaml")
+        for tree in read_documents((MANIFESTS / "canary.yaml").read_text(encoding="utf-8"), "canary.yaml")
     ],
 }
 ODD = [
@@ -57,7 +57,7 @@ def put(tree: Tree, path: Path, value: Tree) -> Tree:
 
 def holds(manifests: list[Manifest]) -> None:
     try:
-        draft = drafted(manifests, Hints())
+        draft = draft_plan(manifests, Hints())
     except NoChoice as error:
         assert "\n" not in str(error)
         return

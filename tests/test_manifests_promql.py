@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.manifests.promql import Beyond, NotRead, parsed, selectors
+from console.manifests.promql import UnreadableQuery, UnsupportedQuery, parse_query, selectors
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ from console.manifests.promql import Beyond, NotRead, parsed, selectors
 )  # fmt: skip
 def test_a_query_is_read_and_written_back(text: str, same: str | None) -> None:
     if same is None:
-        with pytest.raises(NotRead):
-            parsed(text)
+        with pytest.raises(UnreadableQuery):
+            parse_query(text)
         return
-    assert str(parsed(text)) == same
-    assert str(parsed(same)) == same
+    assert str(parse_query(text)) == same
+    assert str(parse_query(same)) == same
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('a{b~"c"}', "not read as PromQL from '~"),
+        ('a{b~"c"}', "not PromQL from '~"),
         ("sum(a", "')' expected, found its end"),
-        ("a b", "not read as PromQL from 'b' on"),
+        ("a b", "not PromQL from 'b' on"),
         ("a{b=c}", "text in quotes expected, found 'c'"),
         ("rate(a)[5m]", "a range stands behind something that is no selector"),
         ("", "a metric or a function expected, found its end"),
@@ -63,35 +63,35 @@ def test_a_query_is_read_and_written_back(text: str, same: str | None) -> None:
     ],
 )
 def test_what_is_no_promql_is_said_to_be_none(text: str, why: str) -> None:
-    with pytest.raises(NotRead) as caught:
-        parsed(text)
+    with pytest.raises(UnreadableQuery) as caught:
+        parse_query(text)
     assert why in str(caught.value)
-    assert not isinstance(caught.value, Beyond)
+    assert not isinstance(caught.value, UnsupportedQuery)
 
 
 @pytest.mark.parametrize("text", ["max_over_time(a[1h:5m])", "a @ end()"])
 def test_what_is_promql_and_not_read_here_is_told_apart(text: str) -> None:
-    with pytest.raises(Beyond):
-        parsed(text)
+    with pytest.raises(UnsupportedQuery):
+        parse_query(text)
 
 
 def test_strings_mean_what_they_mean_in_prometheus() -> None:
-    (found,) = selectors(parsed(r"""a{b="\"\\\x41\n", c='\'', d=`\n`}"""))
+    (found,) = selectors(parse_query(r"""a{b="\"\\\x41\n", c='\'', d=`\n`}"""))
     assert [one.value for one in found.matchers] == ['"\\A\n', "'", "\\n"]
 
 
 @given(st.text(max_size=60))
 def test_no_text_is_too_odd_to_be_refused(text: str) -> None:
     try:
-        written = str(parsed(text))
-    except NotRead:
+        written = str(parse_query(text))
+    except UnreadableQuery:
         return
-    assert str(parsed(written)) == written
+    assert str(parse_query(written)) == written
 
 
 @given(st.text(max_size=40))
 def test_any_value_of_a_label_survives_reading_and_writing(value: str) -> None:
-    from console.manifests.promql import quoted
+    from console.manifests.promql import promql_string
 
-    (found,) = selectors(parsed(f"a{{b={quoted(value)}}}"))
+    (found,) = selectors(parse_query(f"a{{b={promql_string(value)}}}"))
     assert found.matchers[0].value == value

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.contract import LAST_STEP
 from console.manifests.choice import NoChoice
-from console.manifests.writer import summary, written
+from console.manifests.writer import plan_text, summary
 from tests.manifests_rig import MANIFESTS, analysed, drafted_from, from_files, objects, planned, rollout
 
 GOLDEN = MANIFESTS / "rollout.plan.yaml"
@@ -16,7 +16,7 @@ GOLDEN = MANIFESTS / "rollout.plan.yaml"
 
 
 def test_a_whole_rollout_becomes_a_plan_worth_reading() -> None:
-    text = written(from_files("rollout.yaml", "templates.yaml"), ["rollout.yaml", "templates.yaml"])
+    text = plan_text(from_files("rollout.yaml", "templates.yaml"), ["rollout.yaml", "templates.yaml"])
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
@@ -121,7 +121,7 @@ spec:
 def test_what_is_not_in_the_plan_is_named_in_it_and_by_the_summary(step: str, what: list[str]) -> None:
     draft = drafted_from(rollout(f"{{canary: {{steps: [{{setWeight: 5}}, {step}]}}}}"))
     assert [one.what for one in draft.unmapped] == what
-    text = written(draft, ["a.yaml"])
+    text = plan_text(draft, ["a.yaml"])
     assert all(f"# - {name}: " in text for name in what)
     assert "not in it, and named at its top" in summary(draft)
     planned(draft)
@@ -167,7 +167,7 @@ def test_names_that_a_plan_does_not_take_are_made_fit() -> None:
 def test_text_of_a_manifest_never_acts_on_a_terminal_or_on_the_plan() -> None:
     steps = '[{plugin: {name: "a\\n  b: c\\u202e"}}, {"x\\e]52;c;aGk=\\a": {}}, {pause: {}}]'
     draft = drafted_from(rollout(f"{{canary: {{steps: {steps}}}}}"))
-    text = written(draft, ["a.yaml\n\x1b[2J"])
+    text = plan_text(draft, ["a.yaml\n\x1b[2J"])
     assert "\x1b" not in text
     assert "\u202e" not in text
     planned(draft)
@@ -193,7 +193,7 @@ def test_a_pause_that_a_plan_cannot_say_is_the_longest_or_without_an_end(duratio
 def test_a_password_in_a_url_is_neither_a_value_nor_a_comment() -> None:
     draft = drafted_from(*analysed('up{url="https://ann:secret@x"}', "failureCondition: result > 1"))
     assert "holds a URL with a password" in draft.unmapped[0].why
-    assert "secret" not in written(draft, ["a.yaml"]).replace("holds a secret", "")
+    assert "secret" not in plan_text(draft, ["a.yaml"]).replace("holds a secret", "")
 
 
 def test_without_a_rollout_it_says_what_there_is() -> None:

@@ -531,7 +531,10 @@ def test_a_headless_rollback_without_its_journal_is_written_down_by_the_next_com
         rolled = subprocess.run([*WARROOM, *sh.arguments("rollback")], capture_output=True, text=True, check=False)
     assert "rolled back, but UNJOURNALED" in rolled.stderr
     [name] = files(tmp_path)
-    assert f"{tmp_path / name} keeps what was decided until the next warroom here writes it down" in rolled.stderr
+    assert (
+        f"{tmp_path / name} keeps these events until the next warroom on this host writes them to the journal"
+        in rolled.stderr
+    )
     lines = (tmp_path / name).read_bytes().partition(b"\0")[0].splitlines()
     kinds = [kind for line in lines if (kind := json.loads(line)["kind"]) != "target_observed"]  # if a read came first
     assert kinds == ["decision_taken", "request_made", "request_settled", "step_done"]

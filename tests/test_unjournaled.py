@@ -184,7 +184,7 @@ async def test_a_journal_that_is_no_database_leaves_halt_and_rollback(tmp_path: 
 NOT_A_BYTE = """
 import asyncio, resource, signal, sys
 from pathlib import Path
-from console.cli.paths import open_anyhow
+from console.cli.paths import open_or_stand_in
 from console.journal.location import FileLocation
 from console.events.evidence import Verb
 from console.journal.location import FileLocation
@@ -203,7 +203,7 @@ async def main(folder, again):
             await console.close()
         writable(0)
         if again:
-            console = await room.console(journal=open_anyhow(FileLocation(room.journal)))
+            console = await room.console(journal=open_or_stand_in(FileLocation(room.journal)))
         answer = await console.act(Verb.ROLLBACK)
         await console.until(lambda state: state.checklist[0].mark is StepMark.DONE)
         broken = console.state.local.journal.broken

@@ -28,7 +28,7 @@ def sh(tmp_path: Path, capsys: Capture) -> Shell:
 def test_promote_opens_promotes_reads_back_and_says_so(sh: Shell) -> None:
     assert sh.run("promote") == 0
     assert sh.out == "five confirmed: stage 1\n"
-    assert sh.err == f"warroom: opened one/1 in journal {sh.journal}: before is what its targets read now\n"
+    assert sh.err == f"warroom: opened one/1 in journal {sh.journal}: a rollback restores the current readings\n"
     assert len(sh.world()) == 1
 
 
@@ -36,7 +36,7 @@ def test_an_opening_says_of_which_targets_it_knows_no_before(tmp_path: Path, cap
     gone = PLAN.replace("{adapter: embedded, latency: 0}", f"{{adapter: haproxy, socket: {tmp_path}/gone.sock}}")
     sh = shell(tmp_path, capsys, gone.replace("kind: deploy", "canary: canary, baseline: stable"))
     assert sh.run("promote") == 3
-    assert "its targets read now; NOT KNOWN of api, which could not be read" in sh.err
+    assert "restores the current readings; UNKNOWN for api, which could not be read" in sh.err
     assert sh.complaint == "promote refused: stage unknown: say where it stands (s, or warroom place)"
 
 
@@ -200,7 +200,7 @@ def test_an_override_needs_a_reason(sh: Shell) -> None:
 
 
 def test_an_empty_note_is_three_and_opens_nothing(sh: Shell) -> None:
-    assert (sh.run("note"), sh.complaint) == (3, "note refused: it is empty: give --reason TEXT")
+    assert (sh.run("note"), sh.complaint) == (3, "note refused: its text is empty: give --reason TEXT")
     assert not sh.journal.exists()
 
 
@@ -295,10 +295,10 @@ def test_a_journal_that_cannot_be_written_refuses_a_promote_and_lets_a_halt_thro
     assert sh.run("promote") == 6
     assert sh.complaint.startswith("promote refused: journal")
     assert sh.run("halt") == 6
-    assert "UNJOURNALED: 1 event was not written down; " in sh.err
+    assert "UNJOURNALED: 1 event was not written to the journal; " in sh.err
     assert re.fullmatch(
         r"halted, but UNJOURNALED: journal .*: disk is full; "
-        r"a halt that is not written down is not in force for anybody else",
+        r"a halt that is not in the journal is not in force for other consoles",
         sh.complaint,
     )
     assert sh.run("rollback") == 6

@@ -45,7 +45,7 @@ def test_a_promote_that_is_told_to_end_settles_its_call_as_unknown_and_says_so(
     _, said = process.communicate(timeout=PATIENCE_S)
     settled = [event.outcome for event in sh.events() if isinstance(event, RequestSettled)]
     assert process.returncode == 128 + signum
-    assert b"counts as unknown until a read tells" in said
+    assert b"a call in flight is unknown until the next read" in said
     assert settled == ["unknown"]
 
 

@@ -28,7 +28,7 @@ def test_a_verb_that_may_not_begin_a_rollout_says_what_stands_and_leaves_no_jour
     assert exposed.run(verb) == 3
     assert exposed.complaint == (
         f"{verb} refused: no open rollout of one in journal {exposed.journal}; targets read: api 30 %; "
-        "is it another journal? `warroom promote` or `warroom note` opens a rollout in this one"
+        "check --journal; `warroom promote` or `warroom note` opens a rollout in this journal"
     )
     assert not exposed.journal.exists()
 
@@ -56,7 +56,7 @@ def test_a_rollback_with_steps_of_its_own_works_and_says_loudly_that_none_was_op
     sh = steps(tmp_path, capsys)
     assert sh.run("rollback") == 0
     assert sh.out.startswith("rolled back")
-    assert f"NO ROLLOUT WAS OPEN in journal {sh.journal} (is it another journal?)" in sh.err
+    assert f"NO ROLLOUT WAS OPEN in journal {sh.journal} (check --journal)" in sh.err
     assert '"percent": 0' in sh.world()[-1]
 
 

@@ -1,5 +1,5 @@
-"""The judge over recorded data as if it were live: a file of samples, or a past hour of the metrics backend.
+"""Judge recorded data as if it were live: a file, or backends' past.
 
-`moments` and `rows` read a file, `series` sorts it into ticks, `replay` judges the ticks, `report` prints what changed.
-Nothing here decides anything: the verdicts are those of `console.judge`.
+`moments` and `rows` read a file, `series` sorts it into ticks, `backend_recording` reads backends instead, `replay`
+judges the ticks, `report` prints the changes. The verdicts are those of `console.judge`; nothing here decides any.
 """

@@ -1,4 +1,4 @@
-"""A recording asked of the plan's metrics backends: what they know of the time from one moment to another."""
+"""A recording read from the plan's metrics backends, for a span of the past."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from console.judge.policy import is_judgeable as fit
 from console.plan.nouns import Metric, Plan
 
 LONGEST_S = 31 * 86400.0
-"""The longest time that is asked for."""
+"""The longest span that is read, in seconds."""
 
 
 class BackendRecording:
-    """The answers, as one stage: the plan's first."""
+    """The backends' replies as one stage, the plan's first. Implements `Recording`."""
 
     def __init__(self, begin: float, end: float, replies: Mapping[str, MetricReply], notes: tuple[str, ...]) -> None:
+        """`begin` and `end`: unix seconds. `replies`: metric -> its reply, which may reach back before `begin`."""
         self._begin = begin
         self._end = end
         self._replies = replies
         self.notes = notes
 
     def span(self, name: str) -> Span:
-        """What of time it is about, in a metric's own ticks."""
+        """The span in a metric's own ticks: both ends moved to whole ticks."""
         tick_s = self._replies[name].tick_s
         began = -(-self._begin // tick_s) * tick_s
         return Span(began, max(began, -(-self._end // tick_s) * tick_s - tick_s), tick_s, {1: began})
@@ -41,7 +42,7 @@ class BackendRecording:
         return metric if reply is not None and reply.readings else None
 
     def ticks(self, name: str) -> Iterator[Tick]:
-        """See `Recording`. Of a tick's samples no more is known than when it began."""
+        """See `Recording`. A sample's time is not known better than the start of its tick."""
         began = self.span(name).began
         for reading in self._replies[name].readings:
             at = reading.at.timestamp()
@@ -53,7 +54,7 @@ class BackendRecording:
         return self._replies[name].spacing_s
 
     def dirty(self, name: str) -> int:
-        """Samples that reached us and could not be counted; what the adapter dropped is told in the notes."""
+        """Samples that cannot be counted, of those in the replies; the notes name what the adapter dropped."""
         if name not in self._replies:
             return 0
         samples = [sample for reading in self._replies[name].readings for sample in (reading.canary, reading.baseline)]
@@ -63,16 +64,16 @@ class BackendRecording:
 async def record_from_backends(
     plan: Plan, begin: float, end: float | None, state_dir: Path
 ) -> tuple[BackendRecording, dict[str, str]]:
-    """(the answers from `begin` to `end`, or to now; backend -> why it did not answer). Unix seconds.
+    """(recording from `begin` to `end`, faults: backend -> why it did not answer).
 
     Raises:
         ConnectError, UnknownAdapter: as `MetricHistory`.
-        ValueError: no such time: one plain line.
+        ValueError: `begin` is not before `end`, or the span is longer than LONGEST_S. One plain line.
     """
     replies: dict[str, MetricReply] = {}
     faults: dict[str, str] = {}
-    async with MetricHistory(plan, state_dir) as hindsight:
-        now = hindsight.end_of_hour().timestamp()
+    async with MetricHistory(plan, state_dir) as metric_history:
+        now = metric_history.end_of_hour().timestamp()
         end = now if end is None else min(end, now)
         if begin >= end:
             raise ValueError(f"--from {iso(begin)} is not before {'now' if end == now else f'--to {iso(end)}'}")
@@ -81,7 +82,7 @@ async def record_from_backends(
         for gauge in (False, True):
             metrics = [one for one in plan.metrics.values() if (one.query.shape is Shape.GAUGE) is gauge]
             history = timedelta(seconds=GAUGE_HISTORY_S if gauge else HISTORY_S)
-            past = await hindsight.read(metrics, utc(begin) - history, utc(end))
+            past = await metric_history.read(metrics, utc(begin) - history, utc(end))
             replies |= past.replies
             faults |= past.faults
     notes = []

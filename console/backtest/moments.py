@@ -1,22 +1,22 @@
-"""Points in time as people and exporters write them, and as we print them. All UTC."""
+"""Read points in time as people and exporters write them, and print them. All UTC."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 _EARLIEST, _LATEST = -62_135_424_000.0, 253_402_128_000.0
-"""The years 1 to 9999, which a calendar can show, but for two days at both ends: ticks reach further than samples."""
+"""The years 1 to 9999, the range of `datetime`, less two days at both ends: ticks reach further than samples."""
 _UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From this number on an epoch time counts nanoseconds, microseconds, milliseconds: as seconds it would lie beyond the
 year 5000."""
 _LONGEST = 40
 
 
-def moment(given: str | float) -> float:
+def parse_moment(given: str | float) -> float:
     """Unix seconds from ISO 8601 (without a zone: UTC) or from an epoch time in s, ms, us or ns.
 
     Raises:
-        ValueError: neither.
+        ValueError: it is neither, or is outside the years 1 to 9999.
     """
     if isinstance(given, str):
         text = given.strip()
@@ -42,7 +42,7 @@ def _epoch(number: float) -> float:
 
 
 def utc(at: float) -> datetime:
-    """Unix seconds as a time."""
+    """Unix seconds as a UTC datetime."""
     return datetime.fromtimestamp(at, UTC)
 
 

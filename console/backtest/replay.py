@@ -1,8 +1,8 @@
-"""One metric's ticks judged in order, as a console that was there would have judged them: every change of state.
+"""Judge one metric's recorded ticks as a live console would have.
 
-The track is fed exactly as `console.state.judging` feeds it, so both agree bit for bit. The clock of a tick is its end.
-The state is worked out per tick without its words (`rule.verdict` gives the same one with them); the words are made
-only where it changes.
+Every change of state is reported. The track is fed exactly as `console.state.judging` feeds it, so both agree bit for
+bit. The clock of a tick is its end. For speed, the state of each tick is computed without the texts; the full verdict,
+which has the same state, is made by `rule.verdict` only where the state changes.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ _SILENT_TICKS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A metric's state has changed, or a stage has begun with it."""
+class VerdictChange:
+    """A change of a metric's state, or the state at the start of a stage."""
 
     at: float
     """Start of the tick, unix seconds."""
     metric: str
     stage: str | None
-    """None: the canary is not exposed any more."""
+    """None: the canary is no longer exposed."""
     verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What of time a replay is about. Starts of ticks, unix seconds."""
+    """The span of a replay: starts of ticks, unix seconds."""
 
     began: float
-    """The rollout's first tick, whatever metric it is of."""
+    """The rollout's first tick, of any metric."""
     last: float
-    """The newest tick, whatever metric it is of."""
+    """The newest tick, of any metric."""
     tick_s: float
     starts: dict[int, float]
     """Stage number -> its first tick."""
 
 
 class Replay:
-    """One metric's judgement. `changes` is run once; then the rest can be read."""
+    """Judges one metric. Consume `changes` once; after it `first_fail_at`, `first_pass_at` and `ticks` are known."""
 
     def __init__(self, metric: Metric, stages: tuple[StageExposure, ...], span: Span, spacing_s: float | None) -> None:
         self.metric = metric
@@ -74,7 +74,7 @@ class Replay:
         self._at: float | None = None
         self._baked_s = 0.0
         self._newest: dict[str, float | None] = {"canary": None, "baseline": None}
-        self._said: tuple[int, VerdictState, str] | None = None
+        self._last_state: tuple[int, VerdictState, str] | None = None
 
     @property
     def ticks(self) -> int:
@@ -83,45 +83,45 @@ class Replay:
 
     @property
     def stale_after_s(self) -> float:
-        """Age from which an arm is silent: the plan's word, or three samples, or three ticks."""
+        """Seconds without samples until an arm is silent: the plan's, or three samples or ticks."""
         if self.metric.stale_after_s is not None:
             return max(self.metric.stale_after_s, self._span.tick_s)
         return max(LEAST_STALE_S, _SILENT_TICKS * max(self._span.tick_s, self._spacing_s or 0.0))
 
-    def changes(self, ticks: Iterable[Tick]) -> Iterator[Change]:
-        """Judge `ticks`, which are in order, and tell every change of state."""
+    def changes(self, ticks: Iterable[Tick]) -> Iterator[VerdictChange]:
+        """Judge `ticks`, oldest first, and yield every change of state."""
         span = self._span
         first = min(span.starts, key=span.starts.__getitem__)
         for tick in ticks:
             if tick.stage == 0 and not self._entered:
-                self._hear(tick)
+                self._note_newest(tick)
                 self._history.append(_reading(tick))
                 continue
             if not self._entered:
                 self._enter(first, span.began)
-            yield from self._quiet(tick.at)
+            yield from self._silence_changes(tick.at)
             if tick.stage != self._stage:
                 self._enter(tick.stage, tick.at)
             yield from self._judge(tick)
         if not self._entered:
             self._enter(first, span.began)
-        yield from self._quiet(span.last + span.tick_s)
+        yield from self._silence_changes(span.last + span.tick_s)
 
     def _enter(self, stage: int, at: float) -> None:
-        """A stage begins: at its first time with the first sample of any metric, later with this metric's."""
+        """Begin a stage: the first time at the first sample of any metric, later at this metric's own."""
         self._since = at if stage in self._entered else self._span.starts.get(stage, at)
         self._stage = stage
         self._entered.add(stage)
         self._baked_s = 0.0
 
-    def _hear(self, tick: Tick) -> None:
+    def _note_newest(self, tick: Tick) -> None:
         if tick.canary_at is not None:
             self._newest["canary"] = tick.canary_at
         if tick.baseline_at is not None:
             self._newest["baseline"] = tick.baseline_at
 
-    def _judge(self, tick: Tick) -> Iterator[Change]:
-        self._hear(tick)
+    def _judge(self, tick: Tick) -> Iterator[VerdictChange]:
+        self._note_newest(tick)
         if self._stage and tick.at - self._since >= self.metric.warmup_s:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
@@ -134,79 +134,77 @@ class Replay:
         self._at = tick.at
         yield from self._changes_at(tick.at)
 
-    def _quiet(self, until: float) -> Iterator[Change]:
-        """The ticks without any sample before `until`: only an arm's falling silent can change something there."""
+    def _silence_changes(self, until: float) -> Iterator[VerdictChange]:
+        """Changes in the empty ticks before `until`: only an arm that falls silent changes the state there."""
         tick_s, stale_s = self._span.tick_s, self.stale_after_s
         after = self._at if self._at is not None else self._since - tick_s
         if until <= after + tick_s:
             return
-        heard = [at for at in self._newest.values() if at is not None]
-        turns = {tick_s * (math.floor((at + stale_s - tick_s) / tick_s) + 1) for at in (*heard, self._since - tick_s)}
+        newest = [at for at in self._newest.values() if at is not None]
+        turns = {tick_s * (math.floor((at + stale_s - tick_s) / tick_s) + 1) for at in (*newest, self._since - tick_s)}
         for at in sorted(turn for turn in turns if after < turn < until):
             yield from self._changes_at(at)
 
-    # -- the state -----------------------------------------------------------------------------------------------------
-
-    def _changes_at(self, at: float) -> Iterator[Change]:
+    def _changes_at(self, at: float) -> Iterator[VerdictChange]:
         state, detail = self.state(at)
         now = (self._stage, state, detail)
-        if now == self._said:
+        if now == self._last_state:
             return
-        self._said = now
+        self._last_state = now
         if state is VerdictState.FAIL and self.first_fail_at is None:
             self.first_fail_at = at
         if state is VerdictState.PASS and self.first_pass_at is None:
             self.first_pass_at = at
         stage = self._stages[self._stage - 1].stage.name if self._stage else None
-        yield Change(at, self.metric.name, stage, self.words(at))
+        yield VerdictChange(at, self.metric.name, stage, self.full_verdict(at))
 
     @property
     def _current(self) -> Track | None:
-        """The track, as far as it speaks of this stage: as `console.state.assessment` has it."""
+        """The track if it is about this stage or has failed, as in `console.state.assessment`; else None."""
         track = self.track
         if track is None or track.stage == self._stage or track.latch.failed_at is not None:
             return track
         return None
 
     def state(self, at: float) -> tuple[VerdictState, str]:
-        """State, and detail if unsure, at the end of the tick that began `at`: as `rule.verdict`, without the words."""
+        """(state, detail if unsure) at the end of the tick that began `at`, as `full_verdict` without its texts."""
         track = self._current
         word = track.word() if track is not None else MetricWord.WARMING_UP
         if word is MetricWord.FAIL:
             return VerdictState.FAIL, ""
         if not self._stage:
             return VerdictState.NO_DATA, ""
-        silent, watched = self._silent(at)
+        silent, watched = self._silent_arms(at)
         if silent:
-            if self._waits(at, silent):
+            if self._may_wait(at, silent):
                 return VerdictState.UNSURE, MetricWord.WARMING_UP
             whole = len(silent) == watched and any(at is not None for at in self._newest.values())
             return (VerdictState.STALE if whole else VerdictState.NO_DATA), ""
         if track is not None and track.silence_reason(self._span.tick_s, self.stale_after_s) is not None:
             return VerdictState.NO_DATA, ""
         if word is MetricWord.PASS and track is not None:
-            if _events(track) >= self._min_requests:
+            if _canary_events(track) >= self._min_requests:
                 return VerdictState.PASS, ""
             word = MetricWord.WATCHING
         if word is MetricWord.WATCHING and self._left_s <= 0.0:
             return VerdictState.UNSURE, "INCONCLUSIVE"
         return VerdictState.UNSURE, word
 
-    def words(self, at: float) -> Verdict:
-        """The whole verdict at the end of the tick that began `at`."""
+    def full_verdict(self, at: float) -> Verdict:
+        """The verdict with its texts at the end of the tick that began `at`."""
         name, track = self.metric.name, self._current
         failed = track is not None and track.word() is MetricWord.FAIL
         if not self._stage and not failed:
             return Verdict(name, VerdictState.NO_DATA, "nothing is exposed: not judged", idle=True)
-        silent, _ = self._silent(at)
-        if silent and not failed and self._waits(at, silent):
-            told = f"waiting for the first samples of the {' and the '.join(silent)}"
-            return Verdict(name, VerdictState.UNSURE, told, detail=MetricWord.WARMING_UP)
+        silent, _ = self._silent_arms(at)
+        if silent and not failed and self._may_wait(at, silent):
+            reason = f"waiting for the first samples of the {' and the '.join(silent)}"
+            return Verdict(name, VerdictState.UNSURE, reason, detail=MetricWord.WARMING_UP)
         canary_at, baseline_at = self._newest["canary"], self._newest["baseline"]
         here = VerdictContext(
             now=utc(at + self._span.tick_s),
             exposed=self._stage > 0,
-            alone=self._alone,
+            alone=self._is_alone,
             canary_at=None if canary_at is None else utc(canary_at),
             baseline_at=None if baseline_at is None else utc(baseline_at),
             min_requests=self._min_requests,
@@ -216,20 +214,20 @@ class Replay:
         )
         return verdict(self.metric, track, here)
 
-    def _silent(self, at: float) -> tuple[list[str], int]:
-        """The arms of which nothing was heard for too long, and how many are watched."""
-        watched = ("canary",) if self._alone else ("canary", "baseline")
+    def _silent_arms(self, at: float) -> tuple[list[str], int]:
+        """(arms whose newest sample is older than `stale_after_s`, number of arms that are watched)."""
+        watched = ("canary",) if self._is_alone else ("canary", "baseline")
         since = at + self._span.tick_s - self.stale_after_s
-        return [arm for arm in watched if (heard := self._newest[arm]) is None or heard < since], len(watched)
+        return [arm for arm in watched if (newest := self._newest[arm]) is None or newest < since], len(watched)
 
-    def _waits(self, at: float, silent: list[str]) -> bool:
-        """Whether the stage is so young that the first samples of the silent arms are not missing yet."""
+    def _may_wait(self, at: float, silent: list[str]) -> bool:
+        """True while the first samples of the silent arms in this stage may still come."""
         if at + 2.0 * self._span.tick_s - self._since > self.stale_after_s:
             return False
-        return all((heard := self._newest[arm]) is None or heard < self._since for arm in silent)
+        return all((newest := self._newest[arm]) is None or newest < self._since for arm in silent)
 
     @property
-    def _alone(self) -> bool:
+    def _is_alone(self) -> bool:
         return self._stage > 0 and (self.metric.without_baseline or self._stages[self._stage - 1].largest >= 100.0)
 
     @property
@@ -239,7 +237,7 @@ class Replay:
 
     @property
     def _left_s(self) -> float:
-        """What is left of the stage's bake, which counts the time in which this metric flowed."""
+        """Seconds left of the stage's bake; it counts only time with samples."""
         bake_s = self._stages[self._stage - 1].stage.bake_s if self._stage else 0.0
         return bake_s - self._baked_s if bake_s > 0.0 else math.inf
 
@@ -248,10 +246,10 @@ def _reading(tick: Tick) -> Reading:
     return Reading(utc(tick.at), tick.canary, tick.baseline)
 
 
-def _events(track: Track) -> float:
-    """What `min_requests` counts: the canary's events of this stage."""
-    shaped = track.model
-    if isinstance(shaped, LatencyTrack):
-        telling = shaped.dominant_model
-        return telling[1].n if telling is not None else 0.0
-    return shaped.n if isinstance(shaped, CountsTrack) else float(shaped.sums[0])
+def _canary_events(track: Track) -> float:
+    """The canary's events of this stage, which `min_requests` counts."""
+    model = track.model
+    if isinstance(model, LatencyTrack):
+        dominant = model.dominant_model
+        return dominant[1].n if dominant is not None else 0.0
+    return model.n if isinstance(model, CountsTrack) else float(model.sums[0])

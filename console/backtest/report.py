@@ -1,4 +1,4 @@
-"""A replay in print: a table a metric and stage for people, or JSON Lines. At most 80 columns, as names allow."""
+"""Print a replay: one table per metric and stage, or JSON Lines. At most 80 columns wide, as names allow."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from console.backtest.moments import iso, utc
-from console.backtest.replay import Change
+from console.backtest.replay import VerdictChange
 from console.judge.verdict import VerdictState
 from console.judge.wording import odds, span, times
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of one metric. Times are starts of ticks, unix seconds."""
+    """The result of one metric. Times are starts of ticks, unix seconds."""
 
     first_fail_at: float | None = None
     first_pass_at: float | None = None
@@ -28,30 +28,30 @@ class Summary:
 # -- JSON Lines --------------------------------------------------------------------------------------------------------
 
 
-def change_json(change: Change) -> str:
-    """One change as one line. What is not finite, or not there, is null."""
-    said = change.verdict
+def change_json(change: VerdictChange) -> str:
+    """One change as a JSON line; a number that is missing or not finite is null."""
+    verdict = change.verdict
     fields = {
         "at": iso(change.at),
         "metric": change.metric,
         "stage": change.stage,
-        "state": said.state.value,
-        "detail": said.detail if said.state is VerdictState.UNSURE else None,
-        "evidence": _finite(said.evidence),
-        "trivial": _finite(said.trivial),
-        "ready": _finite(said.ready),
-        "ratio": _finite(said.ratio),
-        "low": _finite(said.low),
-        "high": _finite(said.high),
-        "since": None if said.since is None else iso(said.since.timestamp()),
-        "reason": said.reason,
+        "state": verdict.state.value,
+        "detail": verdict.detail if verdict.state is VerdictState.UNSURE else None,
+        "evidence": _finite(verdict.evidence),
+        "trivial": _finite(verdict.trivial),
+        "ready": _finite(verdict.ready),
+        "ratio": _finite(verdict.ratio),
+        "low": _finite(verdict.low),
+        "high": _finite(verdict.high),
+        "since": None if verdict.since is None else iso(verdict.since.timestamp()),
+        "reason": verdict.reason,
     }
     return json.dumps(fields, ensure_ascii=False, allow_nan=False)
 
 
 def summary_json(summaries: Mapping[str, Summary]) -> str:
-    """The last line."""
-    told = {
+    """The last line of `--json`: every metric's summary as a JSON object."""
+    shown = {
         name: {
             "first_fail_at": None if one.first_fail_at is None else iso(one.first_fail_at),
             "first_pass_at": None if one.first_pass_at is None else iso(one.first_pass_at),
@@ -60,7 +60,7 @@ def summary_json(summaries: Mapping[str, Summary]) -> str:
         }
         for name, one in summaries.items()
     }
-    return json.dumps({"summary": told}, ensure_ascii=False, allow_nan=False)
+    return json.dumps({"summary": shown}, ensure_ascii=False, allow_nan=False)
 
 
 def _finite(number: float | None) -> float | None:
@@ -72,8 +72,8 @@ def _finite(number: float | None) -> float | None:
 _HEAD = f"  {'tick (UTC)':<20} {'state':<19} {'evidence':>8} {'for pass':>8} {'ratio':>7}  95 %"
 
 
-def change_lines(changes: Iterable[Change]) -> Iterator[str]:
-    """The changes of one metric, a table a stage. "worse" and "pass" are evidence: so many to one."""
+def change_lines(changes: Iterable[VerdictChange]) -> Iterator[str]:
+    """The changes of one metric, one table per stage. "evidence" and "for pass" are odds: so many to one."""
     stage: str | None = None
     first = True
     for change in changes:
@@ -82,20 +82,20 @@ def change_lines(changes: Iterable[Change]) -> Iterator[str]:
             yield _HEAD
             first, stage = False, change.stage
         yield _row(change)
-        if (why := _why(change)) is not None:
+        if (why := _reason_line(change)) is not None:
             yield f"    {why}"
     if not first:
         yield ""
 
 
-def _row(change: Change) -> str:
-    said = change.verdict
-    known = said.state not in (VerdictState.NO_DATA, VerdictState.STALE)
-    evidence = [odds(value) if value is not None and known else "-" for value in (said.evidence, said.ready)]
-    ratio = "-" if said.ratio is None or not known else "inf" if math.isinf(said.ratio) else times(said.ratio)
-    interval = "-" if said.low is None or said.high is None or not known else _interval(said.low, said.high)
-    state = f"{said.state.value} {said.detail}" if said.state is VerdictState.UNSURE else said.state.value
-    state += f" ({said.detail})" if said.state is VerdictState.PASS and said.detail else ""
+def _row(change: VerdictChange) -> str:
+    verdict = change.verdict
+    known = verdict.state not in (VerdictState.NO_DATA, VerdictState.STALE)
+    evidence = [odds(value) if value is not None and known else "-" for value in (verdict.evidence, verdict.ready)]
+    ratio = "-" if verdict.ratio is None or not known else "inf" if math.isinf(verdict.ratio) else times(verdict.ratio)
+    interval = "-" if verdict.low is None or verdict.high is None or not known else _interval(verdict.low, verdict.high)
+    state = f"{verdict.state.value} {verdict.detail}" if verdict.state is VerdictState.UNSURE else verdict.state.value
+    state += f" ({verdict.detail})" if verdict.state is VerdictState.PASS and verdict.detail else ""
     return f"  {_clock(change.at):<20} {state:<19} {evidence[0]:>8} {evidence[1]:>8} {ratio:>7}  {interval}"
 
 
@@ -103,15 +103,15 @@ def _interval(low: float, high: float) -> str:
     return "-" if low == 0.0 and math.isinf(high) else span(low, high)
 
 
-def _why(change: Change) -> str | None:
-    """The reason, where the numbers do not tell it: silence, a limit, nothing to compare with."""
-    said = change.verdict
-    silent = said.state in (VerdictState.NO_DATA, VerdictState.STALE)
-    return said.reason if silent or said.evidence is None or " limit of " in said.reason else None
+def _reason_line(change: VerdictChange) -> str | None:
+    """The reason where the numbers do not show it (silence, a limit, no baseline), else None."""
+    verdict = change.verdict
+    silent = verdict.state in (VerdictState.NO_DATA, VerdictState.STALE)
+    return verdict.reason if silent or verdict.evidence is None or " limit of " in verdict.reason else None
 
 
 def summary_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:
-    """One line a metric."""
+    """A header, and one line per metric."""
     yield f"{'first fail (UTC)':<20} {'first pass (UTC)':<20} {'ticks':>7} {'dirty':>6}  metric"
     for name, one in summaries.items():
         moments = ["-" if at is None else _clock(at) for at in (one.first_fail_at, one.first_pass_at)]

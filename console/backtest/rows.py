@@ -1,7 +1,7 @@
-"""A file of samples, row by row: CSV with a header, or JSON Lines. Every fault is told with its line.
+"""Read a file of samples: CSV with a header, or JSON Lines. Every error names its line.
 
 Columns: at, metric, arm, then total and bad (counts) or value (a gauge); stage where the file has one; others are
-ignored. What the rows mean together is for `series`.
+ignored. `series` puts the rows together.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from itertools import chain
 from typing import BinaryIO
 
 from adapters.sanitize import one_line
-from console.backtest.moments import moment
-from console.backtest.series import Column, Series
+from console.backtest.moments import parse_moment
+from console.backtest.series import Column, RecordedSeries
 from console.plan.problems import suggestion
 
 COLUMNS = ("at", "metric", "arm", "total", "bad", "value", "stage")
 _MOST_TIMES = 50_000
-"""Times remembered: the same ones come once per metric and arm."""
+"""Parsed times that are cached: each one comes once per metric and arm."""
 
 Row = Mapping[str, object]
 
 
 class SeriesError(ValueError):
-    """What keeps a file from being used: one plain line with the file and, where there is one, the line."""
+    """A file that cannot be used: one plain line with the file and, where known, the line number."""
 
 
 class _BadRow(Exception):
-    """What is wrong with one row."""
+    """A row that cannot be used, and why."""
 
 
 class _Lines:
-    """Lines of text with their numbers; those given since `begin` can be taken back."""
+    """Lines of text with their numbers; `rewind` gives those since `begin` again."""
 
     def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
         self._lines = lines
         self._again: deque[tuple[int, str]] = deque()
         self.given: list[tuple[int, str]] = []
         self.number = 0
-        """Of the line given last."""
+        """Number of the line given last."""
 
     def __iter__(self) -> _Lines:
         return self
@@ -53,38 +53,38 @@ class _Lines:
         return line[1]
 
     def begin(self) -> None:
-        """A row begins with the next line."""
+        """Mark the next line as the first of a row."""
         self.given = []
 
-    def back(self) -> None:
+    def rewind(self) -> None:
         """Give all lines since `begin` again but the first."""
         self._again.extendleft(reversed(self.given[1:]))
 
 
-class Reader:
-    """Puts the rows of one file into a `Series`."""
+class RowReader:
+    """Puts the rows of one file into a `RecordedSeries`."""
 
-    def __init__(self, name: str, series: Series, *, lenient: bool = False) -> None:
+    def __init__(self, name: str, series: RecordedSeries, *, lenient: bool = False) -> None:
         self._name = one_line(name)
         self._series = series
         self._lenient = lenient
         self._times: dict[object, float] = {}
-        self._staged = False
+        self._has_stages = False
         self.skipped = 0
-        """Bad rows that a lenient reading left out."""
-        self.first = ""
-        """The first of these, in the words of an error."""
+        """Bad rows that were left out; only a lenient reader leaves any out."""
+        self.first_skipped = ""
+        """The first of these as an error message; "" for none."""
 
     def read(self, file: BinaryIO) -> None:
         """Read all of `file`.
 
         Raises:
-            SeriesError: a bad row, unless lenient; a file in which no row can be judged.
+            SeriesError: a row is bad (unless lenient), or no row can be judged.
         """
         texts = ((number, text) for number, text in self._text(file) if text.strip())
         first = next(texts, None)
         if first is None:
-            raise SeriesError(f"{self._name}: is empty{self._more}")
+            raise SeriesError(f"{self._name}: is empty{self._skipped_suffix}")
         lines = chain([first], texts)
         if first[1].lstrip().startswith("["):
             raise SeriesError(f"{self._name}:{first[0]}: is a JSON array; write one object a line")
@@ -95,55 +95,55 @@ class Reader:
         self._check_whole()
 
     @property
-    def left_out(self) -> str:
-        """What a lenient reading left out, in words."""
+    def skipped_text(self) -> str:
+        """How many rows were left out, and the first of them."""
         rows = "1 bad row was" if self.skipped == 1 else f"{self.skipped} bad rows were"
-        return f"{rows} left out, the first: {self.first}"
+        return f"{rows} left out, the first: {self.first_skipped}"
 
     @property
-    def _more(self) -> str:
-        return f"; {self.left_out}" if self.skipped else ""
+    def _skipped_suffix(self) -> str:
+        return f"; {self.skipped_text}" if self.skipped else ""
 
     def _check_whole(self) -> None:
         if not self._series.rows:
-            raise SeriesError(f"{self._name}: has no rows to judge{self._more}")
-        if not self._staged:
-            self._series.one_stage()
+            raise SeriesError(f"{self._name}: has no rows to judge{self._skipped_suffix}")
+        if not self._has_stages:
+            self._series.put_in_first_stage()
         elif self._series.began is None:
-            told = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
-            raise SeriesError(f"{self._name}: {told}{self._more}")
+            reason = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
+            raise SeriesError(f"{self._name}: {reason}{self._skipped_suffix}")
 
     def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, data in enumerate(file, 1):
             try:
                 text = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                self._bad(number, f"is not UTF-8 text (byte {error.start + 1} of the line)")
+                self._reject(number, f"is not UTF-8 text (byte {error.start + 1} of the line)")
                 continue
             yield number, text
 
-    def _bad(self, line: int, what: str, row: Row | None = None) -> None:
-        """A bad row: an error, or left out; then it is a sample that could not be counted, if its metric is known."""
-        told = f"{self._name}:{line}: {what}"
+    def _reject(self, line: int, fault: str, row: Row | None = None) -> None:
+        """Raise SeriesError for a bad row, or leave it out and count it for its metric, if that is known."""
+        message = f"{self._name}:{line}: {fault}"
         if not self._lenient:
-            raise SeriesError(told) from None
+            raise SeriesError(message) from None
         self.skipped += 1
-        self.first = self.first or told
-        self._series.left_out(row.get("metric") if row is not None else None)
+        self.first_skipped = self.first_skipped or message
+        self._series.count_left_out(row.get("metric") if row is not None else None)
 
     def _json_lines(self, lines: Iterator[tuple[int, str]]) -> None:
         for number, text in lines:
             row: Row | None = None
             try:
-                row = _object(text)
-                self._staged = self._staged or "stage" in row
+                row = _json_object(text)
+                self._has_stages = self._has_stages or "stage" in row
                 self._take(row)
             except _BadRow as bad:
-                self._bad(number, str(bad), row)
+                self._reject(number, str(bad), row)
 
     def _csv(self, lines: _Lines) -> None:
         names = self._header(next(csv.reader(lines)), lines.number)
-        self._staged = "stage" in names
+        self._has_stages = "stage" in names
         rows = csv.reader(lines)
         while True:
             lines.begin()
@@ -159,10 +159,10 @@ class Reader:
             except StopIteration:
                 return
             except (csv.Error, _BadRow) as bad:
-                what = f"is not CSV: {one_line(bad)}" if isinstance(bad, csv.Error) else str(bad)
-                self._bad(lines.given[0][0], what, row)
-                if not whole and len(lines.given) > 1:  # a quote that is never closed must not take good rows with it
-                    lines.back()
+                fault = f"is not CSV: {one_line(bad)}" if isinstance(bad, csv.Error) else str(bad)
+                self._reject(lines.given[0][0], fault, row)
+                if not whole and len(lines.given) > 1:  # an unclosed quote must not swallow good rows
+                    lines.rewind()
                     rows = csv.reader(lines)
 
     def _header(self, given: list[str], line: int) -> list[str]:
@@ -176,8 +176,6 @@ class Reader:
             hint = "" if len(names) > 1 else "; the first line names the columns, with commas between them"
             raise SeriesError(f"{self._name}:{line}: required column {missing!r} is missing{hint}")
         return names
-
-    # -- one row -------------------------------------------------------------------------------------------------------
 
     def _take(self, row: Row) -> None:
         try:
@@ -207,10 +205,10 @@ class Reader:
         try:
             if isinstance(given, bool) or not isinstance(given, str | int | float):
                 raise ValueError(given)
-            at = moment(given)
+            at = parse_moment(given)
         except (ValueError, OverflowError):
             hint = "write 2026-03-02T12:00:00Z, or seconds since 1970"
-            raise _BadRow(f"at: {_shown(given)} is not a time; {hint}") from None
+            raise _BadRow(f"at: {_display(given)} is not a time; {hint}") from None
         if len(self._times) >= _MOST_TIMES:
             self._times.clear()
         self._times[given] = at
@@ -221,9 +219,9 @@ class Reader:
         arms = self._series.columns.get(name)
         if arms is None:
             hint = suggestion(name, self._series.columns) or "the plan has no metrics"
-            raise _BadRow(f"the plan has no metric {_shown(metric)}; {hint}")
+            raise _BadRow(f"the plan has no metric {_display(metric)}; {hint}")
         if side not in arms:
-            raise _BadRow(f"unknown arm {_shown(arm)}; the arms are canary and baseline")
+            raise _BadRow(f"unknown arm {_display(arm)}; the arms are canary and baseline")
         return arms[side]
 
     def _stage(self, given: object) -> int:
@@ -232,7 +230,7 @@ class Reader:
             return 0
         number = self._series.numbers.get(name)
         if number is None:
-            raise _BadRow(f"the plan has no stage {_shown(given)}; {suggestion(name, self._series.numbers)}")
+            raise _BadRow(f"the plan has no stage {_display(given)}; {suggestion(name, self._series.numbers)}")
         return number
 
     def _number(self, row: Row, key: str, column: Column) -> float:
@@ -240,7 +238,7 @@ class Reader:
             given = row[key]
             if type(given) is str and "_" not in given:
                 return float(given)
-            if given is None:  # how JSON says NaN
+            if given is None:  # JSON has no NaN: null stands for it
                 return float("nan")
             if isinstance(given, int | float) and not isinstance(given, bool):
                 return float(given)
@@ -252,11 +250,11 @@ class Reader:
         except ValueError:
             pass
         shape = "a gauge" if column.gauge else "counts"
-        told = f"{_shown(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
-        raise _BadRow(f"{key}: {told}")
+        fault = f"{_display(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
+        raise _BadRow(f"{key}: {fault}")
 
 
-def _object(text: str) -> dict[str, object]:
+def _json_object(text: str) -> dict[str, object]:
     try:
         row = json.loads(text.strip())
     except (ValueError, RecursionError) as error:
@@ -267,7 +265,7 @@ def _object(text: str) -> dict[str, object]:
     return row
 
 
-def _shown(given: object) -> str:
+def _display(given: object) -> str:
     if isinstance(given, str) and one_line(given) == given.strip():
         return f"'{one_line(given, 40)}'"
     return one_line(json.dumps(given), 40)

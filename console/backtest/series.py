@@ -1,7 +1,7 @@
-"""Samples in any order, sorted into ticks: what a live console's ledger would have held.
+"""Sort samples of any order into the ticks of a live ledger.
 
-Rows are kept as plain numbers, 24 bytes each, because only the last one tells that a file was in order. The tick of a
-sample is aligned to the epoch; a tick counts for the stage that its first row names.
+Rows are kept as plain numbers, 24 bytes each: whether a file is in order is known only after its last row. Ticks are
+aligned to the epoch; a tick belongs to the stage that its first row names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from console.plan.nouns import Metric
 
 ARMS = ("canary", "baseline")
 _SPACINGS = 5000
-"""Gaps between samples that are looked at to tell how far apart they come."""
+"""Gaps between samples that are measured for the usual spacing."""
 
 
 class Tick(NamedTuple):
@@ -32,20 +32,22 @@ class Tick(NamedTuple):
     canary: Sample | None
     baseline: Sample | None
     canary_at: float | None
-    """Time of the newest sample that can be counted, where there is one."""
+    """Time of the canary's newest sample that can be counted; None where there is none."""
     baseline_at: float | None
 
 
 class _ArmTick(NamedTuple):
+    """One tick of one arm of a metric."""
+
     number: int
-    """How many ticks after the epoch."""
+    """Ticks since the epoch."""
     stage: int
     sample: Sample
     at: float | None
 
 
 class Column:
-    """All samples of one arm of one metric, as they stood in the file."""
+    """All samples of one arm of one metric, in file order."""
 
     __slots__ = ("at", "dirty", "first", "gauge", "metric", "second", "sorted", "stages")
 
@@ -60,10 +62,10 @@ class Column:
         self.stages = array("H")
         self.sorted = True
         self.dirty = 0
-        """Samples found unfit while the ticks were made."""
+        """Samples that cannot be counted; complete once `ticks` has been consumed."""
 
     def rows(self) -> Iterator[int]:
-        """The places of the rows by time, of several with the same time only the last."""
+        """Indices of the rows by time; of several rows with one time, only the last."""
         at = self.at
         order: Sequence[int] = range(len(at)) if self.sorted else sorted(range(len(at)), key=at.__getitem__)
         for place, later in pairwise(order):
@@ -73,7 +75,7 @@ class Column:
             yield order[-1]
 
     def ticks(self, tick_s: float) -> Iterator[_ArmTick]:
-        """The samples put together per tick, by time."""
+        """The samples summed up per tick, oldest first."""
         at = self.at
         index, rows = 0, list[int]()
         for place in self.rows():
@@ -87,7 +89,7 @@ class Column:
             yield self._tick(index, rows)
 
     def _tick(self, index: int, rows: list[int]) -> _ArmTick:
-        """Counts add up, of a gauge the last counts; a part that is unfit spoils the sum of the tick."""
+        """One tick of `rows`: counts add up, unfit with one unfit row; of a gauge the last fit row counts."""
         fit: list[int] = []
         samples: list[Sample] = []
         for place in rows:
@@ -112,7 +114,7 @@ class Column:
         )
 
 
-class Series:
+class RecordedSeries:
     """Every sample of a file, by metric and arm."""
 
     def __init__(self, metrics: Mapping[str, Metric], numbers: Mapping[str, int], tick_s: float) -> None:
@@ -122,16 +124,16 @@ class Series:
             for name, metric in metrics.items()
         }
         self.numbers = numbers
-        """Stage name -> 1-based number; 0: a stage that exposes nothing, so that its rows are history."""
+        """Stage name -> 1-based number; 0: a stage that exposes nothing, whose rows are history."""
         self.starts: dict[int, float] = {}
-        """Stage number -> when it is first named."""
+        """Stage number -> time of its first row."""
         self.rows = 0
         self._left_out = dict.fromkeys(metrics, 0)
         self.ended = float("-inf")
-        """Newest sample of all."""
+        """Time of the newest sample."""
 
     def add(self, column: Column, at: float, stage: int, first: float, second: float | None = None) -> None:
-        """One row. `stage` is 0 where the row names none."""
+        """Add one row. `stage` is 0 where the row names none; `second` is None for a gauge."""
         if column.at and at < column.at[-1]:
             column.sorted = False
         column.at.append(at)
@@ -145,14 +147,14 @@ class Series:
             self.ended = at
         self.rows += 1
 
-    def left_out(self, metric: object) -> None:
-        """A row of a metric, where it is one of ours, was no sample at all."""
+    def count_left_out(self, metric: object) -> None:
+        """Count a bad row for its metric, if the plan has that metric."""
         name = metric.strip() if isinstance(metric, str) else ""
         if name in self._left_out:
             self._left_out[name] += 1
 
-    def one_stage(self) -> None:
-        """The file has no stages: all of it is the plan's first."""
+    def put_in_first_stage(self) -> None:
+        """Put every row into the plan's first stage: the file has no stages."""
         for arms in self.columns.values():
             for column in arms.values():
                 column.stages = array("H", [1]) * len(column.at)
@@ -174,16 +176,16 @@ class Series:
         """Start of the newest tick of all."""
         return floor(self.ended / self.tick_s) * self.tick_s
 
-    def mentions(self, metric: str) -> bool:
-        """Whether there is any row of a metric."""
+    def has_rows_of(self, metric: str) -> bool:
+        """True where the file has any row of a metric."""
         return any(column.at for column in self.columns[metric].values())
 
     def dirty(self, metric: str) -> int:
-        """Samples of a metric that could not be counted; known once its ticks were made."""
+        """Samples of a metric that could not be counted; complete once `ticks` has been consumed."""
         return self._left_out[metric] + sum(column.dirty for column in self.columns[metric].values())
 
     def spacing_s(self, metric: str) -> float | None:
-        """Median seconds between neighbouring samples of an arm, from its first ones; None where no arm has two."""
+        """Median seconds between neighboring samples of an arm, from its first ones; None where no arm has two."""
         gaps: list[float] = []
         for column in self.columns[metric].values():
             rows = column.rows()
@@ -192,7 +194,7 @@ class Series:
         return median(gaps) if gaps else None
 
     def ticks(self, metric: str) -> Iterator[Tick]:
-        """The ticks of a metric by time, without the empty ones."""
+        """The ticks of a metric, oldest first, without empty ones."""
         canary, baseline = (self.columns[metric][arm].ticks(self.tick_s) for arm in ARMS)
         left, right = next(canary, None), next(baseline, None)
         while left is not None or right is not None:

@@ -1,5 +1,5 @@
-"""What a plan's bake times can and cannot find, before anybody relies on them.
+"""Compute which regressions a plan's bake times can find.
 
-`flow` says what flows (from the plan, or from the last hour of its backends), `sight` what a stage makes of it: pure
-but for the asking in `hour`.
+`flow` holds the traffic of a metric, from the plan or from the last hour of its backends (read by `live`);
+`sensitivity` and `reach` compute what a stage can find in it. All but `live` is pure.
 """

@@ -1,4 +1,4 @@
-"""What flows of one metric, from the plan's own figures or from an hour of ticks. Pure."""
+"""The traffic of one metric, from the plan or from an hour of ticks. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from console.plan.nouns import TICK_S, Metric, Timing
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Events of which some are bad, both arms together."""
+    """Events of a metric, some of them bad, both arms together."""
 
     metric: Metric
     rate: float
     """Events per second of both arms."""
     bad: float
-    """The baseline's share of bad ones, 0..1; where lower is worse, of the events that are counted."""
+    """The baseline's share of bad events, 0..1; where lower is worse, the share of events that are counted."""
     tick_s: float = TICK_S
     phi: float = WITHOUT_HISTORY
     slower_than: str = ""
-    """For a histogram: what makes a request bad here."""
+    """For a histogram: the latency from which a request is bad here."""
 
     def __str__(self) -> str:
-        what = f" slower than {self.slower_than}" if self.slower_than else " bad" if not self.metric.falling else ""
-        return f"{per_second(self.rate)}, {share(self.bad)}{what}"
+        kind = f" slower than {self.slower_than}" if self.slower_than else " bad" if not self.metric.falling else ""
+        return f"{per_second(self.rate)}, {share(self.bad)}{kind}"
 
 
-def planned(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
-    """What the plan says flows; () where it says nothing, or of a gauge. A histogram stands by its p90 and p99."""
+def planned_streams(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
+    """The streams that the plan's `traffic` expects.
+
+    A histogram has two, at its p90 and p99; a gauge and a metric without `traffic` have none.
+    """
     traffic = metric.traffic
     if traffic is None or metric.query.shape is Shape.GAUGE:
         return ()
@@ -46,10 +49,10 @@ def planned(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
     return (Stream(metric, traffic.rate, traffic.bad, tick_s),)
 
 
-def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
-    """What flowed in an hour; () where nothing did, or of a gauge.
+def observed_streams(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
+    """The streams of an hour of readings; () where nothing flowed, or for a gauge.
 
-    The share and the bursts are the baseline's; the canary's where there is no baseline.
+    The share of bad events and their burstiness are the baseline's, or the canary's where there is no baseline.
     """
     arms = [
         [sample for reading in reply.readings if (sample := getattr(reading, arm)) is not None and is_judgeable(sample)]
@@ -62,23 +65,25 @@ def observed(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
         return ()
     rate = total / span_s
     if metric.query.shape is not Shape.HISTOGRAM:
-        return (_counted(metric, rate, [sample for sample in base if isinstance(sample, Counts)], reply.tick_s),)
+        return (_counted_stream(metric, rate, [sample for sample in base if isinstance(sample, Counts)], reply.tick_s),)
     buckets = [sample for sample in base if isinstance(sample, Buckets)]
     found = []
     for edge in chosen_edges(buckets):
         counts = [count for sample in buckets if (count := slow_counts(sample, edge)) is not None]
-        found.append(_counted(metric, rate, counts, reply.tick_s, f"{edge:g}"))
+        found.append(_counted_stream(metric, rate, counts, reply.tick_s, f"{edge:g}"))
     return tuple(found)
 
 
-def _counted(metric: Metric, rate: float, counts: Sequence[Counts], tick_s: float, slower_than: str = "") -> Stream:
+def _counted_stream(
+    metric: Metric, rate: float, counts: Sequence[Counts], tick_s: float, slower_than: str = ""
+) -> Stream:
     total, bad = sum(count.total for count in counts), sum(count.bad for count in counts)
     phi = phi_before([count.bad for count in counts])
     return Stream(metric, rate, bad / total if total > 0.0 else 0.0, tick_s, phi, slower_than)
 
 
 def _span_s(reply: MetricReply) -> float:
-    """How long the readings reach, gaps included: a quiet minute is traffic too."""
+    """Seconds that the readings span, gaps included: a quiet minute counts as traffic too."""
     if not reply.readings:
         return 0.0
     return (reply.readings[-1].at - reply.readings[0].at).total_seconds() + reply.tick_s

@@ -1,4 +1,4 @@
-"""What one stage can find of one stream in its bake, and whether a healthy canary can pass in it. Pure, in words."""
+"""Compute the regressions that a stage finds, and the time to pass. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from console.plan.exposures import StageExposure
 from console.plan.nouns import Metric, Role
 
 LADDER = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-"""The regressions a stage is asked about."""
+"""Ratios of regressions that a stage is tried with."""
 _PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *map(float, range(1, 51)))
-"""Weights that may be advised: beyond a half, the baseline becomes what is short."""
+"""Weights that may be advised, in percent: beyond a half, the baseline is the arm that lacks events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,115 +32,115 @@ class StageSensitivity:
 
     @property
     def percent(self) -> float:
-        """The canary's share that is reckoned with, 0..100: the smallest of those given."""
+        """The canary's share of the computation, 0..100: the smallest of those given."""
         return self.exposure.smallest
 
     @property
-    def _time_s(self) -> float:
-        """What of the bake is judged."""
+    def _judged_s(self) -> float:
+        """Seconds of the bake that are judged: all but the warm-up."""
         return max(0.0, self.exposure.stage.bake_s - self._metric.warmup_s)
 
     def line(self) -> str:
-        """`5 min at 1 % (4 req/s) finds 20x, not 5x; 2x needs 41 min or 6 %`."""
-        if self._alone:
+        """The stage in a line: `5 min at 1 % (4 req/s) finds 20x, not 5x; 2x needs 41 min or 6 %`."""
+        if self._has_no_baseline:
             return self._without_baseline()
         if self.exposure.smallest <= 0.0:
             steps = self.exposure.steps
-            return f"what its step gives is known to {steps[0]} alone" if steps else "nothing is exposed: not judged"
+            return f"only {steps[0]} knows the share of its step" if steps else "nothing is exposed: not judged"
         canary = per_second(self.stream.rate * self.percent / 100.0)
         where = f"at {_percent(self.percent)}{self._of_several} ({canary})"
-        bake = lasting(self.exposure.stage.bake_s)
+        bake = duration_text(self.exposure.stage.bake_s)
         if self.exposure.stage.bake_s <= 0.0:
             bake = "no bake"
         if self.stream.bad <= 0.0:
-            return f"{bake} {where}: no bad events, so no ratio can be foretold"
-        if self._time_s <= 0.0:
+            return f"{bake} {where}: no bad events, so no ratio can be predicted"
+        if self._judged_s <= 0.0:
             warm = ", all of it warm-up," if self.exposure.stage.bake_s > 0.0 else ""
             return f"{bake}{warm} {where}; {self._needed_text()}"
-        warm = f", {lasting(self._metric.warmup_s)} of it warm-up," if self._metric.warmup_s > 0.0 else ""
-        return f"{bake}{warm} {where} {self._found()}"
+        warm = f", {duration_text(self._metric.warmup_s)} of it warm-up," if self._metric.warmup_s > 0.0 else ""
+        return f"{bake}{warm} {where} {self._found_text()}"
 
     @property
     def _of_several(self) -> str:
-        """Where the targets differ, which share this is."""
+        """Where the targets' shares differ, a note which of them this is."""
         smallest, largest = self.exposure.smallest, self.exposure.largest
         return "" if smallest == largest else f", the smallest of up to {_percent(largest)}"
 
     @property
-    def _alone(self) -> bool:
+    def _has_no_baseline(self) -> bool:
         return self._metric.without_baseline or (
             self.exposure.common_share is not None and self.exposure.common_share >= 100.0
         )
 
     def _without_baseline(self) -> str:
         limit = self._metric.limit
-        told = f"{'' if self._metric.without_baseline else '100 %: '}no baseline: only the limit can fail"
-        return f"{told} ({share(limit)})" if limit is not None else f"{told}, and {self._metric.name} has none"
+        cause = f"{'' if self._metric.without_baseline else '100 %: '}no baseline: only the limit can fail"
+        return f"{cause} ({share(limit)})" if limit is not None else f"{cause}, and {self._metric.name} has none"
 
-    def _found(self) -> str:
-        """What the bake finds, what not, and what `pass_below` would need."""
-        asked = self._metric.pass_below
-        rungs = sorted({*LADDER, asked})
-        rungs = [rung for rung in rungs if rung > self._metric.tolerance and self._possible(rung)]
+    def _found_text(self) -> str:
+        """Ratios that the bake finds and misses, and the time or share that `pass_below` needs."""
+        pass_below = self._metric.pass_below
+        rungs = sorted({*LADDER, pass_below})
+        rungs = [rung for rung in rungs if rung > self._metric.tolerance and self._is_possible(rung)]
         if not rungs:
             return f"finds nothing: with {share(self.stream.bad)} bad no ratio is left to find"
-        place = next((place for place, rung in enumerate(rungs) if self.finds_s(rung) <= self._time_s), None)
+        place = next((place for place, rung in enumerate(rungs) if self.find_time_s(rung) <= self._judged_s), None)
         if place is None:
-            told = f"finds nothing, not even {self._times(rungs[-1])}"
+            text = f"finds nothing, not even {self._ratio_text(rungs[-1])}"
         else:
-            told = f"finds {self._times(rungs[place])}"
+            text = f"finds {self._ratio_text(rungs[place])}"
             if place:
-                told += f", not {self._times(rungs[place - 1])}"
-        found = place is not None and rungs[place] <= asked
-        return told if found else f"{told}; {self._needed_text()}"
+                text += f", not {self._ratio_text(rungs[place - 1])}"
+        found = place is not None and rungs[place] <= pass_below
+        return text if found else f"{text}; {self._needed_text()}"
 
     def _needed_text(self) -> str:
-        """What it takes to find a regression of `pass_below`."""
-        asked = self._metric.pass_below
-        ratio = self._times(asked)
-        if self._trifle(asked):
-            return f"{ratio} is less than {share(self._metric.min_excess)} more: never called"
-        if not self._possible(asked):
-            return f"{ratio} cannot be with {share(self.stream.bad)} bad"
-        seconds, weight = self.finds_s(asked), self._weight(asked)
-        ways = [lasting(seconds + self._metric.warmup_s)] if not math.isinf(seconds) else []
+        """The bake or the share that finds a regression of `pass_below`, or why none does."""
+        pass_below = self._metric.pass_below
+        ratio = self._ratio_text(pass_below)
+        if self._is_negligible(pass_below):
+            return f"{ratio} is less than {share(self._metric.min_excess)} more: too little to fail"
+        if not self._is_possible(pass_below):
+            return f"{ratio} is impossible with {share(self.stream.bad)} bad"
+        seconds, weight = self.find_time_s(pass_below), self._weight(pass_below)
+        ways = [duration_text(seconds + self._metric.warmup_s)] if not math.isinf(seconds) else []
         if weight is not None and weight > self.percent:
             ways.append(_percent(weight))
         if not ways:
-            return f"{ratio} is out of sight at this traffic"
+            return f"{ratio} cannot be found at this traffic"
         return f"{ratio} needs {' or '.join(ways)}"
 
-    def _times(self, ratio: float) -> str:
-        """A regression as it would be read: `2x`, or `0.5x` where lower is worse."""
+    def _ratio_text(self, ratio: float) -> str:
+        """A ratio as the metric shows it: `2x`, or `0.5x` where lower is worse."""
         return f"{1.0 / ratio if self._metric.falling else ratio:.3g}x"
 
-    def _possible(self, ratio: float) -> bool:
+    def _is_possible(self, ratio: float) -> bool:
         return self._metric.falling or self.stream.bad * ratio <= 1.0
 
-    def _trifle(self, ratio: float) -> bool:
+    def _is_negligible(self, ratio: float) -> bool:
         less = 1.0 - 1.0 / ratio if self._metric.falling else ratio - 1.0
         return self.stream.bad * less < self._metric.min_excess
 
     def _flow(self, percent: float, ratio: float) -> Flow:
-        """The flow as the engine sees it; where lower is worse it has the arms exchanged."""
+        """The flow as the judge sees it; where lower is worse, with the arms exchanged."""
         stream, weight = self.stream, percent / 100.0
         canary, baseline = stream.rate * weight, stream.rate * (1.0 - weight)
         if self._metric.falling:
             return Flow(baseline, canary, stream.bad / ratio, stream.tick_s, stream.phi)
         return Flow(canary, baseline, stream.bad, stream.tick_s, stream.phi)
 
-    def finds_s(self, ratio: float, percent: float | None = None) -> float:
-        """Seconds until a regression of this size is called; infinite if it never is."""
+    def find_time_s(self, ratio: float, percent: float | None = None) -> float:
+        """Seconds until a regression of this ratio fails the canary; infinite if it never does."""
         flow = self._flow(self.percent if percent is None else percent, ratio)
         return seconds_to_find(flow, ratio, tolerance=self._metric.tolerance, min_excess=self._metric.min_excess)
 
     def _weight(self, ratio: float) -> float | None:
-        """The smallest share, in percent, at which the bake finds a regression of this size."""
-        if self._time_s <= 0.0:
+        """The smallest share, in percent, at which the bake finds a regression of this ratio; None: at none."""
+        if self._judged_s <= 0.0:
             return None
-        return next((percent for percent in _PERCENTS if self.finds_s(ratio, percent) <= self._time_s), None)
+        return next((percent for percent in _PERCENTS if self.find_time_s(ratio, percent) <= self._judged_s), None)
 
-    def passes_s(self) -> float:
+    def pass_time_s(self) -> float:
         """Seconds after the warm-up until a healthy canary passes; infinite if it does not."""
         metric = self._metric
         terms = MetricPolicy.of(metric)
@@ -151,22 +151,21 @@ class StageSensitivity:
         return max(seconds, PASS_TICKS * self.stream.tick_s, needed / canary if canary > 0.0 else math.inf)
 
     def warning(self) -> str | None:
-        """Why a healthy canary cannot pass within the bake, where that holds the stage; None where it can."""
+        """Why a healthy canary cannot pass within the bake; None where it can, or where the metric does not decide."""
         stage, metric = self.exposure.stage, self._metric
-        if metric.role is not Role.CRITICAL or self._alone or self.percent <= 0.0 or stage.bake_s <= 0.0:
+        if metric.role is not Role.CRITICAL or self._has_no_baseline or self.percent <= 0.0 or stage.bake_s <= 0.0:
             return None
-        seconds = self.passes_s() + metric.warmup_s
+        seconds = self.pass_time_s() + metric.warmup_s
         if seconds <= stage.bake_s:
             return None
-        bake = lasting(stage.bake_s)
+        bake = duration_text(stage.bake_s)
         if math.isinf(seconds):
             return f"stage {stage.name}: {metric.name} cannot pass at this traffic, however long it bakes (bake {bake})"
-        return (
-            f"stage {stage.name}: a healthy canary needs {lasting(seconds)} to pass {metric.name}, the bake is {bake}"
-        )
+        needed_time = duration_text(seconds)
+        return f"stage {stage.name}: a healthy canary needs {needed_time} to pass {metric.name}, the bake is {bake}"
 
 
-def lasting(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A length of time, rounded up: `40 s`, `41 min`, `3 h`, `12 days`."""
     if math.isinf(seconds):
         return "longer than a month"

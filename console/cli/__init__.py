@@ -1,4 +1,4 @@
-"""The command line. `main` parses and hands over; each command lives in a file named after what it does.
+"""The command line: `main` parses the arguments and runs one command.
 
 Only argparse is imported before a command is known: the first frame of `run` comes before anything heavy.
 """

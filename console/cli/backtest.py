@@ -1,4 +1,7 @@
-"""`backtest_command`: the judge over recorded data as if live. Prints every change of state; sends and records nothing."""
+"""`warroom backtest`: judge recorded data as if it were live, and print every change of state.
+
+Sends and records nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def backtest_command(options: argparse.Namespace) -> int:
-    """`warroom backtest PLAN --series FILE | --from T [--to T]`. A backend that cannot be read is exit 3."""
+    """Run `warroom backtest PLAN --series FILE | --from T [--to T]`; a backend that cannot be read is exit 3."""
     from adapters.registry import ConnectError, UnknownAdapter
     from console.plan.problems import PlanError
 
@@ -38,33 +41,34 @@ def backtest_command(options: argparse.Namespace) -> int:
 
 
 def _from_file(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
-    from console.backtest.recording import FileRecording, staged
+    from console.backtest.recording import FileRecording, with_stages
     from console.plan.loader import load
 
     if options.end is not None:
-        raise ValueError("--to goes with --from; a file is judged whole")
-    plan = staged(load(options.plan, queried=False))
+        raise ValueError("--to needs --from; with --series the whole file is judged")
+    plan = with_stages(load(options.plan, queried=False))
     return FileRecording.read(plan, options.series, lenient=options.lenient), plan, {}
 
 
 def _from_backends(options: argparse.Namespace) -> tuple[Recording, Plan, Mapping[str, str]]:
     from console.backtest.backend_recording import record_from_backends
-    from console.backtest.recording import staged
+    from console.backtest.recording import with_stages
     from console.plan.loader import load
 
-    begin = _moment("--from", options.begin)
-    end = None if options.end is None else _moment("--to", options.end)
-    plan = staged(load(options.plan))
+    begin = _option_time("--from", options.begin)
+    end = None if options.end is None else _option_time("--to", options.end)
+    plan = with_stages(load(options.plan))
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
         recording, faults = asyncio.run(record_from_backends(plan, begin, end, Path(folder)))
     return recording, plan, faults
 
 
-def _moment(option: str, given: str) -> float:
-    from console.backtest.moments import moment
+def _option_time(option: str, given: str) -> float:
+    """Unix seconds from an option's value. Raises ValueError with one plain line."""
+    from console.backtest.moments import parse_moment
 
     try:
-        return moment(given)
+        return parse_moment(given)
     except (ValueError, OverflowError):
         shown = one_line(given, 40)
         raise ValueError(

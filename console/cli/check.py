@@ -1,6 +1,6 @@
-"""`check_command`: the plan and its adapters, or with the last hour of its backends too.
+"""`warroom check`: check a plan and its adapters, or its backends too.
 
-Exit 0, or 2 with every error, each with its line.
+Exit 0, or 2 with every error and its line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check_command(options: argparse.Namespace) -> int:
-    """`warroom check PLAN [--live]`. With --live, a backend that cannot be read is exit 3; one line each."""
+    """Run `warroom check PLAN [--live]`; with --live, each backend that cannot be read is a line and exit 3."""
     from adapters.registry import ConnectError, UnknownAdapter
     from console.plan.loader import load
     from console.plan.problems import PlanError
@@ -65,19 +65,19 @@ def _fetch_last_hour(plan: Plan) -> LastHour:
 def _print(plan: Plan, hour: LastHour | None) -> None:
     from console.check import live as last_hour
     from console.check import reach
-    from console.check.flow import planned
+    from console.check.flow import planned_streams
     from console.plan.lint import warnings
 
     metrics = plan.metrics.values()
-    told = list(warnings(plan))
+    notes = list(warnings(plan))
     facts: dict[str, list[str]] = {}
     if hour is None:
-        streams = {metric.name: planned(metric, plan.timing) for metric in metrics}
+        streams = {metric.name: planned_streams(metric, plan.timing) for metric in metrics}
     else:
-        streams = {metric.name: last_hour.streams(metric, hour) for metric in metrics}
+        streams = {metric.name: last_hour.hour_streams(metric, hour) for metric in metrics}
         facts = {metric.name: list(last_hour.facts(metric, hour)) for metric in metrics}
-        told += [line for metric in metrics for line in last_hour.warnings(plan, metric, hour)]
-    for line in (*told, *reach.warnings(plan, streams)):
+        notes += [line for metric in metrics for line in last_hour.warnings(plan, metric, hour)]
+    for line in (*notes, *reach.warnings(plan, streams)):
         print(f"warning: {line}")
     for line in reach.lines(plan, streams, facts):
         print(line)

@@ -1,6 +1,6 @@
-"""Shell completion: scripts made from the parser itself, so that they know every command and option there is.
+"""Shell completion scripts, made from the parser, so that they know every command and option.
 
-They complete commands, options and the words an option takes; where a file or a plan is wanted, the shell's own.
+They complete commands, options and the words that an option takes; for files and plans the shell's own completion.
 """
 
 from __future__ import annotations
@@ -20,29 +20,31 @@ class Option:
     name: str
     help: str
     words: tuple[str, ...] = ()
-    """The words it takes; empty: anything, or nothing."""
+    """The words it takes; empty: any word, or none."""
     takes: bool = True
     """Whether a value follows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
+    """One command with its options."""
+
     name: str
     help: str
     options: tuple[Option, ...]
     words: tuple[str, ...] = ()
-    """What can stand in place of its first argument, beside files."""
+    """Words that its first argument may be, besides files."""
 
 
 def completion_command(shell: str, parser: argparse.ArgumentParser) -> int:
-    """`warroom completion SHELL`."""
+    """Run `warroom completion SHELL`: print the script of "bash", "zsh" or "fish"."""
     commands = list(commands_of(parser))
-    print_out({"bash": bash, "zsh": zsh, "fish": fish}[shell](commands))
+    print_out({"bash": bash_script, "zsh": zsh_script, "fish": fish_script}[shell](commands))
     return 0
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[Command]:
-    """Every command that people call, in the order of the help."""
+    """Every command of the parser, in the order of the help."""
     actions = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     choices: dict[str, argparse.ArgumentParser] = actions[0].choices
     helps = {action.dest: action.help or "" for action in actions[0]._choices_actions}
@@ -68,8 +70,8 @@ def _option(action: argparse.Action) -> Option:
     return Option(action.option_strings[-1], action.help or "", words, takes=action.nargs != 0)
 
 
-def bash(commands: list[Command]) -> str:
-    """A completion function for bash."""
+def bash_script(commands: list[Command]) -> str:
+    """Completion script for bash."""
     names = " ".join(command.name for command in commands)
     lines = [
         "# warroom completion for bash: source this, or put it into ~/.local/share/bash-completion/completions/warroom",
@@ -105,15 +107,15 @@ def bash(commands: list[Command]) -> str:
     return "\n".join(lines)
 
 
-def zsh(commands: list[Command]) -> str:
-    """A completion function for zsh."""
+def zsh_script(commands: list[Command]) -> str:
+    """Completion script for zsh."""
     lines = [
         "#compdef warroom",
         "# warroom completion for zsh: put it as _warroom into a directory of $fpath",
         "_warroom() {",
         "  local -a commands",
         "  commands=(",
-        *(f"    {_quoted(f'{command.name}:{_plain(command.help)}')}" for command in commands),
+        *(f"    {_single_quoted(f'{command.name}:{_one_line_help(command.help)}')}" for command in commands),
         "  )",
         "  if (( CURRENT == 2 )); then",
         "    _describe command commands",
@@ -132,31 +134,31 @@ def zsh(commands: list[Command]) -> str:
 def _zsh_option(option: Option) -> str:
     words = " ".join(option.words).replace(":", r"\:")
     value = "" if not option.takes else f":value:({words})" if option.words else ":value:_files"
-    told = _plain(option.help).replace("[", "(").replace("]", ")").replace(":", " -")
-    return _quoted(f"{option.name}[{told}]{value}")
+    text = _one_line_help(option.help).replace("[", "(").replace("]", ")").replace(":", " -")
+    return _single_quoted(f"{option.name}[{text}]{value}")
 
 
-def fish(commands: list[Command]) -> str:
-    """Completions for fish."""
+def fish_script(commands: list[Command]) -> str:
+    """Completion script for fish."""
     lines = ["# warroom completion for fish: put it into ~/.config/fish/completions/warroom.fish"]
     for command in commands:
-        told = _quoted(_plain(command.help))
-        lines.append(f"complete -c warroom -f -n __fish_use_subcommand -a {command.name} -d {told}")
-        seen = f"-n '__fish_seen_subcommand_from {command.name}'"
+        text = _single_quoted(_one_line_help(command.help))
+        lines.append(f"complete -c warroom -f -n __fish_use_subcommand -a {command.name} -d {text}")
+        within = f"-n '__fish_seen_subcommand_from {command.name}'"
         if command.words:
-            lines.append(f"complete -c warroom {seen} -a '{' '.join(command.words)}'")
+            lines.append(f"complete -c warroom {within} -a '{' '.join(command.words)}'")
         for option in command.options:
             takes = f" -x -a '{' '.join(option.words)}'" if option.words else " -r" if option.takes else ""
-            told = _quoted(_plain(option.help))
-            lines.append(f"complete -c warroom {seen} -l {option.name.removeprefix('--')}{takes} -d {told}")
+            text = _single_quoted(_one_line_help(option.help))
+            lines.append(f"complete -c warroom {within} -l {option.name.removeprefix('--')}{takes} -d {text}")
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """A help text on one line, with argparse's percent signs as they are read."""
+def _one_line_help(text: str) -> str:
+    """A help text on one line, with argparse's %% as %."""
     return " ".join(text.replace("%%", "%").split())
 
 
-def _quoted(text: str) -> str:
-    """In single quotes of a POSIX shell; fish reads it so too."""
+def _single_quoted(text: str) -> str:
+    """`text` in single quotes of a POSIX shell; fish reads them alike."""
     return "'" + text.replace("'", "'\\''") + "'"

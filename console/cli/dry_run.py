@@ -1,4 +1,7 @@
-"""`rollback --dry-run`: what a rollback would do now, step by step and call by call. Sends nothing, writes nothing."""
+"""`warroom rollback --dry-run`: print the steps and calls of a rollback.
+
+Sends nothing, writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from adapters.sanitize import one_line
 from console.cli.exits import Exit
 from console.cli.no_rollout import may_open, refusal
 from console.cli.output import print_err
-from console.cli.paths import journal_place, open_to_read
-from console.cli.show import guarded
+from console.cli.paths import chosen_journal, open_to_read
+from console.cli.show import exit_code_of
 from console.engine.single_read import read_once
 from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Journal, JournalUnavailable
@@ -24,44 +27,48 @@ from widgets.rollback import owner_suffix
 
 
 def dry_run_command(options: argparse.Namespace) -> int:
-    """`warroom rollback PLAN --dry-run`: reads every source once and prints."""
-    return guarded(_print_dry_run, options)
+    """Run `warroom rollback PLAN --dry-run`: read every source once and print the steps."""
+    return exit_code_of(_print_dry_run, options)
 
 
 def _print_dry_run(options: argparse.Namespace) -> int:
     plan = load(options.plan)
-    place = journal_place(options.journal)
-    journal, unread = _journal(place)
+    location = chosen_journal(options.journal)
+    journal, unread = _journal(location)
     try:
         open_run = journal.open_run(plan.rollout) if journal is not None else None
         if open_run is None and not may_open(Verb.ROLLBACK, plan):
-            answer = asyncio.run(refusal(Verb.ROLLBACK, plan, place, unread))
+            answer = asyncio.run(refusal(Verb.ROLLBACK, plan, location, unread))
             print_err(answer.line)
             return Exit.REFUSED if unread is None else Exit.JOURNAL
-        state = asyncio.run(read_once(plan, journal, place.state_dir))
+        state = asyncio.run(read_once(plan, journal, location.state_dir))
     finally:
         if journal is not None:
             journal.close()
-    where = f"{state.rollout} in journal {place}" if open_run is not None else f"no rollout is open in journal {place}"
+    where = (
+        f"{state.rollout} in journal {location}"
+        if open_run is not None
+        else f"no rollout is open in journal {location}"
+    )
     print_err(f"warroom: dry run of {where}: nothing is sent, nothing is written")
     for line in dry_run_lines(state):
         print(line)
     return Exit.OK
 
 
-def _journal(place: JournalLocation) -> tuple[Journal | None, str | None]:
-    """The journal to read, or why there is none: a rollback can be rehearsed without one, as it can be carried out."""
-    if not place.exists():
+def _journal(location: JournalLocation) -> tuple[Journal | None, str | None]:
+    """(journal or None, why it cannot be read or None); a rollback works without a journal, and so does this."""
+    if not location.exists():
         return None, None
     try:
-        return open_to_read(place), None
+        return open_to_read(location), None
     except JournalUnavailable as error:
         print_err(f"warroom: {error}")
         return None, str(error)
 
 
 def dry_run_lines(state: State) -> list[str]:
-    """Every step in the order in which it would begin, with each call it would make as of now."""
+    """Every step in the order it would begin, with the calls it would make as of `state`."""
     card = card_for(state, Verb.ROLLBACK)
     lines = [f"! {warning}" for warning in card.warnings]
     if card.block_reason is not None:
@@ -74,7 +81,7 @@ def dry_run_lines(state: State) -> list[str]:
         for step in wave:
             calls = [call for call in card.calls if call.step == step.id]
             lines += _step_lines(state, entries[step.id], calls)
-    return lines or ["nothing to undo: no stage of the plan sets anything"]
+    return lines or ["nothing to undo: no stage of the plan sets a target"]
 
 
 def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> list[str]:

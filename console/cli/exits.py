@@ -6,10 +6,10 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What a process of ours says when it ends."""
+    """Exit code of a `warroom` process."""
 
     OK = 0
-    """Done; for a verb: this process's own request was accepted, or a halt found nothing left to stop."""
+    """Done; for a verb: its own request was accepted, or a halt found nothing left to stop."""
     FAULT = 1
     """A fault of warroom itself."""
     USAGE = 2
@@ -17,14 +17,14 @@ class Exit(IntEnum):
     REFUSED = 3
     """A gate is closed, or a backend said no."""
     UNKNOWN = 4
-    """A call was made and its outcome is unknown: look before doing anything."""
+    """A call was made and its outcome is unknown: check the backend before the next step."""
     MOVED = 5
-    """Somebody else moved the rollout first."""
+    """Another console moved the rollout first."""
     JOURNAL = 6
-    """The journal cannot be read or written; what was done all the same is said."""
+    """The journal cannot be read or written; the output says what was done all the same."""
     TAMPERED = 7
-    """The hash chain is broken, a pinned head is not in it, or the database does not refuse edits any more."""
+    """The hash chain is broken, a pinned head is not in it, or the database no longer refuses edits."""
     TIMEOUT = 8
-    """What was waited for was not so in time."""
+    """The condition of a `wait` did not hold in time."""
     MISSED = 9
-    """What was waited for cannot come any more in this rollout."""
+    """The condition of a `wait` can no longer hold in this rollout."""

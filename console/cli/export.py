@@ -1,7 +1,7 @@
-"""`log export`: the record for other programs and for people, safe to open in a spreadsheet and to print on a terminal.
+"""`warroom log export`: print the journal as JSON Lines, CSV or Markdown.
 
-JSON Lines hold every event whole, with its hashes. CSV and Markdown hold what people decided and noted; samples are in
-none of them.
+JSON Lines hold every event whole, with its hashes. CSV and Markdown hold decisions and notes. None holds samples. All
+are safe to print on a terminal, and CSV is safe to open in a spreadsheet.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from adapters.sanitize import one_line
 from console.cli.exits import Exit
-from console.cli.log import LogEntry, as_json, by, card_text, decision_summary, log_entries
-from console.cli.paths import journal_place, open_to_read
+from console.cli.log import LogEntry, actor_name, as_json, card_text, decision_summary, log_entries
+from console.cli.paths import chosen_journal, open_to_read
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.chain import Row
 from console.journal.contract import Journal, JournalUnavailable
@@ -42,22 +42,22 @@ COLUMNS = (
     "id",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-LONGEST = 4000
+LONGEST_CELL = 4000
 """Characters of a cell at most."""
 
 
 def export_command(options: argparse.Namespace) -> int:
-    """`warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`. Raises JournalUnavailable, ValueError."""
-    place = journal_place(options.journal)
-    if not place.exists():
-        raise JournalUnavailable(f"journal {place}: there is none")
-    journal = open_to_read(place)
+    """Run `warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`. Raises JournalUnavailable, ValueError."""
+    location = chosen_journal(options.journal)
+    if not location.exists():
+        raise JournalUnavailable(f"journal {location} does not exist")
+    journal = open_to_read(location)
     try:
         runs = [run.rollout for run in reversed(journal.runs())]
         which = options.rollout
         chosen = [run for run in runs if which in (None, run, run.rpartition("/")[0])]
         if which is not None and not chosen:
-            raise ValueError(f"no plan and no rollout {which!r} in the journal; `warroom log` lists them")
+            raise ValueError(f"the journal holds no plan and no rollout {which!r}; `warroom log` lists them")
         {"jsonl": _jsonl, "csv": _csv, "md": _markdown}[options.format](journal, chosen)
     finally:
         journal.close()
@@ -67,7 +67,7 @@ def export_command(options: argparse.Namespace) -> int:
 def _jsonl(journal: Journal, rollouts: Sequence[str]) -> None:
     for rollout in rollouts:
         for row in _rows(journal, rollout):
-            print(json.dumps(event_json(row)))  # ASCII: nothing in it can act on a terminal
+            print(json.dumps(event_json(row)))  # ASCII only: nothing in it can act on a terminal
 
 
 def _rows(journal: Journal, rollout: str) -> Iterator[Row]:
@@ -78,7 +78,7 @@ def _rows(journal: Journal, rollout: str) -> Iterator[Row]:
 
 
 def event_json(row: Row) -> dict[str, Any]:
-    """One event as plain values. A body that is no JSON is kept as text."""
+    """One event as plain values. A body that is not JSON is kept as text."""
     try:
         body = json.loads(row.body)
     except (ValueError, RecursionError):
@@ -106,20 +106,20 @@ def _csv(journal: Journal, rollouts: Sequence[str]) -> None:
     writer.writerow(COLUMNS)
     for entry in log_entries(journal, rollouts):
         found = as_json(entry)
-        writer.writerow([cell(found.get(column)) for column in COLUMNS])
+        writer.writerow([spreadsheet_cell(found.get(column)) for column in COLUMNS])
 
 
-def cell(value: object) -> str:
-    """A value as a spreadsheet may have it: what it would take for a formula gets an apostrophe first."""
+def spreadsheet_cell(value: object) -> str:
+    """`value` as text; text that a spreadsheet would take for a formula gets a leading apostrophe."""
     if isinstance(value, dict):
-        value = ", ".join(f"{name} {what}" for name, what in value.items())
-    text = "" if value is None else one_line(value, LONGEST)
+        value = ", ".join(f"{name} {setting}" for name, setting in value.items())
+    text = "" if value is None else one_line(value, LONGEST_CELL)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _markdown(journal: Journal, rollouts: Sequence[str]) -> None:
     for rollout in rollouts:
-        print(f"# {_plain(rollout)}\n")
+        print(f"# {_markdown_text(rollout)}\n")
         lines = log_entries(journal, [rollout])
         for entry in lines:
             print("\n".join(_section(entry)) + "\n")
@@ -129,21 +129,25 @@ def _markdown(journal: Journal, rollouts: Sequence[str]) -> None:
 
 def _section(entry: LogEntry) -> list[str]:
     event = entry.event
-    who = by(event.who)
+    who = actor_name(event.who)
     when = f"{event.at:%Y-%m-%d %H:%M:%S}Z"
     if isinstance(event, Noted):
-        return [f"## {when} {_plain(who)}: note", "", _plain(event.text)]
-    lines = [f"## {when} {_plain(who)}: {_plain(decision_summary(event))}", "", f"- ended: {_plain(entry.ended)}"]
-    lines += [f"- reason: {_plain(event.reason)}"] if event.reason else []
-    lines += [f"- OVERRIDE: {_plain(event.override)}"] if event.override else []
+        return [f"## {when} {_markdown_text(who)}: note", "", _markdown_text(event.text)]
+    lines = [
+        f"## {when} {_markdown_text(who)}: {_markdown_text(decision_summary(event))}",
+        "",
+        f"- ended: {_markdown_text(entry.ended)}",
+    ]
+    lines += [f"- reason: {_markdown_text(event.reason)}"] if event.reason else []
+    lines += [f"- OVERRIDE: {_markdown_text(event.override)}"] if event.override else []
     return [*lines, f"- id: {event.id}", "", *_evidence(event)]
 
 
 def _evidence(event: DecisionTaken) -> list[str]:
-    """The card as an indented block: in there nothing is markup."""
-    return [f"    {one_line(line, LONGEST)}" for line in card_text(event.card)]
+    """The card as an indented block, in which Markdown sees no markup."""
+    return [f"    {one_line(line, LONGEST_CELL)}" for line in card_text(event.card)]
 
 
-def _plain(text: object) -> str:
-    """Text that Markdown takes for nothing else."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!&" else char for char in one_line(text, LONGEST))
+def _markdown_text(text: object) -> str:
+    """`text` on one line, with the characters of Markdown escaped."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!&" else char for char in one_line(text, LONGEST_CELL))

@@ -1,4 +1,4 @@
-"""`watch --gates`: where the backends that ask are answered, and by which rollout."""
+"""`warroom watch --gates`: answer gate webhooks from the open rollout."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from console.engine.engine import Engine
     from console.engine.gate_webhooks import GateResponse
 
-TOKEN = "WARROOM_GATE_TOKEN"  # noqa: S105 - the name of a variable, not a token
+TOKEN_VARIABLE = "WARROOM_GATE_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _LOOPBACK = "127.0.0.1"
 _YES = 200
 _NUMBER = re.compile(r"(?<![\w.:-])[-+]?\d[\d.,]*(?:x|%|m?s)?(?!\w)")
-"""What in a reason changes with every measurement, and makes no other reason of it."""
+"""A number within a reason. It changes with every measurement, while the reason stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen."""
+class GateAddress:
+    """Host and port to listen on."""
 
     host: str
     port: int
@@ -35,70 +35,77 @@ class Address:
 
     @property
     def is_private(self) -> bool:
-        """Whether only this machine can ask."""
+        """True where only this machine can reach it."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
 
 
-def address(text: str) -> Address:
-    """`22800` (this machine alone), `10.0.0.5:22800`, `[::1]:22800`. Raises ValueError with one plain line."""
+def parse_address(text: str) -> GateAddress:
+    """The address in `22800` (this machine alone), `10.0.0.5:22800` or `[::1]:22800`.
+
+    Raises:
+        ValueError: it is none of these. One plain line.
+    """
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or _LOOPBACK
     if not port.isdigit() or not 0 <= int(port) <= 65_535:
         raise ValueError(f"{text!r} is not PORT or ADDRESS:PORT")
-    return Address(host, int(port))
+    return GateAddress(host, int(port))
 
 
-def token() -> str | None:
-    """What Flagger has to show, from the environment; None where nothing is asked for."""
-    return os.environ.get(TOKEN, "").strip() or None
+def token_from_environment() -> str | None:
+    """The token that a webhook must carry, from the environment; None where none is required."""
+    return os.environ.get(TOKEN_VARIABLE, "").strip() or None
 
 
 class GateFront:
-    """Answers for the rollout that is open, and with no while none is. Says each no once, until its reason changes."""
+    """Answers gate webhooks from the open rollout, and with 403 while none is open.
+
+    Each refusal is reported once, until its reason changes.
+    """
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
-        self._say: Callable[[str], None] = lambda _line: None
-        self._said: dict[tuple[str, str], str] = {}
-        """Gate -> the last no that was said of it, without its numbers."""
+        self._print: Callable[[str], None] = lambda _line: None
+        self._last_reasons: dict[tuple[str, str], str] = {}
+        """(target, gate) -> the reason of its last refusal, without the numbers."""
 
-    def opens(self, engine: Engine, say: Callable[[str], None]) -> None:
-        """A rollout is open: `engine` answers, `say` takes a line for whoever watches."""
-        self._engine, self._say, self._said = engine, say, {}
+    def attach(self, engine: Engine, print_line: Callable[[str], None]) -> None:
+        """Let `engine`, which has a rollout open, answer; `print_line` gets a line per refusal."""
+        self._engine, self._print, self._last_reasons = engine, print_line, {}
 
-    def closes(self) -> None:
-        """None is open any more."""
+    def detach(self) -> None:
+        """Answer with 403 again: the rollout is closed."""
         self._engine = None
 
-    async def answer(self, gate: str, body: bytes, shown: str | None) -> tuple[int, str]:
-        """As `console.gate_server.Answer`."""
+    async def answer(self, gate: str, body: bytes, token: str | None) -> tuple[int, str]:
+        """(HTTP status, line) for one webhook: the handler of `console.gate_server.GateServer`."""
         if self._engine is None:
             return 403, "not now: no rollout is open"
-        said = await self._engine.gate_responder.answer(gate, body, shown)
-        self._tell(gate, said)
-        return said.code, said.text
+        response = await self._engine.gate_responder.answer(gate, body, token)
+        self._report(gate, response)
+        return response.code, response.text
 
-    def _tell(self, gate: str, said: GateResponse) -> None:
-        """A yes is recorded, and told as everything that is; a no is not, and comes again with every question."""
-        key = (said.target, gate) if said.target else ("", str(said.code))
-        if said.code == _YES:
-            self._said.pop(key, None)
+    def _report(self, gate: str, response: GateResponse) -> None:
+        """Print a refusal that is new: the journal holds the grants only, and a refusal comes with every webhook."""
+        key = (response.target, gate) if response.target else ("", str(response.code))
+        if response.code == _YES:
+            self._last_reasons.pop(key, None)
             return
-        reason = said.text.removeprefix("not now: ")
+        reason = response.text.removeprefix("not now: ")
         steady = _NUMBER.sub("#", reason)
-        if self._said.get(key) == steady:
+        if self._last_reasons.get(key) == steady:
             return
-        self._said[key] = steady
-        about = f"{said.target}: {gate}" if said.target else f"a question at {gate}"
-        self._say(f"gate: {about} answered no: {reason}")
+        self._last_reasons[key] = steady
+        about = f"{response.target}: {gate}" if response.target else f"a question at {gate}"
+        self._print(f"gate: {about} answered no: {reason}")
 
 
-async def listen(desk: GateFront, at: Address) -> tuple[GateServer, int]:
-    """Answer at an address; the port too, which is another one only for port 0. Raises OSError."""
-    if not at.is_private and token() is None:
-        print_err(f"warroom: whoever reaches {at} can ask; set {TOKEN} to let in only who shows it")
-    house = GateServer(desk.answer)
-    return house, await house.listen(at.host, at.port)
+async def listen(front: GateFront, at: GateAddress) -> tuple[GateServer, int]:
+    """(the listening server, its port, which differs from `at` only for port 0). Raises OSError."""
+    if not at.is_private and token_from_environment() is None:
+        print_err(f"warroom: every host that reaches {at} can ask; set {TOKEN_VARIABLE} to require a token")
+    server = GateServer(front.answer)
+    return server, await server.listen(at.host, at.port)

@@ -1,4 +1,4 @@
-"""`warroom init`: a plan to start with, or one made from the manifests that are there. Nothing that exists is overwritten."""
+"""`warroom init`: write a plan to start with, or one made from manifests. Never overwrites a file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from adapters.sanitize import one_line
 from console.cli.exits import Exit
 from console.cli.output import print_err, print_out
 
-DEFAULT = "plan.yaml"
+DEFAULT_OUTPUT = "plan.yaml"
 STDOUT = "-"
 _Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def add(commands: _Commands) -> None:  # type: ignore[valid-type]
-    """The command's arguments."""
+def add_init(commands: _Commands) -> None:  # type: ignore[valid-type]
+    """Add the command and its arguments to `commands`."""
     parser = commands.add_parser(  # type: ignore[attr-defined]
         "init",
         help="a plan to start with, or one from your manifests",
-        description="Write a plan to start with; or that of an Argo Rollout, a Flagger Canary or a Deployment.",
+        description="Write a plan to start with, or the plan of an Argo Rollout, a Flagger Canary or a Deployment.",
     )
     parser.add_argument(
         "--from",
@@ -29,62 +29,66 @@ def add(commands: _Commands) -> None:  # type: ignore[valid-type]
         nargs="+",
         help="manifests, YAML or JSON: files, folders, - for standard input",
     )
-    parser.add_argument("--only", metavar="NAME", help="which object, where there are several: web, or rollout/web")
-    parser.add_argument("--namespace", metavar="NS", help="where it lives, when its manifest does not say")
-    parser.add_argument("--provider", metavar="MESH", help="Flagger's mesh provider, when the Canary names none")
+    parser.add_argument("--only", metavar="NAME", help="the object, where there are several: web, or rollout/web")
+    parser.add_argument("--namespace", metavar="NS", help="its namespace, where the manifest names none")
+    parser.add_argument("--provider", metavar="MESH", help="Flagger's mesh provider, where the Canary names none")
     parser.add_argument(
-        "-o", "--output", metavar="PLAN", default=DEFAULT, help=f"the file to write, - for standard output ({DEFAULT})"
+        "-o",
+        "--output",
+        metavar="PLAN",
+        default=DEFAULT_OUTPUT,
+        help=f"the file to write, - for standard output ({DEFAULT_OUTPUT})",
     )
 
 
 def init_command(options: argparse.Namespace) -> int:
-    """`warroom init [--from FILE..] [-o PLAN]`."""
+    """Run `warroom init [--from FILE..] [-o PLAN]`."""
     if options.sources is None:
         if any(given is not None for given in (options.only, options.namespace, options.provider)):
-            print_err("warroom: --only, --namespace and --provider are for init --from FILE")
+            print_err("warroom: --only, --namespace and --provider need --from FILE")
             return Exit.USAGE
         from importlib.resources import files
 
         text = files("console").joinpath("starter.yaml").read_text(encoding="utf-8")
-        return _put(text.replace("PLAN", options.output), options.output, f"warroom run {options.output}")
+        return _write_plan(text.replace("PLAN", options.output), options.output, f"warroom run {options.output}")
     return _from_manifests(options)
 
 
 def _from_manifests(options: argparse.Namespace) -> int:
-    from console.manifests.choice import Hints, NoChoice, drafted
-    from console.manifests.origin import manifests
-    from console.manifests.writer import summary, written
+    from console.manifests.choice import Hints, NoChoice, draft_plan
+    from console.manifests.origin import read_manifests
+    from console.manifests.writer import plan_text, summary
     from console.plan.lint import warnings
     from console.plan.loader import parse
     from console.plan.problems import PlanError
 
     try:
         hints = Hints(options.only, options.namespace, options.provider)
-        draft = drafted(manifests(options.sources, sys.stdin.buffer), hints)
+        draft = draft_plan(read_manifests(options.sources, sys.stdin.buffer), hints)
     except PlanError as error:
         print_err(str(error))
         return Exit.USAGE
     except NoChoice as error:
         print_err(f"warroom: {error}")
         return Exit.USAGE
-    text = written(draft, options.sources)
+    text = plan_text(draft, options.sources)
     try:
         plan = parse(text, options.output)
     except PlanError as error:
-        print_err(f"warroom: a fault of init: the plan that it made does not check, and is not written\n{error}")
+        print_err(f"warroom: a fault of init: the plan that it made has errors and is not written\n{error}")
         return Exit.FAULT
-    code = _put(text, options.output, None)
+    code = _write_plan(text, options.output, None)
     if code != Exit.OK:
         return code
-    say = print_err if options.output == STDOUT else print_out
+    print_line = print_err if options.output == STDOUT else print_out
     for line in warnings(plan):
-        say(f"warning: {line}")
-    say(f"{one_line(options.output)}: {summary(draft)}")
+        print_line(f"warning: {line}")
+    print_line(f"{one_line(options.output)}: {summary(draft)}")
     return code
 
 
-def _put(text: str, output: str, then: str | None) -> int:
-    """Write the plan; `then`: what to do with it."""
+def _write_plan(text: str, output: str, then: str | None) -> int:
+    """Write the plan, and print `then` as the command that uses it; the exit code."""
     if output == STDOUT:
         print_out(text.rstrip("\n"))
         return Exit.OK
@@ -92,7 +96,7 @@ def _put(text: str, output: str, then: str | None) -> int:
         with Path(output).open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        print_err(f"warroom: {one_line(output)} is there already, and is left as it is: give another name with -o")
+        print_err(f"warroom: {one_line(output)} exists already and was not changed: give another name with -o")
         return Exit.USAGE
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"

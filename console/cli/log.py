@@ -1,4 +1,4 @@
-"""`warroom log`: what was decided and noted, by whom, when, why, what it moved and how it ended. Changes and sends nothing."""
+"""`warroom log`: list decisions and notes with their outcome. Changes and sends nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from adapters.contract import Outcome
 from console.cli.exits import Exit
-from console.cli.paths import journal_place, open_to_read
-from console.cli.show import guarded
+from console.cli.paths import chosen_journal, open_to_read
+from console.cli.show import exit_code_of
 from console.engine.opening import resume
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
@@ -23,27 +23,27 @@ from console.state.values import DecisionState, RolloutState
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A decision or a note as the log tells it."""
+    """A decision or a note as the log shows it."""
 
     rollout: str
     seq: int
     event: DecisionTaken | Noted
     outcome: str = ""
-    """Of a decision: what became of its calls, as the journal's own view says it."""
+    """Outcome of a decision's calls, from the journal's own view; "" for a note."""
     ended: str = ""
-    """Of a decision: how it ended in one word, with what was not accepted and why."""
+    """Outcome in one word, then every request that was not accepted and why; "" for a note."""
 
 
 def log_command(options: argparse.Namespace) -> int:
-    """`warroom log [PLAN-NAME|ROLLOUT|DECISION]`."""
-    return guarded(_log, options)
+    """Run `warroom log [PLAN-NAME|ROLLOUT|DECISION]`."""
+    return exit_code_of(_log, options)
 
 
 def _log(options: argparse.Namespace) -> int:
-    place = journal_place(options.journal)
-    if not place.exists():
-        raise JournalUnavailable(f"journal {place}: there is none yet; `warroom run PLAN` begins one")
-    journal = open_to_read(place)
+    location = chosen_journal(options.journal)
+    if not location.exists():
+        raise JournalUnavailable(f"journal {location} does not exist yet; `warroom run PLAN` makes it")
+    journal = open_to_read(location)
     try:
         return _print_log(journal, options.which, options.json)
     finally:
@@ -59,18 +59,18 @@ def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
         runs = wanted
     lines = log_entries(journal, runs)
     for entry in lines:
-        print(json.dumps(as_json(entry)) if as_lines else _line(entry))
+        print(json.dumps(as_json(entry)) if as_lines else _entry_line(entry))
     if not lines and not as_lines:
         print("nothing decided or noted yet")
     return Exit.OK
 
 
 def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
-    """The decisions and notes of `rollouts` in the order in which they were taken. Raises JournalUnavailable."""
+    """The decisions and notes of `rollouts`, oldest first. Raises JournalUnavailable."""
     found = []
     for rollout in rollouts:
         decided = {entry.id: entry for entry in journal.decisions(rollout)}
-        endings = _endings(journal, rollout)
+        endings = _ending_texts(journal, rollout)
         for entry in journal.tail(rollout, 0):
             event = entry.event
             if isinstance(event, Noted):
@@ -81,16 +81,16 @@ def log_entries(journal: Journal, rollouts: Sequence[str]) -> list[LogEntry]:
     return sorted(found, key=lambda entry: (entry.event.at, entry.rollout, entry.seq))
 
 
-def _endings(journal: Journal, rollout: str) -> dict[str, str]:
-    """How each decision ended; empty when this version cannot read the plan that the rollout ran."""
+def _ending_texts(journal: Journal, rollout: str) -> dict[str, str]:
+    """Decision -> how it ended; empty where this version cannot read the rollout's plan."""
     try:
         state = resume(journal, rollout, rollout).rollout
     except JournalUnavailable:
         return {}
-    return {decision.id: _ended(state, decision) for decision in state.decisions}
+    return {decision.id: _ending_text(state, decision) for decision in state.decisions}
 
 
-def _ended(state: RolloutState, decision: DecisionState) -> str:
+def _ending_text(state: RolloutState, decision: DecisionState) -> str:
     trouble = [
         f"{request.asks} {request.known_outcome}: {request.reason}"
         for request in state.requests.values()
@@ -121,7 +121,7 @@ def as_json(entry: LogEntry) -> dict[str, Any]:
         "stage": event.stage,
         "from": event.card.stage_from,
         "to": event.card.stage_to,
-        "sets": _sets(event.card),
+        "sets": _target_settings(event.card),
         "subject": event.subject,
         "reason": event.reason,
         "override": event.override,
@@ -130,14 +130,14 @@ def as_json(entry: LogEntry) -> dict[str, Any]:
     }
 
 
-def _sets(card: Card) -> dict[str, str]:
-    """Target -> what the decision asked for."""
+def _target_settings(card: Card) -> dict[str, str]:
+    """Target -> the setting that the decision requested."""
     return {target.target: target.becomes for target in card.targets if target.becomes is not None}
 
 
-def _line(entry: LogEntry) -> str:
+def _entry_line(entry: LogEntry) -> str:
     event = entry.event
-    head = f"{event.id[:8]}  {event.at:%Y-%m-%d %H:%M:%S}Z  {entry.rollout}  {by(event.who)}"
+    head = f"{event.id[:8]}  {event.at:%Y-%m-%d %H:%M:%S}Z  {entry.rollout}  {actor_name(event.who)}"
     if isinstance(event, Noted):
         return f"{head}  note  {event.text}"
     why = f"  {event.reason}" if event.reason else ""
@@ -145,57 +145,57 @@ def _line(entry: LogEntry) -> str:
     return f"{head}  {decision_summary(event)}  {entry.ended}{why}{forced}"
 
 
-def by(who: Actor | None) -> str:
-    """Who it was, and as whom the database knew them (PostgreSQL) if that is another name."""
+def actor_name(who: Actor | None) -> str:
+    """The user, and their database login (PostgreSQL) if that is another name; "?" for None."""
     if who is None:
         return "?"
     return who.user if who.login in (None, who.user) else f"{who.user} (login {who.login})"
 
 
 def decision_summary(event: DecisionTaken) -> str:
-    """What a decision was about: "promote start -> smoke (api 1 %)", "halt at smoke"."""
+    """A decision in short: "promote start -> smoke (api 1 %)", "halt at smoke"."""
     card = event.card
     subject = f" {event.subject}" if event.subject else ""
     stages = f"{card.stage_from} -> {card.stage_to}"
     if card.stage_from == card.stage_to:
         stages = card.stage_from if card.stage_from == ROLLED_BACK else f"at {card.stage_from}"
-    sets = ", ".join(f"{target} {becomes}" for target, becomes in _sets(card).items())
+    sets = ", ".join(f"{target} {becomes}" for target, becomes in _target_settings(card).items())
     return f"{event.verb}{subject} {stages}" + (f" ({sets})" if sets else "")
 
 
 def _print_decision(journal: Journal, which: str, as_lines: bool) -> int:
     found = [decided for decided in journal.decisions() if decided.id.startswith(which)]
     if len(found) != 1:
-        what = "no plan, no rollout and no decision" if not found else f"{len(found)} decisions"
-        print(f"warroom: {what} {which!r} in the journal; `warroom log` lists them", file=sys.stderr)
+        count = "no plan, no rollout and no decision" if not found else f"{len(found)} decisions"
+        print(f"warroom: {count} {which!r} in the journal; `warroom log` lists them", file=sys.stderr)
         return Exit.USAGE
     entry = next(entry for entry in log_entries(journal, [found[0].rollout]) if entry.event.id == found[0].id)
     if not isinstance(entry.event, DecisionTaken):
-        raise JournalUnavailable(f"decision {which} cannot be read by this version")
+        raise JournalUnavailable(f"this version cannot read decision {which}")
     if as_lines:
         print(entry.event.model_dump_json())
         return Exit.OK
-    print(_line(entry))
+    print(_entry_line(entry))
     for line in card_text(entry.event.card):
         print(f"  {line}")
     return Exit.OK
 
 
 def _metric_line(metric: MetricEvidence) -> str:
-    """One metric of a stored card: verdict, reason, odds, both arms, how many events, how old."""
+    """One metric of a stored card: verdict, reason, odds, both arms, number of events, age."""
     age = "no data" if metric.age_s is None else f"{metric.age_s:.0f} s old"
     kind = f" ({metric.detail})" if metric.detail else ""
-    sure = [
-        f"{odds(evidence)} {what}"
-        for evidence, what in ((metric.evidence, "that it is worse"), (metric.ready, "for a pass"))
+    strengths = [
+        f"{odds(evidence)} {meaning}"
+        for evidence, meaning in ((metric.evidence, "that it is worse"), (metric.ready, "for a pass"))
         if evidence is not None
     ]
     arms = f"canary {metric.canary}, baseline {metric.baseline}, n {metric.n:,.0f}, {age}"
-    return f"saw   {metric.metric} {metric.verdict}{kind}: {'; '.join([metric.reason, *sure, arms])}"
+    return f"saw   {metric.metric} {metric.verdict}{kind}: {'; '.join([metric.reason, *strengths, arms])}"
 
 
 def card_text(card: Card) -> list[str]:
-    """A stored card as plain lines: what was on the screen when it was decided."""
+    """A stored card as plain lines: the evidence on screen at the time of the decision."""
     lines = [f"{card.verb}: {card.stage_from} -> {card.stage_to}, as of {card.as_of:%Y-%m-%d %H:%M:%S}Z"]
     lines += [f"gate  {'ok    ' if gate.ok else 'CLOSED'} {gate.why}" for gate in card.gates]
     for metric in card.metrics:

@@ -1,4 +1,7 @@
-"""`--log-file` and `--log-level`, and a command run with them: tracebacks go to the log file and nowhere else."""
+"""The options `--log-file` and `--log-level`, and a command run with them.
+
+Tracebacks go to the log file and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ if TYPE_CHECKING:
 
 LEVELS = ("debug", "info", "warning", "error")
 SCREENS = ("run", "demo")
-"""Commands whose terminal is a screen: nothing else is written on it."""
+"""Commands that draw a screen on the terminal: nothing else may be written there."""
 SAFER = ("halt", "rollback")
-"""Commands that go on without their log."""
+"""Commands that continue where their log file cannot be opened."""
 
 _log = logging.getLogger("warroom.cli")
 
@@ -45,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run_logged(options: argparse.Namespace, work: Callable[[argparse.Namespace], int]) -> int:
-    """Run a command, with the log file that is asked for; its exit code. An error of ours becomes one line."""
+    """Run a command with the log file of its options, and return its exit code. An internal error becomes one line."""
     try:
         log = _begin(options)
     except ValueError as error:
@@ -69,7 +72,7 @@ def run_logged(options: argparse.Namespace, work: Callable[[argparse.Namespace],
 
 
 def _begin(options: argparse.Namespace) -> LogFile | None:
-    """The log file that is asked for, open. Raises ValueError with one plain line."""
+    """The log file of the options, open; None where none is wanted. Raises ValueError with one plain line."""
     given: str | None = getattr(options, "log_file", None)
     if given is not None and not given.strip():
         raise ValueError("--log-file is empty: give a path, or leave it out")
@@ -90,7 +93,7 @@ def _begin(options: argparse.Namespace) -> LogFile | None:
 
 
 class _LastResort(logging.Handler):
-    """Takes what would be printed where no handler is: one line of an error of another library, never a traceback."""
+    """Last-resort handler: prints an error of another library as one line."""
 
     def __init__(self, *, is_screen: bool) -> None:
         super().__init__(logging.ERROR)
@@ -114,9 +117,9 @@ def _quiet_terminal(*, is_screen: bool) -> Iterator[None]:
     before = logging.lastResort, threading.excepthook, sys.unraisablehook
     logging.lastResort = _LastResort(is_screen=is_screen)
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = lambda told: show(told.exc_value)
+        threading.excepthook = lambda failure: show(failure.exc_value)
     if sys.unraisablehook is sys.__unraisablehook__:
-        sys.unraisablehook = lambda told: show(told.exc_value)
+        sys.unraisablehook = lambda failure: show(failure.exc_value)
     try:
         yield
     finally:

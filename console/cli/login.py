@@ -1,4 +1,4 @@
-"""Logins before the screen: a login plugin may ask its person something only while the terminal is free."""
+"""Log in to backends while the terminal is free for a login plugin's questions."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from console.cli.output import print_err
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
 
-HURRIED_S = 5.0
-"""How long a verb that goes safer waits for logins: what they are for may not be what it is about."""
+SAFER_LOGIN_S = 5.0
+"""How long a halt or a rollback waits for each login: it may not need that backend at all."""
 
 
-def may_need(file: Path) -> bool:
-    """Whether a plan file names an adapter that may have to log in. Reads the text alone: nothing slow is imported."""
+def may_need_login(file: Path) -> bool:
+    """True where the plan file names an adapter that may log in. Searches the text only, to import nothing slow."""
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):  # told by whoever loads it
+    except (OSError, UnicodeDecodeError):  # loading the plan reports it
         return False
     return any(name in text for name in LOGS_IN)
 
 
 def log_in_file(file: Path) -> None:
-    """Log in wherever the plan in `file` has to; a plan that cannot be read is told by whoever loads it next."""
+    """Log in to the backends of the plan in `file`. Does nothing for a bad plan: loading it again reports it."""
     from console.plan.loader import load as read
 
     try:
@@ -36,9 +36,13 @@ def log_in_file(file: Path) -> None:
 
 
 def log_in(plan: Plan, within_s: float | None = None) -> None:
-    """Run the login plugins of a plan's backends, one after the other; one that fails is told and leaves the others.
+    """Run the login plugins of a plan's backends, one after the other.
 
-    The backends try again by themselves whenever they are asked something.
+    A login that fails is one line on stderr, and the next one runs: a backend logs in again with its next request.
+
+    Args:
+        plan: whose backends.
+        within_s: limit for each login; None: no limit.
     """
     for spec in plan.backends.values():
         try:
@@ -50,7 +54,7 @@ def log_in(plan: Plan, within_s: float | None = None) -> None:
         except (UnknownAdapter, ConnectError) as error:
             print_err(f"warroom: {error}")
         except TimeoutError:
-            print_err(f"warroom: {spec.name}: no login within {within_s:g} s; going on")
+            print_err(f"warroom: {spec.name}: no login within {within_s:g} s; continuing without it")
 
 
 async def _within(work: Coroutine[None, None, None], within_s: float | None) -> None:

@@ -1,7 +1,8 @@
-"""A verb that finds no rollout open: which verbs may begin one, and what the others say instead.
+"""Decide which verbs open a rollout where none is open; refuse the others.
 
-A rollout begun while something is exposed takes that for "before", and a rollback of it undoes nothing. So going
-forward begins one, going safer may begin one where it does not need to know what "before" was, and nothing else does.
+A rollout opened while something is exposed takes those readings for "before", and its rollback undoes nothing. So
+promote, note and halt open one, a rollback opens one only if the plan has rollback steps of its own (it does not need
+"before" then), and no other verb does.
 """
 
 from __future__ import annotations
@@ -19,36 +20,36 @@ from console.plan.nouns import Plan
 
 
 def may_open(verb: Verb | None, plan: Plan) -> bool:
-    """Whether a verb (None: a note) begins a rollout of `plan` where none is open."""
+    """True where a verb (None: a note) opens a rollout of `plan` if none is open."""
     if verb is Verb.ROLLBACK:
         return bool(plan.rollback)
     return verb in (None, Verb.PROMOTE, Verb.HALT)
 
 
-async def refusal(verb: Verb, plan: Plan, place: JournalLocation, unread: str | None) -> Answer:
-    """What a verb that may not begin a rollout says instead: what stands, and what to do. Sends nothing.
+async def refusal(verb: Verb, plan: Plan, location: JournalLocation, unread: str | None) -> Answer:
+    """Refuse a verb that may not open a rollout, with the readings and the advice. Sends nothing.
 
     Args:
-        verb, plan: what was asked for.
-        place: the journal.
-        unread: why the journal could not be read; None if it could be, or is not there.
+        verb, plan: the verb, and the plan that has no open rollout.
+        location: the journal.
+        unread: why the journal could not be read; None if it was read or does not exist.
 
     Raises:
         ConnectError, UnknownAdapter: a backend's options cannot be used.
     """
-    reads = await _reads(plan, place.state_dir)
+    reads = await _readings_text(plan, location.state_dir)
     if verb is Verb.ROLLBACK:
-        lost = "the plan has no rollback steps of its own, and what was before stands only in a journal"
+        lost = "the plan has no rollback steps of its own, and only a journal knows the earlier settings"
         advice = f"{lost}: give the right --journal, write `rollback:` steps into the plan, or set the targets by hand"
     else:
-        advice = "is it another journal? `warroom promote` or `warroom note` opens a rollout in this one"
+        advice = "check --journal; `warroom promote` or `warroom note` opens a rollout in this journal"
     if unread is not None:
         return Answer(Result.UNJOURNALED, f"{verb} refused: {unread}; targets read: {reads}; {advice}")
-    nothing = f"no open rollout of {plan.rollout} in journal {place}"
-    return Answer(Result.REFUSED, f"{verb} refused: {nothing}; targets read: {reads}; {advice}")
+    cause = f"no open rollout of {plan.rollout} in journal {location}"
+    return Answer(Result.REFUSED, f"{verb} refused: {cause}; targets read: {reads}; {advice}")
 
 
-async def _reads(plan: Plan, folder: Path) -> str:
+async def _readings_text(plan: Plan, folder: Path) -> str:
     backends = Backends(plan, SystemClock(), folder)
     try:
         readings, unread = await snapshot(backends)
@@ -60,28 +61,28 @@ async def _reads(plan: Plan, folder: Path) -> str:
 def joined_notice(
     verb: Verb | None,
     rollout: str,
-    place: JournalLocation,
+    location: JournalLocation,
     *,
     began: bool,
     unread: str | None,
     unknown: Sequence[str] = (),
 ) -> str:
-    """Which rollout of which journal a verb works on; loud where an emergency had to begin one.
+    """Name the rollout and the journal that a verb works on; say so loudly where an emergency opened one.
 
     Args:
-        verb, rollout, place, unread: as in `refusal`.
+        verb, rollout, location, unread: as in `refusal`.
         began: whether the verb opened the rollout.
-        unknown: the targets that could not be read at the opening.
+        unknown: targets that could not be read at the opening.
     """
     if not began:
-        return f"{rollout} in journal {place}"
+        return f"{rollout} in journal {location}"
     if verb in (None, Verb.PROMOTE):
-        return f"opened {rollout} in journal {place}: {_before(unknown)}"
-    why = unread or f"NO ROLLOUT WAS OPEN in journal {place} (is it another journal?)"
-    return f"{why}; the {verb} goes ahead as {rollout}: {_before(unknown)}"
+        return f"opened {rollout} in journal {location}: {_before_text(unknown)}"
+    why = unread or f"NO ROLLOUT WAS OPEN in journal {location} (check --journal)"
+    return f"{why}; the {verb} goes ahead as {rollout}: {_before_text(unknown)}"
 
 
-def _before(unknown: Sequence[str]) -> str:
-    """What a rollback goes back to where the plan has no steps of its own."""
-    lost = f"; NOT KNOWN of {', '.join(unknown)}, which could not be read" if unknown else ""
-    return f"before is what its targets read now{lost}"
+def _before_text(unknown: Sequence[str]) -> str:
+    """The readings that a rollback restores where the plan has no rollback steps."""
+    lost = f"; UNKNOWN for {', '.join(unknown)}, which could not be read" if unknown else ""
+    return f"a rollback restores the current readings{lost}"

@@ -1,4 +1,4 @@
-"""Words out, without fail: what a verb does and its exit code never depend on who reads its output."""
+"""Print lines without failing: a verb's effect and exit code do not depend on its reader."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TextIO
 
 
 def print_err(line: str) -> None:
-    """A line on stderr; nothing where stderr is closed, full or has no reader."""
+    """Print a line on stderr; do nothing where stderr is closed, full or has no reader."""
     _write(sys.stderr, line)
 
 
 def print_out(line: str) -> None:
-    """A line on stdout, as `print_err`."""
+    """Print a line on stdout, as `print_err` does on stderr."""
     _write(sys.stdout, line)
 
 
 def spool_notice(file: str) -> str:
-    """What becomes of what the journal could not take, `file` being where it waits."""
-    return f"{file} keeps what was decided until the next warroom here writes it down"
+    """Say that `file` holds the events the journal could not take, and who writes them later."""
+    return f"{file} keeps these events until the next warroom on this host writes them to the journal"
 
 
 def discard(stream: TextIO | None) -> None:
-    """Let what is written to `stream` from now on go nowhere, so that the interpreter's last flush cannot fail."""
+    """Redirect `stream` to /dev/null, so that the interpreter's last flush cannot fail."""
     if stream is None:
         return
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError):  # it is closed, or no file at all: nothing is left to flush
+    except (OSError, ValueError):  # it is closed, or not a file: nothing is left to flush
         return
 
 

@@ -1,4 +1,4 @@
-"""Where the journal is, and how it is opened for each kind of command."""
+"""The journal that a command uses, and how each kind of command opens it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from console.journal.contract import Journal, JournalUnavailable
 
 
-def journal_place(given: str | None) -> JournalLocation:
+def chosen_journal(given: str | None) -> JournalLocation:
     """--journal, else $WARROOM_JOURNAL, else journal.db in the user's state directory.
 
     Raises:
-        ValueError: an empty --journal (a shell variable that is not set must not mean another journal), or a URL
-            that cannot be used. One plain line.
+        ValueError: --journal is empty (an unset shell variable must not select another journal), or is a URL that
+            cannot be used. One plain line.
     """
     if given is not None and not given.strip():
         raise ValueError("--journal is empty: give a path, or leave it out")
@@ -24,7 +24,7 @@ def journal_place(given: str | None) -> JournalLocation:
         found = journal_location(given)
         if isinstance(found, ServerLocation) and found.url.secrets:
             raise ValueError(
-                f"journal {found}: a password on the command line is in everybody's process list: put it into "
+                f"journal {found}: every user can see a password on the command line: put it into "
                 "~/.pgpass, or the whole URL into $WARROOM_JOURNAL"
             )
         return found
@@ -35,10 +35,10 @@ def journal_place(given: str | None) -> JournalLocation:
     return FileLocation(user_state_path("warroom") / "journal.db")
 
 
-def open_anyhow(where: JournalLocation) -> Journal:
-    """The journal at `where`, to be read if it cannot be written, or a stand-in if it cannot be read either.
+def open_or_stand_in(where: JournalLocation) -> Journal:
+    """The journal at `where`: open, else open to read, else a stand-in that takes no writes.
 
-    A server is given `opening_s` to answer: a host that swallows what is sent to it must not hold up a rollback.
+    A server has `opening_s` to answer: a host that swallows packets must not delay a rollback.
     """
     from console.journal.unavailable import open_or_unavailable
 
@@ -48,7 +48,7 @@ def open_anyhow(where: JournalLocation) -> Journal:
 
 
 def open_to_read(where: JournalLocation) -> Journal:
-    """The journal at `where` for a command that only looks: one that may not be written is read all the same.
+    """The journal at `where` for a command that only reads: also one that may not be written.
 
     Raises:
         JournalUnavailable: it cannot be read either.
@@ -63,8 +63,8 @@ def open_to_read(where: JournalLocation) -> Journal:
         return where.open_to_read()
 
 
-def stand_in(error: JournalUnavailable) -> Journal:
-    """A journal with nothing in it that cannot be written: for one that opened, and then could not be read."""
+def unavailable_journal(error: JournalUnavailable) -> Journal:
+    """An empty journal without writes, in place of one that cannot be read after opening."""
     from console.journal.unavailable import UnavailableJournal
 
     def connect() -> Journal:

@@ -1,4 +1,4 @@
-"""What `status` tells of the people: whose the pen is, who is here, what was approved, what the calendar says."""
+"""The people in `warroom status`: pen, handoff note, participants, approvals, calendar, escalation."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from console.state.participants import UNSEEN_S, Member
 from console.state.values import State
 
 
-def lines(state: State) -> list[str]:
-    """(name, text) pairs as `status` prints them; nothing of what nobody uses."""
-    told = []
+def people_lines(state: State) -> list[str]:
+    """The lines as `status` prints them; a feature that is not in use has no line."""
+    pairs = []
     if state.pen.holder is not None or state.handoff is not None or len(state.local.crew or ()) > 1:
         offered = f", offered to {state.pen.offered}" if state.pen.offered is not None else ""
-        told.append(("pen", f"{pen.holder_text(state)}{offered}"))
+        pairs.append(("pen", f"{pen.holder_text(state)}{offered}"))
     if state.handoff is not None:
-        who = state.handoff.who.user if state.handoff.who is not None else "somebody"
-        told.append(("note", f"{who} left: {state.handoff.text}"))
-    told += [("here", _member(member, state)) for member in state.local.crew or ()]
-    if state.local.crew is not None and not any(_polls(member, state) for member in state.local.crew):
-        nobody = "nobody: nothing is judged or guarded until a console runs (warroom run, warroom watch)"
-        told.append(("polls", nobody if state.local.poller is None else "a console that says no more that it is here"))
+        who = state.handoff.who.user if state.handoff.who is not None else "?"
+        pairs.append(("note", f"{who} left: {state.handoff.text}"))
+    pairs += [("here", _member_text(member, state)) for member in state.local.crew or ()]
+    if state.local.crew is not None and not any(_is_poller(member, state) for member in state.local.crew):
+        none = "no console: nothing is judged or guarded until one runs (warroom run, warroom watch)"
+        pairs.append(("polls", none if state.local.poller is None else "a console that no longer reports its presence"))
     if (needed := approvals.needed_approvals(state)) and state.next is not None:
-        given = ", ".join(approval.user for approval in approvals.valid_approvals(state)) or "nobody"
+        given = ", ".join(approval.user for approval in approvals.valid_approvals(state)) or "no one"
         given += f" ({state.local.unvouched})" if state.local.unvouched is not None else ""
-        told.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
-    told += [("calendar", text) for text in _calendar(state)]
+        pairs.append(("approval", f"{state.next.stage.name} needs {needed}, approved by {given}"))
+    pairs += [("calendar", text) for text in _calendar(state)]
     if (called := escalation.current_call(state)) is not None:
-        told.append(("CALL", f"{called.call}: nobody acted on {called.trouble}"))
-    return [f"  {name:<16} {text}" for name, text in told]
+        pairs.append(("CALL", f"{called.call}: no one acted on {called.trouble}"))
+    return [f"  {name:<16} {text}" for name, text in pairs]
 
 
 def as_json(state: State) -> dict[str, Any]:
-    """The same as plain JSON values."""
+    """The same facts as plain JSON values."""
     seen = pen.last_seen(state)
     return {
         "pen": {
-            "holder": _person(state.pen.holder) if state.pen.holder is not None else None,
+            "holder": _user_at_host(state.pen.holder) if state.pen.holder is not None else None,
             "seen_at": seen.isoformat() if seen is not None else None,
             "offered_to": state.pen.offered,
             "note": state.handoff.text if state.handoff is not None else None,
         },
         "here": [
             {
-                "who": _person(member.who),
+                "who": _user_at_host(member.who),
                 "pid": member.who.pid,
                 "role": member.role,
                 "seen_at": member.seen_at.isoformat(),
-                "polls": _polls(member, state),
+                "polls": _is_poller(member, state),
             }
             for member in state.local.crew or ()
         ],
@@ -70,16 +70,17 @@ def _calendar(state: State) -> list[str]:
     return [text for text in (freeze, outside) if text is not None]
 
 
-def _member(member: Member, state: State) -> str:
+def _member_text(member: Member, state: State) -> str:
     ago_s = (state.as_of - member.seen_at).total_seconds() if state.as_of is not None else 0.0
     seen = f"not seen for {ago_s:.0f} s" if ago_s > UNSEEN_S else "here now"
-    return f"{_person(member.who)} pid {member.who.pid}, {member.role}, {seen}{', polls' * _polls(member, state)}"
+    polls = ", polls" if _is_poller(member, state) else ""
+    return f"{_user_at_host(member.who)} pid {member.who.pid}, {member.role}, {seen}{polls}"
 
 
-def _polls(member: Member, state: State) -> bool:
-    """Whether it is this console that asks the backends: told by the lease and not by presence."""
+def _is_poller(member: Member, state: State) -> bool:
+    """True where this console polls the backends: the lease says so, not its presence."""
     return state.local.poller is not None and state.local.poller.who == member.who
 
 
-def _person(who: Actor) -> str:
+def _user_at_host(who: Actor) -> str:
     return f"{who.user}@{who.host}"

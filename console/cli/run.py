@@ -1,4 +1,4 @@
-"""`warroom run` and `warroom demo`: the screen over an engine in its own thread, and a clean end whatever ends it."""
+"""`warroom run` and `warroom demo`: the screen over an engine thread."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.exits import Exit
-from console.cli.login import log_in_file, may_need
+from console.cli.login import log_in_file, may_need_login
 from console.cli.output import print_err, spool_notice
-from console.cli.paths import journal_place, open_anyhow
+from console.cli.paths import chosen_journal, open_or_stand_in
 from console.cli.signals import stop_with_terminal
 from console.journal.location import FileLocation
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """`warroom run PLAN`."""
+    """Run `warroom run PLAN`."""
     try:
-        journal = journal_place(options.journal)
+        journal = chosen_journal(options.journal)
     except ValueError as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
     plan: Path = options.plan
     observe: bool = options.observe or os.environ.get("WARROOM_OBSERVE", "") not in ("", "0")
-    if may_need(plan):
+    if may_need_login(plan):
         log_in_file(plan)
 
     def prepare() -> EngineConfig:
@@ -41,7 +41,7 @@ def run_command(options: argparse.Namespace) -> int:
         from console.version import version
 
         loaded = load(plan)
-        opened = open_anyhow(journal)
+        opened = open_or_stand_in(journal)
         return EngineConfig(
             loaded, opened, SystemClock(), journal.state_dir, version(), observing=observe, spool=journal.spool
         )
@@ -50,10 +50,10 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def demo_command(options: argparse.Namespace) -> int:
-    """`warroom demo`: the demo plan on the embedded world, in a journal of its own unless one is given."""
+    """Run `warroom demo`: the demo plan on the embedded world, in a journal of its own unless one is given."""
     folder = Path(tempfile.mkdtemp(prefix="warroom-demo-"))
     try:
-        journal = FileLocation(folder / "journal.db") if options.journal is None else journal_place(options.journal)
+        journal = FileLocation(folder / "journal.db") if options.journal is None else chosen_journal(options.journal)
     except ValueError as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
@@ -67,45 +67,45 @@ def demo_command(options: argparse.Namespace) -> int:
         from console.version import version
 
         clock = SystemClock() if options.speed == 1.0 else FastClock(options.speed)
-        return EngineConfig(load(plan), open_anyhow(journal), clock, folder, version())
+        return EngineConfig(load(plan), open_or_stand_in(journal), clock, folder, version())
 
     if options.svg is not None:
-        return _picture(options, prepare)
+        return _write_picture(options, prepare)
     code = _show(prepare, "demo")
     if code == Exit.OK:
-        print(f"What you decided: warroom log --journal {journal}")
+        print(f"Your decisions: warroom log --journal {journal}")
     return code
 
 
-def _picture(options: argparse.Namespace, prepare: Callable[[], EngineConfig]) -> int:
-    """The demo's screen at a moment, written to a file."""
+def _write_picture(options: argparse.Namespace, prepare: Callable[[], EngineConfig]) -> int:
+    """Write a picture of the demo's screen at `options.moment` to `options.svg`."""
     import asyncio
 
     from console.engine.thread import EngineThread
     from console.picture import NoMoment, take_picture
 
-    desk = EngineThread(prepare)
+    engine = EngineThread(prepare)
     try:
-        text = asyncio.run(take_picture(desk, options.size, options.moment, "warroom demo"))
+        text = asyncio.run(take_picture(engine, options.size, options.moment, "warroom demo"))
         options.svg.write_text(text, encoding="utf-8")
     except (NoMoment, OSError) as error:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.FAULT
     finally:
-        desk.stop(leave=True)
-        desk.join(10.0)
+        engine.stop(leave=True)
+        engine.join(10.0)
     print(f"{options.svg}: {options.moment}, {options.size[0]}x{options.size[1]}")
     return Exit.OK
 
 
 def demo_plan(scenario: str, seed: int) -> str:
-    """The demo plan's text with a scenario and a seed put in."""
+    """Text of the demo plan with `scenario` and `seed`."""
     text = files("console").joinpath("demo.yaml").read_text(encoding="utf-8")
     return text.replace("scenario: error_spike", f"scenario: {scenario}").replace("seed: 1", f"seed: {seed}")
 
 
 def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = False) -> int:
-    """The screen over an engine made by `prepare`, until it is left."""
+    """Show the screen over an engine made by `prepare` until the user quits; the exit code."""
     from console.terminal import why_unusable, write_utf8
 
     if (reason := why_unusable(os.environ, sys.stdin, sys.stdout, sys.stderr)) is not None:
@@ -115,15 +115,15 @@ def _show(prepare: Callable[[], EngineConfig], title: str, *, observe: bool = Fa
     from console.engine.thread import EngineThread
 
     write_utf8(sys.__stdout__, sys.__stderr__)
-    desk = EngineThread(prepare)
-    app = WarRoom(desk, title=title, observe=observe)
-    left = stop_with_terminal(desk, app, sys.stdin.fileno())
+    engine = EngineThread(prepare)
+    app = WarRoom(engine, title=title, observe=observe)
+    left = stop_with_terminal(engine, app, sys.stdin.fileno())
     app.run(mouse=False)
     left.set()
-    desk.stop(leave=True)
-    if desk.in_flight():
-        print_err(f"warroom: finishing {desk.in_flight()}")
-    desk.finish(None)
-    if kept := desk.spool_path():
+    engine.stop(leave=True)
+    if engine.in_flight():
+        print_err(f"warroom: finishing {engine.in_flight()}")
+    engine.finish(None)
+    if kept := engine.spool_path():
         print_err(f"warroom: UNJOURNALED: {spool_notice(kept)}")
     return app.return_code or Exit.OK

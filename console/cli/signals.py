@@ -1,8 +1,8 @@
-"""How a console ends that did not end by itself: told to by a signal, or because its terminal is gone.
+"""End a console on a signal or after its terminal is gone.
 
-The engine ends first: a rollback under way finishes its automatic steps, everything else is cut off and settled as
-unknown, and what cannot be settled in time stands in the journal as a request without an end, which the next console
-settles by reading. Then the process ends, whatever the screen's loop is stuck in.
+The engine ends first. A rollback under way finishes its automatic steps; every other call is canceled and settled as
+unknown. A request that cannot be settled in time stays open in the journal, and the next console settles it by
+reading. Then the process ends, even if the screen's loop is blocked.
 """
 
 from __future__ import annotations
@@ -23,30 +23,37 @@ if TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 SETTLE_S = 1.0
-"""How long the engine may take to settle what is in flight, a rollback aside."""
+"""How long the engine may take to settle calls in flight, other than a rollback's."""
 RESTORE_S = 0.4
 """How long the screen may take to put the terminal back."""
 
 
-def stop_with_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> threading.Event:
-    """End on SIGHUP, SIGTERM and SIGINT, and once the terminal (a file descriptor) is hung up, signal or not.
+def stop_with_terminal(engine: EngineThread, app: WarRoom, terminal: int) -> threading.Event:
+    """End the process on SIGHUP, SIGTERM, SIGINT or a hang-up of the terminal.
 
-    The screen is asked to put the terminal back, but not waited for: its loop may be blocked for ever. Returns the
-    event that says that the screen has ended.
+    The screen gets RESTORE_S to restore the terminal, and no more: its loop may be blocked for good.
+
+    Args:
+        engine: ended first.
+        app: the screen.
+        terminal: file descriptor of the terminal.
+
+    Returns:
+        An event that the caller sets once the screen has ended.
     """
     left = threading.Event()
     once = threading.Lock()
 
     def leave(code: int) -> None:
-        with contextlib.suppress(RuntimeError):  # it is not running, or not any more
+        with contextlib.suppress(RuntimeError):  # it is not running yet, or no longer
             app.call_from_thread(app.exit, None, code)
 
     def end(signum: int) -> None:
         if not once.acquire(blocking=False):
             return
         logging.getLogger("warroom.cli").info("ended by signal %d", signum)
-        desk.stop(leave=True)
-        desk.finish(SETTLE_S)
+        engine.stop(leave=True)
+        engine.finish(SETTLE_S)
         threading.Thread(target=leave, args=(128 + signum,), name="leave", daemon=True).start()
         left.wait(RESTORE_S)
         logging.shutdown()
@@ -66,7 +73,7 @@ def stop_with_terminal(desk: EngineThread, app: WarRoom, terminal: int) -> threa
 
 
 class Terminated(Exception):
-    """A headless verb was told to end before it was through."""
+    """A signal ended a headless verb before it was done."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -74,16 +81,16 @@ class Terminated(Exception):
 
 
 class TaskCanceller:
-    """Ends the task that made it when the process is told to end: what is in flight is then settled as unknown."""
+    """Cancels the task that made it on SIGTERM or SIGHUP; a call in flight is then settled as unknown."""
 
     def __init__(self) -> None:
         self._task = asyncio.current_task()
         self.signum: int | None = None
-        """By which signal; None: not told."""
+        """The signal that canceled it; None: none."""
         for signum in _SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(signum, self._tell, signum)
+            asyncio.get_running_loop().add_signal_handler(signum, self._cancel, signum)
 
-    def _tell(self, signum: int) -> None:
+    def _cancel(self, signum: int) -> None:
         if self.signum is not None or self._task is None:
             return
         self.signum = signum
@@ -94,14 +101,14 @@ class TaskCanceller:
 
 
 def ignore_signals() -> None:
-    """Nothing ends this process before its rollback is through, which is bounded by its deadlines."""
+    """Ignore SIGHUP and SIGTERM, so that a rollback is completed; its deadlines bound it."""
     for signum in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(signum, lambda: None)
 
 
 def _wait_for_hangup(terminal: int) -> None:
-    """Return once nobody holds the other end of a terminal: also where no SIGHUP tells of it."""
+    """Return once the terminal hangs up, which a SIGHUP does not always announce."""
     poll = select.poll()
-    poll.register(terminal, 0)  # POLLHUP and POLLERR are told whether asked for or not
+    poll.register(terminal, 0)  # POLLHUP and POLLERR are always reported
     while not poll.poll():
         continue

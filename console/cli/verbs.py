@@ -1,7 +1,7 @@
-"""The headless verbs: the same engine and the same decision path as a key, without a screen.
+"""The headless verbs: the decision path of a key, without a screen.
 
-A verb joins the open rollout (`unopened` says which may begin one), reads every source once, decides on a card made
-from that, and reads back before it exits. Its exit code speaks of this process's own request alone.
+A verb joins the open rollout (`console.cli.no_rollout` says which verbs open one), reads every source once, decides on
+a card of those readings, and reads back before it exits. Its exit code is about this process's own request alone.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 
 from adapters.contract import Outcome
 from adapters.registry import ConnectError, UnknownAdapter
 from console.cli.exits import Exit
-from console.cli.login import HURRIED_S, log_in
+from console.cli.login import SAFER_LOGIN_S, log_in
 from console.cli.no_rollout import joined_notice, may_open, refusal
-from console.cli.output import print_err, spool_notice
-from console.cli.output import print_out as say
-from console.cli.paths import journal_place, open_anyhow, stand_in
+from console.cli.output import print_err, print_out, spool_notice
+from console.cli.paths import chosen_journal, open_or_stand_in, unavailable_journal
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.clock import SystemClock
@@ -41,8 +41,8 @@ from console.state.values import StageMark, State, StepMark
 from console.version import version
 
 JOINING_S = 2.0
-"""How long a halt or a rollback waits for a journal that it is connected to to say which rollout is open."""
-CODES = {
+"""How long a halt or a rollback waits for a connected journal to name the open rollout."""
+EXIT_CODES = {
     Result.ACCEPTED: Exit.OK,
     Result.REFUSED: Exit.REFUSED,
     Result.UNKNOWN: Exit.UNKNOWN,
@@ -51,119 +51,124 @@ CODES = {
 }
 
 
-def act(options: argparse.Namespace) -> int:
-    """`warroom VERB PLAN`."""
+def verb_command(options: argparse.Namespace) -> int:
+    """Run `warroom VERB PLAN`."""
     verb = _verb(options)
-    if looks_on(os.environ) and verb not in SAFER:
+    if is_observe_only(os.environ) and verb not in SAFER:
         print_err(
-            f"{options.command} refused: WARROOM_OBSERVE is set: this shell only observes; halt and rollback work"
+            f"{options.command} refused: WARROOM_OBSERVE is set, so this shell only observes; halt and rollback work"
         )
         return Exit.REFUSED
     try:
-        place = journal_place(options.journal)
+        location = chosen_journal(options.journal)
         plan = load(options.plan)
-        log_in(plan, HURRIED_S if verb in SAFER else None)
-        answer = _acted(options, verb, plan, place)
+        log_in(plan, SAFER_LOGIN_S if verb in SAFER else None)
+        answer = _answer_of(options, verb, plan, location)
     except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
         print_err(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
         return Exit.USAGE
     except JournalUnavailable as error:
         print_err(f"warroom: {error}")
         return Exit.JOURNAL
-    except Terminated as told:
-        print_err("warroom: told to end; a call that was in flight counts as unknown until a read tells")
-        return 128 + told.signum
-    (say if answer.result is Result.ACCEPTED else print_err)(answer.line)
-    return CODES[answer.result]
+    except Terminated as ended:
+        name = signal.Signals(ended.signum).name
+        print_err(f"warroom: terminated by {name}; a call in flight is unknown until the next read")
+        return 128 + ended.signum
+    (print_out if answer.result is Result.ACCEPTED else print_err)(answer.line)
+    return EXIT_CODES[answer.result]
 
 
 def _verb(options: argparse.Namespace) -> Verb | None:
-    """What is asked for; None: a note. The pen that is offered can be accepted like anything else."""
+    """The verb of a command; None: a note. `accept --subject pen` takes the pen that is offered."""
     if options.command == "accept" and options.subject == "pen":
         options.subject = None
         return Verb.TAKE
     return None if options.command == "note" else Verb(options.command)
 
 
-def looks_on(environ: Mapping[str, str]) -> bool:
-    """Whether whoever set up this shell wants it to observe only."""
+def is_observe_only(environ: Mapping[str, str]) -> bool:
+    """True where WARROOM_OBSERVE lets this shell only observe."""
     return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
 
 
-def _acted(options: argparse.Namespace, verb: Verb | None, plan: Plan, place: JournalLocation) -> Answer:
-    """The verb on the journal at `place`, which only a verb that may begin a rollout makes if it is not there."""
+def _answer_of(options: argparse.Namespace, verb: Verb | None, plan: Plan, location: JournalLocation) -> Answer:
+    """Run a verb on the journal at `location`; only a verb that may open a rollout makes a missing journal."""
     if verb is None and not options.reason.strip():
-        return Answer(Result.REFUSED, "note refused: it is empty: give --reason TEXT")
-    if verb is not None and not may_open(verb, plan) and not place.exists():
-        return asyncio.run(refusal(verb, plan, place, None))
-    journal = open_anyhow(place) if verb in SAFER else place.open()
+        return Answer(Result.REFUSED, "note refused: its text is empty: give --reason TEXT")
+    if verb is not None and not may_open(verb, plan) and not location.exists():
+        return asyncio.run(refusal(verb, plan, location, None))
+    journal = open_or_stand_in(location) if verb in SAFER else location.open()
     try:
-        return asyncio.run(_act(options, verb, plan, journal, place))
+        return asyncio.run(_run_verb(options, verb, plan, journal, location))
     finally:
         journal.close()
 
 
-async def _act(
-    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation
+async def _run_verb(
+    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> Answer:
     if verb is not None and not may_open(verb, plan) and journal.open_run(plan.rollout) is None:
-        return await refusal(verb, plan, place, _unread(journal))
+        return await refusal(verb, plan, location, _journal_fault(journal))
     if verb is Verb.ROLLBACK:
         ignore_signals()
-        return await _carried_out(options, verb, plan, journal, place)
+        return await _run_on_engine(options, verb, plan, journal, location)
     notice = TaskCanceller()
     try:
-        return await _carried_out(options, verb, plan, journal, place)
+        return await _run_on_engine(options, verb, plan, journal, location)
     except asyncio.CancelledError:
         if notice.signum is None:
             raise
         raise Terminated(notice.signum) from None
 
 
-async def _carried_out(
-    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation
+async def _run_on_engine(
+    options: argparse.Namespace, verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> Answer:
-    engine, journal = await _opened(verb, plan, journal, place)
+    engine, journal = await _open_engine(verb, plan, journal, location)
     rollout = engine.store.state.rollout
     unknown = [name for name, entry in engine.store.state.targets.items() if entry.opening is None]
-    line = joined_notice(verb, rollout, place, began=engine.is_new_run, unread=_unread(journal), unknown=unknown)
+    line = joined_notice(
+        verb, rollout, location, began=engine.is_new_run, unread=_journal_fault(journal), unknown=unknown
+    )
     print_err(f"warroom: {line}")
     engine.start()
     try:
-        answer = await _decided(options, verb, engine)
+        answer = await _decide(options, verb, engine)
         if engine.store.unwritten.count:
-            print_err(f"warroom: {answer.line}; not written down yet, the journal is tried once more")
+            print_err(f"warroom: {answer.line}; not in the journal yet; writing it is tried once more")
     finally:
         await engine.close()
         if held := engine.store.state.local.journal.held:
             events = "1 event was" if held == 1 else f"{held} events were"
             kept = f"; {spool_notice(engine.spool_path)}" if engine.spool_path is not None else ""
-            print_err(f"warroom: UNJOURNALED: {events} not written down{kept}")
-    return _written(verb, answer, engine.store.state)
+            print_err(f"warroom: UNJOURNALED: {events} not written to the journal{kept}")
+    return _answer_with_journal(verb, answer, engine.store.state)
 
 
-async def _opened(verb: Verb | None, plan: Plan, journal: Journal, place: JournalLocation) -> tuple[Engine, Journal]:
-    """An engine that has joined or begun the rollout; going safer does not need a journal that can be read."""
-    config = EngineConfig(plan, journal, SystemClock(), place.state_dir, version(), spool=place.spool)
+async def _open_engine(
+    verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
+) -> tuple[Engine, Journal]:
+    """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
+    config = EngineConfig(plan, journal, SystemClock(), location.state_dir, version(), spool=location.spool)
     try:
         engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
-        journal = stand_in(error)
+        journal = unavailable_journal(error)
         engine = await Engine.open(replace(config, journal=journal), _ignore)
     return engine, journal
 
 
 def _ignore(_state: State) -> None:
-    """A headless verb asks for the state when it needs it."""
+    """Drop a state: a headless verb reads the state when it needs it."""
 
 
-def _unread(journal: Journal) -> str | None:
+def _journal_fault(journal: Journal) -> str | None:
     return journal.unreadable_reason if isinstance(journal, UnavailableJournal) else None
 
 
-async def _decided(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
+async def _decide(options: argparse.Namespace, verb: Verb | None, engine: Engine) -> Answer:
     if verb is None:
         return await engine.act(Intent(None, text=options.reason))
     if verb in PEN:
@@ -189,22 +194,22 @@ def _intent(options: argparse.Namespace, verb: Verb, state: State) -> Intent:
         reason=options.reason,
         override=options.override,
         subject=subject,
-        typed=_typed(verb, subject) or options.confirm,
+        typed=_implied_confirmation(verb, subject) or options.confirm,
     )
 
 
-def _typed(verb: Verb, subject: str | None) -> str | None:
-    """What naming a thing types by the way: whoever names it has typed it."""
+def _implied_confirmation(verb: Verb, subject: str | None) -> str | None:
+    """The word that naming the subject has typed already; None where --confirm must give one."""
     if verb is Verb.ORDER:
         return order_word(subject)
     return subject if verb in (Verb.CONFIRM, Verb.SKIP) else None
 
 
 async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) -> Answer:
-    """Wait until the readings show what was accepted, or say that they do not. `before`: stages reached then."""
+    """Wait until the readings show the accepted change, or say that they do not. `before`: stages reached before it."""
     if verb is Verb.ROLLBACK and answer.result is Result.ACCEPTED:
         await engine.finish_rollback()
-        return _rolled_back(engine.state())
+        return _rollback_answer(engine.state())
     if verb is not Verb.PROMOTE or answer.result is not Result.ACCEPTED:
         return answer
     patience_s = 2 * engine.store.state.plan.hold_s
@@ -219,24 +224,24 @@ async def _read_back(engine: Engine, verb: Verb, answer: Answer, before: int) ->
     if state.reached is not None and state.reached > before and state.current is not None:
         return Answer(Result.ACCEPTED, f"{state.current.stage.name} confirmed: stage {state.reached}")
     trouble = state.next.trouble if state.next is not None else ""
-    return Answer(Result.ACCEPTED, f"{answer.line}; not read as set yet{': ' if trouble else ''}{trouble}")
+    return Answer(Result.ACCEPTED, f"{answer.line}; the readings do not show it yet{': ' if trouble else ''}{trouble}")
 
 
-def _written(verb: Verb | None, answer: Answer, state: State) -> Answer:
-    """The answer, and what it is worth when the journal did not take it. `state`: after the engine has ended."""
+def _answer_with_journal(verb: Verb | None, answer: Answer, state: State) -> Answer:
+    """`answer`, or UNJOURNALED where the journal did not take the events. `state`: after the engine has ended."""
     broken, held = state.local.journal.broken, state.local.journal.held
     if answer.result is Result.ACCEPTED and held:
-        line = f"{answer.line}, but UNJOURNALED: {broken or 'some of it could not be written down'}"
-        return Answer(Result.UNJOURNALED, f"{line}{_stands(verb, state)}")
+        line = f"{answer.line}, but UNJOURNALED: {broken or 'some events are not in the journal'}"
+        return Answer(Result.UNJOURNALED, f"{line}{_unjournaled_effect(verb, state)}")
     if answer.result is Result.REFUSED and broken is not None and verb not in SAFER:
         return Answer(Result.UNJOURNALED, answer.line)
     return answer
 
 
-def _stands(verb: Verb | None, state: State) -> str:
-    """What an unjournaled halt or rollback did all the same."""
+def _unjournaled_effect(verb: Verb | None, state: State) -> str:
+    """The effect of a halt or a rollback that is not in the journal; "" for other verbs."""
     if verb is Verb.HALT:
-        return "; a halt that is not written down is not in force for anybody else"
+        return "; a halt that is not in the journal is not in force for other consoles"
     if verb is not Verb.ROLLBACK:
         return ""
     requests = [request for request in state.requests.values() if request.decision == state.rollback]
@@ -244,7 +249,7 @@ def _stands(verb: Verb | None, state: State) -> str:
     return f"; the backends were changed: {sent}" if sent else "; no backend had to be changed"
 
 
-def _rolled_back(state: State) -> Answer:
+def _rollback_answer(state: State) -> Answer:
     left = [entry for entry in state.checklist if not entry.is_over]
     automatic = [entry for entry in left if entry.step.manual is None]
     manual = [entry.step.id for entry in left if entry.step.manual is not None]

@@ -29,7 +29,7 @@ def bind_request(request: str | None, trace: str | None) -> None:
     _TRACE.set(trace_id(trace))
 
 
-def bound() -> dict[str, str]:
+def log_fields() -> dict[str, str]:
     """The rollout, request and trace id of this task, those that are set."""
     found = {"rollout": _ROLLOUT.get(), "request": _REQUEST.get(), "trace": _TRACE.get()}
     return {name: value for name, value in found.items() if value is not None}

@@ -1,7 +1,7 @@
 """The log file: a handler that never waits, a thread that writes, a file that is rotated.
 
 A disk that hangs, is full or is gone costs records, which are counted, and nothing else. Several consoles may write to
-one file: each line is one append, and whoever rotates it holds its lock.
+one file: each line is one append, and the one that rotates it holds its lock.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class RotatedFile:
             return False
 
     def _rotate(self) -> None:
-        """Move the files on by one number and begin a new one; empty this one where the folder does not allow that."""
+        """Number the files up by one and begin a new one; empty this one where the folder forbids that."""
         if self._file is None or self._size() == 0:
             return
         try:
@@ -112,16 +112,16 @@ class RotatedFile:
             return
         try:
             for number in range(self._kept - 1, 0, -1):
-                if self._numbered(number).exists():
-                    self._numbered(number).replace(self._numbered(number + 1))
-            self.path.replace(self._numbered(1))
+                if self._numbered_path(number).exists():
+                    self._numbered_path(number).replace(self._numbered_path(number + 1))
+            self.path.replace(self._numbered_path(1))
         except OSError:
             os.ftruncate(self._file, 0)
             fcntl.flock(self._file, fcntl.LOCK_UN)
             return
         self.open()
 
-    def _numbered(self, number: int) -> Path:
+    def _numbered_path(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class LogFile(logging.Handler):
         if self.waiting >= self._most:
             self._dropped += 1
             return
-        self._queue.put((record, context.bound()))
+        self._queue.put((record, context.log_fields()))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing: the terminal is not for this."""
@@ -245,7 +245,7 @@ def stop_log(log: LogFile) -> None:
 
 
 def about_process() -> dict[str, object]:
-    """What the first record says of this process: version, Python, platform, process id."""
+    """Fields of the first record: version, Python, platform, process id."""
     from console.version import version
 
     system = os.uname()

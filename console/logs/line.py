@@ -1,4 +1,4 @@
-"""A log record as one line of JSON: cleaned of what could act on a terminal, and of every secret that is known.
+"""A log record as one line of JSON, without control characters and without known secrets.
 
 Run in the log's own thread: formatting a traceback reads source files.
 """

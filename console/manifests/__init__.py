@@ -1,5 +1,5 @@
-"""Deployment manifests turned into a plan: Argo Rollouts, Flagger Canaries, plain Deployments, and their checks.
+"""Make a plan from the manifest of a Rollout, Canary or Deployment.
 
-A manifest is data: it is read, never executed, and what cannot be said in a plan stays in it as a comment. Importing
-this package imports nothing; `console.manifests.origin` brings YAML with it.
+A manifest is data: it is read, never executed. A part that a plan cannot express becomes a comment in the plan.
+Importing this package imports nothing; `console.manifests.origin` imports the YAML library.
 """

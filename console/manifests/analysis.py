@@ -1,4 +1,4 @@
-"""Argo's analyses as checks: templates found by name, their arguments put in, their conditions read as bounds.
+"""Read Argo's analysis templates as checks with arguments and bounds.
 
 Source: argoproj.io/v1alpha1 AnalysisTemplate, ClusterAnalysisTemplate, Argo Rollouts 1.0 to 1.10.
 """
@@ -10,51 +10,51 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapters.sanitize import one_line
-from console.manifests.arguments import BRACES, Arguments, Missing, NotKnown, filled
-from console.manifests.bound import Bound, Condition, NotBounded, failure, success
+from console.manifests.arguments import BRACES, Arguments, MissingValue, UnknownArgument, fill_in
+from console.manifests.bound import Bound, BoundCondition, NotBounded, read_failure, read_success
 from console.manifests.draft import Check, Measured, Unmapped
-from console.manifests.draft_start import lasts
+from console.manifests.draft_start import plan_duration
 from console.manifests.origin import Manifest
 from console.manifests.tree import Tree
 from console.plan.quantities import duration
 
 ARGO = "argoproj.io"
 LATEST, STABLE = "warroom.latest.hash", "warroom.stable.hash"
-"""What stands for the two pod template hashes until a cluster tells them."""
+"""Stand-ins for the two pod template hashes, which only the cluster knows."""
 _DEEPEST = 8
 _NUMBERS = frozenset({"prometheus", "datadog", "newRelic", "wavefront", "influxdb", "web"})
-"""Providers whose measurement is kept as one number where their condition asks for one, or as a list of one."""
+"""Providers whose measurement is stored as one number, or as a list of one, if their condition compares one."""
 _FIELD = re.compile(r"[A-Za-z0-9]+|\['([^']+)'\]|\[([0-9]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a rollout an analysis stands."""
+class AnalysisScope:
+    """The part of a rollout during which an analysis runs."""
 
     where: str
     throughout: bool
 
 
 @dataclass(slots=True)
-class Found:
-    """What a Rollout's analyses come to."""
+class FoundChecks:
+    """The checks of a Rollout's analyses, and the parts that are no checks."""
 
     checks: list[Check] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
 
     def add(self, check: Check) -> None:
-        """One more check; the same one twice is one, and decides if one of them does."""
-        for place, other in enumerate(self.checks):
+        """Add a check; two equal ones become one, which decides if either does."""
+        for index, other in enumerate(self.checks):
             if (other.name, other.query, other.bound, other.address) == (
                 check.name,
                 check.query,
                 check.bound,
                 check.address,
             ) and (other.unmapped is None) == (check.unmapped is None):
-                kept, gone = (other, check) if other.decides or not check.decides else (check, other)
-                if gone.measured is not None and gone.measured.throughout:
-                    kept = replace(kept, measured=gone.measured)
-                self.checks[place] = kept
+                kept, dropped = (other, check) if other.decides or not check.decides else (check, other)
+                if dropped.measured is not None and dropped.measured.throughout:
+                    kept = replace(kept, measured=dropped.measured)
+                self.checks[index] = kept
                 return
         self.checks.append(check)
 
@@ -69,26 +69,33 @@ class Analyses:
             if one.group == ARGO and one.kind in ("AnalysisTemplate", "ClusterAnalysisTemplate")
         }
         self.used: set[tuple[str, str]] = set()
-        """(kind, name) of the templates that were asked for."""
+        """(kind, name) of the templates that an analysis names."""
 
     def read(
-        self, said: Tree, rollout: Manifest, where: str, found: Found, *, namespace: str | None, throughout: bool
+        self,
+        analysis: Tree,
+        rollout: Manifest,
+        where: str,
+        found: FoundChecks,
+        *,
+        namespace: str | None,
+        throughout: bool,
     ) -> None:
-        """Add to `found` what one analysis of a Rollout looks at.
+        """Add the checks of one analysis of a Rollout to `found`.
 
         Args:
-            said: `analysis` of a step or of the strategy: its templates, args, dryRun.
-            rollout: whose.
+            analysis: `analysis` of a step or of the strategy, with its templates, args, dryRun.
+            rollout: the Rollout.
             where: "step 2", "background".
-            found: what is added to.
+            found: gets the checks.
             namespace: of the Rollout, where it is known.
-            throughout: whether it lasts as long as the rollout climbs.
+            throughout: whether the analysis runs as long as the rollout climbs.
         """
-        given = _arguments(said.at("args"), rollout, namespace)
-        dry = [one.text_at("metricName") for one in said.at("dryRun").items]
-        self._templates_of(said, rollout, Place(where, throughout), given, dry, found, 0)
+        given = _arguments(analysis.at("args"), rollout, namespace)
+        dry = [one.text_at("metricName") for one in analysis.at("dryRun").items]
+        self._templates_of(analysis, rollout, AnalysisScope(where, throughout), given, dry, found, 0)
 
-    def unused(self) -> Iterator[Unmapped]:
+    def unused_templates(self) -> Iterator[Unmapped]:
         """The templates in the files that no analysis names."""
         for (_, name), template in self._templates.items():
             if (template.kind, name) not in self.used:
@@ -97,20 +104,20 @@ class Analyses:
 
     def _templates_of(
         self,
-        said: Tree,
+        naming: Tree,
         rollout: Manifest,
-        place: Place,
+        scope: AnalysisScope,
         given: Arguments,
         dry: Sequence[str],
-        found: Found,
+        found: FoundChecks,
         depth: int,
     ) -> None:
-        for ref in said.at("templates").items:
+        for ref in naming.at("templates").items:
             cluster, name = bool(ref.at("clusterScope").truth), one_line(ref.text_at("templateName"), 253)
             kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
             self.used.add((kind, name))
             template = self._templates.get((cluster, name))
-            origin = f"{kind} {name or '?'}, {place.where}, {rollout.where(ref)}"
+            origin = f"{kind} {name or '?'}, {scope.where}, {rollout.where(ref)}"
             if template is None:
                 why = "the template is not in the files: name its file too"
                 found.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
@@ -121,23 +128,23 @@ class Analyses:
             own = _with_defaults(given, template.spec.at("args"))
             quiet = [*dry, *(one.text_at("metricName") for one in template.spec.at("dryRun").items)]
             for metric in template.spec.at("metrics").items:
-                found.add(_check(metric, template, place, own, quiet))
-            self._templates_of(template.spec, template, place, own, quiet, found, depth + 1)
+                found.add(_check(metric, template, scope, own, quiet))
+            self._templates_of(template.spec, template, scope, own, quiet, found, depth + 1)
 
 
-def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | Missing]:
+def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | MissingValue]:
     return {f"args.{one.text_at('name')}": _value(one, rollout, namespace) for one in args.items if one.text_at("name")}
 
 
-def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing:
-    if not arg.at("value").absent:
+def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | MissingValue:
+    if not arg.at("value").is_absent:
         return arg.text_at("value")
     source = arg.at("valueFrom")
     hashed = source.text_at("podTemplateHashValue")
     if hashed in ("Latest", "Stable"):
         return LATEST if hashed == "Latest" else STABLE
     if source.at("secretKeyRef").entries:
-        return Missing("is a secret, and a plan never holds one", there=True)
+        return MissingValue("is a secret, and a plan never holds one", there=True)
     path = source.text_at("fieldRef", "fieldPath")
     if path == "metadata.namespace" and namespace:
         return namespace
@@ -145,50 +152,50 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
         found = rollout.tree.at(*_path(path)).text
         hint = " (give --namespace)" if path == "metadata.namespace" else ""
         why = f"is the Rollout's {one_line(path, 80)}, which the files do not hold{hint}"
-        return found if found else Missing(why, there=True)
-    return Missing("has no value in the files")
+        return found if found else MissingValue(why, there=True)
+    return MissingValue("has no value in the files")
 
 
 def _path(text: str) -> list[str | int]:
-    """`metadata.labels['app.kubernetes.io/name']` as keys."""
+    """The keys of a field path such as `metadata.labels['app.kubernetes.io/name']`."""
     return [
         found[1] if found[1] is not None else int(found[2]) if found[2] is not None else found[0]
         for found in _FIELD.finditer(text)
     ]
 
 
-def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | Missing]:
-    """A template's arguments: what it is given, else its own values; one that is not declared is not given."""
-    own: dict[str, str | Missing] = {}
+def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | MissingValue]:
+    """The arguments that a template declares: the values given to it, else its own."""
+    own: dict[str, str | MissingValue] = {}
     for one in args.items:
         name = f"args.{one.text_at('name')}"
         if name in given:
             own[name] = given[name]
         elif one.at("valueFrom", "secretKeyRef").entries:
-            own[name] = Missing("is a secret, and a plan never holds one", there=True)
+            own[name] = MissingValue("is a secret, and a plan never holds one", there=True)
         else:
-            own[name] = Missing("has no value in the files") if one.at("value").absent else one.text_at("value")
+            own[name] = MissingValue("has no value in the files") if one.at("value").is_absent else one.text_at("value")
     return own
 
 
-def _check(metric: Tree, template: Manifest, place: Place, arguments: Arguments, dry: Sequence[str]) -> Check:
+def _check(metric: Tree, template: Manifest, scope: AnalysisScope, arguments: Arguments, dry: Sequence[str]) -> Check:
     name = one_line(metric.text_at("name"), 100) or "unnamed"
-    origin = f"{template.kind} {template.name}, {place.where}, {template.where(metric)}"
+    origin = f"{template.kind} {template.name}, {scope.where}, {template.where(metric)}"
     decides = not any(_matches(pattern, name) for pattern in dry)
     provider = metric.at("provider")
     kind = next(iter(provider.entries), "")
     if kind != "prometheus":
-        check = Check(name, origin, decides=decides, unmapped=_other(kind))
-        return _measured(check, metric, kind, place, arguments)
-    asked = provider.at("prometheus")
+        check = Check(name, origin, decides=decides, unmapped=_other_provider(kind))
+        return _with_measured(check, metric, kind, scope, arguments)
+    prometheus = provider.at("prometheus")
     try:
-        query = filled(asked.text_at("query"), arguments).strip()
-        address = filled(asked.text_at("address"), arguments).strip() or None
-    except NotKnown as error:
-        check = Check(name, origin, asked.text_at("query"), decides=decides, unmapped=str(error))
-        return _measured(check, metric, kind, place, arguments)
+        query = fill_in(prometheus.text_at("query"), arguments).strip()
+        address = fill_in(prometheus.text_at("address"), arguments).strip() or None
+    except UnknownArgument as error:
+        check = Check(name, origin, prometheus.text_at("query"), decides=decides, unmapped=str(error))
+        return _with_measured(check, metric, kind, scope, arguments)
     try:
-        bound, notes = _bound(metric, arguments)
+        bound, notes = _bound_of(metric, arguments)
     except NotBounded as error:
         return Check(name, origin, query, decides=decides, unmapped=str(error), address=address)
     return Check(
@@ -197,111 +204,115 @@ def _check(metric: Tree, template: Manifest, place: Place, arguments: Arguments,
         query=query or None,
         bound=bound,
         decides=decides,
-        notes=(*notes, *_left_out(metric, asked), *(() if decides else ("a dry run there: it stops nothing",))),
+        notes=(
+            *notes,
+            *_left_out_notes(metric, prometheus),
+            *(() if decides else ("a dry run there: it stops nothing",)),
+        ),
         unmapped=None if query else "it has no query",
         address=address,
-        org=_org(asked, arguments),
-        warmup=lasts(metric.text_at("initialDelay")),
+        org=_tenant(prometheus, arguments),
+        warmup=plan_duration(metric.text_at("initialDelay")),
     )
 
 
-def _measured(check: Check, metric: Tree, kind: str, place: Place, arguments: Arguments) -> Check:
-    """`check` as what the controller measures itself, where that is one number, and of the new version."""
+def _with_measured(check: Check, metric: Tree, kind: str, place: AnalysisScope, arguments: Arguments) -> Check:
+    """`check` with the controller's own measurement, where that is one number of the new version."""
     name = metric.text_at("name")
     named = {each for text in _texts(metric.at("provider")) for each in BRACES.findall(text)}
-    if kind not in _NUMBERS or check.name != name or not all(_means_ours(arguments.get(each)) for each in named):
+    if kind not in _NUMBERS or check.name != name or not all(_is_of_new_version(arguments.get(each)) for each in named):
         return check
     try:
-        bound, notes = _bound(metric, arguments)
+        bound, notes = _bound_of(metric, arguments)
     except NotBounded as error:
         return replace(check, unmapped=f"{check.unmapped}; {error}")
     if any("every series" in note for note in notes):
         return check
-    every = lasts(metric.text_at("interval"))
+    every = plan_duration(metric.text_at("interval"))
     endless = place.throughout and every is not None and not metric.at("count").number
     return replace(
         check,
         bound=bound,
         notes=(*notes, *(() if check.decides else ("a dry run there: it stops nothing",))),
-        warmup=lasts(metric.text_at("initialDelay")),
-        measured=Measured(name, throughout=endless, stale_after=_news_for(every)),
+        warmup=plan_duration(metric.text_at("initialDelay")),
+        measured=Measured(name, throughout=endless, stale_after=_stale_after(every)),
     )
 
 
-def _means_ours(value: str | Missing | None) -> bool:
-    """Whether an argument means something in the cluster, and does not ask for the old version."""
-    return value.there if isinstance(value, Missing) else value is not None and value != STABLE
+def _is_of_new_version(value: str | MissingValue | None) -> bool:
+    """True where an argument has a value in the cluster and does not select the old version."""
+    return value.there if isinstance(value, MissingValue) else value is not None and value != STABLE
 
 
-def _news_for(every: str | None) -> str | None:
-    """Three intervals, and at least half a minute."""
+def _stale_after(every: str | None) -> str | None:
+    """The plan's `stale_after`: three intervals, and at least half a minute; None for no interval."""
     if every is None:
         return None
     return f"{max(3 * duration(every), 30.0):g}s"
 
 
 def _texts(tree: Tree) -> Iterator[str]:
-    """Every text in a tree."""
+    """Every text in a tree, depth first."""
     if tree.text is not None:
         yield tree.text
     for each in (*tree.entries.values(), *tree.items):
         yield from _texts(each)
 
 
-def _other(kind: str) -> str:
+def _other_provider(kind: str) -> str:
     if kind == "job":
-        return "a Kubernetes Job, whose exit code is all it says"
-    return f"it asks {one_line(kind, 40)}, and warroom reads Prometheus" if kind else "it names no provider"
+        return "a Kubernetes Job, which reports only its exit code"
+    return f"it reads {one_line(kind, 40)}, and warroom reads Prometheus" if kind else "it names no provider"
 
 
-def _bound(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str, ...]]:
-    """Raises NotBounded."""
-    read: dict[str, Condition] = {}
-    for key, reader in (("successCondition", success), ("failureCondition", failure)):
+def _bound_of(metric: Tree, arguments: Arguments) -> tuple[Bound | None, tuple[str, ...]]:
+    """(the bound of a metric's conditions, notes); (None, ..) without conditions. Raises NotBounded."""
+    read: dict[str, BoundCondition] = {}
+    for key, reader in (("successCondition", read_success), ("failureCondition", read_failure)):
         text = metric.text_at(key).strip()
         if not text:
             continue
         try:
-            read[key] = reader(filled(text, arguments))
-        except (NotBounded, NotKnown) as error:
-            raise NotBounded(f"its {key} ({one_line(text, 120)}) is no limit: {error}") from None
+            read[key] = reader(fill_in(text, arguments))
+        except (NotBounded, UnknownArgument) as error:
+            raise NotBounded(f"its {key} ({one_line(text, 120)}) is not a limit: {error}") from None
     if not read:
         return None, ("it has no condition: it never fails there",)
     notes = [note for condition in read.values() for note in condition.notes]
-    asked = read.get("successCondition") or read["failureCondition"]
+    used = read.get("successCondition") or read["failureCondition"]
     beyond = read.get("failureCondition")
-    if beyond is not None and beyond is not asked and beyond.bound != asked.bound:
-        notes.append(f"there it fails only where it is not {beyond.bound}; between the two it is inconclusive")
-    return asked.bound, tuple(dict.fromkeys(notes))
+    if beyond is not None and beyond is not used and beyond.bound != used.bound:
+        notes.append(f"there it fails only if it is not {beyond.bound}; between the two it is inconclusive")
+    return used.bound, tuple(dict.fromkeys(notes))
 
 
-def _left_out(metric: Tree, asked: Tree) -> Iterator[str]:
+def _left_out_notes(metric: Tree, prometheus: Tree) -> Iterator[str]:
     allowed = metric.at("failureLimit").number
     if allowed:
         yield f"there {allowed:g} measurements may fail; here evidence decides, not a count"
-    if asked.at("rangeQuery").entries:
+    if prometheus.at("rangeQuery").entries:
         yield "a range query there: its own range and step are not used here"
-    if asked.at("authentication").entries:
+    if prometheus.at("authentication").entries:
         yield "its authentication is not carried over: give the backend a token or basic"
-    if asked.at("insecure").truth:
+    if prometheus.at("insecure").truth:
         yield "it does not verify TLS there; here it always is: give the backend a ca"
-    headers = [one_line(one.text_at("key"), 40) for one in asked.at("headers").items]
+    headers = [one_line(one.text_at("key"), 40) for one in prometheus.at("headers").items]
     if others := [name for name in headers if name.lower() != "x-scope-orgid"]:
         yield f"its headers {', '.join(others)} are not sent"
 
 
-def _org(asked: Tree, arguments: Mapping[str, str | Missing]) -> str | None:
-    for header in asked.at("headers").items:
+def _tenant(prometheus: Tree, arguments: Mapping[str, str | MissingValue]) -> str | None:
+    for header in prometheus.at("headers").items:
         if header.text_at("key").lower() == "x-scope-orgid":
             try:
-                return filled(header.text_at("value"), arguments) or None
-            except NotKnown:
+                return fill_in(header.text_at("value"), arguments) or None
+            except UnknownArgument:
                 return None
     return None
 
 
 def _matches(pattern: str, name: str) -> bool:
-    """Whether a dry run's metricName, a name or a pattern, is about a metric. A pattern that is none is a name."""
+    """True where a dry run's metricName, a name or a pattern, matches a metric's name."""
     if pattern == name or pattern in (".*", ".+"):
         return True
     wild = re.fullmatch(r"([\w -]*)\.\*([\w -]*)", pattern)

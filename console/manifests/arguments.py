@@ -1,7 +1,7 @@
-"""Arguments put into a manifest's texts: `{{args.x}}` of Argo, `{{ namespace }}` of Flagger. Nothing is executed.
+"""Fill in arguments of Argo (`{{args.x}}`) and Flagger (`{{ namespace }}`). Nothing is executed.
 
-Only a plain name within braces is put in. Whatever else stands in braces (a function, a condition, a name nobody
-gives) makes the text unusable, and is named.
+Only a plain name within braces is filled in. Anything else in braces (a function, a condition, a name without a
+value) makes the text unusable, and the error names it.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from adapters.sanitize import one_line
 BRACES = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
 
-class NotKnown(ValueError):
-    """A text that needs what the manifests do not say. One plain line."""
+class UnknownArgument(ValueError):
+    """A text with an argument that the manifests give no value. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """An argument that is named and has no value that could be put in."""
+class MissingValue:
+    """An argument that is declared, and whose value the manifests do not hold."""
 
     why: str
     there: bool = False
-    """The cluster has one: what stands in braces means something there."""
+    """The cluster has a value for it."""
 
 
-Arguments = Mapping[str, str | Missing]
-"""What may stand in braces, spelled as it is written there -> what is put in."""
+Arguments = Mapping[str, str | MissingValue]
+"""Name in braces, spelled as it is written there -> its value."""
 
 
-def filled(text: str, arguments: Arguments) -> str:
-    """`text` with everything in braces put in.
+def fill_in(text: str, arguments: Arguments) -> str:
+    """`text` with every name in braces replaced by its value.
 
     Raises:
         NotKnown: something in braces has no value.
@@ -43,9 +43,9 @@ def filled(text: str, arguments: Arguments) -> str:
         name = re.sub(r"\s+", " ", found[1])
         known = arguments.get(name.removeprefix("."), arguments.get(name))
         if known is None:
-            raise NotKnown(f"{{{{{one_line(name, 60)}}}}} has no value in the manifests")
-        if isinstance(known, Missing):
-            raise NotKnown(f"{{{{{one_line(name, 60)}}}}} {known.why}")
+            raise UnknownArgument(f"{{{{{one_line(name, 60)}}}}} has no value in the manifests")
+        if isinstance(known, MissingValue):
+            raise UnknownArgument(f"{{{{{one_line(name, 60)}}}}} {known.why}")
         return known
 
     return BRACES.sub(value, text)

@@ -1,4 +1,4 @@
-"""Which label of a query tells the canary from the version it is compared with, and the same query asked of both."""
+"""Find the label of the arms in a query; widen the query to both."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from console.manifests.promql import (
     Aggregation,
     Binary,
-    Call,
     Expr,
+    FunctionCall,
     Matcher,
     Number,
     Range,
@@ -28,33 +28,33 @@ _GROUPS = frozenset({"sum", "avg", "min", "max", "count", "stddev", "stdvar", "g
 
 
 class NotSplit(ValueError):
-    """A query that cannot be asked of both versions at once. One plain line."""
+    """A query that cannot cover both versions at once. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """One label and its two values."""
+    """The label of the arms, and its two values."""
 
     label: str
     canary: str
     baseline: str
     of: str | None = None
-    """Instead of the two values: the target whose versions are the values, other ones in every rollout."""
+    """The target whose versions are the values, where they differ with every rollout; None: the two values hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What a manifest calls the canary, and what it calls the version beside it."""
+    """The names that a manifest uses for the canary, each with that of the baseline."""
 
     of: Mapping[str, str]
     """Canary's value -> baseline's value: service names, workload names."""
     versions: tuple[str, str] | None = None
-    """What stands for the versions (the pod template hashes) of canary and baseline, which no manifest knows."""
+    """Stand-ins for the versions (pod template hashes) of canary and baseline, which no manifest knows."""
     target: str = ""
-    """The plan's target that knows them."""
+    """The plan's target that knows the versions."""
 
     def baseline(self, value: str) -> str | None:
-        """What the baseline is called where the canary is called `value`: also `web-canary.shop.svc.cluster.local`."""
+        """The baseline's name for a canary's `value`, also in a host (`web-canary.shop.svc`); None for any other."""
         if self.versions is not None and value == self.versions[0]:
             return self.versions[1]
         host, dot, rest = value.partition(".")
@@ -63,40 +63,41 @@ class Pairs:
         return self.of[host] + dot + rest if host in self.of and dot else None
 
     def is_baseline(self, value: str) -> bool:
+        """True where `value` names the baseline."""
         if self.versions is not None and value == self.versions[1]:
             return True
         return value.partition(".")[0] in self.of.values()
 
     def arms(self, label: str, canary: str) -> Arms:
-        """The arms of a label whose canary's value is `canary`, which has a baseline."""
+        """The arms of a label whose value for the canary is `canary`; it must have a baseline."""
         known = self.versions is not None and canary == self.versions[0]
         return Arms(label, canary, str(self.baseline(canary)), self.target if known else None)
 
 
 def arms_of(expr: Expr, pairs: Pairs) -> Arms | None:
-    """The label by which every selector of a query is about the canary; None where there is no such label.
+    """The label by which every selector of a query selects the canary; None where there is no such label.
 
     Raises:
-        NotSplit: a selector is about the other version.
+        NotSplit: a selector selects the baseline.
     """
     found: dict[str, set[str]] = {}
     count = 0
     for selector in selectors(expr):
         count += 1
-        for label, value in _said(selector).items():
+        for label, value in _exact_values(selector).items():
             if pairs.is_baseline(value) and pairs.baseline(value) is None:
-                raise NotSplit(f"it is about the other version ({label} {value}), or compares the two itself")
+                raise NotSplit(f"it reads the other version ({label} {value}), or compares the two itself")
             if pairs.baseline(value) is not None:
                 found.setdefault(label, set()).add(value)
     for label, values in found.items():
-        everywhere = sum(1 for selector in selectors(expr) if label in _said(selector))
+        everywhere = sum(1 for selector in selectors(expr) if label in _exact_values(selector))
         if len(values) == 1 and everywhere == count:
             return pairs.arms(label, values.pop())
     return None
 
 
-def both(selector: Selector, arms: Arms | None) -> Selector:
-    """A selector of the canary's series, widened to the baseline's."""
+def widen_to_both(selector: Selector, arms: Arms | None) -> Selector:
+    """A selector of the canary's series, widened to the baseline's; unchanged for no arms."""
     if arms is None:
         return selector
     if arms.of is not None:
@@ -107,35 +108,35 @@ def both(selector: Selector, arms: Arms | None) -> Selector:
     )  # fmt: skip
 
 
-def split(expr: Expr, arms: Arms) -> Expr:
-    """The query with one result for each arm, told apart by the label.
+def split_by_arm(expr: Expr, arms: Arms) -> Expr:
+    """The query with one result for each arm, labeled by the label of the arms.
 
     Raises:
-        NotSplit: the label is lost on the way, or a part of the query has none.
+        NotSplit: the query drops the label, or a part of it has no labels.
     """
     match expr:
         case Number():
             return expr
         case Selector():
-            return both(expr, arms)
+            return widen_to_both(expr, arms)
         case Range():
-            return replace(expr, selector=both(expr.selector, arms))
-        case Call(name=name, args=args) if _KEEPS_LABELS.fullmatch(name):
-            return replace(expr, args=tuple(split(arg, arms) for arg in args))
+            return replace(expr, selector=widen_to_both(expr.selector, arms))
+        case FunctionCall(name=name, args=args) if _KEEPS_LABELS.fullmatch(name):
+            return replace(expr, args=tuple(split_by_arm(arg, arms) for arg in args))
         case Aggregation(name=name, args=args) if name in _GROUPS:
             if expr.without and arms.label in expr.labels:
                 raise NotSplit(f"its {name} drops {arms.label}")
             labels = expr.labels if expr.without or arms.label in expr.labels else (*expr.labels, arms.label)
-            return replace(expr, args=tuple(split(arg, arms) for arg in args), labels=labels, grouped=True)
+            return replace(expr, args=tuple(split_by_arm(arg, arms) for arg in args), labels=labels, grouped=True)
         case Binary() if not expr.matching:
-            left, right = split(expr.left, arms), split(expr.right, arms)
+            left, right = split_by_arm(expr.left, arms), split_by_arm(expr.right, arms)
             return replace(expr, left=left, right=right)
         case _:
-            raise NotSplit("a part of it has no labels to tell the versions apart by")
+            raise NotSplit("a part of it has no label that separates the versions")
 
 
-def _said(selector: Selector) -> dict[str, str]:
-    """Label -> the one value that a selector asks for; `=~` with a plain word is such a one too."""
+def _exact_values(selector: Selector) -> dict[str, str]:
+    """Label -> the one value that a selector matches, by `=` or by `=~` with a plain word."""
     found: dict[str, str] = {}
     for one in selector.matchers:
         value = one.value.replace("\\.", ".").removeprefix("^").removesuffix("$") if one.sign == "=~" else one.value

@@ -1,7 +1,8 @@
-"""What a manifest asks of a number, as a floor and a ceiling: read from Argo's conditions and Flagger's ranges.
+"""The floor and ceiling of a number, and their parser for Argo's conditions.
 
-Argo's conditions are a language of their own (expr). Read are comparisons of the result with a number, joined; the rest
-is said to be unreadable. Source: Argo Rollouts, "Analysis & Progressive Delivery", and expr-lang's definition.
+Argo's conditions are a language of their own (expr). Supported are comparisons of the result with a number, and their
+combinations; anything else raises NotBounded. Source: Argo Rollouts, "Analysis & Progressive Delivery", and expr-lang's
+definition.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ NO_DATA = "no data counts as success there; here it is no data, which passes not
 
 
 class NotBounded(ValueError):
-    """A condition that is no floor and no ceiling. One plain line."""
+    """A condition that is neither a floor nor a ceiling. One plain line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Where a number has to be. None: anywhere on that side."""
+    """The range that a number has to be in. None: no limit on that side."""
 
     low: float | None = None
     high: float | None = None
 
     def within(self, other: Bound) -> Bound:
-        """Where both hold."""
+        """The range where both hold."""
         lows = [low for low in (self.low, other.low) if low is not None]
         highs = [high for high in (self.high, other.high) if high is not None]
         return Bound(max(lows, default=None), min(highs, default=None))
 
     def before(self, offset: float, factor: float) -> Bound:
-        """Where x has to be for `offset + factor * x` to be within this; `factor` is not 0."""
+        """The range of x for which `offset + factor * x` is within this one; `factor` is not 0."""
         ends = [None if end is None else (end - offset) / factor for end in (self.low, self.high)]
         return Bound(*(ends if factor > 0 else reversed(ends)))
 
@@ -57,26 +58,26 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """What a condition comes to."""
+class BoundCondition:
+    """A condition as a bound."""
 
     bound: Bound
     notes: tuple[str, ...] = ()
-    """What of it is not in the bound."""
+    """Parts of the condition that the bound does not hold."""
 
 
-def success(text: str) -> Condition:
-    """Where the result has to be for `successCondition` to hold. Raises NotBounded."""
-    return _Reader(text, wanted=True).read()
+def read_success(text: str) -> BoundCondition:
+    """The bound within which a `successCondition` holds. Raises NotBounded."""
+    return _ConditionReader(text, wanted=True).read()
 
 
-def failure(text: str) -> Condition:
-    """Where the result has to be for `failureCondition` not to hold. Raises NotBounded."""
-    return _Reader(text, wanted=False).read()
+def read_failure(text: str) -> BoundCondition:
+    """The bound within which a `failureCondition` does not hold. Raises NotBounded."""
+    return _ConditionReader(text, wanted=False).read()
 
 
-class _Reader:
-    """Reads one condition that has to come out as `wanted`."""
+class _ConditionReader:
+    """Parses one condition, which has to evaluate to `wanted`."""
 
     def __init__(self, text: str, *, wanted: bool) -> None:
         if len(text) > LONGEST:
@@ -86,13 +87,13 @@ class _Reader:
         self._wanted = wanted
         self._notes: list[str] = []
 
-    def read(self) -> Condition:
-        found = self._either(self._wanted)
+    def read(self) -> BoundCondition:
+        found = self._disjunction(self._wanted)
         if self._word:
-            raise NotBounded(f"not read from {self._word!r} on")
+            raise NotBounded(f"cannot read it from {self._word!r} on")
         if found is None:
             raise NotBounded("it only asks whether there is data")
-        return Condition(found, tuple(dict.fromkeys(self._notes)))
+        return BoundCondition(found, tuple(dict.fromkeys(self._notes)))
 
     @property
     def _word(self) -> str:
@@ -109,20 +110,20 @@ class _Reader:
         if self._take(word) is None:
             raise NotBounded(f"{word!r} expected, found {self._word or 'its end'!r}")
 
-    def _either(self, wanted: bool) -> Bound | None:
-        parts = [self._both(wanted)]
+    def _disjunction(self, wanted: bool) -> Bound | None:
+        parts = [self._conjunction(wanted)]
         while self._take("||", "or"):
-            parts.append(self._both(wanted))
-        return self._joined(parts, every=not wanted)
+            parts.append(self._conjunction(wanted))
+        return self._join(parts, every=not wanted)
 
-    def _both(self, wanted: bool) -> Bound | None:
-        parts = [self._one(wanted)]
+    def _conjunction(self, wanted: bool) -> Bound | None:
+        parts = [self._comparison(wanted)]
         while self._take("&&", "and"):
-            parts.append(self._one(wanted))
-        return self._joined(parts, every=wanted)
+            parts.append(self._comparison(wanted))
+        return self._join(parts, every=wanted)
 
-    def _joined(self, parts: list[Bound | None], *, every: bool) -> Bound | None:
-        """`every` part has to hold, or one of them; None stands for "there is no data", which bounds nothing."""
+    def _join(self, parts: list[Bound | None], *, every: bool) -> Bound | None:
+        """The bound of parts of which `every` one has to hold, or any; a part that only tests for data is None."""
         bounds = [part for part in parts if part is not None]
         if len(parts) > 1 and len(bounds) < len(parts) and not every:
             self._notes.append(NO_DATA)
@@ -135,11 +136,11 @@ class _Reader:
             found = found.within(bound)
         return found
 
-    def _one(self, wanted: bool) -> Bound | None:
+    def _comparison(self, wanted: bool) -> Bound | None:
         if self._take("!", "not"):
-            return self._one(not wanted)
+            return self._comparison(not wanted)
         if self._take("("):
-            found = self._either(wanted)
+            found = self._disjunction(wanted)
             self._need(")")
             return found
         if self._word == "all" and wanted:
@@ -149,38 +150,38 @@ class _Reader:
         if op is None:
             if left == "silence":
                 return None
-            raise NotBounded("it is no comparison with a number")
+            raise NotBounded("it does not compare with a number")
         right = self._operand()
         if "silence" in (left, right):
             return None
         if isinstance(right, str) and isinstance(left, float):
             left, right, op = right, left, _FLIPPED[op]
         if not (isinstance(left, str) and isinstance(right, float)):
-            raise NotBounded("it is no comparison of the result with a number")
-        return _bound(op if wanted else _NEGATED[op], right)
+            raise NotBounded("it does not compare the result with a number")
+        return _bound_for(op if wanted else _NEGATED[op], right)
 
     def _all(self) -> Bound:
-        """`all(result, {# >= 0.9})`, `all(result, # >= 0.9)`."""
+        """The bound of `all(result, {# >= 0.9})` or `all(result, # >= 0.9)`."""
         self._need("all")
         self._need("(")
         self._operand()
         self._need(",")
         braces = self._take("{")
-        found = self._either(True)
+        found = self._disjunction(True)
         if braces:
             self._need("}")
         self._need(")")
         if found is None:
             raise NotBounded("it only asks whether there is data")
-        self._notes.append("it asks this of every series; here it is asked of their mean")
+        self._notes.append("there it holds for every series; here for their mean")
         return found
 
     def _operand(self) -> float | str:
-        """A number; "result"; "silence" for a question about whether there is data at all."""
+        """A number, "result", or "silence" for a term that only asks whether there is data."""
         if self._take("-"):
             inner = self._operand()
             if not isinstance(inner, float):
-                raise NotBounded("the result is reckoned with")
+                raise NotBounded("it computes with the result")
             return -inner
         word = self._word
         self._place += 1
@@ -191,22 +192,22 @@ class _Reader:
         if word == "#":
             return "result"
         if word == "result":
-            self._indexed()
+            self._skip_index()
             return "result"
         if word in _SILENCE or word in ("default", "float", "asFloat", "int", "asInt"):
-            return self._called(word)
-        raise NotBounded(f"not read from {word or 'its end'!r} on")
+            return self._call(word)
+        raise NotBounded(f"cannot read it from {word or 'its end'!r} on")
 
-    def _indexed(self) -> None:
+    def _skip_index(self) -> None:
         while self._take("["):
             if number(self._word) != 0:
-                raise NotBounded(f"it asks for result[{self._word}]")
+                raise NotBounded(f"it reads result[{self._word}]")
             self._place += 1
             self._need("]")
         if self._word == ".":
-            raise NotBounded("it asks for a field of the result")
+            raise NotBounded("it reads a field of the result")
 
-    def _called(self, name: str) -> str:
+    def _call(self, name: str) -> str:
         self._need("(")
         inner = self._operand()
         if name == "default":
@@ -216,7 +217,7 @@ class _Reader:
         return "silence" if name in _SILENCE else str(inner)
 
 
-def _bound(op: str, value: float) -> Bound:
+def _bound_for(op: str, value: float) -> Bound:
     match op:
         case "<" | "<=":
             return Bound(high=value)
@@ -225,7 +226,7 @@ def _bound(op: str, value: float) -> Bound:
         case "==":
             return Bound(value, value)
         case _:
-            raise NotBounded("anything but one value is allowed")
+            raise NotBounded("it only excludes one value")
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -233,6 +234,6 @@ def _tokens(text: str) -> Iterator[str]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
-            raise NotBounded(f"not read from {text[place : place + 12].strip()!r} on")
+            raise NotBounded(f"cannot read it from {text[place : place + 12].strip()!r} on")
         place = found.end()
         yield found.group().strip()

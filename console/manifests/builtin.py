@@ -1,7 +1,7 @@
-"""What Flagger's two checks of its own ask Prometheus, for each mesh or ingress it knows.
+"""Queries of Flagger's two built-in checks, for each mesh or ingress.
 
 Source: Flagger's metric observers (1.36): request-success-rate is a percentage, request-duration the 99th percentile,
-or for two ingresses the mean, in milliseconds. Skipper's routes come of a template of its own and are not here.
+or for two ingresses the mean, in milliseconds. Skipper is missing: its routes need a template of their own.
 """
 
 from __future__ import annotations
@@ -9,28 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
-UNNAMED = "which mesh Flagger asks about is its own flag: set spec.provider, or give --provider"
+UNNAMED = "only a flag of Flagger names the mesh: set spec.provider, or give --provider"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How one mesh counts requests. Texts hold Flagger's placeholders."""
+class RequestMetrics:
+    """The metrics in which one mesh counts requests. Texts hold Flagger's placeholders."""
 
     requests: str
     """The counter."""
     matchers: str
-    """What picks the canary's series."""
+    """Matchers of the canary's series."""
     good: str
-    """What picks the good ones among them."""
+    """Matcher of the good requests among them."""
     took: str
-    """The histogram's buckets; for a mean the name without _sum and _count."""
+    """The histogram's buckets; for a mean, the name without _sum and _count."""
     per_s: float = 1.0
-    """Milliseconds in one of its units."""
+    """Milliseconds in one unit of the duration."""
     mean: bool = False
     more: str = ""
     """A matcher that only the duration has."""
 
     def success_rate(self) -> str:
+        """Query of the share of good requests, in percent."""
         part, whole = f"{self.matchers},{self.good}", self.matchers
         return (
             f"sum(rate({self.requests}{{{part}}}[{{{{ interval }}}}])) / "
@@ -38,14 +39,14 @@ class Asked:
         )
 
     def duration(self) -> str:
-        """In milliseconds."""
+        """Query of the request duration, in milliseconds."""
         matchers = ",".join(part for part in (self.more, self.matchers) if part)
         if self.mean:
             sums = [f"sum(rate({self.took}_{part}{{{matchers}}}[{{{{ interval }}}}]))" for part in ("sum", "count")]
-            told = " / ".join(sums)
+            query = " / ".join(sums)
         else:
-            told = f"histogram_quantile(0.99, sum by (le) (rate({self.took}{{{matchers}}}[{{{{ interval }}}}])))"
-        return told if self.per_s == 1.0 else f"{told} * {self.per_s:g}"
+            query = f"histogram_quantile(0.99, sum by (le) (rate({self.took}{{{matchers}}}[{{{{ interval }}}}])))"
+        return query if self.per_s == 1.0 else f"{query} * {self.per_s:g}"
 
 
 _POD = '{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
@@ -53,11 +54,11 @@ _ENVOY, _ENVOY_TOOK = "envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_ti
 _NOT_5XX = 'envoy_response_code!~"5.*"'
 
 
-def _envoy(cluster: str) -> Asked:
-    return Asked(_ENVOY, f'envoy_cluster_name=~"{cluster}"', _NOT_5XX, _ENVOY_TOOK)
+def _envoy(cluster: str) -> RequestMetrics:
+    return RequestMetrics(_ENVOY, f'envoy_cluster_name=~"{cluster}"', _NOT_5XX, _ENVOY_TOOK)
 
 
-_HTTP = Asked(
+_HTTP = RequestMetrics(
     "http_request_duration_seconds_count",
     f'kubernetes_namespace="{{{{ namespace }}}}",kubernetes_pod_name=~"{_POD}',
     'status!~"5.*"',
@@ -65,25 +66,25 @@ _HTTP = Asked(
     per_s=1000.0,
 )
 _KNOWN = {
-    "istio": Asked(
+    "istio": RequestMetrics(
         "istio_requests_total",
         'reporter="destination",destination_workload_namespace="{{ namespace }}",destination_workload=~"{{ target }}"',
         'response_code!~"5.*"',
         "istio_request_duration_milliseconds_bucket",
     ),
-    "linkerd": Asked(
+    "linkerd": RequestMetrics(
         "response_total",
         'namespace="{{ namespace }}",deployment=~"{{ target }}",direction="inbound"',
         'classification!="failure"',
         "response_latency_ms_bucket",
     ),
-    "osm": Asked(
+    "osm": RequestMetrics(
         "osm_request_total",
         'destination_namespace="{{ namespace }}",destination_kind="Deployment",destination_name="{{ target }}"',
         'response_code!~"5.*"',
         "osm_request_duration_ms_bucket",
     ),
-    "appmesh": Asked(
+    "appmesh": RequestMetrics(
         _ENVOY, f'kubernetes_namespace="{{{{ namespace }}}}",kubernetes_pod_name=~"{_POD}', _NOT_5XX, _ENVOY_TOOK
     ),
     "kubernetes": _HTTP,
@@ -91,7 +92,7 @@ _KNOWN = {
     "contour": _envoy("{{ namespace }}_{{ service }}-canary_[0-9a-zA-Z-]+"),
     "gloo": _envoy("{{ namespace }}-{{ target }}-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"),
     "kuma": _envoy("{{ target }}-canary_{{ namespace }}_svc_[0-9a-zA-Z-]+"),
-    "nginx": Asked(
+    "nginx": RequestMetrics(
         "nginx_ingress_controller_requests",
         'namespace="{{ namespace }}",ingress="{{ ingress }}",canary!=""',
         'status!~"5.*"',
@@ -99,14 +100,14 @@ _KNOWN = {
         per_s=1000.0,
         mean=True,
     ),
-    "traefik": Asked(
+    "traefik": RequestMetrics(
         "traefik_service_request_duration_seconds_count",
         'service=~"{{ namespace }}-{{ target }}-canary-[0-9a-zA-Z-]+@kubernetescrd"',
         'code!~"5.."',
         "traefik_service_request_duration_seconds_bucket",
         per_s=1000.0,
     ),
-    "apisix": Asked(
+    "apisix": RequestMetrics(
         "apisix_http_status",
         'route=~"{{ namespace }}_{{ route }}-{{ target }}-canary_.+"',
         'code!~"5.."',
@@ -116,7 +117,7 @@ _KNOWN = {
 }
 
 
-def builtin_check(provider: str) -> Asked | None:
-    """How a provider's requests are counted; None for one that is not known here."""
+def request_metrics(provider: str) -> RequestMetrics | None:
+    """The metrics of a Flagger provider; None for an unknown one."""
     found = provider.partition(":")[0]
     return _KNOWN.get(found)

@@ -1,37 +1,40 @@
-"""A plain Deployment as a plan: one stage, because it goes on by itself, and a metric to be filled in."""
+"""Draft the plan of a plain Deployment: one stage and a suggested metric.
+
+A Deployment rolls out by itself, so it has one stage only. Its metric is for the user to fill in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from console.manifests.draft import Draft, DraftStage
-from console.manifests.draft_start import begun
+from console.manifests.draft_start import start_draft
 from console.manifests.origin import Manifest
 
 APPS = "apps"
 ADAPTER = "deployment"
-_TOLD_ALWAYS = (
+_ABOUT = (
     "A Deployment replaces its pods by itself as soon as its template changes: there is nothing to promote and no "
-    "share of traffic to set. warroom watches it, pauses it on a halt (a mixed fleet stays), and sets the earlier "
-    "template again on a rollback."
+    "share of traffic to set. warroom watches it, pauses it on a halt (both versions keep running), and restores the "
+    "earlier template on a rollback."
 )
 _METRIC = (
-    "A Deployment says nothing of metrics. Without one no verdict is given; its two versions are told apart by the "
-    "label that holds the pod template's hash, where your Prometheus has it:"
+    "A Deployment names no metrics. Without a metric there is no verdict. Its two versions differ in the "
+    "label with the pod template's hash, if your Prometheus has it:"
 )
 
 
-def drafted(deployment: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
-    """The plan of one Deployment.
+def draft_deployment(deployment: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
+    """The draft of one Deployment.
 
     Args:
-        namespace: where it is to be looked for when the manifest names none.
+        deployment: the Deployment.
 
     Raises:
-        NoChoice: it has no name, or its namespace is none.
+        NoChoice: it has no valid name or namespace.
     """
-    draft = begun(deployment, "Deployment", namespace, ADAPTER)
-    draft.about.append(_TOLD_ALWAYS)
+    draft = start_draft(deployment, "Deployment", namespace, ADAPTER)
+    draft.about.append(_ABOUT)
     name = draft.name
     draft.stages.append(DraftStage("full", (("set", f"{{{name}: 100}}"),)))
     draft.suggested = (
@@ -46,8 +49,8 @@ def drafted(deployment: Manifest, manifests: Sequence[Manifest], namespace: str 
     return draft
 
 
-def managed(manifests: Sequence[Manifest]) -> set[str]:
-    """The Deployments that a Rollout or a Canary among the manifests drives: they are not rolled out by themselves."""
+def managed_deployments(manifests: Sequence[Manifest]) -> set[str]:
+    """Names of the Deployments that a Rollout or a Canary among the manifests drives."""
     found = set()
     for one in manifests:
         for path in (("workloadRef",), ("targetRef",)):

@@ -1,7 +1,7 @@
-"""YAML or JSON text to one tree per document: nothing executed, nothing expanded beyond its size.
+"""Read YAML or JSON text into one tree per document, executing nothing.
 
-The YAML library is used up to its events only. Tags are not followed, an alias is the very tree that its anchor named
-(and counts as much as that tree against the limit), a template is not rendered.
+Only the event layer of the YAML library is used. Tags are not followed. An alias is the tree of its anchor, and counts
+as many values as that tree against the limit. A template is not rendered.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _TEMPLATE = re.compile(r"\{\{-|-\}\}|\{\{\s*(?:\.|\$|include\b|template\b|if\b|w
 _MERGE = "<<"
 
 
-def read(text: str, file: str) -> list[Tree]:
+def read_documents(text: str, file: str) -> list[Tree]:
     """The documents of `text` in order; empty ones are left out.
 
     Raises:
-        PlanError: with one problem, the first: it is no YAML or JSON, is too large or too deep, or holds itself.
+        PlanError: it is not YAML or JSON, is too large or too deep, or contains itself; with the first problem only.
     """
     findings = Findings(file)
     if len(text) > LARGEST_BYTES:
@@ -50,7 +50,7 @@ def read(text: str, file: str) -> list[Tree]:
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         text = text.replace("\t", " ")  # JSON may be indented with tabs, and never holds a bare one within a string
     try:
-        return list(_Reader(text, findings).documents())
+        return list(_TreeReader(text, findings).documents())
     except YAMLError as error:
         line, message, hint = syntax_problem(error, text)
     except RecursionError:
@@ -62,18 +62,20 @@ def read(text: str, file: str) -> list[Tree]:
 
 
 def _template(text: str) -> int | None:
-    """The line on which a template of Helm's kind shows, or None."""
+    """The line of the first Helm template syntax, or None."""
     found = _TEMPLATE.search(text)
     return None if found is None else text.count("\n", 0, found.start()) + 1
 
 
 @dataclass
-class _Reader:
+class _TreeReader:
+    """Builds the trees of one text from its YAML events."""
+
     source: str
     findings: Findings
     values: int = 0
     anchors: dict[str, tuple[Tree, int]] = field(default_factory=dict)
-    """Anchor -> what it named, and how many values that is."""
+    """Anchor -> (its tree, the number of values in it)."""
     open: set[str] = field(default_factory=set)
     """Anchors whose value is still being read."""
     events: Iterator[Event] = field(init=False)
@@ -86,13 +88,13 @@ class _Reader:
                 self.values = 0
             elif isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent | AliasEvent):
                 root = self._value(event, 0)
-                if not root.absent:
+                if not root.is_absent:
                     yield root
             elif not isinstance(event, DocumentEndEvent):
                 continue
 
     def _stop_at(self, line: int) -> NoReturn:
-        self._stop(line, "not valid YAML", "look at the escapes and % lines from here on")
+        self._stop(line, "not valid YAML", "check the escapes and % lines from here on")
 
     def _stop(self, line: int, message: str, hint: str | None = None) -> NoReturn:
         self.findings.add(line, (), message, hint=hint)
@@ -114,7 +116,7 @@ class _Reader:
         elif isinstance(event, SequenceStartEvent):
             tree = Tree(line, tuple(self._list(depth + 1)))
         else:
-            tree = Tree(line, _whole(event.value), quoted=not event.implicit[0])
+            tree = Tree(line, _join_surrogates(event.value), quoted=not event.implicit[0])
         if anchor is not None:
             self.open.discard(anchor)
             self.anchors[anchor] = (tree, self.values - before)
@@ -122,7 +124,7 @@ class _Reader:
 
     def _alias(self, name: str, line: int) -> Tree:
         if name in self.open:
-            self._stop(line, f"*{name} stands within itself")
+            self._stop(line, f"*{name} is within its own anchor")
         if name not in self.anchors:
             self._stop(line, f"*{name} refers to nothing above it")
         tree, size = self.anchors[name]
@@ -153,9 +155,9 @@ class _Reader:
             yield self._value(event, depth)
 
 
-def _whole(text: str) -> str:
-    """JSON escapes a character beyond U+FFFF as two halves, which YAML reads as two characters that are none."""
+def _join_surrogates(text: str) -> str:
+    """`text` with surrogate pairs joined: JSON escapes a character beyond U+FFFF as two."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-__all__ = ["LARGEST_BYTES", "NOTHING", "read"]
+__all__ = ["LARGEST_BYTES", "NOTHING", "read_documents"]

@@ -1,4 +1,4 @@
-"""A plan in the making: what a manifest says, and what of it could not be said in a plan. Plain values."""
+"""The draft of a plan, and the parts that a plan cannot express. Plain values."""
 
 from __future__ import annotations
 
@@ -10,49 +10,51 @@ from adapters.sanitize import one_line
 from console.manifests.bound import Bound
 
 PASSWORD_IN_URL = re.compile(r"://[^/\s@:]*:[^/\s@]*@")
-"""What neither a value nor a comment of a plan holds."""
+"""A password in a URL, which neither a value nor a comment of a plan may hold."""
 NOWHERE = "http://fill-me-in.invalid:9090"
-"""The address of a Prometheus that no manifest names: no resolver knows it, so nothing is asked by mistake."""
+"""The address of a Prometheus that no manifest names: no resolver knows it, so no server is read by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number that a manifest looks at, and what it asks of it."""
+    """One number that a manifest checks, and the bound it has to keep."""
 
     name: str
     origin: str
-    """Where it stands: "AnalysisTemplate errors (rollout.yaml:12)"."""
+    """Its place in the files: "AnalysisTemplate errors (rollout.yaml:12)"."""
     query: str | None = None
-    """PromQL with its arguments put in; None where it is not for Prometheus (see `unmapped`)."""
+    """PromQL with its arguments filled in; None where it is not for Prometheus (see `unmapped`)."""
     bound: Bound | None = None
     decides: bool = True
-    """It can stop the rollout there; otherwise it is only looked at."""
+    """True where it can stop the rollout; otherwise it is only shown."""
     notes: tuple[str, ...] = ()
-    """What of it is not carried over, or means something else here."""
+    """Parts that are not carried over, or have another meaning here."""
     unmapped: str | None = None
-    """Why it can be no metric."""
+    """Why it cannot be a metric; None where it can."""
     address: str | None = None
-    """The Prometheus that is asked; None: the controller's own, which no manifest names."""
+    """URL of the Prometheus it reads; None: the controller's own, which no manifest names."""
     org: str | None = None
-    """The tenant asked for (X-Scope-OrgID)."""
+    """The tenant (X-Scope-OrgID)."""
     warmup: str | None = None
     measured: Measured | None = None
-    """How the controller itself measures it, where that can stand in for a query of ours."""
+    """The controller's own measurement, where it can replace a query; None where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A number that the controller measures and keeps."""
+    """A number that the controller measures and stores."""
 
     name: str
     throughout: bool = False
-    """Again and again for as long as the rollout climbs; otherwise it is silent at some of the stages."""
+    """True where it is measured for as long as the rollout climbs; otherwise some stages have no measurement."""
     stale_after: str | None = None
-    """From what age on it is no news any more."""
+    """Age from which it is stale, as a plan writes it; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftBackend:
+    """One entry of `backends:`."""
+
     name: str
     adapter: str
     options: tuple[tuple[str, str], ...] = ()
@@ -62,6 +64,8 @@ class DraftBackend:
 
 @dataclass(frozen=True, slots=True)
 class DraftTarget:
+    """One entry of `targets:`."""
+
     name: str
     backend: str
     options: tuple[tuple[str, str], ...] = ()
@@ -70,6 +74,8 @@ class DraftTarget:
 
 @dataclass(frozen=True, slots=True)
 class DraftMetric:
+    """One entry of `metrics:`."""
+
     name: str
     backend: str
     origin: str
@@ -80,48 +86,50 @@ class DraftMetric:
 
 @dataclass(frozen=True, slots=True)
 class DraftStage:
+    """One entry of `stages:`."""
+
     name: str
     options: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
     aside: str = ""
-    """A few words behind it."""
+    """A comment behind it on the same line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """What stands in a manifest and not in the plan."""
+    """A part of a manifest that is not in the plan."""
 
     what: str
     why: str
     origin: str
     decides: bool = False
-    """It can stop the rollout there."""
+    """True where it can stop the rollout."""
     text: tuple[str, ...] = ()
-    """What it says, line by line."""
+    """Its text, line by line."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """One plan in the making, filled in by whoever reads a kind of manifest."""
+    """The draft of one plan, filled in by the reader of each kind of manifest."""
 
     name: str
     title: str
     origin: str
     about: list[str] = field(default_factory=list)
-    """What somebody has to know before using the plan, a paragraph each."""
+    """Facts to know before using the plan, a paragraph each."""
     backends: list[DraftBackend] = field(default_factory=list)
     targets: list[DraftTarget] = field(default_factory=list)
     metrics: list[DraftMetric] = field(default_factory=list)
     stages: list[DraftStage] = field(default_factory=list)
     about_stages: str = ""
-    """How the stages came of the manifest."""
+    """How the stages follow from the manifest."""
     suggested: tuple[str, ...] = ()
-    """What stands in place of metrics where the manifest has none: a sentence, then lines of YAML."""
+    """A comment in place of metrics where the manifest has none: a sentence, then lines of YAML."""
     unmapped: list[Unmapped] = field(default_factory=list)
 
 
-def named(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> str:
-    """A name that a plan takes, after `text`, unlike any of `taken`."""
+def unique_name(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> str:
+    """A valid name made of `text`, different from every one of `taken`."""
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", one_line(text, 200)).strip("._-")[:60].rstrip("._-") or fallback
     name, number = base, 1
     while name in taken:
@@ -130,14 +138,14 @@ def named(text: str, taken: Sequence[str] = (), fallback: str = "unnamed") -> st
     return name
 
 
-def quoted(text: str) -> str:
-    """Text in single quotes, as YAML takes it on one line."""
+def yaml_quote(text: str) -> str:
+    """`text` on one line as a single-quoted YAML scalar."""
     return "'" + one_line(text, 20_000).replace("'", "''") + "'"
 
 
-def plain(text: str) -> str:
-    """Text without quotes where YAML takes it for text without them, else with."""
+def yaml_text(text: str) -> str:
+    """`text` as a YAML scalar: plain where YAML reads that as text, else quoted."""
     safe = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text)
     numeric = re.fullmatch(r"0[xo].*|[0-9._eE-]*", text)
     words = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-    return text if safe and not numeric and text.lower() not in words else quoted(text)
+    return text if safe and not numeric and text.lower() not in words else yaml_quote(text)

@@ -1,11 +1,11 @@
-"""What every kind of object needs of its plan before anything else: a name, a cluster, a namespace, a target."""
+"""Start a draft with the name, cluster, namespace and target of an object."""
 
 from __future__ import annotations
 
 import re
 
 from adapters.sanitize import one_line
-from console.manifests.draft import Draft, DraftBackend, DraftTarget, named, plain
+from console.manifests.draft import Draft, DraftBackend, DraftTarget, unique_name, yaml_text
 from console.manifests.origin import Manifest
 from console.plan.quantities import QuantityError, duration
 
@@ -16,45 +16,47 @@ LONGEST_S = 7 * 86_400.0
 
 
 class NoChoice(ValueError):
-    """Nothing a plan could be for, or several things. One plain line."""
+    """No object that a plan can be made for, or several. One plain line."""
 
 
-def begun(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
-    """The draft of one object with its backend and its target.
+def start_draft(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
+    """The draft of one object, with its backend and its target.
 
     Args:
-        what: the kind as people call it.
-        namespace: where it lives, when the manifest names none.
+        manifest: the object.
+        what: its kind as people call it.
+        namespace: its namespace, where the manifest names none.
+        adapter: of the backend.
         options: more keys of the backend.
 
     Raises:
-        NoChoice: it has no name, or its namespace is none.
+        NoChoice: it has no valid name or namespace.
     """
     if not _NAME.fullmatch(manifest.name):
-        told = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
-        raise NoChoice(f"{manifest.where()}: {told or f'a {manifest.kind} without metadata.name'}")
-    space = place(manifest, namespace)
-    name = named(manifest.name, (), manifest.kind.lower())
+        fault = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
+        raise NoChoice(f"{manifest.where()}: {fault or f'a {manifest.kind} without metadata.name'}")
+    space = namespace_of(manifest, namespace)
+    name = unique_name(manifest.name, (), manifest.kind.lower())
     draft = Draft(name, f"{manifest.name} ({what})", manifest.where())
-    found = [("namespace", plain(space))] if space else []
+    found = [("namespace", yaml_text(space))] if space else []
     lacking = "put `context: NAME` here" if space else "put `context: NAME` and `namespace: NAME` here"
-    notes = (f"{lacking}, or it is the current one of whoever opens the plan",)
+    notes = (f"{lacking}; otherwise the current one of the kubeconfig is used",)
     draft.backends.append(DraftBackend("cluster", adapter, (*found, *options), notes))
-    target = [("name", plain(manifest.name))] if manifest.name != name else []
+    target = [("name", yaml_text(manifest.name))] if manifest.name != name else []
     draft.targets.append(DraftTarget(name, "cluster", tuple(target)))
     return draft
 
 
-def place(manifest: Manifest, namespace: str | None) -> str | None:
-    """The namespace of an object, by its manifest or by what was said beside it. Raises NoChoice."""
+def namespace_of(manifest: Manifest, namespace: str | None) -> str | None:
+    """The namespace of an object's manifest, else `namespace`. Raises NoChoice where it is not valid."""
     space = manifest.namespace or namespace
     if space is not None and not _NAMESPACE.fullmatch(space):
         raise NoChoice(f"{manifest.where()}: {one_line(space, 60)!r} is not the name of a namespace")
     return space
 
 
-def lasts(text: str) -> str | None:
-    """A length of time as a plan takes it: `text` itself, or the longest there is; None for what is none."""
+def plan_duration(text: str) -> str | None:
+    """`text` as a plan's length of time, at most LONGEST_S; None where it is none."""
     try:
         seconds = duration(text)
     except QuantityError:

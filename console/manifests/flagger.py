@@ -1,7 +1,7 @@
-"""A Flagger Canary as a plan: a stage for every step that a gate stands at, its checks as metrics.
+"""Draft the plan of a Flagger Canary: a stage for every gate, metrics.
 
-Source: flagger.app/v1beta1 Canary, MetricTemplate (Flagger 1.10 to 1.44). Flagger goes on making its own checks; the
-plan looks at the same numbers and says when a gate may open.
+Source: flagger.app/v1beta1 Canary, MetricTemplate (Flagger 1.10 to 1.44). Flagger keeps making its own checks; the
+plan reads the same numbers and decides when a gate may open.
 """
 
 from __future__ import annotations
@@ -17,55 +17,59 @@ from adapters.deploy.flagger import Options
 from adapters.deploy.flagger.steps import GatedStep, gated_steps
 from adapters.deploy.flagger.wire import GATES, Canary
 from adapters.sanitize import one_line
-from console.manifests.arguments import Missing, NotKnown, filled
+from console.manifests.arguments import MissingValue, UnknownArgument, fill_in
 from console.manifests.arms import Pairs
 from console.manifests.bound import Bound
-from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, builtin_check
-from console.manifests.draft import Check, Draft, DraftStage, Unmapped, quoted
-from console.manifests.draft_start import begun, lasts, place
+from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, request_metrics
+from console.manifests.draft import Check, Draft, DraftStage, Unmapped, yaml_quote
+from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 
 FLAGGER = "flagger.app"
 ADAPTER = "flagger"
-_TOLD_ALWAYS = (
-    "Flagger keeps making its own checks, raises the traffic and goes back by itself. warroom looks at the same "
-    "numbers, compares the two versions where it can tell them apart, and answers the gates that ask it."
+_ABOUT = (
+    "Flagger keeps making its own checks, raises the traffic and rolls back by itself. warroom reads the same "
+    "numbers, compares the two versions where a label separates them, and answers Flagger's gate webhooks."
 )
 _NO_GATES = (
-    "No webhook of this Canary asks warroom, so there is nothing to promote: Flagger passes the stages by itself, and "
+    "No webhook of this Canary calls warroom, so there is nothing to promote: Flagger passes the stages by itself, and "
     "warroom follows. To hold it, run `warroom watch PLAN --gates ADDRESS:PORT`, put `gates: http://ADDRESS:PORT` into "
     "the backend below, and add webhooks of type confirm-rollout, confirm-traffic-increase, confirm-promotion and "
     "rollback to the Canary, each with the url http://ADDRESS:PORT/flagger/TYPE."
 )
 _GATED = (
-    "A stage ends at each step where a gate stands; bake is one interval of Flagger's, yours to lengthen. A promote "
-    "answers the gates up to the stage's step, once each. `stages: {from: TARGET}` takes them from the Canary itself."
+    "A stage ends at each step with a gate. bake is one interval of Flagger's: make it longer as you need. A promote "
+    "opens the gates up to the stage's step, once each. `stages: {from: TARGET}` takes them from the Canary itself."
 )
 _NO_SHARE = (
     "An A/B test or blue-green: Flagger counts checks instead of raising a share. Its share reads as 0 % until all "
-    "traffic is on it, so metrics are shown and no verdict is given before; a promote needs an override."
+    "traffic is on it. Until then metrics are shown without a verdict, and a promote needs an override."
 )
 _UNGATED = "Flagger passes these by itself, one step each interval, as long as its checks hold."
 
 
-def drafted(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
-    """The plan of one Canary, with the templates that its metrics name.
+def draft_canary(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
+    """The draft of one Canary, with the templates that its metrics name.
 
     Args:
-        namespace: where it is to be looked for when the manifest names none.
-        provider: Flagger's mesh provider when the Canary names none.
+        canary: the Canary.
+        manifests: all objects of the files, for its templates.
+        namespace: its namespace, where the manifest names none.
+        provider: Flagger's mesh provider, where the Canary names none.
 
     Raises:
-        NoChoice: it has no name, or its namespace is none.
+        NoChoice: it has no valid name or namespace.
     """
     analysis = canary.spec.at("analysis")
     analysis = analysis if analysis.entries else canary.spec.at("canaryAnalysis")
     gates = _gates_of(analysis)
-    draft = begun(canary, "Flagger Canary", namespace, ADAPTER, *([("gates", quoted(gates))] if gates else []))
-    draft.about.append(_TOLD_ALWAYS)
-    reader = _Reader(draft, canary, analysis, manifests, place(canary, namespace), provider)
+    draft = start_draft(
+        canary, "Flagger Canary", namespace, ADAPTER, *([("gates", yaml_quote(gates))] if gates else [])
+    )
+    draft.about.append(_ABOUT)
+    reader = _CanaryReader(draft, canary, analysis, manifests, namespace_of(canary, namespace), provider)
     reader.stages(gates)
     reader.webhooks(gates)
     add_metrics(draft, list(reader.checks()), reader.pairs())
@@ -73,7 +77,7 @@ def drafted(canary: Manifest, manifests: Sequence[Manifest], namespace: str | No
 
 
 def _gates_of(analysis: Tree) -> str | None:
-    """The address of warroom that the webhooks ask already; None where none does."""
+    """The address of warroom that the webhooks call already; None where none does."""
     for hook in analysis.at("webhooks").items:
         kind, url = hook.text_at("type"), hook.text_at("url").rstrip("/")
         if kind in GATES and url.endswith(f"/flagger/{kind}"):
@@ -82,7 +86,7 @@ def _gates_of(analysis: Tree) -> str | None:
     return None
 
 
-class _Reader:
+class _CanaryReader:
     """Reads one Canary into a draft."""
 
     def __init__(
@@ -105,7 +109,7 @@ class _Reader:
         self._service = canary.spec.text_at("service", "name") or target
 
     def pairs(self) -> Pairs:
-        """Flagger's own names: the target is the canary, `-primary` is beside it, and their services are."""
+        """Flagger's names of the two versions: the target and its `-primary`, and the services of both."""
         found = {self._target: f"{self._target}-primary"} if self._target else {}
         for name in (self._target, self._service):
             if name:
@@ -115,6 +119,7 @@ class _Reader:
     # -- stages ------------------------------------------------------------------------------------------------------
 
     def stages(self, gates: str | None) -> None:
+        """Add the stages: one for each step with a gate, or the first and last step where none has one."""
         steps = gated_steps(_wire(self._analysis, self._provider))
         held = any(each.gates for each in steps)
         self._draft.about_stages = _GATED if held else _UNGATED
@@ -122,26 +127,26 @@ class _Reader:
             self._draft.about.append(_NO_GATES)
         if self._analysis.at("iterations").number:
             self._draft.about.append(_NO_SHARE)
-        interval = lasts(self._analysis.text_at("interval")) or "1m"
+        interval = plan_duration(self._analysis.text_at("interval")) or "1m"
         begun = False
         for number, each in enumerate(steps):
             shown = bool(each.gates) if held else number in (1, len(steps) - 1) and len(steps) > 1
             if shown and (each.step.percent or not begun):  # one stage without exposure is enough
                 begun = True
-                self._stage(_name(each), number, each, interval if each.step.percent else None)
+                self._stage(_stage_name(each), number, each, interval if each.step.percent else None)
         self._stage("full", LAST_STEP, None, None)
 
     def _stage(self, name: str, step: int, gated: GatedStep | None, bake: str | None) -> None:
         setting = "all steps" if step == LAST_STEP else f"step {step}"
         options = [("set", f"{{{self._draft.targets[0].name}: {setting}}}"), *([("bake", bake)] if bake else [])]
-        told = [] if gated is None else [f"step {step}: {gated.step.text}"]
+        parts = [] if gated is None else [f"step {step}: {gated.step.text}"]
         if gated is not None and gated.gates:
-            told.append(f"asks {', then '.join(gated.gates)}")
-        notes = (", ".join(told),) if told else ()
+            parts.append(f"calls {', then '.join(gated.gates)}")
+        notes = (", ".join(parts),) if parts else ()
         self._draft.stages.append(DraftStage(name, tuple(options), notes))
 
     def webhooks(self, gates: str | None) -> None:
-        """Note the webhooks that are no gates of warroom's: whoever they ask decides there."""
+        """Note the webhooks that do not call warroom: another service decides there."""
         for hook in self._analysis.at("webhooks").items:
             kind, url = (
                 one_line(hook.text_at("type"), 40) or "rollout",
@@ -150,44 +155,45 @@ class _Reader:
             if gates is not None and kind in GATES and url.rstrip("/") == f"{gates}/flagger/{kind}":
                 continue
             what = f"webhook {one_line(hook.text_at('name'), 60) or '?'} ({kind})"
-            why = f"its gate asks {url}" if kind in GATES else f"what {url} answers is all it says"
+            why = f"its gate calls {url}" if kind in GATES else f"only {url} knows its result"
             self._draft.unmapped.append(
                 Unmapped(what, why, self._canary.where(hook), kind not in ("post-rollout", "event"))
             )
         if alerts := self._analysis.at("alerts").items:
             what = f"{len(alerts)} alert{'s' * (len(alerts) > 1)}"
-            self._draft.unmapped.append(Unmapped(what, "Flagger goes on sending them", self._canary.where(alerts[0])))
+            self._draft.unmapped.append(Unmapped(what, "Flagger keeps sending them", self._canary.where(alerts[0])))
 
     # -- checks ------------------------------------------------------------------------------------------------------
 
     def checks(self) -> Iterator[Check]:
+        """The checks of the Canary's analysis, in its order."""
         for metric in self._analysis.at("metrics").items:
             name = one_line(metric.text_at("name"), 100) or "unnamed"
             origin = f"metric {name}, {self._canary.where(metric)}"
             if name in (SUCCESS_RATE, DURATION):
-                yield self._own(name, metric, origin)
+                yield self._builtin_check(name, metric, origin)
             else:
-                yield self._custom(name, metric, origin)
+                yield self._custom_check(name, metric, origin)
 
-    def _own(self, name: str, metric: Tree, origin: str) -> Check:
-        """One of the two checks that Flagger knows by itself."""
-        known = builtin_check(self._provider)
+    def _builtin_check(self, name: str, metric: Tree, origin: str) -> Check:
+        """One of Flagger's two built-in checks."""
+        known = request_metrics(self._provider)
         if known is None:
             provider = one_line(self._provider, 40)
-            why = f"what it asks for {provider} is not known here" if provider else UNNAMED
+            why = f"its query for {provider} is not known here" if provider else UNNAMED
             return Check(name, origin, unmapped=why)
-        bound = _bound(metric, below=name == SUCCESS_RATE)
+        bound = _threshold(metric, below=name == SUCCESS_RATE)
         text = known.success_rate() if name == SUCCESS_RATE else known.duration()
-        return self._filled(name, origin, text, bound, metric, self._canary.spec.text_at("metricsServer") or None)
+        return self._check(name, origin, text, bound, metric, self._canary.spec.text_at("metricsServer") or None)
 
-    def _custom(self, name: str, metric: Tree, origin: str) -> Check:
+    def _custom_check(self, name: str, metric: Tree, origin: str) -> Check:
         ref = one_line(metric.text_at("templateRef", "name"), 253)
         if not ref:
             text = metric.text_at("query")
             server = self._canary.spec.text_at("metricsServer") or None
             if not text:
                 return Check(name, origin, unmapped="it has neither a query nor a template")
-            return self._filled(name, origin, text, _bound(metric, below=False), metric, server)
+            return self._check(name, origin, text, _threshold(metric, below=False), metric, server)
         template = self._templates.get(ref)
         if template is None:
             return Check(name, origin, unmapped=f"MetricTemplate {ref} is not in the files: name its file too")
@@ -195,37 +201,37 @@ class _Reader:
         kind = one_line(template.spec.text_at("provider", "type"), 40)
         text = template.spec.text_at("query")
         if kind != "prometheus":
-            why = f"it asks {kind or 'nobody'}, and warroom reads Prometheus"
+            why = f"it reads {kind or 'no provider'}, and warroom reads Prometheus"
             return Check(name, origin, text or None, unmapped=why)
-        check = self._filled(
+        check = self._check(
             name,
             origin,
             text,
-            _bound(metric, below=False),
+            _threshold(metric, below=False),
             metric,
             template.spec.text_at("provider", "address") or None,
         )
-        return replace(check, notes=(*check.notes, *_left_out(template)))
+        return replace(check, notes=(*check.notes, *_left_out_notes(template)))
 
-    def _filled(
+    def _check(
         self, name: str, origin: str, text: str, bound: Bound | None, metric: Tree, address: str | None
     ) -> Check:
-        space = Missing("is the Canary's namespace, which the files do not say (give --namespace)")
-        arguments: dict[str, str | Missing] = {
+        space = MissingValue("is the Canary's namespace, which the files do not say (give --namespace)")
+        arguments: dict[str, str | MissingValue] = {
             "name": self._canary.name,
             "namespace": self._namespace or space,
-            "target": self._target or Missing("is the target's name, which the Canary does not say"),
-            "service": self._service or Missing("is the service's name, which the Canary does not say"),
+            "target": self._target or MissingValue("is the target's name, which the Canary does not say"),
+            "service": self._service or MissingValue("is the service's name, which the Canary does not say"),
             "ingress": self._canary.spec.text_at("ingressRef", "name")
-            or Missing("is an ingress that it does not name"),
-            "route": self._canary.spec.text_at("routeRef", "name") or Missing("is a route that it does not name"),
+            or MissingValue("is an ingress that it does not name"),
+            "route": self._canary.spec.text_at("routeRef", "name") or MissingValue("is a route that it does not name"),
             "interval": metric.text_at("interval") or "1m",
         }
         for key, value in metric.at("templateVariables").entries.items():
             arguments[f"variables.{key}"] = value.text or ""
         try:
-            query = filled(text, arguments).strip()
-        except NotKnown as error:
+            query = fill_in(text, arguments).strip()
+        except UnknownArgument as error:
             return Check(name, origin, text or None, unmapped=str(error))
         notes = () if bound is not None else ("it has no range: it never fails there",)
         return Check(
@@ -239,12 +245,12 @@ class _Reader:
         )
 
 
-def _name(each: GatedStep) -> str:
+def _stage_name(each: GatedStep) -> str:
     return f"{each.step.percent:.0f}pct" if each.step.percent else "start"
 
 
 def _wire(analysis: Tree, provider: str) -> Canary:
-    """The part of a Canary that its steps come of, as the adapter reads it from a cluster."""
+    """The part of a Canary that its steps are made of, as the adapter reads it from a cluster."""
     keys = ("maxWeight", "stepWeight", "iterations", "threshold")
     said: dict[str, object] = {key: int(value) for key in keys if (value := analysis.at(key).number) is not None}
     said["interval"] = analysis.text_at("interval")
@@ -256,16 +262,16 @@ def _wire(analysis: Tree, provider: str) -> Canary:
     return Canary.model_validate({"metadata": {"name": "x"}, "spec": {"provider": provider, "analysis": said}})
 
 
-def _bound(metric: Tree, *, below: bool) -> Bound | None:
-    """thresholdRange; or the older `threshold`: at least so much for the success rate, at most so much for the rest."""
-    said = metric.at("thresholdRange")
-    low, high = said.at("min").number, said.at("max").number
+def _threshold(metric: Tree, *, below: bool) -> Bound | None:
+    """The thresholdRange, or the older `threshold`: a floor if `below`, else a ceiling; None without either."""
+    threshold = metric.at("thresholdRange")
+    low, high = threshold.at("min").number, threshold.at("max").number
     if low is None and high is None and (old := metric.at("threshold").number) is not None:
         return Bound(low=old) if below else Bound(high=old)
     return None if low is None and high is None else Bound(low, high)
 
 
-def _left_out(template: Manifest) -> tuple[str, ...]:
+def _left_out_notes(template: Manifest) -> tuple[str, ...]:
     provider = template.spec.at("provider")
     found = []
     if provider.at("secretRef").entries:

@@ -1,33 +1,42 @@
-"""A manifest's check as metrics of a plan: the shape the query has, the arms it tells apart, the limit it asks for.
+"""Turn a manifest's check into metrics: shape, arms, limit.
 
-A share of events becomes counts, whose raw samples are counted here; a quantile of a histogram becomes the histogram
-itself; anything else is asked as it is written, as a gauge. What a check asks of its number becomes the metric's limit.
+A share of events becomes counts, whose raw samples warroom counts itself. A quantile of a histogram becomes the
+histogram. Any other query becomes a gauge, as it is written. The bound of the check becomes the metric's limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, both, split
+from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, split_by_arm, widen_to_both
 from console.manifests.bound import Bound
-from console.manifests.draft import PASSWORD_IN_URL, Check, DraftMetric, DraftTarget, Measured, named, plain, quoted
-from console.manifests.promql import Beyond, Expr, NotRead, parsed
-from console.manifests.share import Quantile, Scaled, Share, is_good, quantile, scaled, share_of
+from console.manifests.draft import (
+    PASSWORD_IN_URL,
+    Check,
+    DraftMetric,
+    DraftTarget,
+    Measured,
+    unique_name,
+    yaml_quote,
+    yaml_text,
+)
+from console.manifests.promql import Expr, UnreadableQuery, UnsupportedQuery, parse_query
+from console.manifests.share import Quantile, Scaled, Share, is_good, quantile_of, share_of, strip_scale
 
 _LEAST = 1e-6
-"""A share smaller than one in a million is asked as the number it is."""
+"""A share below one in a million is judged as a gauge."""
 _MOST = 1e14
 
 
 class NotMapped(ValueError):
-    """A check that can be no metric. One plain line."""
+    """A check that cannot be a metric. One plain line."""
 
 
-def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
-    """The metrics that a check becomes: one, or two where it asks for a floor and a ceiling.
+def draft_metrics(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
+    """The metrics of a check: one, or two where it has a floor and a ceiling.
 
     Raises:
-        NotMapped: it can be none.
+        NotMapped: it cannot be a metric.
     """
     if check.unmapped is not None or check.query is None:
         raise NotMapped(check.unmapped or "it has no query")
@@ -35,45 +44,46 @@ def drafted(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> t
         raise NotMapped("its query holds a URL with a password, and a plan never holds a secret")
     writer = _Writer(check, backend, list(taken))
     try:
-        expr = parsed(check.query)
-    except Beyond as error:
-        return writer.gauges(check.query, None, (f"{error}, so the query is asked as it stands",))
-    except NotRead as error:
+        expr = parse_query(check.query)
+    except UnsupportedQuery as error:
+        return writer.gauges(check.query, None, (f"{error}, so the query is used as it stands",))
+    except UnreadableQuery as error:
         raise NotMapped(str(error)) from None
     try:
         arms = arms_of(expr, pairs)
     except NotSplit as error:
         raise NotMapped(str(error)) from None
-    return writer.made(expr, arms)
+    return writer.metrics(expr, arms)
 
 
-def measured(check: Check, how: Measured, target: DraftTarget, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
-    """The metrics that a check becomes which the controller of `target` measures itself.
+def measured_metrics(check: Check, how: Measured, target: DraftTarget, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
+    """The metrics of a check that the controller of `target` measures itself.
 
     Raises:
         NotMapped: its limit cannot be judged.
     """
-    notes = [f"{check.unmapped}: so this is what Argo's own AnalysisRuns measured, taken to be the canary's"]
+    notes = [f"{check.unmapped}: so the metric is the measurement of Argo's AnalysisRuns, taken to be the canary's"]
     if not how.throughout:
-        notes.append("it is silent while that analysis does not run, so here it decides nothing")
+        notes.append("it has no data while that analysis does not run, so here it decides nothing")
     role = "critical" if how.throughout else "info"
     return _Writer(check, target.backend, list(taken)).gauges(how.name, None, tuple(notes), role=role, of=target.name)
 
 
 class _Writer:
-    """Writes the metrics of one check."""
+    """Drafts the metrics of one check."""
 
     def __init__(self, check: Check, backend: str, taken: list[str]) -> None:
         self._check = check
         self._backend = backend
         self._taken = taken
 
-    def made(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
-        inner = scaled(expr)
-        bound = inner.bound(self._check.bound or Bound())
+    def metrics(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
+        """The metrics of the check's query: counts, a histogram, or gauges. Raises NotMapped."""
+        inner = strip_scale(expr)
+        bound = inner.core_bound(self._check.bound or Bound())
         if (found := share_of(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
             return made
-        if (latency := quantile(inner.core)) is not None and arms is not None:
+        if (latency := quantile_of(inner.core)) is not None and arms is not None:
             return self._histogram(latency, inner, expr, arms)
         return self._gauges(expr, arms)
 
@@ -91,16 +101,16 @@ class _Writer:
         if limit is None and arms is None:
             return None
         notes = list(self._check.notes)
-        lost = [label for label in found.split_by if arms is None or label != arms.label]
-        if lost:
-            notes.append(f"there per {', '.join(lost)}; here all together")
-        part, whole = both(found.part, arms), both(found.whole, arms)
+        merged = [label for label in found.split_by if arms is None or label != arms.label]
+        if merged:
+            notes.append(f"there per {', '.join(merged)}; here all together")
+        part, whole = widen_to_both(found.part, arms), widen_to_both(found.whole, arms)
         options = [
             ("shape", "good_total" if good else "counts"),
-            ("good" if good else "bad", quoted(str(part))),
-            ("total", quoted(str(whole))),
+            ("good" if good else "bad", yaml_quote(str(part))),
+            ("total", yaml_quote(str(whole))),
         ]
-        notes += self._compared(arms)
+        notes += self._baseline_notes(arms)
         options += [*self._arms(arms), *self._role("critical", limited=limit is not None)]
         if limit is not None:
             options.append(("limit", _percent(limit)))
@@ -109,18 +119,18 @@ class _Writer:
     # -- latency -----------------------------------------------------------------------------------------------------
 
     def _histogram(self, found: Quantile, inner: Scaled, expr: Expr, arms: Arms) -> tuple[DraftMetric, ...]:
-        """The histogram, compared with the baseline's; and the quantile's own ceiling, where one is asked for."""
-        notes = [*self._check.notes, *self._compared(arms)]
+        """The histogram, compared with the baseline's; and the quantile as a gauge, where the check bounds it."""
+        notes = [*self._check.notes, *self._baseline_notes(arms)]
         options = [
             ("shape", "histogram"),
-            ("buckets", quoted(str(both(found.buckets, arms)))),
+            ("buckets", yaml_quote(str(widen_to_both(found.buckets, arms)))),
             *self._arms(arms),
             *self._role("critical", limited=True),
         ]
         compared = self._metric("", [*options, *self._times()], notes)
         if self._check.bound in (None, Bound()):
             return (compared,)
-        about = f"the p{100 * found.q:g} itself: a histogram has no limit for it"
+        about = f"the p{100 * found.q:g} itself: a histogram metric has no limit for it"
         return compared, *self._gauges(expr, arms, suffix="limit", role="guard", notes=(about,))
 
     # -- numbers -----------------------------------------------------------------------------------------------------
@@ -134,17 +144,17 @@ class _Writer:
         role: str = "critical",
         notes: tuple[str, ...] = (),
     ) -> tuple[DraftMetric, ...]:
-        """A number. One with a limit is the canary's own, unless only the two versions together can be asked for."""
+        """A number: with a limit the canary's alone, unless only a query of both versions is possible."""
         limited = self._check.bound not in (None, Bound())
         if arms is None:
-            return self.gauges(str(expr), None, (*notes, *self._compared(None)), suffix=suffix, role=role)
+            return self.gauges(str(expr), None, (*notes, *self._baseline_notes(None)), suffix=suffix, role=role)
         if limited and arms.of is None:
             return self.gauges(str(expr), None, notes, suffix=suffix, role=role)
         try:
-            return self.gauges(str(split(expr, arms)), arms, notes, suffix=suffix, role=role)
+            return self.gauges(str(split_by_arm(expr, arms)), arms, notes, suffix=suffix, role=role)
         except NotSplit as error:
             if arms.of is not None:
-                raise NotMapped(f"its {arms.label} is another one in every rollout, and {error}") from None
+                raise NotMapped(f"its {arms.label} changes with every rollout, and {error}") from None
             return self.gauges(str(expr), None, (*notes, f"no baseline: {error}"), suffix=suffix, role=role)
 
     def gauges(
@@ -157,16 +167,16 @@ class _Writer:
         role: str = "critical",
         of: str | None = None,
     ) -> tuple[DraftMetric, ...]:
-        """The query as it stands, or the name of what `of` measures: once for each end of what is asked of it."""
+        """Gauges of the query `text`, or of the number `text` that `of` measures: one for each end of the bound."""
         bound = self._check.bound or Bound()
         ends = (("max", bound.high, "higher"), ("min", bound.low, "lower"))
-        asked = [end for end in ends if end[1] is not None]
-        if any(abs(limit) >= _MOST for _, limit, _ in asked if limit is not None):
-            raise NotMapped(f"its limit is beyond any that can be judged (it has to be {bound})")
+        bounded = [end for end in ends if end[1] is not None]
+        if any(abs(limit) >= _MOST for _, limit, _ in bounded if limit is not None):
+            raise NotMapped(f"its limit is too large to be judged (it has to be {bound})")
         made: list[DraftMetric] = []
-        for end, limit, worse in asked or [("", None, "higher")]:
-            options = [("shape", "gauge"), ("value", quoted(text))]
-            options = [("of", plain(of)), *options] if of is not None else [*options, *self._arms(arms)]
+        for end, limit, worse in bounded or [("", None, "higher")]:
+            options = [("shape", "gauge"), ("value", yaml_quote(text))]
+            options = [("of", yaml_text(of)), *options] if of is not None else [*options, *self._arms(arms)]
             options += self._role(role, limited=limit is not None)
             if limit is not None and arms is not None:
                 options.append(("tolerance", "2x"))
@@ -174,31 +184,31 @@ class _Writer:
                 options.append(("limit", _decimal(limit)))
             if worse == "lower":
                 options.append(("worse", "lower"))
-            name = "-".join(part for part in (suffix, end if len(asked) > 1 else "") if part)
+            name = "-".join(part for part in (suffix, end if len(bounded) > 1 else "") if part)
             made.append(self._metric(name, [*options, *self._times()], [*self._check.notes, *notes]))
         return tuple(made)
 
     # -- what they have in common ------------------------------------------------------------------------------------
 
     def _metric(self, suffix: str, options: list[tuple[str, str]], notes: Sequence[str]) -> DraftMetric:
-        name = named(f"{self._check.name}-{suffix}" if suffix else self._check.name, self._taken, "metric")
+        name = unique_name(f"{self._check.name}-{suffix}" if suffix else self._check.name, self._taken, "metric")
         self._taken.append(name)
-        asked = () if self._check.bound is None else (f"it has to be {self._check.bound}",)
+        wanted = () if self._check.bound is None else (f"it has to be {self._check.bound}",)
         return DraftMetric(
-            name, self._backend, self._check.origin, tuple(options), tuple(dict.fromkeys((*asked, *notes)))
+            name, self._backend, self._check.origin, tuple(options), tuple(dict.fromkeys((*wanted, *notes)))
         )  # fmt: skip
 
-    def _compared(self, arms: Arms | None) -> list[str]:
-        """Why there is no baseline, where there is none: all the others are compared with it."""
-        return [] if arms is not None else ["no baseline: no label in the query tells the two versions apart"]
+    def _baseline_notes(self, arms: Arms | None) -> list[str]:
+        """A note that there is no baseline, where there are no arms."""
+        return [] if arms is not None else ["no baseline: no label in the query separates the two versions"]
 
     def _arms(self, arms: Arms | None) -> list[tuple[str, str]]:
         if arms is None:
             return [("arms", "none")]
         if arms.of is not None:
-            return [("arms", f"{{label: {plain(arms.label)}, of: {plain(arms.of)}}}")]
-        values = f"canary: {plain(arms.canary)}, baseline: {plain(arms.baseline)}"
-        return [("arms", f"{{label: {plain(arms.label)}, {values}}}")]
+            return [("arms", f"{{label: {yaml_text(arms.label)}, of: {yaml_text(arms.of)}}}")]
+        values = f"canary: {yaml_text(arms.canary)}, baseline: {yaml_text(arms.baseline)}"
+        return [("arms", f"{{label: {yaml_text(arms.label)}, {values}}}")]
 
     def _role(self, role: str, *, limited: bool) -> list[tuple[str, str]]:
         return [("role", role if self._check.decides and limited else "info")]
@@ -214,5 +224,5 @@ def _percent(share: float) -> str:
 
 
 def _decimal(value: float) -> str:
-    """A number without an exponent, as a plan takes it."""
+    """A number as a plan writes it: without an exponent."""
     return f"{value:.8f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""Where manifests come from: files, folders, standard input; and what objects stand in them."""
+"""Read manifests from files, folders and standard input into Kubernetes objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from adapters.sanitize import one_line
-from console.manifests.document import LARGEST_BYTES, read
+from console.manifests.document import LARGEST_BYTES, read_documents
 from console.manifests.tree import Tree
 from console.plan.problems import PlanError, Problem
 
@@ -22,10 +22,10 @@ _ENDINGS = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One Kubernetes object as a file holds it."""
+    """One Kubernetes object of a file."""
 
     file: str
-    """The file's name, with its folder only where another file is called the same."""
+    """The file's name, with its folder only where two files have one name."""
     tree: Tree
 
     @property
@@ -36,34 +36,38 @@ class Manifest:
 
     @property
     def kind(self) -> str:
+        """The kind: "Rollout"."""
         return self.tree.text_at("kind")
 
     @property
     def name(self) -> str:
+        """The object's name; "" where it has none."""
         return one_line(self.tree.text_at("metadata", "name"), 253)
 
     @property
     def namespace(self) -> str | None:
-        """None: wherever it is applied."""
+        """The namespace; None where the manifest leaves it to the apply."""
         return one_line(self.tree.text_at("metadata", "namespace"), 63) or None
 
     @property
     def spec(self) -> Tree:
+        """The object's spec; NOTHING where it has none."""
         return self.tree.at("spec")
 
     def is_a(self, group: str, kind: str) -> bool:
+        """True for an object of this API group and kind."""
         return self.kind == kind and self.group == group
 
     def where(self, tree: Tree | None = None) -> str:
-        """ "rollout.yaml:12": this object, or a value within it."""
+        """The file and line of this object or of a value in it: "rollout.yaml:12"."""
         line = self.tree.line if tree is None or not tree.line else tree.line
         return f"{self.file}:{line}"
 
 
-def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
-    """Every object in the files of `paths`, in order: a folder stands for the .yaml, .yml and .json files in it.
+def read_manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
+    """Every object in the files of `paths`, in order; a folder means its .yaml, .yml and .json files.
 
-    What is no Kubernetes object is passed over in a folder, and a problem in a file that was named.
+    A document that is not a Kubernetes object is skipped in a folder, and a problem in a file that `paths` names.
 
     Raises:
         PlanError: with the first problem of every file that cannot be used.
@@ -81,12 +85,12 @@ def manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
         else:
             found += [Manifest(one_line("stdin" if name == STDIN else short), tree) for tree in trees]
     if problems:
-        raise Unreadable(problems)
+        raise UnreadableManifests(problems)
     return found
 
 
-class Unreadable(PlanError):
-    """Files that cannot be used, each with its first problem, in the order they were named."""
+class UnreadableManifests(PlanError):
+    """Files that cannot be used, each with its first problem, in the order of `paths`."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         super().__init__(())
@@ -114,13 +118,13 @@ def _problem(file: str, message: str, hint: str | None = None, line: int = 1) ->
 
 
 def _text(name: str, stdin: BinaryIO) -> str:
-    """Raises PlanError."""
+    """The first LARGEST_BYTES + 1 bytes of a file as text. Raises PlanError."""
     try:
         if name == STDIN:
             data = stdin.read(LARGEST_BYTES + 1)
         else:
             path = Path(name)
-            if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device could keep us waiting for ever
+            if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe or a device may never return
                 raise PlanError([_problem(name, "is not a regular file")])
             with path.open("rb") as file:
                 data = file.read(LARGEST_BYTES + 1)
@@ -135,8 +139,8 @@ def _text(name: str, stdin: BinaryIO) -> str:
 
 
 def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
-    """Raises PlanError."""
-    found = [tree for document in read(text, file) for tree in _unlisted(document)]
+    """The Kubernetes objects of a text; with `named`, any other document is a PlanError."""
+    found = [tree for document in read_documents(text, file) for tree in _list_items(document)]
     if not named:
         return [tree for tree in found if tree.text_at("kind") and tree.text_at("apiVersion")]
     for tree in found:
@@ -147,8 +151,8 @@ def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
     return found
 
 
-def _unlisted(document: Tree) -> Iterator[Tree]:
-    """`kubectl get` answers several objects as one List; a JSON file may be a plain list of them."""
+def _list_items(document: Tree) -> Iterator[Tree]:
+    """The objects of a document, which may be a List of `kubectl get` or a JSON array."""
     if document.items:
         yield from document.items
     elif document.text_at("kind").endswith("List") and document.at("items").items:

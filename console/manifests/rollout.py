@@ -1,7 +1,7 @@
-"""An Argo Rollout as a plan: a stage for every pause of its own steps, its analyses as metrics.
+"""Draft the plan of an Argo Rollout: a stage for every pause, metrics.
 
-Source: argoproj.io/v1alpha1 Rollout, Argo Rollouts 1.0 to 1.10. The controller goes on running its own steps and
-analyses; the plan looks at the same numbers and says when a pause may end.
+Source: argoproj.io/v1alpha1 Rollout, Argo Rollouts 1.0 to 1.10. The controller keeps running its own steps and
+analyses; the plan reads the same numbers and decides when a pause may end.
 """
 
 from __future__ import annotations
@@ -10,78 +10,83 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adapters.sanitize import one_line
-from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, Found
+from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, FoundChecks
 from console.manifests.arms import Pairs
-from console.manifests.draft import Draft, DraftStage, Unmapped, named
-from console.manifests.draft_start import begun, lasts, place
+from console.manifests.draft import Draft, DraftStage, Unmapped, unique_name
+from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
 from console.manifests.tree import Tree
 
 ADAPTER = "argo-rollouts"
 ENDLESS_BAKE = "5m"
-"""How long a stage bakes whose pause waits for a person: the manifest does not say, and the plan says so."""
+"""The bake of a stage whose pause waits for a person: the manifest has none, and a comment in the plan says so."""
 _STAGES = (
-    "A stage ends at each pause of the Rollout. Where the pause ends by itself bake is its length: promote ends it "
+    "A stage ends at each pause of the Rollout. Where the pause ends by itself, bake is its length: promote ends it "
     "sooner, halt holds it. `stages: {from: TARGET}` takes the stages from the Rollout as it is when you open it."
 )
-_NO_STEPS = "This Rollout has no steps: it replaces its pods like a Deployment, and never waits for anybody."
+_NO_STEPS = "This Rollout has no steps: it replaces its pods like a Deployment, and never waits for a promote."
 _PROMOTES_ITSELF = (
     "autoPromotionEnabled is not false: Argo makes the new version active as soon as it is ready, and there is nothing "
     "to promote."
 )
-_TOLD_ALWAYS = (
-    "Argo Rollouts keeps running its own steps and analyses, and aborts by itself. warroom looks at the same numbers, "
-    "compares the two versions where it can tell them apart, and ends a pause when you promote."
+_ABOUT = (
+    "Argo Rollouts keeps running its own steps and analyses, and aborts by itself. warroom reads the same numbers, "
+    "compares the two versions where a label separates them, and ends a pause when you promote."
 )
 
 
-def drafted(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
-    """The plan of one Rollout, with the templates that its analyses name.
+def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
+    """The draft of one Rollout, with the templates that its analyses name.
 
     Args:
-        namespace: where it is to be looked for when the manifest names none.
+        rollout: the Rollout.
+        manifests: all objects of the files, for its templates.
+        namespace: its namespace, where the manifest names none.
 
     Raises:
-        NoChoice: it has no name, or its namespace is none.
+        NoChoice: it has no valid name or namespace.
     """
-    draft = begun(rollout, "Argo Rollout", namespace, ADAPTER)
-    draft.about.append(_TOLD_ALWAYS)
-    space = place(rollout, namespace)
-    found = Found()
+    draft = start_draft(rollout, "Argo Rollout", namespace, ADAPTER)
+    draft.about.append(_ABOUT)
+    space = namespace_of(rollout, namespace)
+    found = FoundChecks()
     strategy = rollout.spec.at("strategy")
-    read = _Reader(draft, rollout, Analyses(manifests), found, space)
+    reader = _RolloutReader(draft, rollout, Analyses(manifests), found, space)
     if strategy.at("blueGreen").entries or "blueGreen" in strategy.entries:
-        pairs = read.blue_green(strategy.at("blueGreen"))
+        pairs = reader.blue_green(strategy.at("blueGreen"))
     else:
-        pairs = read.canary(strategy.at("canary"))
+        pairs = reader.canary(strategy.at("canary"))
     draft.unmapped += found.unmapped
-    if sum(is_rollout(one) for one in manifests) == 1:  # else they may be another one's
-        draft.unmapped += read.analyses.unused()
+    if sum(is_rollout(one) for one in manifests) == 1:  # else another Rollout may use them
+        draft.unmapped += reader.analyses.unused_templates()
     add_metrics(draft, found.checks, pairs)
     return draft
 
 
-def _steps(first: int, last: int, told: Sequence[str]) -> str:
-    """ "steps 0-1: set weight 20 %, pause 5m"."""
-    return f"step{'' if first == last else 's'} {first}{'' if first == last else f'-{last}'}: {', '.join(told)}"
+def _steps_text(first: int, last: int, texts: Sequence[str]) -> str:
+    """A range of steps in words: "steps 0-1: set weight 20 %, pause 5m"."""
+    return f"step{'' if first == last else 's'} {first}{'' if first == last else f'-{last}'}: {', '.join(texts)}"
 
 
 @dataclass(slots=True)
-class _Reader:
+class _RolloutReader:
+    """Reads one Rollout into a draft."""
+
     draft: Draft
     rollout: Manifest
     analyses: Analyses
-    found: Found
+    found: FoundChecks
     namespace: str | None
     waiting: list[str] = field(default_factory=list)
-    """What the steps since the last pause do."""
+    """Texts of the steps since the last pause."""
 
-    def canary(self, said: Tree) -> Pairs:
-        steps = said.at("steps").items
+    def canary(self, strategy: Tree) -> Pairs:
+        """Add the stages and analyses of a canary strategy; the names of its two versions."""
+        steps = strategy.at("steps").items
         paused = next((number for number, step in enumerate(steps) if "pause" in step.entries), len(steps))
-        self._background(said.at("analysis"), paused)
-        most = max(said.at("trafficRouting", "maxTrafficWeight").number or 100, 1)
+        self._background(strategy.at("analysis"), paused)
+        most = max(strategy.at("trafficRouting", "maxTrafficWeight").number or 100, 1)
         percent = 0.0
         for number, step in enumerate(steps):
             weight = step.at("setWeight").number
@@ -89,57 +94,58 @@ class _Reader:
             if "pause" in step.entries:
                 self._pause(number, step.at("pause"), percent)
             else:
-                self.waiting.append(self._does(number, step, percent))
+                self.waiting.append(self._step_text(number, step, percent))
         if steps:
             self.draft.about_stages = _STAGES
         else:
             self.draft.about.append(_NO_STEPS)
         self._last(len(steps))
-        return self._pairs(said.text_at("canaryService"), said.text_at("stableService"))
+        return self._pairs(strategy.text_at("canaryService"), strategy.text_at("stableService"))
 
-    def blue_green(self, said: Tree) -> Pairs:
-        auto = said.at("autoPromotionEnabled").truth is not False
-        seconds = said.at("autoPromotionSeconds").number
-        self._analysis(said.at("prePromotionAnalysis"), "before the promotion")
+    def blue_green(self, strategy: Tree) -> Pairs:
+        """Add the stages and analyses of a blue-green strategy; the names of its two versions."""
+        auto = strategy.at("autoPromotionEnabled").truth is not False
+        seconds = strategy.at("autoPromotionSeconds").number
+        self._analysis(strategy.at("prePromotionAnalysis"), "before the promotion")
         self.waiting.append("the new version runs behind the preview service, without traffic")
         if not auto or seconds:
             self.draft.about_stages = _STAGES
-            self._stage("preview", "step 0", lasts(_duration_text(seconds or 0)) if auto else None, 0)
+            self._stage("preview", "step 0", plan_duration(_duration_text(seconds or 0)) if auto else None, 0)
         else:
             self.draft.about.append(_PROMOTES_ITSELF)
-        self._analysis(said.at("postPromotionAnalysis"), "after the promotion")
+        self._analysis(strategy.at("postPromotionAnalysis"), "after the promotion")
         self._last(1)
-        return self._pairs(said.text_at("previewService"), said.text_at("activeService"))
+        return self._pairs(strategy.text_at("previewService"), strategy.text_at("activeService"))
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
     def _pause(self, number: int, pause: Tree, percent: float) -> None:
-        lasts = _duration(pause.at("duration"))
-        self.waiting.append("pause until somebody promotes" if lasts is None else f"pause {lasts}")
+        lasts = _pause_duration(pause.at("duration"))
+        self.waiting.append("pause until a promote" if lasts is None else f"pause {lasts}")
         taken = {stage.name for stage in self.draft.stages}
         name = f"{percent:.0f}pct" if percent else f"step-{number}"
         self._stage(name if name not in taken else f"step-{number}", f"step {number}", lasts, number)
 
     def _last(self, steps: int) -> None:
-        """All steps done: the new version has everything."""
-        name = named("full", [stage.name for stage in self.draft.stages])
+        """Add the last stage: all steps done, all traffic on the new version."""
+        name = unique_name("full", [stage.name for stage in self.draft.stages])
         setting = f"{{{self.draft.targets[0].name}: {'all steps' if steps else '100'}}}"
-        notes = (_steps(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
+        notes = (_steps_text(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
         self.draft.stages.append(DraftStage(name, (("set", setting),), notes))
 
     def _stage(self, name: str, setting: str, bake: str | None, number: int) -> None:
-        """A stage that ends at the pause that step `number` is; `bake` None: it lasts until somebody promotes."""
+        """Add the stage that ends at the pause of step `number`; `bake` None: the pause lasts until a promote."""
         options = (("set", f"{{{self.draft.targets[0].name}: {setting}}}"), ("bake", bake or ENDLESS_BAKE))
-        note = _steps(number - len(self.waiting) + 1, number, self.waiting)
+        note = _steps_text(number - len(self.waiting) + 1, number, self.waiting)
         self.draft.stages.append(DraftStage(name, options, (note,), "" if bake else "bake is yours to choose"))
         self.waiting.clear()
 
-    def _does(self, number: int, step: Tree, percent: float) -> str:
-        """What a step does, in words; what of it is no part of a plan is noted as such."""
-        told = []
+    def _step_text(self, number: int, step: Tree, percent: float) -> str:
+        """A step in words; notes the parts of it that a plan cannot express."""
+        parts = []
         for kind, detail in step.entries.items():
-            told.append(self._step(number, kind, detail, percent))
-        return ", ".join(told) or "nothing"
+            parts.append(self._step(number, kind, detail, percent))
+        return ", ".join(parts) or "nothing"
 
     def _step(self, number: int, kind: str, detail: Tree, percent: float) -> str:
         where = f"step {number}"
@@ -153,59 +159,64 @@ class _Reader:
                 self._experiment(detail, where)
                 return "an experiment"
             case "setCanaryScale":
-                said = ", ".join(
+                scale = ", ".join(
                     f"{one_line(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
                 )
-                return f"canary scale {said}"
+                return f"canary scale {scale}"
             case "setHeaderRoute" | "setMirrorRoute":
                 what = "header" if kind == "setHeaderRoute" else "mirror"
-                self._unmapped(f"{what} route", "what it sends to the canary is beside the weight", where, detail)
+                self._note_unmapped(f"{what} route", "it sends requests to the canary beside the weight", where, detail)
                 return f"{what} route {one_line(detail.text_at('name'), 60)}"
             case "plugin":
-                self._unmapped(
-                    f"plugin {one_line(detail.text_at('name'), 60)}", "what it does is its own", where, detail
+                self._note_unmapped(
+                    f"plugin {one_line(detail.text_at('name'), 60)}",
+                    "only the plugin knows what it does",
+                    where,
+                    detail,
                 )
                 return f"plugin {one_line(detail.text_at('name'), 60)}"
             case _:
-                self._unmapped(f"step {one_line(kind, 40)}", "a kind of step that is not known here", where, detail)
+                self._note_unmapped(f"step {one_line(kind, 40)}", "an unknown kind of step", where, detail)
                 return one_line(kind, 40)
 
     def _experiment(self, detail: Tree, where: str) -> None:
-        self._unmapped("experiment", "it runs pods of its own beside the rollout", where, detail)
+        self._note_unmapped("experiment", "it runs separate pods beside the rollout", where, detail)
         for one in detail.at("analyses").items:
             name = one_line(one.text_at("templateName"), 80) or "?"
-            self._unmapped(f"analysis {name}", "it looks at an experiment's pods", where, one, decides=True)
+            self._note_unmapped(f"analysis {name}", "it measures an experiment's pods", where, one, decides=True)
 
     # -- analyses ----------------------------------------------------------------------------------------------------
 
-    def _background(self, said: Tree, paused: int) -> None:
-        """The one that runs beside the steps; `paused`: at which of them the first stage ends."""
-        start = said.at("startingStep").number
+    def _background(self, analysis: Tree, paused: int) -> None:
+        """Add the background analysis; `paused`: the step at which the first stage ends."""
+        start = analysis.at("startingStep").number
         where = "in the background" if not start else f"in the background from step {start:g}"
-        self._analysis(said, where, throughout=(start or 0) <= paused)
+        self._analysis(analysis, where, throughout=(start or 0) <= paused)
 
-    def _analysis(self, said: Tree, where: str, *, throughout: bool = False) -> None:
-        if said.entries:
-            self.analyses.read(said, self.rollout, where, self.found, namespace=self.namespace, throughout=throughout)
+    def _analysis(self, analysis: Tree, where: str, *, throughout: bool = False) -> None:
+        if analysis.entries:
+            self.analyses.read(
+                analysis, self.rollout, where, self.found, namespace=self.namespace, throughout=throughout
+            )
 
     def _pairs(self, canary: str, stable: str) -> Pairs:
         of = {canary: stable} if canary and stable and canary != stable else {}
         return Pairs(of | _labels(self.rollout), versions=(LATEST, STABLE), target=self.draft.targets[0].name)
 
-    def _unmapped(self, what: str, why: str, where: str, tree: Tree, *, decides: bool = False) -> None:
+    def _note_unmapped(self, what: str, why: str, where: str, tree: Tree, *, decides: bool = False) -> None:
         self.draft.unmapped.append(Unmapped(what, why, f"{where}, {self.rollout.where(tree)}", decides))
 
 
 def _labels(rollout: Manifest) -> dict[str, str]:
-    """Labels that canary pods have other values of than stable ones: value -> value."""
+    """Values of labels in which canary and stable pods differ: canary's value -> stable's value."""
     found: dict[str, str] = {}
     for strategy, ours, theirs in (
         ("canary", "canaryMetadata", "stableMetadata"),
         ("blueGreen", "previewMetadata", "activeMetadata"),
     ):
-        said = rollout.spec.at("strategy", strategy)
-        stable = said.at(theirs, "labels").entries
-        for key, value in said.at(ours, "labels").entries.items():
+        metadata = rollout.spec.at("strategy", strategy)
+        stable = metadata.at(theirs, "labels").entries
+        for key, value in metadata.at(ours, "labels").entries.items():
             other = stable[key].text if key in stable else None
             if value.text and other and value.text != other:
                 found[value.text] = other
@@ -217,13 +228,13 @@ def _templates(analysis: Tree) -> Iterator[str]:
         yield one_line(one.text_at("templateName"), 80) or "?"
 
 
-def _duration(said: Tree) -> str | None:
-    """A pause's length as a plan writes it; None where it has no end."""
+def _pause_duration(said: Tree) -> str | None:
+    """A pause's length as a plan writes it; None for a pause without an end."""
     text = said.text
     if text is None:
         return None
     seconds = said.number
-    return lasts(text if seconds is None else _duration_text(seconds))
+    return plan_duration(text if seconds is None else _duration_text(seconds))
 
 
 def _duration_text(seconds: float) -> str:
@@ -233,4 +244,5 @@ def _duration_text(seconds: float) -> str:
 
 
 def is_rollout(manifest: Manifest) -> bool:
+    """True for an Argo Rollout."""
     return manifest.is_a(ARGO, "Rollout")

@@ -1,4 +1,4 @@
-"""What a query is, by its shape: a share of events, a quantile of a histogram, or just a number. Pure."""
+"""Recognize a query as a share of events, a quantile or a number. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from console.manifests.bound import Bound
-from console.manifests.promql import Aggregation, Binary, Call, Expr, Number, Range, Selector
+from console.manifests.promql import Aggregation, Binary, Expr, FunctionCall, Number, Range, Selector
 
 _COUNTING = frozenset({"rate", "irate", "increase"})
 _BAD_NAME = re.compile(r"err|fail|reject|drop|timeout|5xx|exception|abort", re.IGNORECASE)
@@ -23,10 +23,10 @@ class Scaled:
     offset: float = 0.0
     factor: float = 1.0
     zero_filled: bool = False
-    """It said `or vector(0)` somewhere."""
+    """True where the query has `or vector(0)`."""
 
-    def bound(self, whole: Bound) -> Bound:
-        """Where the core has to be for the whole to be within `whole`."""
+    def core_bound(self, whole: Bound) -> Bound:
+        """The bound of `core` for which the whole query is within `whole`."""
         return whole.before(self.offset, self.factor)
 
 
@@ -37,7 +37,7 @@ class Share:
     part: Selector
     whole: Selector
     split_by: tuple[str, ...] = ()
-    """Labels by which the manifest keeps them apart."""
+    """Labels by which the manifest groups the events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,27 @@ class Quantile:
     buckets: Selector
 
 
-def scaled(expr: Expr) -> Scaled:
-    """A query without the numbers around it: `(1 - a / b) * 100` is 100 - 100 x (a / b)."""
+def strip_scale(expr: Expr) -> Scaled:
+    """A query without the numbers around it: `(1 - a / b) * 100` is `100 - 100 * (a / b)`."""
     match expr:
         case Binary(op="*", left=inner, right=Number(value)) | Binary(op="*", left=Number(value), right=inner) if value:
-            return _times(scaled(inner), value)
+            return _times(strip_scale(inner), value)
         case Binary(
             op="/",
             left=Binary(op="*", left=Number(value), right=part) | Binary(op="*", left=part, right=Number(value)),
             right=whole,
         ) if value and not isinstance(whole, Number):
-            return _times(scaled(Binary("/", part, whole, expr.matching)), value)
+            return _times(strip_scale(Binary("/", part, whole, expr.matching)), value)
         case Binary(op="/", left=inner, right=Number(value)) if value:
-            return _times(scaled(inner), 1.0 / value)
+            return _times(strip_scale(inner), 1.0 / value)
         case Binary(op="-", left=Number(value), right=inner):
-            found = _times(scaled(inner), -1.0)
+            found = _times(strip_scale(inner), -1.0)
             return Scaled(found.core, found.offset + value, found.factor, found.zero_filled)
-        case Binary(op="or", left=inner, right=Call(name="vector")):
-            found = scaled(inner)
+        case Binary(op="or", left=inner, right=FunctionCall(name="vector")):
+            found = strip_scale(inner)
             return Scaled(found.core, found.offset, found.factor, zero_filled=True)
-        case Call(name="scalar" | "round" | "sort" | "sort_desc", args=(inner, *_)):
-            return scaled(inner)
+        case FunctionCall(name="scalar" | "round" | "sort" | "sort_desc", args=(inner, *_)):
+            return strip_scale(inner)
         case _:
             return Scaled(expr)
 
@@ -81,44 +81,44 @@ def share_of(expr: Expr) -> Share | None:
     """`sum(rate(a[5m])) / sum(rate(b[5m]))` as events; None for anything else."""
     if not isinstance(expr, Binary) or expr.op != "/":
         return None
-    part, whole = _counted(expr.left), _counted(expr.right)
+    part, whole = _summed_counter(expr.left), _summed_counter(expr.right)
     if part is None or whole is None or _NOT_EVENTS.search(part[0].name):
         return None
     return Share(part[0], whole[0], tuple(dict.fromkeys((*part[1], *whole[1]))))
 
 
-def quantile(expr: Expr) -> Quantile | None:
+def quantile_of(expr: Expr) -> Quantile | None:
     """`histogram_quantile(0.99, sum by (le) (rate(a_bucket[5m])))`; None for anything else."""
     match expr:
-        case Call(name="histogram_quantile", args=(Number(q), inner)) if 0 < q < 1:
-            found = _counted(inner)
+        case FunctionCall(name="histogram_quantile", args=(Number(q), inner)) if 0 < q < 1:
+            found = _summed_counter(inner)
             if found is not None and found[0].name.endswith("_bucket"):
                 return Quantile(q, found[0])
     return None
 
 
-def _counted(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
-    """(the counter whose increase is summed, the labels it is kept apart by), or None."""
+def _summed_counter(expr: Expr) -> tuple[Selector, tuple[str, ...]] | None:
+    """(the counter whose increase is summed, the labels it is grouped by), or None."""
     labels: tuple[str, ...] = ()
     while True:
         match expr:
             case Aggregation(name="sum", args=(inner,)):
                 labels = (*labels, *(() if expr.without else expr.labels))
                 expr = inner
-            case Call(name="clamp_min", args=(inner, Number())) | Binary(op=">", left=inner, right=Number(0.0)):
+            case FunctionCall(name="clamp_min", args=(inner, Number())) | Binary(op=">", left=inner, right=Number(0.0)):
                 expr = inner
-            case Binary(op="or", left=inner, right=Call(name="vector")):
+            case Binary(op="or", left=inner, right=FunctionCall(name="vector")):
                 expr = inner
             case Binary(op="or", left=inner, right=Binary(op="*", left=Number(0.0))):
                 expr = inner
-            case Call(name=name, args=(Range(selector=selector),)) if name in _COUNTING and not selector.offset:
+            case FunctionCall(name=name, args=(Range(selector=selector),)) if name in _COUNTING and not selector.offset:
                 return selector, labels
             case _:
                 return None
 
 
 def is_good(found: Share, bound: Bound) -> bool | None:
-    """Whether the share is one of good events: told by which side is bounded, else by its labels and its name."""
+    """True for a share of good events: by the side that is bounded, else by labels and names; None: not known."""
     if bound.low is not None and (bound.high is None or bound.high >= 1.0):
         return True
     if bound.high is not None and (bound.low is None or bound.low <= 0.0):

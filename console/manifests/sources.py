@@ -1,4 +1,4 @@
-"""The Prometheus servers that checks ask, as backends; and every check that can be a metric, put into the draft."""
+"""Add checks to a draft as metrics, and their Prometheus servers as backends."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ from pydantic import ValidationError
 from adapters.metrics.prometheus import Options
 from adapters.sanitize import one_line
 from console.manifests.arms import Pairs
-from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, DraftBackend, Unmapped, named, quoted
-from console.manifests.metric import NotMapped, drafted, measured
+from console.manifests.draft import (
+    NOWHERE,
+    PASSWORD_IN_URL,
+    Check,
+    Draft,
+    DraftBackend,
+    Unmapped,
+    unique_name,
+    yaml_quote,
+)
+from console.manifests.metric import NotMapped, draft_metrics, measured_metrics
 
 _INSIDE = re.compile(
     r"https?://(?:[a-z0-9-]+(?::[0-9]+)?|[a-z0-9.-]+\.svc(?:\.[a-z0-9.-]+)?(?::[0-9]+)?|[a-z0-9-]+\.[a-z0-9-]+:[0-9]+)(?:/.*)?"
 )
-"""A bare name, one that ends in svc.cluster.local, or SERVICE.NAMESPACE with a port: known within the cluster only."""
+"""An address that only the cluster knows: a bare name, one in svc.cluster.local, or SERVICE.NAMESPACE with a port."""
 
 
 def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
-    """Put every check into `draft`: as metrics with their backends, or as unmapped."""
+    """Add every check to `draft`, as metrics with their backends or as unmapped."""
     backends: dict[tuple[str | None, str | None], DraftBackend] = {}
     for check in checks:
         taken = [metric.name for metric in draft.metrics]
@@ -28,9 +37,9 @@ def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
         backend = backends.get(source) or _backend(check, [one.name for one in (*draft.backends, *backends.values())])
         try:
             if check.measured is not None:
-                draft.metrics += measured(check, check.measured, draft.targets[0], taken)
+                draft.metrics += measured_metrics(check, check.measured, draft.targets[0], taken)
                 continue
-            made = drafted(check, pairs, backend.name, taken)
+            made = draft_metrics(check, pairs, backend.name, taken)
         except NotMapped as error:
             text = tuple(line.strip() for line in (check.query or "").splitlines() if line.strip())
             draft.unmapped.append(Unmapped(f"metric {check.name}", str(error), check.origin, check.decides, text))
@@ -41,7 +50,7 @@ def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
 
 
 def _usable(url: str, org: str | None) -> bool:
-    """Whether the adapter takes an address, alone or with a tenant."""
+    """True where the adapter accepts an address, alone or with a tenant."""
     try:
         Options.model_validate(
             {"url": one_line(url, 2000)} if org is None else {"url": one_line(url, 2000), "org": one_line(org)}
@@ -52,17 +61,17 @@ def _usable(url: str, org: str | None) -> bool:
 
 
 def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
-    name, notes, url = named("prom", taken), [], check.address
+    name, notes, url = unique_name("prom", taken), [], check.address
     if url is None:
-        notes.append("the manifests do not say where this Prometheus is: put its address here")
+        notes.append("the manifests name no address of this Prometheus: put it here")
     elif not _usable(url, check.org):
-        notes.append(f"{one_line(url, 80)} is no address that can be asked: put the right one here")
+        notes.append(f"{one_line(url, 80)} is not a usable address: put the right one here")
         url = None
     elif _INSIDE.fullmatch(url):
-        notes.append("an address within the cluster: from elsewhere take its ingress, or a port-forward")
-    options = [("url", quoted(url or NOWHERE))]
+        notes.append("an address within the cluster: from elsewhere use its ingress or a port-forward")
+    options = [("url", yaml_quote(url or NOWHERE))]
     if check.org is not None and _usable(NOWHERE, check.org):
-        options.append(("org", quoted(check.org)))
+        options.append(("org", yaml_quote(check.org)))
     elif check.org is not None:
-        notes.append(f"its tenant {one_line(check.org, 60)!r} is none that can be sent")
+        notes.append(f"its tenant {one_line(check.org, 60)!r} cannot be sent")
     return DraftBackend(name, "prometheus", tuple(options), tuple(notes))

@@ -1,4 +1,4 @@
-"""A manifest as a tree of text: every value knows its line, and only whoever wants a number or a truth makes one."""
+"""A manifest as a tree of text. Every value knows its line, and becomes a number or boolean only where it is read."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ class Tree:
     """1-based."""
     value: str | Mapping[str, Tree] | Sequence[Tree]
     quoted: bool = False
-    """Text in quotes or in a block: `"null"` is a word, `null` is nothing."""
+    """Text in quotes or in a block: `"null"` is text, `null` is absent."""
 
     @property
     def entries(self) -> Mapping[str, Tree]:
-        """A mapping's entries in file order; nothing for any other value."""
+        """A mapping's entries in file order; empty for any other value."""
         return self.value if isinstance(self.value, Mapping) else {}
 
     @property
     def items(self) -> Sequence[Tree]:
-        """A list's items; nothing for any other value."""
+        """A list's items; empty for any other value."""
         return self.value if isinstance(self.value, Sequence) and not isinstance(self.value, str) else ()
 
     @property
-    def absent(self) -> bool:
-        """Nothing, or an explicit null: Kubernetes does not tell them apart."""
+    def is_absent(self) -> bool:
+        """True for a missing value or an explicit null: Kubernetes treats them alike."""
         return isinstance(self.value, str) and not self.quoted and self.value in _NULL
 
     @property
     def text(self) -> str | None:
-        """What a scalar says, a number as it was typed; None for a null, a mapping, a list."""
-        return self.value if isinstance(self.value, str) and not self.absent else None
+        """The text of a scalar, a number as it was typed; None for a null, a mapping, a list."""
+        return self.value if isinstance(self.value, str) and not self.is_absent else None
 
     @property
     def number(self) -> float | None:
-        """A number, also where it stands in quotes; None for anything else."""
+        """The number of a scalar, quoted or not; None for anything else."""
         return number(self.text or "")
 
     @property
     def truth(self) -> bool | None:
-        """true or false in any spelling that Kubernetes' own reader takes; None for anything else."""
+        """A boolean in any spelling that Kubernetes' own parser takes; None for anything else."""
         word = "" if self.quoted else (self.text or "").lower()
         return True if word in _TRUE else False if word in _FALSE else None
 
@@ -72,7 +72,7 @@ class Tree:
 
 
 NOTHING = Tree(0, "")
-"""What stands where nothing stands."""
+"""The value of a path that does not exist."""
 
 
 def number(text: str) -> float | None:

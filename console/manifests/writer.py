@@ -1,4 +1,4 @@
-"""A draft as the text of a plan: in the order of docs/plan.md, with comments that teach, made to be read and edited."""
+"""Write a draft as the text of a plan with comments, in the order of docs/plan.md."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from adapters.sanitize import one_line
-from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, plain, quoted
+from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, yaml_quote, yaml_text
 
 _WIDTH = 110
 _METRICS = (
-    "bad, good and total are plain selectors: warroom counts their raw samples itself, since the stage began. "
+    "bad, good and total are plain selectors: warroom counts their raw samples itself, from the start of the stage. "
     "limit is the canary's own ceiling (for a gauge with worse: lower its floor). With arms a metric is compared with "
     "the baseline too: fail above tolerance (1.25x), pass once pass_below (2x) is excluded."
 )
 
 
-def written(draft: Draft, asked: Sequence[str]) -> str:
-    """The plan's text.
+def plan_text(draft: Draft, sources: Sequence[str]) -> str:
+    """The text of the plan.
 
     Args:
-        asked: the files it was made from, as they were named.
+        draft: the plan.
+        sources: the files it was made from, as the user named them.
     """
-    return "\n".join(_lines(draft, asked)) + "\n"
+    return "\n".join(_lines(draft, sources)) + "\n"
 
 
-def _lines(draft: Draft, asked: Sequence[str]) -> Iterator[str]:
-    yield from _comment(f"Written by `warroom init --from {' '.join(one_line(name, 200) for name in asked)}`.")
+def _lines(draft: Draft, sources: Sequence[str]) -> Iterator[str]:
+    yield from _comment(f"Written by `warroom init --from {' '.join(one_line(name, 200) for name in sources)}`.")
     for paragraph in draft.about:
         yield "#"
         yield from _comment(paragraph)
     yield from _not_mapped(draft.unmapped)
     yield "warroom: 1"
-    yield f"rollout: {plain(draft.name)}"
-    yield f"title: {quoted(draft.title)}"
+    yield f"rollout: {yaml_text(draft.name)}"
+    yield f"title: {yaml_quote(draft.title)}"
     yield ""
     yield "backends:"
     for backend in draft.backends:
@@ -72,7 +73,7 @@ def _metric(metric: DraftMetric) -> Iterator[str]:
 def _stage(stage: DraftStage) -> Iterator[str]:
     yield from _comment(*stage.notes, indent=2)
     aside = f"  # {one_line(stage.aside)}" if stage.aside else ""
-    yield f"  - {_flow((('name', plain(stage.name)), *stage.options))}{aside}"
+    yield f"  - {_flow((('name', yaml_text(stage.name)), *stage.options))}{aside}"
 
 
 def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
@@ -82,7 +83,7 @@ def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
     deciding = sum(one.decides for one in unmapped)
     yield "#"
     decide = "" if not deciding else f", {deciding} of which can stop the rollout there"
-    yield from _comment(f"NOT IN THIS PLAN: {_count(unmapped, 'thing')}{decide}:")
+    yield from _comment(f"NOT IN THIS PLAN: {_count(unmapped, 'part')}{decide}:")
     for one in sorted(unmapped, key=lambda each: not each.decides):
         yield from _comment(f"- {one.what}: {one.why} ({one.origin})", hang=2)
         for line in one.text:
@@ -108,13 +109,13 @@ def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Itera
 
 
 def summary(draft: Draft) -> str:
-    """ "checkout: 4 stages, 3 metrics; not in it: 2 things, 1 of which can stop the rollout there"."""
+    """The draft in a line: "checkout: 4 stages, 3 metrics; not in it, and named at its top: 2 things"."""
     said = f"{draft.name}: {_count(draft.stages, 'stage')}, {_count(draft.metrics, 'metric')}"
     if not draft.unmapped:
         return said
     deciding = sum(one.decides for one in draft.unmapped)
     decide = f", {deciding} of which can stop the rollout there" if deciding else ""
-    return f"{said}; not in it, and named at its top: {_count(draft.unmapped, 'thing')}{decide}"
+    return f"{said}; not in it, and named at its top: {_count(draft.unmapped, 'part')}{decide}"
 
 
 def _count(things: Sequence[object], what: str) -> str:

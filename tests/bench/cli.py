@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from console.cli.commands import CYCLES
+from console.cli.commands import GC_THRESHOLDS
 from console.cli.exits import Exit
 from console.cli.output import print_err
 
@@ -21,7 +21,7 @@ JOURNALS = ("sqlite", "postgresql")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one benchmark; return its exit code, 1 when a goal is missed."""
-    gc.set_threshold(*CYCLES)  # as in a console: the garbage collector takes part in every figure
+    gc.set_threshold(*GC_THRESHOLDS)  # as in a console: the garbage collector takes part in every figure
     options = _parser().parse_args(argv)
     try:
         return BENCHMARKS[options.benchmark](options)

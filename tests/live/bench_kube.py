@@ -24,7 +24,7 @@ import httpx
 
 from adapters.kube.client import PAGE
 from adapters.transport.sending import Sending
-from console.cli.commands import CYCLES
+from console.cli.commands import GC_THRESHOLDS
 from console.engine.clock import SystemClock
 from console.engine.config import EngineConfig
 from console.engine.engine import Engine
@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", choices=("first", "idle"))
     options = parser.parse_args()
-    gc.set_threshold(*CYCLES)  # as the command has it
+    gc.set_threshold(*GC_THRESHOLDS)  # as the command has it
     with tempfile.TemporaryDirectory() as name, cluster(Path(name) / "kube", argo=False) as kube:
         asyncio.run(measured(kube, Path(name), options.rounds, options.only))
 

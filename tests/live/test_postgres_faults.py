@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from console.cli.log import by
+from console.cli.log import actor_name
 from console.events.kinds import Noted
 from console.journal.chain import walk_journal
 from console.journal.contract import Journal, JournalUnavailable, NotPermitted
@@ -270,7 +270,7 @@ def test_an_event_is_by_whom_the_server_says_whatever_it_says_itself(operator: P
     operator.append(RUN, Noted(at=AT, who=claimed, text="it was bob"))
     for (entry,) in (operator.tail(RUN, 0), operator.history(RUN)):
         assert entry.event.who is not None
-        assert (entry.event.who.login, entry.event.who.person, by(entry.event.who)) == (
+        assert (entry.event.who.login, entry.event.who.person, actor_name(entry.event.who)) == (
             "ana",
             "login:ana",
             "bob (login ana)",

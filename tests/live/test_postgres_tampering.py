@@ -108,5 +108,5 @@ def test_verify_says_in_one_line_that_the_server_does_not_refuse_edits_any_more(
     code = main(["log", "verify", "--journal", server.url("journal", "reader")])
     out, err = capsys.readouterr()
     assert code == Exit.TAMPERED
-    assert "every one follows the one before it\nhead " in out
-    assert err == f"warroom: NOT GUARDED: {said}: events could be edited; docs/journal.md says how to put it right\n"
+    assert "each follows the one before it\nhead " in out
+    assert err == f"warroom: NOT GUARDED: {said}: events can be edited; docs/journal.md says how to repair it\n"

@@ -1,37 +1,37 @@
-"""The part of PromQL that checks are written in: `tree` holds what a query is made of, `reader` makes it of a text.
+"""Parse the part of PromQL that checks use. `tree` has the nodes of a query, `reader` parses a text into them.
 
-Only the shape of a query is of interest here; nothing is evaluated. Source: Prometheus 3, "Querying basics" and
-"Operators". What is not read (subqueries, `@`) is said to be so, never guessed at.
+Only the shape of a query matters here; nothing is evaluated. Source: Prometheus 3, "Querying basics" and "Operators".
+Unsupported parts (subqueries, `@`) raise UnsupportedQuery.
 """
 
-from console.manifests.promql.reader import Beyond, NotRead, parsed
+from console.manifests.promql.reader import UnreadableQuery, UnsupportedQuery, parse_query
 from console.manifests.promql.tree import (
     Aggregation,
     Binary,
-    Call,
     Expr,
+    FunctionCall,
     Matcher,
     Number,
     Range,
     Selector,
     Text,
-    quoted,
+    promql_string,
     selectors,
 )
 
 __all__ = [
     "Aggregation",
-    "Beyond",
     "Binary",
-    "Call",
     "Expr",
+    "FunctionCall",
     "Matcher",
-    "NotRead",
     "Number",
     "Range",
     "Selector",
     "Text",
-    "parsed",
-    "quoted",
+    "UnreadableQuery",
+    "UnsupportedQuery",
+    "parse_query",
+    "promql_string",
     "selectors",
 ]

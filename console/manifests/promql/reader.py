@@ -1,4 +1,4 @@
-"""A query's text as a tree, by the precedence of Prometheus; one plain line where it cannot be read."""
+"""Parse a query's text into a tree, by the precedence of Prometheus; an error is one plain line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from console.manifests.promql.tree import Aggregation, Binary, Call, Expr, Matcher, Number, Range, Selector, Text
+from console.manifests.promql.tree import (
+    Aggregation,
+    Binary,
+    Expr,
+    FunctionCall,
+    Matcher,
+    Number,
+    Range,
+    Selector,
+    Text,
+)
 
 LONGEST = 10_000
 _DEEPEST = 40
@@ -29,26 +39,27 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
 
 
-class NotRead(ValueError):
+class UnreadableQuery(ValueError):
     """A query that is not PromQL. One plain line."""
 
 
-class Beyond(NotRead):
-    """PromQL, as far as it goes, with a part that is not read here."""
+class UnsupportedQuery(UnreadableQuery):
+    """PromQL with a part that is not supported here. One plain line."""
 
 
-def parsed(text: str) -> Expr:
-    """The query as a tree.
+def parse_query(text: str) -> Expr:
+    """Parse a query into a tree.
 
     Raises:
-        NotRead: it is not PromQL, or uses what is not read here.
+        UnreadableQuery: it is not PromQL.
+        UnsupportedQuery: it is PromQL with a part that is not supported here.
     """
     if len(text) > LONGEST:
-        raise NotRead(f"the query is longer than {LONGEST} characters")
-    reader = _Reader(list(_tokens(text)))
+        raise UnreadableQuery(f"the query is longer than {LONGEST} characters")
+    reader = _QueryReader(list(_tokens(text)))
     expr = reader.binary(0, 0)
     if reader.kind != "end":
-        raise NotRead(f"not read as PromQL from {reader.shown} on")
+        raise UnreadableQuery(f"not PromQL from {reader.found_text} on")
     return expr
 
 
@@ -57,7 +68,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
-            raise NotRead(f"not read as PromQL from {text[place : place + 12]!r} on")
+            raise UnreadableQuery(f"not PromQL from {text[place : place + 12]!r} on")
         place = found.end()
         kind = str(found.lastgroup)
         if kind != "space":
@@ -65,7 +76,9 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 @dataclass
-class _Reader:
+class _QueryReader:
+    """Parses the tokens of one query by recursive descent."""
+
     tokens: list[tuple[str, str]]
     place: int = 0
 
@@ -83,7 +96,7 @@ class _Reader:
         return self.tokens[self.place + 1][1] if self.place + 1 < len(self.tokens) else ""
 
     @property
-    def shown(self) -> str:
+    def found_text(self) -> str:
         return repr(self.word) if self.word else "its end"
 
     def take(self, word: str) -> bool:
@@ -94,19 +107,19 @@ class _Reader:
 
     def need(self, word: str) -> None:
         if not self.take(word):
-            raise NotRead(f"not read as PromQL: {word!r} expected, found {self.shown}")
+            raise UnreadableQuery(f"not read as PromQL: {word!r} expected, found {self.found_text}")
 
-    def of(self, kind: str, what: str) -> str:
+    def take_kind(self, kind: str, what: str) -> str:
         if self.kind != kind:
-            raise NotRead(f"not read as PromQL: {what} expected, found {self.shown}")
+            raise UnreadableQuery(f"not read as PromQL: {what} expected, found {self.found_text}")
         word = self.word
         self.place += 1
         return word
 
     def binary(self, level: int, depth: int) -> Expr:
-        """Operators of `level` and those that bind more."""
+        """An expression of operators of `level` and of tighter ones."""
         if depth > _DEEPEST:
-            raise NotRead("the query is nested too deeply")
+            raise UnreadableQuery("the query is nested too deeply")
         if level == len(_LEVELS):
             return self.power(depth)
         left = self.binary(level + 1, depth)
@@ -122,10 +135,10 @@ class _Reader:
         if self.take("bool"):
             parts.append("bool")
         if self.word in ("on", "ignoring"):
-            word = self.of("name", "on")
+            word = self.take_kind("name", "on")
             parts.append(f"{word} ({', '.join(self.labels())})")
         if self.word in ("group_left", "group_right"):
-            word = self.of("name", "group_left")
+            word = self.take_kind("name", "group_left")
             parts.append(f"{word} ({', '.join(self.labels())})" if self.word == "(" else word)
         return " ".join(parts)
 
@@ -133,7 +146,7 @@ class _Reader:
         found: list[str] = []
         self.need("(")
         while not self.take(")"):
-            found.append(self.of("name", "a label"))
+            found.append(self.take_kind("name", "a label"))
             if not self.take(","):
                 self.need(")")
                 break
@@ -151,28 +164,28 @@ class _Reader:
             return Number(-inner.value) if isinstance(inner, Number) else Binary("*", Number(-1.0), inner)
         if self.take("+"):
             return self.power(depth + 1)
-        return self.ranged(self.atom(depth))
+        return self.suffixes(self.atom(depth))
 
-    def ranged(self, expr: Expr) -> Expr:
+    def suffixes(self, expr: Expr) -> Expr:
         while True:
             if self.word == "[" and self.kind == "sign":
                 expr = self.window(expr)
             elif self.take("offset"):
                 sign = "-" if self.take("-") else ""
-                expr = _with_offset(expr, sign + self.of("duration", "a duration"))
+                expr = _with_offset(expr, sign + self.take_kind("duration", "a duration"))
             elif self.word == "@" and self.kind == "sign":
-                raise Beyond("its @ modifier is not read here")
+                raise UnsupportedQuery("its @ modifier is not supported here")
             else:
                 return expr
 
     def window(self, expr: Expr) -> Expr:
         self.need("[")
-        window = self.of("duration", "a duration")
+        window = self.take_kind("duration", "a duration")
         if self.word.startswith(":"):
-            raise Beyond("its subquery is not read here")
+            raise UnsupportedQuery("its subquery is not supported here")
         self.need("]")
         if not isinstance(expr, Selector):
-            raise NotRead("not read as PromQL: a range stands behind something that is no selector")
+            raise UnreadableQuery("not read as PromQL: a range stands behind something that is no selector")
         return Range(expr, window)
 
     def atom(self, depth: int) -> Expr:
@@ -181,19 +194,19 @@ class _Reader:
             self.need(")")
             return expr
         if self.kind == "number":
-            word = self.of("number", "a number")
+            word = self.take_kind("number", "a number")
             return Number(float(int(word, 16)) if word[:2] in ("0x", "0X") else float(word))
         if self.kind == "string":
-            return Text(_unquoted(self.of("string", "text")))
+            return Text(_string_value(self.take_kind("string", "text")))
         if self.word == "{" and self.kind == "sign":
             return Selector("", self.matchers())
-        name = self.of("name", "a metric or a function")
+        name = self.take_kind("name", "a metric or a function")
         if name.lower() in _AGGREGATIONS and self.word in ("(", "by", "without"):
             return self.aggregation(name.lower(), depth)
         if name.lower() in ("inf", "nan") and self.word not in ("(", "{"):
             return Number(float(name))
         if self.take("("):
-            return Call(name, self.args(depth))
+            return FunctionCall(name, self.args(depth))
         return Selector(name, self.matchers() if self.word == "{" and self.kind == "sign" else ())
 
     def aggregation(self, name: str, depth: int) -> Expr:
@@ -208,7 +221,7 @@ class _Reader:
     def clause(self) -> tuple[str, tuple[str, ...]] | None:
         if self.word not in ("by", "without") or self.kind != "name":
             return None
-        word = self.of("name", "by")
+        word = self.take_kind("name", "by")
         return word, self.labels()
 
     def args(self, depth: int) -> tuple[Expr, ...]:
@@ -225,14 +238,14 @@ class _Reader:
         self.need("{")
         while not self.take("}"):
             if self.kind == "string" and self.ahead in (",", "}"):
-                found.append(Matcher("__name__", "=", _unquoted(self.of("string", "a metric"))))
+                found.append(Matcher("__name__", "=", _string_value(self.take_kind("string", "a metric"))))
                 self.take(",")
                 continue
-            label = self.of("name", "a label")
+            label = self.take_kind("name", "a label")
             if self.word not in ("=", "!=", "=~", "!~"):
-                raise NotRead(f"not read as PromQL: =, !=, =~ or !~ expected, found {self.shown}")
-            sign = self.of("sign", "=")
-            found.append(Matcher(label, sign, _unquoted(self.of("string", "text in quotes"))))
+                raise UnreadableQuery(f"not read as PromQL: =, !=, =~ or !~ expected, found {self.found_text}")
+            sign = self.take_kind("sign", "=")
+            found.append(Matcher(label, sign, _string_value(self.take_kind("string", "text in quotes"))))
             if not self.take(","):
                 self.need("}")
                 break
@@ -244,10 +257,10 @@ def _with_offset(expr: Expr, offset: str) -> Expr:
         return replace(expr, offset=offset)
     if isinstance(expr, Range):
         return replace(expr, selector=replace(expr.selector, offset=offset))
-    raise NotRead("not read as PromQL: an offset stands behind something that is no selector")
+    raise UnreadableQuery("not read as PromQL: an offset stands behind something that is no selector")
 
 
-def _unquoted(word: str) -> str:
+def _string_value(word: str) -> str:
     body = word[1:-1]
     return body if word[0] == "`" else _ESCAPE.sub(_escape, body)
 

@@ -1,4 +1,4 @@
-"""What a query is made of, and how it is written again: plain values, brackets where they are needed."""
+"""The nodes of a PromQL query. Each prints as the query again, with brackets where they are needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.label}{self.sign}{quoted(self.value)}"
+        return f"{self.label}{self.sign}{promql_string(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Number:
+    """A number literal."""
+
     value: float
 
     def __str__(self) -> str:
@@ -55,15 +57,17 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """A string literal."""
+
     value: str
 
     def __str__(self) -> str:
-        return quoted(self.value)
+        return promql_string(self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A function."""
+class FunctionCall:
+    """A function call: `rate(..)`."""
 
     name: str
     args: tuple[Expr, ...]
@@ -81,7 +85,7 @@ class Aggregation:
     labels: tuple[str, ...] = ()
     without: bool = False
     grouped: bool = False
-    """It has a by or without clause, be it an empty one."""
+    """True where it has a by or without clause, even an empty one."""
 
     def __str__(self) -> str:
         clause = f" {'without' if self.without else 'by'} ({', '.join(self.labels)}) " if self.grouped else ""
@@ -96,33 +100,33 @@ class Binary:
     left: Expr
     right: Expr
     matching: str = ""
-    """`on (version) group_left`, as it is written, or nothing."""
+    """`on (version) group_left` as it is written, or ""."""
 
     def __str__(self) -> str:
         return f"{_inner(self.left)} {self.op}{f' {self.matching}' if self.matching else ''} {_inner(self.right)}"
 
 
-Expr = Selector | Range | Number | Text | Call | Aggregation | Binary
+Expr = Selector | Range | Number | Text | FunctionCall | Aggregation | Binary
 
 
 def _inner(expr: Expr) -> str:
     return f"({expr})" if isinstance(expr, Binary) else str(expr)
 
 
-def quoted(value: str) -> str:
-    """A PromQL string."""
+def promql_string(value: str) -> str:
+    """`value` as a PromQL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def selectors(expr: Expr) -> Iterator[Selector]:
-    """Every selector in the query, in its order."""
+    """Every selector of a query, from left to right."""
     match expr:
         case Selector():
             yield expr
         case Range():
             yield expr.selector
-        case Call() | Aggregation():
+        case FunctionCall() | Aggregation():
             for arg in expr.args:
                 yield from selectors(arg)
         case Binary():
