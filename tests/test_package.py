@@ -131,3 +131,9 @@ def _bindings(node: ast.stmt) -> list[tuple[str, str]]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [(node.name, "")]
     return []
+
+
+def test_the_check_of_lowest_versions_runs_tests_that_exist() -> None:
+    named = re.findall(r'"(test_\w+\.py)"', (ROOT / ".ci" / "lowest").read_text(encoding="utf-8"))
+    assert named
+    assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []

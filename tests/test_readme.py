@@ -1,6 +1,6 @@
-"""The README is held to what it says: commands, keys, exit codes, plan, verbs, picture.
+"""The README is held to its claims: commands, keys, exit codes, plan, verbs, adapters, figures, picture.
 
-The first commands are run as they stand by `.ci/demo`, in a clean clone; here their last word is started for real.
+`.ci/demo` runs the first commands in a clean clone; here the demo is started from this tree.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.commands import DECIDING, MOMENTS, main
+from adapters.registry import BUILT_IN
+from console.cli.commands import COMMANDS, DECIDING, MOMENTS, main
 from console.cli.exits import Exit
 from console.plan.loader import parse
 from tests.terminal import WARROOM, terminal
@@ -79,6 +80,39 @@ def test_the_exit_codes_are_those_of_the_commands() -> None:
 def test_the_plan_is_one_that_check_accepts() -> None:
     plan = parse(_blocks("yaml")[0], "README.md")
     assert [stage.name for stage in plan.stages] == ["smoke", "ten", "migrate", "full"]
+
+
+def test_the_adapters_are_the_built_in_ones() -> None:
+    assert sorted(row[1].strip("`") for row in _rows("kind")) == sorted(BUILT_IN)
+
+
+def test_every_command_in_it_is_on_the_help_page() -> None:
+    known = COMMANDS.replace(",", " ").split()
+    named = set(re.findall(r"`warroom ([a-z]+)", README))
+    assert len(named) > 10
+    assert sorted(named - set(known)) == []
+
+
+def test_the_log_file_is_named_as_its_option_and_its_variable_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    helped = " ".join(capsys.readouterr().out.split())
+    named = re.findall(r"`(--log-\w+) FILE` \(or `(\w+)`\)", README)
+    assert named
+    assert all(word in helped for pair in named for word in pair)
+
+
+def test_every_figure_stands_on_the_page_that_it_is_from() -> None:
+    """The figures that no page holds were taken on two shared cores, and say so."""
+    wrong = []
+    for measured, result, where in _rows("measured"):
+        source = re.search(r"\]\(([^)]+)\)", where)
+        if source is None:
+            assert where == "two shared cores"
+            continue
+        text = (ROOT / source[1]).read_text(encoding="utf-8")
+        wrong += [f"{measured}: {figure}" for figure in re.findall(r"\d[\d.,]*\d", result) if figure not in text]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("verb", DECIDING)
