@@ -75,9 +75,7 @@ ALL = [(path.relative_to(ROOT), *found) for path in SOURCES for found in definit
 
 
 def test_no_module_bears_an_old_name() -> None:
-    there = [
-        name for name in OLD_MODULES if (ROOT / f"{name}.py").exists() or (ROOT / name / "__init__.py").exists()
-    ]
+    there = [name for name in OLD_MODULES if (ROOT / f"{name}.py").exists() or (ROOT / name / "__init__.py").exists()]
     assert there == []
 
 

@@ -102,12 +102,12 @@ class World:
         Scenarios and climbs count from `at`. Raises OSError.
         """
 
-        def opening(exposure: ExposureHistory) -> WorldChange | None:
+        def opening_change(exposure: ExposureHistory) -> WorldChange | None:
             if exposure.latest(target) is not None:
                 return None
             return WorldChange(at, target, percent, on, "opening", ChangeVerb.OPENING, climbs=climbs)
 
-        self.change(opening)
+        self.change(opening_change)
 
     def is_dark(self, at: float) -> bool:
         """Whether the metrics source does not answer at `at`. Raises OSError."""

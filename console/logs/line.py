@@ -65,7 +65,7 @@ def line_of(record: logging.LogRecord, bound: Mapping[str, str]) -> str:
 def _foreign(record: logging.LogRecord, bound: Mapping[str, str]) -> dict[str, object]:
     """The fields whose text may come from anywhere."""
     more = {name: value for name, value in record.__dict__.items() if name not in _STANDARD and value is not None}
-    fields = {"message": clean(record.getMessage()), **bound}
+    fields = {"message": redacted_line(record.getMessage()), **bound}
     found = {**fields, **{one_line(name, 40): _value(value) for name, value in more.items()}}
     if record.exc_info and record.exc_info[1] is not None:
         found["traceback"] = clean_traceback("".join(traceback.format_exception(record.exc_info[1])))
@@ -78,16 +78,16 @@ def _value(value: object) -> object:
         return value
     if isinstance(value, tuple | list):
         return [_value(each) for each in value]
-    return clean(str(value))
+    return redacted_line(str(value))
 
 
-def clean(text: str) -> str:
+def redacted_line(text: str) -> str:
     """`text` on one line without secrets: searched before it is cut, and again once nothing is hidden in it."""
     return redact(one_line(redact(text), MESSAGE_LIMIT))
 
 
 def clean_traceback(text: str) -> str:
-    """A traceback, line by line as `clean`, its middle left out where it is very long."""
+    """A traceback, line by line as `redacted_line`, its middle left out where it is very long."""
     lines = redact(text).splitlines()
     if len(lines) > TRACEBACK_HEAD + TRACEBACK_TAIL:
         left = len(lines) - TRACEBACK_HEAD - TRACEBACK_TAIL
