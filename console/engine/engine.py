@@ -183,7 +183,7 @@ class Engine:
         """Return once every source was polled once by this or the polling console."""
         await self.membership.wait_known()
         polled = asyncio.ensure_future(self.pollers.wait_polled())
-        while self.membership.is_poller() and not polled.done():  # the lease may be lost_race_line meanwhile
+        while self.membership.is_poller() and not polled.done():  # the lease may be lost meanwhile
             await asyncio.wait({polled}, timeout=CYCLE_S)
         if not polled.cancel():
             return
