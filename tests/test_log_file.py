@@ -149,7 +149,7 @@ def test_nothing_handles_records_until_it_is_asked_for(sh: Shell, monkeypatch: p
     monkeypatch.delenv("WARROOM_LOG", raising=False)
     before = list(logging.getLogger().handlers)
     sh.run("promote")
-    assert logging.getLogger("warroom").handlers == []
+    assert [type(handler) for handler in logging.getLogger("warroom").handlers] == [logging.NullHandler]
     assert logging.getLogger().handlers == before
     sh.run("status", "--log-file", str(sh.folder / "w.log"))
     assert logging.getLogger().handlers == before
