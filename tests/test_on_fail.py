@@ -78,7 +78,7 @@ def test_what_it_did_rings_and_stands_in_the_log_and_in_the_advice() -> None:
     before = story.state
     acted = replace(before, decisions=(*before.decisions[:-1], replace(before.decisions[-1], automatic=True)))
     assert any("by on_fail" in line for line in new_alarms(before, acted))
-    assert "BY ITSELF (on_fail)" in advice_for(replace(acted, metrics=state.metrics))[1]
+    assert "HALTED by on_fail" in advice_for(replace(acted, metrics=state.metrics))[1]
     text = "\n".join("".join(piece.text for piece in line) for line in log_lines(acted, 120, 10))
     assert "on_fail" in text
 

@@ -50,7 +50,7 @@ def test_a_metric_that_reads_as_before_lets_the_rollout_be_closed() -> None:
     state = rolled_back(bad=1).seen
     assert [look.back for look in recoveries(state)] == [True]
     assert card_for(state, Verb.CLOSE).open
-    assert "every metric as before; c closes" in advice_for(state)[1]
+    assert "every metric has recovered; c closes" in advice_for(state)[1]
 
 
 def test_a_metric_that_is_worse_than_before_wants_an_override() -> None:

@@ -91,7 +91,7 @@ async def sends_nothing_until_told(running: Site, room: Terminal) -> None:
 async def finishes_the_rollback(running: Site, room: Terminal) -> None:
     before = len(running.writes)
     await decide(room, "r", "enter continues the rollback", "enter")
-    await room.until("Rollback 2 of 3 done", "tell waits for you: r confirms", within_s=60)
+    await room.until("Rollback 2 of 3 done", "tell waits for you (post in #incidents): r confirms", within_s=60)
     assert running.writes[before:] == ["set weight checkout/canary 0", "set weight checkout/stable 100"]
     assert await running.weights() == ("0", "100")
     assert running.flag()[0] is False
