@@ -100,7 +100,7 @@ async def finishes_the_rollback(running: Site, room: Terminal) -> None:
 
 async def confirms_the_manual_step_and_closes(running: Site, room: Terminal) -> None:
     before = len(running.writes)
-    await decide(room, "r", "enter says it is done", "enter", typed="tell")
+    await decide(room, "r", "enter confirms that it is done", "enter", typed="tell")
     await room.until("ROLLED BACK", "c closes the rollout")
     await decide(room, "c", "y closes the rollout", "y")
     await room.until("CLOSED")
