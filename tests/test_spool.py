@@ -32,7 +32,7 @@ from console.events.kinds import Event, Noted, RolloutClosed, RolloutOpened
 from console.journal.contract import JournalUnavailable
 from console.journal.location import FileLocation
 from console.journal.postgres.url import Url
-from console.journal.spool import ROOM, Spool
+from console.journal.spool import RESERVED_BYTES, Spool
 from console.journal.sqlite import SqliteJournal
 from console.plan.loader import load
 from console.state.values import Mode, StepMark
@@ -115,7 +115,7 @@ def test_a_file_is_private_has_room_and_goes_when_nothing_waits(tmp_path: Path) 
     made.begin()
     assert made.path is not None
     about = made.path.stat()
-    assert (stat.S_IMODE(about.st_mode), about.st_size) == (0o600, ROOM)
+    assert (stat.S_IMODE(about.st_mode), about.st_size) == (0o600, RESERVED_BYTES)
     first, second = note("first"), note("second")
     for one in (first, second, first):
         made.keep(RUN, one)
@@ -304,11 +304,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from console.events.kinds import Noted
 from console.journal.location import FileLocation
-from console.journal.spool import ROOM, Spool
+from console.journal.spool import RESERVED_BYTES, Spool
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 made = Spool([Path({str(tmp_path / "journal.db")!r})])
 made.begin()
-resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
+resource.setrlimit(resource.RLIMIT_FSIZE, (RESERVED_BYTES, RESERVED_BYTES))
 kept = 0
 try:
     while True:

@@ -41,16 +41,16 @@ class Requests:
         self._store = store
         self._clock = clock
         self._actor = actor
-        self._mine: set[str] = set()
+        self._own_calls: set[str] = set()
         """Ids of the requests this process is waiting for now."""
         self._expiry = RequestExpiry(clock)
 
     @property
     def in_flight(self) -> tuple[RequestState, ...]:
         """Requests of this console whose call has not ended."""
-        return tuple(request for request in self._store.state.in_flight if request.id in self._mine)
+        return tuple(request for request in self._store.state.in_flight if request.id in self._own_calls)
 
-    def last_under_way(self, target: str) -> RequestState | None:
+    def last_unexpired(self, target: str) -> RequestState | None:
         """The last request for a target whose bytes may still arrive."""
         for request in reversed(tuple(self._store.state.requests.values())):
             if request.target == target and (request.in_flight or request.in_doubt):
@@ -89,16 +89,16 @@ class Requests:
             JournalUnavailable: strict, and the journal cannot be written; nothing was sent.
         """
         made = self._request_made(backends, target, setting, decision, action, step, seen, within_s)
-        self._mine.add(made.id)
+        self._own_calls.add(made.id)
         bind_request(made.id, trace)
-        permit = Permit(trace=trace, lapsed=self._lapse(made, lapsed, alone=alone))
+        permit = Permit(trace=trace, lapsed=self._permit_check(made, lapsed, alone=alone))
         outcome, reason = Outcome.REFUSED, "not sent: internal error"
         try:
             await (self._store.append(made) if strict else self._store.append_soon(made))
             outcome, reason = Outcome.UNKNOWN, "internal error before an answer came"
             outcome, reason = await self._call(backends, target, made, permit)
         except JournalUnavailable:
-            self._mine.discard(made.id)
+            self._own_calls.discard(made.id)
             raise
         except asyncio.CancelledError:
             reason = lapsed() or "cut off by the end of the console"
@@ -106,7 +106,7 @@ class Requests:
             reason = reason if outcome is Outcome.UNKNOWN else f"not sent: {reason}"
             raise
         finally:
-            if made.id in self._mine:
+            if made.id in self._own_calls:
                 await self._settle(made.id, outcome, reason)
         return CallResult(outcome, reason)
 
@@ -138,7 +138,9 @@ class Requests:
             seen=seen,
         )
 
-    def _lapse(self, made: RequestMade, lapsed: Callable[[], str | None], *, alone: bool) -> Callable[[], str | None]:
+    def _permit_check(
+        self, made: RequestMade, lapsed: Callable[[], str | None], *, alone: bool
+    ) -> Callable[[], str | None]:
         """Make the check of a permit: why the bytes of a request may not leave now, or None."""
         within_s = self._store.state.plan.timing.send_within_s
         latest = self._clock.monotonic() + within_s
@@ -190,7 +192,7 @@ class Requests:
         try:
             await asyncio.shield(asyncio.ensure_future(self._store.append_soon(settled)))
         finally:
-            self._mine.discard(request)
+            self._own_calls.discard(request)
             bind_request(None, None)
 
     async def reconcile(self) -> None:
@@ -203,7 +205,7 @@ class Requests:
                 self._expiry.forget(request.id)
                 continue
             self._expiry.observe(request, self._store.state)
-            if request.in_flight and request.id not in self._mine and self._expiry.has_expired(request):
+            if request.in_flight and request.id not in self._own_calls and self._expiry.has_expired(request):
                 await self._settle(request.id, Outcome.UNKNOWN, "console gone before an answer came")
             elif request.in_doubt:
                 await self._reconcile_by_reading(request)
@@ -226,7 +228,7 @@ class Requests:
             )
 
     def _is_latest(self, request: RequestState) -> bool:
-        """A reading speaks for the last request only: an earlier one may have been overtaken."""
+        """Whether a request is its target's latest: a later one may have replaced an earlier one's effect."""
         same = [other for other in self._store.state.requests.values() if other.target == request.target]
         return same[-1].id == request.id
 

@@ -237,7 +237,7 @@ class RollbackRunner:
         for name in entry.step.sets:
             if self._is_repeatable(entry, self._store.state.plan.targets[name]):
                 continue
-            if (request := self._requests.last_under_way(name)) is not None:
+            if (request := self._requests.last_unexpired(name)) is not None:
                 return f"{request.asks} of {request.at:%H:%M:%S}Z may still arrive, and is not repeatable"
         return None
 

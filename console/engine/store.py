@@ -36,10 +36,10 @@ from console.state.values import RolloutState, State
 _log = logging.getLogger("warroom.engine.journal")
 
 PATIENCE_S = 0.2
-"""How long an event that may not wait does wait for its append."""
+"""How long an urgent event waits for its append before the caller goes ahead."""
 
-_REPEATED = (DecisionTaken, RequestMade, RequestSettled)
-"""Events that may be folded twice. One folded ahead may have come before the event it speaks of, so it is repeated."""
+_FOLDED_AGAIN = (DecisionTaken, RequestMade, RequestSettled)
+"""Events folded again when the journal returns them: folded early, they may have found nothing to act on."""
 
 _T = TypeVar("_T")
 
@@ -189,7 +189,7 @@ class StateStore:
             self._flush = self._run_in_background(self._samples.flush(self.state.rollout))
 
     def report_journal(self, broken: str | None) -> None:
-        """Note why the journal could not be used; None counts if nothing is held."""
+        """Note why the journal could not be used. None (it works again) is ignored while events are held."""
         if broken is not None or not self.unwritten.held:
             self._set_health(broken)
 
@@ -217,7 +217,7 @@ class StateStore:
             while self.unwritten.held:
                 first = self.unwritten.held[0]
                 if first.is_observation and self.lease.fence is None:
-                    if self.lease.is_standalone:  # whether it is worth writing shows once the journal says who polls
+                    if self.lease.is_standalone:  # only the journal can say whether another console polls
                         return
                     self.unwritten.held.pop(0)
                     continue
@@ -265,7 +265,7 @@ class StateStore:
             self._publish()
 
     def _set_rollout(self, rollout: RolloutState) -> None:
-        if rollout.plan.digest != self._rollout.plan.digest:  # the difference was against the plan before
+        if rollout.plan.digest != self._rollout.plan.digest:  # `edited` compared the file with the old plan
             self._local = replace(self._local, edited=None)
         self._rollout = rollout
         self._publish()
@@ -303,7 +303,7 @@ class StateStore:
                 continue
             if entry.seq <= self.state.last_seq:
                 continue
-            if entry.event.id in self._ahead and not isinstance(entry.event, _REPEATED):
+            if entry.event.id in self._ahead and not isinstance(entry.event, _FOLDED_AGAIN):
                 self._set_rollout(skip_event(self._rollout, entry.seq))
                 continue
             self._fold(entry.event, entry.seq)

@@ -28,20 +28,20 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, Noted, RolloutOpened, decode, encode
 from console.journal.contract import Conflict, Journal, JournalUnavailable
 
-ROOM = 128 * 1024
+RESERVED_BYTES = 128 * 1024
 """Bytes reserved at the beginning: enough for an opening and about twenty decisions."""
-MOST = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """Maximum size of a spool file in bytes; a larger file is not ours."""
 _NEW_S = 60.0
 """Age in seconds up to which an empty, unlocked file may belong to a console that is starting."""
 _NAME = ".waiting-"
-_MADE = re.compile(r"\d+-[0-9a-f]{8}")
+_OWN_SUFFIX = re.compile(r"\d+-[0-9a-f]{8}")
 """Rest of the name of a file made by `begin` (pid and random digits); any other file is foreign."""
-_LEFT = ".left"
+_UNADOPTED_SUFFIX = ".left"
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _SpooledEvent:
     rollout: str
     event: Event
 
@@ -50,7 +50,7 @@ class _AnotherUser(Exception):
     """The file holds another person's events: under sudo one file owner is several people."""
 
 
-class _NotOurs(Exception):
+class _NotAdoptable(Exception):
     """The file was not written by a console of this user for this journal."""
 
 
@@ -164,7 +164,7 @@ class Spool:
     def _make_room(self) -> None:
         if self._file is not None:
             with contextlib.suppress(OSError):  # the space is a precaution, not a condition
-                os.posix_fallocate(self._file, 0, ROOM)
+                os.posix_fallocate(self._file, 0, RESERVED_BYTES)
 
     def _left_files(self) -> Iterator[Path]:
         for beside in self._beside:
@@ -172,7 +172,7 @@ class Spool:
             with contextlib.suppress(OSError):  # the directory does not exist or cannot be listed
                 for path in sorted(beside.parent.iterdir()):
                     name = path.name
-                    if name.startswith(start) and _MADE.fullmatch(name, len(start)) and path != self._path:
+                    if name.startswith(start) and _OWN_SUFFIX.fullmatch(name, len(start)) and path != self._path:
                         yield path
 
     def _adopt_file(self, path: Path, journal: Journal, at: datetime, who: Actor) -> int:
@@ -198,18 +198,18 @@ class Spool:
         count, rollout = 0, ""
         known: set[str] = set()
         try:
-            for waiting in _waiting(os.pread(file, MOST, 0), who.uid):
+            for waiting in _read_waiting(os.pread(file, MAX_BYTES, 0), who.uid):
                 rollout = waiting.rollout
                 if rollout not in known and not isinstance(waiting.event, RolloutOpened):
                     if not journal.tail(rollout, 0):  # the journal was replaced, or restored from an older copy
-                        raise _NotOurs(f"{one_line(rollout)} is not in this journal")
+                        raise _NotAdoptable(f"{one_line(rollout)} is not in this journal")
                     known.add(rollout)
                 journal.append(rollout, waiting.event)
                 count += 1
         except _AnotherUser:  # that person's next console adopts it
             return 0
-        except (_NotOurs, Conflict) as error:
-            left = path.with_name(path.name + _LEFT)
+        except (_NotAdoptable, Conflict) as error:
+            left = path.with_name(path.name + _UNADOPTED_SUFFIX)
             path.rename(left)
             events = f"events of a console of {who.user} on {who.host}, made while the journal could not be written"
             text = f"{events}, are in {left}, not here: {one_line(error)}"
@@ -249,7 +249,7 @@ def _create_locked(path: Path) -> int:
 def _is_ours(file: int) -> bool:
     status = os.fstat(file)
     ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
-    return ours and status.st_size <= MOST
+    return ours and status.st_size <= MAX_BYTES
 
 
 def _is_new(file: int) -> bool:
@@ -258,7 +258,7 @@ def _is_new(file: int) -> bool:
     return status.st_size == 0 and time.time() - status.st_mtime < _NEW_S
 
 
-def _waiting(content: bytes, uid: int) -> Sequence[_Waiting]:
+def _read_waiting(content: bytes, uid: int) -> Sequence[_SpooledEvent]:
     """Waiting events of a file, in order.
 
     A last line that was cut off is dropped: no call was made before its line was complete.
@@ -267,7 +267,7 @@ def _waiting(content: bytes, uid: int) -> Sequence[_Waiting]:
         _NotOurs: no console writes such content.
         _AnotherUser: an event is by another uid.
     """
-    found: dict[str, _Waiting] = {}
+    found: dict[str, _SpooledEvent] = {}
     whole, _, _ = content.partition(b"\0")
     *lines, _ = whole.split(b"\n")
     for line in lines:
@@ -276,9 +276,9 @@ def _waiting(content: bytes, uid: int) -> Sequence[_Waiting]:
             if (written := record.get("written")) is not None:
                 found.pop(written, None)
                 continue
-            waiting = _Waiting(str(record["rollout"]), decode(record["kind"], record["event"]))
+            waiting = _SpooledEvent(str(record["rollout"]), decode(record["kind"], record["event"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # pydantic's errors are ValueErrors
-            raise _NotOurs("a line of it cannot be read") from None
+            raise _NotAdoptable("a line of it cannot be read") from None
         if waiting.event.who is not None and waiting.event.who.uid != uid:
             raise _AnotherUser
         found[waiting.event.id] = waiting

@@ -59,7 +59,7 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
         state = replace(state, targets={**state.targets, reading.target: entry})
         state = under_plan(state, with_stages(state.plan, {reading.target: reading}))
         return replace(state, checklist=checklist_of(state.plan, state.targets)), None
-    entry, line = _judge_move(state, entry, event.at)
+    entry, line = _classify_move(state, entry, event.at)
     state = replace(state, targets={**state.targets, reading.target: entry})
     if state.rollback is not None:
         steps = tuple(_step_after(step, state, reading, event.at) for step in state.checklist)
@@ -74,12 +74,12 @@ def judge_after_request(state: RolloutState, target: str, at: datetime) -> tuple
     before = state.targets.get(target)
     if before is None or before.drift is not None:
         return state, None
-    entry, line = _judge_move(state, before, at)
+    entry, line = _classify_move(state, before, at)
     return replace(state, targets={**state.targets, target: entry}), line
 
 
-def _judge_move(state: RolloutState, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
-    """Ours, on the way, back where it was, or drift."""
+def _classify_move(state: RolloutState, entry: TargetState, at: datetime) -> tuple[TargetState, NoteState | None]:
+    """Classify a new reading: set by us, still on its way, unchanged, or drift."""
     reading, confirmed = entry.reading, entry.confirmed
     if reading is None:
         return entry, None
@@ -132,7 +132,7 @@ def unset_targets(state: RolloutState, number: int) -> tuple[str, ...]:
 
 
 def unread_targets(state: RolloutState, number: int) -> tuple[str, ...]:
-    """The targets of stage `number` whose call was accepted and which were not read since: are they set or not?"""
+    """The targets of stage `number` whose call was accepted and that were not read since."""
     hold = timedelta(seconds=state.plan.hold_s)
     found = []
     for name in unset_targets(state, number):
@@ -188,7 +188,7 @@ def _enter_stage(state: AnyState, index: int, at: datetime) -> AnyState:
 
 
 def _is_unread(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:
-    """Whether no read was taken yet that would have to show an accepted call: what is not read is not missing."""
+    """Whether the target was not read since its accepted call had time to take effect."""
     return (
         request is not None
         and request.settled_at is not None

@@ -67,7 +67,7 @@ class HAProxy:
         self.source = context.source
         self._context = context
         self._nodes = tuple(nodes)
-        self._bare: dict[str, bool] = {}
+        self._baseline_idle: dict[str, bool] = {}
         """Backend -> whether its baseline carried nothing on some node when it was last read."""
 
     async def aclose(self) -> None:
@@ -105,7 +105,7 @@ class HAProxy:
             if isinstance(result, BaseException):
                 raise result
             readings.append(result)
-        self._bare[target.name] = any(not reading.baseline.share for reading in readings)
+        self._baseline_idle[target.name] = any(not reading.baseline.share for reading in readings)
         return self._fleet_reading(target, readings)
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
@@ -132,7 +132,9 @@ class HAProxy:
         until = self._until(self._context.write_deadline_s)
         changes = await asyncio.gather(*(self._change(node, writes, permit, until) for node in self._nodes))
         errors = [change.error for change in changes if change.error is not None]
-        self._bare[target.name] = percent == 100 or (bool(errors) and self._bare.get(target.name, True))
+        self._baseline_idle[target.name] = percent == 100 or (
+            bool(errors) and self._baseline_idle.get(target.name, True)
+        )
         if not errors:
             return
         if any(change.accepted for change in changes):
@@ -199,8 +201,8 @@ class HAProxy:
         # The canary's weight goes first in both directions: on the way up the share stays below `percent`, on the way
         # down it falls at once. Only where the baseline carries nothing must it come first, or for a moment no
         # request would be served.
-        bare = self._bare.get(target.name, True)
-        return (to_baseline, to_canary) if percent == 0 and bare else (to_canary, to_baseline)
+        idle = self._baseline_idle.get(target.name, True)
+        return (to_baseline, to_canary) if percent == 0 and idle else (to_canary, to_baseline)
 
     def _servers(self, target: TargetRef, verb: str) -> tuple[str, str]:
         if not target.canary or not target.baseline:
