@@ -192,7 +192,7 @@ async def until_state(console: Console, seen: Any) -> State:
 async def test_a_rollback_goes_on_with_new_credentials_after_one_refresh(kube: Cluster, tmp_path: Path) -> None:
     async with in_the_middle(kube, tmp_path, "ended", renewed=True) as site:
         await site.goes_on()
-        state = await until_state(site.console, lambda state: all(entry.over for entry in state.checklist))
+        state = await until_state(site.console, lambda state: all(entry.is_over for entry in state.checklist))
         assert [entry.mark for entry in state.checklist if entry.step.manual is None] == [StepMark.DONE] * 3
         assert status(kube, "ended-second")["abort"] is True
         assert site.patches == ["first", "second"]
