@@ -31,6 +31,6 @@ class EngineConfig:
     """The operator; None: the user of this process."""
     observing: bool = False
     gate_token: str | None = None
-    """What a backend has to show at our gates; None: nothing."""
+    """The token a backend must send to our gates; None: none is required."""
     spool: Spool | None = None
     """Where events are kept that the journal cannot take; None: in memory alone."""

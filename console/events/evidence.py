@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """What an operator can decide. Each is described in `console.events.verbs`, in this order."""
+    """The decisions of an operator. Each is described in `console.events.verbs`, in this order."""
 
     PROMOTE = "promote"
     HALT = "halt"

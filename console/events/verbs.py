@@ -26,7 +26,7 @@ class Risk(Enum):
 
 
 class PenUse(Enum):
-    """What a verb has to do with the pen."""
+    """The relation of a verb to the pen."""
 
     NEEDED = auto()
     """Only its holder may; a free pen is taken along."""

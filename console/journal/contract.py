@@ -99,7 +99,7 @@ class Lease:
 
 
 class ConsoleRole(StrEnum):
-    """What the person at a present console may do."""
+    """The rights of the person at a present console."""
 
     CAPTAIN = "captain"
     OPERATOR = "operator"
