@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -56,6 +57,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if all(path.is_file() for path in named):
         return 0
     return min(2 * (os.cpu_count() or 1), MOST_WORKERS)
+
+
+def pytest_configure() -> None:
+    """Say that this thread has no event loop, or pytest-asyncio 1.1 to 1.3 makes one that is never closed."""
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
