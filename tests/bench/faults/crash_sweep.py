@@ -305,7 +305,9 @@ def _faults_after(case: _Case, fake: FakeBackend) -> Iterator[str]:
     writes = fake.writes(case.world)
     for (target, percent), count in Counter((write.target, write.percent) for write in writes).items():
         if count > 1:
-            yield f"{target} -> {percent:g} % was sent {count} times"
+            speed = lambda when: (when - case.origin.wall).total_seconds() / SPEED
+            asked = [(e.at, e) for e in events if isinstance(e, RequestMade) and e.target == target]
+            yield f"{target} -> {percent:g} % was sent {count} times: requests at {[round(speed(a), 3) for a, _ in asked]} writes at {[round(w.at - case.origin.wall.timestamp(), 3) for w in writes if w.target == target]}"
     decided = {event.trace.split("-")[1] for event in events if isinstance(event, DecisionTaken) and event.trace}
     if any(write.trace not in decided for write in writes):
         yield "a call belongs to no recorded decision"

@@ -31,14 +31,15 @@ def sweep_findings(found: Sequence[CrashSweep]) -> Findings:
             "bad": len(bad),
             "faults": "; ".join(bad[:10]),
         }
+    bad_ones = [fault for each in found for fault in each.faults]
     table = Table(
         "Kill with SIGKILL at every write and every call, then finished by the next console",
         ("journal", "kills in a promote", "in an 8-step rollback", "bad", "points"),
         rows,
         "bad: a lost acknowledged event, a decision or a call made twice, a call without a recorded decision and "
-        "request, a broken chain, a console that cannot finish. slow: every append takes 60 ms.",
+        "request, a broken chain, a console that cannot finish. slow: every append takes 60 ms."
+        + "".join(f"\n- {fault}" for fault in bad_ones),
     )
-    bad_ones = [fault for each in found for fault in each.faults]
     goal = Goal("crash sweep", "0 lost, 0 doubled", f"{len(bad_ones)} bad", goal_result(not bad_ones))
     return Findings([table], [goal], cells)
 
