@@ -24,10 +24,7 @@ class HasKeys(Protocol):
 
 
 class KeyCommands(Provider):
-    """The palette's entries.
-
-    Each carries out its key, which may answer why it is not possible.
-    """
+    """The palette's entries; each carries out its key, which may answer why it is not possible."""
 
     async def discover(self) -> Hits:
         """Yield every key, for an empty search."""
@@ -49,10 +46,7 @@ class KeyCommands(Provider):
                     yield Hit(score, Content(text), press, text=text, help=detail)
 
     def _entry(self, key: ScreenKey) -> tuple[str, str, Callable[[], None]] | None:
-        """Text, second line and callback of `key`.
-
-        None if the palette has no entry for it.
-        """
+        """Text, second line and callback of `key`; None if the palette has no entry for it."""
         app = self.app
         if not key.action or not isinstance(app, HasKeys):
             return None

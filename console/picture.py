@@ -33,11 +33,7 @@ class NoMoment(Exception):
 
 
 async def take_picture(engine: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
-    """The screen as SVG text at `moment` (console.cli.commands.MOMENTS).
-
-    Raises:
-        NoMoment: it did not come within PATIENCE_S.
-    """
+    """The screen as SVG text at `moment` (console.cli.commands.MOMENTS). Raises NoMoment."""
     app = WarRoom(engine, title=title)
     async with app.run_test(size=size, notifications=False) as pilot:
         sitting = Sitting(app, engine, pilot)
@@ -63,11 +59,7 @@ class Sitting:
         self._pilot = pilot
 
     async def until(self, condition: Until) -> None:
-        """Wait until the screen's own state fulfills `condition`.
-
-        Raises:
-            NoMoment: it does not within PATIENCE_S, or the engine has ended.
-        """
+        """Wait until the screen's own state fulfills `condition`. Raises NoMoment, also where the engine has ended."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if (why := self._engine.end_reason()) is not None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.manifests.choice import Hints, NoChoice, draft_plan
+from console.manifests.choice import Hints, draft_plan
 from console.manifests.document import read_documents
+from console.manifests.draft_start import NoChoice
 from console.manifests.origin import Manifest
 from console.manifests.tree import Tree
 from tests.manifests_rig import MANIFESTS, planned

@@ -128,10 +128,7 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
 
 
 def _join_with_dots(parts: Sequence[str], width: int) -> list[str]:
-    """`parts` with dots between them, in rows that end at a dot.
-
-    A part wider than a row is wrapped.
-    """
+    """`parts` with dots between them, in rows that end at a dot; a part wider than a row is wrapped."""
     rows: list[str] = []
     for part in parts:
         if rows and cell_len(f"{rows[-1]} · {part}") <= width:
@@ -142,10 +139,7 @@ def _join_with_dots(parts: Sequence[str], width: int) -> list[str]:
 
 
 class _Cells(NamedTuple):
-    """The texts of a metric's columns.
-
-    Each arm's count of events stands with its level.
-    """
+    """The texts of a metric's columns; each arm's count of events stands with its level."""
 
     name: str
     arms: str

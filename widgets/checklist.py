@@ -14,10 +14,7 @@ from widgets.rollback import owner_suffix, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """Draw a title with the progress and one row a step.
-
-    Details wrap where there is room.
-    """
+    """Draw a title with the progress and one row a step; details wrap where there is room."""
     if height <= 0:
         return []
     if state is None:
@@ -84,10 +81,7 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
 
 
 def _step_text(entry: StepState, state: State) -> str:
-    """The settings of a step or its outcome.
-
-    The owner of a manual step, the needs of a waiting one.
-    """
+    """The settings of a step or its outcome; the owner of a manual step, the needs of a waiting one."""
     if entry.step.manual is not None:
         if entry.is_over and entry.detail:
             return entry.detail

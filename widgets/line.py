@@ -1,7 +1,4 @@
-"""Lines of a pane as plain values: pieces of text with a look, measured in terminal cells.
-
-No widget, no color.
-"""
+"""Lines of a pane as plain values: pieces of text with a look, measured in cells. No widget, no color."""
 
 from __future__ import annotations
 
@@ -13,10 +10,7 @@ from rich.cells import cell_len, set_cell_size
 
 
 class Look(StrEnum):
-    """How a piece looks.
-
-    A pane's component classes give each its color. Never the only bearer of meaning.
-    """
+    """A piece's look, never the only bearer of meaning; a pane's component classes give it a color."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -94,10 +88,7 @@ def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
 
 
 def wrap(text: str, width: int, rows: int) -> list[str]:
-    """`text` broken at spaces into at most `rows` rows of `width` cells.
-
-    The last one ends in an ellipsis if cut.
-    """
+    """`text` broken at spaces into at most `rows` rows of `width` cells; the last one ends in an ellipsis if cut."""
     if width <= 0 or rows <= 0:
         return []
     lines: list[str] = []
@@ -113,10 +104,7 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
 
 
 def changed_cells(old: Line, new: Line) -> int:
-    """How many cells from the left edge cover every difference of two lines of one width.
-
-    0 if none.
-    """
+    """Number of cells from the left edge that cover every difference of two lines of one width; 0 if none."""
     before, after = list(old), list(new)
     while before and after and before[-1] == after[-1]:
         before.pop()

@@ -67,7 +67,6 @@ def metrics_lines(state: State | None, width: int, height: int, selected: str | 
 
 
 def _window(names: list[str], selected: str | None, room: int) -> list[str]:
-    """As many names as fit, around the selected one."""
     if len(names) <= room:
         return names
     at = names.index(selected) if selected in names else 0

@@ -117,10 +117,7 @@ def _is_stale(state: State) -> bool:
 
 
 def settings_words(entry: StageState, state: State) -> str:
-    """The settings of a stage: "edge 5 %, new-checkout 5 %".
-
-    For a manual stage its instruction.
-    """
+    """The settings of a stage, "edge 5 %, new-checkout 5 %", or the instruction of a manual one."""
     if entry.stage.manual is not None:
         return f"by hand: {entry.stage.manual}"
     words = []
@@ -138,10 +135,7 @@ def _briefly(entry: StageState) -> str:
 
 
 def _trouble(entry: StageState, state: State) -> str:
-    """The drift from this stage's settings, or why it is not fully set.
-
-    One line.
-    """
+    """The drift from this stage's settings, or why it is not fully set, in one line."""
     if entry.number == (state.reached or 0):
         drifts = [
             f"{DRIFTED} {name} {drift_words(target.drift, state)}"

@@ -18,10 +18,7 @@ _STILL_OPEN = frozenset({"bake", "verdict"})
 
 
 def word_of(state: State) -> Glyph | None:
-    """The mark of the stage's verdict.
-
-    None without one, and once a rollback or a close ended it.
-    """
+    """The mark of the stage's verdict; None without one, and once a rollback or a close ended it."""
     together = state.stage_verdict
     return STAGE_WORDS[together.word] if together is not None and state.mode in _SHOWN else None
 
@@ -46,10 +43,7 @@ def fail_advice(state: State) -> Advice | None:
 
 
 def _failing_metrics(state: State) -> list[MetricState]:
-    """The metrics that fail the stage, the deciding one first.
-
-    Once nothing is exposed, the metrics that failed it before.
-    """
+    """The metrics that fail the stage, the deciding one first; once nothing is exposed, those that failed it before."""
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.FAIL:
         return []
@@ -58,7 +52,6 @@ def _failing_metrics(state: State) -> list[MetricState]:
 
 
 def _is_automatic(state: State, decision: str) -> bool:
-    """Whether the plan's on_fail took a decision."""
     return any(entry.automatic for entry in state.decisions if entry.id == decision)
 
 
@@ -74,10 +67,7 @@ def _how(entry: MetricState) -> str:
 
 
 def hold_advice(state: State) -> Advice | None:
-    """HOLD: data is missing, or requests do not reach the canary.
-
-    Before the first stage: stale data.
-    """
+    """HOLD: data is missing, or requests miss the canary. Before the first stage: stale data."""
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.HOLD:
         return None
@@ -129,10 +119,7 @@ def _suspicion(verdict: Verdict) -> str:
 
 
 def waiting_advice(state: State, closed: list[Gate]) -> Advice | None:
-    """PASS, WATCHING or INCONCLUSIVE while only bake or verdict close the promote.
-
-    Else None.
-    """
+    """PASS, WATCHING or INCONCLUSIVE, while only bake or verdict close the promote; else None."""
     together = state.stage_verdict
     if together is None or any(gate.hard or gate.name not in _STILL_OPEN for gate in closed):
         return None

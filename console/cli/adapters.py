@@ -105,7 +105,6 @@ def _lines(row: AdapterRow) -> list[str]:
 
 
 def _type_words(annotation: Any) -> str:
-    """The type of an option in a plan's words."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _type_words(args[0])

@@ -1,7 +1,4 @@
-"""`warroom check`: check a plan and its adapters, or its backends too.
-
-Exit 0, or 2 with every error and its line.
-"""
+"""`warroom check`: check a plan and its adapters, or its backends too. Exit 0, or 2 with every error and its line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`warroom rollback --dry-run`: print the steps and calls of a rollback.
-
-Sends nothing, writes nothing.
-"""
+"""`warroom rollback --dry-run`: print the steps and calls of a rollback. Sends nothing, writes nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +6,10 @@ import argparse
 import asyncio
 
 from adapters.sanitize import one_line
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.no_rollout import may_open, refusal
 from console.cli.output import print_err
 from console.cli.paths import chosen_journal, open_to_read
-from console.cli.show import exit_code_of
 from console.engine.single_read import read_once
 from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Journal, JournalUnavailable
@@ -26,12 +22,9 @@ from console.state.values import State, StepState
 from widgets.rollback import owner_suffix
 
 
+@with_exit_codes
 def dry_run_command(options: argparse.Namespace) -> int:
     """Run `warroom rollback PLAN --dry-run`: read every source once and print the steps."""
-    return exit_code_of(_print_dry_run, options)
-
-
-def _print_dry_run(options: argparse.Namespace) -> int:
     plan = load(options.plan)
     location = chosen_journal(options.journal)
     journal, unread = _journal(location)
@@ -45,14 +38,9 @@ def _print_dry_run(options: argparse.Namespace) -> int:
     finally:
         if journal is not None:
             journal.close()
-    where = (
-        f"{state.rollout} in journal {location}"
-        if open_run is not None
-        else f"no rollout is open in journal {location}"
-    )
-    print_err(f"warroom: dry run of {where}: nothing is sent, nothing is written")
-    for line in dry_run_lines(state):
-        print(line)
+    where = "no rollout is open" if open_run is None else state.rollout
+    print_err(f"warroom: dry run of {where} in journal {location}: nothing is sent, nothing is written")
+    print(*dry_run_lines(state), sep="\n")
     return Exit.OK
 
 

@@ -34,17 +34,8 @@ _log = logging.getLogger("warroom.cli")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the two options."""
-    parser.add_argument(
-        "--log-file",
-        metavar="FILE",
-        help="JSON Lines for debugging (default: $WARROOM_LOG)",
-    )
-    parser.add_argument(
-        "--log-level",
-        choices=LEVELS,
-        metavar="LEVEL",
-        help=f"{', '.join(LEVELS)} (default: info)",
-    )
+    parser.add_argument("--log-file", metavar="FILE", help="JSON Lines for debugging (default: $WARROOM_LOG)")
+    parser.add_argument("--log-level", choices=LEVELS, metavar="LEVEL", help=f"{', '.join(LEVELS)} (default: info)")
 
 
 def run_logged(options: argparse.Namespace, work: Callable[[argparse.Namespace], int]) -> int:

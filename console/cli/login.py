@@ -36,13 +36,9 @@ def log_in_file(file: Path) -> None:
 
 
 def log_in(plan: Plan, within_s: float | None = None) -> None:
-    """Run the login plugins of a plan's backends, one after the other.
+    """Run the login plugins of a plan's backends, one after the other, each within `within_s` (None: no limit).
 
     A login that fails is one line on stderr, and the next one runs: a backend logs in again with its next request.
-
-    Args:
-        plan: whose backends.
-        within_s: limit for each login; None: no limit.
     """
     for spec in plan.backends.values():
         try:

@@ -81,15 +81,9 @@ class Analyses:
         namespace: str | None,
         throughout: bool,
     ) -> None:
-        """Add the checks of one analysis of a Rollout to `found`.
+        """Add the checks of one analysis (of a step or of the strategy) of a Rollout to `found`.
 
-        Args:
-            analysis: `analysis` of a step or of the strategy, with its templates, args, dryRun.
-            rollout: the Rollout.
-            where: "step 2", "background".
-            found: gets the checks.
-            namespace: of the Rollout, where it is known.
-            throughout: whether the analysis runs as long as the rollout climbs.
+        `where`: "step 2", "background"; `throughout`: the analysis runs as long as the rollout climbs.
         """
         given = _arguments(analysis.at("args"), rollout, namespace)
         dry = [one.text_at("metricName") for one in analysis.at("dryRun").items]

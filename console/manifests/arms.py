@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from console.manifests.promql import (
+from console.manifests.promql.tree import (
     Aggregation,
     Binary,
     Expr,
@@ -77,8 +77,7 @@ class Pairs:
 def arms_of(expr: Expr, pairs: Pairs) -> Arms | None:
     """The label by which every selector of a query selects the canary; None where there is no such label.
 
-    Raises:
-        NotSplit: a selector selects the baseline.
+    Raises NotSplit where a selector selects the baseline.
     """
     found: dict[str, set[str]] = {}
     count = 0
@@ -111,8 +110,7 @@ def widen_to_both(selector: Selector, arms: Arms | None) -> Selector:
 def split_by_arm(expr: Expr, arms: Arms) -> Expr:
     """The query with one result for each arm, labeled by the label of the arms.
 
-    Raises:
-        NotSplit: the query drops the label, or a part of it has no labels.
+    Raises NotSplit where the query drops the label, or a part of it has no labels.
     """
     match expr:
         case Number():

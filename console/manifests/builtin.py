@@ -119,5 +119,4 @@ _KNOWN = {
 
 def request_metrics(provider: str) -> RequestMetrics | None:
     """The metrics of a Flagger provider; None for an unknown one."""
-    found = provider.partition(":")[0]
-    return _KNOWN.get(found)
+    return _KNOWN.get(provider.partition(":")[0])

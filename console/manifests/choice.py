@@ -34,8 +34,7 @@ class Hints:
 def draft_plan(manifests: Sequence[Manifest], hints: Hints) -> Draft:
     """The draft of the one object in `manifests` that rolls something out.
 
-    Raises:
-        NoChoice: there is none, or several and `hints.only` names none, or it has no name.
+    Raises NoChoice: there is none, or several and `hints.only` names none, or it has no name.
     """
     driven = managed_deployments(manifests)
     able = [one for one in manifests if (one.group, one.kind) in _KINDS]
@@ -76,6 +75,3 @@ def _names_text(able: Sequence[Manifest]) -> str:
 def _counts_text(manifests: Sequence[Manifest]) -> str:
     counts = Counter(one_line(one.kind, 40) for one in manifests)
     return "there is " + (", ".join(f"{count} {kind}" for kind, count in counts.most_common(6)) or "nothing")
-
-
-__all__ = ["Hints", "NoChoice", "draft_plan"]

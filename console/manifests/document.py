@@ -24,7 +24,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from console.manifests.tree import NOTHING, Tree
+from console.manifests.tree import Tree
 from console.plan.problems import Findings, PlanError
 from console.plan.syntax import syntax_problem
 from console.plan.yaml_events import read_yaml_events
@@ -40,8 +40,7 @@ _MERGE = "<<"
 def read_documents(text: str, file: str) -> list[Tree]:
     """The documents of `text` in order; empty ones are left out.
 
-    Raises:
-        PlanError: it is not YAML or JSON, is too large or too deep, or contains itself; with the first problem only.
+    Raises PlanError, with the first problem only: not YAML or JSON, too large or too deep, or it contains itself.
     """
     findings = Findings(file)
     if len(text) > LARGEST_BYTES:
@@ -158,6 +157,3 @@ class _TreeReader:
 def _join_surrogates(text: str) -> str:
     """`text` with surrogate pairs joined: JSON escapes a character beyond U+FFFF as two."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-__all__ = ["LARGEST_BYTES", "NOTHING", "read_documents"]

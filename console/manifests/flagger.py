@@ -21,7 +21,7 @@ from console.manifests.arguments import MissingValue, UnknownArgument, fill_in
 from console.manifests.arms import Pairs
 from console.manifests.bound import Bound
 from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, request_metrics
-from console.manifests.draft import Check, Draft, DraftStage, Unmapped, yaml_quote
+from console.manifests.draft import Check, Draft, Entry, Unmapped, yaml_quote
 from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
@@ -51,16 +51,9 @@ _UNGATED = "Flagger passes these by itself, one step each interval, as long as i
 
 
 def draft_canary(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
-    """The draft of one Canary, with the templates that its metrics name.
+    """The draft of one Canary, with those of `manifests` that its metrics name. Raises NoChoice.
 
-    Args:
-        canary: the Canary.
-        manifests: all objects of the files, for its templates.
-        namespace: its namespace, where the manifest names none.
-        provider: Flagger's mesh provider, where the Canary names none.
-
-    Raises:
-        NoChoice: it has no valid name or namespace.
+    `namespace` and `provider` (Flagger's mesh) stand in where the Canary names none.
     """
     analysis = canary.spec.at("analysis")
     analysis = analysis if analysis.entries else canary.spec.at("canaryAnalysis")
@@ -87,8 +80,6 @@ def _gates_of(analysis: Tree) -> str | None:
 
 
 class _CanaryReader:
-    """Reads one Canary into a draft."""
-
     def __init__(
         self,
         draft: Draft,
@@ -116,8 +107,6 @@ class _CanaryReader:
                 found[f"{name}-canary"] = f"{name}-primary"
         return Pairs(found)
 
-    # -- stages ------------------------------------------------------------------------------------------------------
-
     def stages(self, gates: str | None) -> None:
         """Add the stages: one for each step with a gate, or the first and last step where none has one."""
         steps = gated_steps(_wire(self._analysis, self._provider))
@@ -143,7 +132,7 @@ class _CanaryReader:
         if gated is not None and gated.gates:
             parts.append(f"calls {', then '.join(gated.gates)}")
         notes = (", ".join(parts),) if parts else ()
-        self._draft.stages.append(DraftStage(name, tuple(options), notes))
+        self._draft.stages.append(Entry(name, tuple(options), notes))
 
     def webhooks(self, gates: str | None) -> None:
         """Note the webhooks that do not call warroom: another service decides there."""
@@ -163,10 +152,7 @@ class _CanaryReader:
             what = f"{len(alerts)} alert{'s' * (len(alerts) > 1)}"
             self._draft.unmapped.append(Unmapped(what, "Flagger keeps sending them", self._canary.where(alerts[0])))
 
-    # -- checks ------------------------------------------------------------------------------------------------------
-
     def checks(self) -> Iterator[Check]:
-        """The checks of the Canary's analysis, in its order."""
         for metric in self._analysis.at("metrics").items:
             name = one_line(metric.text_at("name"), 100) or "unnamed"
             origin = f"metric {name}, {self._canary.where(metric)}"
@@ -176,7 +162,6 @@ class _CanaryReader:
                 yield self._custom_check(name, metric, origin)
 
     def _builtin_check(self, name: str, metric: Tree, origin: str) -> Check:
-        """One of Flagger's two built-in checks."""
         known = request_metrics(self._provider)
         if known is None:
             provider = one_line(self._provider, 40)

@@ -68,9 +68,7 @@ def read_manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
     """Every object in the files of `paths`, in order; a folder means its .yaml, .yml and .json files.
 
     A document that is not a Kubernetes object is skipped in a folder, and a problem in a file that `paths` names.
-
-    Raises:
-        PlanError: with the first problem of every file that cannot be used.
+    Raises PlanError with the first problem of every file that cannot be used.
     """
     problems: list[Problem] = []
     names = list(dict.fromkeys(name for path in paths for name in _files(path, problems)))

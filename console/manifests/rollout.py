@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from adapters.sanitize import one_line
 from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, FoundChecks
 from console.manifests.arms import Pairs
-from console.manifests.draft import Draft, DraftStage, Unmapped, unique_name
+from console.manifests.draft import Draft, Entry, Unmapped, unique_name
 from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
@@ -37,15 +37,9 @@ _ABOUT = (
 
 
 def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
-    """The draft of one Rollout, with the templates that its analyses name.
+    """The draft of one Rollout, with those of `manifests` that its analyses name. Raises NoChoice.
 
-    Args:
-        rollout: the Rollout.
-        manifests: all objects of the files, for its templates.
-        namespace: its namespace, where the manifest names none.
-
-    Raises:
-        NoChoice: it has no valid name or namespace.
+    `namespace` stands in where the Rollout names none.
     """
     draft = start_draft(rollout, "Argo Rollout", namespace, ADAPTER)
     draft.about.append(_ABOUT)
@@ -71,8 +65,6 @@ def _steps_text(first: int, last: int, texts: Sequence[str]) -> str:
 
 @dataclass(slots=True)
 class _RolloutReader:
-    """Reads one Rollout into a draft."""
-
     draft: Draft
     rollout: Manifest
     analyses: Analyses
@@ -117,8 +109,6 @@ class _RolloutReader:
         self._last(1)
         return self._pairs(strategy.text_at("previewService"), strategy.text_at("activeService"))
 
-    # -- steps -------------------------------------------------------------------------------------------------------
-
     def _pause(self, number: int, pause: Tree, percent: float) -> None:
         lasts = _pause_duration(pause.at("duration"))
         self.waiting.append("pause until a promote" if lasts is None else f"pause {lasts}")
@@ -131,13 +121,13 @@ class _RolloutReader:
         name = unique_name("full", [stage.name for stage in self.draft.stages])
         setting = f"{{{self.draft.targets[0].name}: {'all steps' if steps else '100'}}}"
         notes = (_steps_text(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
-        self.draft.stages.append(DraftStage(name, (("set", setting),), notes))
+        self.draft.stages.append(Entry(name, (("set", setting),), notes))
 
     def _stage(self, name: str, setting: str, bake: str | None, number: int) -> None:
         """Add the stage that ends at the pause of step `number`; `bake` None: the pause lasts until a promote."""
         options = (("set", f"{{{self.draft.targets[0].name}: {setting}}}"), ("bake", bake or ENDLESS_BAKE))
         note = _steps_text(number - len(self.waiting) + 1, number, self.waiting)
-        self.draft.stages.append(DraftStage(name, options, (note,), "" if bake else "bake is yours to choose"))
+        self.draft.stages.append(Entry(name, options, (note,), "" if bake else "bake is yours to choose"))
         self.waiting.clear()
 
     def _step_text(self, number: int, step: Tree, percent: float) -> str:
@@ -184,8 +174,6 @@ class _RolloutReader:
         for one in detail.at("analyses").items:
             name = one_line(one.text_at("templateName"), 80) or "?"
             self._note_unmapped(f"analysis {name}", "it measures an experiment's pods", where, one, decides=True)
-
-    # -- analyses ----------------------------------------------------------------------------------------------------
 
     def _background(self, analysis: Tree, paused: int) -> None:
         """Add the background analysis; `paused`: the step at which the first stage ends."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from console.manifests.bound import Bound
-from console.manifests.promql import Aggregation, Binary, Expr, FunctionCall, Number, Range, Selector
+from console.manifests.promql.tree import Aggregation, Binary, Expr, FunctionCall, Number, Range, Selector
 
 _COUNTING = frozenset({"rate", "irate", "increase"})
 _BAD_NAME = re.compile(r"err|fail|reject|drop|timeout|5xx|exception|abort", re.IGNORECASE)

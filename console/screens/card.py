@@ -29,12 +29,7 @@ def prompt(
 ) -> list[Line]:
     """Draw the last rows of a card: how it is confirmed now, or why it cannot be.
 
-    Args:
-        does: the effect of confirming, in words that follow "enter".
-        confirmation: what confirming takes.
-        word: the text typed into the word field so far.
-        reason: the text typed into the reason field so far.
-        in_field: whether a field has the focus, so that a letter is typed into it.
+    `does` follows "enter"; `word` and `reason` are typed so far; `in_field`: a letter is typed into a field.
     """
     if confirmation.refused is not None:
         rows = rows_of(confirmation.refused, max(width - 23, 10))
@@ -128,8 +123,6 @@ class DecisionCard(Modal[Intent | None]):
         """See `Modal.focus_moved`."""
         self._arrange()
 
-    # -- drawing -----------------------------------------------------------------------------------------------------
-
     def write(self, width: int, height: int) -> list[Line]:
         """Draw title, changes since opening, details, and the card."""
         state = self.state
@@ -152,7 +145,6 @@ class DecisionCard(Modal[Intent | None]):
         return [(Piece(self.notice, Look.WARN),), lines[-1]] if self.notice else lines
 
     def _does(self) -> str:
-        """The effect of confirming, in words."""
         if self._continues():
             return "continues the rollback"
         if self.verb is not Verb.PROMOTE:
@@ -188,8 +180,6 @@ class DecisionCard(Modal[Intent | None]):
     def _text_in(self, field: str) -> str:
         found = self.query(field).results(Field)  # a part of the card may draw once more while it is taken down
         return next((entry.value for entry in found), "")
-
-    # -- confirming --------------------------------------------------------------------------------------------------
 
     def act_on_key(self, key: str) -> bool:
         """See `Modal.act_on_key`."""

@@ -1,6 +1,4 @@
-"""How a decision is confirmed, and whether it still can be.
-
-Pure: from the State now and the card as opened.
+"""How a decision is confirmed, and whether it still can be. Pure: from the State now and the card as opened.
 
 Going safer costs one more key. Going forward costs a key of its own, a typed word where it is done by hand, and a word
 with a reason where a gate is closed. An open card may become stricter, never milder: an operator who is typing a word
@@ -43,10 +41,7 @@ class Confirmation:
     """Why it cannot be confirmed at all, one line."""
 
     def missing(self, word: str, reason: str) -> str | None:
-        """The next thing to type, given the text so far.
-
-        None if nothing is missing.
-        """
+        """The next thing to type, given the text so far; None if nothing is missing."""
         typed = word.strip()
         if self.word is not None and typed != self.word:
             wrong = f"‹{typed}› is not ‹{self.word}›: " if not self.word.startswith(typed) else ""
@@ -57,10 +52,7 @@ class Confirmation:
 
 
 def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
-    """How `card` is confirmed now, given how it was when opened.
-
-    `subject` as in Intent.
-    """
+    """How `card` is confirmed now, given how it was when opened; `subject` as in Intent."""
     if card.block_reason is not None:
         return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
@@ -75,10 +67,7 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
 
 
 def _safer(state: State, verb: Verb) -> Confirmation:
-    """Confirmation of halt and rollback.
-
-    A rollback needs a reason only where it may do harm; one that has started was confirmed then.
-    """
+    """Confirmation of halt and rollback: a reason only for a rollback that may do harm and has not started."""
     word = typed_word(state, verb)
     return Confirmation(word=word, reason=word is not None)
 
@@ -125,10 +114,7 @@ def new_obstacles(before: Card, after: Card) -> list[str]:
 
 
 def changes(before: Card, after: Card) -> list[str]:
-    """Differences of `after` for a reader of `before`: verdicts, gates, calls, stage.
-
-    One line each.
-    """
+    """Differences of `after` for a reader of `before`, a line each: verdicts, gates, calls, stage."""
     was = {metric.metric: metric.verdict for metric in before.metrics}
     found = [
         f"{metric.metric}: {was[metric.metric]} → {metric.verdict}"

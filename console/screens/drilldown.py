@@ -18,7 +18,7 @@ from widgets.evidence_history import evidence_history_lines
 from widgets.format import age, amount, clock, count, interval, level, ratio, share, since
 from widgets.line import Line, Look, Piece, align_left, align_right
 from widgets.rollback import owner_suffix
-from widgets.sheet import Sheet, rows_of
+from widgets.sheet import rows_of
 
 GUTTER = 10
 _ROLES = {
@@ -32,11 +32,7 @@ _PAUSE_S = 0.02
 
 
 def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | None = None) -> list[Line]:
-    """Draw everything known of metric `name`, newest tick first, in `width` cells.
-
-    Args:
-        history: the evidence over time, as far as it is computed; None leaves it out.
-    """
+    """Draw everything known of metric `name`, newest tick first, and `history` as far as it is computed."""
     entry = state.metrics.get(name)
     if entry is None:
         return [(Piece(f"{name} is no longer a metric of this plan", Look.WARN),)]
@@ -178,13 +174,10 @@ def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
 
 
 class Drilldown(ScrollingPage):
-    """One metric, live.
-
-    Its evidence is computed in steps, so that a long rollout does not delay a key.
-    """
+    """One metric, live. Its evidence is computed in steps: a long rollout must not delay a key."""
 
     def __init__(self, state: State, metric: str) -> None:
-        super().__init__(state)
+        super().__init__(state, self.write)
         self.metric = metric
         self.history = EvidenceHistory()
 
@@ -197,7 +190,7 @@ class Drilldown(ScrollingPage):
         if entry is None or self.state is None or not self.has_parts("#sheet"):
             return
         self.history = self.history.extend(self.state.boundaries, entry, _STEP)
-        self.query_one("#sheet", Sheet).redraw()
+        self.redraw_sheet()
         if not self.history.whole:
             self.set_timer(_PAUSE_S, self._follow)
 
@@ -207,6 +200,6 @@ class Drilldown(ScrollingPage):
             self._follow()
         super().watch_state()
 
-    def write(self, width: int, _height: int) -> list[Line]:
-        """See `ScrollingPage.write`."""
-        return drill_lines(self.state, self.metric, width, self.history) if self.state is not None else []
+    def write(self, state: State | None, width: int) -> list[Line]:
+        """Draw the metric with its evidence as far as it is computed."""
+        return drill_lines(state, self.metric, width, self.history) if state is not None else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.judge.latch import FAIL_AT
-from console.screens.page import ScrollingPage
 from console.state.values import State
 from widgets.evidence import NO_SIGN
 from widgets.glyphs import (
@@ -52,10 +51,7 @@ _NUMBERS = {
 
 
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
-    """Draw the help page.
-
-    Keys with their effects, and why one is not possible now; then marks and numbers.
-    """
+    """Draw the help page: keys with their effects and why one is not possible now; then marks and numbers."""
     room = max(width - _CAP - _LABEL, 10)
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
@@ -83,10 +79,7 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
 
 
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
-    """Draw `marks` in as many rows as they need.
-
-    Glyph and word stay together.
-    """
+    """Draw `marks` in as many rows as they need; glyph and word stay together."""
     rows: list[Line] = []
     row: Line = (Piece(align_left(name, _KIND), Look.MUTED),)
     for mark in marks:
@@ -95,17 +88,3 @@ def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
             row = (Piece(" " * _KIND),)
         row = (*row, mark.piece, Piece("  "))
     return [*rows, row]
-
-
-class Help(ScrollingPage):
-    """The help page."""
-
-    CLOSES = ScrollingPage.CLOSES | {"question_mark"}
-
-    def __init__(self, state: State | None, observe: bool = False) -> None:
-        super().__init__(state)
-        self.observe = observe
-
-    def write(self, width: int, _height: int) -> list[Line]:
-        """See `ScrollingPage.write`."""
-        return help_lines(self.state, width, self.observe)
