@@ -246,14 +246,16 @@ class WarRoom(App[int]):
 
                 self._choose(verb, "Which stage does the rollout stand at?", places(state))
             case Verb.ACCEPT:
-                self._accept(state)
+                self._choose(verb, "Accept which change?", _changes(state))
             case Verb.SKIP:
                 left = [entry.step.id for entry in state.checklist if not entry.is_over]
                 self._choose(verb, "Skip which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
+            case Verb.ORDER if not offered_orders(state):
+                self.say("no backend takes an order now", wrong=True)
             case Verb.ORDER:
-                self._order(state)
+                self._choose(verb, "Which order?", offered_orders(state))
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
             case Verb.PROMOTE | Verb.HALT | Verb.RESUME | Verb.ROLLBACK | Verb.CONFIRM | Verb.CLOSE:
@@ -262,20 +264,6 @@ class WarRoom(App[int]):
                 self._card(verb, None)
             case _:
                 assert_never(verb)
-
-    def _accept(self, state: State) -> None:
-        """Ask which change to accept: a drift or the edited plan file."""
-        options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
-        if state.local.edited is not None:
-            options.append(("plan", "the edited plan file"))
-        self._choose(Verb.ACCEPT, "Accept which change?", options)
-
-    def _order(self, state: State) -> None:
-        options = offered_orders(state)
-        if options:
-            self._choose(Verb.ORDER, "Which order?", options)
-        else:
-            self.say("no backend takes an order now", wrong=True)
 
     def _offer(self, state: State) -> None:
         """Ask to whom the pen is offered, or whether it is left free."""
@@ -392,3 +380,9 @@ class WarRoom(App[int]):
     def _room(self, pane: type[PaneType]) -> PaneType:
         """A pane of the war room itself, whichever screen is open over it."""
         return self.screen_stack[0].query_one(pane)
+
+
+def _changes(state: State) -> list[tuple[str, str]]:
+    """(id, words) of the changes to accept: drifts and the edited plan file."""
+    options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
+    return [*options, ("plan", "the edited plan file")] if state.local.edited is not None else options

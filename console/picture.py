@@ -1,7 +1,4 @@
-"""A picture of the demo's screen at a chosen moment, as SVG.
-
-The real application over the real engine, without a terminal: for the README, for a look at the screen, and for tests.
-"""
+"""A picture of the demo's screen at a chosen moment, as SVG: the real application and engine, without a terminal."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ async def take_picture(engine: EngineThread, size: tuple[int, int], moment: str,
         await sitting.promote()
         await sitting.until(lambda state: state.reached == 1)
         if moment == "healthy":
-            await sitting.until(lambda state: all_critical_pass(state) and state.baked_s > 20)
+            await sitting.until(lambda state: verdicts(state) == {VerdictState.PASS} and state.baked_s > 20)
         else:
             await sitting.go_to(moment)
         await pilot.pause(0.3)
@@ -86,7 +83,7 @@ class Sitting:
     async def go_to(self, moment: str) -> None:
         """Go from the first stage to a moment of trouble."""
         if moment == "stale":
-            await self.until(lambda state: has_verdict(state, VerdictState.STALE))
+            await self.until(lambda state: VerdictState.STALE in verdicts(state, critical=False))
             return
         await self.until(can_promote)
         await self.promote()
@@ -107,25 +104,17 @@ def is_failing(state: State) -> bool:
     together, now = state.stage_verdict, state.as_of
     if together is None or together.word is not StageWord.FAIL or now is None:
         return False
-    verdicts = [state.metrics[metric.name].verdict for metric in state.plan.critical]
+    found = [state.metrics[metric.name].verdict for metric in state.plan.critical]
     starts = [
-        one.since for one in verdicts if one is not None and one.state is VerdictState.FAIL and one.since is not None
+        one.since for one in found if one is not None and one.state is VerdictState.FAIL and one.since is not None
     ]
     return any((now - since).total_seconds() >= VISIBLE_S for since in starts)
 
 
-def has_verdict(state: State, wanted: VerdictState) -> bool:
-    """Whether any metric has the verdict `wanted`."""
-    return any(entry.verdict is not None and entry.verdict.state is wanted for entry in state.metrics.values())
-
-
-def all_critical_pass(state: State) -> bool:
-    """Whether every critical metric passes."""
-    return all(
-        entry.verdict is not None and entry.verdict.state is VerdictState.PASS
-        for entry in state.metrics.values()
-        if entry.metric in state.plan.critical
-    )
+def verdicts(state: State, *, critical: bool = True) -> set[VerdictState | None]:
+    """The verdicts of the critical metrics, or of all; None for a metric without one."""
+    entries = [entry for entry in state.metrics.values() if not critical or entry.metric in state.plan.critical]
+    return {entry.verdict.state if entry.verdict is not None else None for entry in entries}
 
 
 def can_promote(state: State) -> bool:

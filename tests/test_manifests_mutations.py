@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.manifests.choice import Hints, draft_plan
+from console.manifests.choice import draft_plan
 from console.manifests.document import read_documents
 from console.manifests.draft_start import NoChoice
 from console.manifests.origin import Manifest
@@ -58,7 +58,7 @@ def put(tree: Tree, path: Path, value: Tree) -> Tree:
 
 def holds(manifests: list[Manifest]) -> None:
     try:
-        draft = draft_plan(manifests, Hints())
+        draft = draft_plan(manifests)
     except NoChoice as error:
         assert "\n" not in str(error)
         return

@@ -1,7 +1,4 @@
-"""The one sentence that matters most now.
-
-`advice_for` decides which: it is pure, and the first condition that holds wins. The widget only colors the sentence.
-"""
+"""The one sentence that matters most now: the first condition that holds wins. The widget only colors it."""
 
 from __future__ import annotations
 
@@ -30,10 +27,7 @@ GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
 
 def advice_for(state: State | None) -> Advice:
-    """Level and sentence on what an operator should know or do first: the cause, then the keys that help.
-
-    `state`: None while nothing has arrived yet.
-    """
+    """Level and sentence on what an operator should know or do first: the cause, then the keys that help."""
     if state is None or state.opened_at is None:
         return "calm", "Reading every target and metric for the first time; nothing is sent"
     return next(_advices(state))

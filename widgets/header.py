@@ -21,10 +21,7 @@ _SPACE = Piece("  ")
 
 
 def header_lines(state: State | None, width: int, height: int, now: datetime | None = None) -> list[Line]:
-    """Draw one line; the clock, which changes each second, stands leftmost.
-
-    `now`: the screen's own clock, UTC; None (a replay, a test) shows the State's time.
-    """
+    """Draw one line, the clock leftmost: `now` of the screen, UTC; None (a replay, a test) shows the State's time."""
     if height <= 0:
         return []
     if state is None:

@@ -64,10 +64,7 @@ def verdict_of(entry: MetricState) -> Verdict:
 def two_rows(
     entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, spelled: bool
 ) -> list[Line]:
-    """Draw a metric as the canary's row over the baseline's.
-
-    `chosen`: the cursor stands on it; `spelled`: its reason stands in full below, so it is left out here.
-    """
+    """Draw a metric as the canary's row over the baseline's; `spelled`: its reason stands in full below."""
     verdict = verdict_of(entry)
     bar = Piece(CURSOR if chosen else " ", Look.STRONG)
     head = [bar, *_verdict_pieces(entry, verdict, columns)]

@@ -10,7 +10,7 @@ import json
 import textwrap
 import types
 import typing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,9 @@ def adapter_rows() -> list[AdapterRow]:
         row = AdapterRow(found.name, found.package, found.module)
         try:
             adapter = load(found.name)
+            row = replace(row, kinds=tuple(map(str, adapter.kinds)), options=option_rows(adapter.options))
         except (UnknownAdapter, ImportError) as error:
-            row = AdapterRow(found.name, found.package, found.module, problem=one_line(error))
-        else:
-            kinds = tuple(str(kind) for kind in adapter.kinds)
-            row = AdapterRow(found.name, found.package, found.module, kinds, option_rows(adapter.options))
+            row = replace(row, problem=one_line(error))
         rows.append(row)
     return rows
 

@@ -1,7 +1,4 @@
-"""`warroom backtest`: judge recorded data as if it were live, and print every change of state.
-
-Sends and records nothing.
-"""
+"""`warroom backtest`: judge recorded data as if it were live, and print every change. Sends and records nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The argument parser, and the dispatch of a command to its file.
-
-Every error that a user can meet becomes one plain line on stderr and an exit code here.
-"""
+"""The argument parser and the dispatch of a command; every expected error becomes one plain line and an exit code."""
 
 from __future__ import annotations
 

@@ -57,10 +57,7 @@ def token_from_environment() -> str | None:
 
 
 class GateFront:
-    """Answers gate webhooks from the open rollout, and with 403 while none is open.
-
-    Each refusal is reported once, until its reason changes.
-    """
+    """Answers gate webhooks, with 403 while no rollout is open; reports a refusal once, until its reason changes."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None

@@ -58,7 +58,7 @@ def init_command(options: argparse.Namespace) -> int:
 
 
 def _from_manifests(options: argparse.Namespace) -> int:
-    from console.manifests.choice import Hints, draft_plan
+    from console.manifests.choice import draft_plan
     from console.manifests.draft_start import NoChoice
     from console.manifests.origin import read_manifests
     from console.manifests.writer import plan_text, summary
@@ -67,8 +67,8 @@ def _from_manifests(options: argparse.Namespace) -> int:
     from console.plan.problems import PlanError
 
     try:
-        hints = Hints(options.only, options.namespace, options.provider)
-        draft = draft_plan(read_manifests(options.sources, sys.stdin.buffer), hints)
+        manifests = read_manifests(options.sources, sys.stdin.buffer)
+        draft = draft_plan(manifests, options.only, options.namespace, options.provider)
     except PlanError as error:
         print_err(str(error))
         return Exit.USAGE

@@ -1,7 +1,4 @@
-"""The options `--log-file` and `--log-level`, and a command run with them.
-
-Tracebacks go to the log file and nowhere else.
-"""
+"""The options `--log-file` and `--log-level`. Tracebacks go to the log file and nowhere else."""
 
 from __future__ import annotations
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def chosen_journal(given: str | None) -> JournalLocation:
     """--journal, else $WARROOM_JOURNAL, else journal.db in the user's state directory.
 
-    Raises:
-        ValueError: --journal is empty (an unset shell variable must not select another journal), or is a URL that
-            cannot be used. One plain line.
+    Raises ValueError for an empty --journal (an unset shell variable must not select another journal) or a bad URL.
     """
     if given is not None and not given.strip():
         raise ValueError("--journal is empty: give a path, or leave it out")

@@ -88,7 +88,7 @@ def _by_whom(decision: DecisionState) -> str:
 
 
 def _person(who: Actor | None) -> str:
-    return "?" if who is None else f"{who.user}@{who.host}"
+    return "?" if who is None else people.user_at_host(who)
 
 
 def _decision_json(decision: DecisionState | None) -> dict[str, Any] | None:

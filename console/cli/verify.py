@@ -1,7 +1,4 @@
-"""`warroom log verify`: walk the hash chain; print the first break, or the head to pin.
-
-Also checks that the database still refuses edits.
-"""
+"""`warroom log verify`: walk the hash chain for the first break, and check that the database still refuses edits."""
 
 from __future__ import annotations
 

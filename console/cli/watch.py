@@ -18,7 +18,7 @@ from console.cli import gates
 from console.cli.exits import Exit, with_exit_codes
 from console.cli.output import print_err, print_out
 from console.cli.paths import chosen_journal, engine_config, open_to_read
-from console.cli.watch_lines import Printer, StateReporter, mode_and_stage, utc_text
+from console.cli.watch_lines import Printer, mode_and_stage, new_lines, utc_text
 from console.engine.engine import Engine
 from console.engine.opening import resume
 from console.journal.contract import Journal
@@ -104,11 +104,14 @@ async def _watch_rollout(
 ) -> None:
     """Poll, and print every change, until the rollout is closed or `ended` is set."""
     printer = Printer()
-    reporter = StateReporter(printer.put)
+    before: State | None = None
     closed = asyncio.Event()
 
     def show(state: State) -> None:
-        reporter.report(state)
+        nonlocal before
+        for at, line in new_lines(before, state):
+            printer.put(f"{utc_text(at)}  {line}")
+        before = state
         if state.closed is not None:
             closed.set()
 

@@ -21,6 +21,9 @@ from console.plan.quantities import duration
 ARGO = "argoproj.io"
 LATEST, STABLE = "warroom.latest.hash", "warroom.stable.hash"
 """Stand-ins for the two pod template hashes, which only the cluster knows."""
+_SECRET = MissingValue("is a secret, and a plan never holds one", there=True)
+_DRY = "a dry run there: it stops nothing"
+_NO_VALUE = MissingValue("has no value in the files")
 _DEEPEST = 8
 _NUMBERS = frozenset({"prometheus", "datadog", "newRelic", "wavefront", "influxdb", "web"})
 """Providers whose measurement is stored as one number, or as a list of one, if their condition compares one."""
@@ -45,18 +48,17 @@ class FoundChecks:
     def add(self, check: Check) -> None:
         """Add a check; two equal ones become one, which decides if either does."""
         for index, other in enumerate(self.checks):
-            if (other.name, other.query, other.bound, other.address) == (
-                check.name,
-                check.query,
-                check.bound,
-                check.address,
-            ) and (other.unmapped is None) == (check.unmapped is None):
+            if _identity(other) == _identity(check):
                 kept, dropped = (other, check) if other.decides or not check.decides else (check, other)
                 if dropped.measured is not None and dropped.measured.throughout:
                     kept = replace(kept, measured=dropped.measured)
                 self.checks[index] = kept
                 return
         self.checks.append(check)
+
+
+def _identity(check: Check) -> tuple[object, ...]:
+    return check.name, check.query, check.bound, check.address, check.unmapped is None
 
 
 class Analyses:
@@ -138,7 +140,7 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
     if hashed in ("Latest", "Stable"):
         return LATEST if hashed == "Latest" else STABLE
     if source.at("secretKeyRef").entries:
-        return MissingValue("is a secret, and a plan never holds one", there=True)
+        return _SECRET
     path = source.text_at("fieldRef", "fieldPath")
     if path == "metadata.namespace" and namespace:
         return namespace
@@ -147,15 +149,12 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
         hint = " (give --namespace)" if path == "metadata.namespace" else ""
         why = f"is the Rollout's {one_line(path, 80)}, which the files do not hold{hint}"
         return found if found else MissingValue(why, there=True)
-    return MissingValue("has no value in the files")
+    return _NO_VALUE
 
 
 def _path(text: str) -> list[str | int]:
     """The keys of a field path such as `metadata.labels['app.kubernetes.io/name']`."""
-    return [
-        found[1] if found[1] is not None else int(found[2]) if found[2] is not None else found[0]
-        for found in _FIELD.finditer(text)
-    ]
+    return [int(found[2]) if found[2] is not None else found[1] or found[0] for found in _FIELD.finditer(text)]
 
 
 def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | MissingValue]:
@@ -166,9 +165,9 @@ def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | MissingValue
         if name in given:
             own[name] = given[name]
         elif one.at("valueFrom", "secretKeyRef").entries:
-            own[name] = MissingValue("is a secret, and a plan never holds one", there=True)
+            own[name] = _SECRET
         else:
-            own[name] = MissingValue("has no value in the files") if one.at("value").is_absent else one.text_at("value")
+            own[name] = _NO_VALUE if one.at("value").is_absent else one.text_at("value")
     return own
 
 
@@ -198,11 +197,7 @@ def _check(metric: Tree, template: Manifest, scope: AnalysisScope, arguments: Ar
         query=query or None,
         bound=bound,
         decides=decides,
-        notes=(
-            *notes,
-            *_left_out_notes(metric, prometheus),
-            *(() if decides else ("a dry run there: it stops nothing",)),
-        ),
+        notes=(*notes, *_left_out_notes(metric, prometheus), *([] if decides else [_DRY])),
         unmapped=None if query else "it has no query",
         address=address,
         org=_tenant(prometheus, arguments),
@@ -227,7 +222,7 @@ def _with_measured(check: Check, metric: Tree, kind: str, place: AnalysisScope, 
     return replace(
         check,
         bound=bound,
-        notes=(*notes, *(() if check.decides else ("a dry run there: it stops nothing",))),
+        notes=(*notes, *([] if check.decides else [_DRY])),
         warmup=plan_duration(metric.text_at("initialDelay")),
         measured=Measured(name, throughout=endless, stale_after=_stale_after(every)),
     )

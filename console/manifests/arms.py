@@ -75,10 +75,7 @@ class Pairs:
 
 
 def arms_of(expr: Expr, pairs: Pairs) -> Arms | None:
-    """The label by which every selector of a query selects the canary; None where there is no such label.
-
-    Raises NotSplit where a selector selects the baseline.
-    """
+    """The label by which every selector selects the canary, or None. Raises NotSplit where one selects the baseline."""
     found: dict[str, set[str]] = {}
     count = 0
     for selector in selectors(expr):
@@ -108,10 +105,7 @@ def widen_to_both(selector: Selector, arms: Arms | None) -> Selector:
 
 
 def split_by_arm(expr: Expr, arms: Arms) -> Expr:
-    """The query with one result for each arm, labeled by the label of the arms.
-
-    Raises NotSplit where the query drops the label, or a part of it has no labels.
-    """
+    """The query with a result for each arm, labeled by their label. Raises NotSplit where a part loses the label."""
     match expr:
         case Number():
             return expr

@@ -1,7 +1,4 @@
-"""Draft the plan of a plain Deployment: one stage and a suggested metric.
-
-A Deployment rolls out by itself, so it has one stage only. Its metric is for the user to fill in.
-"""
+"""Draft the plan of a plain Deployment: it rolls out by itself, so one stage, and a metric for the user to fill in."""
 
 from __future__ import annotations
 

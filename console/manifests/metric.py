@@ -71,7 +71,7 @@ class _Writer:
     def metrics(self, expr: Expr, arms: Arms | None) -> tuple[Entry, ...]:
         """The metrics of the check's query: counts, a histogram, or gauges. Raises NotMapped."""
         inner = strip_scale(expr)
-        bound = inner.core_bound(self._check.bound or Bound())
+        bound = (self._check.bound or Bound()).before(inner.offset, inner.factor)
         if (found := share_of(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
             return made
         if (latency := quantile_of(inner.core)) is not None and arms is not None:

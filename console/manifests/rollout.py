@@ -37,10 +37,7 @@ _ABOUT = (
 
 
 def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
-    """The draft of one Rollout, with those of `manifests` that its analyses name. Raises NoChoice.
-
-    `namespace` stands in where the Rollout names none.
-    """
+    """The draft of one Rollout; `namespace` stands in where it names none. Raises NoChoice."""
     draft = start_draft(rollout, "Argo Rollout", namespace, ADAPTER)
     draft.about.append(_ABOUT)
     space = namespace_of(rollout, namespace)
@@ -132,9 +129,7 @@ class _RolloutReader:
 
     def _step_text(self, number: int, step: Tree, percent: float) -> str:
         """A step in words; notes the parts of it that a plan cannot express."""
-        parts = []
-        for kind, detail in step.entries.items():
-            parts.append(self._step(number, kind, detail, percent))
+        parts = [self._step(number, kind, detail, percent) for kind, detail in step.entries.items()]
         return ", ".join(parts) or "nothing"
 
     def _step(self, number: int, kind: str, detail: Tree, percent: float) -> str:
@@ -149,22 +144,16 @@ class _RolloutReader:
                 self._experiment(detail, where)
                 return "an experiment"
             case "setCanaryScale":
-                scale = ", ".join(
-                    f"{one_line(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
-                )
-                return f"canary scale {scale}"
+                parts = [f"{one_line(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text]
+                return f"canary scale {', '.join(parts)}"
             case "setHeaderRoute" | "setMirrorRoute":
                 what = "header" if kind == "setHeaderRoute" else "mirror"
                 self._note_unmapped(f"{what} route", "it sends requests to the canary beside the weight", where, detail)
                 return f"{what} route {one_line(detail.text_at('name'), 60)}"
             case "plugin":
-                self._note_unmapped(
-                    f"plugin {one_line(detail.text_at('name'), 60)}",
-                    "only the plugin knows what it does",
-                    where,
-                    detail,
-                )
-                return f"plugin {one_line(detail.text_at('name'), 60)}"
+                name = f"plugin {one_line(detail.text_at('name'), 60)}"
+                self._note_unmapped(name, "only the plugin knows what it does", where, detail)
+                return name
             case _:
                 self._note_unmapped(f"step {one_line(kind, 40)}", "an unknown kind of step", where, detail)
                 return one_line(kind, 40)

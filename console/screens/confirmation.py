@@ -56,7 +56,9 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
     if card.block_reason is not None:
         return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
-        return _safer(state, card.verb)
+        # A rollback needs a reason only where it may do harm; one that has started was confirmed then.
+        word = typed_word(state, card.verb)
+        return Confirmation(word=word, reason=word is not None)
     at_first = _forward(state, opened.card, subject)
     if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {describe_move(state, opened)}")
@@ -64,12 +66,6 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
     if obstacles:
         return replace(at_first, refused=f"changed since this card was opened: {'; '.join(obstacles)}")
     return replace(at_first, override=at_first.override and card.override is not None)
-
-
-def _safer(state: State, verb: Verb) -> Confirmation:
-    """Confirmation of halt and rollback: a reason only for a rollback that may do harm and has not started."""
-    word = typed_word(state, verb)
-    return Confirmation(word=word, reason=word is not None)
 
 
 def _forward(state: State, card: Card, subject: str | None) -> Confirmation:

@@ -30,10 +30,7 @@ def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> l
 
 
 class LeaveScreen(Modal[bool | None]):
-    """The question that `q` asks while `busy` returns a line.
-
-    Answers True to leave calls in flight with their outcome unknown, False once they have ended.
-    """
+    """The question before leaving: True leaves `busy` calls with their outcome unknown, False after their end."""
 
     def __init__(self, state: State | None, busy: Callable[[], str | None]) -> None:
         super().__init__(state)

@@ -12,6 +12,7 @@ a binding, would overtake or fall behind the letters typed around it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from textual.binding import Binding
@@ -48,12 +49,11 @@ class Modal(ModalScreen[Answer]):
         background: $background; }
     """
 
+    @dataclass
     class Safer(Message):
         """The operator wants a card of a verb that goes safer instead of this screen."""
 
-        def __init__(self, verb: Verb) -> None:
-            super().__init__()
-            self.verb = verb
+        verb: Verb
 
     state: reactive[State | None] = reactive(None, repaint=False)
     """The newest State, as on the screen underneath."""

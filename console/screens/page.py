@@ -17,10 +17,7 @@ _FOOT: Line = (Piece("up down", Look.TITLE), Piece(" scroll   "), Piece("esc", L
 
 
 class ScrollingPage(Modal[None]):
-    """A page of the lines that `picture` draws of (State, width), again with every State.
-
-    The keys `closes` close it, besides escape, enter and q.
-    """
+    """The lines that `picture` draws of (State, width), again with every State; enter, q and `closes` close it."""
 
     def __init__(
         self, state: State | None, picture: Callable[[State | None, int], Sequence[Line]], closes: str = ""
