@@ -22,8 +22,6 @@ PATIENCE_S = 90.0
 VISIBLE_S = 25.0
 """Seconds that a regression has lasted in its picture."""
 
-Until = Callable[[State], bool]
-
 
 class NoMoment(Exception):
     """The moment did not come; the message is one plain line."""
@@ -55,7 +53,7 @@ class Sitting:
         self._engine = engine
         self._pilot = pilot
 
-    async def until(self, condition: Until) -> None:
+    async def until(self, condition: Callable[[State], bool]) -> None:
         """Wait until the screen's own state fulfills `condition`. Raises NoMoment, also where the engine has ended."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:

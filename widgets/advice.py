@@ -41,7 +41,17 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "calm", f"Closed ({state.closed}); nothing more is sent"
     yield from _of(state, _escalation_advice, rollback_advice, _rolled_back_advice, fail_advice)
     yield from _troubles(state)
-    yield from _of(state, hold_advice, _unplaced_advice, _pen_offer_advice, _handoff_advice, _halt_advice)
+    yield from _of(state, hold_advice)
+    if state.mode is Mode.UNPLACED:
+        names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
+        fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
+        yield "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
+    me, pen = state.local.operator, state.pen
+    if me is not None and pen.holder is not None and pen.offered_to(me):
+        yield "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
+    if state.handoff is not None:
+        yield "warn", f"{participants.handoff_text(state)}; t takes the pen"
+    yield from _of(state, _halt_advice)
     if state.local.edited is not None:
         yield "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
     yield from _of(state, warn_advice, _promoting_advice)
@@ -116,14 +126,6 @@ def drift_words(drift: Drift, state: State) -> str:
     return f"{drift.was} → {drift.now} {format.age(format.since(drift.since, state.as_of))} ago{who}"
 
 
-def _unplaced_advice(state: State) -> Advice | None:
-    if state.mode is not Mode.UNPLACED:
-        return None
-    names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
-    fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
-    return "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
-
-
 def _halt_advice(state: State) -> Advice | None:
     if state.halted is None:
         return None
@@ -178,19 +180,6 @@ def _escalation_advice(state: State) -> Advice | None:
         return None
     span = format.duration(format.since(trouble.since, state.as_of))
     return "alarm", f"CALL {reached.call}: no action on {trouble.what} for {span}: r rolls back, h halts"
-
-
-def _pen_offer_advice(state: State) -> Advice | None:
-    """Say that the captain offers the pen to this console's operator."""
-    me, pen = state.local.operator, state.pen
-    if me is None or pen.holder is None or not pen.offered_to(me):
-        return None
-    return "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
-
-
-def _handoff_advice(state: State) -> Advice | None:
-    """Show the note of the last captain while the pen is free."""
-    return None if state.handoff is None else ("warn", f"{participants.handoff_text(state)}; t takes the pen")
 
 
 def _approval_advice(state: State) -> Advice | None:

@@ -8,7 +8,7 @@ from console.state.checklist import unmet_needs
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import format
 from widgets.glyphs import STEPS
-from widgets.line import Line, Look, Piece, align_left, wrap
+from widgets.line import Line, Look, Piece, align_left, window, wrap
 from widgets.pane import Pane
 from widgets.rollback import owner_suffix, rollback_runner
 
@@ -21,7 +21,8 @@ def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
         return [(Piece("ROLLBACK", Look.TITLE), Piece("  no plan yet", Look.MUTED))]
     lines: list[Line] = [(Piece("ROLLBACK", Look.TITLE), Piece("  "), _progress(state))]
     room = height - 1
-    shown = _window(state.checklist, room)
+    unfinished = (index for index, entry in enumerate(state.checklist) if not entry.is_over)
+    shown = window(state.checklist, next(unfinished, 0), room)
     spare = room - len(shown)
     for entry in shown:
         row, rest = _row(entry, state, width, spare)
@@ -48,15 +49,6 @@ def _progress(state: State) -> Piece:
         return Piece(f"{of}, under way", Look.WARN)
     runner = rollback_runner(state)
     return Piece(f"{of}, {runner.word}", Look.ALARM if runner.level == "alarm" else Look.WARN)
-
-
-def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
-    """The steps to show when not all fit: from the first unfinished one."""
-    if len(steps) <= room:
-        return steps
-    open_at = next((index for index, entry in enumerate(steps) if not entry.is_over), 0)
-    first = min(open_at, len(steps) - room)
-    return steps[first : first + max(room, 0)]
 
 
 def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, list[Line]]:

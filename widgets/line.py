@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rich.cells import cell_len, set_cell_size
+
+T = TypeVar("T")
 
 
 class Look(StrEnum):
@@ -101,6 +103,12 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
     if words:
         lines[-1] = " ".join((lines[-1], *words))
     return [truncate(row, width) for row in lines]
+
+
+def window(rows: Sequence[T], first: int, room: int) -> Sequence[T]:
+    """The `rows` that `room` holds, from `first` on, or from earlier where the last ones leave room."""
+    first = max(min(first, len(rows) - room), 0)
+    return rows[first : first + max(room, 0)]
 
 
 def changed_cells(old: Line, new: Line) -> int:

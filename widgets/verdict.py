@@ -37,7 +37,8 @@ def fail_advice(state: State) -> Advice | None:
     if one_way is not None:
         return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {words}: freeze (h) or go on"
     if state.halted is not None:
-        by = " by on_fail" if _is_automatic(state, state.halted) else ""
+        is_automatic = any(entry.automatic for entry in state.decisions if entry.id == state.halted)
+        by = " by on_fail" if is_automatic else ""
         return "alarm", f"HALTED{by}, {words}: r rolls back"
     return "alarm", f"{words}: r rolls back, h halts"
 
@@ -49,10 +50,6 @@ def _failing_metrics(state: State) -> list[MetricState]:
         return []
     failed = [entry for entry in _metrics_with(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
     return sorted(failed, key=lambda entry: together is not None and entry.metric.name != together.metric)
-
-
-def _is_automatic(state: State, decision: str) -> bool:
-    return any(entry.automatic for entry in state.decisions if entry.id == decision)
 
 
 def _how(entry: MetricState) -> str:

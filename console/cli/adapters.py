@@ -143,11 +143,10 @@ def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError):  # a frozen build, or a model that was made at run time
             continue
         statements = body.body if isinstance(body, ast.ClassDef) else []
-        for field, words in itertools.pairwise(statements):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(words, ast.Expr):
-                value = words.value
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found[field.target.id] = value.value
+        for pair in itertools.pairwise(statements):
+            match pair:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = text
     return found
 
 

@@ -169,6 +169,11 @@ def _context(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", metavar="NAME", help="kubeconfig context where the plan names none")
 
 
+def _choice(parser: argparse.ArgumentParser, option: str, words: Sequence[str], default: str, about: str) -> None:
+    about = f"{about}: {', '.join(words)} (default: {default})"
+    parser.add_argument(option, default=default, choices=words, metavar="NAME", help=about)
+
+
 def _add_screens(commands: Subcommands) -> None:
     run = commands.add_parser("run", help="open the war room for a plan")
     run.add_argument("plan", metavar="PLAN", type=Path)
@@ -176,25 +181,13 @@ def _add_screens(commands: Subcommands) -> None:
     _context(run)
     _journal(run)
     demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")
-    demo.add_argument(
-        "--scenario",
-        default="error_spike",
-        choices=SCENARIOS,
-        metavar="NAME",
-        help=f"what goes wrong: {', '.join(SCENARIOS)} (default: error_spike)",
-    )
+    _choice(demo, "--scenario", SCENARIOS, "error_spike", "what goes wrong")
     demo.add_argument("--speed", type=speed, default=1.0, metavar="N", help="times faster than real time (default: 1)")
     demo.add_argument(
         "--seed", type=int, default=1, metavar="N", help="seed of the world's random numbers (default: 1)"
     )
     demo.add_argument("--svg", type=Path, metavar="FILE", help="write a picture of the screen and exit")
-    demo.add_argument(
-        "--moment",
-        default="failing",
-        choices=MOMENTS,
-        metavar="NAME",
-        help=f"what the picture shows: {', '.join(MOMENTS)} (default: failing)",
-    )
+    _choice(demo, "--moment", MOMENTS, "failing", "what the picture shows")
     demo.add_argument("--size", default="100x30", type=picture_size, metavar="WxH", help="its size (default: 100x30)")
     _journal(demo, "one of its own in a temporary directory")
 
@@ -249,10 +242,7 @@ def _add_verbs(commands: Subcommands) -> None:
 
 
 def _add_verb(
-    commands: Subcommands,
-    name: str,
-    summary: str,
-    subject: SubjectArgument | None,
+    commands: Subcommands, name: str, summary: str, subject: SubjectArgument | None
 ) -> argparse.ArgumentParser:
     positional = ["PLAN"]
     if subject is not None and not subject.name.startswith("--"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import closing, nullcontext
 
 from adapters.sanitize import one_line
 from console.cli.exits import Exit, with_exit_codes
@@ -15,7 +16,6 @@ from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.location import JournalLocation
 from console.plan.loader import load
-from console.plan.nouns import Step
 from console.state.card import card_for
 from console.state.checklist import reads_as, step_waves, timeout_s
 from console.state.values import State, StepState
@@ -28,16 +28,13 @@ def dry_run_command(options: argparse.Namespace) -> int:
     plan = load(options.plan)
     location = chosen_journal(options.journal)
     journal, unread = _journal(location)
-    try:
+    with closing(journal) if journal is not None else nullcontext():
         open_run = journal.open_run(plan.rollout) if journal is not None else None
         if open_run is None and not may_open(Verb.ROLLBACK, plan):
             answer = asyncio.run(refusal(Verb.ROLLBACK, plan, location, unread))
             print_err(answer.line)
             return Exit.REFUSED if unread is None else Exit.JOURNAL
         state = asyncio.run(read_once(plan, journal, location.state_dir))
-    finally:
-        if journal is not None:
-            journal.close()
     where = "no rollout is open" if open_run is None else state.rollout
     print_err(f"warroom: dry run of {where} in journal {location}: nothing is sent, nothing is written")
     print(*dry_run_lines(state), sep="\n")
@@ -81,12 +78,6 @@ def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> lis
         return [f"   {step.id}{after}: BY HAND{owner_suffix(state.plan, step.team)}: {step.manual}"]
     lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner_suffix(state.plan, step.team)}"]
     lines += [f"      {call.backend}: {one_line(call.text)}" for call in calls]
-    return lines + _unsent(state, step, {call.target for call in calls})
-
-
-def _unsent(state: State, step: Step, called: set[str]) -> list[str]:
-    return [
-        f"      no call: {name} already reads {state.targets[name].reading}"
-        for name, setting in step.sets.items()
-        if name not in called and reads_as(state, name, setting)
-    ]
+    called = {call.target for call in calls}
+    done = [name for name, setting in step.sets.items() if name not in called and reads_as(state, name, setting)]
+    return lines + [f"      no call: {name} already reads {state.targets[name].reading}" for name in done]

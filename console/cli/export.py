@@ -23,26 +23,9 @@ from console.events.kinds import Noted
 from console.journal.chain import Row
 from console.journal.contract import Journal
 
-COLUMNS = (
-    "kind",
-    "rollout",
-    "seq",
-    "at",
-    "who",
-    "login",
-    "verb",
-    "stage",
-    "from",
-    "to",
-    "sets",
-    "subject",
-    "reason",
-    "override",
-    "outcome",
-    "ended",
-    "text",
-    "id",
-)
+_ALWAYS = ("kind", "rollout", "seq", "at", "who", "login")
+_OF_DECISIONS = ("verb", "stage", "from", "to", "sets", "subject", "reason", "override", "outcome", "ended")
+COLUMNS = (*_ALWAYS, *_OF_DECISIONS, "text", "id")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 LONGEST_CELL = 4000
 """Characters of a cell at most."""

@@ -1,8 +1,9 @@
-"""The journal that a command uses, and how each kind of command opens it."""
+"""The journal that a command uses, how each kind of command opens it, and the engine on it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.journal.location import FileLocation, JournalLocation, ServerLocation, journal_location
@@ -51,6 +52,11 @@ def named_runs(journal: Journal, which: str | None) -> list[Run]:
     if which is not None and not found:
         raise ValueError(f"the journal holds no plan and no rollout {which!r}; `warroom log` lists them")
     return found
+
+
+def is_observe_only(environ: Mapping[str, str]) -> bool:
+    """True where WARROOM_OBSERVE lets this shell only observe."""
+    return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
 
 
 def engine_config(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from console.cli.exits import Exit
 from console.cli.login import log_in_file, may_need_login
 from console.cli.output import print_err, spool_notice
-from console.cli.paths import chosen_journal, engine_config, open_or_stand_in
+from console.cli.paths import chosen_journal, engine_config, is_observe_only, open_or_stand_in
 from console.cli.signals import stop_with_terminal
 from console.journal.location import FileLocation
 
@@ -30,7 +30,7 @@ def run_command(options: argparse.Namespace) -> int:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
     plan: Path = options.plan
-    observe: bool = options.observe or os.environ.get("WARROOM_OBSERVE", "") not in ("", "0")
+    observe: bool = options.observe or is_observe_only(os.environ)
     if may_need_login(plan):
         log_in_file(plan)
 

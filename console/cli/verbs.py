@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 
 from adapters.contract import Outcome
@@ -18,7 +18,7 @@ from console.cli.exits import Exit, with_exit_codes
 from console.cli.login import SAFER_LOGIN_S, log_in
 from console.cli.no_rollout import joined_notice, may_open, refusal
 from console.cli.output import print_err, print_out, spool_notice
-from console.cli.paths import chosen_journal, engine_config, open_or_stand_in, unavailable_journal
+from console.cli.paths import chosen_journal, engine_config, is_observe_only, open_or_stand_in, unavailable_journal
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
 from console.engine.engine import Engine
@@ -76,22 +76,14 @@ def _verb(options: argparse.Namespace) -> Verb | None:
     return None if options.command == "note" else Verb(options.command)
 
 
-def is_observe_only(environ: Mapping[str, str]) -> bool:
-    """True where WARROOM_OBSERVE lets this shell only observe."""
-    return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
-
-
 def _answer_of(options: argparse.Namespace, verb: Verb | None, plan: Plan, location: JournalLocation) -> Answer:
     """Run a verb on the journal at `location`; only a verb that may open a rollout makes a missing journal."""
     if verb is None and not options.reason.strip():
         return Answer(Result.REFUSED, "note refused: its text is empty: give --reason TEXT")
     if verb is not None and not may_open(verb, plan) and not location.exists():
         return asyncio.run(refusal(verb, plan, location, None))
-    journal = open_or_stand_in(location) if verb in SAFER else location.open()
-    try:
+    with closing(open_or_stand_in(location) if verb in SAFER else location.open()) as journal:
         return asyncio.run(_run_verb(options, verb, plan, journal, location))
-    finally:
-        journal.close()
 
 
 async def _run_verb(
@@ -141,17 +133,13 @@ async def _open_engine(
     """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
     config = engine_config(plan, journal, location)
     try:
-        engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(config, lambda _state: None, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = unavailable_journal(error)
-        engine = await Engine.open(replace(config, journal=journal), _ignore)
+        engine = await Engine.open(replace(config, journal=journal), lambda _state: None)
     return engine, journal
-
-
-def _ignore(_state: State) -> None:
-    """Drop a state: a headless verb reads the state when it needs it."""
 
 
 def _journal_fault(journal: Journal) -> str | None:

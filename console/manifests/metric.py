@@ -10,15 +10,7 @@ from collections.abc import Sequence
 
 from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, split_by_arm, widen_to_both
 from console.manifests.bound import Bound
-from console.manifests.draft import (
-    PASSWORD_IN_URL,
-    Check,
-    Entry,
-    Measured,
-    unique_name,
-    yaml_quote,
-    yaml_text,
-)
+from console.manifests.draft import PASSWORD_IN_URL, Check, Entry, Measured, unique_name, yaml_quote, yaml_text
 from console.manifests.draft_start import BACKEND
 from console.manifests.promql.reader import UnreadableQuery, UnsupportedQuery, parse_query
 from console.manifests.promql.tree import Expr

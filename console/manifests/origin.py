@@ -143,9 +143,8 @@ def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
         return [tree for tree in found if tree.text_at("kind") and tree.text_at("apiVersion")]
     for tree in found:
         if not (tree.text_at("kind") and tree.text_at("apiVersion")):
-            raise PlanError(
-                [_problem(file, "is not a Kubernetes object: it has no apiVersion and kind", line=tree.line)]
-            )
+            message = "is not a Kubernetes object: it has no apiVersion and kind"
+            raise PlanError([_problem(file, message, line=tree.line)])
     return found
 
 

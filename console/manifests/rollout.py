@@ -49,7 +49,7 @@ def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: s
     else:
         pairs = reader.canary(strategy.at("canary"))
     draft.unmapped += found.unmapped
-    if sum(is_rollout(one) for one in manifests) == 1:  # else another Rollout may use them
+    if sum(one.is_a(ARGO, "Rollout") for one in manifests) == 1:  # else another Rollout may use them
         draft.unmapped += reader.analyses.unused_templates()
     add_metrics(draft, found.checks, pairs)
     return draft
@@ -207,19 +207,12 @@ def _templates(analysis: Tree) -> Iterator[str]:
 
 def _pause_duration(said: Tree) -> str | None:
     """A pause's length as a plan writes it; None for a pause without an end."""
-    text = said.text
-    if text is None:
+    if said.text is None:
         return None
-    seconds = said.number
-    return plan_duration(text if seconds is None else _duration_text(seconds))
+    return plan_duration(said.text if said.number is None else _duration_text(said.number))
 
 
 def _duration_text(seconds: float) -> str:
     whole = round(seconds)
     parts = [(whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s")]
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
-
-
-def is_rollout(manifest: Manifest) -> bool:
-    """True for an Argo Rollout."""
-    return manifest.is_a(ARGO, "Rollout")

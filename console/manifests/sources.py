@@ -10,16 +10,7 @@ from pydantic import ValidationError
 from adapters.metrics.prometheus import Options
 from adapters.sanitize import one_line
 from console.manifests.arms import Pairs
-from console.manifests.draft import (
-    NOWHERE,
-    PASSWORD_IN_URL,
-    Check,
-    Draft,
-    Entry,
-    Unmapped,
-    unique_name,
-    yaml_quote,
-)
+from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, Entry, Unmapped, unique_name, yaml_quote
 from console.manifests.metric import NotMapped, draft_metrics, measured_metrics
 
 _INSIDE = re.compile(

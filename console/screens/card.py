@@ -31,11 +31,12 @@ def prompt(
 
     `does` follows "enter"; `word` and `reason` are typed so far; `in_field`: a letter is typed into a field.
     """
+    closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
     if confirmation.refused is not None:
         rows = rows_of(confirmation.refused, max(width - 23, 10))
         head = (Piece("✗ CANNOT BE CONFIRMED ", Look.ALARM), Piece(" " + rows[0], Look.STRONG))
         more: list[Line] = [(Piece(" " * 23), Piece(row, Look.STRONG)) for row in rows[1:]]
-        return [head, *more, (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))]
+        return [head, *more, closes]
     if confirmation.override:
         does = f"OVERRIDES the closed gates and {does}"
     missing = confirmation.missing(word, reason)
@@ -48,20 +49,16 @@ def prompt(
             key, does = "enter", f"leaves the field, then {key} {does}"
         rows = rows_of(does, width - len(key) - 1)
         lines = [(Piece(key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows]
-    fields = Piece(
-        " next field" if confirmation.word is not None else " reason" if confirmation.reason else " reason, if you like"
-    )
-    step = Piece("tab" if confirmation.word is not None else "n", Look.TITLE)
-    closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
-    return [*lines, (step, fields, Piece("   "), *closes)]
+    step, field = ("n", "reason" if confirmation.reason else "reason, if you like")
+    if confirmation.word is not None:
+        step, field = "tab", "next field"
+    return [*lines, (Piece(step, Look.TITLE), Piece(f" {field}"), Piece("   "), *closes)]
 
 
 class DecisionCard(Modal[Intent | None]):
     """One decision before it is taken."""
 
     DEFAULT_CSS = """
-    DecisionCard .field { height: 1; }
-    DecisionCard .field Label { width: auto; padding-right: 1; text-style: bold; }
     DecisionCard #prompt { height: 2; }
     """
 
@@ -94,13 +91,9 @@ class DecisionCard(Modal[Intent | None]):
 
     def begin(self) -> None:
         """See `Modal.begin`."""
-        if self.confirmation.refused is not None:
-            return
-        if self.confirmation.word is not None:
-            self.set_focus(self.query_one(_WORD, Field))
-            self._arrange()
-        elif self.confirmation.reason:
-            self.set_focus(self.query_one(_REASON, Field))
+        confirmation = self.confirmation
+        if confirmation.refused is None and (confirmation.word is not None or confirmation.reason):
+            self.set_focus(self.query_one(_REASON if confirmation.word is None else _WORD, Field))
             self._arrange()
 
     def watch_state(self, state: State | None) -> None:
@@ -221,15 +214,12 @@ class DecisionCard(Modal[Intent | None]):
         word, reason = self._text_in(_WORD), self._text_in(_REASON).strip()
         missing = confirmation.missing(word, reason)
         if missing is not None:
-            self._next_field(confirmation, word)
+            done = confirmation.word is None or word.strip() == confirmation.word
+            self.set_focus(self.query_one(_REASON if done else _WORD, Field))
         elif key != confirmation.key:
             self.notice = self._no_effect(key)
         else:
             self.dismiss(self._intent(word.strip(), reason))
-
-    def _next_field(self, confirmation: Confirmation, word: str) -> None:
-        done = confirmation.word is None or word.strip() == confirmation.word
-        self.set_focus(self.query_one(_REASON if done else _WORD, Field))
 
     def _intent(self, word: str, reason: str) -> Intent:
         state = self.state

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
 from console.judge.explanation import EvidenceKey, explain
 from console.judge.wording import odds
-from console.plan.nouns import Metric, Role
+from console.plan.nouns import Role
 from console.screens.page import ScrollingPage
 from console.state.assessment import is_over
 from console.state.evidence_history import EvidenceHistory
@@ -38,12 +38,8 @@ def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | 
         return [(Piece(f"{name} is no longer a metric of this plan", Look.WARN),)]
     room = max(width - GUTTER, 10)
     source = state.sources.get(entry.metric.backend)
-    lines: list[Line] = [
-        (
-            Piece(name, Look.TITLE),
-            Piece(f"  {entry.metric.role.value}: {_ROLES[entry.metric.role]}{_team(state, entry.metric)}"),
-        )
-    ]
+    role = f"  {entry.metric.role.value}: {_ROLES[entry.metric.role]}{owner_suffix(state.plan, entry.metric.team)}"
+    lines: list[Line] = [(Piece(name, Look.TITLE), Piece(role))]
     lines += _verdict(entry, room)
     lines += _explanation(state, entry, room, history)
     lines += _block("source", _source(state, entry, source), room)
@@ -55,10 +51,6 @@ def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | 
 def _query(query: MetricQuery) -> list[str]:
     target = [] if query.target is None else [f"of: {query.target.target}"]
     return target + [f"{part}: {text}" for part, text in query.texts()]
-
-
-def _team(state: State, metric: Metric) -> str:
-    return owner_suffix(state.plan, metric.team)
 
 
 def _block(name: str, texts: list[str], room: int) -> list[Line]:
@@ -86,11 +78,8 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     found += _block("", [verdict.reason, arms], room)
     if verdict.ratio is not None:
         bounds = f" {ends} (95 % interval)" if ends else ""
-        lately = (
-            f"; {ratio(verdict.lately)} since {clock(verdict.since)}"
-            if verdict.lately is not None and verdict.since
-            else ""
-        )
+        has_turned = verdict.lately is not None and verdict.since
+        lately = f"; {ratio(verdict.lately)} since {clock(verdict.since)}" if has_turned else ""
         found += _block("ratio", [f"canary/baseline {ratio(verdict.ratio)}{bounds} in this stage{lately}"], room)
     return found
 
@@ -102,10 +91,7 @@ def _explanation(state: State, entry: MetricState, room: int, history: EvidenceH
     if track is None:
         return _block("rule", [limits, "no tick judged yet"], room)
     explanation = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
-    lines = [
-        _key(key, name)
-        for key, name in zip(explanation.keys, ["evidence", *[""] * len(explanation.keys)], strict=False)
-    ]
+    lines = [_key(key, "" if n else "evidence") for n, key in enumerate(explanation.keys)]
     if history is not None:
         rows = evidence_history_lines(history, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
@@ -135,14 +121,11 @@ def _source(state: State, entry: MetricState, source: SourceState | None) -> lis
         found.append(f"FAILED since {source.failed_since.astimezone(UTC):%H:%M:%S}Z: {source.reason}")
     if source.skew_s is not None:
         found.append(f"its clock is off by {source.skew_s:+.1f} s")
-    newest = [f"{arm} {age(since(at, state.as_of))} old" for arm, at in _arms(entry)]
+    arms = (("canary", entry.canary_at), ("baseline", entry.baseline_at))
+    newest = [f"{arm} {age(since(at, state.as_of))} old" for arm, at in arms]
     found.append(f"newest samples: {', '.join(newest)}")
     found += [text for text in (entry.problem, entry.partial) if text]
     return found
-
-
-def _arms(entry: MetricState) -> tuple[tuple[str, datetime | None], ...]:
-    return (("canary", entry.canary_at), ("baseline", entry.baseline_at))
 
 
 def _ticks(entry: MetricState) -> list[Line]:
