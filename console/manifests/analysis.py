@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from adapters.sanitize import one_line
 from console.manifests.arguments import BRACES, Arguments, MissingValue, UnknownArgument, fill_in
@@ -38,14 +38,62 @@ class AnalysisScope:
     throughout: bool
 
 
-@dataclass(slots=True)
-class FoundChecks:
-    """The checks of a Rollout's analyses, and the parts that are no checks."""
+class Analyses:
+    """The checks of a Rollout's analyses, by the analysis templates in its files."""
 
-    checks: list[Check] = field(default_factory=list)
-    unmapped: list[Unmapped] = field(default_factory=list)
+    def __init__(self, manifests: Sequence[Manifest], rollout: Manifest, namespace: str | None) -> None:
+        self._templates = {
+            (one.kind == "ClusterAnalysisTemplate", one.name): one
+            for one in manifests
+            if one.group == ARGO and one.kind in ("AnalysisTemplate", "ClusterAnalysisTemplate")
+        }
+        self._rollout = rollout
+        self._namespace = namespace
+        self.checks: list[Check] = []
+        self.unmapped: list[Unmapped] = []
+        """The parts that are no checks."""
+        self.used: set[tuple[str, str]] = set()
+        """(kind, name) of the templates that an analysis names."""
 
-    def add(self, check: Check) -> None:
+    def read(self, analysis: Tree, where: str, *, throughout: bool) -> None:
+        """Add the checks of one analysis of a step or of the strategy.
+
+        `where`: "step 2", "background"; `throughout`: the analysis runs as long as the rollout climbs.
+        """
+        given = _arguments(analysis.at("args"), self._rollout, self._namespace)
+        dry = [one.text_at("metricName") for one in analysis.at("dryRun").items]
+        self._read_templates(analysis, AnalysisScope(where, throughout), given, dry, 0)
+
+    def unused_templates(self) -> Iterator[Unmapped]:
+        """The templates in the files that no analysis names."""
+        for (_, name), template in self._templates.items():
+            if (template.kind, name) not in self.used:
+                what = f"{template.kind} {name}"
+                yield Unmapped(what, "no analysis of this Rollout names it", template.where())
+
+    def _read_templates(
+        self, naming: Tree, scope: AnalysisScope, given: Arguments, dry: Sequence[str], depth: int
+    ) -> None:
+        for ref in naming.at("templates").items:
+            cluster, name = bool(ref.at("clusterScope").truth), one_line(ref.text_at("templateName"), 253)
+            kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
+            self.used.add((kind, name))
+            template = self._templates.get((cluster, name))
+            origin = f"{kind} {name or '?'}, {scope.where}, {self._rollout.where(ref)}"
+            if template is None:
+                why = "the template is not in the files: name its file too"
+                self.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
+                continue
+            if depth >= _DEEPEST:
+                self.unmapped.append(Unmapped(f"analysis {name}", "its templates name each other", origin, True))
+                continue
+            own = _with_defaults(given, template.spec.at("args"))
+            quiet = [*dry, *(one.text_at("metricName") for one in template.spec.at("dryRun").items)]
+            for metric in template.spec.at("metrics").items:
+                self._add(_check(metric, template, scope, own, quiet))
+            self._read_templates(template.spec, scope, own, quiet, depth + 1)
+
+    def _add(self, check: Check) -> None:
         """Add a check; two equal ones become one, which decides if either does."""
         for index, other in enumerate(self.checks):
             if _identity(other) == _identity(check):
@@ -59,73 +107,6 @@ class FoundChecks:
 
 def _identity(check: Check) -> tuple[object, ...]:
     return check.name, check.query, check.bound, check.address, check.unmapped is None
-
-
-class Analyses:
-    """The analysis templates of some manifests, by name."""
-
-    def __init__(self, manifests: Sequence[Manifest]) -> None:
-        self._templates = {
-            (one.kind == "ClusterAnalysisTemplate", one.name): one
-            for one in manifests
-            if one.group == ARGO and one.kind in ("AnalysisTemplate", "ClusterAnalysisTemplate")
-        }
-        self.used: set[tuple[str, str]] = set()
-        """(kind, name) of the templates that an analysis names."""
-
-    def read(
-        self,
-        analysis: Tree,
-        rollout: Manifest,
-        where: str,
-        found: FoundChecks,
-        *,
-        namespace: str | None,
-        throughout: bool,
-    ) -> None:
-        """Add the checks of one analysis (of a step or of the strategy) of a Rollout to `found`.
-
-        `where`: "step 2", "background"; `throughout`: the analysis runs as long as the rollout climbs.
-        """
-        given = _arguments(analysis.at("args"), rollout, namespace)
-        dry = [one.text_at("metricName") for one in analysis.at("dryRun").items]
-        self._templates_of(analysis, rollout, AnalysisScope(where, throughout), given, dry, found, 0)
-
-    def unused_templates(self) -> Iterator[Unmapped]:
-        """The templates in the files that no analysis names."""
-        for (_, name), template in self._templates.items():
-            if (template.kind, name) not in self.used:
-                what = f"{template.kind} {name}"
-                yield Unmapped(what, "no analysis of this Rollout names it", template.where())
-
-    def _templates_of(
-        self,
-        naming: Tree,
-        rollout: Manifest,
-        scope: AnalysisScope,
-        given: Arguments,
-        dry: Sequence[str],
-        found: FoundChecks,
-        depth: int,
-    ) -> None:
-        for ref in naming.at("templates").items:
-            cluster, name = bool(ref.at("clusterScope").truth), one_line(ref.text_at("templateName"), 253)
-            kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
-            self.used.add((kind, name))
-            template = self._templates.get((cluster, name))
-            origin = f"{kind} {name or '?'}, {scope.where}, {rollout.where(ref)}"
-            if template is None:
-                why = "the template is not in the files: name its file too"
-                found.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
-                continue
-            if depth >= _DEEPEST:
-                found.unmapped.append(Unmapped(f"analysis {name}", "its templates name each other", origin, True))
-                continue
-            own = _with_defaults(given, template.spec.at("args"))
-            quiet = [*dry, *(one.text_at("metricName") for one in template.spec.at("dryRun").items)]
-            for metric in template.spec.at("metrics").items:
-                found.add(_check(metric, template, scope, own, quiet))
-            self._templates_of(template.spec, template, scope, own, quiet, found, depth + 1)
 
 
 def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | MissingValue]:

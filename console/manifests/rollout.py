@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adapters.sanitize import one_line
-from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, FoundChecks
+from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses
 from console.manifests.arms import Pairs
 from console.manifests.draft import Draft, Entry, Unmapped, unique_name
 from console.manifests.draft_start import namespace_of, plan_duration, start_draft
@@ -41,17 +41,16 @@ def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: s
     draft = start_draft(rollout, "Argo Rollout", namespace, ADAPTER)
     draft.about.append(_ABOUT)
     space = namespace_of(rollout, namespace)
-    found = FoundChecks()
     strategy = rollout.spec.at("strategy")
-    reader = _RolloutReader(draft, rollout, Analyses(manifests), found, space)
+    reader = _RolloutReader(draft, rollout, Analyses(manifests, rollout, space))
     if strategy.at("blueGreen").entries or "blueGreen" in strategy.entries:
         pairs = reader.blue_green(strategy.at("blueGreen"))
     else:
         pairs = reader.canary(strategy.at("canary"))
-    draft.unmapped += found.unmapped
+    draft.unmapped += reader.analyses.unmapped
     if sum(one.is_a(ARGO, "Rollout") for one in manifests) == 1:  # else another Rollout may use them
         draft.unmapped += reader.analyses.unused_templates()
-    add_metrics(draft, found.checks, pairs)
+    add_metrics(draft, reader.analyses.checks, pairs)
     return draft
 
 
@@ -65,8 +64,6 @@ class _RolloutReader:
     draft: Draft
     rollout: Manifest
     analyses: Analyses
-    found: FoundChecks
-    namespace: str | None
     waiting: list[str] = field(default_factory=list)
     """Texts of the steps since the last pause."""
 
@@ -172,9 +169,7 @@ class _RolloutReader:
 
     def _analysis(self, analysis: Tree, where: str, *, throughout: bool = False) -> None:
         if analysis.entries:
-            self.analyses.read(
-                analysis, self.rollout, where, self.found, namespace=self.namespace, throughout=throughout
-            )
+            self.analyses.read(analysis, where, throughout=throughout)
 
     def _pairs(self, canary: str, stable: str) -> Pairs:
         of = {canary: stable} if canary and stable and canary != stable else {}

@@ -49,7 +49,7 @@ def prompt(
             key, does = "enter", f"leaves the field, then {key} {does}"
         rows = rows_of(does, width - len(key) - 1)
         lines = [(Piece(key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows]
-    step, field = ("n", "reason" if confirmation.reason else "reason, if you like")
+    step, field = "n", "reason" if confirmation.reason else "reason, if you like"
     if confirmation.word is not None:
         step, field = "tab", "next field"
     return [*lines, (Piece(step, Look.TITLE), Piece(f" {field}"), Piece("   "), *closes)]
