@@ -39,9 +39,9 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more is sent"
     if state.mode is Mode.CLOSED:
         yield "calm", f"Closed ({state.closed}); nothing more is sent"
-    yield from _of(state, _escalation_advice, rollback_advice, _rolled_back_advice, fail_advice)
+    yield from _sentences(state, _escalation_advice, rollback_advice, _rolled_back_advice, fail_advice)
     yield from _troubles(state)
-    yield from _of(state, hold_advice)
+    yield from _sentences(state, hold_advice)
     if state.mode is Mode.UNPLACED:
         names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
         fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
@@ -51,20 +51,21 @@ def _advices(state: State) -> Iterator[Advice]:
         yield "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
     if state.handoff is not None:
         yield "warn", f"{participants.handoff_text(state)}; t takes the pen"
-    yield from _of(state, _halt_advice)
+    yield from _sentences(state, _halt_advice)
     if state.local.edited is not None:
         yield "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
-    yield from _of(state, warn_advice, _promoting_advice)
+    yield from _sentences(state, warn_advice, _promoting_advice)
     if state.mode is Mode.COMPLETE:
         yield "calm", "Complete: the last stage is confirmed; c closes the rollout"
-    yield from _of(state, _approval_advice)
+    yield from _sentences(state, _approval_advice)
     promotion = _promotion_advice(state)
     if (one_way := state.past_one_way) is not None:
         yield "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {promotion[1]}"
     yield promotion
 
 
-def _of(state: State, *advices: Callable[[State], Advice | None]) -> Iterator[Advice]:
+def _sentences(state: State, *advices: Callable[[State], Advice | None]) -> Iterator[Advice]:
+    """The sentences of those `advices` that have one, in their order; the later ones are looked up only when needed."""
     return filter(None, (advice_on(state) for advice_on in advices))
 
 
@@ -79,7 +80,7 @@ def _rolled_back_advice(state: State) -> Advice | None:
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
         return "alarm", f"{lead}, but NOT RECOVERED: {'; '.join(worse)}"
     if open_ := [look for look in looks if look.back is None]:
-        unknown = f"{open_[0].metric}{_more(open_)}: recovery not known yet ({open_[0].why})"
+        unknown = f"{open_[0].metric}{_more_text(open_)}: recovery not known yet ({open_[0].why})"
         return "warn" if skipped else "calm", f"{lead}; {unknown}"
     metrics = ", every metric has recovered" if looks else ""
     if skipped:
@@ -92,7 +93,7 @@ def _troubles(state: State) -> Iterator[Advice]:
     if state.in_doubt:
         request = state.in_doubt[0]
         why = f" ({request.reason})" if request.reason else ""
-        doubt = f"{request.target} may or may not have taken {request.setting}{why}{_more(state.in_doubt)}"
+        doubt = f"{request.target} may or may not have taken {request.setting}{why}{_more_text(state.in_doubt)}"
         yield "alarm", f"IN DOUBT: {doubt}; the next read shows it"
     journal = state.local.journal
     if journal.broken is not None:
@@ -105,17 +106,17 @@ def _troubles(state: State) -> Iterator[Advice]:
         yield "alarm", f"{word} {coming.stage.name} ({trouble}): p {verb}, r rolls back"
     if drifts := [(name, entry.drift) for name, entry in state.targets.items() if entry.drift is not None]:
         name, drift = drifts[0]
-        words = f"{name} {drift_words(drift, state)}{_more(drifts)}"
+        words = f"{name} {drift_words(drift, state)}{_more_text(drifts)}"
         yield "alarm", f"DRIFTED {words}: a accepts, r rolls back, or undo it there"
     if state.local.fault is not None:
         yield "alarm", f"FAULT in this console ({state.local.fault}): open another one; h and r work"
     if failed := [source for source in state.sources.values() if source.failed_since is not None]:
         first = failed[0]
         span = format.duration(format.since(first.failed_since, state.as_of))
-        yield "alarm", f"{first.name} FAILED for {span}{_more(failed)} ({first.reason}): {still_possible(state)}"
+        yield "alarm", f"{first.name} FAILED for {span}{_more_text(failed)} ({first.reason}): {still_possible(state)}"
 
 
-def _more(found: Sequence[object]) -> str:
+def _more_text(found: Sequence[object]) -> str:
     """ " (+2 more)" after the first of several."""
     return f" (+{len(found) - 1} more)" if len(found) > 1 else ""
 
@@ -161,7 +162,7 @@ def _promotion_advice(state: State) -> Advice:
         if (advice := waiting_advice(state, closed)) is not None:
             return advice
         how = "p is closed" if any(gate.hard for gate in closed) else "p needs an override"
-        return "calm", f"{closed[0].why}{_more(closed)}; {how}"
+        return "calm", f"{closed[0].why}{_more_text(closed)}; {how}"
     if coming is None:
         return "calm", "No stage is left to promote to"
     if coming.stage.manual is not None:

@@ -51,9 +51,9 @@ def _lines(card: Card, width: int, airy: bool) -> list[Line]:
     action = [
         ("targets", _targets(card.targets, room)),
         ("calls", _calls(card, room)),
-        ("", _each_hanging(Piece("no call needed: "), card.skipped, Look.PLAIN, room)),
+        ("", _all_hanging_rows(Piece("no call needed: "), card.skipped, Look.PLAIN, room)),
     ]
-    warnings = [("", _each_hanging(Piece("! ", Look.WARN), card.warnings, Look.WARN, room))]
+    warnings = [("", _all_hanging_rows(Piece("! ", Look.WARN), card.warnings, Look.WARN, room))]
     if card.verb in SAFER:  # it does not rest on the evidence: its effect comes first
         sections = [*warnings, *action, gates, metrics]
     elif airy or card.open:
@@ -76,7 +76,7 @@ def _hanging_rows(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
     return [(mark if index == 0 else Piece(" " * indent), Piece(row, look)) for index, row in enumerate(rows)]
 
 
-def _each_hanging(mark: Piece, texts: Iterable[str], look: Look, room: int) -> list[Line]:
+def _all_hanging_rows(mark: Piece, texts: Iterable[str], look: Look, room: int) -> list[Line]:
     return [row for text in texts for row in _hanging_rows(mark, text, look, room)]
 
 
@@ -89,7 +89,7 @@ def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
             rows += [(Piece("✗ CLOSED", Look.ALARM), Piece(" "), *closed[0][1:]), *closed[1:]]
     good = Piece("✓ ", Look.GOOD)
     if airy:
-        return rows + _each_hanging(good, (gate.why for gate in gates if gate.ok), Look.PLAIN, room)
+        return rows + _all_hanging_rows(good, (gate.why for gate in gates if gate.ok), Look.PLAIN, room)
     # A verdict that passes stands a few rows below, with its numbers.
     passed = " · ".join(gate.why for gate in gates if gate.ok and gate.name != "verdict")
     return rows + _hanging_rows(good, passed, Look.PLAIN, room)

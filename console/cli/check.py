@@ -30,8 +30,8 @@ def check_command(options: argparse.Namespace) -> int:
 
     try:
         plan = load(options.plan)
-        mismatches = _run(contract_mismatches, plan)
-        hour = _run(fetch_last_hour, plan) if options.live and not mismatches else None
+        mismatches = _run_in_folder(contract_mismatches, plan)
+        hour = _run_in_folder(fetch_last_hour, plan) if options.live and not mismatches else None
     except PlanError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
@@ -50,7 +50,7 @@ def check_command(options: argparse.Namespace) -> int:
     return Exit.REFUSED
 
 
-def _run(work: Callable[[Plan, Path], Coroutine[None, None, T]], plan: Plan) -> T:
+def _run_in_folder(work: Callable[[Plan, Path], Coroutine[None, None, T]], plan: Plan) -> T:
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
         return asyncio.run(work(plan, Path(folder)))
 

@@ -66,7 +66,7 @@ def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
         yield ""
         return
     yield "#"
-    yield from _comment(f"NOT IN THIS PLAN: {_parts(unmapped)}:")
+    yield from _comment(f"NOT IN THIS PLAN: {_parts_text(unmapped)}:")
     for one in sorted(unmapped, key=lambda each: not each.decides):
         yield from _comment(f"- {one.what}: {one.why} ({one.origin})", hang=2)
         for line in one.text:
@@ -94,10 +94,10 @@ def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Itera
 def summary(draft: Draft) -> str:
     """The draft in a line: "checkout: 4 stages, 3 metrics; not in it, and named at its top: 2 things"."""
     said = f"{draft.name}: {_count(draft.stages, 'stage')}, {_count(draft.metrics, 'metric')}"
-    return f"{said}; not in it, and named at its top: {_parts(draft.unmapped)}" if draft.unmapped else said
+    return f"{said}; not in it, and named at its top: {_parts_text(draft.unmapped)}" if draft.unmapped else said
 
 
-def _parts(unmapped: Sequence[Unmapped]) -> str:
+def _parts_text(unmapped: Sequence[Unmapped]) -> str:
     deciding = sum(one.decides for one in unmapped)
     return _count(unmapped, "part") + (f", {deciding} of which can stop the rollout there" if deciding else "")
 

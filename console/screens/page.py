@@ -20,7 +20,7 @@ class ScrollingPage(Modal[None]):
     """The lines that `picture` draws of (State, width), again with every State; enter, q and `closes` close it."""
 
     def __init__(
-        self, state: State | None, picture: Callable[[State | None, int], Sequence[Line]], closes: str = ""
+        self, state: State | None, picture: Callable[[State | None, int], Sequence[Line]], closes: str = "q"
     ) -> None:
         super().__init__(state)
         self.picture = picture
