@@ -32,10 +32,7 @@ def active_alarms(state: State) -> frozenset[str]:
 
 
 def new_alarms(before: State | None, after: State) -> tuple[str, ...]:
-    """Alarms that began between two States, sorted.
-
-    None for the first State of a console.
-    """
+    """Alarms that began between two States, sorted; none for the first State of a console."""
     if before is None:
         return ()
     return tuple(sorted(active_alarms(after) - active_alarms(before)))

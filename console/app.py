@@ -40,7 +40,7 @@ from console.state.intent import Intent
 from console.state.orders import offered_orders
 from console.state.values import State
 from console.terminal import TitledDriver, name_window
-from widgets.answer import AnswerLine
+from widgets.advice import AdviceLine
 from widgets.checklist import Checklist
 from widgets.exposure import ExposureLine
 from widgets.header import HeaderLine, stage_position
@@ -48,15 +48,13 @@ from widgets.keys import KEYS, KeyLine, ScreenKey, why_impossible
 from widgets.log import DecisionLog
 from widgets.metrics import MetricsPane
 from widgets.pane import Pane
-from widgets.participants import other_members
+from widgets.participants import other_members, participants_lines
 from widgets.sources import SourcesLine
 from widgets.timeline import Timeline
 
 if TYPE_CHECKING:
-    from console.screens.leave import Leave
     from console.screens.modal import Modal
 
-Answer = TypeVar("Answer")
 PaneType = TypeVar("PaneType", bound=Pane)
 
 _log = logging.getLogger("warroom.screen")
@@ -102,7 +100,7 @@ class WarRoom(App[int]):
     def compose(self) -> ComposeResult:
         """Lay out the widgets."""
         yield HeaderLine().data_bind(WarRoom.state)
-        yield AnswerLine().data_bind(WarRoom.state)
+        yield AdviceLine().data_bind(WarRoom.state)
         yield MetricsPane().data_bind(WarRoom.state)
         yield ExposureLine().data_bind(WarRoom.state)
         with Horizontal(id="middle"):
@@ -137,8 +135,6 @@ class WarRoom(App[int]):
             report_internal_error(_log, error)
         line = f"warroom: the screen failed: {words}; {traceback_hint()}"
         self.panic(Text(f"{line}; start it again: it continues from the journal"))
-
-    # -- State in ----------------------------------------------------------------------------------------------------
 
     def pull(self) -> None:
         """Take from the engine the newest State, its answers, or the reason of its end."""
@@ -198,37 +194,30 @@ class WarRoom(App[int]):
         self._room(MetricsPane).styles.height = max(min(metrics, spare - min(middle, spare // 2)), 2)
         self.screen_stack[0].query_one("#middle").styles.height = max(min(middle, spare - min(metrics, spare // 2)), 2)
 
-    # -- answers out -------------------------------------------------------------------------------------------------
-
     def say(self, line: str, *, wrong: bool = False) -> None:
-        """Answer the operator in a toast, and on the advice line until the next key.
-
-        `line` is plain text.
-        """
+        """Answer the operator in plain text, in a toast and on the advice line until the next key."""
         self.notify(line, severity="warning" if wrong else "information", markup=False)
-        self._room(AnswerLine).answer = line
+        self._room(AdviceLine).answer = line
 
     def _show_lost_race(self, line: str) -> None:
         """Show a lost race on a page of its own, or as a toast while another screen is open."""
-        self._room(AnswerLine).answer = line
+        self._room(AdviceLine).answer = line
         if self._is_covered():
             self.notify(line, severity="warning", markup=False)
             return
-        from console.screens.lost_race import LostRacePage
+        from console.screens.page import ScrollingPage, lost_race_lines
 
         self.bell()
-        self.push_screen(LostRacePage(self.state, line))
+        self.push_screen(ScrollingPage(self.state, lambda _state, width: lost_race_lines(line, width)))
 
     def hand_over(self, intent: Intent | None) -> None:
         """Give an intent to the engine; None from a card that was closed."""
         if intent is not None and not self.engine.ask(intent):
             self.say("NOT handed over, the engine's inbox is full: press the key again", wrong=True)
 
-    # -- keys --------------------------------------------------------------------------------------------------------
-
     def on_key(self, _event: KeyEvent) -> None:
         """Let the advice return to the advice line."""
-        self._room(AnswerLine).answer = None
+        self._room(AdviceLine).answer = None
 
     def why_not_key(self, key: ScreenKey) -> str | None:
         """Why `key` is not possible now, or None."""
@@ -253,49 +242,28 @@ class WarRoom(App[int]):
             return
         match verb:
             case Verb.PLACE:
-                from console.screens.placement import PlaceScreen
+                from console.screens.ask import places
 
-                self._open(PlaceScreen(state), partial(self._card, Verb.PLACE))
+                self._choose(verb, "Which stage does the rollout stand at?", places(state))
             case Verb.ACCEPT:
-                self._accept(state)
+                self._choose(verb, "Accept which change?", _changes(state))
             case Verb.SKIP:
                 left = [entry.step.id for entry in state.checklist if not entry.is_over]
                 self._choose(verb, "Skip which step?", [(step, step) for step in left])
             case Verb.OFFER:
                 self._offer(state)
+            case Verb.ORDER if not offered_orders(state):
+                self.say("no backend takes an order now", wrong=True)
             case Verb.ORDER:
-                self._order(state)
+                self._choose(verb, "Which order?", offered_orders(state))
             case Verb.ROLLBACK if waiting_step(state) is not None:
                 self._card(Verb.CONFIRM, waiting_step(state))
-            case (
-                Verb.PROMOTE
-                | Verb.HALT
-                | Verb.RESUME
-                | Verb.ROLLBACK
-                | Verb.TAKE
-                | Verb.APPROVE
-                | Verb.CLOSE
-                | Verb.CONFIRM
-                | Verb.HANDOFF
-            ):
+            case Verb.PROMOTE | Verb.HALT | Verb.RESUME | Verb.ROLLBACK | Verb.CONFIRM | Verb.CLOSE:
+                self._card(verb, None)
+            case Verb.TAKE | Verb.HANDOFF | Verb.APPROVE:
                 self._card(verb, None)
             case _:
                 assert_never(verb)
-
-    def _accept(self, state: State) -> None:
-        """Ask which change to accept: a drift or the edited plan file."""
-        options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
-        if state.local.edited is not None:
-            options.append(("plan", "the edited plan file"))
-        self._choose(Verb.ACCEPT, "Accept which change?", options)
-
-    def _order(self, state: State) -> None:
-        """Ask which of the backends' own orders to give."""
-        options = offered_orders(state)
-        if options:
-            self._choose(Verb.ORDER, "Which order?", options)
-        else:
-            self.say("no backend takes an order now", wrong=True)
 
     def _offer(self, state: State) -> None:
         """Ask to whom the pen is offered, or whether it is left free."""
@@ -309,7 +277,7 @@ class WarRoom(App[int]):
             if chosen is not None:
                 self._card(Verb.OFFER if chosen else Verb.HANDOFF, chosen or None)
 
-        self._open(ChoiceScreen(state, "Offer the pen to whom?", options), then)
+        self.push_screen(ChoiceScreen(state, "Offer the pen to whom?", options), then)
 
     def _choose(self, verb: Verb, question: str, options: list[tuple[str, str]]) -> None:
         """Ask for one of `options` (id, words); a single one needs no question."""
@@ -318,7 +286,7 @@ class WarRoom(App[int]):
             return
         from console.screens.ask import ChoiceScreen
 
-        self._open(ChoiceScreen(self.state, question, options), partial(self._card, verb))
+        self.push_screen(ChoiceScreen(self.state, question, options), partial(self._card, verb))
 
     def _card(self, verb: Verb, subject: str | None) -> None:
         if self.state is not None and (
@@ -326,21 +294,21 @@ class WarRoom(App[int]):
         ):
             from console.screens.card import DecisionCard
 
-            self._open(DecisionCard(self.state, verb, subject), self.hand_over)
+            self.push_screen(DecisionCard(self.state, verb, subject), self.hand_over)
 
     def action_note(self) -> None:
         """Ask for a line for the log."""
         if not self._is_covered():
             from console.screens.ask import NoteScreen
 
-            self._open(NoteScreen(self.state), self.hand_over)
+            self.push_screen(NoteScreen(self.state), self.hand_over)
 
     def action_who(self) -> None:
         """Open the page of the participants."""
         if not self._is_covered():
-            from console.screens.participants import ParticipantsPage
+            from console.screens.page import ScrollingPage
 
-            self.push_screen(ParticipantsPage(self.state))
+            self.push_screen(ScrollingPage(self.state, participants_lines, closes="w"))
 
     def action_details(self) -> None:
         """Open the selected metric."""
@@ -361,9 +329,10 @@ class WarRoom(App[int]):
     def action_help(self) -> None:
         """Open the help page."""
         if not self._is_covered():
-            from console.screens.help import Help
+            from console.screens.help import help_lines
+            from console.screens.page import ScrollingPage
 
-            self.push_screen(Help(self.state, self.observe))
+            self.push_screen(ScrollingPage(self.state, partial(help_lines, observe=self.observe), "question_mark"))
 
     def action_help_quit(self) -> None:
         """Answer ctrl+c, which does not quit here."""
@@ -375,20 +344,19 @@ class WarRoom(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; ask first while something is in flight."""
-        from console.screens.leave import Leave, LeaveScreen
+        from console.screens.leave import LeaveScreen
 
         if any(isinstance(screen, LeaveScreen) for screen in self.screen_stack):
             return
         if self.engine.in_flight() is None:
-            self._leave(Leave.WAITED)
+            self._leave(False)
         else:
             self.push_screen(LeaveScreen(self.state, self.engine.in_flight), self._leave)
 
-    def _leave(self, how: Leave | None) -> None:
-        from console.screens.leave import Leave
-
-        if how is not None:
-            self.engine.stop(how is Leave.UNKNOWN)
+    def _leave(self, unknown: bool | None) -> None:
+        """Leave, with the outcome of calls in flight `unknown`; None: stay."""
+        if unknown is not None:
+            self.engine.stop(unknown)
             self.exit(0)
 
     def on_modal_safer(self, message: Modal.Safer) -> None:
@@ -397,29 +365,24 @@ class WarRoom(App[int]):
             modal.dismiss(None)
         self.action_decide(message.verb)
 
-    # -- screens -----------------------------------------------------------------------------------------------------
-
     def _is_covered(self) -> bool:
-        """Whether a screen is open over the war room.
-
-        Keys that get past it do nothing.
-        """
+        """Whether a screen is open over the war room: keys that get past it do nothing."""
         return bool(self._modals())
 
     def _modals(self) -> list[Modal[object]]:
-        """Our own screens over the war room.
-
-        Their module is imported with the first of them.
-        """
+        """Our own screens over the war room; their module is imported with the first of them."""
         if len(self.screen_stack) == 1:
             return []
         from console.screens.modal import Modal
 
         return [screen for screen in self.screen_stack if isinstance(screen, Modal)]
 
-    def _open(self, screen: Modal[Answer | None], then: Callable[[Answer | None], None]) -> None:
-        self.push_screen(screen, then)
-
     def _room(self, pane: type[PaneType]) -> PaneType:
         """A pane of the war room itself, whichever screen is open over it."""
         return self.screen_stack[0].query_one(pane)
+
+
+def _changes(state: State) -> list[tuple[str, str]]:
+    """(id, words) of the changes to accept: drifts and the edited plan file."""
+    options = [(name, f"{name} drifted") for name, entry in state.targets.items() if entry.drift is not None]
+    return [*options, ("plan", "the edited plan file")] if state.local.edited is not None else options

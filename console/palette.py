@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -24,40 +25,28 @@ class HasKeys(Protocol):
 
 
 class KeyCommands(Provider):
-    """The palette's entries.
-
-    Each carries out its key, which may answer why it is not possible.
-    """
+    """The palette's entries; each carries out its key, which may answer why it is not possible."""
 
     async def discover(self) -> Hits:
         """Yield every key, for an empty search."""
-        for key in KEYS:
-            entry = self._entry(key)
-            if entry is not None:
-                text, detail, press = entry
-                yield DiscoveryHit(Content(text), press, text=text, help=detail)
+        for _, text, detail, press in self._entries():
+            yield DiscoveryHit(Content(text), press, text=text, help=detail)
 
     async def search(self, query: str) -> Hits:
         """Yield the keys that match `query`."""
         matcher = self.matcher(query)
-        for key in KEYS:
-            entry = self._entry(key)
-            if entry is not None:
-                text, detail, press = entry
-                score = matcher.match(f"{text} {key.help}")
-                if score > 0:
-                    yield Hit(score, Content(text), press, text=text, help=detail)
+        for key, text, detail, press in self._entries():
+            if (score := matcher.match(f"{text} {key.help}")) > 0:
+                yield Hit(score, Content(text), press, text=text, help=detail)
 
-    def _entry(self, key: ScreenKey) -> tuple[str, str, Callable[[], None]] | None:
-        """Text, second line and callback of `key`.
-
-        None if the palette has no entry for it.
-        """
+    def _entries(self) -> Iterator[tuple[ScreenKey, str, str, Callable[[], None]]]:
+        """Every key that has an action, with its text, second line and callback."""
         app = self.app
-        if not key.action or not isinstance(app, HasKeys):
-            return None
-        why = app.why_not_key(key)
-        text = f"{key.label} ({key.cap})"
-        # Textual's palette always reads the second line as markup.
-        detail = escape(key.help if why is None else f"not now: {why}")
-        return text, detail, lambda: app.press(key)
+        if not isinstance(app, HasKeys):
+            return
+        for key in KEYS:
+            if key.action:
+                why = app.why_not_key(key)
+                # Textual's palette always reads the second line as markup.
+                detail = escape(key.help if why is None else f"not now: {why}")
+                yield key, f"{key.label} ({key.cap})", detail, partial(app.press, key)

@@ -1,7 +1,4 @@
-"""A picture of the demo's screen at a chosen moment, as SVG.
-
-The real application over the real engine, without a terminal: for the README, for a look at the screen, and for tests.
-"""
+"""A picture of the demo's screen at a chosen moment, as SVG: the real application and engine, without a terminal."""
 
 from __future__ import annotations
 
@@ -25,19 +22,13 @@ PATIENCE_S = 90.0
 VISIBLE_S = 25.0
 """Seconds that a regression has lasted in its picture."""
 
-Until = Callable[[State], bool]
-
 
 class NoMoment(Exception):
     """The moment did not come; the message is one plain line."""
 
 
 async def take_picture(engine: EngineThread, size: tuple[int, int], moment: str, title: str) -> str:
-    """The screen as SVG text at `moment` (console.cli.commands.MOMENTS).
-
-    Raises:
-        NoMoment: it did not come within PATIENCE_S.
-    """
+    """The screen as SVG text at `moment` (console.cli.commands.MOMENTS). Raises NoMoment."""
     app = WarRoom(engine, title=title)
     async with app.run_test(size=size, notifications=False) as pilot:
         sitting = Sitting(app, engine, pilot)
@@ -45,7 +36,7 @@ async def take_picture(engine: EngineThread, size: tuple[int, int], moment: str,
         await sitting.promote()
         await sitting.until(lambda state: state.reached == 1)
         if moment == "healthy":
-            await sitting.until(lambda state: all_critical_pass(state) and state.baked_s > 20)
+            await sitting.until(lambda state: verdicts(state) == {VerdictState.PASS} and state.baked_s > 20)
         else:
             await sitting.go_to(moment)
         await pilot.pause(0.3)
@@ -62,12 +53,8 @@ class Sitting:
         self._engine = engine
         self._pilot = pilot
 
-    async def until(self, condition: Until) -> None:
-        """Wait until the screen's own state fulfills `condition`.
-
-        Raises:
-            NoMoment: it does not within PATIENCE_S, or the engine has ended.
-        """
+    async def until(self, condition: Callable[[State], bool]) -> None:
+        """Wait until the screen's own state fulfills `condition`. Raises NoMoment, also where the engine has ended."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if (why := self._engine.end_reason()) is not None:
@@ -94,7 +81,7 @@ class Sitting:
     async def go_to(self, moment: str) -> None:
         """Go from the first stage to a moment of trouble."""
         if moment == "stale":
-            await self.until(lambda state: has_verdict(state, VerdictState.STALE))
+            await self.until(lambda state: VerdictState.STALE in verdicts(state, critical=False))
             return
         await self.until(can_promote)
         await self.promote()
@@ -115,25 +102,17 @@ def is_failing(state: State) -> bool:
     together, now = state.stage_verdict, state.as_of
     if together is None or together.word is not StageWord.FAIL or now is None:
         return False
-    verdicts = [state.metrics[metric.name].verdict for metric in state.plan.critical]
+    found = [state.metrics[metric.name].verdict for metric in state.plan.critical]
     starts = [
-        one.since for one in verdicts if one is not None and one.state is VerdictState.FAIL and one.since is not None
+        one.since for one in found if one is not None and one.state is VerdictState.FAIL and one.since is not None
     ]
     return any((now - since).total_seconds() >= VISIBLE_S for since in starts)
 
 
-def has_verdict(state: State, wanted: VerdictState) -> bool:
-    """Whether any metric has the verdict `wanted`."""
-    return any(entry.verdict is not None and entry.verdict.state is wanted for entry in state.metrics.values())
-
-
-def all_critical_pass(state: State) -> bool:
-    """Whether every critical metric passes."""
-    return all(
-        entry.verdict is not None and entry.verdict.state is VerdictState.PASS
-        for entry in state.metrics.values()
-        if entry.metric in state.plan.critical
-    )
+def verdicts(state: State, *, critical: bool = True) -> set[VerdictState | None]:
+    """The verdicts of the critical metrics, or of all; None for a metric without one."""
+    entries = [entry for entry in state.metrics.values() if not critical or entry.metric in state.plan.critical]
+    return {entry.verdict.state if entry.verdict is not None else None for entry in entries}
 
 
 def can_promote(state: State) -> bool:

@@ -22,12 +22,7 @@ class Tty(Protocol):
 
 
 def why_unusable(environ: Mapping[str, str], *streams: Tty | None) -> str | None:
-    """Why the screen cannot be shown here, one plain line; None if it can.
-
-    Args:
-        environ: where TERM is looked up.
-        streams: standard input, output and error; each must be a terminal.
-    """
+    """Why the screen cannot be shown here, one plain line; None if it can. Each of `streams` must be a terminal."""
     term = environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         return f"warroom: this terminal cannot show a screen (TERM={term or 'not set'}); use the headless commands"
@@ -73,9 +68,6 @@ class TitledDriver(LinuxDriver):
 
 
 def name_window(window: Driver | None, title: str) -> None:
-    """Set the window's title (OSC 2), if there is a window.
-
-    `title` is sanitized text.
-    """
+    """Set the window's title (OSC 2) to sanitized text, if there is a window."""
     if window is not None:
         window.write(f"\x1b]2;{title[:_TITLE_LIMIT]}\x07")

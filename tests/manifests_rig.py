@@ -6,7 +6,7 @@ import re
 from io import BytesIO
 from pathlib import Path
 
-from console.manifests.choice import Hints, draft_plan
+from console.manifests.choice import draft_plan
 from console.manifests.document import read_documents
 from console.manifests.draft import Draft
 from console.manifests.origin import Manifest, read_manifests
@@ -30,7 +30,7 @@ def drafted_from(
     *texts: str, only: str | None = None, namespace: str | None = None, provider: str | None = None
 ) -> Draft:
     """The draft of the one thing in some texts that rolls out."""
-    return draft_plan(objects(*texts), Hints(only, namespace, provider))
+    return draft_plan(objects(*texts), only, namespace, provider)
 
 
 def planned(draft: Draft) -> Plan:
@@ -40,7 +40,7 @@ def planned(draft: Draft) -> Plan:
 
 def from_files(*names: str) -> Draft:
     """The draft of files in tests/manifests."""
-    return draft_plan(read_manifests([str(MANIFESTS / name) for name in names], BytesIO()), Hints())
+    return draft_plan(read_manifests([str(MANIFESTS / name) for name in names], BytesIO()))
 
 
 def rollout(strategy: str, name: str = "web", more: str = "") -> str:

@@ -17,14 +17,12 @@ from console.judge.verdict import VerdictState
 from console.screens.ask import ChoiceScreen
 from console.screens.card import DecisionCard
 from console.screens.drilldown import Drilldown
-from console.screens.help import Help
 from console.screens.modal import Modal
-from console.screens.placement import PlaceScreen
 from console.state.values import State
 from tests import states
 from tests.engine_port_fake import FakeEngine, war_room
 from tests.states.pieces import with_local
-from widgets.answer import AnswerLine
+from widgets.advice import AdviceLine
 from widgets.header import HeaderLine
 from widgets.keys import KeyLine
 from widgets.metrics import MetricsPane
@@ -80,7 +78,7 @@ async def test_a_halt_with_nothing_to_stop_says_what_holds_already(made: Callabl
     async with war_room(made) as table:
         await table.press("h")
         assert table.toasts() == [said]
-        assert said in table.pane(AnswerLine)
+        assert said in table.pane(AdviceLine)
         assert "CANNOT" not in table.words()
 
 
@@ -88,7 +86,7 @@ async def test_a_key_that_is_not_possible_says_why_and_stays_on_the_line() -> No
     async with war_room(states.healthy) as table:
         await table.press("u")
         assert table.toasts() == ["not halted"]
-        assert "not halted" in table.pane(AnswerLine)
+        assert "not halted" in table.pane(AdviceLine)
         assert "u·resume" in table.pane(KeyLine)
 
 
@@ -98,9 +96,9 @@ async def test_a_refusal_stands_on_the_advice_line_until_the_next_key() -> None:
         table.app.pull()
         await table.pilot.pause()
         assert table.toasts() == ["promote refused: stage moved to 3 by [bob]"]
-        assert "promote refused: stage moved to 3 by [bob]" in table.pane(AnswerLine)
+        assert "promote refused: stage moved to 3 by [bob]" in table.pane(AdviceLine)
         await table.press("down")
-        assert "refused" not in table.pane(AnswerLine)
+        assert "refused" not in table.pane(AdviceLine)
 
 
 async def test_a_full_inbox_is_said() -> None:
@@ -138,7 +136,7 @@ async def test_two_changes_are_accepted_one_by_one() -> None:
 async def test_an_ambiguous_opening_is_placed_by_choice_and_card() -> None:
     async with war_room(states.unplaced) as table:
         await table.press("s")
-        assert isinstance(table.app.screen, PlaceScreen)
+        assert "Which stage does the rollout stand at?" in table.words()
         await table.press("down", "enter", "y")
         (intent,) = table.engine.intents
         assert (intent.verb, intent.subject) == (Verb.PLACE, "2")
@@ -166,7 +164,7 @@ async def test_enter_opens_the_selected_metric_and_it_stays_live() -> None:
 async def test_help_opens_and_closes() -> None:
     async with war_room(states.healthy) as table:
         await table.press("question_mark")
-        assert isinstance(table.app.screen, Help)
+        assert "KEYS" in table.words()
         await table.press("escape")
         assert len(table.app.screen_stack) == 1
 

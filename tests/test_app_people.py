@@ -11,7 +11,7 @@ from tests.engine_port_fake import war_room
 from tests.states import STATES
 from tests.states.people import called, crowded, handed, offered
 from tests.states.pieces import with_local
-from widgets.answer import AnswerLine
+from widgets.advice import AdviceLine
 from widgets.keys import KeyLine
 
 
@@ -152,7 +152,7 @@ async def test_a_lost_race_does_not_cover_what_the_operator_is_in_the_middle_of(
         await table.pilot.pause()
         assert "HALT" in table.words()
         assert table.toasts() == ["promote refused: moved by ana"]
-        assert "moved by ana" in table.pane(AnswerLine)
+        assert "moved by ana" in table.pane(AdviceLine)
 
 
 async def test_an_observer_has_no_key_that_goes_forward() -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.commands import DECIDING
-from console.cli.watch_args import SHELLS
+from console.cli.commands import DECIDING, SHELLS
 
 
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from adapters.contract import LAST_STEP, ArmLabels, Shape
 from console.manifests.builtin import request_metrics
-from console.manifests.choice import NoChoice
-from console.manifests.promql import parse_query
+from console.manifests.draft_start import NoChoice
+from console.manifests.promql.reader import parse_query
 from console.manifests.writer import plan_text
 from console.plan.nouns import Metric, Role
 from tests.manifests_rig import MANIFESTS, drafted_from, from_files, planned

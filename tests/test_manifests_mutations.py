@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.manifests.choice import Hints, NoChoice, draft_plan
+from console.manifests.choice import draft_plan
 from console.manifests.document import read_documents
+from console.manifests.draft_start import NoChoice
 from console.manifests.origin import Manifest
 from console.manifests.tree import Tree
 from tests.manifests_rig import MANIFESTS, planned
@@ -57,7 +58,7 @@ def put(tree: Tree, path: Path, value: Tree) -> Tree:
 
 def holds(manifests: list[Manifest]) -> None:
     try:
-        draft = draft_plan(manifests, Hints())
+        draft = draft_plan(manifests)
     except NoChoice as error:
         assert "\n" not in str(error)
         return

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.manifests.promql import UnreadableQuery, UnsupportedQuery, parse_query, selectors
+from console.manifests.promql.reader import UnreadableQuery, UnsupportedQuery, parse_query
+from console.manifests.promql.tree import selectors
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_no_text_is_too_odd_to_be_refused(text: str) -> None:
 
 @given(st.text(max_size=40))
 def test_any_value_of_a_label_survives_reading_and_writing(value: str) -> None:
-    from console.manifests.promql import promql_string
+    from console.manifests.promql.tree import promql_string
 
     (found,) = selectors(parse_query(f"a{{b={promql_string(value)}}}"))
     assert found.matchers[0].value == value

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import LAST_STEP
-from console.manifests.choice import NoChoice
+from console.manifests.draft_start import NoChoice
 from console.manifests.writer import plan_text, summary
 from tests.manifests_rig import MANIFESTS, analysed, drafted_from, from_files, objects, planned, rollout
 

@@ -10,7 +10,7 @@ from textual.events import Focus
 
 from console.events.evidence import Gate, Verb
 from console.judge.verdict import VerdictState
-from console.screens.ask import choice_lines
+from console.screens.ask import choice_lines, places
 from console.screens.card import prompt
 from console.screens.card_details import detail_lines, difference
 from console.screens.confirmation import CardAtOpening, Confirmation, changes, confirmation_for, new_obstacles
@@ -18,7 +18,6 @@ from console.screens.drilldown import Drilldown, drill_lines
 from console.screens.help import help_lines
 from console.screens.leave import leave_lines
 from console.screens.modal import Field
-from console.screens.placement import places
 from console.state.card import card_for
 from console.state.evidence_history import EvidenceHistory
 from console.state.values import MetricState, State

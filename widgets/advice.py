@@ -1,22 +1,19 @@
-"""The one sentence that matters most now.
-
-`advice_for` decides which: it is pure, and the first condition that holds wins. The widget only colors the sentence.
-"""
+"""The one sentence that matters most now: the first condition that holds wins. The widget only colors it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
+from textual.reactive import reactive
 
-from adapters.contract import Setting, TargetReading
 from console.events.evidence import Verb
-from console.state.gates import gates_for
+from console.state import approvals, escalation
+from console.state.gates import gates_for, why_not
 from console.state.recovery import recoveries
 from console.state.values import Drift, Mode, StageMark, State, StepMark
-from widgets import format
-from widgets.access_advice import approval_advice, escalation_advice, handoff_advice, pen_offer_advice
+from widgets import format, participants
 from widgets.glyphs import Advice
 from widgets.line import Line, Look, Piece, fit, truncate
 from widgets.pane import Pane
@@ -30,28 +27,46 @@ GLYPHS = {"calm": "→", "warn": "▲", "alarm": "✗"}
 
 
 def advice_for(state: State | None) -> Advice:
-    """Level and sentence on what an operator should know or do first.
-
-    The cause comes first, the keys that help come last.
-
-    Args:
-        state: None while nothing has arrived yet.
-    """
+    """Level and sentence on what an operator should know or do first: the cause, then the keys that help."""
     if state is None or state.opened_at is None:
         return "calm", "Reading every target and metric for the first time; nothing is sent"
-    for look_at in _IN_ORDER:
-        advice = look_at(state)
-        if advice is not None:
-            return advice
-    return _promotion_advice(state)
+    return next(_advices(state))
 
 
-def _closed_advice(state: State) -> Advice | None:
-    if state.mode is not Mode.CLOSED:
-        return None
-    if state.rollback is not None and state.rolled_back_at is None:
-        return "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more is sent"
-    return "calm", f"Closed ({state.closed}); nothing more is sent"
+def _advices(state: State) -> Iterator[Advice]:
+    """Every sentence that applies now, the one that matters most first."""
+    if state.mode is Mode.CLOSED and state.rollback is not None and state.rolled_back_at is None:
+        yield "warn", f"Closed ({state.closed}) with the rollback UNFINISHED; nothing more is sent"
+    if state.mode is Mode.CLOSED:
+        yield "calm", f"Closed ({state.closed}); nothing more is sent"
+    yield from _sentences(state, _escalation_advice, rollback_advice, _rolled_back_advice, fail_advice)
+    yield from _troubles(state)
+    yield from _sentences(state, hold_advice)
+    if state.mode is Mode.UNPLACED:
+        names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
+        fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
+        yield "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
+    me, pen = state.local.operator, state.pen
+    if me is not None and pen.holder is not None and pen.offered_to(me):
+        yield "warn", f"{pen.holder.user} OFFERS YOU THE PEN{f' ({pen.note})' if pen.note else ''}: t takes it"
+    if state.handoff is not None:
+        yield "warn", f"{participants.handoff_text(state)}; t takes the pen"
+    yield from _sentences(state, _halt_advice)
+    if state.local.edited is not None:
+        yield "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
+    yield from _sentences(state, warn_advice, _promoting_advice)
+    if state.mode is Mode.COMPLETE:
+        yield "calm", "Complete: the last stage is confirmed; c closes the rollout"
+    yield from _sentences(state, _approval_advice)
+    promotion = _promotion_advice(state)
+    if (one_way := state.past_one_way) is not None:
+        yield "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {promotion[1]}"
+    yield promotion
+
+
+def _sentences(state: State, *advices: Callable[[State], Advice | None]) -> Iterator[Advice]:
+    """The sentences of those `advices` that have one, in their order; the later ones are looked up only when needed."""
+    return filter(None, (advice_on(state) for advice_on in advices))
 
 
 def _rolled_back_advice(state: State) -> Advice | None:
@@ -65,8 +80,7 @@ def _rolled_back_advice(state: State) -> Advice | None:
     if worse := [f"{look.metric} reads {look.why}" for look in looks if look.back is False]:
         return "alarm", f"{lead}, but NOT RECOVERED: {'; '.join(worse)}"
     if open_ := [look for look in looks if look.back is None]:
-        more = f" (+{len(open_) - 1} more)" if len(open_) > 1 else ""
-        unknown = f"{open_[0].metric}{more}: recovery not known yet ({open_[0].why})"
+        unknown = f"{open_[0].metric}{_more_text(open_)}: recovery not known yet ({open_[0].why})"
         return "warn" if skipped else "calm", f"{lead}; {unknown}"
     metrics = ", every metric has recovered" if looks else ""
     if skipped:
@@ -74,72 +88,43 @@ def _rolled_back_advice(state: State) -> Advice | None:
     return "calm", f"{lead}: every target reads as it did at the opening{metrics}; c closes the rollout"
 
 
-def _in_doubt_advice(state: State) -> Advice | None:
-    if not state.in_doubt:
-        return None
-    request = state.in_doubt[0]
-    more = f" (+{len(state.in_doubt) - 1} more)" if len(state.in_doubt) > 1 else ""
-    why = f" ({request.reason})" if request.reason else ""
-    return (
-        "alarm",
-        f"IN DOUBT: {request.target} may or may not have taken {request.setting}{why}{more}; the next read shows it",
-    )
-
-
-def _unjournaled_advice(state: State) -> Advice | None:
-    if state.local.journal.broken is None:
-        return None
-    unwritten = f", {state.local.journal.waiting}" if state.local.journal.held else ""
-    return "alarm", f"UNJOURNALED{unwritten} ({state.local.journal.broken}): no promote, h and r work"
-
-
-def _partial_advice(state: State) -> Advice | None:
+def _troubles(state: State) -> Iterator[Advice]:
+    """Calls, journal, targets, console and sources that are not as they should be."""
+    if state.in_doubt:
+        request = state.in_doubt[0]
+        why = f" ({request.reason})" if request.reason else ""
+        doubt = f"{request.target} may or may not have taken {request.setting}{why}{_more_text(state.in_doubt)}"
+        yield "alarm", f"IN DOUBT: {doubt}; the next read shows it"
+    journal = state.local.journal
+    if journal.broken is not None:
+        unwritten = f", {journal.waiting}" if journal.held else ""
+        yield "alarm", f"UNJOURNALED{unwritten} ({journal.broken}): no promote, h and r work"
     coming = state.next
-    if coming is None or coming.mark not in (StageMark.PARTIAL, StageMark.FAILED) or state.halted is not None:
-        return None
-    word = "PARTIAL" if coming.mark is StageMark.PARTIAL else "NOT SET"
-    verb = "finishes" if coming.mark is StageMark.PARTIAL else "sends again"
-    trouble = coming.trouble or "not every target is as set"
-    return "alarm", f"{word} {coming.stage.name} ({trouble}): p {verb}, r rolls back"
+    if coming is not None and coming.mark in (StageMark.PARTIAL, StageMark.FAILED) and state.halted is None:
+        word, verb = ("PARTIAL", "finishes") if coming.mark is StageMark.PARTIAL else ("NOT SET", "sends again")
+        trouble = coming.trouble or "not every target is as set"
+        yield "alarm", f"{word} {coming.stage.name} ({trouble}): p {verb}, r rolls back"
+    if drifts := [(name, entry.drift) for name, entry in state.targets.items() if entry.drift is not None]:
+        name, drift = drifts[0]
+        words = f"{name} {drift_words(drift, state)}{_more_text(drifts)}"
+        yield "alarm", f"DRIFTED {words}: a accepts, r rolls back, or undo it there"
+    if state.local.fault is not None:
+        yield "alarm", f"FAULT in this console ({state.local.fault}): open another one; h and r work"
+    if failed := [source for source in state.sources.values() if source.failed_since is not None]:
+        first = failed[0]
+        span = format.duration(format.since(first.failed_since, state.as_of))
+        yield "alarm", f"{first.name} FAILED for {span}{_more_text(failed)} ({first.reason}): {still_possible(state)}"
 
 
-def _drift_advice(state: State) -> Advice | None:
-    moved = [(name, entry.drift) for name, entry in state.targets.items() if entry.drift is not None]
-    if not moved:
-        return None
-    name, drift = moved[0]
-    more = f" (+{len(moved) - 1} more)" if len(moved) > 1 else ""
-    return "alarm", f"DRIFTED {name} {drift_words(drift, state)}{more}: a accepts, r rolls back, or undo it there"
+def _more_text(found: Sequence[object]) -> str:
+    """ " (+2 more)" after the first of several."""
+    return f" (+{len(found) - 1} more)" if len(found) > 1 else ""
 
 
 def drift_words(drift: Drift, state: State) -> str:
     """ "5 % → 20 % 40s ago by carl"."""
     who = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
     return f"{drift.was} → {drift.now} {format.age(format.since(drift.since, state.as_of))} ago{who}"
-
-
-def _fault_advice(state: State) -> Advice | None:
-    if state.local.fault is None:
-        return None
-    return "alarm", f"FAULT in this console ({state.local.fault}): open another one; h and r work"
-
-
-def _source_advice(state: State) -> Advice | None:
-    failed = [source for source in state.sources.values() if source.failed_since is not None]
-    if not failed:
-        return None
-    first = failed[0]
-    more = f" (+{len(failed) - 1} more)" if len(failed) > 1 else ""
-    span = format.duration(format.since(first.failed_since, state.as_of))
-    return "alarm", f"{first.name} FAILED for {span}{more} ({first.reason}): {still_possible(state)}"
-
-
-def _unplaced_advice(state: State) -> Advice | None:
-    if state.mode is not Mode.UNPLACED:
-        return None
-    names = ["start" if number == 0 else state.stages[number - 1].stage.name for number in state.candidates]
-    fits = f"the readings fit {' or '.join(names)}" if names else "the readings fit no stage"
-    return "warn", f"STAGE UNKNOWN, {fits}: s chooses where this rollout stands"
 
 
 def _halt_advice(state: State) -> Advice | None:
@@ -155,45 +140,17 @@ def _halt_advice(state: State) -> Advice | None:
 
 
 def exposure_words(state: State) -> str:
-    """What every target reads now: "edge 5 %, new-checkout off"."""
-    reads = [f"{name} {_reading_words(entry.reading)}" for name, entry in state.targets.items()]
-    return ", ".join(reads) or "no targets"
-
-
-def _reading_words(reading: TargetReading | None) -> str:
-    return "not read" if reading is None else str(reading)
-
-
-def _plan_edit_advice(state: State) -> Advice | None:
-    if state.local.edited is None:
-        return None
-    return "warn", "PLAN FILE EDITED: the rollout still runs the old plan; a shows the difference"
+    """The reading of every target: "edge 5 %, new-checkout off"."""
+    return ", ".join(f"{name} {entry.reading or 'not read'}" for name, entry in state.targets.items()) or "no targets"
 
 
 def _promoting_advice(state: State) -> Advice | None:
     coming = state.next
     if state.mode is not Mode.PROMOTING or coming is None:
         return None
-    reads = {name: entry.reading for name, entry in state.targets.items()}
-    count = sum(_is_set(reads.get(name), setting) for name, setting in coming.stage.sets.items())
+    reads = {name: entry.reading for name, entry in state.targets.items() if entry.reading is not None}
+    count = sum(name in reads and reads[name].satisfies(setting) for name, setting in coming.stage.sets.items())
     return "warn", f"{coming.stage.name} requested: {count} of {len(coming.stage.sets)} targets set so far"
-
-
-def _is_set(reading: TargetReading | None, setting: Setting) -> bool:
-    return reading is not None and reading.satisfies(setting)
-
-
-def _one_way_advice(state: State) -> Advice | None:
-    one_way = state.past_one_way
-    if one_way is None or state.mode is Mode.COMPLETE:
-        return None
-    return "warn", f"PAST POINT OF NO RETURN ({one_way.name}): freeze or roll forward. {_promotion_advice(state)[1]}"
-
-
-def _complete_advice(state: State) -> Advice | None:
-    if state.mode is not Mode.COMPLETE:
-        return None
-    return "calm", "Complete: the last stage is confirmed; c closes the rollout"
 
 
 def _promotion_advice(state: State) -> Advice:
@@ -204,9 +161,8 @@ def _promotion_advice(state: State) -> Advice:
     if closed:
         if (advice := waiting_advice(state, closed)) is not None:
             return advice
-        more = f" (+{len(closed) - 1} more)" if len(closed) > 1 else ""
         how = "p is closed" if any(gate.hard for gate in closed) else "p needs an override"
-        return "calm", f"{closed[0].why}{more}; {how}"
+        return "calm", f"{closed[0].why}{_more_text(closed)}; {how}"
     if coming is None:
         return "calm", "No stage is left to promote to"
     if coming.stage.manual is not None:
@@ -218,30 +174,28 @@ def _promotion_advice(state: State) -> Advice:
     return "calm", f"p promotes to {coming.stage.name} ({what})"
 
 
-_IN_ORDER: Sequence[Callable[[State], Advice | None]] = (
-    _closed_advice,
-    escalation_advice,
-    rollback_advice,
-    _rolled_back_advice,
-    fail_advice,
-    _in_doubt_advice,
-    _unjournaled_advice,
-    _partial_advice,
-    _drift_advice,
-    _fault_advice,
-    _source_advice,
-    hold_advice,
-    _unplaced_advice,
-    pen_offer_advice,
-    handoff_advice,
-    _halt_advice,
-    _plan_edit_advice,
-    warn_advice,
-    _promoting_advice,
-    _complete_advice,
-    approval_advice,
-    _one_way_advice,
-)
+def _escalation_advice(state: State) -> Advice | None:
+    """Name the person to call, once no one has acted for the time of a rung."""
+    reached, trouble = escalation.current_call(state), escalation.current_trouble(state)
+    if reached is None or trouble is None:
+        return None
+    span = format.duration(format.since(trouble.since, state.as_of))
+    return "alarm", f"CALL {reached.call}: no action on {trouble.what} for {span}: r rolls back, h halts"
+
+
+def _approval_advice(state: State) -> Advice | None:
+    """Ask this console's operator to approve when nothing else keeps a promote from going."""
+    needed = approvals.needed_approvals(state)
+    if needed == 0 or state.next is None or why_not(state, Verb.APPROVE) is not None:
+        return None
+    count = len(approvals.valid_approvals(state))
+    waits = [gate for gate in gates_for(state, Verb.PROMOTE) if not gate.ok and gate.name not in ("pen", "approval")]
+    if count >= needed or waits:
+        return None
+    return (
+        "warn",
+        f"{state.next.stage.name} WAITS FOR APPROVAL ({count} of {needed}): v shows the change and approves it",
+    )
 
 
 _KEYS = re.compile(r"[:;] (?:(?:[a-z] |no promote|halted, )[^:;()]*|freeze \(h\)[^:;]*)$")
@@ -249,10 +203,7 @@ _KEYS = re.compile(r"[:;] (?:(?:[a-z] |no promote|halted, )[^:;()]*|freeze \(h\)
 
 
 def shorten(text: str, width: int) -> str:
-    """`text` in at most `width` cells.
-
-    The keys at its end are never cut off.
-    """
+    """`text` in at most `width` cells; the keys at its end are never cut off."""
     keys = _KEYS.search(text)
     if keys is None or cell_len(text) <= width or cell_len(keys[0]) > width // 2:
         return truncate(text, width)
@@ -270,8 +221,17 @@ def advice_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 
 class AdviceLine(Pane):
-    """One line under the header."""
+    """One line under the header: advice, or the answer to the operator's last key until the next one."""
+
+    answer: reactive[str | None] = reactive(None, repaint=False)
+    """Text shown instead of the advice; None for the advice."""
+
+    def watch_answer(self) -> None:
+        """Draw the newer answer."""
+        self.redraw()
 
     def draw(self, width: int, height: int) -> list[Line]:
         """See `Pane.draw`."""
-        return advice_lines(self.state, width, height)
+        if self.answer is None:
+            return advice_lines(self.state, width, height)
+        return [fit([Piece(f"▲ {self.answer}", Look.WARN)], width)]

@@ -6,7 +6,7 @@ the screen of that moment. How a card is confirmed lives in `console.screens`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import NamedTuple
 
@@ -51,12 +51,9 @@ def _lines(card: Card, width: int, airy: bool) -> list[Line]:
     action = [
         ("targets", _targets(card.targets, room)),
         ("calls", _calls(card, room)),
-        (
-            "",
-            [row for text in card.skipped for row in _hanging_rows(Piece("no call needed: "), text, Look.PLAIN, room)],
-        ),
+        ("", _all_hanging_rows(Piece("no call needed: "), card.skipped, Look.PLAIN, room)),
     ]
-    warnings = [("", _warnings(card.warnings, room))]
+    warnings = [("", _all_hanging_rows(Piece("! ", Look.WARN), card.warnings, Look.WARN, room))]
     if card.verb in SAFER:  # it does not rest on the evidence: its effect comes first
         sections = [*warnings, *action, gates, metrics]
     elif airy or card.open:
@@ -79,8 +76,8 @@ def _hanging_rows(mark: Piece, text: str, look: Look, room: int) -> list[Line]:
     return [(mark if index == 0 else Piece(" " * indent), Piece(row, look)) for index, row in enumerate(rows)]
 
 
-def _warnings(warnings: Sequence[str], room: int) -> list[Line]:
-    return [row for text in warnings for row in _hanging_rows(Piece("! ", Look.WARN), text, Look.WARN, room)]
+def _all_hanging_rows(mark: Piece, texts: Iterable[str], look: Look, room: int) -> list[Line]:
+    return [row for text in texts for row in _hanging_rows(mark, text, look, room)]
 
 
 def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
@@ -92,7 +89,7 @@ def _gates(gates: Sequence[Gate], room: int, airy: bool) -> list[Line]:
             rows += [(Piece("✗ CLOSED", Look.ALARM), Piece(" "), *closed[0][1:]), *closed[1:]]
     good = Piece("✓ ", Look.GOOD)
     if airy:
-        return rows + [row for gate in gates if gate.ok for row in _hanging_rows(good, gate.why, Look.PLAIN, room)]
+        return rows + _all_hanging_rows(good, (gate.why for gate in gates if gate.ok), Look.PLAIN, room)
     # A verdict that passes stands a few rows below, with its numbers.
     passed = " · ".join(gate.why for gate in gates if gate.ok and gate.name != "verdict")
     return rows + _hanging_rows(good, passed, Look.PLAIN, room)
@@ -128,10 +125,7 @@ def _metrics(metrics: Sequence[MetricEvidence], room: int) -> list[Line]:
 
 
 def _join_with_dots(parts: Sequence[str], width: int) -> list[str]:
-    """`parts` with dots between them, in rows that end at a dot.
-
-    A part wider than a row is wrapped.
-    """
+    """`parts` with dots between them, in rows that end at a dot; a part wider than a row is wrapped."""
     rows: list[str] = []
     for part in parts:
         if rows and cell_len(f"{rows[-1]} · {part}") <= width:
@@ -142,10 +136,7 @@ def _join_with_dots(parts: Sequence[str], width: int) -> list[str]:
 
 
 class _Cells(NamedTuple):
-    """The texts of a metric's columns.
-
-    Each arm's count of events stands with its level.
-    """
+    """The texts of a metric's columns; each arm's count of events stands with its level."""
 
     name: str
     arms: str
@@ -176,9 +167,8 @@ def _targets(targets: Sequence[TargetEvidence], room: int) -> list[Line]:
 def _calls(card: Card, room: int) -> list[Line]:
     if not card.calls:
         if any(target.becomes is not None for target in card.targets):
-            return _hanging_rows(
-                Piece("? ", Look.WARN), "not known yet: no backend has described its calls", Look.WARN, room
-            )
+            unknown = "not known yet: no backend has described its calls"
+            return _hanging_rows(Piece("? ", Look.WARN), unknown, Look.WARN, room)
         return [(Piece("no call is made"),)]
     rows: list[Line] = []
     for number, call in enumerate(card.calls, start=1):

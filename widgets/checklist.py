@@ -8,23 +8,21 @@ from console.state.checklist import unmet_needs
 from console.state.values import TROUBLED, Mode, State, StepMark, StepState
 from widgets import format
 from widgets.glyphs import STEPS
-from widgets.line import Line, Look, Piece, align_left, wrap
+from widgets.line import Line, Look, Piece, align_left, window, wrap
 from widgets.pane import Pane
 from widgets.rollback import owner_suffix, rollback_runner
 
 
 def checklist_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """Draw a title with the progress and one row a step.
-
-    Details wrap where there is room.
-    """
+    """Draw a title with the progress and one row a step; details wrap where there is room."""
     if height <= 0:
         return []
     if state is None:
         return [(Piece("ROLLBACK", Look.TITLE), Piece("  no plan yet", Look.MUTED))]
     lines: list[Line] = [(Piece("ROLLBACK", Look.TITLE), Piece("  "), _progress(state))]
     room = height - 1
-    shown = _window(state.checklist, room)
+    unfinished = (index for index, entry in enumerate(state.checklist) if not entry.is_over)
+    shown = window(state.checklist, next(unfinished, 0), room)
     spare = room - len(shown)
     for entry in shown:
         row, rest = _row(entry, state, width, spare)
@@ -53,15 +51,6 @@ def _progress(state: State) -> Piece:
     return Piece(f"{of}, {runner.word}", Look.ALARM if runner.level == "alarm" else Look.WARN)
 
 
-def _window(steps: tuple[StepState, ...], room: int) -> tuple[StepState, ...]:
-    """The steps to show when not all fit: from the first unfinished one."""
-    if len(steps) <= room:
-        return steps
-    open_at = next((index for index, entry in enumerate(steps) if not entry.is_over), 0)
-    first = min(open_at, len(steps) - room)
-    return steps[first : first + max(room, 0)]
-
-
 def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, list[Line]]:
     """A step's row, and the rows below it for its details."""
     mark = STEPS[entry.mark]
@@ -84,10 +73,7 @@ def _row(entry: StepState, state: State, width: int, spare: int) -> tuple[Line, 
 
 
 def _step_text(entry: StepState, state: State) -> str:
-    """The settings of a step or its outcome.
-
-    The owner of a manual step, the needs of a waiting one.
-    """
+    """The settings of a step or its outcome; the owner of a manual step, the needs of a waiting one."""
     if entry.step.manual is not None:
         if entry.is_over and entry.detail:
             return entry.detail

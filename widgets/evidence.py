@@ -20,17 +20,12 @@ def mark_of(state: str, detail: str) -> Glyph:
     try:
         mark = VERDICTS[VerdictState(state)]
     except ValueError:
-        return replace_word(VERDICTS[VerdictState.UNSURE], state)
+        return VERDICTS[VerdictState.UNSURE]._replace(word=state)
     if state == VerdictState.UNSURE:
         return DETAILS.get(detail, mark)
     if not detail:
         return mark
-    return replace_word(mark, f"{mark.word} ({detail})" if state == VerdictState.PASS else f"{mark.word} {detail}")
-
-
-def replace_word(mark: Glyph, word: str) -> Glyph:
-    """`mark` with another word."""
-    return mark._replace(word=word)
+    return mark._replace(word=f"{mark.word} ({detail})" if state == VerdictState.PASS else f"{mark.word} {detail}")
 
 
 def is_old(verdict: Verdict) -> bool:

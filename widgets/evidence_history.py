@@ -1,7 +1,4 @@
-"""The evidence over a stage's ticks as two rows of blocks. Pure.
-
-The axis is logarithmic; its top is the odds that a FAIL or a pass takes.
-"""
+"""The evidence over a stage's ticks as two rows of blocks, on a logarithmic axis up to the odds of an outcome. Pure."""
 
 from __future__ import annotations
 

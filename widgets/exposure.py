@@ -20,10 +20,10 @@ def exposure_lines(state: State | None, width: int, height: int) -> list[Line]:
     targets = [_target(entry, state) for entry in state.targets.values()]
     partial = (*_mismatch(state), *_partial(state))
     room = width - length(partial) - 5
-    shown = [piece for index, line in enumerate(targets) for piece in ((Piece(" · "),) * (index > 0) + line)]
-    if length(shown) > room:  # trouble must not be the part that is cut off
+    if sum(length(line) for line in targets) + 3 * (len(targets) - 1) > room:
+        # Trouble must not be the part that is cut off.
         targets.sort(key=lambda line: all(piece.look is Look.STRONG for piece in line))
-        shown = [piece for index, line in enumerate(targets) for piece in ((Piece(" · "),) * (index > 0) + line)]
+    shown = [piece for index, line in enumerate(targets) for piece in ((Piece(" · "),) * (index > 0) + line)]
     return [(title, Piece("  "), *partial, *shown)]
 
 

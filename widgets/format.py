@@ -13,11 +13,6 @@ from adapters.contract import Shape
 from console.judge.wording import factor, span
 
 NOTHING = "-"
-"""Stands for None."""
-
-STRANGE = "?"
-"""Stands for a number that is not finite."""
-
 _SCALES: Sequence[tuple[float, str]] = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -30,12 +25,14 @@ def _digits(value: float) -> str:
     return f"{value:.{places}f}"
 
 
+def _no_number(value: float | None) -> str:
+    return NOTHING if value is None else "?"
+
+
 def level(value: float | None) -> str:
     """A gauge's level, or any plain number: "0.64", "12.3", "4.31k"."""
-    if value is None:
-        return NOTHING
-    if not math.isfinite(value):
-        return STRANGE
+    if value is None or not math.isfinite(value):
+        return _no_number(value)
     if abs(value) >= 1e15:
         return ">999T" if value > 0 else "<-999T"
     for size, sign in _SCALES:
@@ -48,11 +45,7 @@ def level(value: float | None) -> str:
 
 def share(value: float | None) -> str:
     """A share 0..1 as per cent: "0.40 %", "12.3 %", "0.004 %", "<0.001 %"."""
-    if value is None:
-        return NOTHING
-    if not math.isfinite(value):
-        return STRANGE
-    return f"{level(value * 100)} %"
+    return _no_number(value) if value is None or not math.isfinite(value) else f"{level(value * 100)} %"
 
 
 def percent(value: float) -> str:
@@ -93,14 +86,9 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """An age: "4s", "95s", "12m", "3h", "5d".
-
-    "0s" for a time in the future.
-    """
-    if seconds is None:
-        return NOTHING
-    if not math.isfinite(seconds):
-        return STRANGE
+    """An age: "4s", "95s", "12m", "3h", "5d"; "0s" for a time in the future."""
+    if seconds is None or not math.isfinite(seconds):
+        return _no_number(seconds)
     whole = max(int(seconds), 0)
     for size, sign in ((86400, "d"), (3600, "h"), (60, "m")):
         if whole >= 2 * size:
@@ -110,10 +98,8 @@ def age(seconds: float | None) -> str:
 
 def duration(seconds: float | None) -> str:
     """A stretch of time: "4:10", "1:02:03"."""
-    if seconds is None:
-        return NOTHING
-    if not math.isfinite(seconds):
-        return STRANGE
+    if seconds is None or not math.isfinite(seconds):
+        return _no_number(seconds)
     minutes, second = divmod(max(int(seconds), 0), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

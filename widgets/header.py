@@ -21,11 +21,7 @@ _SPACE = Piece("  ")
 
 
 def header_lines(state: State | None, width: int, height: int, now: datetime | None = None) -> list[Line]:
-    """Draw one line; the clock, which changes each second, stands leftmost.
-
-    Args:
-        now: the screen's own clock, UTC; None (a replay, a test) shows the State's time.
-    """
+    """Draw one line, the clock leftmost: `now` of the screen, UTC; None (a replay, a test) shows the State's time."""
     if height <= 0:
         return []
     if state is None:
@@ -104,10 +100,7 @@ def versions(state: State) -> str:
 
 
 def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
-    """Parts after the title, most important first.
-
-    The last ones are dropped for lack of room.
-    """
+    """Parts after the title, most important first: the last ones are dropped for lack of room."""
     found = [people] if (people := participants.pen_pieces(state)) else []
     risky = state.plan.risk.lower() in ("high", "critical")
     if state.plan.risk:
@@ -123,10 +116,7 @@ def _extras(state: State, at: datetime | None, width: int) -> list[list[Piece]]:
 
 
 class HeaderLine(Pane):
-    """One line at the top.
-
-    Bind `now` to the screen's clock to have an old State shown as such.
-    """
+    """One line at the top. Bind `now` to the screen's clock to have an old State shown as such."""
 
     now: reactive[datetime | None] = reactive(None, repaint=False)
 

@@ -28,7 +28,6 @@ class ScreenKey:
     keys: str
     """Textual's names, comma-separated; the first one is shown."""
     cap: str
-    """The key as it is shown."""
     label: str
     """One word for the key line and the palette."""
     help: str
@@ -75,10 +74,7 @@ KEYS: tuple[ScreenKey, ...] = tuple(_keys())
 
 
 def why_impossible(state: State | None, verb: Verb, observe: bool = False) -> str | None:
-    """Why `verb` is not possible here and now, or None.
-
-    An observer may still halt and roll back.
-    """
+    """Why `verb` is not possible here and now, or None; an observer may still halt and roll back."""
     if state is None:
         return f"{verb} is not possible yet: the rollout is still opening"
     if observe and verb not in SAFER:

@@ -1,22 +1,18 @@
-"""Lines of a pane as plain values: pieces of text with a look, measured in terminal cells.
-
-No widget, no color.
-"""
+"""Lines of a pane as plain values: pieces of text with a look, measured in cells. No widget, no color."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
+T = TypeVar("T")
+
 
 class Look(StrEnum):
-    """How a piece looks.
-
-    A pane's component classes give each its color. Never the only bearer of meaning.
-    """
+    """A piece's look, never the only bearer of meaning; a pane's component classes give it a color."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -94,10 +90,7 @@ def spread(start: Sequence[Piece], end: Sequence[Piece], width: int) -> Line:
 
 
 def wrap(text: str, width: int, rows: int) -> list[str]:
-    """`text` broken at spaces into at most `rows` rows of `width` cells.
-
-    The last one ends in an ellipsis if cut.
-    """
+    """`text` broken at spaces into at most `rows` rows of `width` cells; the last one ends in an ellipsis if cut."""
     if width <= 0 or rows <= 0:
         return []
     lines: list[str] = []
@@ -112,11 +105,14 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
     return [truncate(row, width) for row in lines]
 
 
-def changed_cells(old: Line, new: Line) -> int:
-    """How many cells from the left edge cover every difference of two lines of one width.
+def window(rows: Sequence[T], first: int, room: int) -> Sequence[T]:
+    """The `rows` that `room` holds, from `first` on, or from earlier where the last ones leave room."""
+    first = max(min(first, len(rows) - room), 0)
+    return rows[first : first + max(room, 0)]
 
-    0 if none.
-    """
+
+def changed_cells(old: Line, new: Line) -> int:
+    """Number of cells from the left edge that cover every difference of two lines of one width; 0 if none."""
     before, after = list(old), list(new)
     while before and after and before[-1] == after[-1]:
         before.pop()

@@ -1,7 +1,4 @@
-"""The decision log: who decided what, when and with what outcome, and other events.
-
-Newest first.
-"""
+"""The decision log, newest first: who decided what, when and with what outcome, and other events."""
 
 from __future__ import annotations
 
@@ -16,10 +13,7 @@ from widgets.pane import Pane
 
 
 def entries(state: State) -> list[DecisionState | NoteState]:
-    """Decisions and notes in one list, newest first.
-
-    At the same moment, the later record comes first.
-    """
+    """Decisions and notes in one list, newest first; at the same moment the later record comes first."""
     both: list[DecisionState | NoteState] = [*state.log, *state.decisions]
     return sorted(both, key=lambda entry: entry.at)[::-1]
 

@@ -27,10 +27,7 @@ _LEAST_TRACE = 8
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Widths of a row's columns in cells.
-
-    The same for every metric, so that columns line up.
-    """
+    """Widths of a row's columns in cells, the same for every metric, so that columns line up."""
 
     name: int
     claim: int
@@ -67,12 +64,7 @@ def verdict_of(entry: MetricState) -> Verdict:
 def two_rows(
     entry: MetricState, state: State, grid: Grid | None, columns: Columns, chosen: bool, *, spelled: bool
 ) -> list[Line]:
-    """Draw a metric as the canary's row over the baseline's.
-
-    Args:
-        chosen: the cursor stands on it.
-        spelled: its reason stands in full below, so it is left out here.
-    """
+    """Draw a metric as the canary's row over the baseline's; `spelled`: its reason stands in full below."""
     verdict = verdict_of(entry)
     bar = Piece(CURSOR if chosen else " ", Look.STRONG)
     head = [bar, *_verdict_pieces(entry, verdict, columns)]
@@ -106,19 +98,13 @@ def _verdict_pieces(entry: MetricState, verdict: Verdict, columns: Columns) -> l
 
 
 def _mark_look(entry: MetricState, verdict: Verdict) -> Look:
-    """The verdict's look.
-
-    Quieter for a metric that only informs, and while no verdict is expected.
-    """
+    """The verdict's look, quieter for a metric that only informs, and while no verdict is expected."""
     look = Look.MUTED if verdict.idle else mark_of(verdict.state, verdict.detail).look
     return QUIETER.get(look, look) if entry.metric.role is Role.INFO else look
 
 
 def _name(entry: MetricState, width: int) -> Line:
-    """The metric's name, with its role unless that is critical.
-
-    The role's first letter where it does not fit.
-    """
+    """The metric's name, with its role unless that is critical (its first letter where it does not fit)."""
     name, role = entry.metric.name, "" if entry.metric.role is Role.CRITICAL else f" {entry.metric.role.value}"
     if cell_len(name) + cell_len(role) > width:
         role = role[:2]
@@ -143,10 +129,7 @@ def _detail_pieces(entry: MetricState, verdict: Verdict, columns: Columns, spell
 
 
 def _in_a_row(parts: Sequence[Piece], room: int) -> list[Piece]:
-    """The parts with text, two cells apart.
-
-    From the third on, a part that would be cut is left out.
-    """
+    """The parts with text, two cells apart; from the third on, a part that would be cut is left out."""
     row: list[Piece] = []
     for index, part in enumerate([part for part in parts if part.text]):
         gap = "  " if index else " "
@@ -201,7 +184,6 @@ def _arm(
 
 
 def _overdue(entry: MetricState, arm: Arm, state: State) -> bool:
-    """Whether this arm's next sample is overdue."""
     late = format.since(entry.canary_at if arm == "canary" else entry.baseline_at, state.as_of)
     return late is not None and late > entry.stale_after_s
 

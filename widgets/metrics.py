@@ -21,7 +21,7 @@ from console.judge.verdict import StageWord
 from console.state.values import State
 from widgets import format
 from widgets.glyphs import MOMENTS, ONSET
-from widgets.line import Line, Look, Piece, fit, length, spread, truncate
+from widgets.line import Line, Look, Piece, fit, length, spread, truncate, window
 from widgets.metric import Columns, one_row, reason_row, two_rows
 from widgets.pane import Pane
 from widgets.trace import Grid, grid_for
@@ -51,7 +51,9 @@ def metrics_lines(state: State | None, width: int, height: int, selected: str | 
     grid = _grid(state, columns)
     room = height - 1
     each = next((rows for rows in (4, 3, 2) if len(state.metrics) * rows <= room + (rows == 4)), 1)
-    shown = _window(list(state.metrics), selected, room) if each == 1 else list(state.metrics)
+    names = list(state.metrics)
+    at = names.index(selected) if selected in names else 0
+    shown = window(names, max(at - room // 2, 0), room) if each == 1 else names
     lines = [_title(state, width, columns, grid if each > 1 else None, len(state.metrics) - len(shown))]
     for name in shown:
         entry = state.metrics[name]
@@ -66,26 +68,13 @@ def metrics_lines(state: State | None, width: int, height: int, selected: str | 
     return lines[:height]
 
 
-def _window(names: list[str], selected: str | None, room: int) -> list[str]:
-    """As many names as fit, around the selected one."""
-    if len(names) <= room:
-        return names
-    at = names.index(selected) if selected in names else 0
-    first = min(max(at - room // 2, 0), len(names) - room)
-    return names[first : first + max(room, 0)]
-
-
 def _grid(state: State, columns: Columns) -> Grid | None:
     """One time grid for every metric, from before the current stage until now."""
     if state.as_of is None:
         return None
     in_stage = format.since(state.stage_since, state.as_of) or 0.0
-    return grid_for(state.as_of, _tick_s(state), columns.trace, max(in_stage * 1.25, _LEAST_SPAN_S))
-
-
-def _tick_s(state: State) -> float:
-    """The longest tick of any metric; shorter ticks share cells."""
-    return max(entry.tick_s for entry in state.metrics.values())
+    longest_tick_s = max(entry.tick_s for entry in state.metrics.values())  # shorter ticks share cells
+    return grid_for(state.as_of, longest_tick_s, columns.trace, max(in_stage * 1.25, _LEAST_SPAN_S))
 
 
 def _title(state: State, width: int, columns: Columns, grid: Grid | None, hidden: int) -> Line:

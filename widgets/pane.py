@@ -21,10 +21,7 @@ from widgets.line import Line, Look, changed_cells, fit
 
 
 class Pane(Widget):
-    """A picture of State.
-
-    A pane implements `draw`, which depends only on its reactives and its size.
-    """
+    """A picture of State. A pane implements `draw`, which depends only on its reactives and its size."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"pane--{look}" for look in Look}
 
@@ -47,23 +44,12 @@ class Pane(Widget):
     state: reactive[State | None] = reactive(None, repaint=False)
     """The State to show; None before the first one."""
 
-    def __init__(
-        self, *, name: str | None = None, id: str | None = None, classes: str | None = None, disabled: bool = False
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
-        self._drawn: tuple[Line, ...] = ()
+    lines: tuple[Line, ...] = ()
+    """The lines on the screen now."""
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
-        """The pane's lines in `width` x `height` cells.
-
-        Missing lines and cells are filled with blanks.
-        """
+        """The pane's lines in `width` x `height` cells; missing lines and cells are filled with blanks."""
         raise NotImplementedError
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """The lines on the screen now."""
-        return self._drawn
 
     def watch_state(self) -> None:
         """Draw the newer State."""
@@ -71,7 +57,7 @@ class Pane(Widget):
 
     def on_resize(self, _event: Resize) -> None:
         """Draw again in the new size."""
-        self._drawn = ()
+        self.lines = ()
         self.redraw()
 
     def redraw(self) -> None:
@@ -81,7 +67,7 @@ class Pane(Widget):
             return
         drawn = tuple(fit(line, width) for line in self.draw(width, height)[:height])
         drawn += (fit((), width),) * (height - len(drawn))
-        before, self._drawn = self._drawn, drawn
+        before, self.lines = self.lines, drawn
         if len(before) != height:
             self.refresh()
             return
@@ -93,6 +79,6 @@ class Pane(Widget):
     def render_line(self, y: int) -> Strip:
         """Paint row `y` from the drawn lines."""
         width = self.size.width
-        line = self._drawn[y] if y < len(self._drawn) else fit((), width)
+        line = self.lines[y] if y < len(self.lines) else fit((), width)
         # Every segment carries a style: Textual's monochrome filter fails on one without.
         return Strip([Segment(text, self.get_component_rich_style(f"pane--{look}")) for text, look in line], width)

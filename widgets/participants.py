@@ -1,7 +1,4 @@
-"""The participants of a rollout: a few words for the header, and a page of their own.
-
-The page shows who is present, who has the pen, approvals, calendar windows and escalation.
-"""
+"""The participants of a rollout: a few words for the header, and a page of their own."""
 
 from __future__ import annotations
 

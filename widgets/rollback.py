@@ -1,7 +1,4 @@
-"""Advice on a rollback: how far it is, which console runs it, which step needs a person.
-
-Words only.
-"""
+"""Advice on a rollback, words only: how far it is, which console runs it, which step needs a person."""
 
 from __future__ import annotations
 

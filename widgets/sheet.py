@@ -1,7 +1,4 @@
-"""A scrolled body of lines, as in every card and form.
-
-Its owner writes the lines.
-"""
+"""A scrolled body of lines, as in every card and form. Its owner writes the lines."""
 
 from __future__ import annotations
 
@@ -30,10 +27,7 @@ def rows_of(text: str, width: int) -> list[str]:
 
 
 def page(lines: Sequence[Line], height: int, top: int) -> list[Line]:
-    """The rows of `lines` from `top` on.
-
-    The first and the last row count the hidden ones.
-    """
+    """The rows of `lines` from `top` on; the first and the last row count the hidden ones."""
     if len(lines) <= height or height <= 0:
         return list(lines[: max(height, 0)])
     top = max(0, min(top, len(lines) - height))

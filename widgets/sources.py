@@ -16,10 +16,7 @@ SKEW_S = 2.0
 
 
 def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
-    """Draw the sources over the lines there are.
-
-    On one narrow line, working ones keep only their name.
-    """
+    """Draw the sources over the lines there are; on one narrow line, working ones keep only their name."""
     if height <= 0:
         return []
     if state is None or not state.sources:
@@ -48,10 +45,7 @@ def sources_lines(state: State | None, width: int, height: int) -> list[Line]:
 
 
 def _polled_by(state: State) -> Piece | None:
-    """The other console that polls the sources.
-
-    None if it is this one or not known.
-    """
+    """The other console that polls the sources; None if it is this one or not known."""
     if state.local.poller is None or state.local.poller.here:
         return None
     who = state.local.poller.who

@@ -20,10 +20,8 @@ _WAITS = {
 def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | None, *, promoted: bool = False) -> Line:
     """ "api 18 % of 20 %, step 1/4 pause, waits for a promote".
 
-    A release that waits and has no version name yet stands last: "..: cart:2 (template 5d41402a)".
-
-    Args:
-        promoted: a promote was sent that the backend has not taken yet.
+    A release that waits and has no version name yet stands last: "..: cart:2 (template 5d41402a)". `promoted`: the
+    backend has not taken a promote yet.
     """
     share = "?" if reading.percent is None else f"{reading.percent:.3g} %"
     steps = reading.steps or _NO_STEPS
@@ -44,10 +42,7 @@ def stepped_target_text(name: str, reading: TargetReading, as_of: datetime | Non
 
 
 def waiting_piece(reading: TargetReading, as_of: datetime | None) -> Piece | None:
-    """Why the target stays at its step, with the rest of a timed pause.
-
-    None while it advances.
-    """
+    """Why the target stays at its step, with the rest of a timed pause; None while it advances."""
     if reading.phase is Phase.ABORTED:
         return Piece("ABORTED", Look.ALARM)
     if reading.phase is Phase.DEGRADED:

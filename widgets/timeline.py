@@ -13,7 +13,7 @@ from console.state.values import StageMark, StageState, State
 from widgets import format
 from widgets.advice import drift_words
 from widgets.glyphs import DRIFTED, ONE_WAY, STAGES, UNDONE
-from widgets.line import Line, Look, Piece, align_left, length, wrap
+from widgets.line import Line, Look, Piece, align_left, length, window, wrap
 from widgets.pane import Pane
 from widgets.stepped_target import backend_notes
 
@@ -35,7 +35,7 @@ def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
             progress = f"was {reached} of {len(state.stages)}, NOT all undone"
     lines: list[Line] = [(Piece("STAGES", Look.TITLE), Piece(f"  {progress}", Look.MUTED))]
     room = height - 1
-    shown = _window(state, room)
+    shown = window(state.stages, max((state.reached or 0) - 1, 0), room)  # the current one and those after it
     spare = room - len(shown)
     for entry in shown:
         trouble = _trouble(entry, state)
@@ -49,14 +49,6 @@ def timeline_lines(state: State | None, width: int, height: int) -> list[Line]:
         spare -= len(rows)
         lines += [(Piece("    "), Piece(row, Look.MUTED)) for row in rows]
     return lines[:height]
-
-
-def _window(state: State, room: int) -> tuple[StageState, ...]:
-    """The stages to show when not all fit: the current one, the next, and those around them."""
-    if len(state.stages) <= room:
-        return state.stages
-    first = min(max((state.reached or 0) - 1, 0), len(state.stages) - room)
-    return state.stages[first : first + max(room, 0)]
 
 
 def _row(entry: StageState, state: State, width: int, trouble: str | None) -> Line:
@@ -98,9 +90,8 @@ def _status(entry: StageState, state: State) -> Piece:
 
 
 def _bake(entry: StageState, state: State) -> Piece:
-    left_s = math.ceil(
-        entry.stage.bake_s - state.baked_s
-    )  # the time baked is rounded down elsewhere: together they are the bake
+    # The time baked is rounded down elsewhere: together they are the bake.
+    left_s = math.ceil(entry.stage.bake_s - state.baked_s)
     if entry.stage.bake_s <= 0:
         return Piece("")
     if left_s <= 0:
@@ -117,10 +108,7 @@ def _is_stale(state: State) -> bool:
 
 
 def settings_words(entry: StageState, state: State) -> str:
-    """The settings of a stage: "edge 5 %, new-checkout 5 %".
-
-    For a manual stage its instruction.
-    """
+    """The settings of a stage, "edge 5 %, new-checkout 5 %", or the instruction of a manual one."""
     if entry.stage.manual is not None:
         return f"by hand: {entry.stage.manual}"
     words = []
@@ -138,20 +126,13 @@ def _briefly(entry: StageState) -> str:
 
 
 def _trouble(entry: StageState, state: State) -> str:
-    """The drift from this stage's settings, or why it is not fully set.
-
-    One line.
-    """
+    """The drift from this stage's settings, or why it is not fully set, in one line."""
     if entry.number == (state.reached or 0):
-        drifts = [
-            f"{DRIFTED} {name} {drift_words(target.drift, state)}"
-            for name, target in state.targets.items()
-            if target.drift is not None
-        ]
+        drifts = {name: target.drift for name, target in state.targets.items() if target.drift is not None}
         if drifts:
-            return "; ".join(drifts)
+            return "; ".join(f"{DRIFTED} {name} {drift_words(drift, state)}" for name, drift in drifts.items())
     if entry.mark in (StageMark.PARTIAL, StageMark.FAILED) and state.rollback is None:
-        return f"{STAGES[entry.mark].word}: {entry.trouble}" if entry.trouble else STAGES[entry.mark].word
+        return STAGES[entry.mark].word + (f": {entry.trouble}" if entry.trouble else "")
     return ""
 
 

@@ -27,29 +27,20 @@ _TICKS_A_CELL = (1, 2, 3, 6, 12, 30, 60, 120, 360, 720)
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The values of the lowest and the highest block.
-
-    The same for both arms of a metric.
-    """
+    """The values of the lowest and the highest block, the same for both arms of a metric."""
 
     floor: float
     top: float
 
     def block(self, value: float) -> str:
-        """The block for a finite `value`.
-
-        A value outside the axis is drawn at its end.
-        """
+        """The block for a finite `value`; one outside the axis is drawn at its end."""
         part = (value - self.floor) / (self.top - self.floor)
         return BLOCKS[round(min(max(part, 0.0), 1.0) * (len(BLOCKS) - 1))]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Time cut into `cells` buckets of `bucket_s` seconds.
-
-    `end` lies in the last one.
-    """
+    """Time cut into `cells` buckets of `bucket_s` seconds; `end` lies in the last one."""
 
     end: datetime
     bucket_s: float
@@ -85,13 +76,9 @@ def grid_for(end: datetime, tick_s: float, cells: int, wanted_s: float) -> Grid:
 
 
 def axis_for(arms: Iterable[Series], least: float = 0.0) -> Axis:
-    """One axis for several arms, from zero to a round number (1, 2 or 5 times 10^n).
+    """One axis for several arms, from zero (or below, for negative levels) to a round number: 1, 2 or 5 times 10^n.
 
-    It starts below zero only for negative levels.
-
-    Args:
-        arms: the series to be drawn together.
-        least: the axis reaches at least this far, so that negligible noise is not magnified.
+    It reaches at least to `least`, so that negligible noise is not magnified.
     """
     known = [value for series in arms for value in series if value is not None and math.isfinite(value)]
     low, high = min(known, default=0.0), max([*known, least])
@@ -106,11 +93,7 @@ def _round_up(value: float) -> float:
 
 
 def series(ledger: Sequence[Reading], arm: Arm, grid: Grid) -> tuple[float | None, ...]:
-    """One value a cell: the share bad/total of counts, the last level of gauges, None for a gap.
-
-    Args:
-        ledger: ticks, oldest first; only the grid's own are looked at.
-    """
+    """One value a cell, from `ledger`, oldest tick first: the share bad/total of counts, the last level of gauges."""
     total, bad = [0.0] * grid.cells, [0.0] * grid.cells
     values: list[float | None] = [None] * grid.cells
     start = grid.start
@@ -145,10 +128,7 @@ class Chart:
 
     @classmethod
     def of(cls, ledger: Sequence[Reading], grid: Grid, least: float = 0.0) -> Chart:
-        """The arms of `ledger` on an axis made from both.
-
-        `least` as for `axis_for`.
-        """
+        """The arms of `ledger` on an axis made from both; `least` as for `axis_for`."""
         arms: dict[Arm, Series] = {arm: series(ledger, arm, grid) for arm in ARMS}
         return cls(arms, axis_for(arms.values(), least))
 

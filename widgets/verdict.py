@@ -18,10 +18,7 @@ _STILL_OPEN = frozenset({"bake", "verdict"})
 
 
 def word_of(state: State) -> Glyph | None:
-    """The mark of the stage's verdict.
-
-    None without one, and once a rollback or a close ended it.
-    """
+    """The mark of the stage's verdict; None without one, and once a rollback or a close ended it."""
     together = state.stage_verdict
     return STAGE_WORDS[together.word] if together is not None and state.mode in _SHOWN else None
 
@@ -40,26 +37,19 @@ def fail_advice(state: State) -> Advice | None:
     if one_way is not None:
         return "alarm", f"PAST POINT OF NO RETURN ({one_way.name}), {words}: freeze (h) or go on"
     if state.halted is not None:
-        by = " by on_fail" if _is_automatic(state, state.halted) else ""
+        is_automatic = any(entry.automatic for entry in state.decisions if entry.id == state.halted)
+        by = " by on_fail" if is_automatic else ""
         return "alarm", f"HALTED{by}, {words}: r rolls back"
     return "alarm", f"{words}: r rolls back, h halts"
 
 
 def _failing_metrics(state: State) -> list[MetricState]:
-    """The metrics that fail the stage, the deciding one first.
-
-    Once nothing is exposed, the metrics that failed it before.
-    """
+    """The metrics that fail the stage, the deciding one first; once nothing is exposed, those that failed it before."""
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.FAIL:
         return []
     failed = [entry for entry in _metrics_with(state, VerdictState.FAIL) if entry.metric.role is not Role.INFO]
     return sorted(failed, key=lambda entry: together is not None and entry.metric.name != together.metric)
-
-
-def _is_automatic(state: State, decision: str) -> bool:
-    """Whether the plan's on_fail took a decision."""
-    return any(entry.automatic for entry in state.decisions if entry.id == decision)
 
 
 def _how(entry: MetricState) -> str:
@@ -74,10 +64,7 @@ def _how(entry: MetricState) -> str:
 
 
 def hold_advice(state: State) -> Advice | None:
-    """HOLD: data is missing, or requests do not reach the canary.
-
-    Before the first stage: stale data.
-    """
+    """HOLD: data is missing, or requests miss the canary. Before the first stage: stale data."""
     together = state.stage_verdict
     if together is not None and together.word is not StageWord.HOLD:
         return None
@@ -129,10 +116,7 @@ def _suspicion(verdict: Verdict) -> str:
 
 
 def waiting_advice(state: State, closed: list[Gate]) -> Advice | None:
-    """PASS, WATCHING or INCONCLUSIVE while only bake or verdict close the promote.
-
-    Else None.
-    """
+    """PASS, WATCHING or INCONCLUSIVE, while only bake or verdict close the promote; else None."""
     together = state.stage_verdict
     if together is None or any(gate.hard or gate.name not in _STILL_OPEN for gate in closed):
         return None

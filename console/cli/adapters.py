@@ -10,7 +10,7 @@ import json
 import textwrap
 import types
 import typing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,9 @@ def adapter_rows() -> list[AdapterRow]:
         row = AdapterRow(found.name, found.package, found.module)
         try:
             adapter = load(found.name)
+            row = replace(row, kinds=tuple(map(str, adapter.kinds)), options=option_rows(adapter.options))
         except (UnknownAdapter, ImportError) as error:
-            row = AdapterRow(found.name, found.package, found.module, problem=one_line(error))
-        else:
-            kinds = tuple(str(kind) for kind in adapter.kinds)
-            row = AdapterRow(found.name, found.package, found.module, kinds, option_rows(adapter.options))
+            row = replace(row, problem=one_line(error))
         rows.append(row)
     return rows
 
@@ -105,7 +103,6 @@ def _lines(row: AdapterRow) -> list[str]:
 
 
 def _type_words(annotation: Any) -> str:
-    """The type of an option in a plan's words."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _type_words(args[0])
@@ -146,11 +143,10 @@ def _attribute_docstrings(model: type[BaseModel]) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError):  # a frozen build, or a model that was made at run time
             continue
         statements = body.body if isinstance(body, ast.ClassDef) else []
-        for field, words in itertools.pairwise(statements):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(words, ast.Expr):
-                value = words.value
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found[field.target.id] = value.value
+        for pair in itertools.pairwise(statements):
+            match pair:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = text
     return found
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Subcommands = argparse._SubParsersAction[argparse.ArgumentParser]
+    """The parsers of the commands."""
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

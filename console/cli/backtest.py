@@ -1,7 +1,4 @@
-"""`warroom backtest`: judge recorded data as if it were live, and print every change of state.
-
-Sends and records nothing.
-"""
+"""`warroom backtest`: judge recorded data as if it were live, and print every change. Sends and records nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.sanitize import one_line
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.output import print_err
 
 if TYPE_CHECKING:
@@ -21,19 +18,10 @@ if TYPE_CHECKING:
     from console.plan.nouns import Plan
 
 
+@with_exit_codes
 def backtest_command(options: argparse.Namespace) -> int:
     """Run `warroom backtest PLAN --series FILE | --from T [--to T]`; a backend that cannot be read is exit 3."""
-    from adapters.registry import ConnectError, UnknownAdapter
-    from console.plan.problems import PlanError
-
-    try:
-        recording, plan, faults = _from_file(options) if options.series is not None else _from_backends(options)
-    except PlanError as error:
-        print_err(str(error))
-        return Exit.USAGE
-    except (ConnectError, UnknownAdapter, ValueError) as error:
-        print_err(f"warroom: {error}")
-        return Exit.USAGE
+    recording, plan, faults = _from_file(options) if options.series is not None else _from_backends(options)
     for source, reason in faults.items():
         print_err(f"warroom: {source}: {reason}")
     _print(plan, recording, as_json=options.json)
@@ -70,10 +58,8 @@ def _option_time(option: str, given: str) -> float:
     try:
         return parse_moment(given)
     except (ValueError, OverflowError):
-        shown = one_line(given, 40)
-        raise ValueError(
-            f"{option}: '{shown}' is not a time; write 2026-03-02T12:00:00Z, or seconds since 1970"
-        ) from None
+        way = "write 2026-03-02T12:00:00Z, or seconds since 1970"
+        raise ValueError(f"{option}: '{one_line(given, 40)}' is not a time; {way}") from None
 
 
 def _print(plan: Plan, recording: Recording, *, as_json: bool) -> None:

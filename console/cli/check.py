@@ -1,7 +1,4 @@
-"""`warroom check`: check a plan and its adapters, or its backends too.
-
-Exit 0, or 2 with every error and its line.
-"""
+"""`warroom check`: check a plan and its adapters, or its backends too. Exit 0, or 2 with every error and its line."""
 
 from __future__ import annotations
 
@@ -9,8 +6,9 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from console.cli.exits import Exit
 from console.cli.output import print_err
@@ -19,17 +17,21 @@ if TYPE_CHECKING:
     from console.check.live import LastHour
     from console.plan.nouns import Plan
 
+T = TypeVar("T")
+
 
 def check_command(options: argparse.Namespace) -> int:
     """Run `warroom check PLAN [--live]`; with --live, each backend that cannot be read is a line and exit 3."""
     from adapters.registry import ConnectError, UnknownAdapter
+    from console.check.adapters import contract_mismatches
+    from console.check.live import fetch_last_hour
     from console.plan.loader import load
     from console.plan.problems import PlanError
 
     try:
         plan = load(options.plan)
-        mismatches = _check_adapters(plan)
-        hour = _fetch_last_hour(plan) if options.live and not mismatches else None
+        mismatches = _run_in_folder(contract_mismatches, plan)
+        hour = _run_in_folder(fetch_last_hour, plan) if options.live and not mismatches else None
     except PlanError as error:
         print(error, file=sys.stderr)
         return Exit.USAGE
@@ -48,18 +50,9 @@ def check_command(options: argparse.Namespace) -> int:
     return Exit.REFUSED
 
 
-def _check_adapters(plan: Plan) -> list[str]:
-    from console.check.adapters import contract_mismatches
-
+def _run_in_folder(work: Callable[[Plan, Path], Coroutine[None, None, T]], plan: Plan) -> T:
     with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
-        return asyncio.run(contract_mismatches(plan, Path(folder)))
-
-
-def _fetch_last_hour(plan: Plan) -> LastHour:
-    from console.check.live import fetch_last_hour
-
-    with tempfile.TemporaryDirectory(prefix="warroom-") as folder:
-        return asyncio.run(fetch_last_hour(plan, Path(folder)))
+        return asyncio.run(work(plan, Path(folder)))
 
 
 def _print(plan: Plan, hour: LastHour | None) -> None:

@@ -1,7 +1,4 @@
-"""The argument parser, and the dispatch of a command to its file.
-
-Every error that a user can meet becomes one plain line on stderr and an exit code here.
-"""
+"""The argument parser and the dispatch of a command; every expected error becomes one plain line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,13 +8,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from console.cli import init, log_options, records, watch_args
-from console.cli.argument_types import picture_size, speed, stage_count
-from console.cli.exits import Exit
+from console.cli import init, log_options, records
+from console.cli.argument_types import duration_s, picture_size, speed, stage_count
+from console.cli.exits import Command, Exit
 from console.cli.output import discard, print_err
 from console.events.evidence import Verb
 from console.events.verbs import VERBS, SubjectArgument
+
+if TYPE_CHECKING:
+    from console.cli.argument_types import Subcommands
 
 GC_THRESHOLDS = (20_000, 10, 10)
 """Thresholds of Python's cycle collector. With its default of 700 new objects, reading one list of a cluster triggers
@@ -76,42 +77,48 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _dispatch(options: argparse.Namespace) -> int:
-    command: str = options.command
+    """Run the command of `options`, whose file is imported only now."""
     if getattr(options, "context", None):
         os.environ["WARROOM_KUBE_CONTEXT"] = options.context
-    if command in ("run", "demo"):
-        from console.cli import run
+    command: Command
+    match options.command:
+        case "run":
+            from console.cli.run import run_command as command
+        case "demo":
+            from console.cli.run import demo_command as command
+        case "init":
+            command = init.init_command
+        case "check":
+            from console.cli.check import check_command as command
+        case "adapters":
+            from console.cli.adapters import adapters_command as command
+        case "backtest":
+            from console.cli.backtest import backtest_command as command
+        case "status":
+            from console.cli.show import status_command as command
+        case "log":
+            from console.cli.log import log_command as command
+        case "log verify":
+            from console.cli.verify import verify_command as command
+        case "log export":
+            from console.cli.export import export_command as command
+        case "log prune":
+            from console.cli.prune import prune_command as command
+        case "journal":
+            from console.cli.journal_init import journal_init_command as command
+        case "watch":
+            from console.cli.watch import watch_command as command
+        case "wait":
+            from console.cli.watch import wait_command as command
+        case "completion":
+            from console.cli.completion import completion_command
 
-        return run.run_command(options) if command == "run" else run.demo_command(options)
-    if command == "init":
-        return init.init_command(options)
-    if command == "check":
-        from console.cli import check
-
-        return check.check_command(options)
-    if command == "adapters":
-        from console.cli import adapters
-
-        return adapters.adapters_command(options)
-    if command == "backtest":
-        from console.cli import backtest
-
-        return backtest.backtest_command(options)
-    if command in ("status", "log"):
-        from console.cli import log, show
-
-        return show.status_command(options) if command == "status" else log.log_command(options)
-    if command == "rollback" and options.dry_run:
-        from console.cli import dry_run
-
-        return dry_run.dry_run_command(options)
-    if command == "journal" or command.startswith("log "):
-        return records.run_journal_command(options)
-    if command in ("watch", "wait", "completion"):
-        return watch_args.run_headless_command(options, _parser)
-    from console.cli import verbs
-
-    return verbs.verb_command(options)
+            return completion_command(options.shell, _parser())
+        case "rollback" if options.dry_run:
+            from console.cli.dry_run import dry_run_command as command
+        case _:
+            from console.cli.verbs import verb_command as command
+    return command(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_readers(commands)
     _add_verbs(commands)
     records.add(commands, _journal)
-    watch_args.add(commands, _journal)
+    _add_headless(commands)
     return parser
 
 
@@ -149,9 +156,6 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
 def _journal(
     parser: argparse.ArgumentParser, default: str = "$WARROOM_JOURNAL, else journal.db in your state directory"
 ) -> None:
@@ -165,44 +169,37 @@ def _context(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", metavar="NAME", help="kubeconfig context where the plan names none")
 
 
-def _add_screens(commands: _Commands) -> None:  # type: ignore[valid-type]
-    run = commands.add_parser("run", help="open the war room for a plan")  # type: ignore[attr-defined]
+def _choice(parser: argparse.ArgumentParser, option: str, words: Sequence[str], default: str, about: str) -> None:
+    about = f"{about}: {', '.join(words)} (default: {default})"
+    parser.add_argument(option, default=default, choices=words, metavar="NAME", help=about)
+
+
+def _add_screens(commands: Subcommands) -> None:
+    run = commands.add_parser("run", help="open the war room for a plan")
     run.add_argument("plan", metavar="PLAN", type=Path)
     run.add_argument("--observe", action="store_true", help="observe only; so does WARROOM_OBSERVE=1")
     _context(run)
     _journal(run)
-    demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")  # type: ignore[attr-defined]
-    demo.add_argument(
-        "--scenario",
-        default="error_spike",
-        choices=SCENARIOS,
-        metavar="NAME",
-        help=f"what goes wrong: {', '.join(SCENARIOS)} (default: error_spike)",
-    )
+    demo = commands.add_parser("demo", help="a war room on a simulated world; needs nothing")
+    _choice(demo, "--scenario", SCENARIOS, "error_spike", "what goes wrong")
     demo.add_argument("--speed", type=speed, default=1.0, metavar="N", help="times faster than real time (default: 1)")
     demo.add_argument(
         "--seed", type=int, default=1, metavar="N", help="seed of the world's random numbers (default: 1)"
     )
     demo.add_argument("--svg", type=Path, metavar="FILE", help="write a picture of the screen and exit")
-    demo.add_argument(
-        "--moment",
-        default="failing",
-        choices=MOMENTS,
-        metavar="NAME",
-        help=f"what the picture shows: {', '.join(MOMENTS)} (default: failing)",
-    )
+    _choice(demo, "--moment", MOMENTS, "failing", "what the picture shows")
     demo.add_argument("--size", default="100x30", type=picture_size, metavar="WxH", help="its size (default: 100x30)")
     _journal(demo, "one of its own in a temporary directory")
 
 
-def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
-    check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")  # type: ignore[attr-defined]
+def _add_readers(commands: Subcommands) -> None:
+    check = commands.add_parser("check", help="check a plan: exit 0, or 2 with every error and its line")
     check.add_argument("plan", metavar="PLAN", type=Path)
     check.add_argument("--live", action="store_true", help="also read the last hour from the metrics backends")
     log_options.add(check)
-    found = commands.add_parser("adapters", help="adapters found, where from, their kinds and options")  # type: ignore[attr-defined]
+    found = commands.add_parser("adapters", help="adapters found, where from, their kinds and options")
     found.add_argument("--json", action="store_true", help="as JSON Lines")
-    backtest = commands.add_parser("backtest", help="judge recorded samples as if live")  # type: ignore[attr-defined]
+    backtest = commands.add_parser("backtest", help="judge recorded samples as if live")
     backtest.add_argument("plan", metavar="PLAN", type=Path)
     source = backtest.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -216,12 +213,12 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     backtest.add_argument("--lenient", action="store_true", help="leave bad rows out and count them")
     backtest.add_argument("--json", action="store_true", help="as JSON Lines, the last one a summary")
     log_options.add(backtest)
-    status = commands.add_parser("status", help="read and show where a rollout stands; sends nothing")  # type: ignore[attr-defined]
+    status = commands.add_parser("status", help="read and show where a rollout stands; sends nothing")
     status.add_argument("plan", metavar="PLAN", type=Path)
     status.add_argument("--json", action="store_true", help="everything, as JSON")
     _context(status)
     _journal(status)
-    log = commands.add_parser(  # type: ignore[attr-defined]
+    log = commands.add_parser(
         "log",
         help="show decisions and notes: who, when, why, on which evidence",
         epilog="also: warroom log verify | export | prune, and warroom journal init; each has a --help",
@@ -236,7 +233,7 @@ def _add_readers(commands: _Commands) -> None:  # type: ignore[valid-type]
     _journal(log)
 
 
-def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
+def _add_verbs(commands: Subcommands) -> None:
     _add_verb(commands, "note", "add a line to the journal", None)
     for verb, spec in VERBS.items():
         parser = _add_verb(commands, verb.value, spec.summary, spec.subject)
@@ -245,16 +242,13 @@ def _add_verbs(commands: _Commands) -> None:  # type: ignore[valid-type]
 
 
 def _add_verb(
-    commands: _Commands,  # type: ignore[valid-type]
-    name: str,
-    summary: str,
-    subject: SubjectArgument | None,
+    commands: Subcommands, name: str, summary: str, subject: SubjectArgument | None
 ) -> argparse.ArgumentParser:
     positional = ["PLAN"]
     if subject is not None and not subject.name.startswith("--"):
         positional.append(f"{subject.metavar}{' ..' * subject.many}")
     # The usage line does not list the options: the page has to fit 24 lines.
-    parser: argparse.ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+    parser = commands.add_parser(
         name,
         help=summary,
         usage=f"warroom {name} [options] {' '.join(positional)}",
@@ -279,7 +273,34 @@ def _add_verb(
     return parser
 
 
+def _add_headless(commands: Subcommands) -> None:
+    watch = commands.add_parser(
+        "watch",
+        description="Poll and guard the rollouts of a plan without a screen, one line per change, until SIGTERM. "
+        "Waits for a rollout to be opened. Decides nothing except the plan's on_fail.",
+    )
+    watch.add_argument("plan", metavar="PLAN", type=Path)
+    watch.add_argument(
+        "--gates",
+        metavar="ADDRESS:PORT",
+        help="answer Flagger's webhooks there; PORT alone: for this machine only. "
+        "With WARROOM_GATE_TOKEN set, they must carry it",
+    )
+    _journal(watch)
+    wait = commands.add_parser(
+        "wait", description="Wait for a condition. Exit 0: it holds; 8: not in time; 9: it can no longer come."
+    )
+    wait.add_argument("plan", metavar="PLAN", type=Path)
+    wait.add_argument("--until", required=True, metavar="WHAT", help=CONDITIONS_HELP)
+    wait.add_argument("--timeout", type=duration_s, metavar="TIME", help="30s, 10m, 1h or seconds (default: no limit)")
+    _journal(wait)
+    completion = commands.add_parser("completion", description="Print the completion script of a shell.")
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
 SCENARIOS = ("healthy", "error_spike", "slow_burn", "metrics_outage", "stuck_deploy")
 DECIDING = ("note", *(verb.value for verb in VERBS))
 """The commands that record a decision or a note."""
 MOMENTS = ("healthy", "failing", "stale", "rollback", "card")
+CONDITIONS_HELP = "healthy, failing, promotable, halted, rolled-back, complete, closed, or stage:NAME"
+SHELLS = ("bash", "zsh", "fish")

@@ -1,7 +1,4 @@
-"""Shell completion scripts, made from the parser, so that they know every command and option.
-
-They complete commands, options and the words that an option takes; for files and plans the shell's own completion.
-"""
+"""Shell completion scripts for commands, options and their words, made from the parser, so that none is missing."""
 
 from __future__ import annotations
 

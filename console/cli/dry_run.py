@@ -1,58 +1,43 @@
-"""`warroom rollback --dry-run`: print the steps and calls of a rollback.
-
-Sends nothing, writes nothing.
-"""
+"""`warroom rollback --dry-run`: print the steps and calls of a rollback. Sends nothing, writes nothing."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import closing, nullcontext
 
 from adapters.sanitize import one_line
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.no_rollout import may_open, refusal
 from console.cli.output import print_err
 from console.cli.paths import chosen_journal, open_to_read
-from console.cli.show import exit_code_of
 from console.engine.single_read import read_once
 from console.events.evidence import PlannedCall, Verb
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.location import JournalLocation
 from console.plan.loader import load
-from console.plan.nouns import Step
 from console.state.card import card_for
 from console.state.checklist import reads_as, step_waves, timeout_s
 from console.state.values import State, StepState
 from widgets.rollback import owner_suffix
 
 
+@with_exit_codes
 def dry_run_command(options: argparse.Namespace) -> int:
     """Run `warroom rollback PLAN --dry-run`: read every source once and print the steps."""
-    return exit_code_of(_print_dry_run, options)
-
-
-def _print_dry_run(options: argparse.Namespace) -> int:
     plan = load(options.plan)
     location = chosen_journal(options.journal)
     journal, unread = _journal(location)
-    try:
+    with closing(journal) if journal is not None else nullcontext():
         open_run = journal.open_run(plan.rollout) if journal is not None else None
         if open_run is None and not may_open(Verb.ROLLBACK, plan):
             answer = asyncio.run(refusal(Verb.ROLLBACK, plan, location, unread))
             print_err(answer.line)
             return Exit.REFUSED if unread is None else Exit.JOURNAL
         state = asyncio.run(read_once(plan, journal, location.state_dir))
-    finally:
-        if journal is not None:
-            journal.close()
-    where = (
-        f"{state.rollout} in journal {location}"
-        if open_run is not None
-        else f"no rollout is open in journal {location}"
-    )
-    print_err(f"warroom: dry run of {where}: nothing is sent, nothing is written")
-    for line in dry_run_lines(state):
-        print(line)
+    where = "no rollout is open" if open_run is None else state.rollout
+    print_err(f"warroom: dry run of {where} in journal {location}: nothing is sent, nothing is written")
+    print(*dry_run_lines(state), sep="\n")
     return Exit.OK
 
 
@@ -93,12 +78,6 @@ def _step_lines(state: State, entry: StepState, calls: list[PlannedCall]) -> lis
         return [f"   {step.id}{after}: BY HAND{owner_suffix(state.plan, step.team)}: {step.manual}"]
     lines = [f"   {step.id}{after}, within {timeout_s(step, state.plan):g} s{owner_suffix(state.plan, step.team)}"]
     lines += [f"      {call.backend}: {one_line(call.text)}" for call in calls]
-    return lines + _unsent(state, step, {call.target for call in calls})
-
-
-def _unsent(state: State, step: Step, called: set[str]) -> list[str]:
-    return [
-        f"      no call: {name} already reads {state.targets[name].reading}"
-        for name, setting in step.sets.items()
-        if name not in called and reads_as(state, name, setting)
-    ]
+    called = {call.target for call in calls}
+    done = [name for name, setting in step.sets.items() if name not in called and reads_as(state, name, setting)]
+    return lines + [f"      no call: {name} already reads {state.targets[name].reading}" for name in done]

@@ -1,8 +1,15 @@
-"""Exit codes, the same for every command."""
+"""Exit codes, the same for every command, and the expected errors that have one."""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from enum import IntEnum
+from functools import wraps
+
+from console.cli.output import print_err
+
+Command = Callable[[argparse.Namespace], int]
 
 
 class Exit(IntEnum):
@@ -28,3 +35,24 @@ class Exit(IntEnum):
     """The condition of a `wait` did not hold in time."""
     MISSED = 9
     """The condition of a `wait` can no longer hold in this rollout."""
+
+
+def with_exit_codes(command: Command) -> Command:
+    """Make an expected error of a command one line on stderr and an exit code."""
+
+    @wraps(command)
+    def run(options: argparse.Namespace) -> int:
+        from adapters.registry import ConnectError, UnknownAdapter
+        from console.journal.contract import JournalUnavailable
+        from console.plan.problems import PlanError
+
+        try:
+            return command(options)
+        except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
+            print_err(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
+            return Exit.USAGE
+        except JournalUnavailable as error:
+            print_err(f"warroom: {error}")
+            return Exit.JOURNAL
+
+    return run

@@ -11,56 +11,32 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 from adapters.sanitize import one_line
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.log import LogEntry, actor_name, as_json, card_text, decision_summary, log_entries
-from console.cli.paths import chosen_journal, open_to_read
-from console.events.kinds import DecisionTaken, Noted
+from console.cli.paths import existing_journal, named_runs, open_to_read
+from console.events.kinds import Noted
 from console.journal.chain import Row
-from console.journal.contract import Journal, JournalUnavailable
+from console.journal.contract import Journal
 
-COLUMNS = (
-    "kind",
-    "rollout",
-    "seq",
-    "at",
-    "who",
-    "login",
-    "verb",
-    "stage",
-    "from",
-    "to",
-    "sets",
-    "subject",
-    "reason",
-    "override",
-    "outcome",
-    "ended",
-    "text",
-    "id",
-)
+_ALWAYS = ("kind", "rollout", "seq", "at", "who", "login")
+_OF_DECISIONS = ("verb", "stage", "from", "to", "sets", "subject", "reason", "override", "outcome", "ended")
+COLUMNS = (*_ALWAYS, *_OF_DECISIONS, "text", "id")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 LONGEST_CELL = 4000
 """Characters of a cell at most."""
 
 
+@with_exit_codes
 def export_command(options: argparse.Namespace) -> int:
-    """Run `warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`. Raises JournalUnavailable, ValueError."""
-    location = chosen_journal(options.journal)
-    if not location.exists():
-        raise JournalUnavailable(f"journal {location} does not exist")
-    journal = open_to_read(location)
-    try:
-        runs = [run.rollout for run in reversed(journal.runs())]
-        which = options.rollout
-        chosen = [run for run in runs if which in (None, run, run.rpartition("/")[0])]
-        if which is not None and not chosen:
-            raise ValueError(f"the journal holds no plan and no rollout {which!r}; `warroom log` lists them")
-        {"jsonl": _jsonl, "csv": _csv, "md": _markdown}[options.format](journal, chosen)
-    finally:
-        journal.close()
+    """Run `warroom log export [PLAN-NAME|ROLLOUT] [--format jsonl|csv|md]`."""
+    with closing(open_to_read(existing_journal(options.journal))) as journal:
+        rollouts = [run.rollout for run in reversed(named_runs(journal, options.rollout))]
+        {"jsonl": _jsonl, "csv": _csv, "md": _markdown}[options.format](journal, rollouts)
     return Exit.OK
 
 
@@ -83,22 +59,9 @@ def event_json(row: Row) -> dict[str, Any]:
         body = json.loads(row.body)
     except (ValueError, RecursionError):
         body = row.body
-    return {
-        "position": row.position,
-        "rollout": row.rollout,
-        "seq": row.seq,
-        "id": row.event_id,
-        "kind": row.kind,
-        "v": row.v,
-        "at": row.at,
-        "who": row.who,
-        "login": row.login,
-        "move": row.move,
-        "body": body,
-        "prev": row.prev,
-        "hash": row.hash,
-        "head": row.head,
-    }
+    values = asdict(row) | {"id": row.event_id, "body": body}
+    about = ("position", "rollout", "seq", "id", "kind", "v", "at", "who", "login", "move")
+    return {key: values[key] for key in (*about, "body", "prev", "hash", "head")}
 
 
 def _csv(journal: Journal, rollouts: Sequence[str]) -> None:
@@ -120,10 +83,10 @@ def spreadsheet_cell(value: object) -> str:
 def _markdown(journal: Journal, rollouts: Sequence[str]) -> None:
     for rollout in rollouts:
         print(f"# {_markdown_text(rollout)}\n")
-        lines = log_entries(journal, [rollout])
-        for entry in lines:
+        entries = log_entries(journal, [rollout])
+        for entry in entries:
             print("\n".join(_section(entry)) + "\n")
-        if not lines:
+        if not entries:
             print("Nothing decided or noted.\n")
 
 
@@ -140,12 +103,9 @@ def _section(entry: LogEntry) -> list[str]:
     ]
     lines += [f"- reason: {_markdown_text(event.reason)}"] if event.reason else []
     lines += [f"- OVERRIDE: {_markdown_text(event.override)}"] if event.override else []
-    return [*lines, f"- id: {event.id}", "", *_evidence(event)]
-
-
-def _evidence(event: DecisionTaken) -> list[str]:
-    """The card as an indented block, in which Markdown sees no markup."""
-    return [f"    {one_line(line, LONGEST_CELL)}" for line in card_text(event.card)]
+    # The card is an indented block, in which Markdown sees no markup.
+    card = [f"    {one_line(line, LONGEST_CELL)}" for line in card_text(event.card)]
+    return [*lines, f"- id: {event.id}", "", *card]
 
 
 def _markdown_text(text: object) -> str:

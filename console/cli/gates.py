@@ -43,11 +43,7 @@ class GateAddress:
 
 
 def parse_address(text: str) -> GateAddress:
-    """The address in `22800` (this machine alone), `10.0.0.5:22800` or `[::1]:22800`.
-
-    Raises:
-        ValueError: it is none of these. One plain line.
-    """
+    """The address in `22800` (this machine alone), `10.0.0.5:22800` or `[::1]:22800`. Raises ValueError."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or _LOOPBACK
     if not port.isdigit() or not 0 <= int(port) <= 65_535:
@@ -61,10 +57,7 @@ def token_from_environment() -> str | None:
 
 
 class GateFront:
-    """Answers gate webhooks from the open rollout, and with 403 while none is open.
-
-    Each refusal is reported once, until its reason changes.
-    """
+    """Answers gate webhooks, with 403 while no rollout is open; reports a refusal once, until its reason changes."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None

@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.sanitize import one_line
 from console.cli.exits import Exit
 from console.cli.output import print_err, print_out
 
+if TYPE_CHECKING:
+    from console.cli.argument_types import Subcommands
+
 DEFAULT_OUTPUT = "plan.yaml"
 STDOUT = "-"
-_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def add_init(commands: _Commands) -> None:  # type: ignore[valid-type]
+def add_init(commands: Subcommands) -> None:
     """Add the command and its arguments to `commands`."""
-    parser = commands.add_parser(  # type: ignore[attr-defined]
+    parser = commands.add_parser(
         "init",
         help="a plan to start with, or one from your manifests",
         description="Write a plan to start with, or the plan of an Argo Rollout, a Flagger Canary or a Deployment.",
@@ -55,7 +58,8 @@ def init_command(options: argparse.Namespace) -> int:
 
 
 def _from_manifests(options: argparse.Namespace) -> int:
-    from console.manifests.choice import Hints, NoChoice, draft_plan
+    from console.manifests.choice import draft_plan
+    from console.manifests.draft_start import NoChoice
     from console.manifests.origin import read_manifests
     from console.manifests.writer import plan_text, summary
     from console.plan.lint import warnings
@@ -63,8 +67,8 @@ def _from_manifests(options: argparse.Namespace) -> int:
     from console.plan.problems import PlanError
 
     try:
-        hints = Hints(options.only, options.namespace, options.provider)
-        draft = draft_plan(read_manifests(options.sources, sys.stdin.buffer), hints)
+        manifests = read_manifests(options.sources, sys.stdin.buffer)
+        draft = draft_plan(manifests, options.only, options.namespace, options.provider)
     except PlanError as error:
         print_err(str(error))
         return Exit.USAGE

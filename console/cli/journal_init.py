@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.paths import chosen_journal
 from console.journal.contract import JournalUnavailable
 from console.journal.file import share
 from console.journal.location import FileLocation, ServerLocation
 
 
+@with_exit_codes
 def journal_init_command(options: argparse.Namespace) -> int:
-    """Run `warroom journal init [--group GROUP | --role ROLE] PATH|URL`. Raises JournalUnavailable, ValueError."""
+    """Run `warroom journal init [--group GROUP | --role ROLE] PATH|URL`."""
     location = chosen_journal(options.place)
     if isinstance(location, ServerLocation):
         if options.group is not None:

@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.contract import Outcome
-from console.cli.exits import Exit
-from console.cli.paths import chosen_journal, open_to_read
-from console.cli.show import exit_code_of
+from console.cli.exits import Exit, with_exit_codes
+from console.cli.paths import existing_journal, open_to_read
 from console.engine.opening import resume
 from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
@@ -34,20 +34,12 @@ class LogEntry:
     """Outcome in one word, then every request that was not accepted and why; "" for a note."""
 
 
+@with_exit_codes
 def log_command(options: argparse.Namespace) -> int:
     """Run `warroom log [PLAN-NAME|ROLLOUT|DECISION]`."""
-    return exit_code_of(_log, options)
-
-
-def _log(options: argparse.Namespace) -> int:
-    location = chosen_journal(options.journal)
-    if not location.exists():
-        raise JournalUnavailable(f"journal {location} does not exist yet; `warroom run PLAN` makes it")
-    journal = open_to_read(location)
-    try:
+    location = existing_journal(options.journal, " yet; `warroom run PLAN` makes it")
+    with closing(open_to_read(location)) as journal:
         return _print_log(journal, options.which, options.json)
-    finally:
-        journal.close()
 
 
 def _print_log(journal: Journal, which: str | None, as_lines: bool) -> int:
@@ -131,7 +123,6 @@ def as_json(entry: LogEntry) -> dict[str, Any]:
 
 
 def _target_settings(card: Card) -> dict[str, str]:
-    """Target -> the setting that the decision requested."""
     return {target.target: target.becomes for target in card.targets if target.becomes is not None}
 
 
@@ -198,12 +189,10 @@ def card_text(card: Card) -> list[str]:
     """A stored card as plain lines: the evidence on screen at the time of the decision."""
     lines = [f"{card.verb}: {card.stage_from} -> {card.stage_to}, as of {card.as_of:%Y-%m-%d %H:%M:%S}Z"]
     lines += [f"gate  {'ok    ' if gate.ok else 'CLOSED'} {gate.why}" for gate in card.gates]
-    for metric in card.metrics:
-        lines.append(_metric_line(metric))
+    lines += map(_metric_line, card.metrics)
     for target in card.targets:
-        lines.append(
-            f"saw   {target.target} reads {target.reads}" + (f" -> {target.becomes}" if target.becomes else "")
-        )
+        becomes = f" -> {target.becomes}" if target.becomes else ""
+        lines.append(f"saw   {target.target} reads {target.reads}{becomes}")
     lines += [f"call  {call.backend}: {call.text}" for call in card.calls]
     lines += [f"skip  {line}" for line in card.skipped]
     return lines + [f"warn  {line}" for line in card.warnings]

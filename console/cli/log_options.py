@@ -1,7 +1,4 @@
-"""The options `--log-file` and `--log-level`, and a command run with them.
-
-Tracebacks go to the log file and nowhere else.
-"""
+"""The options `--log-file` and `--log-level`. Tracebacks go to the log file and nowhere else."""
 
 from __future__ import annotations
 
@@ -34,17 +31,8 @@ _log = logging.getLogger("warroom.cli")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the two options."""
-    parser.add_argument(
-        "--log-file",
-        metavar="FILE",
-        help="JSON Lines for debugging (default: $WARROOM_LOG)",
-    )
-    parser.add_argument(
-        "--log-level",
-        choices=LEVELS,
-        metavar="LEVEL",
-        help=f"{', '.join(LEVELS)} (default: info)",
-    )
+    parser.add_argument("--log-file", metavar="FILE", help="JSON Lines for debugging (default: $WARROOM_LOG)")
+    parser.add_argument("--log-level", choices=LEVELS, metavar="LEVEL", help=f"{', '.join(LEVELS)} (default: info)")
 
 
 def run_logged(options: argparse.Namespace, work: Callable[[argparse.Namespace], int]) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
 
 from adapters.registry import LOGS_IN, ConnectError, UnknownAdapter, load
@@ -36,31 +35,19 @@ def log_in_file(file: Path) -> None:
 
 
 def log_in(plan: Plan, within_s: float | None = None) -> None:
-    """Run the login plugins of a plan's backends, one after the other.
+    """Run the login plugins of a plan's backends, one after the other, each within `within_s` (None: no limit).
 
     A login that fails is one line on stderr, and the next one runs: a backend logs in again with its next request.
-
-    Args:
-        plan: whose backends.
-        within_s: limit for each login; None: no limit.
     """
+    terminal = bool(sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty())
     for spec in plan.backends.values():
         try:
             adapter = load(spec.adapter)
             if adapter.prepare is None:
                 continue
             options = adapter.options.model_validate(dict(spec.options))
-            asyncio.run(_within(adapter.prepare(options, spec.name, terminal=_at_a_terminal()), within_s))
+            asyncio.run(asyncio.wait_for(adapter.prepare(options, spec.name, terminal=terminal), within_s))
         except (UnknownAdapter, ConnectError) as error:
             print_err(f"warroom: {error}")
         except TimeoutError:
             print_err(f"warroom: {spec.name}: no login within {within_s:g} s; continuing without it")
-
-
-async def _within(work: Coroutine[None, None, None], within_s: float | None) -> None:
-    async with asyncio.timeout(within_s):
-        await work
-
-
-def _at_a_terminal() -> bool:
-    return bool(sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty())

@@ -29,13 +29,8 @@ def may_open(verb: Verb | None, plan: Plan) -> bool:
 async def refusal(verb: Verb, plan: Plan, location: JournalLocation, unread: str | None) -> Answer:
     """Refuse a verb that may not open a rollout, with the readings and the advice. Sends nothing.
 
-    Args:
-        verb, plan: the verb, and the plan that has no open rollout.
-        location: the journal.
-        unread: why the journal could not be read; None if it was read or does not exist.
-
-    Raises:
-        ConnectError, UnknownAdapter: a backend's options cannot be used.
+    `unread`: why the journal could not be read; None if it was read or does not exist. Raises ConnectError and
+    UnknownAdapter for a backend whose options cannot be used.
     """
     reads = await _readings_text(plan, location.state_dir)
     if verb is Verb.ROLLBACK:
@@ -69,10 +64,7 @@ def joined_notice(
 ) -> str:
     """Name the rollout and the journal that a verb works on; say so loudly where an emergency opened one.
 
-    Args:
-        verb, rollout, location, unread: as in `refusal`.
-        began: whether the verb opened the rollout.
-        unknown: targets that could not be read at the opening.
+    `unread` as in `refusal`; `began`: the verb opened the rollout; `unknown`: targets that could not be read then.
     """
     if not began:
         return f"{rollout} in journal {location}"

@@ -1,22 +1,23 @@
-"""The journal that a command uses, and how each kind of command opens it."""
+"""The journal that a command uses, how each kind of command opens it, and the engine on it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from console.journal.location import FileLocation, JournalLocation, ServerLocation, journal_location
 
 if TYPE_CHECKING:
-    from console.journal.contract import Journal, JournalUnavailable
+    from console.engine.config import EngineConfig
+    from console.journal.contract import Journal, JournalUnavailable, Run
+    from console.plan.nouns import Plan
 
 
 def chosen_journal(given: str | None) -> JournalLocation:
     """--journal, else $WARROOM_JOURNAL, else journal.db in the user's state directory.
 
-    Raises:
-        ValueError: --journal is empty (an unset shell variable must not select another journal), or is a URL that
-            cannot be used. One plain line.
+    Raises ValueError for an empty --journal (an unset shell variable must not select another journal) or a bad URL.
     """
     if given is not None and not given.strip():
         raise ValueError("--journal is empty: give a path, or leave it out")
@@ -35,6 +36,49 @@ def chosen_journal(given: str | None) -> JournalLocation:
     return FileLocation(user_state_path("warroom") / "journal.db")
 
 
+def existing_journal(given: str | None, hint: str = "") -> JournalLocation:
+    """The journal of --journal. Raises JournalUnavailable where there is none, and ValueError as `chosen_journal`."""
+    from console.journal.contract import JournalUnavailable
+
+    location = chosen_journal(given)
+    if not location.exists():
+        raise JournalUnavailable(f"journal {location} does not exist{hint}")
+    return location
+
+
+def named_runs(journal: Journal, which: str | None) -> list[Run]:
+    """The rollouts that `which`, a plan or a rollout, names; None: all. Raises ValueError where there is none."""
+    found = [run for run in journal.runs() if which in (None, run.rollout, run.rollout.rpartition("/")[0])]
+    if which is not None and not found:
+        raise ValueError(f"the journal holds no plan and no rollout {which!r}; `warroom log` lists them")
+    return found
+
+
+def is_observe_only(environ: Mapping[str, str]) -> bool:
+    """True where WARROOM_OBSERVE lets this shell only observe."""
+    return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
+
+
+def engine_config(
+    plan: Plan, journal: Journal, location: JournalLocation, *, observing: bool = False, gate_token: str | None = None
+) -> EngineConfig:
+    """The parts of an engine of this process on the journal at `location`."""
+    from console.engine.clock import SystemClock
+    from console.engine.config import EngineConfig
+    from console.version import warroom_version
+
+    return EngineConfig(
+        plan,
+        journal,
+        SystemClock(),
+        location.state_dir,
+        warroom_version(),
+        observing=observing,
+        gate_token=gate_token,
+        spool=location.spool,
+    )
+
+
 def open_or_stand_in(where: JournalLocation) -> Journal:
     """The journal at `where`: open, else open to read, else a stand-in that takes no writes.
 
@@ -48,11 +92,7 @@ def open_or_stand_in(where: JournalLocation) -> Journal:
 
 
 def open_to_read(where: JournalLocation) -> Journal:
-    """The journal at `where` for a command that only reads: also one that may not be written.
-
-    Raises:
-        JournalUnavailable: it cannot be read either.
-    """
+    """The journal at `where` for a command that only reads, even without write access. Raises JournalUnavailable."""
     from console.journal.contract import JournalUnavailable
 
     try:

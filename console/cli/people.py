@@ -38,14 +38,14 @@ def as_json(state: State) -> dict[str, Any]:
     seen = pen.last_seen(state)
     return {
         "pen": {
-            "holder": _user_at_host(state.pen.holder) if state.pen.holder is not None else None,
+            "holder": user_at_host(state.pen.holder) if state.pen.holder is not None else None,
             "seen_at": seen.isoformat() if seen is not None else None,
             "offered_to": state.pen.offered,
             "note": state.handoff.text if state.handoff is not None else None,
         },
         "here": [
             {
-                "who": _user_at_host(member.who),
+                "who": user_at_host(member.who),
                 "pid": member.who.pid,
                 "role": member.role,
                 "seen_at": member.seen_at.isoformat(),
@@ -74,7 +74,7 @@ def _member_text(member: Member, state: State) -> str:
     ago_s = (state.as_of - member.seen_at).total_seconds() if state.as_of is not None else 0.0
     seen = f"not seen for {ago_s:.0f} s" if ago_s > UNSEEN_S else "here now"
     polls = ", polls" if _is_poller(member, state) else ""
-    return f"{_user_at_host(member.who)} pid {member.who.pid}, {member.role}, {seen}{polls}"
+    return f"{user_at_host(member.who)} pid {member.who.pid}, {member.role}, {seen}{polls}"
 
 
 def _is_poller(member: Member, state: State) -> bool:
@@ -82,5 +82,6 @@ def _is_poller(member: Member, state: State) -> bool:
     return state.local.poller is not None and state.local.poller.who == member.who
 
 
-def _user_at_host(who: Actor) -> str:
+def user_at_host(who: Actor) -> str:
+    """The operator and their machine: "ana@web-1"."""
     return f"{who.user}@{who.host}"

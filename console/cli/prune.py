@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 
-from console.cli.exits import Exit
-from console.cli.paths import chosen_journal
-from console.journal.contract import Journal, JournalUnavailable, NotPermitted
+from console.cli.exits import Exit, with_exit_codes
+from console.cli.paths import existing_journal, named_runs
+from console.journal.contract import Journal, NotPermitted
 
 
+@with_exit_codes
 def prune_command(options: argparse.Namespace) -> int:
-    """Run `warroom log prune [PLAN-NAME|ROLLOUT] [--dry-run]`. Raises JournalUnavailable, ValueError."""
-    location = chosen_journal(options.journal)
-    if not location.exists():
-        raise JournalUnavailable(f"journal {location} does not exist")
-    journal = location.open()
-    try:
-        return _prune(journal, options.rollout, dry_run=options.dry_run)
-    except NotPermitted as error:
-        print(f"warroom: {error}", file=sys.stderr)
-        return Exit.REFUSED
-    finally:
-        journal.close()
+    """Run `warroom log prune [PLAN-NAME|ROLLOUT] [--dry-run]`."""
+    with closing(existing_journal(options.journal).open()) as journal:
+        try:
+            return _prune(journal, options.rollout, dry_run=options.dry_run)
+        except NotPermitted as error:
+            print(f"warroom: {error}", file=sys.stderr)
+            return Exit.REFUSED
 
 
 def _prune(journal: Journal, which: str | None, *, dry_run: bool) -> int:
-    runs = journal.runs()
-    chosen = [run for run in runs if which in (None, run.rollout, run.rollout.rpartition("/")[0])]
-    if which is not None and not chosen:
-        raise ValueError(f"the journal holds no plan and no rollout {which!r}; `warroom log` lists them")
+    chosen = named_runs(journal, which)
     if any(run.rollout == which and not run.closed for run in chosen):
         raise NotPermitted(f"{which} is open: only samples of closed rollouts are pruned")
     would = "would remove" if dry_run else "removed"

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.cli.argument_types import Subcommands
 
 ACTIONS = {
     "verify": "find the first event that was changed, removed or inserted; print the head to pin",
@@ -24,7 +27,7 @@ def join_subcommand(argv: Sequence[str]) -> list[str]:
     return words
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], journal: Callable[..., None]) -> None:
+def add(commands: Subcommands, journal: Callable[..., None]) -> None:
     """Add the commands; `journal` adds the --journal option. The main help page, of 24 lines, does not list them."""
     verify, export, prune = (
         commands.add_parser(f"log {action}", description=f"{text[0].upper()}{text[1:]}.")
@@ -49,21 +52,3 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], journal: 
     init.add_argument("place", metavar="PATH|URL", help="a file in a directory of its own, or postgresql://..")
     init.add_argument("--group", metavar="GROUP", help="the Unix group that shares a file")
     init.add_argument("--role", metavar="ROLE", help="the PostgreSQL role that gets the rights to use it")
-
-
-def run_journal_command(options: argparse.Namespace) -> int:
-    """Run `log verify`, `log export`, `log prune` or `journal init`, and return the exit code."""
-    from console.cli.show import exit_code_of
-
-    if options.command == "journal":
-        from console.cli import journal_init
-
-        return exit_code_of(journal_init.journal_init_command, options)
-    from console.cli import export, prune, verify
-
-    commands = {
-        "log verify": verify.verify_command,
-        "log export": export.export_command,
-        "log prune": prune.prune_command,
-    }
-    return exit_code_of(commands[options.command], options)

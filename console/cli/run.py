@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from console.cli.exits import Exit
 from console.cli.login import log_in_file, may_need_login
 from console.cli.output import print_err, spool_notice
-from console.cli.paths import chosen_journal, open_or_stand_in
+from console.cli.paths import chosen_journal, engine_config, is_observe_only, open_or_stand_in
 from console.cli.signals import stop_with_terminal
 from console.journal.location import FileLocation
 
@@ -30,21 +30,15 @@ def run_command(options: argparse.Namespace) -> int:
         print(f"warroom: {error}", file=sys.stderr)
         return Exit.USAGE
     plan: Path = options.plan
-    observe: bool = options.observe or os.environ.get("WARROOM_OBSERVE", "") not in ("", "0")
+    observe: bool = options.observe or is_observe_only(os.environ)
     if may_need_login(plan):
         log_in_file(plan)
 
     def prepare() -> EngineConfig:
-        from console.engine.clock import SystemClock
-        from console.engine.config import EngineConfig
         from console.plan.loader import load
-        from console.version import warroom_version
 
         loaded = load(plan)
-        opened = open_or_stand_in(journal)
-        return EngineConfig(
-            loaded, opened, SystemClock(), journal.state_dir, warroom_version(), observing=observe, spool=journal.spool
-        )
+        return engine_config(loaded, open_or_stand_in(journal), journal, observing=observe)
 
     return _show(prepare, str(plan), observe=observe)
 
@@ -78,7 +72,6 @@ def demo_command(options: argparse.Namespace) -> int:
 
 
 def _write_picture(options: argparse.Namespace, prepare: Callable[[], EngineConfig]) -> int:
-    """Write a picture of the demo's screen at `options.moment` to `options.svg`."""
     import asyncio
 
     from console.engine.thread import EngineThread

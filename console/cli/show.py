@@ -7,52 +7,30 @@ import asyncio
 import json
 import math
 import sys
-from collections.abc import Callable
+from contextlib import closing, nullcontext
 from typing import Any
 
-from adapters.registry import ConnectError, UnknownAdapter
 from console.cli import people
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.paths import chosen_journal, open_to_read
 from console.events.evidence import Actor
-from console.journal.contract import JournalUnavailable
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
-from console.plan.problems import PlanError
 from console.state.values import DecisionState, State
 
 
-def exit_code_of(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """Run a command, and return its exit code; an expected error becomes one line on stderr and its own code."""
-    try:
-        return command(options)
-    except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
-        print(error if isinstance(error, PlanError) else f"warroom: {error}", file=sys.stderr)
-        return Exit.USAGE
-    except JournalUnavailable as error:
-        print(f"warroom: {error}", file=sys.stderr)
-        return Exit.JOURNAL
-
-
+@with_exit_codes
 def status_command(options: argparse.Namespace) -> int:
     """Run `warroom status PLAN`: join the open rollout in memory, read every source once, and print.
 
     A source that cannot be read is a FAILED line and not an exit code: the rest of the status is still shown.
     """
-    return exit_code_of(_status, options)
-
-
-def _status(options: argparse.Namespace) -> int:
     from console.engine.single_read import read_once
 
     plan = load(options.plan)
     location = chosen_journal(options.journal)
-    journal = open_to_read(location) if location.exists() else None
-    try:
+    with closing(open_to_read(location)) if location.exists() else nullcontext() as journal:
         state = asyncio.run(read_once(plan, journal, location.state_dir))
-    finally:
-        if journal is not None:
-            journal.close()
     if options.json:
         print(json.dumps({"journal": str(location), **as_json(state)}, indent=2))
         return Exit.OK
@@ -110,7 +88,7 @@ def _by_whom(decision: DecisionState) -> str:
 
 
 def _person(who: Actor | None) -> str:
-    return "?" if who is None else f"{who.user}@{who.host}"
+    return "?" if who is None else people.user_at_host(who)
 
 
 def _decision_json(decision: DecisionState | None) -> dict[str, Any] | None:

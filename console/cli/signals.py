@@ -29,17 +29,10 @@ RESTORE_S = 0.4
 
 
 def stop_with_terminal(engine: EngineThread, app: WarRoom, terminal: int) -> threading.Event:
-    """End the process on SIGHUP, SIGTERM, SIGINT or a hang-up of the terminal.
+    """End the process on SIGHUP, SIGTERM, SIGINT or a hang-up of the `terminal` (a file descriptor).
 
-    The screen gets RESTORE_S to restore the terminal, and no more: its loop may be blocked for good.
-
-    Args:
-        engine: ended first.
-        app: the screen.
-        terminal: file descriptor of the terminal.
-
-    Returns:
-        An event that the caller sets once the screen has ended.
+    The engine ends first. Then the screen gets RESTORE_S to restore the terminal, and no more: its loop may be
+    blocked for good. Returns an event that the caller sets once the screen has ended.
     """
     left = threading.Event()
     once = threading.Lock()

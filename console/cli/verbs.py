@@ -10,20 +10,17 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 
 from adapters.contract import Outcome
-from adapters.registry import ConnectError, UnknownAdapter
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.login import SAFER_LOGIN_S, log_in
 from console.cli.no_rollout import joined_notice, may_open, refusal
 from console.cli.output import print_err, print_out, spool_notice
-from console.cli.paths import chosen_journal, open_or_stand_in, unavailable_journal
+from console.cli.paths import chosen_journal, engine_config, is_observe_only, open_or_stand_in, unavailable_journal
 from console.cli.signals import TaskCanceller, Terminated, ignore_signals
 from console.engine.answer import Answer, Result
-from console.engine.clock import SystemClock
-from console.engine.config import EngineConfig
 from console.engine.engine import Engine
 from console.events.evidence import Verb
 from console.events.verbs import PEN, SAFER
@@ -32,13 +29,11 @@ from console.journal.location import JournalLocation
 from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import load
 from console.plan.nouns import Plan
-from console.plan.problems import PlanError
 from console.state.approvals import approval_digest
 from console.state.card import card_for
 from console.state.intent import Intent
 from console.state.orders import order_word
 from console.state.values import StageMark, State, StepMark
-from console.version import warroom_version
 
 JOINING_S = 2.0
 """How long a halt or a rollback waits for a connected journal to name the open rollout."""
@@ -51,6 +46,7 @@ EXIT_CODES = {
 }
 
 
+@with_exit_codes
 def verb_command(options: argparse.Namespace) -> int:
     """Run `warroom VERB PLAN`."""
     verb = _verb(options)
@@ -64,12 +60,6 @@ def verb_command(options: argparse.Namespace) -> int:
         plan = load(options.plan)
         log_in(plan, SAFER_LOGIN_S if verb in SAFER else None)
         answer = _answer_of(options, verb, plan, location)
-    except (PlanError, ConnectError, UnknownAdapter, ValueError) as error:
-        print_err(str(error) if isinstance(error, PlanError) else f"warroom: {error}")
-        return Exit.USAGE
-    except JournalUnavailable as error:
-        print_err(f"warroom: {error}")
-        return Exit.JOURNAL
     except Terminated as ended:
         name = signal.Signals(ended.signum).name
         print_err(f"warroom: terminated by {name}; a call in flight is unknown until the next read")
@@ -86,22 +76,14 @@ def _verb(options: argparse.Namespace) -> Verb | None:
     return None if options.command == "note" else Verb(options.command)
 
 
-def is_observe_only(environ: Mapping[str, str]) -> bool:
-    """True where WARROOM_OBSERVE lets this shell only observe."""
-    return environ.get("WARROOM_OBSERVE", "") not in ("", "0")
-
-
 def _answer_of(options: argparse.Namespace, verb: Verb | None, plan: Plan, location: JournalLocation) -> Answer:
     """Run a verb on the journal at `location`; only a verb that may open a rollout makes a missing journal."""
     if verb is None and not options.reason.strip():
         return Answer(Result.REFUSED, "note refused: its text is empty: give --reason TEXT")
     if verb is not None and not may_open(verb, plan) and not location.exists():
         return asyncio.run(refusal(verb, plan, location, None))
-    journal = open_or_stand_in(location) if verb in SAFER else location.open()
-    try:
+    with closing(open_or_stand_in(location) if verb in SAFER else location.open()) as journal:
         return asyncio.run(_run_verb(options, verb, plan, journal, location))
-    finally:
-        journal.close()
 
 
 async def _run_verb(
@@ -149,19 +131,15 @@ async def _open_engine(
     verb: Verb | None, plan: Plan, journal: Journal, location: JournalLocation
 ) -> tuple[Engine, Journal]:
     """(engine with the rollout open, its journal); a halt or a rollback gets a stand-in for a journal that fails."""
-    config = EngineConfig(plan, journal, SystemClock(), location.state_dir, warroom_version(), spool=location.spool)
+    config = engine_config(plan, journal, location)
     try:
-        engine = await Engine.open(config, _ignore, hurry_s=JOINING_S if verb in SAFER else None)
+        engine = await Engine.open(config, lambda _state: None, hurry_s=JOINING_S if verb in SAFER else None)
     except JournalUnavailable as error:
         if verb not in SAFER or not may_open(verb, plan):
             raise
         journal = unavailable_journal(error)
-        engine = await Engine.open(replace(config, journal=journal), _ignore)
+        engine = await Engine.open(replace(config, journal=journal), lambda _state: None)
     return engine, journal
-
-
-def _ignore(_state: State) -> None:
-    """Drop a state: a headless verb reads the state when it needs it."""
 
 
 def _journal_fault(journal: Journal) -> str | None:

@@ -1,43 +1,41 @@
-"""`warroom log verify`: walk the hash chain; print the first break, or the head to pin.
-
-Also checks that the database still refuses edits.
-"""
+"""`warroom log verify`: walk the hash chain for the first break, and check that the database still refuses edits."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from contextlib import closing
 
 from adapters.sanitize import one_line
-from console.cli.exits import Exit
-from console.cli.paths import chosen_journal, open_to_read
+from console.cli.exits import Exit, with_exit_codes
+from console.cli.paths import existing_journal, open_to_read
 from console.journal.chain import GENESIS, Row, WalkResult, walk_journal, walk_rollout
-from console.journal.contract import Journal, JournalUnavailable
+from console.journal.contract import Journal
 
 
+@with_exit_codes
 def verify_command(options: argparse.Namespace) -> int:
-    """Run `warroom log verify [ROLLOUT] [--pinned HASH]`. Raises JournalUnavailable, ValueError."""
+    """Run `warroom log verify [ROLLOUT] [--pinned HASH]`."""
     pinned = None if options.pinned is None else options.pinned.strip().lower()
     if pinned is not None and re.fullmatch(r"[0-9a-f]{64}", pinned) is None:
         raise ValueError(f"--pinned {options.pinned!r} is not a head: give the 64 hex digits that verify printed")
-    location = chosen_journal(options.journal)
-    if not location.exists():
-        raise JournalUnavailable(f"journal {location} does not exist")
-    journal = open_to_read(location)
-    try:
-        found = _walk(journal, options.rollout, pinned)
-        altered = journal.alterations()
-    except TypeError:  # the table was made again without column types
-        _print_fault("CHAIN BROKEN: the table of events holds values that warroom never writes")
-        return Exit.TAMPERED
-    finally:
-        journal.close()
+    location = existing_journal(options.journal)
+    with closing(open_to_read(location)) as journal:
+        try:
+            found = _walk(journal, options.rollout, pinned)
+            altered = journal.alterations()
+        except TypeError:  # the table was made again without column types
+            _print_fault("CHAIN BROKEN: the table of events holds values that warroom never writes")
+            return Exit.TAMPERED
     if found.events == 0 and found.flaw is None:
         return _report_empty(f"journal {location}", options.rollout, pinned)
     code = _report_chain(found, f"journal {location}" if options.rollout is None else options.rollout, pinned)
-    return code if not altered else _report_unguarded(altered)
+    if not altered:
+        return code
+    words = one_line("; ".join(altered))  # whatever the chain shows
+    _print_fault(f"NOT GUARDED: {words}: events can be edited; docs/journal.md says how to repair it")
+    return Exit.TAMPERED
 
 
 def _walk(journal: Journal, rollout: str | None, pinned: str | None) -> WalkResult:
@@ -69,7 +67,8 @@ def _report_chain(found: WalkResult, subject: str, pinned: str | None) -> int:
                 f"the {found.events} events before it are intact, up to {_event_text(found.last)}, head {found.head}"
             )
         return Exit.TAMPERED
-    rollouts = f" of {_count_text(found.rollouts, 'rollout')}" if subject.startswith("journal ") else ""
+    is_whole = subject.startswith("journal ")
+    rollouts = f" of {_count_text(found.rollouts, 'rollout')}" if is_whole else ""
     print(f"{subject}: {_count_text(found.events, 'event')}{rollouts}, each follows the one before it")
     if found.last is not None:
         print(f"head {found.head}  after {_event_text(found.last)}")
@@ -79,26 +78,14 @@ def _report_chain(found: WalkResult, subject: str, pinned: str | None) -> int:
     if pinned != GENESIS and found.pinned is None:
         _print_fault("CHAIN BROKEN: the pinned head is not in it: events were removed, or the journal was rewritten")
         return Exit.TAMPERED
-    since = found.events - (0 if found.pinned is None else _position(found.pinned, subject))
+    up_to = found.pinned
+    since = found.events - (0 if up_to is None else up_to.position if is_whole else up_to.seq)
     print(f"pinned {pinned}: all events up to it are unchanged; {_count_text(since, 'event')} since")
     return Exit.OK
 
 
-def _report_unguarded(altered: Sequence[str]) -> int:
-    """Report that the database no longer refuses edits, whatever the chain shows."""
-    _print_fault(
-        f"NOT GUARDED: {one_line('; '.join(altered))}: events can be edited; docs/journal.md says how to repair it"
-    )
-    return Exit.TAMPERED
-
-
 def _count_text(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _position(row: Row, subject: str) -> int:
-    """How many events of `subject` stand up to `row`."""
-    return row.position if subject.startswith("journal ") else row.seq
 
 
 def _event_text(row: Row) -> str:

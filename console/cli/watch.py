@@ -11,17 +11,14 @@ import argparse
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from console.cli import gates
-from console.cli.exits import Exit
+from console.cli.exits import Exit, with_exit_codes
 from console.cli.output import print_err, print_out
-from console.cli.paths import chosen_journal, open_to_read
-from console.cli.show import exit_code_of
-from console.cli.watch_lines import Printer, StateReporter, mode_and_stage, utc_text
-from console.engine.clock import SystemClock
-from console.engine.config import EngineConfig
+from console.cli.paths import chosen_journal, engine_config, open_to_read
+from console.cli.watch_lines import Printer, mode_and_stage, new_lines, utc_text
 from console.engine.engine import Engine
 from console.engine.opening import resume
 from console.journal.contract import Journal
@@ -30,7 +27,6 @@ from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.state import conditions
 from console.state.values import State
-from console.version import warroom_version
 
 LOOK_S = 0.2
 """Seconds between two checks of the condition by `warroom wait`."""
@@ -38,17 +34,9 @@ RECHECK_S = 30.0
 """How often `warroom watch` looks for an open rollout where the journal announces no change."""
 
 
+@with_exit_codes
 def watch_command(options: argparse.Namespace) -> int:
     """Run `warroom watch PLAN`."""
-    return exit_code_of(_watch, options)
-
-
-def wait_command(options: argparse.Namespace) -> int:
-    """Run `warroom wait PLAN --until WHAT`."""
-    return exit_code_of(_wait, options)
-
-
-def _watch(options: argparse.Namespace) -> int:
     location = chosen_journal(options.journal)
     plan = load(options.plan)
     at = gates.parse_address(options.gates) if options.gates is not None else None
@@ -79,13 +67,9 @@ async def _watch_all(plan: Plan, location: JournalLocation, front: gates.GateFro
         loop.add_signal_handler(signum, ended.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     while not ended.is_set():
-        journal = location.open()
-        try:
-            if not await _wait_for_open(plan, journal, location, ended):
-                break
-            await _watch_rollout(plan, journal, location, ended, front)
-        finally:
-            journal.close()
+        with closing(location.open()) as journal:
+            if await _wait_for_open(plan, journal, location, ended):
+                await _watch_rollout(plan, journal, location, ended, front)
     print_out(f"{utc_text(datetime.now(UTC))}  watch ends")
     return Exit.OK
 
@@ -120,25 +104,18 @@ async def _watch_rollout(
 ) -> None:
     """Poll, and print every change, until the rollout is closed or `ended` is set."""
     printer = Printer()
-    reporter = StateReporter(printer.put)
+    before: State | None = None
     closed = asyncio.Event()
 
     def show(state: State) -> None:
-        reporter.report(state)
+        nonlocal before
+        for at, line in new_lines(before, state):
+            printer.put(f"{utc_text(at)}  {line}")
+        before = state
         if state.closed is not None:
             closed.set()
 
-    token = gates.token_from_environment()
-    config = EngineConfig(
-        plan,
-        journal,
-        SystemClock(),
-        location.state_dir,
-        warroom_version(),
-        observing=True,
-        gate_token=token,
-        spool=location.spool,
-    )
+    config = engine_config(plan, journal, location, observing=True, gate_token=gates.token_from_environment())
     engine = await Engine.open(config, show)
     engine.start()
     front.attach(engine, lambda line: printer.put(f"{utc_text(datetime.now(UTC))}  {line}"))
@@ -153,7 +130,9 @@ async def _watch_rollout(
         printer.end()
 
 
-def _wait(options: argparse.Namespace) -> int:
+@with_exit_codes
+def wait_command(options: argparse.Namespace) -> int:
+    """Run `warroom wait PLAN --until WHAT`."""
     location = chosen_journal(options.journal)
     plan = load(options.plan)
     stages = [stage.name for stage in plan.stages]
@@ -162,13 +141,10 @@ def _wait(options: argparse.Namespace) -> int:
         raise ValueError(f"--until {options.until!r} is not a condition: give one of {names}")
     if not location.exists():
         return _refuse_unopened(plan, location)
-    journal = open_to_read(location)
-    try:
+    with closing(open_to_read(location)) as journal:
         if journal.open_run(plan.rollout) is None:
             return _result_of_last_run(plan, location, journal, options.until)
         return asyncio.run(_wait_until(plan, location, journal, options.until, options.timeout))
-    finally:
-        journal.close()
 
 
 def _refuse_unopened(plan: Plan, location: JournalLocation) -> int:
@@ -196,10 +172,7 @@ def _condition_result(state: State, condition: str) -> int:
 async def _wait_until(
     plan: Plan, location: JournalLocation, journal: Journal, condition: str, timeout_s: float | None
 ) -> int:
-    config = EngineConfig(
-        plan, journal, SystemClock(), location.state_dir, warroom_version(), observing=True, spool=location.spool
-    )
-    engine = await Engine.open(config, lambda _state: None)
+    engine = await Engine.open(engine_config(plan, journal, location, observing=True), lambda _state: None)
     engine.start()
     try:
         with suppress(TimeoutError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -39,20 +38,6 @@ class Printer:
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:
             print_out(line)
-
-
-class StateReporter:
-    """Prints the changes from one State to the next, one line each."""
-
-    def __init__(self, print_line: Callable[[str], None]) -> None:
-        self._print = print_line
-        self._before: State | None = None
-
-    def report(self, state: State) -> None:
-        """Print every change since the State before; of the first one, where it stands."""
-        before, self._before = self._before, state
-        for at, line in new_lines(before, state):
-            self._print(f"{utc_text(at)}  {line}")
 
 
 def new_lines(before: State | None, after: State) -> list[tuple[datetime, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from adapters.sanitize import one_line
 from console.manifests.arguments import BRACES, Arguments, MissingValue, UnknownArgument, fill_in
@@ -21,6 +21,9 @@ from console.plan.quantities import duration
 ARGO = "argoproj.io"
 LATEST, STABLE = "warroom.latest.hash", "warroom.stable.hash"
 """Stand-ins for the two pod template hashes, which only the cluster knows."""
+_SECRET = MissingValue("is a secret, and a plan never holds one", there=True)
+_DRY = "a dry run there: it stops nothing"
+_NO_VALUE = MissingValue("has no value in the files")
 _DEEPEST = 8
 _NUMBERS = frozenset({"prometheus", "datadog", "newRelic", "wavefront", "influxdb", "web"})
 """Providers whose measurement is stored as one number, or as a list of one, if their condition compares one."""
@@ -35,65 +38,31 @@ class AnalysisScope:
     throughout: bool
 
 
-@dataclass(slots=True)
-class FoundChecks:
-    """The checks of a Rollout's analyses, and the parts that are no checks."""
-
-    checks: list[Check] = field(default_factory=list)
-    unmapped: list[Unmapped] = field(default_factory=list)
-
-    def add(self, check: Check) -> None:
-        """Add a check; two equal ones become one, which decides if either does."""
-        for index, other in enumerate(self.checks):
-            if (other.name, other.query, other.bound, other.address) == (
-                check.name,
-                check.query,
-                check.bound,
-                check.address,
-            ) and (other.unmapped is None) == (check.unmapped is None):
-                kept, dropped = (other, check) if other.decides or not check.decides else (check, other)
-                if dropped.measured is not None and dropped.measured.throughout:
-                    kept = replace(kept, measured=dropped.measured)
-                self.checks[index] = kept
-                return
-        self.checks.append(check)
-
-
 class Analyses:
-    """The analysis templates of some manifests, by name."""
+    """The checks of a Rollout's analyses, by the analysis templates in its files."""
 
-    def __init__(self, manifests: Sequence[Manifest]) -> None:
+    def __init__(self, manifests: Sequence[Manifest], rollout: Manifest, namespace: str | None) -> None:
         self._templates = {
             (one.kind == "ClusterAnalysisTemplate", one.name): one
             for one in manifests
             if one.group == ARGO and one.kind in ("AnalysisTemplate", "ClusterAnalysisTemplate")
         }
+        self._rollout = rollout
+        self._namespace = namespace
+        self.checks: list[Check] = []
+        self.unmapped: list[Unmapped] = []
+        """The parts that are no checks."""
         self.used: set[tuple[str, str]] = set()
         """(kind, name) of the templates that an analysis names."""
 
-    def read(
-        self,
-        analysis: Tree,
-        rollout: Manifest,
-        where: str,
-        found: FoundChecks,
-        *,
-        namespace: str | None,
-        throughout: bool,
-    ) -> None:
-        """Add the checks of one analysis of a Rollout to `found`.
+    def read(self, analysis: Tree, where: str, *, throughout: bool) -> None:
+        """Add the checks of one analysis of a step or of the strategy.
 
-        Args:
-            analysis: `analysis` of a step or of the strategy, with its templates, args, dryRun.
-            rollout: the Rollout.
-            where: "step 2", "background".
-            found: gets the checks.
-            namespace: of the Rollout, where it is known.
-            throughout: whether the analysis runs as long as the rollout climbs.
+        `where`: "step 2", "background"; `throughout`: the analysis runs as long as the rollout climbs.
         """
-        given = _arguments(analysis.at("args"), rollout, namespace)
+        given = _arguments(analysis.at("args"), self._rollout, self._namespace)
         dry = [one.text_at("metricName") for one in analysis.at("dryRun").items]
-        self._templates_of(analysis, rollout, AnalysisScope(where, throughout), given, dry, found, 0)
+        self._read_templates(analysis, AnalysisScope(where, throughout), given, dry, 0)
 
     def unused_templates(self) -> Iterator[Unmapped]:
         """The templates in the files that no analysis names."""
@@ -102,34 +71,42 @@ class Analyses:
                 what = f"{template.kind} {name}"
                 yield Unmapped(what, "no analysis of this Rollout names it", template.where())
 
-    def _templates_of(
-        self,
-        naming: Tree,
-        rollout: Manifest,
-        scope: AnalysisScope,
-        given: Arguments,
-        dry: Sequence[str],
-        found: FoundChecks,
-        depth: int,
+    def _read_templates(
+        self, naming: Tree, scope: AnalysisScope, given: Arguments, dry: Sequence[str], depth: int
     ) -> None:
         for ref in naming.at("templates").items:
             cluster, name = bool(ref.at("clusterScope").truth), one_line(ref.text_at("templateName"), 253)
             kind = "ClusterAnalysisTemplate" if cluster else "AnalysisTemplate"
             self.used.add((kind, name))
             template = self._templates.get((cluster, name))
-            origin = f"{kind} {name or '?'}, {scope.where}, {rollout.where(ref)}"
+            origin = f"{kind} {name or '?'}, {scope.where}, {self._rollout.where(ref)}"
             if template is None:
                 why = "the template is not in the files: name its file too"
-                found.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
+                self.unmapped.append(Unmapped(f"analysis {name or '?'}", why, origin, decides=True))
                 continue
             if depth >= _DEEPEST:
-                found.unmapped.append(Unmapped(f"analysis {name}", "its templates name each other", origin, True))
+                self.unmapped.append(Unmapped(f"analysis {name}", "its templates name each other", origin, True))
                 continue
             own = _with_defaults(given, template.spec.at("args"))
             quiet = [*dry, *(one.text_at("metricName") for one in template.spec.at("dryRun").items)]
             for metric in template.spec.at("metrics").items:
-                found.add(_check(metric, template, scope, own, quiet))
-            self._templates_of(template.spec, template, scope, own, quiet, found, depth + 1)
+                self._add(_check(metric, template, scope, own, quiet))
+            self._read_templates(template.spec, scope, own, quiet, depth + 1)
+
+    def _add(self, check: Check) -> None:
+        """Add a check; two equal ones become one, which decides if either does."""
+        for index, other in enumerate(self.checks):
+            if _identity(other) == _identity(check):
+                kept, dropped = (other, check) if other.decides or not check.decides else (check, other)
+                if dropped.measured is not None and dropped.measured.throughout:
+                    kept = replace(kept, measured=dropped.measured)
+                self.checks[index] = kept
+                return
+        self.checks.append(check)
+
+
+def _identity(check: Check) -> tuple[object, ...]:
+    return check.name, check.query, check.bound, check.address, check.unmapped is None
 
 
 def _arguments(args: Tree, rollout: Manifest, namespace: str | None) -> dict[str, str | MissingValue]:
@@ -144,7 +121,7 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
     if hashed in ("Latest", "Stable"):
         return LATEST if hashed == "Latest" else STABLE
     if source.at("secretKeyRef").entries:
-        return MissingValue("is a secret, and a plan never holds one", there=True)
+        return _SECRET
     path = source.text_at("fieldRef", "fieldPath")
     if path == "metadata.namespace" and namespace:
         return namespace
@@ -153,15 +130,12 @@ def _value(arg: Tree, rollout: Manifest, namespace: str | None) -> str | Missing
         hint = " (give --namespace)" if path == "metadata.namespace" else ""
         why = f"is the Rollout's {one_line(path, 80)}, which the files do not hold{hint}"
         return found if found else MissingValue(why, there=True)
-    return MissingValue("has no value in the files")
+    return _NO_VALUE
 
 
 def _path(text: str) -> list[str | int]:
     """The keys of a field path such as `metadata.labels['app.kubernetes.io/name']`."""
-    return [
-        found[1] if found[1] is not None else int(found[2]) if found[2] is not None else found[0]
-        for found in _FIELD.finditer(text)
-    ]
+    return [int(found[2]) if found[2] is not None else found[1] or found[0] for found in _FIELD.finditer(text)]
 
 
 def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | MissingValue]:
@@ -172,9 +146,9 @@ def _with_defaults(given: Arguments, args: Tree) -> dict[str, str | MissingValue
         if name in given:
             own[name] = given[name]
         elif one.at("valueFrom", "secretKeyRef").entries:
-            own[name] = MissingValue("is a secret, and a plan never holds one", there=True)
+            own[name] = _SECRET
         else:
-            own[name] = MissingValue("has no value in the files") if one.at("value").is_absent else one.text_at("value")
+            own[name] = _NO_VALUE if one.at("value").is_absent else one.text_at("value")
     return own
 
 
@@ -204,11 +178,7 @@ def _check(metric: Tree, template: Manifest, scope: AnalysisScope, arguments: Ar
         query=query or None,
         bound=bound,
         decides=decides,
-        notes=(
-            *notes,
-            *_left_out_notes(metric, prometheus),
-            *(() if decides else ("a dry run there: it stops nothing",)),
-        ),
+        notes=(*notes, *_left_out_notes(metric, prometheus), *([] if decides else [_DRY])),
         unmapped=None if query else "it has no query",
         address=address,
         org=_tenant(prometheus, arguments),
@@ -233,7 +203,7 @@ def _with_measured(check: Check, metric: Tree, kind: str, place: AnalysisScope, 
     return replace(
         check,
         bound=bound,
-        notes=(*notes, *(() if check.decides else ("a dry run there: it stops nothing",))),
+        notes=(*notes, *([] if check.decides else [_DRY])),
         warmup=plan_duration(metric.text_at("initialDelay")),
         measured=Measured(name, throughout=endless, stale_after=_stale_after(every)),
     )

@@ -33,11 +33,7 @@ Arguments = Mapping[str, str | MissingValue]
 
 
 def fill_in(text: str, arguments: Arguments) -> str:
-    """`text` with every name in braces replaced by its value.
-
-    Raises:
-        NotKnown: something in braces has no value.
-    """
+    """`text` with every name in braces replaced by its value. Raises UnknownArgument where there is none."""
 
     def value(found: re.Match[str]) -> str:
         name = re.sub(r"\s+", " ", found[1])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from console.manifests.promql import (
+from console.manifests.promql.tree import (
     Aggregation,
     Binary,
     Expr,
@@ -75,23 +75,17 @@ class Pairs:
 
 
 def arms_of(expr: Expr, pairs: Pairs) -> Arms | None:
-    """The label by which every selector of a query selects the canary; None where there is no such label.
-
-    Raises:
-        NotSplit: a selector selects the baseline.
-    """
+    """The label by which every selector selects the canary, or None. Raises NotSplit where one selects the baseline."""
     found: dict[str, set[str]] = {}
-    count = 0
-    for selector in selectors(expr):
-        count += 1
-        for label, value in _exact_values(selector).items():
+    selected = [_exact_values(selector) for selector in selectors(expr)]
+    for exact in selected:
+        for label, value in exact.items():
             if pairs.is_baseline(value) and pairs.baseline(value) is None:
                 raise NotSplit(f"it reads the other version ({label} {value}), or compares the two itself")
             if pairs.baseline(value) is not None:
                 found.setdefault(label, set()).add(value)
     for label, values in found.items():
-        everywhere = sum(1 for selector in selectors(expr) if label in _exact_values(selector))
-        if len(values) == 1 and everywhere == count:
+        if len(values) == 1 and all(label in exact for exact in selected):
             return pairs.arms(label, values.pop())
     return None
 
@@ -103,17 +97,12 @@ def widen_to_both(selector: Selector, arms: Arms | None) -> Selector:
     if arms.of is not None:
         return replace(selector, matchers=tuple(one for one in selector.matchers if one.label != arms.label))
     wide = Matcher(arms.label, "=~", "|".join(_SPECIAL.sub(r"\\\1", value) for value in (arms.canary, arms.baseline)))
-    return replace(
-        selector, matchers=tuple(wide if one.label == arms.label else one for one in selector.matchers)
-    )  # fmt: skip
+    matchers = tuple(wide if one.label == arms.label else one for one in selector.matchers)
+    return replace(selector, matchers=matchers)
 
 
 def split_by_arm(expr: Expr, arms: Arms) -> Expr:
-    """The query with one result for each arm, labeled by the label of the arms.
-
-    Raises:
-        NotSplit: the query drops the label, or a part of it has no labels.
-    """
+    """The query with a result for each arm, labeled by their label. Raises NotSplit where a part loses the label."""
     match expr:
         case Number():
             return expr

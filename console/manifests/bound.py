@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 from console.manifests.tree import number
 
@@ -131,10 +132,7 @@ class _ConditionReader:
             return None
         if len(bounds) > 1 and not every:
             raise NotBounded("one of several conditions is enough")
-        found = bounds[0]
-        for bound in bounds[1:]:
-            found = found.within(bound)
-        return found
+        return reduce(Bound.within, bounds)
 
     def _comparison(self, wanted: bool) -> Bound | None:
         if self._take("!", "not"):

@@ -32,21 +32,21 @@ class RequestMetrics:
 
     def success_rate(self) -> str:
         """Query of the share of good requests, in percent."""
-        part, whole = f"{self.matchers},{self.good}", self.matchers
-        return (
-            f"sum(rate({self.requests}{{{part}}}[{{{{ interval }}}}])) / "
-            f"sum(rate({self.requests}{{{whole}}}[{{{{ interval }}}}])) * 100"
-        )
+        good = _summed_rate(self.requests, f"{self.matchers},{self.good}")
+        return f"{good} / {_summed_rate(self.requests, self.matchers)} * 100"
 
     def duration(self) -> str:
         """Query of the request duration, in milliseconds."""
         matchers = ",".join(part for part in (self.more, self.matchers) if part)
         if self.mean:
-            sums = [f"sum(rate({self.took}_{part}{{{matchers}}}[{{{{ interval }}}}]))" for part in ("sum", "count")]
-            query = " / ".join(sums)
+            query = " / ".join(_summed_rate(f"{self.took}_{part}", matchers) for part in ("sum", "count"))
         else:
             query = f"histogram_quantile(0.99, sum by (le) (rate({self.took}{{{matchers}}}[{{{{ interval }}}}])))"
         return query if self.per_s == 1.0 else f"{query} * {self.per_s:g}"
+
+
+def _summed_rate(series: str, matchers: str) -> str:
+    return f"sum(rate({series}{{{matchers}}}[{{{{ interval }}}}]))"
 
 
 _POD = '{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
@@ -119,5 +119,4 @@ _KNOWN = {
 
 def request_metrics(provider: str) -> RequestMetrics | None:
     """The metrics of a Flagger provider; None for an unknown one."""
-    found = provider.partition(":")[0]
-    return _KNOWN.get(found)
+    return _KNOWN.get(provider.partition(":")[0])

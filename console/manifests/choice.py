@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from adapters.sanitize import one_line
 from console.manifests import deployment, flagger, rollout
@@ -19,41 +18,27 @@ _KINDS = ((ARGO, "Rollout"), (FLAGGER, "Canary"), (APPS, "Deployment"))
 """(group, kind) of the objects that a plan can be made for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """Facts given on the command line, besides the files."""
-
-    only: str | None = None
-    """The name of the object, where there are several; also `kind/name`."""
-    namespace: str | None = None
-    """Its namespace, where the manifest names none."""
-    provider: str | None = None
-    """Flagger's mesh provider, where the Canary names none."""
-
-
-def draft_plan(manifests: Sequence[Manifest], hints: Hints) -> Draft:
-    """The draft of the one object in `manifests` that rolls something out.
-
-    Raises:
-        NoChoice: there is none, or several and `hints.only` names none, or it has no name.
-    """
+def draft_plan(
+    manifests: Sequence[Manifest], only: str | None = None, namespace: str | None = None, provider: str | None = None
+) -> Draft:
+    """The draft of the one object in `manifests` that rolls something out. Raises NoChoice where `only` is needed."""
     driven = managed_deployments(manifests)
     able = [one for one in manifests if (one.group, one.kind) in _KINDS]
     chosen = [one for one in able if one.kind != "Deployment" or one.name not in driven]
-    if hints.only is not None:
-        chosen = [one for one in able if _is_named(one, hints.only)]
+    if only is not None:
+        chosen = [one for one in able if _is_named(one, only)]
         if not chosen:
-            raise NoChoice(f"no {one_line(hints.only, 80)} in the files; {_names_text(able)}")
+            raise NoChoice(f"no {one_line(only, 80)} in the files; {_names_text(able)}")
     if not chosen:
         raise NoChoice(f"no {_kinds_text()} in the files; {_counts_text(manifests)}")
     if len(chosen) > 1:
         raise NoChoice(f"{_names_text(chosen)}: name one with --only; a plan is for one of them")
     found = chosen[0]
     if found.kind == "Rollout":
-        return rollout.draft_rollout(found, manifests, hints.namespace)
+        return rollout.draft_rollout(found, manifests, namespace)
     if found.kind == "Canary":
-        return flagger.draft_canary(found, manifests, hints.namespace, hints.provider)
-    return deployment.draft_deployment(found, manifests, hints.namespace)
+        return flagger.draft_canary(found, manifests, namespace, provider)
+    return deployment.draft_deployment(found, manifests, namespace)
 
 
 def _is_named(manifest: Manifest, wanted: str) -> bool:
@@ -76,6 +61,3 @@ def _names_text(able: Sequence[Manifest]) -> str:
 def _counts_text(manifests: Sequence[Manifest]) -> str:
     counts = Counter(one_line(one.kind, 40) for one in manifests)
     return "there is " + (", ".join(f"{count} {kind}" for kind, count in counts.most_common(6)) or "nothing")
-
-
-__all__ = ["Hints", "NoChoice", "draft_plan"]

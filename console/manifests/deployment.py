@@ -1,13 +1,10 @@
-"""Draft the plan of a plain Deployment: one stage and a suggested metric.
-
-A Deployment rolls out by itself, so it has one stage only. Its metric is for the user to fill in.
-"""
+"""Draft the plan of a plain Deployment: it rolls out by itself, so one stage, and a metric for the user to fill in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from console.manifests.draft import Draft, DraftStage
+from console.manifests.draft import Draft, Entry
 from console.manifests.draft_start import start_draft
 from console.manifests.origin import Manifest
 
@@ -25,18 +22,11 @@ _METRIC = (
 
 
 def draft_deployment(deployment: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
-    """The draft of one Deployment.
-
-    Args:
-        deployment: the Deployment.
-
-    Raises:
-        NoChoice: it has no valid name or namespace.
-    """
+    """The draft of one Deployment. Raises NoChoice where it has no valid name or namespace."""
     draft = start_draft(deployment, "Deployment", namespace, ADAPTER)
     draft.about.append(_ABOUT)
     name = draft.name
-    draft.stages.append(DraftStage("full", (("set", f"{{{name}: 100}}"),)))
+    draft.stages.append(Entry("full", (("set", f"{{{name}: 100}}"),)))
     draft.suggested = (
         _METRIC,
         "metrics:",
@@ -51,10 +41,6 @@ def draft_deployment(deployment: Manifest, manifests: Sequence[Manifest], namesp
 
 def managed_deployments(manifests: Sequence[Manifest]) -> set[str]:
     """Names of the Deployments that a Rollout or a Canary among the manifests drives."""
-    found = set()
-    for one in manifests:
-        for path in (("workloadRef",), ("targetRef",)):
-            ref = one.spec.at(*path)
-            if one.kind in ("Rollout", "Canary") and ref.text_at("kind") == "Deployment":
-                found.add(ref.text_at("name"))
-    return found
+    drivers = [one.spec for one in manifests if one.kind in ("Rollout", "Canary")]
+    refs = [spec.at(key) for spec in drivers for key in ("workloadRef", "targetRef")]
+    return {ref.text_at("name") for ref in refs if ref.text_at("kind") == "Deployment"}

@@ -11,20 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ruamel.yaml import events
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentEndEvent,
-    DocumentStartEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
 
-from console.manifests.tree import NOTHING, Tree
+from console.manifests.tree import Tree
 from console.plan.problems import Findings, PlanError
 from console.plan.syntax import syntax_problem
 from console.plan.yaml_events import read_yaml_events
@@ -40,8 +30,7 @@ _MERGE = "<<"
 def read_documents(text: str, file: str) -> list[Tree]:
     """The documents of `text` in order; empty ones are left out.
 
-    Raises:
-        PlanError: it is not YAML or JSON, is too large or too deep, or contains itself; with the first problem only.
+    Raises PlanError, with the first problem only: not YAML or JSON, too large or too deep, or it contains itself.
     """
     findings = Findings(file)
     if len(text) > LARGEST_BYTES:
@@ -78,20 +67,18 @@ class _TreeReader:
     """Anchor -> (its tree, the number of values in it)."""
     open: set[str] = field(default_factory=set)
     """Anchors whose value is still being read."""
-    events: Iterator[Event] = field(init=False)
+    stream: Iterator[events.Event] = field(init=False)
 
     def documents(self) -> Iterator[Tree]:
-        self.events = read_yaml_events(self.source, self._stop_at, (YAMLError, RecursionError))
-        for event in self.events:
-            if isinstance(event, DocumentStartEvent):
+        self.stream = read_yaml_events(self.source, self._stop_at, (YAMLError, RecursionError))
+        for event in self.stream:
+            if isinstance(event, events.DocumentStartEvent):
                 self.anchors.clear()
                 self.values = 0
-            elif isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent | AliasEvent):
+            elif isinstance(event, events.NodeEvent):
                 root = self._value(event, 0)
                 if not root.is_absent:
                     yield root
-            elif not isinstance(event, DocumentEndEvent):
-                continue
 
     def _stop_at(self, line: int) -> NoReturn:
         self._stop(line, "not valid YAML", "check the escapes and % lines from here on")
@@ -106,14 +93,14 @@ class _TreeReader:
         self._count(1, line)
         if depth > _DEEPEST:
             self._stop(line, f"is nested deeper than {_DEEPEST} levels")
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             return self._alias(str(event.anchor), line)
         anchor = None if event.anchor is None else str(event.anchor)
         if anchor is not None:
             self.open.add(anchor)
-        if isinstance(event, MappingStartEvent):
+        if isinstance(event, events.MappingStartEvent):
             tree = Tree(line, self._mapping(depth + 1))
-        elif isinstance(event, SequenceStartEvent):
+        elif isinstance(event, events.SequenceStartEvent):
             tree = Tree(line, tuple(self._list(depth + 1)))
         else:
             tree = Tree(line, _join_surrogates(event.value), quoted=not event.implicit[0])
@@ -139,9 +126,9 @@ class _TreeReader:
     def _mapping(self, depth: int) -> dict[str, Tree]:
         entries: dict[str, Tree] = {}
         merged: dict[str, Tree] = {}
-        while not isinstance(event := next(self.events), MappingEndEvent):
+        while not isinstance(event := next(self.stream), events.MappingEndEvent):
             key = self._value(event, depth)
-            value = self._value(next(self.events), depth)
+            value = self._value(next(self.stream), depth)
             if key.value == _MERGE and not key.quoted:
                 for source in (value, *value.items):
                     self._count(len(source.entries), key.line)
@@ -151,13 +138,10 @@ class _TreeReader:
         return {**merged, **entries}
 
     def _list(self, depth: int) -> Iterator[Tree]:
-        while not isinstance(event := next(self.events), SequenceEndEvent):
+        while not isinstance(event := next(self.stream), events.SequenceEndEvent):
             yield self._value(event, depth)
 
 
 def _join_surrogates(text: str) -> str:
     """`text` with surrogate pairs joined: JSON escapes a character beyond U+FFFF as two."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-__all__ = ["LARGEST_BYTES", "NOTHING", "read_documents"]

@@ -52,44 +52,12 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class DraftBackend:
-    """One entry of `backends:`."""
+class Entry:
+    """One entry of `backends:`, `targets:`, `metrics:` or `stages:`."""
 
     name: str
-    adapter: str
-    options: tuple[tuple[str, str], ...] = ()
-    """Key -> value as it is written in YAML."""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DraftTarget:
-    """One entry of `targets:`."""
-
-    name: str
-    backend: str
-    options: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DraftMetric:
-    """One entry of `metrics:`."""
-
-    name: str
-    backend: str
-    origin: str
     options: tuple[tuple[str, str], ...]
     """Key -> value as it is written in YAML, in the plan's order."""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DraftStage:
-    """One entry of `stages:`."""
-
-    name: str
-    options: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
     aside: str = ""
     """A comment behind it on the same line."""
@@ -117,10 +85,10 @@ class Draft:
     origin: str
     about: list[str] = field(default_factory=list)
     """Facts to know before using the plan, a paragraph each."""
-    backends: list[DraftBackend] = field(default_factory=list)
-    targets: list[DraftTarget] = field(default_factory=list)
-    metrics: list[DraftMetric] = field(default_factory=list)
-    stages: list[DraftStage] = field(default_factory=list)
+    backends: list[Entry] = field(default_factory=list)
+    targets: list[Entry] = field(default_factory=list)
+    metrics: list[Entry] = field(default_factory=list)
+    stages: list[Entry] = field(default_factory=list)
     about_stages: str = ""
     """How the stages follow from the manifest."""
     suggested: tuple[str, ...] = ()

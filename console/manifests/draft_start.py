@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 from adapters.sanitize import one_line
-from console.manifests.draft import Draft, DraftBackend, DraftTarget, unique_name, yaml_text
+from console.manifests.draft import Draft, Entry, unique_name, yaml_text
 from console.manifests.origin import Manifest
 from console.plan.quantities import QuantityError, duration
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+BACKEND = "cluster"
+"""The name of the backend of a draft's target."""
 LONGEST_S = 7 * 86_400.0
 """The longest a plan lets a stage bake."""
 
@@ -20,17 +22,10 @@ class NoChoice(ValueError):
 
 
 def start_draft(manifest: Manifest, what: str, namespace: str | None, adapter: str, *options: tuple[str, str]) -> Draft:
-    """The draft of one object, with its backend and its target.
+    """The draft of one object, with its backend (an `adapter` and more `options`) and its target.
 
-    Args:
-        manifest: the object.
-        what: its kind as people call it.
-        namespace: its namespace, where the manifest names none.
-        adapter: of the backend.
-        options: more keys of the backend.
-
-    Raises:
-        NoChoice: it has no valid name or namespace.
+    `what`: its kind as people call it; `namespace`: where the manifest names none. Raises NoChoice where the name or
+    the namespace is not valid.
     """
     if not _NAME.fullmatch(manifest.name):
         fault = f"{one_line(manifest.name, 60)!r} is not the name of a {manifest.kind}" if manifest.name else ""
@@ -38,12 +33,12 @@ def start_draft(manifest: Manifest, what: str, namespace: str | None, adapter: s
     space = namespace_of(manifest, namespace)
     name = unique_name(manifest.name, (), manifest.kind.lower())
     draft = Draft(name, f"{manifest.name} ({what})", manifest.where())
-    found = [("namespace", yaml_text(space))] if space else []
+    found = [("adapter", adapter), *([("namespace", yaml_text(space))] if space else [])]
     lacking = "put `context: NAME` here" if space else "put `context: NAME` and `namespace: NAME` here"
     notes = (f"{lacking}; otherwise the current one of the kubeconfig is used",)
-    draft.backends.append(DraftBackend("cluster", adapter, (*found, *options), notes))
+    draft.backends.append(Entry(BACKEND, (*found, *options), notes))
     target = [("name", yaml_text(manifest.name))] if manifest.name != name else []
-    draft.targets.append(DraftTarget(name, "cluster", tuple(target)))
+    draft.targets.append(Entry(name, (("backend", BACKEND), *target)))
     return draft
 
 

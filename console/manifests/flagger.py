@@ -21,7 +21,7 @@ from console.manifests.arguments import MissingValue, UnknownArgument, fill_in
 from console.manifests.arms import Pairs
 from console.manifests.bound import Bound
 from console.manifests.builtin import DURATION, SUCCESS_RATE, UNNAMED, request_metrics
-from console.manifests.draft import Check, Draft, DraftStage, Unmapped, yaml_quote
+from console.manifests.draft import Check, Draft, Entry, Unmapped, yaml_quote
 from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
@@ -51,17 +51,7 @@ _UNGATED = "Flagger passes these by itself, one step each interval, as long as i
 
 
 def draft_canary(canary: Manifest, manifests: Sequence[Manifest], namespace: str | None, provider: str | None) -> Draft:
-    """The draft of one Canary, with the templates that its metrics name.
-
-    Args:
-        canary: the Canary.
-        manifests: all objects of the files, for its templates.
-        namespace: its namespace, where the manifest names none.
-        provider: Flagger's mesh provider, where the Canary names none.
-
-    Raises:
-        NoChoice: it has no valid name or namespace.
-    """
+    """The draft of one Canary; `namespace` and `provider` stand in where it names none. Raises NoChoice."""
     analysis = canary.spec.at("analysis")
     analysis = analysis if analysis.entries else canary.spec.at("canaryAnalysis")
     gates = _gates_of(analysis)
@@ -87,8 +77,6 @@ def _gates_of(analysis: Tree) -> str | None:
 
 
 class _CanaryReader:
-    """Reads one Canary into a draft."""
-
     def __init__(
         self,
         draft: Draft,
@@ -116,8 +104,6 @@ class _CanaryReader:
                 found[f"{name}-canary"] = f"{name}-primary"
         return Pairs(found)
 
-    # -- stages ------------------------------------------------------------------------------------------------------
-
     def stages(self, gates: str | None) -> None:
         """Add the stages: one for each step with a gate, or the first and last step where none has one."""
         steps = gated_steps(_wire(self._analysis, self._provider))
@@ -143,30 +129,24 @@ class _CanaryReader:
         if gated is not None and gated.gates:
             parts.append(f"calls {', then '.join(gated.gates)}")
         notes = (", ".join(parts),) if parts else ()
-        self._draft.stages.append(DraftStage(name, tuple(options), notes))
+        self._draft.stages.append(Entry(name, tuple(options), notes))
 
     def webhooks(self, gates: str | None) -> None:
         """Note the webhooks that do not call warroom: another service decides there."""
         for hook in self._analysis.at("webhooks").items:
-            kind, url = (
-                one_line(hook.text_at("type"), 40) or "rollout",
-                one_line(hook.text_at("url").partition("?")[0], 120),
-            )
+            kind = one_line(hook.text_at("type"), 40) or "rollout"
+            url = one_line(hook.text_at("url").partition("?")[0], 120)
             if gates is not None and kind in GATES and url.rstrip("/") == f"{gates}/flagger/{kind}":
                 continue
             what = f"webhook {one_line(hook.text_at('name'), 60) or '?'} ({kind})"
             why = f"its gate calls {url}" if kind in GATES else f"only {url} knows its result"
-            self._draft.unmapped.append(
-                Unmapped(what, why, self._canary.where(hook), kind not in ("post-rollout", "event"))
-            )
+            decides = kind not in ("post-rollout", "event")
+            self._draft.unmapped.append(Unmapped(what, why, self._canary.where(hook), decides))
         if alerts := self._analysis.at("alerts").items:
             what = f"{len(alerts)} alert{'s' * (len(alerts) > 1)}"
             self._draft.unmapped.append(Unmapped(what, "Flagger keeps sending them", self._canary.where(alerts[0])))
 
-    # -- checks ------------------------------------------------------------------------------------------------------
-
     def checks(self) -> Iterator[Check]:
-        """The checks of the Canary's analysis, in its order."""
         for metric in self._analysis.at("metrics").items:
             name = one_line(metric.text_at("name"), 100) or "unnamed"
             origin = f"metric {name}, {self._canary.where(metric)}"
@@ -176,7 +156,6 @@ class _CanaryReader:
                 yield self._custom_check(name, metric, origin)
 
     def _builtin_check(self, name: str, metric: Tree, origin: str) -> Check:
-        """One of Flagger's two built-in checks."""
         known = request_metrics(self._provider)
         if known is None:
             provider = one_line(self._provider, 40)
@@ -188,12 +167,11 @@ class _CanaryReader:
 
     def _custom_check(self, name: str, metric: Tree, origin: str) -> Check:
         ref = one_line(metric.text_at("templateRef", "name"), 253)
+        if not ref and not metric.text_at("query"):
+            return Check(name, origin, unmapped="it has neither a query nor a template")
         if not ref:
-            text = metric.text_at("query")
             server = self._canary.spec.text_at("metricsServer") or None
-            if not text:
-                return Check(name, origin, unmapped="it has neither a query nor a template")
-            return self._check(name, origin, text, _threshold(metric, below=False), metric, server)
+            return self._check(name, origin, metric.text_at("query"), _threshold(metric, below=False), metric, server)
         template = self._templates.get(ref)
         if template is None:
             return Check(name, origin, unmapped=f"MetricTemplate {ref} is not in the files: name its file too")
@@ -203,14 +181,8 @@ class _CanaryReader:
         if kind != "prometheus":
             why = f"it reads {kind or 'no provider'}, and warroom reads Prometheus"
             return Check(name, origin, text or None, unmapped=why)
-        check = self._check(
-            name,
-            origin,
-            text,
-            _threshold(metric, below=False),
-            metric,
-            template.spec.text_at("provider", "address") or None,
-        )
+        server = template.spec.text_at("provider", "address") or None
+        check = self._check(name, origin, text, _threshold(metric, below=False), metric, server)
         return replace(check, notes=(*check.notes, *_left_out_notes(template)))
 
     def _check(
@@ -234,15 +206,8 @@ class _CanaryReader:
         except UnknownArgument as error:
             return Check(name, origin, text or None, unmapped=str(error))
         notes = () if bound is not None else ("it has no range: it never fails there",)
-        return Check(
-            name,
-            origin,
-            query or None,
-            bound,
-            notes=notes,
-            unmapped=None if query else "it has no query",
-            address=address,
-        )
+        unmapped = None if query else "it has no query"
+        return Check(name, origin, query or None, bound, notes=notes, unmapped=unmapped, address=address)
 
 
 def _stage_name(each: GatedStep) -> str:
@@ -256,9 +221,8 @@ def _wire(analysis: Tree, provider: str) -> Canary:
     said["interval"] = analysis.text_at("interval")
     said["match"] = [{} for _ in analysis.at("match").items]
     said["stepWeights"] = [int(one.number) for one in analysis.at("stepWeights").items if one.number is not None]
-    said["webhooks"] = [
-        {"type": one.text_at("type"), "url": one.text_at("url")} for one in analysis.at("webhooks").items
-    ]
+    hooks = analysis.at("webhooks").items
+    said["webhooks"] = [{"type": one.text_at("type"), "url": one.text_at("url")} for one in hooks]
     return Canary.model_validate({"metadata": {"name": "x"}, "spec": {"provider": provider, "analysis": said}})
 
 

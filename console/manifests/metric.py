@@ -10,17 +10,10 @@ from collections.abc import Sequence
 
 from console.manifests.arms import Arms, NotSplit, Pairs, arms_of, split_by_arm, widen_to_both
 from console.manifests.bound import Bound
-from console.manifests.draft import (
-    PASSWORD_IN_URL,
-    Check,
-    DraftMetric,
-    DraftTarget,
-    Measured,
-    unique_name,
-    yaml_quote,
-    yaml_text,
-)
-from console.manifests.promql import Expr, UnreadableQuery, UnsupportedQuery, parse_query
+from console.manifests.draft import PASSWORD_IN_URL, Check, Entry, Measured, unique_name, yaml_quote, yaml_text
+from console.manifests.draft_start import BACKEND
+from console.manifests.promql.reader import UnreadableQuery, UnsupportedQuery, parse_query
+from console.manifests.promql.tree import Expr
 from console.manifests.share import Quantile, Scaled, Share, is_good, quantile_of, share_of, strip_scale
 
 _LEAST = 1e-6
@@ -32,12 +25,8 @@ class NotMapped(ValueError):
     """A check that cannot be a metric. One plain line."""
 
 
-def draft_metrics(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
-    """The metrics of a check: one, or two where it has a floor and a ceiling.
-
-    Raises:
-        NotMapped: it cannot be a metric.
-    """
+def draft_metrics(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]) -> tuple[Entry, ...]:
+    """The metrics of a check: one, or two where it has a floor and a ceiling. Raises NotMapped."""
     if check.unmapped is not None or check.query is None:
         raise NotMapped(check.unmapped or "it has no query")
     if PASSWORD_IN_URL.search(check.query):
@@ -56,49 +45,37 @@ def draft_metrics(check: Check, pairs: Pairs, backend: str, taken: Sequence[str]
     return writer.metrics(expr, arms)
 
 
-def measured_metrics(check: Check, how: Measured, target: DraftTarget, taken: Sequence[str]) -> tuple[DraftMetric, ...]:
-    """The metrics of a check that the controller of `target` measures itself.
-
-    Raises:
-        NotMapped: its limit cannot be judged.
-    """
+def measured_metrics(check: Check, how: Measured, target: str, taken: Sequence[str]) -> tuple[Entry, ...]:
+    """The metrics of a check that the controller of `target` measures itself. Raises NotMapped."""
     notes = [f"{check.unmapped}: so the metric is the measurement of Argo's AnalysisRuns, taken to be the canary's"]
     if not how.throughout:
         notes.append("it has no data while that analysis does not run, so here it decides nothing")
     role = "critical" if how.throughout else "info"
-    return _Writer(check, target.backend, list(taken)).gauges(how.name, None, tuple(notes), role=role, of=target.name)
+    return _Writer(check, BACKEND, list(taken)).gauges(how.name, None, tuple(notes), role=role, of=target)
 
 
 class _Writer:
-    """Drafts the metrics of one check."""
-
     def __init__(self, check: Check, backend: str, taken: list[str]) -> None:
         self._check = check
         self._backend = backend
         self._taken = taken
 
-    def metrics(self, expr: Expr, arms: Arms | None) -> tuple[DraftMetric, ...]:
+    def metrics(self, expr: Expr, arms: Arms | None) -> tuple[Entry, ...]:
         """The metrics of the check's query: counts, a histogram, or gauges. Raises NotMapped."""
         inner = strip_scale(expr)
-        bound = inner.core_bound(self._check.bound or Bound())
+        bound = (self._check.bound or Bound()).before(inner.offset, inner.factor)
         if (found := share_of(inner.core)) is not None and (made := self._counts(found, bound, arms)) is not None:
             return made
         if (latency := quantile_of(inner.core)) is not None and arms is not None:
             return self._histogram(latency, inner, expr, arms)
         return self._gauges(expr, arms)
 
-    # -- shares ------------------------------------------------------------------------------------------------------
-
-    def _counts(self, found: Share, bound: Bound, arms: Arms | None) -> tuple[DraftMetric, ...] | None:
+    def _counts(self, found: Share, bound: Bound, arms: Arms | None) -> tuple[Entry, ...] | None:
         good = is_good(found, bound)
         if good is None:
             return None
-        limit = (
-            None if good and bound.low is None else 1.0 - bound.low if good and bound.low is not None else bound.high
-        )
-        if limit is not None and not _LEAST < limit <= 1.0:
-            return None
-        if limit is None and arms is None:
+        limit = bound.high if not good else None if bound.low is None else 1.0 - bound.low
+        if arms is None if limit is None else not _LEAST < limit <= 1.0:
             return None
         notes = list(self._check.notes)
         merged = [label for label in found.split_by if arms is None or label != arms.label]
@@ -116,9 +93,7 @@ class _Writer:
             options.append(("limit", _percent(limit)))
         return (self._metric("", [*options, *self._times()], notes),)
 
-    # -- latency -----------------------------------------------------------------------------------------------------
-
-    def _histogram(self, found: Quantile, inner: Scaled, expr: Expr, arms: Arms) -> tuple[DraftMetric, ...]:
+    def _histogram(self, found: Quantile, inner: Scaled, expr: Expr, arms: Arms) -> tuple[Entry, ...]:
         """The histogram, compared with the baseline's; and the quantile as a gauge, where the check bounds it."""
         notes = [*self._check.notes, *self._baseline_notes(arms)]
         options = [
@@ -133,22 +108,13 @@ class _Writer:
         about = f"the p{100 * found.q:g} itself: a histogram metric has no limit for it"
         return compared, *self._gauges(expr, arms, suffix="limit", role="guard", notes=(about,))
 
-    # -- numbers -----------------------------------------------------------------------------------------------------
-
     def _gauges(
-        self,
-        expr: Expr,
-        arms: Arms | None,
-        *,
-        suffix: str = "",
-        role: str = "critical",
-        notes: tuple[str, ...] = (),
-    ) -> tuple[DraftMetric, ...]:
+        self, expr: Expr, arms: Arms | None, *, suffix: str = "", role: str = "critical", notes: tuple[str, ...] = ()
+    ) -> tuple[Entry, ...]:
         """A number: with a limit the canary's alone, unless only a query of both versions is possible."""
         limited = self._check.bound not in (None, Bound())
-        if arms is None:
-            return self.gauges(str(expr), None, (*notes, *self._baseline_notes(None)), suffix=suffix, role=role)
-        if limited and arms.of is None:
+        if arms is None or (limited and arms.of is None):
+            notes = (*notes, *self._baseline_notes(arms))
             return self.gauges(str(expr), None, notes, suffix=suffix, role=role)
         try:
             return self.gauges(str(split_by_arm(expr, arms)), arms, notes, suffix=suffix, role=role)
@@ -166,40 +132,34 @@ class _Writer:
         suffix: str = "",
         role: str = "critical",
         of: str | None = None,
-    ) -> tuple[DraftMetric, ...]:
+    ) -> tuple[Entry, ...]:
         """Gauges of the query `text`, or of the number `text` that `of` measures: one for each end of the bound."""
         bound = self._check.bound or Bound()
         ends = (("max", bound.high, "higher"), ("min", bound.low, "lower"))
         bounded = [end for end in ends if end[1] is not None]
         if any(abs(limit) >= _MOST for _, limit, _ in bounded if limit is not None):
             raise NotMapped(f"its limit is too large to be judged (it has to be {bound})")
-        made: list[DraftMetric] = []
+        made: list[Entry] = []
         for end, limit, worse in bounded or [("", None, "higher")]:
             options = [("shape", "gauge"), ("value", yaml_quote(text))]
             options = [("of", yaml_text(of)), *options] if of is not None else [*options, *self._arms(arms)]
             options += self._role(role, limited=limit is not None)
-            if limit is not None and arms is not None:
-                options.append(("tolerance", "2x"))
             if limit is not None:
-                options.append(("limit", _decimal(limit)))
+                options += [*([("tolerance", "2x")] if arms is not None else []), ("limit", _decimal(limit))]
             if worse == "lower":
                 options.append(("worse", "lower"))
             name = "-".join(part for part in (suffix, end if len(bounded) > 1 else "") if part)
             made.append(self._metric(name, [*options, *self._times()], [*self._check.notes, *notes]))
         return tuple(made)
 
-    # -- what they have in common ------------------------------------------------------------------------------------
-
-    def _metric(self, suffix: str, options: list[tuple[str, str]], notes: Sequence[str]) -> DraftMetric:
+    def _metric(self, suffix: str, options: list[tuple[str, str]], notes: Sequence[str]) -> Entry:
         name = unique_name(f"{self._check.name}-{suffix}" if suffix else self._check.name, self._taken, "metric")
         self._taken.append(name)
         wanted = () if self._check.bound is None else (f"it has to be {self._check.bound}",)
-        return DraftMetric(
-            name, self._backend, self._check.origin, tuple(options), tuple(dict.fromkeys((*wanted, *notes)))
-        )  # fmt: skip
+        about = (self._check.origin, *dict.fromkeys((*wanted, *notes)))
+        return Entry(name, (("backend", self._backend), *options), about)
 
     def _baseline_notes(self, arms: Arms | None) -> list[str]:
-        """A note that there is no baseline, where there are no arms."""
         return [] if arms is not None else ["no baseline: no label in the query separates the two versions"]
 
     def _arms(self, arms: Arms | None) -> list[tuple[str, str]]:

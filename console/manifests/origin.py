@@ -68,9 +68,7 @@ def read_manifests(paths: Sequence[str], stdin: BinaryIO) -> list[Manifest]:
     """Every object in the files of `paths`, in order; a folder means its .yaml, .yml and .json files.
 
     A document that is not a Kubernetes object is skipped in a folder, and a problem in a file that `paths` names.
-
-    Raises:
-        PlanError: with the first problem of every file that cannot be used.
+    Raises PlanError with the first problem of every file that cannot be used.
     """
     problems: list[Problem] = []
     names = list(dict.fromkeys(name for path in paths for name in _files(path, problems)))
@@ -145,9 +143,8 @@ def _objects(text: str, file: str, *, named: bool) -> list[Tree]:
         return [tree for tree in found if tree.text_at("kind") and tree.text_at("apiVersion")]
     for tree in found:
         if not (tree.text_at("kind") and tree.text_at("apiVersion")):
-            raise PlanError(
-                [_problem(file, "is not a Kubernetes object: it has no apiVersion and kind", line=tree.line)]
-            )
+            message = "is not a Kubernetes object: it has no apiVersion and kind"
+            raise PlanError([_problem(file, message, line=tree.line)])
     return found
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adapters.sanitize import one_line
-from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses, FoundChecks
+from console.manifests.analysis import ARGO, LATEST, STABLE, Analyses
 from console.manifests.arms import Pairs
-from console.manifests.draft import Draft, DraftStage, Unmapped, unique_name
+from console.manifests.draft import Draft, Entry, Unmapped, unique_name
 from console.manifests.draft_start import namespace_of, plan_duration, start_draft
 from console.manifests.origin import Manifest
 from console.manifests.sources import add_metrics
@@ -37,30 +37,20 @@ _ABOUT = (
 
 
 def draft_rollout(rollout: Manifest, manifests: Sequence[Manifest], namespace: str | None) -> Draft:
-    """The draft of one Rollout, with the templates that its analyses name.
-
-    Args:
-        rollout: the Rollout.
-        manifests: all objects of the files, for its templates.
-        namespace: its namespace, where the manifest names none.
-
-    Raises:
-        NoChoice: it has no valid name or namespace.
-    """
+    """The draft of one Rollout; `namespace` stands in where it names none. Raises NoChoice."""
     draft = start_draft(rollout, "Argo Rollout", namespace, ADAPTER)
     draft.about.append(_ABOUT)
     space = namespace_of(rollout, namespace)
-    found = FoundChecks()
     strategy = rollout.spec.at("strategy")
-    reader = _RolloutReader(draft, rollout, Analyses(manifests), found, space)
+    reader = _RolloutReader(draft, rollout, Analyses(manifests, rollout, space))
     if strategy.at("blueGreen").entries or "blueGreen" in strategy.entries:
         pairs = reader.blue_green(strategy.at("blueGreen"))
     else:
         pairs = reader.canary(strategy.at("canary"))
-    draft.unmapped += found.unmapped
-    if sum(is_rollout(one) for one in manifests) == 1:  # else another Rollout may use them
+    draft.unmapped += reader.analyses.unmapped
+    if sum(one.is_a(ARGO, "Rollout") for one in manifests) == 1:  # else another Rollout may use them
         draft.unmapped += reader.analyses.unused_templates()
-    add_metrics(draft, found.checks, pairs)
+    add_metrics(draft, reader.analyses.checks, pairs)
     return draft
 
 
@@ -71,13 +61,9 @@ def _steps_text(first: int, last: int, texts: Sequence[str]) -> str:
 
 @dataclass(slots=True)
 class _RolloutReader:
-    """Reads one Rollout into a draft."""
-
     draft: Draft
     rollout: Manifest
     analyses: Analyses
-    found: FoundChecks
-    namespace: str | None
     waiting: list[str] = field(default_factory=list)
     """Texts of the steps since the last pause."""
 
@@ -117,8 +103,6 @@ class _RolloutReader:
         self._last(1)
         return self._pairs(strategy.text_at("previewService"), strategy.text_at("activeService"))
 
-    # -- steps -------------------------------------------------------------------------------------------------------
-
     def _pause(self, number: int, pause: Tree, percent: float) -> None:
         lasts = _pause_duration(pause.at("duration"))
         self.waiting.append("pause until a promote" if lasts is None else f"pause {lasts}")
@@ -131,20 +115,18 @@ class _RolloutReader:
         name = unique_name("full", [stage.name for stage in self.draft.stages])
         setting = f"{{{self.draft.targets[0].name}: {'all steps' if steps else '100'}}}"
         notes = (_steps_text(steps - len(self.waiting), steps - 1, self.waiting),) if self.waiting and steps else ()
-        self.draft.stages.append(DraftStage(name, (("set", setting),), notes))
+        self.draft.stages.append(Entry(name, (("set", setting),), notes))
 
     def _stage(self, name: str, setting: str, bake: str | None, number: int) -> None:
         """Add the stage that ends at the pause of step `number`; `bake` None: the pause lasts until a promote."""
         options = (("set", f"{{{self.draft.targets[0].name}: {setting}}}"), ("bake", bake or ENDLESS_BAKE))
         note = _steps_text(number - len(self.waiting) + 1, number, self.waiting)
-        self.draft.stages.append(DraftStage(name, options, (note,), "" if bake else "bake is yours to choose"))
+        self.draft.stages.append(Entry(name, options, (note,), "" if bake else "bake is yours to choose"))
         self.waiting.clear()
 
     def _step_text(self, number: int, step: Tree, percent: float) -> str:
         """A step in words; notes the parts of it that a plan cannot express."""
-        parts = []
-        for kind, detail in step.entries.items():
-            parts.append(self._step(number, kind, detail, percent))
+        parts = [self._step(number, kind, detail, percent) for kind, detail in step.entries.items()]
         return ", ".join(parts) or "nothing"
 
     def _step(self, number: int, kind: str, detail: Tree, percent: float) -> str:
@@ -159,22 +141,16 @@ class _RolloutReader:
                 self._experiment(detail, where)
                 return "an experiment"
             case "setCanaryScale":
-                scale = ", ".join(
-                    f"{one_line(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text
-                )
-                return f"canary scale {scale}"
+                parts = [f"{one_line(key, 20)} {value.text}" for key, value in detail.entries.items() if value.text]
+                return f"canary scale {', '.join(parts)}"
             case "setHeaderRoute" | "setMirrorRoute":
                 what = "header" if kind == "setHeaderRoute" else "mirror"
                 self._note_unmapped(f"{what} route", "it sends requests to the canary beside the weight", where, detail)
                 return f"{what} route {one_line(detail.text_at('name'), 60)}"
             case "plugin":
-                self._note_unmapped(
-                    f"plugin {one_line(detail.text_at('name'), 60)}",
-                    "only the plugin knows what it does",
-                    where,
-                    detail,
-                )
-                return f"plugin {one_line(detail.text_at('name'), 60)}"
+                name = f"plugin {one_line(detail.text_at('name'), 60)}"
+                self._note_unmapped(name, "only the plugin knows what it does", where, detail)
+                return name
             case _:
                 self._note_unmapped(f"step {one_line(kind, 40)}", "an unknown kind of step", where, detail)
                 return one_line(kind, 40)
@@ -185,8 +161,6 @@ class _RolloutReader:
             name = one_line(one.text_at("templateName"), 80) or "?"
             self._note_unmapped(f"analysis {name}", "it measures an experiment's pods", where, one, decides=True)
 
-    # -- analyses ----------------------------------------------------------------------------------------------------
-
     def _background(self, analysis: Tree, paused: int) -> None:
         """Add the background analysis; `paused`: the step at which the first stage ends."""
         start = analysis.at("startingStep").number
@@ -195,9 +169,7 @@ class _RolloutReader:
 
     def _analysis(self, analysis: Tree, where: str, *, throughout: bool = False) -> None:
         if analysis.entries:
-            self.analyses.read(
-                analysis, self.rollout, where, self.found, namespace=self.namespace, throughout=throughout
-            )
+            self.analyses.read(analysis, where, throughout=throughout)
 
     def _pairs(self, canary: str, stable: str) -> Pairs:
         of = {canary: stable} if canary and stable and canary != stable else {}
@@ -230,19 +202,12 @@ def _templates(analysis: Tree) -> Iterator[str]:
 
 def _pause_duration(said: Tree) -> str | None:
     """A pause's length as a plan writes it; None for a pause without an end."""
-    text = said.text
-    if text is None:
+    if said.text is None:
         return None
-    seconds = said.number
-    return plan_duration(text if seconds is None else _duration_text(seconds))
+    return plan_duration(said.text if said.number is None else _duration_text(said.number))
 
 
 def _duration_text(seconds: float) -> str:
     whole = round(seconds)
     parts = [(whole // 3600, "h"), (whole % 3600 // 60, "m"), (whole % 60, "s")]
     return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
-
-
-def is_rollout(manifest: Manifest) -> bool:
-    """True for an Argo Rollout."""
-    return manifest.is_a(ARGO, "Rollout")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.manifests.bound import Bound
-from console.manifests.promql import Aggregation, Binary, Expr, FunctionCall, Number, Range, Selector
+from console.manifests.promql.tree import Aggregation, Binary, Expr, FunctionCall, Number, Range, Selector
 
 _COUNTING = frozenset({"rate", "irate", "increase"})
 _BAD_NAME = re.compile(r"err|fail|reject|drop|timeout|5xx|exception|abort", re.IGNORECASE)
@@ -24,10 +24,6 @@ class Scaled:
     factor: float = 1.0
     zero_filled: bool = False
     """True where the query has `or vector(0)`."""
-
-    def core_bound(self, whole: Bound) -> Bound:
-        """The bound of `core` for which the whole query is within `whole`."""
-        return whole.before(self.offset, self.factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +59,9 @@ def strip_scale(expr: Expr) -> Scaled:
             return _times(strip_scale(inner), 1.0 / value)
         case Binary(op="-", left=Number(value), right=inner):
             found = _times(strip_scale(inner), -1.0)
-            return Scaled(found.core, found.offset + value, found.factor, found.zero_filled)
+            return replace(found, offset=found.offset + value)
         case Binary(op="or", left=inner, right=FunctionCall(name="vector")):
-            found = strip_scale(inner)
-            return Scaled(found.core, found.offset, found.factor, zero_filled=True)
+            return replace(strip_scale(inner), zero_filled=True)
         case FunctionCall(name="scalar" | "round" | "sort" | "sort_desc", args=(inner, *_)):
             return strip_scale(inner)
         case _:
@@ -74,7 +69,7 @@ def strip_scale(expr: Expr) -> Scaled:
 
 
 def _times(inner: Scaled, value: float) -> Scaled:
-    return Scaled(inner.core, inner.offset * value, inner.factor * value, inner.zero_filled)
+    return replace(inner, offset=inner.offset * value, factor=inner.factor * value)
 
 
 def share_of(expr: Expr) -> Share | None:

@@ -10,16 +10,7 @@ from pydantic import ValidationError
 from adapters.metrics.prometheus import Options
 from adapters.sanitize import one_line
 from console.manifests.arms import Pairs
-from console.manifests.draft import (
-    NOWHERE,
-    PASSWORD_IN_URL,
-    Check,
-    Draft,
-    DraftBackend,
-    Unmapped,
-    unique_name,
-    yaml_quote,
-)
+from console.manifests.draft import NOWHERE, PASSWORD_IN_URL, Check, Draft, Entry, Unmapped, unique_name, yaml_quote
 from console.manifests.metric import NotMapped, draft_metrics, measured_metrics
 
 _INSIDE = re.compile(
@@ -30,14 +21,14 @@ _INSIDE = re.compile(
 
 def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
     """Add every check to `draft`, as metrics with their backends or as unmapped."""
-    backends: dict[tuple[str | None, str | None], DraftBackend] = {}
+    backends: dict[tuple[str | None, str | None], Entry] = {}
     for check in checks:
         taken = [metric.name for metric in draft.metrics]
         source = (check.address, check.org)
         backend = backends.get(source) or _backend(check, [one.name for one in (*draft.backends, *backends.values())])
         try:
             if check.measured is not None:
-                draft.metrics += measured_metrics(check, check.measured, draft.targets[0], taken)
+                draft.metrics += measured_metrics(check, check.measured, draft.targets[0].name, taken)
                 continue
             made = draft_metrics(check, pairs, backend.name, taken)
         except NotMapped as error:
@@ -52,15 +43,13 @@ def add_metrics(draft: Draft, checks: Sequence[Check], pairs: Pairs) -> None:
 def _usable(url: str, org: str | None) -> bool:
     """True where the adapter accepts an address, alone or with a tenant."""
     try:
-        Options.model_validate(
-            {"url": one_line(url, 2000)} if org is None else {"url": one_line(url, 2000), "org": one_line(org)}
-        )
+        Options.model_validate({"url": one_line(url, 2000)} | ({} if org is None else {"org": one_line(org)}))
     except ValidationError:
         return False
     return "@" not in url and not PASSWORD_IN_URL.search(org or "")
 
 
-def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
+def _backend(check: Check, taken: Sequence[str]) -> Entry:
     name, notes, url = unique_name("prom", taken), [], check.address
     if url is None:
         notes.append("the manifests name no address of this Prometheus: put it here")
@@ -69,9 +58,9 @@ def _backend(check: Check, taken: Sequence[str]) -> DraftBackend:
         url = None
     elif _INSIDE.fullmatch(url):
         notes.append("an address within the cluster: from elsewhere use its ingress or a port-forward")
-    options = [("url", yaml_quote(url or NOWHERE))]
+    options = [("adapter", "prometheus"), ("url", yaml_quote(url or NOWHERE))]
     if check.org is not None and _usable(NOWHERE, check.org):
         options.append(("org", yaml_quote(check.org)))
     elif check.org is not None:
         notes.append(f"its tenant {one_line(check.org, 60)!r} cannot be sent")
-    return DraftBackend(name, "prometheus", tuple(options), tuple(notes))
+    return Entry(name, tuple(options), tuple(notes))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from adapters.sanitize import one_line
-from console.manifests.draft import PASSWORD_IN_URL, Draft, DraftMetric, DraftStage, Unmapped, yaml_quote, yaml_text
+from console.manifests.draft import PASSWORD_IN_URL, Draft, Unmapped, yaml_quote, yaml_text
 
 _WIDTH = 110
 _METRICS = (
@@ -17,12 +17,7 @@ _METRICS = (
 
 
 def plan_text(draft: Draft, sources: Sequence[str]) -> str:
-    """The text of the plan.
-
-    Args:
-        draft: the plan.
-        sources: the files it was made from, as the user named them.
-    """
+    """The text of the plan; `sources`: the files it was made from, as the user named them."""
     return "\n".join(_lines(draft, sources)) + "\n"
 
 
@@ -39,18 +34,20 @@ def _lines(draft: Draft, sources: Sequence[str]) -> Iterator[str]:
     yield "backends:"
     for backend in draft.backends:
         yield from _comment(*backend.notes, indent=2)
-        yield f"  {backend.name}: {_flow((('adapter', backend.adapter), *backend.options))}"
+        yield f"  {backend.name}: {_flow(backend.options)}"
     yield ""
     yield "targets:"
     for target in draft.targets:
         yield from _comment(*target.notes, indent=2)
-        yield f"  {target.name}: {_flow((('backend', target.backend), *target.options))}"
+        yield f"  {target.name}: {_flow(target.options)}"
     if draft.metrics:
         yield ""
         yield from _comment(_METRICS)
         yield "metrics:"
         for metric in draft.metrics:
-            yield from _metric(metric)
+            yield from _comment(*metric.notes, indent=2)
+            yield f"  {metric.name}:"
+            yield from (f"    {key}: {value}" for key, value in metric.options)
     elif draft.suggested:
         yield ""
         yield from _comment(draft.suggested[0])
@@ -59,31 +56,17 @@ def _lines(draft: Draft, sources: Sequence[str]) -> Iterator[str]:
     yield from _comment(draft.about_stages)
     yield "stages:"
     for stage in draft.stages:
-        yield from _stage(stage)
-
-
-def _metric(metric: DraftMetric) -> Iterator[str]:
-    yield from _comment(metric.origin, *metric.notes, indent=2)
-    yield f"  {metric.name}:"
-    yield f"    backend: {metric.backend}"
-    for key, value in metric.options:
-        yield f"    {key}: {value}"
-
-
-def _stage(stage: DraftStage) -> Iterator[str]:
-    yield from _comment(*stage.notes, indent=2)
-    aside = f"  # {one_line(stage.aside)}" if stage.aside else ""
-    yield f"  - {_flow((('name', yaml_text(stage.name)), *stage.options))}{aside}"
+        yield from _comment(*stage.notes, indent=2)
+        aside = f"  # {one_line(stage.aside)}" if stage.aside else ""
+        yield f"  - {_flow((('name', yaml_text(stage.name)), *stage.options))}{aside}"
 
 
 def _not_mapped(unmapped: Sequence[Unmapped]) -> Iterator[str]:
     if not unmapped:
         yield ""
         return
-    deciding = sum(one.decides for one in unmapped)
     yield "#"
-    decide = "" if not deciding else f", {deciding} of which can stop the rollout there"
-    yield from _comment(f"NOT IN THIS PLAN: {_count(unmapped, 'part')}{decide}:")
+    yield from _comment(f"NOT IN THIS PLAN: {_parts_text(unmapped)}:")
     for one in sorted(unmapped, key=lambda each: not each.decides):
         yield from _comment(f"- {one.what}: {one.why} ({one.origin})", hang=2)
         for line in one.text:
@@ -111,11 +94,12 @@ def _comment(*texts: str, indent: int = 0, hang: int = 0, pad: int = 0) -> Itera
 def summary(draft: Draft) -> str:
     """The draft in a line: "checkout: 4 stages, 3 metrics; not in it, and named at its top: 2 things"."""
     said = f"{draft.name}: {_count(draft.stages, 'stage')}, {_count(draft.metrics, 'metric')}"
-    if not draft.unmapped:
-        return said
-    deciding = sum(one.decides for one in draft.unmapped)
-    decide = f", {deciding} of which can stop the rollout there" if deciding else ""
-    return f"{said}; not in it, and named at its top: {_count(draft.unmapped, 'part')}{decide}"
+    return f"{said}; not in it, and named at its top: {_parts_text(draft.unmapped)}" if draft.unmapped else said
+
+
+def _parts_text(unmapped: Sequence[Unmapped]) -> str:
+    deciding = sum(one.decides for one in unmapped)
+    return _count(unmapped, "part") + (f", {deciding} of which can stop the rollout there" if deciding else "")
 
 
 def _count(things: Sequence[object], what: str) -> str:

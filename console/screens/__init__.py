@@ -1,4 +1,1 @@
-"""Screens that open over the war room: the decision card and smaller questions.
-
-They answer and never act.
-"""
+"""Screens over the war room: the decision card, smaller questions and pages. They answer and never act."""

@@ -1,4 +1,4 @@
-"""Small questions: the text of a note, and the choice of one of several options."""
+"""Small questions: the text of a note, and the choice of one of several options, such as the current stage."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from widgets.line import Line, Look, Piece, truncate
 from widgets.sheet import Sheet, rows_of
 
 
+def _foot(*keys: tuple[str, str]) -> Line:
+    return tuple(piece for cap, text in keys for piece in (Piece(cap, Look.TITLE), Piece(text)))
+
+
+_NOTE_FOOT = _foot(("enter", " writes it into the log   "), ("esc", " discards it"))
+_CHOICE_FOOT = _foot(("up down", " choose   "), ("enter", " takes it   "), ("esc", " closes"))
+
+
 class NoteScreen(Modal[Intent | None]):
     """Ask for one line for the log."""
 
@@ -24,7 +32,7 @@ class NoteScreen(Modal[Intent | None]):
             with Horizontal(classes="field"):
                 yield Label("note:", markup=False)
                 yield Field(id="note", compact=True, max_length=300)
-            yield Sheet(lambda _width, _height: [_note_foot()], id="foot")
+            yield Sheet(lambda _width, _height: [_NOTE_FOOT], id="foot")
 
     def begin(self) -> None:
         """See `Modal.begin`."""
@@ -39,15 +47,8 @@ class NoteScreen(Modal[Intent | None]):
         return True
 
 
-def _note_foot() -> Line:
-    return _foot(("enter", " writes it into the log   "), ("esc", " discards it"))
-
-
 def choice_lines(title: str, options: Sequence[tuple[str, str]], chosen: int, width: int) -> list[Line]:
-    """Draw `title` and the rows of each (id, text).
-
-    The chosen one is marked.
-    """
+    """Draw `title` and the rows of each (id, text), with a mark at the chosen one."""
     lines: list[Line] = [(Piece(truncate(title, width), Look.TITLE),)]
     for index, (_, text) in enumerate(options):
         marked = index == chosen
@@ -74,7 +75,7 @@ class ChoiceScreen(Modal[str | None]):
         """Lay out the widgets."""
         with Vertical(classes="frame"):
             yield Sheet(self.write, id="sheet")
-            yield Sheet(lambda _width, _height: [_choice_foot()], id="foot")
+            yield Sheet(lambda _width, _height: [_CHOICE_FOOT], id="foot")
 
     def on_mount(self) -> None:
         """Arrange the options."""
@@ -110,9 +111,20 @@ class ChoiceScreen(Modal[str | None]):
         return True
 
 
-def _choice_foot() -> Line:
-    return _foot(("up down", " choose   "), ("enter", " takes it   "), ("esc", " closes"))
+def places(state: State) -> list[tuple[str, str]]:
+    """(stage number, text) of every stage, those that fit the readings first; 0 is before the first."""
+    reads = ", ".join(f"{name} {entry.reading or 'not read'}" for name, entry in state.targets.items())
+    names = {0: "before the first stage"}
+    names |= {entry.number: f"{entry.number} {entry.stage.name}" for entry in state.stages}
+    fitting = [number for number in state.candidates if number in names]
+    rest = [number for number in names if number not in fitting]
+    return [(str(number), f"{names[number]}: fits the readings ({reads})") for number in fitting] + [
+        (str(number), f"{names[number]}{_sets(state, number)}: does NOT fit the readings") for number in rest
+    ]
 
 
-def _foot(*keys: tuple[str, str]) -> Line:
-    return tuple(piece for cap, text in keys for piece in (Piece(cap, Look.TITLE), Piece(text)))
+def _sets(state: State, number: int) -> str:
+    stage = state.stages[number - 1].stage if number else None
+    if stage is None or not stage.sets:
+        return ""
+    return " (" + ", ".join(f"{name} {setting}" for name, setting in stage.sets.items()) + ")"

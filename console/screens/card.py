@@ -29,18 +29,14 @@ def prompt(
 ) -> list[Line]:
     """Draw the last rows of a card: how it is confirmed now, or why it cannot be.
 
-    Args:
-        does: the effect of confirming, in words that follow "enter".
-        confirmation: what confirming takes.
-        word: the text typed into the word field so far.
-        reason: the text typed into the reason field so far.
-        in_field: whether a field has the focus, so that a letter is typed into it.
+    `does` follows "enter"; `word` and `reason` are typed so far; `in_field`: a letter is typed into a field.
     """
+    closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
     if confirmation.refused is not None:
         rows = rows_of(confirmation.refused, max(width - 23, 10))
         head = (Piece("✗ CANNOT BE CONFIRMED ", Look.ALARM), Piece(" " + rows[0], Look.STRONG))
         more: list[Line] = [(Piece(" " * 23), Piece(row, Look.STRONG)) for row in rows[1:]]
-        return [head, *more, (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))]
+        return [head, *more, closes]
     if confirmation.override:
         does = f"OVERRIDES the closed gates and {does}"
     missing = confirmation.missing(word, reason)
@@ -53,20 +49,16 @@ def prompt(
             key, does = "enter", f"leaves the field, then {key} {does}"
         rows = rows_of(does, width - len(key) - 1)
         lines = [(Piece(key if row is rows[0] else "", Look.TITLE), Piece(f" {row}", Look.STRONG)) for row in rows]
-    fields = Piece(
-        " next field" if confirmation.word is not None else " reason" if confirmation.reason else " reason, if you like"
-    )
-    step = Piece("tab" if confirmation.word is not None else "n", Look.TITLE)
-    closes = (Piece("esc", Look.TITLE), Piece(" closes this card; nothing is sent"))
-    return [*lines, (step, fields, Piece("   "), *closes)]
+    step, field = "n", "reason" if confirmation.reason else "reason, if you like"
+    if confirmation.word is not None:
+        step, field = "tab", "next field"
+    return [*lines, (Piece(step, Look.TITLE), Piece(f" {field}"), Piece("   "), *closes)]
 
 
 class DecisionCard(Modal[Intent | None]):
     """One decision before it is taken."""
 
     DEFAULT_CSS = """
-    DecisionCard .field { height: 1; }
-    DecisionCard .field Label { width: auto; padding-right: 1; text-style: bold; }
     DecisionCard #prompt { height: 2; }
     """
 
@@ -99,13 +91,9 @@ class DecisionCard(Modal[Intent | None]):
 
     def begin(self) -> None:
         """See `Modal.begin`."""
-        if self.confirmation.refused is not None:
-            return
-        if self.confirmation.word is not None:
-            self.set_focus(self.query_one(_WORD, Field))
-            self._arrange()
-        elif self.confirmation.reason:
-            self.set_focus(self.query_one(_REASON, Field))
+        confirmation = self.confirmation
+        if confirmation.refused is None and (confirmation.word is not None or confirmation.reason):
+            self.set_focus(self.query_one(_REASON if confirmation.word is None else _WORD, Field))
             self._arrange()
 
     def watch_state(self, state: State | None) -> None:
@@ -127,8 +115,6 @@ class DecisionCard(Modal[Intent | None]):
     def focus_moved(self) -> None:
         """See `Modal.focus_moved`."""
         self._arrange()
-
-    # -- drawing -----------------------------------------------------------------------------------------------------
 
     def write(self, width: int, height: int) -> list[Line]:
         """Draw title, changes since opening, details, and the card."""
@@ -152,7 +138,6 @@ class DecisionCard(Modal[Intent | None]):
         return [(Piece(self.notice, Look.WARN),), lines[-1]] if self.notice else lines
 
     def _does(self) -> str:
-        """The effect of confirming, in words."""
         if self._continues():
             return "continues the rollback"
         if self.verb is not Verb.PROMOTE:
@@ -188,8 +173,6 @@ class DecisionCard(Modal[Intent | None]):
     def _text_in(self, field: str) -> str:
         found = self.query(field).results(Field)  # a part of the card may draw once more while it is taken down
         return next((entry.value for entry in found), "")
-
-    # -- confirming --------------------------------------------------------------------------------------------------
 
     def act_on_key(self, key: str) -> bool:
         """See `Modal.act_on_key`."""
@@ -231,15 +214,12 @@ class DecisionCard(Modal[Intent | None]):
         word, reason = self._text_in(_WORD), self._text_in(_REASON).strip()
         missing = confirmation.missing(word, reason)
         if missing is not None:
-            self._next_field(confirmation, word)
+            done = confirmation.word is None or word.strip() == confirmation.word
+            self.set_focus(self.query_one(_REASON if done else _WORD, Field))
         elif key != confirmation.key:
             self.notice = self._no_effect(key)
         else:
             self.dismiss(self._intent(word.strip(), reason))
-
-    def _next_field(self, confirmation: Confirmation, word: str) -> None:
-        done = confirmation.word is None or word.strip() == confirmation.word
-        self.set_focus(self.query_one(_REASON if done else _WORD, Field))
 
     def _intent(self, word: str, reason: str) -> Intent:
         state = self.state

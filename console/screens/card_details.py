@@ -72,10 +72,7 @@ _CHANGED = {"-": Piece("- removed  ", Look.WARN), "+": Piece("+ added    ", Look
 
 
 def difference(text: str, width: int) -> list[Line]:
-    """Draw a unified difference with a word before every changed line.
-
-    Other text is only wrapped.
-    """
+    """Draw a unified difference with a word before every changed line; other text is only wrapped."""
     rows = text.splitlines()
     if [row[:4] for row in rows[:2]] == ["--- ", "+++ "]:
         rows = rows[2:]

@@ -1,6 +1,4 @@
-"""How a decision is confirmed, and whether it still can be.
-
-Pure: from the State now and the card as opened.
+"""How a decision is confirmed, and whether it still can be. Pure: from the State now and the card as opened.
 
 Going safer costs one more key. Going forward costs a key of its own, a typed word where it is done by hand, and a word
 with a reason where a gate is closed. An open card may become stricter, never milder: an operator who is typing a word
@@ -43,10 +41,7 @@ class Confirmation:
     """Why it cannot be confirmed at all, one line."""
 
     def missing(self, word: str, reason: str) -> str | None:
-        """The next thing to type, given the text so far.
-
-        None if nothing is missing.
-        """
+        """The next thing to type, given the text so far; None if nothing is missing."""
         typed = word.strip()
         if self.word is not None and typed != self.word:
             wrong = f"‹{typed}› is not ‹{self.word}›: " if not self.word.startswith(typed) else ""
@@ -57,14 +52,13 @@ class Confirmation:
 
 
 def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: str | None = None) -> Confirmation:
-    """How `card` is confirmed now, given how it was when opened.
-
-    `subject` as in Intent.
-    """
+    """How `card` is confirmed now, given how it was when opened; `subject` as in Intent."""
     if card.block_reason is not None:
         return Confirmation(refused=card.block_reason)
     if card.verb in SAFER:
-        return _safer(state, card.verb)
+        # A rollback needs a reason only where it may do harm; one that has started was confirmed then.
+        word = typed_word(state, card.verb)
+        return Confirmation(word=word, reason=word is not None)
     at_first = _forward(state, opened.card, subject)
     if card.verb not in PEN and (state.reached, state.move) != (opened.reached, opened.move):
         return replace(at_first, refused=f"OUTDATED: {describe_move(state, opened)}")
@@ -72,15 +66,6 @@ def confirmation_for(state: State, card: Card, opened: CardAtOpening, subject: s
     if obstacles:
         return replace(at_first, refused=f"changed since this card was opened: {'; '.join(obstacles)}")
     return replace(at_first, override=at_first.override and card.override is not None)
-
-
-def _safer(state: State, verb: Verb) -> Confirmation:
-    """Confirmation of halt and rollback.
-
-    A rollback needs a reason only where it may do harm; one that has started was confirmed then.
-    """
-    word = typed_word(state, verb)
-    return Confirmation(word=word, reason=word is not None)
 
 
 def _forward(state: State, card: Card, subject: str | None) -> Confirmation:
@@ -125,10 +110,7 @@ def new_obstacles(before: Card, after: Card) -> list[str]:
 
 
 def changes(before: Card, after: Card) -> list[str]:
-    """Differences of `after` for a reader of `before`: verdicts, gates, calls, stage.
-
-    One line each.
-    """
+    """Differences of `after` for a reader of `before`, a line each: verdicts, gates, calls, stage."""
     was = {metric.metric: metric.verdict for metric in before.metrics}
     found = [
         f"{metric.metric}: {was[metric.metric]} → {metric.verdict}"

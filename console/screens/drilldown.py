@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from adapters.contract import Buckets, Counts, Gauge, MetricQuery, Sample
 from console.judge.explanation import EvidenceKey, explain
 from console.judge.wording import odds
-from console.plan.nouns import Metric, Role
+from console.plan.nouns import Role
 from console.screens.page import ScrollingPage
 from console.state.assessment import is_over
 from console.state.evidence_history import EvidenceHistory
@@ -18,7 +18,7 @@ from widgets.evidence_history import evidence_history_lines
 from widgets.format import age, amount, clock, count, interval, level, ratio, share, since
 from widgets.line import Line, Look, Piece, align_left, align_right
 from widgets.rollback import owner_suffix
-from widgets.sheet import Sheet, rows_of
+from widgets.sheet import rows_of
 
 GUTTER = 10
 _ROLES = {
@@ -32,22 +32,14 @@ _PAUSE_S = 0.02
 
 
 def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | None = None) -> list[Line]:
-    """Draw everything known of metric `name`, newest tick first, in `width` cells.
-
-    Args:
-        history: the evidence over time, as far as it is computed; None leaves it out.
-    """
+    """Draw everything known of metric `name`, newest tick first, and `history` as far as it is computed."""
     entry = state.metrics.get(name)
     if entry is None:
         return [(Piece(f"{name} is no longer a metric of this plan", Look.WARN),)]
     room = max(width - GUTTER, 10)
     source = state.sources.get(entry.metric.backend)
-    lines: list[Line] = [
-        (
-            Piece(name, Look.TITLE),
-            Piece(f"  {entry.metric.role.value}: {_ROLES[entry.metric.role]}{_team(state, entry.metric)}"),
-        )
-    ]
+    role = f"  {entry.metric.role.value}: {_ROLES[entry.metric.role]}{owner_suffix(state.plan, entry.metric.team)}"
+    lines: list[Line] = [(Piece(name, Look.TITLE), Piece(role))]
     lines += _verdict(entry, room)
     lines += _explanation(state, entry, room, history)
     lines += _block("source", _source(state, entry, source), room)
@@ -59,10 +51,6 @@ def drill_lines(state: State, name: str, width: int, history: EvidenceHistory | 
 def _query(query: MetricQuery) -> list[str]:
     target = [] if query.target is None else [f"of: {query.target.target}"]
     return target + [f"{part}: {text}" for part, text in query.texts()]
-
-
-def _team(state: State, metric: Metric) -> str:
-    return owner_suffix(state.plan, metric.team)
 
 
 def _block(name: str, texts: list[str], room: int) -> list[Line]:
@@ -90,11 +78,8 @@ def _verdict(entry: MetricState, room: int) -> list[Line]:
     found += _block("", [verdict.reason, arms], room)
     if verdict.ratio is not None:
         bounds = f" {ends} (95 % interval)" if ends else ""
-        lately = (
-            f"; {ratio(verdict.lately)} since {clock(verdict.since)}"
-            if verdict.lately is not None and verdict.since
-            else ""
-        )
+        has_turned = verdict.lately is not None and verdict.since
+        lately = f"; {ratio(verdict.lately)} since {clock(verdict.since)}" if has_turned else ""
         found += _block("ratio", [f"canary/baseline {ratio(verdict.ratio)}{bounds} in this stage{lately}"], room)
     return found
 
@@ -106,10 +91,7 @@ def _explanation(state: State, entry: MetricState, room: int, history: EvidenceH
     if track is None:
         return _block("rule", [limits, "no tick judged yet"], room)
     explanation = explain(entry.metric, track, tick_s=entry.tick_s, late=entry.late, over=is_over(state, entry))
-    lines = [
-        _key(key, name)
-        for key, name in zip(explanation.keys, ["evidence", *[""] * len(explanation.keys)], strict=False)
-    ]
+    lines = [_key(key, "" if n else "evidence") for n, key in enumerate(explanation.keys)]
     if history is not None:
         rows = evidence_history_lines(history, room, entry.tick_s)
         lines += [(Piece(align_left("" if n else "over time", GUTTER), Look.MUTED), *row) for n, row in enumerate(rows)]
@@ -139,14 +121,11 @@ def _source(state: State, entry: MetricState, source: SourceState | None) -> lis
         found.append(f"FAILED since {source.failed_since.astimezone(UTC):%H:%M:%S}Z: {source.reason}")
     if source.skew_s is not None:
         found.append(f"its clock is off by {source.skew_s:+.1f} s")
-    newest = [f"{arm} {age(since(at, state.as_of))} old" for arm, at in _arms(entry)]
+    arms = (("canary", entry.canary_at), ("baseline", entry.baseline_at))
+    newest = [f"{arm} {age(since(at, state.as_of))} old" for arm, at in arms]
     found.append(f"newest samples: {', '.join(newest)}")
     found += [text for text in (entry.problem, entry.partial) if text]
     return found
-
-
-def _arms(entry: MetricState) -> tuple[tuple[str, datetime | None], ...]:
-    return (("canary", entry.canary_at), ("baseline", entry.baseline_at))
 
 
 def _ticks(entry: MetricState) -> list[Line]:
@@ -178,13 +157,10 @@ def _slowest(total: float, within: tuple[tuple[float, float], ...]) -> str:
 
 
 class Drilldown(ScrollingPage):
-    """One metric, live.
-
-    Its evidence is computed in steps, so that a long rollout does not delay a key.
-    """
+    """One metric, live. Its evidence is computed in steps: a long rollout must not delay a key."""
 
     def __init__(self, state: State, metric: str) -> None:
-        super().__init__(state)
+        super().__init__(state, self.write)
         self.metric = metric
         self.history = EvidenceHistory()
 
@@ -197,7 +173,7 @@ class Drilldown(ScrollingPage):
         if entry is None or self.state is None or not self.has_parts("#sheet"):
             return
         self.history = self.history.extend(self.state.boundaries, entry, _STEP)
-        self.query_one("#sheet", Sheet).redraw()
+        self.redraw_sheet()
         if not self.history.whole:
             self.set_timer(_PAUSE_S, self._follow)
 
@@ -207,6 +183,6 @@ class Drilldown(ScrollingPage):
             self._follow()
         super().watch_state()
 
-    def write(self, width: int, _height: int) -> list[Line]:
-        """See `ScrollingPage.write`."""
-        return drill_lines(self.state, self.metric, width, self.history) if self.state is not None else []
+    def write(self, state: State | None, width: int) -> list[Line]:
+        """Draw the metric with its evidence as far as it is computed."""
+        return drill_lines(state, self.metric, width, self.history) if state is not None else []

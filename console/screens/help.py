@@ -5,24 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.judge.latch import FAIL_AT
-from console.screens.page import ScrollingPage
 from console.state.values import State
+from widgets import glyphs
 from widgets.evidence import NO_SIGN
-from widgets.glyphs import (
-    DETAILS,
-    DRIFTED,
-    GAP,
-    HATCH,
-    MOMENTS,
-    ONE_WAY,
-    ONSET,
-    STAGE_WORDS,
-    STAGES,
-    STEPS,
-    UNDONE,
-    VERDICTS,
-    Glyph,
-)
+from widgets.glyphs import Glyph
 from widgets.keys import KEYS, why_impossible
 from widgets.line import Line, Look, Piece, align_left, length
 from widgets.sheet import rows_of
@@ -32,13 +18,13 @@ _LABEL = 10
 _KIND = 11
 _NUMBER = 19
 _TIMES = (
-    *(Glyph(letter, verb.value, Look.STRONG) for verb, letter in MOMENTS.items()),
+    *(Glyph(letter, verb.value, Look.STRONG) for verb, letter in glyphs.MOMENTS.items()),
     Glyph("n", "note", Look.STRONG),
     Glyph("1", "stage 1 was reached", Look.STRONG),
     Glyph("!", "drift", Look.STRONG),
-    Glyph(ONSET, "likely start of a regression", Look.STRONG),
-    Glyph(GAP, "no sample", Look.MUTED),
-    Glyph(HATCH, "samples are overdue", Look.MUTED),
+    Glyph(glyphs.ONSET, "likely start of a regression", Look.STRONG),
+    Glyph(glyphs.GAP, "no sample", Look.MUTED),
+    Glyph(glyphs.HATCH, "samples are overdue", Look.MUTED),
 )
 _NUMBERS = {
     "1.1x (0.50-2.2)": "canary / baseline over this stage, with the 95 % interval",
@@ -52,10 +38,7 @@ _NUMBERS = {
 
 
 def help_lines(state: State | None, width: int, observe: bool = False) -> list[Line]:
-    """Draw the help page.
-
-    Keys with their effects, and why one is not possible now; then marks and numbers.
-    """
+    """Draw the help page: keys with their effects and why one is not possible now; then marks and numbers."""
     room = max(width - _CAP - _LABEL, 10)
     lines: list[Line] = [(Piece("KEYS", Look.TITLE),)]
     for key in KEYS:
@@ -67,10 +50,10 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
             reasons = rows_of(f"not now: {why}", room)
             lines += [(Piece(" " * (_CAP + _LABEL)), Piece(row, Look.WARN)) for row in reasons]
     lines.append((Piece("MARKS", Look.TITLE),))
-    lines += _marks("verdicts", (*VERDICTS.values(), *DETAILS.values()), width)
-    lines += _marks("of a stage", STAGE_WORDS.values(), width)
-    lines += _marks("stages", (*STAGES.values(), UNDONE, ONE_WAY, DRIFTED), width)
-    lines += _marks("steps", STEPS.values(), width)
+    lines += _marks("verdicts", (*glyphs.VERDICTS.values(), *glyphs.DETAILS.values()), width)
+    lines += _marks("of a stage", glyphs.STAGE_WORDS.values(), width)
+    lines += _marks("stages", (*glyphs.STAGES.values(), glyphs.UNDONE, glyphs.ONE_WAY, glyphs.DRIFTED), width)
+    lines += _marks("steps", glyphs.STEPS.values(), width)
     lines += _marks("time axis", _TIMES, width)
     lines.append((Piece("NUMBERS", Look.TITLE),))
     for name, what in _NUMBERS.items():
@@ -83,10 +66,7 @@ def help_lines(state: State | None, width: int, observe: bool = False) -> list[L
 
 
 def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
-    """Draw `marks` in as many rows as they need.
-
-    Glyph and word stay together.
-    """
+    """Draw `marks` in as many rows as they need; glyph and word stay together."""
     rows: list[Line] = []
     row: Line = (Piece(align_left(name, _KIND), Look.MUTED),)
     for mark in marks:
@@ -95,17 +75,3 @@ def _marks(name: str, marks: Iterable[Glyph], width: int) -> list[Line]:
             row = (Piece(" " * _KIND),)
         row = (*row, mark.piece, Piece("  "))
     return [*rows, row]
-
-
-class Help(ScrollingPage):
-    """The help page."""
-
-    CLOSES = ScrollingPage.CLOSES | {"question_mark"}
-
-    def __init__(self, state: State | None, observe: bool = False) -> None:
-        super().__init__(state)
-        self.observe = observe
-
-    def write(self, width: int, _height: int) -> list[Line]:
-        """See `ScrollingPage.write`."""
-        return help_lines(self.state, width, self.observe)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,15 +11,6 @@ from console.screens.modal import Modal
 from console.state.values import Mode, State
 from widgets.line import Line, Look, Piece, wrap
 from widgets.sheet import Sheet
-
-
-class Leave(StrEnum):
-    """The two ways to leave."""
-
-    WAITED = "waited"
-    """The calls in flight have ended."""
-    UNKNOWN = "unknown"
-    """Calls in flight are left with their outcome unknown."""
 
 
 def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> list[Line]:
@@ -39,8 +29,8 @@ def leave_lines(busy: str | None, rolling: bool, waiting: bool, width: int) -> l
     return [*lines, (Piece("l", Look.TITLE), Piece(f" {after}")), (Piece("esc", Look.TITLE), Piece(" stay"))]
 
 
-class LeaveScreen(Modal[Leave | None]):
-    """The question that `q` asks while `busy` returns a line."""
+class LeaveScreen(Modal[bool | None]):
+    """The question before leaving: True leaves `busy` calls with their outcome unknown, False after their end."""
 
     def __init__(self, state: State | None, busy: Callable[[], str | None]) -> None:
         super().__init__(state)
@@ -60,12 +50,12 @@ class LeaveScreen(Modal[Leave | None]):
     def look(self) -> None:
         """Leave if the operator waits and the calls have ended; else draw again."""
         if self.waiting and self.busy() is None:
-            self.dismiss(Leave.WAITED)
-        elif self.has_parts("#sheet"):
-            self.query_one("#sheet", Sheet).redraw()
+            self.dismiss(False)
+        else:
+            self.redraw_sheet()
 
     def write(self, width: int, _height: int) -> list[Line]:
-        """See `ScrollingPage.write`."""
+        """Draw the question."""
         rolling = self.state is not None and self.state.mode is Mode.ROLLING_BACK and self.state.local.running
         return leave_lines(self.busy(), rolling, self.waiting, width)
 
@@ -75,7 +65,7 @@ class LeaveScreen(Modal[Leave | None]):
             self.waiting = True
             self.look()
         elif key == "l":
-            self.dismiss(Leave.UNKNOWN)
+            self.dismiss(True)
         else:
             return super().act_on_key(key)
         return True

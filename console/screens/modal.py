@@ -12,6 +12,7 @@ a binding, would overtake or fall behind the letters typed around it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from textual.binding import Binding
@@ -23,6 +24,7 @@ from textual.widgets import Input
 
 from console.events.evidence import Verb
 from console.state.values import State
+from widgets.sheet import Sheet
 
 Answer = TypeVar("Answer")
 
@@ -47,12 +49,11 @@ class Modal(ModalScreen[Answer]):
         background: $background; }
     """
 
+    @dataclass
     class Safer(Message):
         """The operator wants a card of a verb that goes safer instead of this screen."""
 
-        def __init__(self, verb: Verb) -> None:
-            super().__init__()
-            self.verb = verb
+        verb: Verb
 
     state: reactive[State | None] = reactive(None, repaint=False)
     """The newest State, as on the screen underneath."""
@@ -80,18 +81,17 @@ class Modal(ModalScreen[Answer]):
         """
 
     def has_parts(self, *parts: str) -> bool:
-        """Whether all `parts` (selectors) exist.
-
-        They do not while this screen is mounted or removed; a State or a resize may arrive then too.
-        """
+        """Whether all `parts` (selectors) exist: a State may arrive while this screen is mounted or removed."""
         return self.is_mounted and all(self.query(part) for part in parts)
 
-    def is_early(self, event: Event) -> bool:
-        """Whether a key was typed before this screen could be read."""
-        return self.painted_at is None or event.time <= self.painted_at
+    def redraw_sheet(self) -> None:
+        """Draw the sheet again, if it exists."""
+        if self.has_parts("#sheet"):
+            self.query_one("#sheet", Sheet).redraw()
 
     def _is_deaf(self, event: Event) -> bool:
-        return self._left or not self.is_current or self.is_early(event)
+        is_early = self.painted_at is None or event.time <= self.painted_at
+        return self._left or not self.is_current or is_early
 
     async def on_key(self, event: Key) -> None:
         """Hand a key to the focused field, else to this screen."""
@@ -118,10 +118,7 @@ class Modal(ModalScreen[Answer]):
         """React to a move of the focus to another field, or to none."""
 
     def act_on_key(self, key: str) -> bool:
-        """Act on a key that no field took.
-
-        Return whether this screen knows it.
-        """
+        """Act on a key that no field took; return whether this screen knows it."""
         if key == "escape":
             self.dismiss(None)
         elif key in _SAFER and not isinstance(self.focused, Field):
@@ -138,10 +135,7 @@ class Modal(ModalScreen[Answer]):
 
 
 class Field(Input):
-    """A text field of one line.
-
-    Its screen hands it the keys, one after the other.
-    """
+    """A text field of one line, whose screen hands it the keys, one after the other."""
 
     DEFAULT_CSS = """
     Field { height: 1; border: none; padding: 0; width: 1fr; }
@@ -162,10 +156,7 @@ class Field(Input):
             super()._forward_event(event)
 
     async def take(self, event: Key) -> bool:
-        """Carry out `event` as a key of a text field.
-
-        Return whether it is one.
-        """
+        """Carry out `event` as a key of a text field; return whether it is one."""
         if event.is_printable and event.character is not None:
             self.replace(event.character, *self.selection)
         elif event.key in _EDITS:

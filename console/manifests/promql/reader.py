@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from console.manifests.promql.tree import (
     Aggregation,
@@ -18,6 +19,7 @@ from console.manifests.promql.tree import (
     Text,
 )
 
+T = TypeVar("T")
 LONGEST = 10_000
 _DEEPEST = 40
 _AGGREGATIONS = frozenset(
@@ -48,12 +50,7 @@ class UnsupportedQuery(UnreadableQuery):
 
 
 def parse_query(text: str) -> Expr:
-    """Parse a query into a tree.
-
-    Raises:
-        UnreadableQuery: it is not PromQL.
-        UnsupportedQuery: it is PromQL with a part that is not supported here.
-    """
+    """Parse a query into a tree. Raises UnreadableQuery, UnsupportedQuery."""
     if len(text) > LONGEST:
         raise UnreadableQuery(f"the query is longer than {LONGEST} characters")
     reader = _QueryReader(list(_tokens(text)))
@@ -92,7 +89,6 @@ class _QueryReader:
 
     @property
     def ahead(self) -> str:
-        """The word after this one."""
         return self.tokens[self.place + 1][1] if self.place + 1 < len(self.tokens) else ""
 
     @property
@@ -131,9 +127,7 @@ class _QueryReader:
         return left
 
     def matching(self) -> str:
-        parts: list[str] = []
-        if self.take("bool"):
-            parts.append("bool")
+        parts = ["bool"] if self.take("bool") else []
         if self.word in ("on", "ignoring"):
             word = self.take_kind("name", "on")
             parts.append(f"{word} ({', '.join(self.labels())})")
@@ -143,14 +137,16 @@ class _QueryReader:
         return " ".join(parts)
 
     def labels(self) -> tuple[str, ...]:
-        found: list[str] = []
         self.need("(")
-        while not self.take(")"):
-            found.append(self.take_kind("name", "a label"))
+        return tuple(self.items(lambda: self.take_kind("name", "a label"), ")"))
+
+    def items(self, item: Callable[[], T], end: str) -> Iterator[T]:
+        """Items with commas between them, up to and with `end`."""
+        while not self.take(end):
+            yield item()
             if not self.take(","):
-                self.need(")")
+                self.need(end)
                 break
-        return tuple(found)
 
     def power(self, depth: int) -> Expr:
         left = self.unary(depth)
@@ -219,37 +215,26 @@ class _QueryReader:
         return Aggregation(name, args, clause[1], without=clause[0] == "without", grouped=True)
 
     def clause(self) -> tuple[str, tuple[str, ...]] | None:
-        if self.word not in ("by", "without") or self.kind != "name":
-            return None
-        word = self.take_kind("name", "by")
-        return word, self.labels()
+        """(by or without, its labels), or None."""
+        if self.word in ("by", "without") and self.kind == "name":
+            return self.take_kind("name", "by"), self.labels()
+        return None
 
     def args(self, depth: int) -> tuple[Expr, ...]:
-        found: list[Expr] = []
-        while not self.take(")"):
-            found.append(self.binary(0, depth + 1))
-            if not self.take(","):
-                self.need(")")
-                break
-        return tuple(found)
+        return tuple(self.items(lambda: self.binary(0, depth + 1), ")"))
 
     def matchers(self) -> tuple[Matcher, ...]:
-        found: list[Matcher] = []
         self.need("{")
-        while not self.take("}"):
-            if self.kind == "string" and self.ahead in (",", "}"):
-                found.append(Matcher("__name__", "=", _string_value(self.take_kind("string", "a metric"))))
-                self.take(",")
-                continue
-            label = self.take_kind("name", "a label")
-            if self.word not in ("=", "!=", "=~", "!~"):
-                raise UnreadableQuery(f"not read as PromQL: =, !=, =~ or !~ expected, found {self.found_text}")
-            sign = self.take_kind("sign", "=")
-            found.append(Matcher(label, sign, _string_value(self.take_kind("string", "text in quotes"))))
-            if not self.take(","):
-                self.need("}")
-                break
-        return tuple(found)
+        return tuple(self.items(self.matcher, "}"))
+
+    def matcher(self) -> Matcher:
+        if self.kind == "string" and self.ahead in (",", "}"):
+            return Matcher("__name__", "=", _string_value(self.take_kind("string", "a metric")))
+        label = self.take_kind("name", "a label")
+        if self.word not in ("=", "!=", "=~", "!~"):
+            raise UnreadableQuery(f"not read as PromQL: =, !=, =~ or !~ expected, found {self.found_text}")
+        sign = self.take_kind("sign", "=")
+        return Matcher(label, sign, _string_value(self.take_kind("string", "text in quotes")))
 
 
 def _with_offset(expr: Expr, offset: str) -> Expr:
