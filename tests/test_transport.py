@@ -14,6 +14,7 @@ import pytest
 from adapters.contract import Permit, ServerFailed, Throttled, Unreachable, Withdrawn
 from adapters.testing import BAD, SECRET, TOKEN_ENV, Bad, answer, check_call, check_cancel, context, serving
 from adapters.transport import HttpOptions, Transport, new_trace
+from tests.live.listening import listening
 from tests.transport_rig import TRACEPARENT, connect, ok, reads, reads_json, stubbed, writes_json
 
 
@@ -107,13 +108,12 @@ async def test_a_write_that_found_no_connection_in_time_was_not_sent() -> None:
         writer.close()
 
     hang_up = asyncio.Event()
-    listener = await asyncio.start_server(accepts_no_tls, "127.0.0.1", 0)
-    transport = connect(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}", context(0.4))
-    with pytest.raises(Unreachable):
-        await writes_json(transport)
-    hang_up.set()
-    await transport.aclose()
-    listener.close()
+    async with listening(accepts_no_tls) as where:
+        transport = connect(f"https://{where}", context(0.4))
+        with pytest.raises(Unreachable):
+            await writes_json(transport)
+        hang_up.set()
+        await transport.aclose()
 
 
 # -- retries ---------------------------------------------------------------------------------------------------------
@@ -183,12 +183,11 @@ async def test_plain_http_behind_an_https_url_is_a_tls_failure() -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    listener = await asyncio.start_server(plain, "127.0.0.1", 0)
-    transport = connect(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}", context())
-    with pytest.raises(Unreachable, match="TLS failed with"):
-        await writes_json(transport)
-    await transport.aclose()
-    listener.close()
+    async with listening(plain) as where:
+        transport = connect(f"https://{where}", context())
+        with pytest.raises(Unreachable, match="TLS failed with"):
+            await writes_json(transport)
+        await transport.aclose()
 
 
 async def test_a_self_signed_certificate_is_refused_and_accepted_once_it_is_the_plans_ca(tmp_path: Path) -> None:
@@ -202,20 +201,21 @@ async def test_a_self_signed_certificate_is_refused_and_accepted_once_it_is_the_
         await writer.drain()
         writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    with pytest.raises(Unreachable, match="certificate not accepted: self-signed certificate"):
-        await writes_json(connect(url, context()))
-    trusting = Transport(
-        "src",
-        HttpOptions(url=url, ca=tmp_path / "cert.pem"),
-        authorization=None,
-        read_deadline_s=5,
-        write_deadline_s=5,
-    )
-    assert (await reads(trusting)).status == 200
-    await trusting.aclose()
-    listener.close()
+    async with listening(serve, tls=tls) as where:
+        url = f"https://{where}"
+        refusing = connect(url, context())
+        with pytest.raises(Unreachable, match="certificate not accepted: self-signed certificate"):
+            await writes_json(refusing)
+        await refusing.aclose()
+        trusting = Transport(
+            "src",
+            HttpOptions(url=url, ca=tmp_path / "cert.pem"),
+            authorization=None,
+            read_deadline_s=5,
+            write_deadline_s=5,
+        )
+        assert (await reads(trusting)).status == 200
+        await trusting.aclose()
 
 
 async def _self_signed(folder: Path) -> None:

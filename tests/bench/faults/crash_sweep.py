@@ -14,9 +14,10 @@ import secrets
 import signal
 import tempfile
 import threading
+import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from adapters.failpoints import observing
 from console.engine import store
-from console.events.kinds import DecisionTaken, RequestMade
+from console.events.kinds import DecisionTaken, Event, RequestMade
 from console.journal.chain import walk_rollout
 from console.journal.contract import Journal
 from console.journal.location import JournalLocation
@@ -42,11 +43,10 @@ from tests.bench.faults.engine_console import (
     with_ack_log,
     with_slow_appends,
 )
-from tests.bench.faults.fake_backend import FakeBackend
+from tests.bench.faults.fake_backend import FakeBackend, Write
+from tests.bench.faults.pace import PACES, StallMeter, measure_stalls
 from tests.bench.faults.sweep_tasks import TARGETS, TASKS, Task
 
-SPEED = 8.0
-"""How many times as fast the consoles' clock runs."""
 MAX_SIDE_KILLS = 40
 """Most kills beside the decision path, per task."""
 LAG_S = 0.06
@@ -121,10 +121,11 @@ class _Case:
     origin: ClockOrigin
     place: JournalLocation
     slow_journal: bool
+    pace: float
 
     def clock(self) -> SharedClock:
         """The clock of this case."""
-        return SharedClock(self.origin, SPEED)
+        return SharedClock(self.origin, self.pace)
 
     def journal(self) -> Journal:
         """Open the journal, with a log of acknowledged events."""
@@ -162,21 +163,20 @@ def run_crash_sweep(
         progress: called with a line every 20 kills.
     """
     found: list[Kill] = []
-    with register_adapter(), tempfile.TemporaryDirectory(prefix="warroom-sweep-") as base:
+    with (
+        register_adapter(),
+        tempfile.TemporaryDirectory(prefix="warroom-sweep-") as base,
+        measure_stalls() as stalls,
+    ):
         cases = _CaseFactory(fake, place, Path(base), slow_journal)
         wanted: list[tuple[Task, int]] = []
         for task in TASKS:
-            points = call_in_child(partial(_count, cases.make(task, 0)))
-            if points is None:
-                raise Stuck("a run without a kill does not finish")
-            on_path, beside = points
+            on_path, beside = _points(cases, task, stalls)
             wanted += [(task, number) for number in range(1, on_path + 1)]
             wanted += [(task, -number) for number in range(1, min(beside, MAX_SIDE_KILLS) + 1)]
         if kills is not None:
             random.Random(seed).shuffle(wanted)
-        for killed in run_concurrently(
-            (_kill_and_finish(cases.make(task, number), fake) for task, number in wanted), at_once
-        ):
+        for killed in run_concurrently((_carry_out(cases, task, number, stalls) for task, number in wanted), at_once):
             if killed is not None:
                 found.append(killed)
                 if len(found) % 20 == 0:
@@ -197,7 +197,7 @@ class _CaseFactory:
     tag: str = field(default_factory=lambda: secrets.token_hex(3))
     """Names this sweep: several sweeps share one fake backend."""
 
-    def make(self, task: Task, number: int) -> _Case:
+    def make(self, task: Task, number: int, pace: float) -> _Case:
         """A case with a new world and a new rollout."""
         self.made += 1
         world = f"{task.name}-{number}-{self.made}-{self.tag}"
@@ -207,7 +207,28 @@ class _CaseFactory:
         for target in TARGETS:
             self.fake.configure(world, target=target, percent=task.before)
         self.fake.configure(world, lag_s=LAG_S)
-        return _Case(task, number, folder, plan, world, ClockOrigin(), self.place(folder), self.slow_journal)
+        return _Case(task, number, folder, plan, world, ClockOrigin(), self.place(folder), self.slow_journal, pace)
+
+
+def _points(cases: _CaseFactory, task: Task, stalls: StallMeter) -> tuple[int, int]:
+    """Points that a run without a kill passes. Raises Stuck if it does not finish."""
+    for pace in PACES:
+        since = time.monotonic()
+        if (points := call_in_child(partial(_count, cases.make(task, 0, pace)))) is not None:
+            return points[0], points[1]
+        if not stalls.stalled_since(since):
+            break
+    raise Stuck("a run without a kill does not finish")
+
+
+def _carry_out(cases: _CaseFactory, task: Task, number: int, stalls: StallMeter) -> CaseSteps[Kill | None]:
+    """Carry out one kill; again, and slower, if it shows a fault while the machine stalled."""
+    for pace in PACES:
+        since = time.monotonic()
+        killed = yield from _kill_and_finish(cases.make(task, number, pace), cases.fake)
+        if killed is None or not killed.faults or not stalls.stalled_since(since):
+            break
+    return killed
 
 
 def _kill_and_finish(case: _Case, fake: FakeBackend) -> CaseSteps[Kill | None]:
@@ -305,9 +326,7 @@ def _faults_after(case: _Case, fake: FakeBackend) -> Iterator[str]:
     writes = fake.writes(case.world)
     for (target, percent), count in Counter((write.target, write.percent) for write in writes).items():
         if count > 1:
-            speed = lambda when: (when - case.origin.wall).total_seconds() / SPEED
-            asked = [(e.at, e) for e in events if isinstance(e, RequestMade) and e.target == target]
-            yield f"{target} -> {percent:g} % was sent {count} times: requests at {[round(speed(a), 3) for a, _ in asked]} writes at {[round(w.at - case.origin.wall.timestamp(), 3) for w in writes if w.target == target]}"
+            yield f"{target} -> {percent:g} % was sent {count} times{_moments(case, target, events, writes)}"
     decided = {event.trace.split("-")[1] for event in events if isinstance(event, DecisionTaken) and event.trace}
     if any(write.trace not in decided for write in writes):
         yield "a call belongs to no recorded decision"
@@ -315,3 +334,11 @@ def _faults_after(case: _Case, fake: FakeBackend) -> Iterator[str]:
     for target, count in Counter(write.target for write in writes).items():
         if count > requested[target]:
             yield f"{target} was called without a recorded request"
+
+
+def _moments(case: _Case, target: str, events: Sequence[Event], writes: Sequence[Write]) -> str:
+    """When the requests of a target were recorded and its calls arrived, in real seconds since the case began."""
+    requests = [event.at for event in events if isinstance(event, RequestMade) and event.target == target]
+    made = [f"{(at - case.origin.wall).total_seconds() / case.pace:.3f}" for at in requests]
+    arrived = [f"{write.at - case.origin.wall.timestamp():.3f}" for write in writes if write.target == target]
+    return f", requested at {', '.join(made)} s, arrived at {', '.join(arrived)} s"

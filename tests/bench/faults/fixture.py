@@ -21,9 +21,9 @@ from console.journal.location import FileLocation, JournalLocation
 from console.journal.spool import Spool
 from tests.bench.faults.engine_console import ClockOrigin, EngineConsole, SharedClock, open_console, with_ack_log
 from tests.bench.faults.fake_backend import FakeBackend, ReplyMode
+from tests.bench.faults.pace import PACES
 from widgets.advice import advice_for
 
-SPEED = 8.0
 PLAN = """\
 warroom: 1
 rollout: NAME
@@ -53,7 +53,9 @@ class FaultResult:
 class Fixture:
     """One rollout with its journal, its folder and its world at the fake backend."""
 
-    def __init__(self, fake: FakeBackend, folder: Path, place: JournalLocation | None = None) -> None:
+    def __init__(
+        self, fake: FakeBackend, folder: Path, place: JournalLocation | None = None, *, pace: float = PACES[0]
+    ) -> None:
         self.world = f"fault-{os.getpid()}-{next(_rollout_numbers)}"
         self.folder = folder / self.world
         self.folder.mkdir()
@@ -62,10 +64,11 @@ class Fixture:
         self.place: JournalLocation = place or FileLocation(self.file)
         self.plan = PLAN.replace("NAME", self.world).replace("URL", f"{fake.url}/{self.world}")
         self.origin = ClockOrigin()
+        self.pace = pace
 
     def clock(self) -> SharedClock:
         """A new clock with this fixture's origin."""
-        return SharedClock(self.origin, SPEED)
+        return SharedClock(self.origin, self.pace)
 
     def set_backend_url(self, url: str) -> None:
         """Point the plan's backend at another URL."""

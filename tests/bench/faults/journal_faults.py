@@ -137,7 +137,7 @@ class _JumpingClock(SharedClock):
 
 async def _clock_jumps(fixture: Fixture) -> FaultResult:
     """The host's clock jumps an hour ahead during a promote's call, and two back during a rollback."""
-    clock = _JumpingClock(fixture.origin, 8.0)
+    clock = _JumpingClock(fixture.origin, fixture.pace)
     async with fixture.console(clock=clock) as console:
         fixture.misbehave(ReplyMode.HANG)
         promote = asyncio.create_task(console.engine.act(console.intent(Verb.PROMOTE)))

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from tests.bench.faults.engine_console import shorten_beats
 from tests.bench.faults.fake_backend import FakeBackend, start_fake_backend
 from tests.bench.faults.fake_prometheus import start_fake_prometheus
 from tests.bench.faults.fixture import FaultResult, Fixture
+from tests.bench.faults.pace import PACES, StallMeter, measure_stalls
 from tests.bench.faults.race import run_race
 from tests.bench.judge.tables import Findings, Goal, GoalResult, goals_table
 from tests.bench.postgres import NotInstalled, Postgres, postgres
@@ -195,30 +197,56 @@ def _run_faults(
     fake: FakeBackend, folder: Path, server: Postgres | None, missing: str, progress: Progress
 ) -> Iterator[FaultResult]:
     """Provoke every fault, each in its own process."""
+    with measure_stalls() as stalls:
+        yield from _fault_results(fake, folder, server, missing, progress, stalls)
+
+
+def _fault_results(
+    fake: FakeBackend, folder: Path, server: Postgres | None, missing: str, progress: Progress, stalls: StallMeter
+) -> Iterator[FaultResult]:
     for name, case in {**backend_faults.CASES, "DNS": backend_faults.unresolvable_host, **journal_faults.CASES}.items():
-        yield _provoke_in_child(name, partial(_provoke, case, fake, folder), progress)
+        yield _provoke_in_child(name, partial(_provoke, case, fake, folder), progress, stalls)
     for number, (fault, on_server) in enumerate(journal_faults.SERVER_CASES.items()):
         if server is None:
             yield FaultResult(fault, "", (), skipped=missing)
             continue
         place = ServerLocation(Url(server.database(f"fault{number}")))
         place.make(None)
-        yield _provoke_in_child(fault, partial(_provoke_on_server, on_server, fake, folder, place, server), progress)
+        yield _provoke_in_child(
+            fault, partial(_provoke_on_server, on_server, fake, folder, place, server), progress, stalls
+        )
 
 
-def _provoke(case: backend_faults.Case, fake: FakeBackend, folder: Path) -> Coroutine[Any, Any, FaultResult]:
-    return case(Fixture(fake, folder))
+def _provoke(
+    case: backend_faults.Case, fake: FakeBackend, folder: Path, pace: float
+) -> Coroutine[Any, Any, FaultResult]:
+    return case(Fixture(fake, folder, pace=pace))
 
 
 def _provoke_on_server(
-    case: journal_faults.ServerCase, fake: FakeBackend, folder: Path, place: JournalLocation, server: Postgres
+    case: journal_faults.ServerCase,
+    fake: FakeBackend,
+    folder: Path,
+    place: JournalLocation,
+    server: Postgres,
+    pace: float,
 ) -> Coroutine[Any, Any, FaultResult]:
-    return case(Fixture(fake, folder, place), server)
+    return case(Fixture(fake, folder, place, pace=pace), server)
 
 
 def _provoke_in_child(
-    name: str, work: Callable[[], Coroutine[Any, Any, FaultResult]], progress: Progress
+    name: str, work: Callable[[float], Coroutine[Any, Any, FaultResult]], progress: Progress, stalls: StallMeter
 ) -> FaultResult:
+    """Provoke a fault; again, and slower, if something was lost while the machine stalled."""
+    for pace in PACES:
+        since = time.monotonic()
+        found = _provoke_once(name, partial(work, pace), progress)
+        if not found.lost or not stalls.stalled_since(since):
+            break
+    return found
+
+
+def _provoke_once(name: str, work: Callable[[], Coroutine[Any, Any, FaultResult]], progress: Progress) -> FaultResult:
     def provoke() -> dict[str, object]:
         shorten_beats()
         return asdict(asyncio.run(work()))
