@@ -284,23 +284,26 @@ async def _finish(case: _Case) -> None:
     journal = case.journal()
     spool = Spool([case.folder / "journal"])
     async with open_console(case.plan, journal, case.folder, case.clock(), spool=spool) as console:
+        answer = "none pressed"
         for _ in range(40):
             state = await console.until(lambda state: case.task.goal(state) or case.task.next_key(state) is not None)
             if case.task.goal(state):
                 break
-            await _press(console, case.task)
+            answer = await _press(console, case.task)
         else:
-            raise Stuck(f"the goal is not reached after 40 keys: {state_line(console.state)}")
+            raise Stuck(f"the goal is not reached after 40 keys, the last {answer}: {state_line(console.state)}")
     journal.close()
 
 
-async def _press(console: EngineConsole, task: Task) -> None:
+async def _press(console: EngineConsole, task: Task) -> str:
+    """Press the next key; returns the answer to it."""
     key = task.next_key(console.state)
     if key is None:
-        return
-    await console.engine.act(console.intent(*key))
+        return "not needed"
+    answer = await console.engine.act(console.intent(*key))
     with suppress(Stuck):
         await console.until(lambda state: task.goal(state) or task.next_key(state) is None, within_s=0.2)
+    return f"{answer.result}: {answer.line}"
 
 
 # -- checks --------------------------------------------------------------------------------------------------
