@@ -58,10 +58,7 @@ class Actions:
         self._forwards = ForwardMoves()
 
     async def act(self, intent: Intent) -> Answer:
-        """Carry out one intent.
-
-        Never raises for an error of a backend, the journal or another console.
-        """
+        """Carry out one intent; never raises for backends, journal, other consoles."""
         verb = intent.verb
         if verb is None:
             return await self._note(intent)

@@ -23,10 +23,7 @@ class DaemonWorker:
         self._thread: threading.Thread | None = None
 
     def run(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
-        """Return the result of `work`, to be awaited in the running loop.
-
-        Raises what `work` raises.
-        """
+        """Return the result of `work`, to be awaited in the running loop."""
         future: Future[_T] = Future()
         self._work.put((future, work))
         if self._thread is None:
@@ -35,10 +32,7 @@ class DaemonWorker:
         return asyncio.wrap_future(future)
 
     def end(self, within_s: float | None = 0.0) -> None:
-        """Finish what was handed over, then stop.
-
-        Waits at most `within_s` for it (None: until it has).
-        """
+        """Stop after the work handed over, waited for `within_s` (None: fully)."""
         self._work.put(None)
         if self._thread is not None:
             self._thread.join(within_s)

@@ -54,10 +54,7 @@ SLOW_CYCLES = 4
 
 
 class Engine:
-    """Poll, record and act for one rollout of one plan.
-
-    Made by `Engine.open`.
-    """
+    """Poll, record and act for one rollout; made by `Engine.open`."""
 
     @classmethod
     async def open(
@@ -213,10 +210,7 @@ class Engine:
 
     @property
     def spool_path(self) -> str | None:
-        """The file in which all unwritten events wait for the next console.
-
-        None if some do not, or there are none.
-        """
+        """The spool that has all unwritten events, or None."""
         return self._spooler.path if self.store.unwritten.is_spooled else None
 
     def in_flight(self) -> str | None:
@@ -241,10 +235,7 @@ class Engine:
             await asyncio.wait(set(self._intents))
 
     async def close(self) -> None:
-        """Cancel calls in flight, write held events, close the backends.
-
-        The calls are settled as unknown.
-        """
+        """Settle calls in flight as unknown, write held events, close backends."""
         await self.gate_responder.close()
         await self.runner.stop()
         for task in self._intents:

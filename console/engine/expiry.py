@@ -44,10 +44,7 @@ class RequestExpiry:
         self._seen: dict[str, _SeenRequest] = {}
 
     def observe(self, request: RequestState, state: State) -> None:
-        """Update what is known of a request.
-
-        To be called again and again until it is settled and not in doubt.
-        """
+        """Update what is known of a request until its end is."""
         entry = state.targets.get(request.target)
         read_at = entry.read_at if entry is not None else None
         seen = self._seen.get(request.id)

@@ -1,7 +1,4 @@
-"""Answer the gate webhooks of backends: parse a query, decide, journal, answer.
-
-At most one yes per gate and step.
-"""
+"""Answer backends' gate webhooks: at most one yes per gate and step."""
 
 from __future__ import annotations
 

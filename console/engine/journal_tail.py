@@ -51,10 +51,7 @@ class TailReader:
         return self.read(journal)
 
     def read(self, journal: Journal, sample: int | None = None) -> Tail:
-        """Read the new events, and samples after number `sample` unless None.
-
-        Raises JournalUnavailable.
-        """
+        """The new events, and samples after number `sample` unless None."""
         entries = journal.tail(self.rollout, self.after)
         if sample is not None:
             entries = [*entries, *journal.tail_samples(self.rollout, sample)]

@@ -20,10 +20,7 @@ _T = TypeVar("_T")
 
 
 class JournalThread:
-    """Run one piece of work at a time.
-
-    Urgent ones first, each kind in the order in which it was handed over.
-    """
+    """Run one piece of work at a time, urgent ones first."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -53,9 +50,6 @@ class JournalThread:
         return len(self._urgent) + len(self._other)
 
     def shutdown(self, *, wait: bool) -> None:
-        """Accept nothing more.
-
-        What was handed over is still done, and waited for with `wait`.
-        """
+        """Accept nothing more; `wait` for what was handed over."""
         self._is_shut_down = True
         self._thread.shutdown(wait=wait)

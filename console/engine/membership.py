@@ -132,10 +132,7 @@ class Membership:
             self._on_poller()
 
     async def refresh(self) -> None:
-        """Read the roster again after something was written.
-
-        Take over from a poller that has left.
-        """
+        """Read the roster again; take over from a poller that has left."""
         try:
             roster = await self._store.write(partial(_roster, rollout=self._store.state.rollout))
         except JournalUnavailable:  # shown by the next append or read of the tail
@@ -162,10 +159,7 @@ class Membership:
             self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
 
     async def leave(self) -> None:
-        """Give the lease back and record that this console has left.
-
-        A broken journal is not waited for.
-        """
+        """Give the lease back and leave, without waiting for a broken journal."""
         if self._store.state.local.journal.broken is not None:
             return
         try:

@@ -59,10 +59,7 @@ def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, Tar
 
 
 async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[str, str]]:
-    """Read every target.
-
-    (readings, why the rest could not be read), each within its read deadline.
-    """
+    """Read every target: (readings, why the rest could not be read)."""
     readings: dict[str, TargetReading] = {}
     unread: dict[str, str] = {}
 
@@ -79,10 +76,7 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
 
 
 async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
-    """Make the event that begins a rollout of `plan` now.
-
-    Reads every target; sends nothing.
-    """
+    """Read every target and make the event that begins a rollout."""
     readings, unread = await snapshot(backends)
     reached, candidates = infer(with_stages(plan, readings), readings)
     return RolloutOpened(

@@ -60,10 +60,7 @@ class Pollers:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew with the backends that are in use now.
-
-        To be called while `run` is not running.
-        """
+        """Begin anew with the current backends, while `run` is not running."""
         plan = self._backends.current.plan
         for event in self._first.values():  # those who wait look again which sources there are
             event.set()
@@ -182,10 +179,7 @@ class Pollers:
         return target.name
 
     async def read_now(self, target: Target, within_s: float) -> bool:
-        """Read one target now, for at most `within_s`; whether that succeeded.
-
-        The poller shows why it did not.
-        """
+        """Read one target within `within_s`; whether that succeeded."""
         try:
             async with asyncio.timeout(within_s):
                 await self._observe(target, polling=False)

@@ -1,7 +1,4 @@
-"""Send one request.
-
-Journal it, call the backend, journal how it ended; reconcile it by a later read.
-"""
+"""Send one request, journal it and its end, reconcile it by reading."""
 
 from __future__ import annotations
 
@@ -25,10 +22,7 @@ from console.state.requests import RequestState
 
 
 class CallResult(NamedTuple):
-    """How a call ended, as seen from here.
-
-    The recorded outcome may differ: the first settlement stands.
-    """
+    """How a call ended here; the first recorded settlement stands."""
 
     outcome: Outcome
     reason: str
@@ -196,10 +190,7 @@ class Requests:
             bind_request(None, None)
 
     async def reconcile(self) -> None:
-        """Settle requests of gone consoles, and unknown ones by later reads.
-
-        Sends nothing.
-        """
+        """Settle requests of gone consoles, and unknown ones by later reads."""
         for request in tuple(self._store.state.requests.values()):
             if not (request.in_flight or request.in_doubt):
                 self._expiry.forget(request.id)

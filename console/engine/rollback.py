@@ -42,10 +42,7 @@ CUT_S = 1.0
 
 
 class RollbackRunner:
-    """Run one rollback at a time.
-
-    `start` again, after a refusal or a restart, continues it.
-    """
+    """Run one rollback at a time; `start` again continues it."""
 
     def __init__(
         self,
@@ -84,10 +81,7 @@ class RollbackRunner:
         return self._decision is not None
 
     def start(self, decision: DecisionTaken) -> None:
-        """Begin, or continue under a new decision.
-
-        Failed steps are tried again, those in flight are not.
-        """
+        """Begin or continue; failed steps are tried again, those in flight not."""
         flying = {request.step for request in self._requests.in_flight if request.step is not None}
         self._began = {step: at for step, at in self._began.items() if step in flying or step in self._sending}
         if self._decision is None:
@@ -96,10 +90,7 @@ class RollbackRunner:
         self.proceed()
 
     def proceed(self) -> None:
-        """Begin a pass now, for a person confirmed or skipped a step.
-
-        Does nothing if no rollback was started here.
-        """
+        """Begin a pass now if a rollback was started here."""
         if self._decision is None:
             return
         self.idle.clear()

@@ -1,7 +1,4 @@
-"""Write samples to the journal in the background, in batches.
-
-A sample may be lost; an event may not.
-"""
+"""Write samples to the journal in batches; a sample may be lost."""
 
 from __future__ import annotations
 
@@ -47,10 +44,7 @@ class SampleWriter:
         self._waiting = [*self._waiting, (fence, event)][-MAX_WAITING_SAMPLES:]
 
     async def flush(self, rollout: str) -> None:
-        """Write all that waits.
-
-        A slow journal gets one write for many polls, not a queue of them.
-        """
+        """Write all that waits, in few writes to a slow journal."""
         while self._waiting:
             fence = self._waiting[0][0]
             batch = [event for of, event in self._waiting if of == fence]

@@ -1,7 +1,4 @@
-"""Spool events to a file while the journal cannot take them.
-
-Neither the file nor the journal holds up a rollback.
-"""
+"""Spool events the journal cannot take, without delaying a rollback."""
 
 from __future__ import annotations
 
@@ -24,10 +21,7 @@ SPOOL_WAIT_S = 0.5
 
 
 class SpoolWriter:
-    """The spool of one console, or none.
-
-    Then what the journal cannot take is in memory alone.
-    """
+    """The spool of one console; without one, events wait in memory."""
 
     def __init__(self, spool: Spool | None) -> None:
         self._spool = spool
@@ -48,10 +42,7 @@ class SpoolWriter:
             self._run(self._spool.begin)
 
     async def keep(self, rollout: str, event: Event) -> None:
-        """Write an event to the file, waiting at most SPOOL_WAIT_S.
-
-        A full disk is no error: it stays in memory.
-        """
+        """Write an event to the file, waiting at most SPOOL_WAIT_S."""
         spool = self._spool
         if spool is None:
             return
@@ -66,7 +57,7 @@ class SpoolWriter:
 
     def _run(self, work: Callable[[], None]) -> asyncio.Future[None]:
         def without_room_errors() -> None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # a full disk is no error: the event stays in memory
                 work()
 
         return self._worker.run(without_room_errors)
@@ -104,10 +95,7 @@ class SpoolWriter:
         return 0
 
     def pending_notices(self) -> list[str]:
-        """Take the notices about events that were set aside instead of written.
-
-        Each is returned once.
-        """
+        """Take, once, the notices about events that were set aside."""
         if self._spool is None or not self._spool.pending_notices:
             return []
         notices, self._spool.pending_notices = self._spool.pending_notices, []

@@ -45,20 +45,14 @@ class StabilityTimers:
         self._before = {name: entry.read_at for name, entry in state.targets.items()}
 
     def is_stable(self, entry: StepState, state: State) -> bool:
-        """Whether a step has read as rolled back for long enough.
-
-        That is the longest write deadline plus one poll.
-        """
+        """Whether a step has read as rolled back for `Plan.hold_s`."""
         stable = self._stable_step(entry, state)
         return (
             stable is not None and min(seen for _, seen in stable.read_at.values()) - stable.since >= state.plan.hold_s
         )
 
     def needs_met(self, step: Step, state: State) -> bool:
-        """Whether all that a step needs is rolled back.
-
-        A need without a call is met once it was read.
-        """
+        """Whether a step's needs are rolled back; without a call, once read."""
         entries = {entry.step.id: entry for entry in state.checklist}
         left = [entries[need] for need in unmet_needs(step, state.checklist)]
         return all(entry.step.manual is None and self._stable_step(entry, state) is not None for entry in left)

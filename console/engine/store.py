@@ -94,10 +94,7 @@ class StateStore:
         return self._thread.waiting
 
     async def write(self, work: Callable[[Journal], _T]) -> _T:
-        """Run `work` on the journal in its thread, behind urgent events.
-
-        Raises what `work` raises.
-        """
+        """Run `work` on the journal in its thread, behind urgent events."""
         return await self._thread.run(partial(work, self._journal))
 
     async def append(self, event: Event) -> None:
@@ -121,17 +118,11 @@ class StateStore:
             self._fold_tail(tail)
 
     async def append_soon(self, event: Event) -> None:
-        """Fold in any case, and append.
-
-        Within PATIENCE_S if possible, else once the journal can be written.
-        """
+        """Fold in any case; append within PATIENCE_S or once possible."""
         await self._append_soon(event, None, is_observation=False)
 
     async def append_observation(self, event: Event) -> None:
-        """As `append_soon`, for an observation by polling.
-
-        Dropped if another console polls by then.
-        """
+        """As `append_soon`; dropped if another console polls by then."""
         if self.lease.may_record_observations:
             await self._append_soon(event, self.lease.fence, is_observation=True)
 
@@ -177,10 +168,7 @@ class StateStore:
             self.report_journal(None)
 
     def record_sample(self, event: SourceRead) -> None:
-        """Fold a sample at once.
-
-        Write it in the background if this console polls. A sample may be lost.
-        """
+        """Fold a sample, and write it if this console polls."""
         self._fold(event, None)
         if self.lease.fence is None:
             return
@@ -194,10 +182,7 @@ class StateStore:
             self._set_health(broken)
 
     async def catch_up(self) -> None:
-        """Fold what other consoles recorded.
-
-        A journal that cannot be read is shown, not raised.
-        """
+        """Fold what other consoles recorded; an unreadable journal is shown."""
         sample = self._samples.last if self.lease.reads_samples else None
         try:
             tail = await self.write(partial(self._tail_reader().read, sample=sample))
@@ -207,10 +192,7 @@ class StateStore:
         self._fold_tail(tail)
 
     async def retry(self) -> None:
-        """Try to write what is held, in order.
-
-        Does nothing while nothing is.
-        """
+        """Try to write what is held, in order."""
         if not self.unwritten.held:
             return
         async with self._order:
@@ -255,10 +237,7 @@ class StateStore:
         self._thread.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
-        """Set fields of the State's local part.
-
-        The only way in which it changes.
-        """
+        """Set fields of the State's local part: its only way to change."""
         local = replace(self._local, **changes)  # type: ignore[arg-type]
         if local != self._local:
             self._local = local

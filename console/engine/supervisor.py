@@ -1,7 +1,4 @@
-"""The background tasks of an engine.
-
-Started, started again when they die, stopped together.
-"""
+"""The background tasks of an engine, started again when they die."""
 
 from __future__ import annotations
 
@@ -40,10 +37,7 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self, name: str) -> bool:
-        """Stop the tasks named `name` and wait for their end.
-
-        Whether there were any.
-        """
+        """Stop the tasks named `name`; whether there were any."""
         tasks = {task for task in self._tasks if task.get_name() == name}
         for task in tasks:
             task.cancel()

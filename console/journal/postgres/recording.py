@@ -56,10 +56,7 @@ def _roll_back(connection: Connection) -> None:
 
 
 def append_samples(connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None) -> None:
-    """Record samples; see `Journal.append_samples`.
-
-    The rollout's lock keeps their numbers in commit order.
-    """
+    """Record samples, numbered in commit order by the rollout's lock."""
     failpoint("samples begins")
     with connection.transaction(), connection.cursor() as cursor:
         connection.execute("SET LOCAL synchronous_commit = off")  # may be lost in a power cut; events may not
