@@ -144,7 +144,7 @@ class Console:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        self.engine.store._thread._thread.shutdown(wait=True, cancel_futures=True)
+        self.engine.store.thread._thread.shutdown(wait=True, cancel_futures=True)
         self.engine._spooler._worker.end(None)
         if (spool := self.engine._spooler._spool) is not None and spool._file is not None:
             os.close(spool._file)  # and with it the lock, as the kernel does

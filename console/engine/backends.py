@@ -40,7 +40,7 @@ from adapters.contract import (
 from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
-from console.engine.event_log import LoggedCall
+from console.engine.event_log import logged_call
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
@@ -84,7 +84,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, TargetBackend):
             raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
-        with LoggedCall(target.backend, "read_target"), self._within_contract(backend, "read"):
+        with logged_call(target.backend, "read_target"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
@@ -104,7 +104,7 @@ class Backends:
         backend = self._by_name[source]
         if not isinstance(backend, MetricsBackend):
             raise Rejected(source, "read", "it measures nothing")
-        with LoggedCall(source, "read_metrics"), self._within_contract(backend, "read"):
+        with logged_call(source, "read_metrics"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 replies = await backend.read_metrics([metric.query for metric in metrics], window)
             if len(replies) != len(metrics):
@@ -161,28 +161,20 @@ class Backends:
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
         """Stay within the write deadline and the contract."""
-        with LoggedCall(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
+        with logged_call(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
     def _owns_steps(self, target: Target) -> bool:
         return self.capabilities(target).owns_steps
 
-    async def pause(self, target: Target, permit: Permit) -> None:
-        """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
+    async def pause_or_resume(self, target: Target, action: str, permit: Permit) -> None:
+        """Stop a backend that advances by itself, or let it go on. Raises BackendError, TimeoutError."""
         backend = self._of(target)
         if not isinstance(backend, PausableBackend):
-            raise Rejected(target.backend, "pause", f"not sent: {target.name} cannot be paused")
-        async with self._writing(backend, "pause"):
-            await backend.pause(target.ref, permit)
-
-    async def resume(self, target: Target, permit: Permit) -> None:
-        """Let a paused backend go on. Raises BackendError, TimeoutError."""
-        backend = self._of(target)
-        if not isinstance(backend, PausableBackend):
-            raise Rejected(target.backend, "resume", f"not sent: {target.name} cannot be paused")
-        async with self._writing(backend, "resume"):
-            await backend.resume(target.ref, permit)
+            raise Rejected(target.backend, action, f"not sent: {target.name} cannot be paused")
+        async with self._writing(backend, action):
+            await (backend.pause if action == "pause" else backend.resume)(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
         """The verbs that a target knows; nothing but setting it where its adapter fails to say."""

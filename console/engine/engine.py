@@ -23,10 +23,9 @@ from console.engine.config import EngineConfig
 from console.engine.debounce import ChangeDebouncer
 from console.engine.gate_webhooks import GateResponder
 from console.engine.identity import actor, groups_of
-from console.engine.joining import Joined, Joining
 from console.engine.journal_follower import JournalFollower
-from console.engine.journal_thread import JournalThread
 from console.engine.membership import Membership
+from console.engine.opening import Joined, Joining
 from console.engine.plan_file_watch import PlanFileWatch
 from console.engine.poller_duties import PollerDuties
 from console.engine.pollers import Pollers
@@ -37,6 +36,7 @@ from console.engine.spooler import SpoolWriter
 from console.engine.store import StateStore
 from console.engine.supervisor import Supervisor
 from console.engine.target_calls import TargetCalls
+from console.engine.workers import JournalThread
 from console.events.evidence import Actor
 from console.journal.contract import Journal
 from console.logs.context import bind_rollout, report_internal_error
@@ -180,7 +180,7 @@ class Engine:
         """Return once every source was polled once by this or the polling console."""
         await self.membership.wait_known()
         polled = asyncio.ensure_future(self.pollers.wait_polled())
-        while self.membership.is_poller() and not polled.done():  # the lease may be lost meanwhile
+        while self.store.lease.is_poller() and not polled.done():  # the lease may be lost meanwhile
             await asyncio.wait({polled}, timeout=CYCLE_S)
         if not polled.cancel():
             return
@@ -259,7 +259,7 @@ class Engine:
             if self._has_changed or cycle % SLOW_CYCLES == 0:
                 state = self.state()
                 self._has_changed = False
-                if self.membership.is_poller():
+                if self.store.lease.is_poller():
                     await self.duties.record(state)
                     self.duties.act_on_fail(state)
                 self._on_state(state)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 
 from adapters.contract import BackendError, MetricReply, Window
 from console.engine.backends import Backends
@@ -32,7 +31,7 @@ class HistoryResult:
     """Backend -> why it did not answer, one line."""
 
 
-class MetricHistory:
+class MetricHistory(AbstractAsyncContextManager["MetricHistory"]):
     """The metrics backends of a plan, connected.
 
     Of the others only those whose targets' versions tell arms apart.
@@ -51,12 +50,7 @@ class MetricHistory:
         self._backends = Backends(self._plan, self._clock, state_dir)
         self._targets: dict[str, TargetState] = {}
 
-    async def __aenter__(self) -> MetricHistory:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._backends.aclose()
 
     def end_of_hour(self) -> datetime:

@@ -65,10 +65,6 @@ class Membership:
         self._known = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
-    def is_poller(self) -> bool:
-        """Whether this console polls the backends now."""
-        return self._lease.is_poller()
-
     async def wait_known(self) -> None:
         """Return once the roster and the poller are known, or cannot be."""
         await self._known.wait()

@@ -18,6 +18,7 @@ from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
 from console.engine.backend_set import BackendSet
+from console.engine.clock import wait_or_wake
 from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.logs.context import report_internal_error
@@ -96,14 +97,14 @@ class Pollers:
                     if woken or self._awaits_own_promote():
                         await self.read_targets(source)
                     within_s = timing.poll_s if self._awaits_own_promote() else STANDBY_S
-                    woken = await self._wait_or_wake(source, within_s)
+                    woken = await wait_or_wake(self._wake[source], self._clock, within_s)
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net: a source whose values break the judge must not stop the others
                 await self._record_failure(source, report_internal_error(_log, error))
                 wait_s = timing.poll_s * SLOWEST
             self._first[source].set()
-            woken = await self._wait_or_wake(source, wait_s)
+            woken = await wait_or_wake(self._wake[source], self._clock, wait_s)
 
     def _awaits_own_promote(self) -> bool:
         """Whether a stage that this console promoted to is not read as set yet, so that it reads by itself."""
@@ -117,19 +118,6 @@ class Pollers:
         plan = self._backends.current.plan
         targets = [target for target in plan.targets.values() if source in (None, target.backend)]
         await asyncio.gather(*(self.read_now(target, plan.timing.read_deadline_s) for target in targets))
-
-    async def _wait_or_wake(self, source: str, seconds: float) -> bool:
-        """Wait, at most until `poll_soon`; whether that was called."""
-        wake = self._wake[source]
-        waiting = {asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            woken = wake.is_set()
-            wake.clear()
-        return woken
 
     async def _poll(self, source: str) -> float:
         """One round; returns how long to wait before the next."""

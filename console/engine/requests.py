@@ -166,10 +166,8 @@ class Requests:
             failpoint("call begins")
             async with asyncio.timeout(made.deadline_s):
                 match made.action:
-                    case "pause":
-                        await backends.pause(target, permit)
-                    case "resume":
-                        await backends.resume(target, permit)
+                    case "pause" | "resume":
+                        await backends.pause_or_resume(target, made.action, permit)
                     case "set":
                         await backends.set(target, made.setting, made.seen, permit)
                     case order:

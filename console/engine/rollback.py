@@ -19,6 +19,7 @@ from typing import Any
 
 from adapters.contract import Clock, Outcome
 from console.engine.backend_set import BackendSet
+from console.engine.clock import wait_or_wake
 from console.engine.pollers import Pollers
 from console.engine.requests import Requests
 from console.engine.stability import StabilityTimers
@@ -119,7 +120,7 @@ class RollbackRunner:
                 await self._record_done_steps()
                 pending = self._is_pending()
                 self._set_idle(not pending)
-                await self._wait_or_wake(self._pass_pause_s(pending))
+                await wait_or_wake(self._woken, self._clock, self._pass_pause_s(pending))
         finally:
             self._set_idle(True)
 
@@ -128,15 +129,6 @@ class RollbackRunner:
         if not task.cancelled() and (error := task.exception()) is not None:
             words = report_internal_error(_log, error)
             self._store.set_local(fault=f"rollback: {words}; r continues")
-
-    async def _wait_or_wake(self, seconds: float) -> None:
-        waiting = {asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            self._woken.clear()
 
     def _pass_pause_s(self, pending: bool) -> float:
         """Seconds until the next pass. While steps are pending, reads of their targets are begun."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from console.engine.journal_thread import JournalThread
 from console.engine.lease import PollingLease
+from console.engine.workers import JournalThread
 from console.events.kinds import SourceRead
 from console.journal.contract import Fenced, Journal, JournalUnavailable
 

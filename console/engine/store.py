@@ -21,11 +21,10 @@ from typing import TypeVar
 
 from console.engine.event_log import EventLog
 from console.engine.journal_tail import Tail, TailReader
-from console.engine.journal_thread import JournalThread
 from console.engine.lease import PollingLease
 from console.engine.sample_writer import SampleWriter
-from console.engine.spooler import SpoolWriter
-from console.engine.unwritten import UnwrittenEvent, UnwrittenEvents
+from console.engine.spooler import SpoolWriter, UnwrittenEvent, UnwrittenEvents
+from console.engine.workers import JournalThread
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
@@ -76,7 +75,7 @@ class StateStore:
         self.state = State.of(self._rollout, self._local)
         self.lease = lease or PollingLease()
         self._journal = journal
-        self._thread = thread or JournalThread()
+        self.thread = thread or JournalThread()
         self._on_change = on_change
         self.unwritten = UnwrittenEvents(spooler or SpoolWriter(None), unwritten)
         self._ahead: set[str] = {event.id for event in unwritten}
@@ -84,18 +83,13 @@ class StateStore:
         self._background: set[asyncio.Task[None]] = set()
         self._order = asyncio.Lock()
         """One append after the other: an event that comes after one that has to be held is held behind it."""
-        self._samples = SampleWriter(journal, self._thread, self.lease, last_sample, self.report_journal)
+        self._samples = SampleWriter(journal, self.thread, self.lease, last_sample, self.report_journal)
         self._flush: asyncio.Task[None] | None = None
         self._events = EventLog()
 
-    @property
-    def waiting_for_journal(self) -> int:
-        """Number of calls of the journal that have not begun."""
-        return self._thread.waiting
-
     async def write(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` on the journal in its thread, behind urgent events."""
-        return await self._thread.run(partial(work, self._journal))
+        return await self.thread.run(partial(work, self._journal))
 
     async def append(self, event: Event) -> None:
         """Append, then fold. Nothing happened if it raises.
@@ -234,7 +228,7 @@ class StateStore:
 
     def close(self) -> None:
         """End the journal's thread; called once, last."""
-        self._thread.shutdown(wait=True)
+        self.thread.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
         """Set fields of the State's local part: its only way to change."""
@@ -267,7 +261,7 @@ class StateStore:
 
     async def _append_to_journal(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> Tail:
         work = partial(self._tail_reader().append, self._journal, event, fence)
-        return await self._thread.run(work, urgent=urgent)
+        return await self.thread.run(work, urgent=urgent)
 
     def _fold_tail(self, tail: Tail) -> None:
         if tail.problem is not None:
