@@ -180,7 +180,6 @@ class Actions:
         return self._lost_answer(intent, decision.id) if void else None
 
     def _lost_answer(self, intent: Intent, decision: str | None = None) -> Answer:
-        """The answer to an intent that lost a race."""
         state = assess(self._store.state, self._clock.now())
         return Answer(Result.MOVED, lost_race_line(state, intent.verb or Verb.PROMOTE, intent, decision))
 

@@ -34,7 +34,7 @@ from console.engine.requests import Requests
 from console.engine.rollback import RollbackRunner
 from console.engine.spooler import SpoolWriter
 from console.engine.store import StateStore
-from console.engine.supervisor import Supervisor
+from console.engine.supervisor import Supervisor, cancel_and_wait
 from console.engine.target_calls import TargetCalls
 from console.engine.workers import JournalThread
 from console.events.evidence import Actor
@@ -238,10 +238,7 @@ class Engine:
         """Settle calls in flight as unknown, write held events, close backends."""
         await self.gate_responder.close()
         await self.runner.stop()
-        for task in self._intents:
-            task.cancel()
-        if pending := {*self._intents, *self.supervisor.cancel_all()}:
-            await asyncio.wait(pending)
+        await cancel_and_wait({*self._intents, *self.supervisor.tasks})
         self._plan_file.close()
         await self._backends.aclose()
         await self.store.drain()

@@ -12,6 +12,7 @@ from adapters.contract import BackendError, Clock, GateQuery
 from console.engine.backend_set import BackendSet
 from console.engine.pollers import Pollers
 from console.engine.store import StateStore
+from console.engine.supervisor import cancel_and_wait
 from console.events.evidence import Actor
 from console.events.kinds import GateAnswered
 from console.journal.contract import Conflict, JournalUnavailable
@@ -89,10 +90,7 @@ class GateResponder:
         if not self._under_way:
             return
         _, late = await asyncio.wait(set(self._under_way), timeout=CLOSING_S)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late)
+        await cancel_and_wait(late)
 
     async def _answer_in_time(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         try:

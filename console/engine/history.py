@@ -13,9 +13,9 @@ from pathlib import Path
 from adapters.contract import BackendError, MetricReply, Window
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
+from console.engine.pollers import with_arms
 from console.plan.nouns import Metric, Plan
 from console.state.values import TargetState
-from console.state.versions import with_versions
 
 CHUNK_S = 900.0
 """Seconds that one request covers: little enough that an adapter has no reason to leave out older ticks."""
@@ -59,16 +59,10 @@ class MetricHistory(AbstractAsyncContextManager["MetricHistory"]):
 
     async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> HistoryResult:
         """Read the metrics in whole ticks from `start` to `end`."""
-        replies: dict[str, MetricReply] = {}
         faults: dict[str, str] = {}
-        able = []
         await self._read_targets(faults)
-        for metric in metrics:
-            query = with_versions(metric.query, self._targets)
-            if query is not None:
-                able.append(replace(metric, query=query))
-            elif metric.query.arms is not None:
-                replies[metric.name] = MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions")
+        able, unknown = with_arms(metrics, self._targets)
+        replies = {reply.metric: reply for reply in unknown}
 
         async def ask(source: str) -> None:
             own = [metric for metric in able if metric.backend == source]

@@ -25,8 +25,6 @@ CHECK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _FileVersion:
-    """The plan file at one time."""
-
     stamp: tuple[int, int] | None
     """(modification time in ns, size in bytes); None: it could not be looked at."""
     plan: Plan | None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -23,7 +23,7 @@ from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Target
-from console.state.values import State
+from console.state.values import State, TargetState
 from console.state.versions import as_exposure, with_versions
 
 _log = logging.getLogger("warroom.engine.pollers")
@@ -145,7 +145,7 @@ class Pollers:
     async def _record_round(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
         """Record a round, some metrics at a time: judging hundreds of them at once would stop the loop."""
         for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
-            some = self._only_new(replies[first : first + METRICS_AT_ONCE])
+            some = tuple(map(self._without_known, replies[first : first + METRICS_AT_ONCE]))
             targets = names if first == 0 else ()
             skew_s = self._backends.current.skew_s(source)
             self._store.record_sample(
@@ -197,7 +197,7 @@ class Pollers:
         metrics = self._backends.current.metrics_of(source)
         if not metrics:
             return None
-        able, replies = self._with_arms(metrics)
+        able, replies = with_arms(metrics, self._store.state.targets)
         try:
             for tick_s, group in self._by_tick(able).items():
                 if not self._lease.is_poller():
@@ -207,17 +207,6 @@ class Pollers:
             faults.append(self._fault_of(error))
             return None
         return tuple(replies)
-
-    def _with_arms(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
-        """Put versions into the queries: (metrics whose arms are known, a reply for each of the others)."""
-        able, replies = [], []
-        for metric in metrics:
-            query = with_versions(metric.query, self._store.state.targets)
-            if query is None and metric.query.arms is not None:
-                replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
-            elif query is not None:
-                able.append(metric if query is metric.query else replace(metric, query=query))
-        return able, replies
 
     def _by_tick(self, metrics: Sequence[Metric]) -> dict[float, list[Metric]]:
         """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
@@ -269,11 +258,8 @@ class Pollers:
         settle_s = max(2 * tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
         return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
 
-    def _only_new(self, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
-        """The replies with only the ticks that the ledger does not hold yet."""
-        return tuple(self._without_known(reply) for reply in replies)
-
     def _without_known(self, reply: MetricReply) -> MetricReply:
+        """A reply with only the ticks that the ledger does not hold yet."""
         entry = self._store.state.metrics.get(reply.metric)
         if entry is None or not reply.readings:
             return reply
@@ -285,6 +271,18 @@ class Pollers:
             known.add(reading)
         fresh = tuple(reading for reading in reply.readings if reading not in known)
         return replace(reply, readings=fresh)
+
+
+def with_arms(metrics: Sequence[Metric], targets: Mapping[str, TargetState]) -> tuple[list[Metric], list[MetricReply]]:
+    """Put versions into queries: (metrics whose arms are known, replies for the rest)."""
+    able, replies = [], []
+    for metric in metrics:
+        query = with_versions(metric.query, targets)
+        if query is not None:
+            able.append(metric if query is metric.query else replace(metric, query=query))
+        elif metric.query.arms is not None:
+            replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
+    return able, replies
 
 
 def _floor(at: datetime, tick_s: float) -> datetime:

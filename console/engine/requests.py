@@ -140,14 +140,11 @@ class Requests:
         latest = self._clock.monotonic() + within_s
 
         def reason() -> str | None:
-            return self._lateness(latest, within_s) or (self._blocking_request(made) if alone else None) or lapsed()
+            if self._clock.monotonic() > latest:
+                return f"more than {within_s:g} s had passed since it was decided"
+            return (self._blocking_request(made) if alone else None) or lapsed()
 
         return reason
-
-    def _lateness(self, latest: float, within: float) -> str | None:
-        if self._clock.monotonic() <= latest:
-            return None
-        return f"more than {within:g} s had passed since it was decided"
 
     def _blocking_request(self, made: RequestMade) -> str | None:
         """Why a request that must be alone may not leave: an earlier one for its target may still arrive. Or None."""

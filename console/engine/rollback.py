@@ -24,6 +24,7 @@ from console.engine.pollers import Pollers
 from console.engine.requests import Requests
 from console.engine.stability import StabilityTimers
 from console.engine.store import StateStore
+from console.engine.supervisor import cancel_and_wait
 from console.events.kinds import DecisionTaken, StepDone
 from console.logs.context import report_internal_error
 from console.plan.nouns import Target
@@ -46,13 +47,7 @@ class RollbackRunner:
     """Run one rollback at a time; `start` again continues it."""
 
     def __init__(
-        self,
-        store: StateStore,
-        requests: Requests,
-        clock: Clock,
-        *,
-        backends: BackendSet,
-        pollers: Pollers,
+        self, store: StateStore, requests: Requests, clock: Clock, *, backends: BackendSet, pollers: Pollers
     ) -> None:
         self._store = store
         self._requests = requests
@@ -103,15 +98,8 @@ class RollbackRunner:
 
     async def stop(self) -> None:
         """Cancel the runner; a call in flight is settled as unknown."""
-        tasks = {
-            task
-            for task in (self._task, *self._sending.values(), *self._reads.values())
-            if task is not None and not task.done()
-        }
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CUT_S)
+        tasks = (self._task, *self._sending.values(), *self._reads.values())
+        await cancel_and_wait({task for task in tasks if task is not None and not task.done()}, CUT_S)
 
     async def _run(self) -> None:
         try:
@@ -137,9 +125,7 @@ class RollbackRunner:
         state = self._store.state
         needed = {need for entry in state.checklist if not entry.is_over for need in entry.step.needs}
         awaited = False
-        for entry in state.checklist:
-            if entry.step.manual is not None or entry.is_over:
-                continue
+        for entry in self._open_steps():
             self._read_targets(entry)
             awaited = awaited or (
                 entry.step.id in needed.intersection(self._began) and not is_rolled_back(entry, state)
@@ -188,15 +174,17 @@ class RollbackRunner:
         self._sending.pop(step, None)
         self._woken.set()
 
+    def _open_steps(self) -> list[StepState]:
+        """The automatic steps that are not over."""
+        return [entry for entry in self._store.state.checklist if entry.step.manual is None and not entry.is_over]
+
     def _sendable(self) -> list[StepState]:
         """The automatic steps that are not rolled back, whose needs are met, and that were not tried yet."""
         state = self._store.state
         return [
             entry
-            for entry in state.checklist
-            if entry.step.manual is None
-            and not entry.is_over
-            and entry.step.id not in self._sending
+            for entry in self._open_steps()
+            if entry.step.id not in self._sending
             and not is_rolled_back(entry, state)
             and self._stability.needs_met(entry.step, state)
             and self._is_untried(entry)
@@ -262,9 +250,7 @@ class RollbackRunner:
 
     async def _record_done_steps(self) -> None:
         """Record every step whose targets have read as rolled back for long enough."""
-        for entry in self._store.state.checklist:
-            if entry.step.manual is not None or entry.is_over:
-                continue
+        for entry in self._open_steps():
             if self._stability.is_stable(entry, self._store.state):
                 how = f"reads {self._readings_text(entry)}"
                 await self._store.append_soon(StepDone(at=self._clock.now(), step=entry.step.id, how=how))
@@ -278,9 +264,7 @@ class RollbackRunner:
         state = self._store.state
         if self._sending or self._requests.in_flight or self._sendable():
             return True
-        for entry in state.checklist:
-            if entry.step.manual is not None or entry.is_over:
-                continue
+        for entry in self._open_steps():
             if is_rolled_back(entry, state):
                 if not self._stability.is_given_up(entry, state):
                     return True

@@ -184,8 +184,4 @@ class EngineThread:
 
 
 def _drain(lines: deque[str]) -> list[str]:
-    """Take all of `lines`."""
-    found = []
-    while lines:
-        found.append(lines.popleft())
-    return found
+    return [lines.popleft() for _ in range(len(lines))]

@@ -112,13 +112,9 @@ class SqliteJournal(DatabaseJournal):
 
         Two consoles may open a new journal at once: the second waits for the lock, then finds nothing pending.
         """
-        connection = self._db.conn
-        connection.execute("BEGIN IMMEDIATE")
-        with contextlib.ExitStack() as on_failure:
-            on_failure.callback(connection.execute, "ROLLBACK")
+        self._db.conn.execute("BEGIN IMMEDIATE")
+        with self._db.conn:
             schema.apply(self._db)
-            on_failure.pop_all()
-        connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def _writing(self, what: str, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:

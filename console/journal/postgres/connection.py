@@ -134,11 +134,7 @@ def _beginning(connection: Connection, url: Url) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _deadline(connection: Connection, url: Url, seconds: float) -> Iterator[None]:
-    """Shut down the connection's socket if the block takes longer than `seconds`.
-
-    Raises:
-        ConnectionLost: for that reason or another.
-    """
+    """Shut down the socket if the block takes longer than `seconds`. Raises ConnectionLost."""
     late = threading.Event()
 
     def expire() -> None:

@@ -6,9 +6,10 @@ its id, on a new connection and under the lock.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -170,35 +171,26 @@ def make_journal(url: Url, role: str | None) -> int:
     Raises:
         JournalUnavailable: the server cannot be reached, or refuses.
     """
-
-    def work(connection: Connection) -> int:
+    with _owner_connection(url) as connection:
         count = schema.migrate(connection)
         if role is not None:
             schema.grant(connection, role)
-        return count
-
-    return _once(url, work)
+    return count
 
 
 def is_durable(url: Url) -> bool:
     """Whether the server flushes to disk before it confirms a commit. Raises JournalUnavailable."""
-
-    def work(connection: Connection) -> bool:
+    with _owner_connection(url) as connection:
         return connection.execute("SHOW fsync").fetchone() == ("on",)
 
-    return _once(url, work)
 
-
-def _once(url: Url, work: Callable[[Connection], _T]) -> _T:
-    """The result of `work` on a separate connection, with or without a journal.
-
-    Raises:
-        JournalUnavailable: the server cannot be reached, or refuses.
-    """
+@contextlib.contextmanager
+def _owner_connection(url: Url) -> Iterator[Connection]:
+    """A separate connection, with or without a journal. Raises JournalUnavailable."""
     managed = ManagedConnection(url, ready=False)
     try:
         with managed.call(LONG_S) as connection:
-            return work(connection)
+            yield connection
     except (psycopg.Error, ConnectionLost) as error:
         raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
     finally:
