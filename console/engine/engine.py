@@ -91,7 +91,7 @@ class Engine:
             adopt = partial(spooler.adopt, config.journal, config.clock.now(), who)
             await joining.adopt(config.plan.rollout, adopt)
             joined = await joining.join(config.plan, backends.current, config.clock, who, config.version)
-            rollout = joined.resumed.rollout
+            rollout = joined.rollout
             bind_rollout(rollout.rollout)
             if rollout.plan.digest != config.plan.digest:
                 async with backends.swapping(rollout.plan):
@@ -125,12 +125,12 @@ class Engine:
         self._intents: set[asyncio.Task[Answer]] = set()
         self.store = store = StateStore(
             config.journal,
-            joined.resumed.rollout,
+            joined.rollout,
             self._note_change,
             joined.unwritten,
             thread,
             spooler,
-            last_sample=joined.resumed.last_sample,
+            last_sample=joined.last_sample,
             broken=joined.broken,
         )
         store.set_local(

@@ -107,7 +107,8 @@ class GateResponder:
         if not found:
             return GateResponse(404, "not a target of this plan")
         target, ask = found[0]
-        if self._token is not None and not _same(self._token, token or ask.token):
+        given = token or ask.token
+        if self._token is not None and (given is None or not hmac.compare_digest(self._token.encode(), given.encode())):
             return GateResponse(401, "the token is missing or wrong", target.name)
         if len(found) > 1:
             names = ", ".join(each.name for each, _ in found)
@@ -170,7 +171,3 @@ class GateResponder:
         if again.request is None and not again.why.startswith("answered already"):
             return GateResponse(403, f"not now: {again.why}")  # halted, or rolled back, while it was written down
         return GateResponse(200, f"yes: {why}")
-
-
-def _same(token: str, given: str | None) -> bool:
-    return given is not None and hmac.compare_digest(token.encode(), given.encode())

@@ -106,9 +106,9 @@ class MetricHistory(AbstractAsyncContextManager["MetricHistory"]):
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime, tick_s: float
     ) -> list[MetricReply]:
         whole = [MetricReply(metric.name, tick_s=tick_s) for metric in metrics]
-        begin = _floor(start, tick_s)
+        begin, chunk_s = _floor(start, tick_s), max(1, math.floor(CHUNK_S / tick_s)) * tick_s
         while begin < end:
-            stop = min(begin + timedelta(seconds=_whole(CHUNK_S, tick_s)), _floor(end, tick_s, up=True))
+            stop = min(begin + timedelta(seconds=chunk_s), _floor(end, tick_s, up=True))
             parts = await self._backends.read_metrics(source, list(metrics), Window(begin, stop, tick_s))
             whole = [_join(one, part) for one, part in zip(whole, parts, strict=True)]
             begin = stop
@@ -125,10 +125,6 @@ def _join(one: MetricReply, more: MetricReply) -> MetricReply:
         problem=one.problem or more.problem,
         spacing_s=one.spacing_s or more.spacing_s,
     )
-
-
-def _whole(seconds: float, tick_s: float) -> float:
-    return max(1, math.floor(seconds / tick_s)) * tick_s
 
 
 def _floor(at: datetime, tick_s: float, *, up: bool = False) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -101,15 +101,21 @@ async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Act
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
-    """A rollout as its journal has it."""
+class Joined:
+    """A rollout to go on from."""
 
     rollout: RolloutState
     last_sample: int = 0
     """Number of the last sample that is folded: the tail is read from there."""
+    unwritten: tuple[Event, ...] = ()
+    """Events that could not be written yet."""
+    is_new: bool = False
+    """No run was open: this console began one."""
+    broken: str | None = None
+    """Why the journal cannot be written; None if it can."""
 
 
-def resume(journal: Journal, rollout: str, path: str) -> Resumed:
+def resume(journal: Journal, rollout: str, path: str) -> Joined:
     """Return the state of a rollout in the journal.
 
     Its own plan, with every event and sample folded.
@@ -119,22 +125,17 @@ def resume(journal: Journal, rollout: str, path: str) -> Resumed:
     """
     entries = journal.history(rollout)
     plans: dict[str, Plan] = {}
-    first: Plan | None = None
     for entry in entries:
         event = entry.event
-        text: str | None = None
-        if isinstance(event, RolloutOpened) or (isinstance(event, DecisionTaken) and event.plan_text is not None):
-            text = event.plan_text
-        if text is not None:
-            plan = _parse_recorded(text, path, rollout)
+        if isinstance(event, RolloutOpened | DecisionTaken) and event.plan_text is not None:
+            plan = _parse_recorded(event.plan_text, path, rollout)
             plans[plan.digest] = plan
-            first = first or plan
-    if first is None:
+    if not plans:
         raise JournalUnavailable(f"journal: {rollout} has no opening")
-    state = blank(first, rollout, plans)
+    state = blank(next(iter(plans.values())), rollout, plans)
     for entry in entries:
         state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
-    return Resumed(state, max((entry.sample or 0 for entry in entries), default=0))
+    return Joined(state, max((entry.sample or 0 for entry in entries), default=0))
 
 
 def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
@@ -144,7 +145,7 @@ def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
         raise JournalUnavailable(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
 
 
-def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
+def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Joined:
     """Record the opening, or resume a run that another console opened first.
 
     Raises:
@@ -156,21 +157,8 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
             seq = journal.append(rollout, event)
         except Conflict:
             continue
-        return Resumed(fold(blank(plan, rollout), event, seq))
+        return Joined(fold(blank(plan, rollout), event, seq))
     return resume(journal, rollout, plan.path)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The start of a console."""
-
-    resumed: Resumed
-    unwritten: tuple[Event, ...] = ()
-    """Events that could not be written yet."""
-    is_new: bool = False
-    """No run was open: this console began one."""
-    broken: str | None = None
-    """Why the journal cannot be written; None if it can."""
 
 
 class Joining:
@@ -195,17 +183,20 @@ class Joining:
         Raises:
             JournalUnavailable: the journal cannot be read. One that cannot be written is no reason not to begin.
         """
-        rollout, coming = await self._runs_of(plan)
+        if self._known_runs is None:
+            self._known_runs = await self._ask_journal(partial(_runs, self._journal, plan.rollout), self._hurry_s)
+        rollout, coming = self._known_runs
         if rollout is not None:
-            return Joined(await self._ask_journal(partial(resume, self._journal, rollout, plan.path), None))
+            return await self._ask_journal(partial(resume, self._journal, rollout, plan.path), None)
         event = await opening_event(plan, backends, clock, actor, version)
         absent = self._journal.reason if isinstance(self._journal, UnavailableJournal) else None
         patience_s = None if absent is None and self._hurry_s is None else PATIENCE_S
         try:
-            return Joined(await self._ask_journal(partial(begin, self._journal, plan, event), patience_s), is_new=True)
+            begun = await self._ask_journal(partial(begin, self._journal, plan, event), patience_s)
+            return replace(begun, is_new=True)
         except JournalUnavailable as error:
             broken = absent if isinstance(error, JournalTimeout) else str(error)
-        return Joined(Resumed(fold(blank(plan, coming), event)), (event,), is_new=True, broken=broken)
+        return Joined(fold(blank(plan, coming), event), unwritten=(event,), is_new=True, broken=broken)
 
     async def adopt(self, plan: str, work: Callable[[], int]) -> None:
         """Run `work` before the state is read: it adopts the spools of gone consoles.
@@ -223,11 +214,6 @@ class Joining:
         with contextlib.suppress(JournalTimeout):
             await self._ask_journal(work, self._hurry_s)
             self._known_runs = None  # it may have opened a run
-
-    async def _runs_of(self, plan: Plan) -> tuple[str | None, str]:
-        if self._known_runs is not None:
-            return self._known_runs
-        return await self._ask_journal(partial(_runs, self._journal, plan.rollout), self._hurry_s)
 
     async def _ask_journal(self, work: Callable[[], _T], within_s: float | None) -> _T:
         """Return the result of `work`. Raises JournalTimeout after `within_s`, and what `work` raises."""

@@ -73,7 +73,11 @@ class StabilityTimers:
             self._stable.pop(step.id, None)
             return None
         self._unread.pop(step.id, None)
-        basis = (*_changes(entry, state), *_calls(entry, state))
+        calls = [request for request in state.requests.values() if request.target in step.sets]
+        basis = (
+            *(state.targets[name].held_since for name in step.sets),
+            *((call.id, call.outcome) for call in calls if call.outcome is not Outcome.REFUSED),
+        )
         stable = self._stable.get(step.id)
         if stable is None or stable.basis != basis:
             stable = self._stable[step.id] = _StableStep(
@@ -83,15 +87,3 @@ class StabilityTimers:
             if read_at != stable.read_at[name][0]:
                 stable.read_at[name] = (read_at, now)
         return stable
-
-
-def _changes(entry: StepState, state: State) -> list[object]:
-    return [state.targets[name].held_since for name in entry.step.sets]
-
-
-def _calls(entry: StepState, state: State) -> list[object]:
-    return [
-        (request.id, request.outcome)
-        for request in state.requests.values()
-        if request.target in entry.step.sets and request.outcome is not Outcome.REFUSED
-    ]

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TypeVar
 
 from console.engine.event_log import EventLog
-from console.engine.journal_tail import Tail, TailReader
+from console.engine.journal_tail import Tail, append_and_read, read_tail
 from console.engine.lease import PollingLease
 from console.engine.sample_writer import SampleWriter
 from console.engine.spooler import SpoolWriter, UnwrittenEvent, UnwrittenEvents
@@ -179,7 +179,7 @@ class StateStore:
         """Fold what other consoles recorded; an unreadable journal is shown."""
         sample = self._samples.last if self.lease.reads_samples else None
         try:
-            tail = await self.write(partial(self._tail_reader().read, sample=sample))
+            tail = await self.write(partial(read_tail, state=self.state, sample=sample))
         except JournalUnavailable as error:
             self._set_health(str(error))
             return
@@ -256,11 +256,8 @@ class StateStore:
         """Add a plan that an event may name by its digest."""
         self._set_rollout(with_plan(self._rollout, plan))
 
-    def _tail_reader(self) -> TailReader:
-        return TailReader(self.state.rollout, self.state.last_seq, frozenset(self.state.plans), self.state.plan.path)
-
     async def _append_to_journal(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> Tail:
-        work = partial(self._tail_reader().append, self._journal, event, fence)
+        work = partial(append_and_read, self._journal, self.state, event, fence)
         return await self.thread.run(work, urgent=urgent)
 
     def _fold_tail(self, tail: Tail) -> None:

@@ -22,14 +22,7 @@ from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
-from console.journal.contract import (
-    JournalUnavailable,
-    Lease,
-    NotPermitted,
-    Presence,
-    SignedApproval,
-    UnsignedApproval,
-)
+from console.journal.contract import JournalUnavailable, Lease, NotPermitted, Presence, SignedApproval, UnsignedApproval
 from console.journal.database import DatabaseJournal, as_unavailable
 from console.journal.migrations import schema
 from console.journal.moment import Moment
@@ -49,6 +42,7 @@ class SqliteStatements:
         self._connection = connection
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        """Run a statement of `reading` or `recording`. Raises sqlite3.Error."""
         return self._connection.execute(reading.in_sqlite(statement), values)
 
 

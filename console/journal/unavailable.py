@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import wraps
+from itertools import chain, repeat
 from typing import Concatenate, ParamSpec, TypeVar
 
 from console.events.evidence import Actor
@@ -126,31 +127,6 @@ class _IdleWatch:
         self._closed.set()
 
 
-class _OpeningAttempt:
-    """One attempt to open a journal, in a thread of its own.
-
-    A lookup at a silent name server has no timeout of ours. The thread is a daemon: the process can end without it.
-    """
-
-    def __init__(self, connect: Callable[[], Journal]) -> None:
-        self._connect = connect
-        self._made: Future[Journal] | None = Future()
-        threading.Thread(target=run_into, args=[self._made, self._connect], name="opening", daemon=True).start()
-
-    def journal(self, within_s: float | None = None) -> Journal:
-        """The result of this attempt at the first call, of a new one later.
-
-        Raises:
-            JournalUnavailable: the journal did not open.
-            TimeoutError: the attempt is still running after `within_s`.
-        """
-        if self._made is None:
-            return self._connect()
-        made = self._made.result(within_s)
-        self._made = None
-        return made
-
-
 def open_or_unavailable(
     connect: Callable[[], Journal], read: Callable[[], Journal] | None = None, within_s: float | None = None
 ) -> Journal:
@@ -162,11 +138,14 @@ def open_or_unavailable(
         within_s: time limit in seconds, after which opening goes on in the background; None for no limit.
     """
     if within_s is not None:
-        attempt = _OpeningAttempt(connect)
+        made: Future[Journal] = Future()
+        # A lookup at a silent name server has no timeout of ours, but the process can end without a daemon thread.
+        threading.Thread(target=run_into, args=[made, connect], name="opening", daemon=True).start()
         try:
-            return attempt.journal(within_s)
+            return made.result(within_s)
         except TimeoutError:
-            return UnavailableJournal(attempt.journal, f"the journal has not answered within {within_s:g} s")
+            attempts: Iterator[Callable[[], Journal]] = chain([made.result], repeat(connect))
+            return UnavailableJournal(lambda: next(attempts)(), f"the journal has not answered within {within_s:g} s")
         except JournalUnavailable as error:
             return UnavailableJournal(connect, str(error))
     try:
