@@ -35,8 +35,6 @@ GateHandler = Callable[[str, bytes, str | None], Awaitable[tuple[int, str]]]
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One complete request."""
-
     request: h11.Request
     body: bytes
 

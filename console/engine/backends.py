@@ -40,7 +40,7 @@ from adapters.contract import (
 from adapters.known_secrets import remember_redactor
 from adapters.sanitize import one_line
 from console.engine.adapter_bugs import AdapterBugNet
-from console.engine.event_log import logged_call
+from console.engine.event_log import LoggedCall
 from console.engine.redact import redact_reading, redact_replies, redacting
 from console.plan.nouns import BackendSpec, Metric, Plan, Target
 
@@ -84,7 +84,7 @@ class Backends:
         backend = self._of(target)
         if not isinstance(backend, TargetBackend):
             raise Rejected(target.backend, "read", f"it cannot read {target.name}: it has no targets")
-        with logged_call(target.backend, "read_target"), self._within_contract(backend, "read"):
+        with LoggedCall(target.backend, "read_target"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 return redact_reading(backend, await backend.read_target(target.ref))
 
@@ -104,7 +104,7 @@ class Backends:
         backend = self._by_name[source]
         if not isinstance(backend, MetricsBackend):
             raise Rejected(source, "read", "it measures nothing")
-        with logged_call(source, "read_metrics"), self._within_contract(backend, "read"):
+        with LoggedCall(source, "read_metrics"), self._within_contract(backend, "read"):
             async with asyncio.timeout(self.plan.timing.read_deadline_s):
                 replies = await backend.read_metrics([metric.query for metric in metrics], window)
             if len(replies) != len(metrics):
@@ -161,7 +161,7 @@ class Backends:
     @contextlib.asynccontextmanager
     async def _writing(self, backend: Backend, verb: str) -> AsyncIterator[None]:
         """Stay within the write deadline and the contract."""
-        with logged_call(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
+        with LoggedCall(backend.source, verb, logging.INFO), self._within_contract(backend, verb):
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 

@@ -276,9 +276,7 @@ class Engine:
                 if was_polling:
                     self.supervisor.keep("pollers", self.pollers.run)
         except (ConnectError, UnknownAdapter) as error:
-            fault = f"the accepted plan cannot be used here: {error}"
-            if self.store.state.local.fault != fault:
-                self.store.set_local(fault=fault)
+            self.store.set_local(fault=f"the accepted plan cannot be used here: {error}")
 
 
 def _with_login(who: Actor, journal: Journal) -> Actor:

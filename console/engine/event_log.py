@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator
 
 from adapters.contract import BackendError, Outcome
 from console.events.kinds import (
@@ -27,9 +25,9 @@ _LONG = {"card", "plan_text", "readings", "replies", "reading", "calls", "body"}
 """Fields of events that are too long for a record."""
 _ELSEWHERE = {"id", "v", "at", "kind", "trace", "send_by"}
 """Fields of events that stand elsewhere in the record."""
-_NOUNS = ("verb", "source", "metric", "action", "target", "setting", "reads")
-_RESULTS = ("was", "became", "outcome", "step", "how", "text")
-"""Fields whose values stand in the message too, behind those of `_NOUNS`."""
+_SUBJECT_FIELDS = ("verb", "source", "metric", "action", "target", "setting", "reads")
+_RESULT_FIELDS = ("was", "became", "outcome", "step", "how", "text")
+"""Fields whose values stand in the message too: the subject, then the result."""
 
 
 class EventLog:
@@ -55,7 +53,7 @@ class EventLog:
         fields |= {"rollout": rollout, "event": event.kind, "request": request, "trace": self._trace(event, request)}
         if isinstance(event, DecisionTaken):
             fields["decision"] = event.id
-        telling = " ".join(str(fields[name]) for name in (*_NOUNS, *_RESULTS) if name in fields)
+        telling = " ".join(str(fields[name]) for name in (*_SUBJECT_FIELDS, *_RESULT_FIELDS) if name in fields)
         reason = f": {fields['reason']}" if "reason" in fields else ""
         _log.log(level, "%s: %s%s", event.kind.replace("_", " "), telling, reason, extra=fields)
 
@@ -75,17 +73,22 @@ def _level(event: Event) -> int:
     return logging.WARNING if is_wrong or isinstance(event, SourceFailed | Escalated) else logging.INFO
 
 
-@contextlib.contextmanager
-def logged_call(source: str, verb: str, level: int = logging.DEBUG) -> Iterator[None]:
-    """Log how long the calls inside took, and how they ended."""
-    began, outcome, reason = time.monotonic(), "answered", ""
-    try:
-        yield
-    except BaseException as error:
-        outcome = type(error).__name__
+class LoggedCall:
+    """Log how long the calls inside a `with` took, and how they ended."""
+
+    def __init__(self, source: str, verb: str, level: int = logging.DEBUG) -> None:
+        self._source = source
+        self._verb = verb
+        self._level = level
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        took_s = round(time.monotonic() - self._began, 4)
+        outcome = "answered" if kind is None else kind.__name__
         reason = f": {error.reason}" if isinstance(error, BackendError) else ""
-        raise
-    finally:
-        took_s = round(time.monotonic() - began, 4)
-        fields = {"source": source, "verb": verb, "duration_s": took_s, "outcome": outcome}
-        _calls.log(level, "%s: %s %s after %g s%s", source, verb, outcome, took_s, reason, extra=fields)
+        fields = {"source": self._source, "verb": self._verb, "duration_s": took_s, "outcome": outcome}
+        words = "%s: %s %s after %g s%s"
+        _calls.log(self._level, words, self._source, self._verb, outcome, took_s, reason, extra=fields)

@@ -146,13 +146,7 @@ class Membership:
         if holder is not None:
             who = next((member.who for member in crew if member.session == holder), None)
             poller = Poller(here=holder == self._lease.session, who=who)
-        if (crew, poller, approvals, roster.unvouched) != (
-            state.local.crew,
-            state.local.poller,
-            state.local.approvals,
-            state.local.unvouched,
-        ):
-            self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
+        self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
 
     async def leave(self) -> None:
         """Give the lease back and leave, without waiting for a broken journal."""

@@ -166,8 +166,7 @@ class RollbackRunner:
             task = asyncio.create_task(self._send_step(entry), name=f"rollback {step}")
             self._sending[step] = task
             task.add_done_callback(partial(self._end_step, step))
-        if held_back != self._store.state.local.held_back:
-            self._store.set_local(held_back=held_back)
+        self._store.set_local(held_back=held_back)
 
     def _end_step(self, step: str, task: asyncio.Task[None]) -> None:
         self._report(task)
@@ -191,9 +190,7 @@ class RollbackRunner:
         ]
 
     def _is_untried(self, entry: StepState) -> bool:
-        if entry.mark is StepMark.RELAPSED:
-            return entry.step.id not in self._resent
-        return entry.step.id not in self._began
+        return entry.step.id not in (self._resent if entry.mark is StepMark.RELAPSED else self._began)
 
     def _must_wait_turn(self) -> bool:
         """Whether the next step has to wait for the call of one before it."""

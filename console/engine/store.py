@@ -231,7 +231,7 @@ class StateStore:
         self.thread.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
-        """Set fields of the State's local part: its only way to change."""
+        """Set fields of the State's local part, its only way to change; equal values change nothing."""
         local = replace(self._local, **changes)  # type: ignore[arg-type]
         if local != self._local:
             self._local = local

@@ -23,17 +23,21 @@ class Cursor(Protocol):
     """The result of a statement, as both drivers have it."""
 
     @property
-    def rowcount(self) -> int: ...
+    def rowcount(self) -> int:
+        """The number of rows that it changed."""
 
-    def fetchone(self) -> Any: ...
+    def fetchone(self) -> Any:
+        """The next row, or None."""
 
-    def fetchall(self) -> list[Any]: ...
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
 
 
 class Connection(Protocol):
     """A connection that takes statements in PostgreSQL's words."""
 
-    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor: ...
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
+        """Run a statement with a value for each `%s`. Raises the driver's errors."""
 
 
 @lru_cache

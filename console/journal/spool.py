@@ -60,17 +60,13 @@ class Spool:
     def __init__(self, beside: Sequence[Path]) -> None:
         self._beside = tuple(beside)
         self._file: int | None = None
-        self._path: Path | None = None
+        self.path: Path | None = None
+        """The file; None before `begin`, and if none could be created."""
         self._end = 0
         self._waiting: set[str] = set()
         self._closed = False
         self.pending_notices: list[str] = []
         """Notes about files put aside that could be added to no rollout; the caller takes and records them."""
-
-    @property
-    def path(self) -> Path | None:
-        """The file; None before `begin`, and if none could be created."""
-        return self._path
 
     @property
     def has_waiting(self) -> bool:
@@ -90,7 +86,7 @@ class Spool:
             path = beside.with_name(f"{beside.name}{_NAME}{os.getpid()}-{secrets.token_hex(4)}")
             try:
                 beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file, self._path = _create_locked(path), path
+                self._file, self.path = _create_locked(path), path
             except OSError as error:
                 failure = error
                 continue
@@ -122,11 +118,11 @@ class Spool:
     def close(self) -> None:
         """Stop spooling, and remove the file unless an event waits in it."""
         self._closed = True
-        if self._file is None or self._path is None:
+        if self._file is None or self.path is None:
             return
         if not self._waiting:
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self.path.unlink()
         os.close(self._file)
         self._file = None
 
@@ -165,7 +161,7 @@ class Spool:
             with contextlib.suppress(OSError):  # the directory does not exist or cannot be listed
                 for path in sorted(beside.parent.iterdir()):
                     name = path.name
-                    if name.startswith(start) and _OWN_SUFFIX.fullmatch(name, len(start)) and path != self._path:
+                    if name.startswith(start) and _OWN_SUFFIX.fullmatch(name, len(start)) and path != self.path:
                         yield path
 
     def _adopt_file(self, path: Path, journal: Journal, at: datetime, who: Actor) -> int:
