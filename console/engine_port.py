@@ -1,7 +1,4 @@
-"""The part of the engine that the screen uses.
-
-The engine runs in a thread of its own.
-"""
+"""The engine, in its own thread, as the screen sees it."""
 
 from __future__ import annotations
 
@@ -21,10 +18,7 @@ class EnginePort(Protocol):
         """The newest State; None until the rollout is opened."""
 
     def ask(self, intent: Intent) -> bool:
-        """Hand an intent over.
-
-        False if the inbox is full and nothing was handed over.
-        """
+        """Hand an intent over; False if the inbox is full."""
 
     def refusals(self) -> list[str]:
         """One-line refusals of this console's intents since the last call."""
@@ -36,13 +30,7 @@ class EnginePort(Protocol):
         """Why the engine has ended, one line; None while it runs."""
 
     def in_flight(self) -> str | None:
-        """The calls in flight in one line, or None.
-
-        The question before leaving shows it.
-        """
+        """The calls in flight in one line for the question before leaving."""
 
     def stop(self, leave: bool) -> None:
-        """End the engine.
-
-        `leave`: do not wait for calls in flight; their outcome stays unknown.
-        """
+        """End the engine; `leave` makes calls in flight unknown."""

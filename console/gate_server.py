@@ -35,8 +35,6 @@ GateHandler = Callable[[str, bytes, str | None], Awaitable[tuple[int, str]]]
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One complete request."""
-
     request: h11.Request
     body: bytes
 
@@ -60,15 +58,15 @@ class GateServer:
 
     async def aclose(self) -> None:
         """Stop listening, and close every open connection."""
-        if self._server is not None:
-            self._server.close()
+        if self._server is None:
+            return
+        self._server.close()
         tasks = {*self._reading, *self._answering}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        if self._server is not None:
-            await self._server.wait_closed()
+        await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -23,6 +23,7 @@ from console.engine.answer import Answer
 from console.engine.clock import SystemClock
 from console.engine.config import EngineConfig
 from console.engine.engine import Engine
+from console.engine.supervisor import cancel_and_wait
 from console.events.evidence import Actor, Verb
 from console.events.kinds import Event
 from console.journal.contract import Journal
@@ -140,11 +141,8 @@ class Console:
     async def die(self) -> None:
         """End as a killed process does: nothing is given back, nothing more is written."""
         self.closed = True
-        tasks = {*self.engine.supervisor.cancel_all(), *self.engine._intents}
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        self.engine.store._thread._thread.shutdown(wait=True, cancel_futures=True)
+        await cancel_and_wait({*self.engine.supervisor.tasks, *self.engine._intents})
+        self.engine.store.thread._thread.shutdown(wait=True, cancel_futures=True)
         self.engine._spooler._worker.end(None)
         if (spool := self.engine._spooler._spool) is not None and spool._file is not None:
             os.close(spool._file)  # and with it the lock, as the kernel does

@@ -150,6 +150,23 @@ def test_a_journal_that_opens_late_is_the_one_that_is_written(tmp_path: Path) ->
     journal.close()
 
 
+def test_a_journal_whose_late_opening_fails_is_opened_anew(tmp_path: Path) -> None:
+    answers, tries = threading.Event(), []
+
+    def connect() -> SqliteJournal:
+        tries.append(answers.wait(60))
+        if len(tries) == 1:
+            raise JournalUnavailable("no such host")
+        return SqliteJournal(tmp_path / "journal.db")
+
+    journal = open_or_unavailable(connect, within_s=0.05)
+    answers.set()
+    with pytest.raises(JournalUnavailable, match="no such host"):
+        journal.lease("one/1", "me", 5.0)
+    assert journal.lease("one/1", "me", 5.0).holder == "me"
+    journal.close()
+
+
 @pytest.mark.parametrize(
     ("url", "seconds"),
     [

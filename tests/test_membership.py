@@ -48,7 +48,7 @@ def steady(_query: MetricQuery, window: Window) -> tuple[Reading, ...]:
 
 
 def polls(console: Console) -> bool:
-    return console.engine.membership.is_poller()
+    return console.engine.store.lease.is_poller()
 
 
 def calls_of(console: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from adapters.contract import (
     ArmLabels,
     BackendError,
+    Clock,
     MetricQuery,
     Reading,
     ServerFailed,
@@ -16,7 +17,7 @@ from adapters.contract import (
     Window,
 )
 from console.engine import pollers as pollers_module
-from console.engine.clock import SystemClock
+from console.engine.clock import SystemClock, wait_or_wake
 from console.events.evidence import Verb
 from console.logs.context import traceback_hint
 from console.state.values import State
@@ -234,15 +235,14 @@ async def test_a_bug_in_the_pollers_is_shown_and_they_are_started_again(tmp_path
         room.monkeypatch.setattr("console.engine.supervisor.RESTART_S", 0.01)
         console = await room.console()
         calls: list[str] = []
-        rest = pollers_module.Pollers._wait_or_wake
 
-        async def once_broken(self: pollers_module.Pollers, source: str, seconds: float) -> None:
-            calls.append(source)
+        async def once_broken(woken: asyncio.Event, clock: Clock, seconds: float) -> bool:
+            calls.append("wait")
             if len(calls) == 1:
                 raise RuntimeError("a bug of ours")
-            await rest(self, source, seconds)
+            return await wait_or_wake(woken, clock, seconds)
 
-        room.monkeypatch.setattr(pollers_module.Pollers, "_wait_or_wake", once_broken)
+        room.monkeypatch.setattr("console.engine.pollers.wait_or_wake", once_broken)
         state = await console.until(lambda state: state.local.fault)
         assert (
             state.local.fault == f"pollers: internal error: RuntimeError: a bug of ours; {traceback_hint()}; restarted"

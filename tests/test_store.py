@@ -162,7 +162,7 @@ async def test_an_event_that_may_not_wait_is_written_before_what_was_to_be_looke
     looked = asyncio.create_task(record.write(lambda read: seen.append(f"{len(read.tail('one/1', 0))} there")))
     await asyncio.to_thread(begun.wait, 60)
     event = asyncio.create_task(record.append_soon(note("urgent")))
-    while record.waiting_for_journal < 2:  # noqa: ASYNC110 - the look-up and the event, behind what is being done
+    while record.thread.waiting < 2:  # noqa: ASYNC110 - the look-up and the event, behind what is being done
         await asyncio.sleep(0.001)
     busy.set()
     await asyncio.gather(first, looked, event)

@@ -150,7 +150,7 @@ async def test_samples_do_not_queue_up_behind_a_slow_journal(tmp_path: Path) -> 
         with locked(room.journal):
             polled = len(room.world.reads)
             await console.until(lambda _state: len(room.world.reads) > polled + 8)
-            waiting = console.engine.store.waiting_for_journal
+            waiting = console.engine.store.thread.waiting
         assert waiting <= 2
 
 

@@ -58,10 +58,7 @@ class Actions:
         self._forwards = ForwardMoves()
 
     async def act(self, intent: Intent) -> Answer:
-        """Carry out one intent.
-
-        Never raises for an error of a backend, the journal or another console.
-        """
+        """Carry out one intent; never raises for backends, journal, other consoles."""
         verb = intent.verb
         if verb is None:
             return await self._note(intent)
@@ -183,7 +180,6 @@ class Actions:
         return self._lost_answer(intent, decision.id) if void else None
 
     def _lost_answer(self, intent: Intent, decision: str | None = None) -> Answer:
-        """The answer to an intent that lost a race."""
         state = assess(self._store.state, self._clock.now())
         return Answer(Result.MOVED, lost_race_line(state, intent.verb or Verb.PROMOTE, intent, decision))
 

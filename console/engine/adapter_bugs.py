@@ -1,7 +1,4 @@
-"""The one net for bugs of adapters.
-
-Every error that is not in the contract becomes an AdapterBug.
-"""
+"""Turn errors that are outside the contract into an AdapterBug."""
 
 from __future__ import annotations
 
@@ -20,10 +17,7 @@ MAX_LOGGED = 1000
 
 
 class AdapterBug(OutcomeUnknown):
-    """An adapter failed in a way outside its contract.
-
-    A write may have taken effect.
-    """
+    """An adapter broke its contract; a write may have taken effect."""
 
 
 class AdapterBugNet:

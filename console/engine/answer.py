@@ -1,7 +1,4 @@
-"""The result of an intent.
-
-A toast on the screen, an exit code on the command line.
-"""
+"""The result of an intent: a toast, or an exit code."""
 
 from __future__ import annotations
 

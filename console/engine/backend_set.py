@@ -40,10 +40,7 @@ class BackendSet:
             await old.aclose()
 
     async def connect_problem(self, plan: Plan) -> str | None:
-        """Why the backends of `plan` cannot be connected here, or None.
-
-        Connects them and closes them again.
-        """
+        """Why the backends of `plan` cannot be connected here, or None."""
         try:
             trial = self._connect(plan)
         except (ConnectError, UnknownAdapter) as error:

@@ -117,7 +117,7 @@ class Backends:
         `seen`: the revision by which a backend that owns its steps guards a forward move.
         """
         backend = self._of(target)
-        owns_steps = self._owns_steps(target)
+        owns_steps = self.capabilities(target).owns_steps
         async with self._writing(backend, "set"):
             match backend:
                 case FlagBackend() if target.kind is Kind.FLAGS:
@@ -165,24 +165,13 @@ class Backends:
             async with asyncio.timeout(self.plan.timing.write_deadline_s):
                 yield
 
-    def _owns_steps(self, target: Target) -> bool:
-        return self.capabilities(target).owns_steps
-
-    async def pause(self, target: Target, permit: Permit) -> None:
-        """Stop a backend that advances by itself. Raises BackendError, TimeoutError."""
+    async def pause_or_resume(self, target: Target, action: str, permit: Permit) -> None:
+        """Stop a backend that advances by itself, or let it go on. Raises BackendError, TimeoutError."""
         backend = self._of(target)
         if not isinstance(backend, PausableBackend):
-            raise Rejected(target.backend, "pause", f"not sent: {target.name} cannot be paused")
-        async with self._writing(backend, "pause"):
-            await backend.pause(target.ref, permit)
-
-    async def resume(self, target: Target, permit: Permit) -> None:
-        """Let a paused backend go on. Raises BackendError, TimeoutError."""
-        backend = self._of(target)
-        if not isinstance(backend, PausableBackend):
-            raise Rejected(target.backend, "resume", f"not sent: {target.name} cannot be paused")
-        async with self._writing(backend, "resume"):
-            await backend.resume(target.ref, permit)
+            raise Rejected(target.backend, action, f"not sent: {target.name} cannot be paused")
+        async with self._writing(backend, action):
+            await (backend.pause if action == "pause" else backend.resume)(target.ref, permit)
 
     def capabilities(self, target: Target) -> Capabilities:
         """The verbs that a target knows; nothing but setting it where its adapter fails to say."""
@@ -201,7 +190,7 @@ class Backends:
         try:
             backend = self._of(target)
             with self._within_contract(backend, "calls"):
-                if action != "set" or self._owns_steps(target):
+                if action != "set" or self.capabilities(target).owns_steps:
                     return self._stepped_calls(target, setting, action, seen)
                 able = self._with_calls.get(target.backend)
                 return able.calls(target.ref, setting) if able is not None else ()

@@ -6,10 +6,25 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+from adapters.contract import Clock
+
 
 def boottime() -> float:
     """Seconds since boot including suspend, where the kernel has such a clock."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+async def wait_or_wake(woken: asyncio.Event, clock: Clock, seconds: float) -> bool:
+    """Sleep until `woken` is set, which is then cleared, or for `seconds`; whether it was set."""
+    waiting = {asyncio.ensure_future(woken.wait()), asyncio.ensure_future(clock.sleep(seconds))}
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        was_woken = woken.is_set()
+        woken.clear()
+    return was_woken
 
 
 class SystemClock:

@@ -1,7 +1,4 @@
-"""The parts an engine is made of.
-
-Imports nothing heavy: the application's first frame needs its type alone.
-"""
+"""The parts of an engine; the first frame needs their type alone."""
 
 from __future__ import annotations
 

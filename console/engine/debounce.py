@@ -1,7 +1,4 @@
-"""Debounce change notifications.
-
-The first polls at once, later ones within REST_S are merged into one poll.
-"""
+"""Debounce change notifications: poll at once, then once per REST_S."""
 
 from __future__ import annotations
 
@@ -13,10 +10,7 @@ REST_S = 0.2
 
 
 class ChangeDebouncer:
-    """Poll a source whose backend was notified of a change.
-
-    Called in the engine's loop.
-    """
+    """Poll sources after notifications, in the engine's loop."""
 
     def __init__(self) -> None:
         self._poll_soon: Callable[[str], None] | None = None
@@ -24,10 +18,7 @@ class ChangeDebouncer:
         """Source -> whether it changed again meanwhile."""
 
     def connect(self, poll_soon: Callable[[str], None]) -> None:
-        """Poll through `poll_soon` from now on.
-
-        Changes before that need no poll: every source is polled at first.
-        """
+        """Poll through `poll_soon` from now on; earlier changes need no poll."""
         self._poll_soon = poll_soon
 
     def notify(self, source: str) -> None:

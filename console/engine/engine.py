@@ -23,10 +23,9 @@ from console.engine.config import EngineConfig
 from console.engine.debounce import ChangeDebouncer
 from console.engine.gate_webhooks import GateResponder
 from console.engine.identity import actor, groups_of
-from console.engine.joining import Joined, Joining
 from console.engine.journal_follower import JournalFollower
-from console.engine.journal_thread import JournalThread
 from console.engine.membership import Membership
+from console.engine.opening import Joined, Joining
 from console.engine.plan_file_watch import PlanFileWatch
 from console.engine.poller_duties import PollerDuties
 from console.engine.pollers import Pollers
@@ -35,8 +34,9 @@ from console.engine.requests import Requests
 from console.engine.rollback import RollbackRunner
 from console.engine.spooler import SpoolWriter
 from console.engine.store import StateStore
-from console.engine.supervisor import Supervisor
+from console.engine.supervisor import Supervisor, cancel_and_wait
 from console.engine.target_calls import TargetCalls
+from console.engine.workers import JournalThread
 from console.events.evidence import Actor
 from console.journal.contract import Journal
 from console.logs.context import bind_rollout, report_internal_error
@@ -54,10 +54,7 @@ SLOW_CYCLES = 4
 
 
 class Engine:
-    """Poll, record and act for one rollout of one plan.
-
-    Made by `Engine.open`.
-    """
+    """Poll, record and act for one rollout; made by `Engine.open`."""
 
     @classmethod
     async def open(
@@ -94,7 +91,7 @@ class Engine:
             adopt = partial(spooler.adopt, config.journal, config.clock.now(), who)
             await joining.adopt(config.plan.rollout, adopt)
             joined = await joining.join(config.plan, backends.current, config.clock, who, config.version)
-            rollout = joined.resumed.rollout
+            rollout = joined.rollout
             bind_rollout(rollout.rollout)
             if rollout.plan.digest != config.plan.digest:
                 async with backends.swapping(rollout.plan):
@@ -128,12 +125,12 @@ class Engine:
         self._intents: set[asyncio.Task[Answer]] = set()
         self.store = store = StateStore(
             config.journal,
-            joined.resumed.rollout,
+            joined.rollout,
             self._note_change,
             joined.unwritten,
             thread,
             spooler,
-            last_sample=joined.resumed.last_sample,
+            last_sample=joined.last_sample,
             broken=joined.broken,
         )
         store.set_local(
@@ -183,7 +180,7 @@ class Engine:
         """Return once every source was polled once by this or the polling console."""
         await self.membership.wait_known()
         polled = asyncio.ensure_future(self.pollers.wait_polled())
-        while self.membership.is_poller() and not polled.done():  # the lease may be lost meanwhile
+        while self.store.lease.is_poller() and not polled.done():  # the lease may be lost meanwhile
             await asyncio.wait({polled}, timeout=CYCLE_S)
         if not polled.cancel():
             return
@@ -213,10 +210,7 @@ class Engine:
 
     @property
     def spool_path(self) -> str | None:
-        """The file in which all unwritten events wait for the next console.
-
-        None if some do not, or there are none.
-        """
+        """The spool that has all unwritten events, or None."""
         return self._spooler.path if self.store.unwritten.is_spooled else None
 
     def in_flight(self) -> str | None:
@@ -241,16 +235,10 @@ class Engine:
             await asyncio.wait(set(self._intents))
 
     async def close(self) -> None:
-        """Cancel calls in flight, write held events, close the backends.
-
-        The calls are settled as unknown.
-        """
+        """Settle calls in flight as unknown, write held events, close backends."""
         await self.gate_responder.close()
         await self.runner.stop()
-        for task in self._intents:
-            task.cancel()
-        if pending := {*self._intents, *self.supervisor.cancel_all()}:
-            await asyncio.wait(pending)
+        await cancel_and_wait({*self._intents, *self.supervisor.tasks})
         self._plan_file.close()
         await self._backends.aclose()
         await self.store.drain()
@@ -268,7 +256,7 @@ class Engine:
             if self._has_changed or cycle % SLOW_CYCLES == 0:
                 state = self.state()
                 self._has_changed = False
-                if self.membership.is_poller():
+                if self.store.lease.is_poller():
                     await self.duties.record(state)
                     self.duties.act_on_fail(state)
                 self._on_state(state)
@@ -288,9 +276,7 @@ class Engine:
                 if was_polling:
                     self.supervisor.keep("pollers", self.pollers.run)
         except (ConnectError, UnknownAdapter) as error:
-            fault = f"the accepted plan cannot be used here: {error}"
-            if self.store.state.local.fault != fault:
-                self.store.set_local(fault=fault)
+            self.store.set_local(fault=f"the accepted plan cannot be used here: {error}")
 
 
 def _with_login(who: Actor, journal: Journal) -> Actor:

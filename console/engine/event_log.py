@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from types import TracebackType
 
 from adapters.contract import BackendError, Outcome
 from console.events.kinds import (
@@ -22,40 +21,13 @@ from console.logs.context import trace_id
 _log = logging.getLogger("warroom.engine.events")
 _calls = logging.getLogger("warroom.engine.calls")
 
-_LEFT_OUT = frozenset(
-    {
-        "id",
-        "v",
-        "at",
-        "kind",
-        "card",
-        "plan_text",
-        "readings",
-        "replies",
-        "reading",
-        "calls",
-        "body",
-        "trace",
-        "send_by",
-    }
-)
-"""Fields of events that are long, or stand elsewhere in the record."""
-_TELLING = (
-    "verb",
-    "source",
-    "metric",
-    "action",
-    "target",
-    "setting",
-    "reads",
-    "was",
-    "became",
-    "outcome",
-    "step",
-    "how",
-    "text",
-)
-"""Fields whose values stand in the message too."""
+_LONG = {"card", "plan_text", "readings", "replies", "reading", "calls", "body"}
+"""Fields of events that are too long for a record."""
+_ELSEWHERE = {"id", "v", "at", "kind", "trace", "send_by"}
+"""Fields of events that stand elsewhere in the record."""
+_SUBJECT_FIELDS = ("verb", "source", "metric", "action", "target", "setting", "reads")
+_RESULT_FIELDS = ("was", "became", "outcome", "step", "how", "text")
+"""Fields whose values stand in the message too: the subject, then the result."""
 
 
 class EventLog:
@@ -72,7 +44,7 @@ class EventLog:
             return
         request = event.id if isinstance(event, RequestMade) else getattr(event, "request", None)
         fields: dict[str, object] = {
-            name: value for name, value in event if name not in _LEFT_OUT and value not in (None, "", (), {})
+            name: value for name, value in event if name not in _LONG | _ELSEWHERE and value not in (None, "", (), {})
         }
         if isinstance(event, TargetObserved):
             fields |= {"target": event.reading.target, "reads": f"{event.reading}, {event.reading.phase}"}
@@ -81,7 +53,7 @@ class EventLog:
         fields |= {"rollout": rollout, "event": event.kind, "request": request, "trace": self._trace(event, request)}
         if isinstance(event, DecisionTaken):
             fields["decision"] = event.id
-        telling = " ".join(str(fields[name]) for name in _TELLING if name in fields)
+        telling = " ".join(str(fields[name]) for name in (*_SUBJECT_FIELDS, *_RESULT_FIELDS) if name in fields)
         reason = f": {fields['reason']}" if "reason" in fields else ""
         _log.log(level, "%s: %s%s", event.kind.replace("_", " "), telling, reason, extra=fields)
 
@@ -102,7 +74,7 @@ def _level(event: Event) -> int:
 
 
 class LoggedCall:
-    """Logs how long the calls inside a `with` took, and how they ended. Reads at DEBUG, writes at INFO."""
+    """Log how long the calls inside a `with` took, and how they ended."""
 
     def __init__(self, source: str, verb: str, level: int = logging.DEBUG) -> None:
         self._source = source
@@ -113,11 +85,7 @@ class LoggedCall:
     def __enter__(self) -> None:
         self._began = time.monotonic()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if not _calls.isEnabledFor(self._level):
-            return
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         took_s = round(time.monotonic() - self._began, 4)
         outcome = "answered" if kind is None else kind.__name__
         reason = f": {error.reason}" if isinstance(error, BackendError) else ""

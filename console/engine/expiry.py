@@ -44,13 +44,8 @@ class RequestExpiry:
         self._seen: dict[str, _SeenRequest] = {}
 
     def observe(self, request: RequestState, state: State) -> None:
-        """Update what is known of a request.
-
-        To be called again and again until it is settled and not in doubt.
-        """
-        entry = state.targets.get(request.target)
-        read_at = entry.read_at if entry is not None else None
-        seen = self._seen.get(request.id)
+        """Update what is known of a request until its end is."""
+        read_at, seen = self._read_at(request, state), self._seen.get(request.id)
         if seen is None:
             seen = self._seen[request.id] = _SeenRequest(self._clock.monotonic(), self._offset_s(), read_at)
         if not seen.has_expired and self._expires(request, seen):

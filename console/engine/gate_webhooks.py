@@ -1,7 +1,4 @@
-"""Answer the gate webhooks of backends: parse a query, decide, journal, answer.
-
-At most one yes per gate and step.
-"""
+"""Answer backends' gate webhooks: at most one yes per gate and step."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ from adapters.contract import BackendError, Clock, GateQuery
 from console.engine.backend_set import BackendSet
 from console.engine.pollers import Pollers
 from console.engine.store import StateStore
+from console.engine.supervisor import cancel_and_wait
 from console.events.evidence import Actor
 from console.events.kinds import GateAnswered
 from console.journal.contract import Conflict, JournalUnavailable
@@ -92,10 +90,7 @@ class GateResponder:
         if not self._under_way:
             return
         _, late = await asyncio.wait(set(self._under_way), timeout=CLOSING_S)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late)
+        await cancel_and_wait(late)
 
     async def _answer_in_time(self, gate: str, body: bytes, token: str | None) -> GateResponse:
         try:
@@ -112,7 +107,8 @@ class GateResponder:
         if not found:
             return GateResponse(404, "not a target of this plan")
         target, ask = found[0]
-        if self._token is not None and not _same(self._token, token or ask.token):
+        given = token or ask.token
+        if self._token is not None and (given is None or not hmac.compare_digest(self._token.encode(), given.encode())):
             return GateResponse(401, "the token is missing or wrong", target.name)
         if len(found) > 1:
             names = ", ".join(each.name for each, _ in found)
@@ -175,7 +171,3 @@ class GateResponder:
         if again.request is None and not again.why.startswith("answered already"):
             return GateResponse(403, f"not now: {again.why}")  # halted, or rolled back, while it was written down
         return GateResponse(200, f"yes: {why}")
-
-
-def _same(token: str, given: str | None) -> bool:
-    return given is not None and hmac.compare_digest(token.encode(), given.encode())

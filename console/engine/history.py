@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 
 from adapters.contract import BackendError, MetricReply, Window
 from console.engine.backends import Backends
 from console.engine.clock import SystemClock
+from console.engine.pollers import with_arms
 from console.plan.nouns import Metric, Plan
 from console.state.values import TargetState
-from console.state.versions import with_versions
 
 CHUNK_S = 900.0
 """Seconds that one request covers: little enough that an adapter has no reason to leave out older ticks."""
@@ -32,7 +31,7 @@ class HistoryResult:
     """Backend -> why it did not answer, one line."""
 
 
-class MetricHistory:
+class MetricHistory(AbstractAsyncContextManager["MetricHistory"]):
     """The metrics backends of a plan, connected.
 
     Of the others only those whose targets' versions tell arms apart.
@@ -51,12 +50,7 @@ class MetricHistory:
         self._backends = Backends(self._plan, self._clock, state_dir)
         self._targets: dict[str, TargetState] = {}
 
-    async def __aenter__(self) -> MetricHistory:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._backends.aclose()
 
     def end_of_hour(self) -> datetime:
@@ -65,16 +59,10 @@ class MetricHistory:
 
     async def read(self, metrics: Sequence[Metric], start: datetime, end: datetime) -> HistoryResult:
         """Read the metrics in whole ticks from `start` to `end`."""
-        replies: dict[str, MetricReply] = {}
         faults: dict[str, str] = {}
-        able = []
         await self._read_targets(faults)
-        for metric in metrics:
-            query = with_versions(metric.query, self._targets)
-            if query is not None:
-                able.append(replace(metric, query=query))
-            elif metric.query.arms is not None:
-                replies[metric.name] = MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions")
+        able, unknown = with_arms(metrics, self._targets)
+        replies = {reply.metric: reply for reply in unknown}
 
         async def ask(source: str) -> None:
             own = [metric for metric in able if metric.backend == source]
@@ -118,9 +106,9 @@ class MetricHistory:
         self, source: str, metrics: Sequence[Metric], start: datetime, end: datetime, tick_s: float
     ) -> list[MetricReply]:
         whole = [MetricReply(metric.name, tick_s=tick_s) for metric in metrics]
-        begin = _floor(start, tick_s)
+        begin, chunk_s = _floor(start, tick_s), max(1, math.floor(CHUNK_S / tick_s)) * tick_s
         while begin < end:
-            stop = min(begin + timedelta(seconds=_whole(CHUNK_S, tick_s)), _floor(end, tick_s, up=True))
+            stop = min(begin + timedelta(seconds=chunk_s), _floor(end, tick_s, up=True))
             parts = await self._backends.read_metrics(source, list(metrics), Window(begin, stop, tick_s))
             whole = [_join(one, part) for one, part in zip(whole, parts, strict=True)]
             begin = stop
@@ -137,10 +125,6 @@ def _join(one: MetricReply, more: MetricReply) -> MetricReply:
         problem=one.problem or more.problem,
         spacing_s=one.spacing_s or more.spacing_s,
     )
-
-
-def _whole(seconds: float, tick_s: float) -> float:
-    return max(1, math.floor(seconds / tick_s)) * tick_s
 
 
 def _floor(at: datetime, tick_s: float, *, up: bool = False) -> datetime:

@@ -5,6 +5,7 @@ The environment (SUDO_USER, SSH_CLIENT) is recorded as a claim and never compare
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -69,10 +70,8 @@ def groups_of(user: str) -> frozenset[str]:
         return frozenset()
     found = set()
     for number in numbers:
-        try:
+        with contextlib.suppress(KeyError):
             found.add(grp.getgrgid(number).gr_name)
-        except KeyError:
-            continue
     return frozenset(found)
 
 

@@ -1,7 +1,4 @@
-"""Track the forward moves under way in this console.
-
-A halt, a rollback or a closing anywhere stops them.
-"""
+"""Track this console's forward moves; safer decisions anywhere stop them."""
 
 from __future__ import annotations
 
@@ -34,10 +31,7 @@ class ForwardMove:
 
 
 class ForwardMoves:
-    """The forward moves of this console.
-
-    At most one that continues, and for a moment one that loses to it.
-    """
+    """The forward moves of this console; at most one continues."""
 
     def __init__(self) -> None:
         self._under_way: list[ForwardMove] = []

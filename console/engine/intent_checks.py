@@ -1,7 +1,4 @@
-"""Check an intent against the state it meets.
-
-Outdated, refused, or about a subject that cannot be meant. Pure.
-"""
+"""Check an intent against the state it meets. Pure."""
 
 from __future__ import annotations
 

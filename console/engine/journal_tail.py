@@ -8,7 +8,7 @@ with hundreds of metrics takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from console.events.kinds import DecisionTaken, Event
@@ -16,6 +16,7 @@ from console.journal.contract import Journal, JournalEntry
 from console.plan.loader import parse
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
+from console.state.values import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +30,31 @@ class Tail:
     """Why such a plan cannot be read by this version, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class TailReader:
-    """Read what is new to one console.
+def append_and_read(journal: Journal, state: State, event: Event, fence: int | None) -> Tail:
+    """Append `event`, then read the tail. Raises as Journal.append."""
+    journal.append(state.rollout, event, fence=fence)
+    return read_tail(journal, state)
 
-    Args:
-        rollout: whose entries.
-        after: sequence number of the last event it knows.
-        known: digests of the plans it knows.
-        path: of its plan file, for messages.
+
+def read_tail(journal: Journal, state: State, sample: int | None = None) -> Tail:
+    """The events that `state` lacks, and samples after number `sample` unless None.
+
+    Raises:
+        JournalUnavailable: the journal cannot be read.
     """
-
-    rollout: str
-    after: int
-    known: Collection[str]
-    path: str
-
-    def append(self, journal: Journal, event: Event, fence: int | None) -> Tail:
-        """Append `event`, then read. Raises as Journal.append."""
-        journal.append(self.rollout, event, fence=fence)
-        return self.read(journal)
-
-    def read(self, journal: Journal, sample: int | None = None) -> Tail:
-        """Read the new events, and samples after number `sample` unless None.
-
-        Raises JournalUnavailable.
-        """
-        entries = journal.tail(self.rollout, self.after)
-        if sample is not None:
-            entries = [*entries, *journal.tail_samples(self.rollout, sample)]
-            entries.sort(key=lambda entry: (entry.seq, entry.sample or 0))
-        plans: dict[str, Plan] = {}
-        problem: str | None = None
-        for entry in entries:
-            event = entry.event
-            if isinstance(event, DecisionTaken) and event.plan_text is not None and event.plan_digest not in self.known:
-                try:
-                    plan = parse(event.plan_text, self.path)
-                except PlanError as error:  # written by a newer version: this console goes on under the plan it has
-                    problem = str(error.problems[0])
-                    continue
-                plans[plan.digest] = plan
-        return Tail(entries, plans, problem)
+    entries = journal.tail(state.rollout, state.last_seq)
+    if sample is not None:
+        entries = [*entries, *journal.tail_samples(state.rollout, sample)]
+        entries.sort(key=lambda entry: (entry.seq, entry.sample or 0))
+    plans: dict[str, Plan] = {}
+    problem: str | None = None
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, DecisionTaken) and event.plan_text is not None and event.plan_digest not in state.plans:
+            try:
+                plan = parse(event.plan_text, state.plan.path)
+            except PlanError as error:  # written by a newer version: this console goes on under the plan it has
+                problem = str(error.problems[0])
+                continue
+            plans[plan.digest] = plan
+    return Tail(entries, plans, problem)

@@ -63,10 +63,7 @@ class PollingLease:
         return lease.holder == self.session and self.fence != lease.fence
 
     def grant(self, lease: Lease, valid_until: float) -> None:
-        """Take up `lease`, of this console or another.
-
-        `valid_until` (boot time) counts if it is of this one.
-        """
+        """Take up `lease`; this console's own lasts until `valid_until` (boot time)."""
         self.holder = lease.holder
         self._others_left_s = RENEW_S
         if lease.holder == self.session:
@@ -77,10 +74,7 @@ class PollingLease:
             self.fence = None
 
     def lose(self, fence: int | None) -> None:
-        """Give up the lease with `fence`: another console polls.
-
-        A newer lease that was granted meanwhile stays.
-        """
+        """Give up the lease with `fence`, unless a newer one was granted."""
         if self.fence == fence:
             self.fence = None
 
@@ -93,10 +87,7 @@ class PollingLease:
         self.holder = None
 
     def go_standalone(self) -> bool:
-        """Poll without the journal once the lease has run out.
-
-        Returns whether that has begun now.
-        """
+        """Poll without the journal once the lease ended; whether that began."""
         if self.is_valid or self.is_standalone:
             return False
         self.is_standalone = True
@@ -107,8 +98,5 @@ class PollingLease:
         self.is_standalone = False
 
     def ask_again_s(self, standalone_s: float) -> float:
-        """Seconds until the journal is asked for the lease again.
-
-        `standalone_s` while it cannot be asked.
-        """
+        """Seconds until the journal is asked again; `standalone_s` while it cannot be."""
         return standalone_s if self.is_standalone else min(RENEW_S, self._others_left_s)

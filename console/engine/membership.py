@@ -65,10 +65,6 @@ class Membership:
         self._known = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
-    def is_poller(self) -> bool:
-        """Whether this console polls the backends now."""
-        return self._lease.is_poller()
-
     async def wait_known(self) -> None:
         """Return once the roster and the poller are known, or cannot be."""
         await self._known.wait()
@@ -132,10 +128,7 @@ class Membership:
             self._on_poller()
 
     async def refresh(self) -> None:
-        """Read the roster again after something was written.
-
-        Take over from a poller that has left.
-        """
+        """Read the roster again; take over from a poller that has left."""
         try:
             roster = await self._store.write(partial(_roster, rollout=self._store.state.rollout))
         except JournalUnavailable:  # shown by the next append or read of the tail
@@ -153,19 +146,10 @@ class Membership:
         if holder is not None:
             who = next((member.who for member in crew if member.session == holder), None)
             poller = Poller(here=holder == self._lease.session, who=who)
-        if (crew, poller, approvals, roster.unvouched) != (
-            state.local.crew,
-            state.local.poller,
-            state.local.approvals,
-            state.local.unvouched,
-        ):
-            self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
+        self._store.set_local(crew=crew, poller=poller, approvals=approvals, unvouched=roster.unvouched)
 
     async def leave(self) -> None:
-        """Give the lease back and record that this console has left.
-
-        A broken journal is not waited for.
-        """
+        """Give the lease back and leave, without waiting for a broken journal."""
         if self._store.state.local.journal.broken is not None:
             return
         try:

@@ -1,20 +1,26 @@
-"""Open a rollout.
+"""Open a rollout: resume the open run of a plan, or begin one with a snapshot of every target.
 
-Resume the open run of a plan, or begin one with a snapshot of what every target reads now.
+The journal is asked in the thread that goes on writing it, so that a halt or a rollback can stop waiting: the call is
+then still answered before the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from adapters.contract import BackendError, Clock, TargetReading
 from console.engine.backends import Backends
+from console.engine.store import PATIENCE_S
+from console.engine.workers import JournalThread
 from console.events.evidence import Actor
-from console.events.kinds import DecisionTaken, RolloutOpened
-from console.journal.contract import Conflict, Journal, JournalUnavailable
+from console.events.kinds import DecisionTaken, Event, RolloutOpened
+from console.journal.contract import Conflict, Journal, JournalError, JournalTimeout, JournalUnavailable
+from console.journal.unavailable import UnavailableJournal
 from console.plan.loader import parse
 from console.plan.nouns import Plan, Target
 from console.plan.problems import PlanError
@@ -22,6 +28,8 @@ from console.state.derived_stages import with_stages
 from console.state.folding import blank, fold
 from console.state.values import RolloutState
 from console.state.versions import as_exposure
+
+_T = TypeVar("_T")
 
 
 def infer(plan: Plan, readings: Mapping[str, TargetReading]) -> tuple[int | None, tuple[int, ...]]:
@@ -59,10 +67,7 @@ def _fits(plan: Plan, number: int, touched: set[str], readings: Mapping[str, Tar
 
 
 async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[str, str]]:
-    """Read every target.
-
-    (readings, why the rest could not be read), each within its read deadline.
-    """
+    """Read every target: (readings, why the rest could not be read)."""
     readings: dict[str, TargetReading] = {}
     unread: dict[str, str] = {}
 
@@ -79,10 +84,7 @@ async def snapshot(backends: Backends) -> tuple[dict[str, TargetReading], dict[s
 
 
 async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> RolloutOpened:
-    """Make the event that begins a rollout of `plan` now.
-
-    Reads every target; sends nothing.
-    """
+    """Read every target and make the event that begins a rollout."""
     readings, unread = await snapshot(backends)
     reached, candidates = infer(with_stages(plan, readings), readings)
     return RolloutOpened(
@@ -99,15 +101,21 @@ async def opening_event(plan: Plan, backends: Backends, clock: Clock, actor: Act
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
-    """A rollout as its journal has it."""
+class Joined:
+    """A rollout to go on from."""
 
     rollout: RolloutState
     last_sample: int = 0
     """Number of the last sample that is folded: the tail is read from there."""
+    unwritten: tuple[Event, ...] = ()
+    """Events that could not be written yet."""
+    is_new: bool = False
+    """No run was open: this console began one."""
+    broken: str | None = None
+    """Why the journal cannot be written; None if it can."""
 
 
-def resume(journal: Journal, rollout: str, path: str) -> Resumed:
+def resume(journal: Journal, rollout: str, path: str) -> Joined:
     """Return the state of a rollout in the journal.
 
     Its own plan, with every event and sample folded.
@@ -117,22 +125,17 @@ def resume(journal: Journal, rollout: str, path: str) -> Resumed:
     """
     entries = journal.history(rollout)
     plans: dict[str, Plan] = {}
-    first: Plan | None = None
     for entry in entries:
         event = entry.event
-        text: str | None = None
-        if isinstance(event, RolloutOpened) or (isinstance(event, DecisionTaken) and event.plan_text is not None):
-            text = event.plan_text
-        if text is not None:
-            plan = _parse_recorded(text, path, rollout)
+        if isinstance(event, RolloutOpened | DecisionTaken) and event.plan_text is not None:
+            plan = _parse_recorded(event.plan_text, path, rollout)
             plans[plan.digest] = plan
-            first = first or plan
-    if first is None:
+    if not plans:
         raise JournalUnavailable(f"journal: {rollout} has no opening")
-    state = blank(first, rollout, plans)
+    state = blank(next(iter(plans.values())), rollout, plans)
     for entry in entries:
         state = fold(state, entry.event, entry.seq if entry.event.kind != "source_read" else None)
-    return Resumed(state, max((entry.sample or 0 for entry in entries), default=0))
+    return Joined(state, max((entry.sample or 0 for entry in entries), default=0))
 
 
 def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
@@ -142,7 +145,7 @@ def _parse_recorded(text: str, path: str, rollout: str) -> Plan:
         raise JournalUnavailable(f"journal: the plan of {rollout} cannot be read by this version: {error}") from error
 
 
-def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
+def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Joined:
     """Record the opening, or resume a run that another console opened first.
 
     Raises:
@@ -154,10 +157,81 @@ def begin(journal: Journal, plan: Plan, event: RolloutOpened) -> Resumed:
             seq = journal.append(rollout, event)
         except Conflict:
             continue
-        return Resumed(fold(blank(plan, rollout), event, seq))
+        return Joined(fold(blank(plan, rollout), event, seq))
     return resume(journal, rollout, plan.path)
 
 
-def state_dir(journal: Path) -> Path:
-    """Where adapters may keep what they need between processes: beside the journal."""
-    return journal.parent
+class Joining:
+    """Join or begin one console's run.
+
+    Args:
+        thread: the one in which the journal is used.
+        hurry_s: how long the journal may take to say which run is open, after which an opening waits for its append
+            no longer than any other event of a rollback does; None: as long as the journal itself allows.
+    """
+
+    def __init__(self, journal: Journal, thread: JournalThread, hurry_s: float | None) -> None:
+        self._journal = journal
+        self._thread = thread
+        self._hurry_s = hurry_s
+        self._known_runs: tuple[str | None, str] | None = None
+        """(open run, next run) as the journal had them before it was written to."""
+
+    async def join(self, plan: Plan, backends: Backends, clock: Clock, actor: Actor, version: str) -> Joined:
+        """Return the state to go on from. Sends nothing.
+
+        Raises:
+            JournalUnavailable: the journal cannot be read. One that cannot be written is no reason not to begin.
+        """
+        if self._known_runs is None:
+            self._known_runs = await self._ask_journal(partial(_runs, self._journal, plan.rollout), self._hurry_s)
+        rollout, coming = self._known_runs
+        if rollout is not None:
+            return await self._ask_journal(partial(resume, self._journal, rollout, plan.path), None)
+        event = await opening_event(plan, backends, clock, actor, version)
+        absent = self._journal.reason if isinstance(self._journal, UnavailableJournal) else None
+        patience_s = None if absent is None and self._hurry_s is None else PATIENCE_S
+        try:
+            begun = await self._ask_journal(partial(begin, self._journal, plan, event), patience_s)
+            return replace(begun, is_new=True)
+        except JournalUnavailable as error:
+            broken = absent if isinstance(error, JournalTimeout) else str(error)
+        return Joined(fold(blank(plan, coming), event), unwritten=(event,), is_new=True, broken=broken)
+
+    async def adopt(self, plan: str, work: Callable[[], int]) -> None:
+        """Run `work` before the state is read: it adopts the spools of gone consoles.
+
+        It is waited for `hurry_s` at most, and does not run without a journal to write to. In a hurry the open run is
+        read first: a journal that takes no writes, and holds up this one, can still be read.
+
+        Raises:
+            JournalUnavailable: the journal cannot be read.
+        """
+        if isinstance(self._journal, UnavailableJournal):
+            return
+        if self._hurry_s is not None:
+            self._known_runs = await self._ask_journal(partial(_runs, self._journal, plan), self._hurry_s)
+        with contextlib.suppress(JournalTimeout):
+            await self._ask_journal(work, self._hurry_s)
+            self._known_runs = None  # it may have opened a run
+
+    async def _ask_journal(self, work: Callable[[], _T], within_s: float | None) -> _T:
+        """Return the result of `work`. Raises JournalTimeout after `within_s`, and what `work` raises."""
+        call = self._thread.run(work)
+        await asyncio.wait({call}, timeout=within_s)
+        if not call.done():
+            call.add_done_callback(_retrieve)
+            raise JournalTimeout(f"the journal has not answered within {within_s:g} s")
+        return call.result()
+
+
+def _runs(journal: Journal, plan: str) -> tuple[str | None, str]:
+    """(open run of a plan or None, that run or the next one)."""
+    rollout = journal.open_run(plan)
+    return rollout, rollout or journal.next_run(plan)
+
+
+def _retrieve(call: asyncio.Future[_T]) -> None:
+    """Retrieve the error of a call that is not awaited: an event it wrote is recognized by its id."""
+    with contextlib.suppress(JournalError, asyncio.CancelledError):
+        call.result()

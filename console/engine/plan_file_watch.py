@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from console.engine.daemon_worker import DaemonWorker
 from console.engine.store import StateStore
+from console.engine.workers import DaemonWorker
 from console.plan.loader import load
 from console.plan.nouns import Plan
 from console.plan.problems import PlanError
@@ -25,8 +25,6 @@ CHECK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _FileVersion:
-    """The plan file at one time."""
-
     stamp: tuple[int, int] | None
     """(modification time in ns, size in bytes); None: it could not be looked at."""
     plan: Plan | None

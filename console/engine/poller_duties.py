@@ -1,7 +1,4 @@
-"""Record what the polling console notices, and carry out `on_fail`.
-
-By one console of a rollout, each thing once.
-"""
+"""Record what the polling console notices, and carry out `on_fail`."""
 
 from __future__ import annotations
 
@@ -75,10 +72,7 @@ class PollerDuties:
             )
 
     def act_on_fail(self, assessed: State) -> None:
-        """Begin what the plan's `on_fail` demands, beside everything else.
-
-        Once per stage, however long it takes.
-        """
+        """Begin what the plan's `on_fail` demands, once per stage."""
         intent = due_intent(assessed)
         if intent is None or self._failed_stage_since == assessed.stage_since:
             return

@@ -11,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from adapters.contract import BackendError, Clock, MetricReply, ServerFailed, Shape, Throttled, Window
 from console.engine.backend_set import BackendSet
+from console.engine.clock import wait_or_wake
 from console.engine.store import StateStore
 from console.events.kinds import SourceFailed, SourceRead, SourceRecovered, TargetObserved
 from console.logs.context import report_internal_error
 from console.plan.nouns import Metric, Target
-from console.state.values import State
+from console.state.values import State, TargetState
 from console.state.versions import as_exposure, with_versions
 
 _log = logging.getLogger("warroom.engine.pollers")
@@ -60,10 +61,7 @@ class Pollers:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew with the backends that are in use now.
-
-        To be called while `run` is not running.
-        """
+        """Begin anew with the current backends, while `run` is not running."""
         plan = self._backends.current.plan
         for event in self._first.values():  # those who wait look again which sources there are
             event.set()
@@ -99,14 +97,14 @@ class Pollers:
                     if woken or self._awaits_own_promote():
                         await self.read_targets(source)
                     within_s = timing.poll_s if self._awaits_own_promote() else STANDBY_S
-                    woken = await self._wait_or_wake(source, within_s)
+                    woken = await wait_or_wake(self._wake[source], self._clock, within_s)
                     continue
                 wait_s = await self._poll(source)
             except Exception as error:  # the last net: a source whose values break the judge must not stop the others
                 await self._record_failure(source, report_internal_error(_log, error))
                 wait_s = timing.poll_s * SLOWEST
             self._first[source].set()
-            woken = await self._wait_or_wake(source, wait_s)
+            woken = await wait_or_wake(self._wake[source], self._clock, wait_s)
 
     def _awaits_own_promote(self) -> bool:
         """Whether a stage that this console promoted to is not read as set yet, so that it reads by itself."""
@@ -120,19 +118,6 @@ class Pollers:
         plan = self._backends.current.plan
         targets = [target for target in plan.targets.values() if source in (None, target.backend)]
         await asyncio.gather(*(self.read_now(target, plan.timing.read_deadline_s) for target in targets))
-
-    async def _wait_or_wake(self, source: str, seconds: float) -> bool:
-        """Wait, at most until `poll_soon`; whether that was called."""
-        wake = self._wake[source]
-        waiting = {asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            woken = wake.is_set()
-            wake.clear()
-        return woken
 
     async def _poll(self, source: str) -> float:
         """One round; returns how long to wait before the next."""
@@ -160,7 +145,7 @@ class Pollers:
     async def _record_round(self, source: str, names: tuple[str, ...], replies: tuple[MetricReply, ...]) -> None:
         """Record a round, some metrics at a time: judging hundreds of them at once would stop the loop."""
         for first in range(0, max(len(replies), 1), METRICS_AT_ONCE):
-            some = self._only_new(replies[first : first + METRICS_AT_ONCE])
+            some = tuple(map(self._without_known, replies[first : first + METRICS_AT_ONCE]))
             targets = names if first == 0 else ()
             skew_s = self._backends.current.skew_s(source)
             self._store.record_sample(
@@ -182,10 +167,7 @@ class Pollers:
         return target.name
 
     async def read_now(self, target: Target, within_s: float) -> bool:
-        """Read one target now, for at most `within_s`; whether that succeeded.
-
-        The poller shows why it did not.
-        """
+        """Read one target within `within_s`; whether that succeeded."""
         try:
             async with asyncio.timeout(within_s):
                 await self._observe(target, polling=False)
@@ -215,7 +197,7 @@ class Pollers:
         metrics = self._backends.current.metrics_of(source)
         if not metrics:
             return None
-        able, replies = self._with_arms(metrics)
+        able, replies = with_arms(metrics, self._store.state.targets)
         try:
             for tick_s, group in self._by_tick(able).items():
                 if not self._lease.is_poller():
@@ -225,17 +207,6 @@ class Pollers:
             faults.append(self._fault_of(error))
             return None
         return tuple(replies)
-
-    def _with_arms(self, metrics: Sequence[Metric]) -> tuple[list[Metric], list[MetricReply]]:
-        """Put versions into the queries: (metrics whose arms are known, a reply for each of the others)."""
-        able, replies = [], []
-        for metric in metrics:
-            query = with_versions(metric.query, self._store.state.targets)
-            if query is None and metric.query.arms is not None:
-                replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
-            elif query is not None:
-                able.append(metric if query is metric.query else replace(metric, query=query))
-        return able, replies
 
     def _by_tick(self, metrics: Sequence[Metric]) -> dict[float, list[Metric]]:
         """The metrics by the length of their ticks; a tick is not changed once it was judged by."""
@@ -287,11 +258,8 @@ class Pollers:
         settle_s = max(2 * tick_s, 3 * (entry.spacing_s or 0.0), 30.0)
         return max(entry.read_at - timedelta(seconds=settle_s), now - timedelta(seconds=LONGEST_GAP_S))
 
-    def _only_new(self, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
-        """The replies with only the ticks that the ledger does not hold yet."""
-        return tuple(self._without_known(reply) for reply in replies)
-
     def _without_known(self, reply: MetricReply) -> MetricReply:
+        """A reply with only the ticks that the ledger does not hold yet."""
         entry = self._store.state.metrics.get(reply.metric)
         if entry is None or not reply.readings:
             return reply
@@ -303,6 +271,18 @@ class Pollers:
             known.add(reading)
         fresh = tuple(reading for reading in reply.readings if reading not in known)
         return replace(reply, readings=fresh)
+
+
+def with_arms(metrics: Sequence[Metric], targets: Mapping[str, TargetState]) -> tuple[list[Metric], list[MetricReply]]:
+    """Put versions into queries: (metrics whose arms are known, replies for the rest)."""
+    able, replies = [], []
+    for metric in metrics:
+        query = with_versions(metric.query, targets)
+        if query is not None:
+            able.append(metric if query is metric.query else replace(metric, query=query))
+        elif metric.query.arms is not None:
+            replies.append(MetricReply(metric.name, problem=f"{metric.query.arms.of} names no versions"))
+    return able, replies
 
 
 def _floor(at: datetime, tick_s: float) -> datetime:

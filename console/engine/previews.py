@@ -1,7 +1,4 @@
-"""Preview the calls each verb would send now, for the decision card.
-
-Sends nothing.
-"""
+"""Preview each verb's calls for the decision card; send nothing."""
 
 from __future__ import annotations
 

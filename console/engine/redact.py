@@ -26,8 +26,9 @@ def redacting(backend: Backend) -> Iterator[None]:
 
 def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
     """Return `reading` without secrets in its free text."""
-    hide, texts = _hide(backend), _free_text(reading)
-    hidden = tuple(hide(text) for text in texts)
+    first = (reading.detail, reading.problem or "", reading.changed_by or "")
+    texts = (*first, *reading.notes, *reading.cannot.values())
+    hidden = tuple(map(_hide(backend), texts))
     if hidden == texts:  # nearly always: no copy
         return reading
     detail, problem, changed_by, *rest = hidden
@@ -39,11 +40,6 @@ def redact_reading(backend: Backend, reading: TargetReading) -> TargetReading:
         notes=tuple(rest[: len(reading.notes)]),
         cannot=dict(zip(reading.cannot, rest[len(reading.notes) :], strict=True)),
     )
-
-
-def _free_text(reading: TargetReading) -> tuple[str, ...]:
-    first = (reading.detail, reading.problem or "", reading.changed_by or "")
-    return (*first, *reading.notes, *reading.cannot.values())
 
 
 def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[MetricReply, ...]:
@@ -58,8 +54,4 @@ def redact_replies(backend: Backend, replies: tuple[MetricReply, ...]) -> tuple[
 
 
 def _hide(backend: Backend) -> Callable[[str], str]:
-    return backend.hide if isinstance(backend, RedactingBackend) else _keep_text
-
-
-def _keep_text(text: str) -> str:
-    return text
+    return backend.hide if isinstance(backend, RedactingBackend) else str

@@ -1,7 +1,4 @@
-"""Send one request.
-
-Journal it, call the backend, journal how it ended; reconcile it by a later read.
-"""
+"""Send one request, journal it and its end, reconcile it by reading."""
 
 from __future__ import annotations
 
@@ -25,10 +22,7 @@ from console.state.requests import RequestState
 
 
 class CallResult(NamedTuple):
-    """How a call ended, as seen from here.
-
-    The recorded outcome may differ: the first settlement stands.
-    """
+    """How a call ended here; the first recorded settlement stands."""
 
     outcome: Outcome
     reason: str
@@ -146,14 +140,11 @@ class Requests:
         latest = self._clock.monotonic() + within_s
 
         def reason() -> str | None:
-            return self._lateness(latest, within_s) or (self._blocking_request(made) if alone else None) or lapsed()
+            if self._clock.monotonic() > latest:
+                return f"more than {within_s:g} s had passed since it was decided"
+            return (self._blocking_request(made) if alone else None) or lapsed()
 
         return reason
-
-    def _lateness(self, latest: float, within: float) -> str | None:
-        if self._clock.monotonic() <= latest:
-            return None
-        return f"more than {within:g} s had passed since it was decided"
 
     def _blocking_request(self, made: RequestMade) -> str | None:
         """Why a request that must be alone may not leave: an earlier one for its target may still arrive. Or None."""
@@ -172,10 +163,8 @@ class Requests:
             failpoint("call begins")
             async with asyncio.timeout(made.deadline_s):
                 match made.action:
-                    case "pause":
-                        await backends.pause(target, permit)
-                    case "resume":
-                        await backends.resume(target, permit)
+                    case "pause" | "resume":
+                        await backends.pause_or_resume(target, made.action, permit)
                     case "set":
                         await backends.set(target, made.setting, made.seen, permit)
                     case order:
@@ -196,10 +185,7 @@ class Requests:
             bind_request(None, None)
 
     async def reconcile(self) -> None:
-        """Settle requests of gone consoles, and unknown ones by later reads.
-
-        Sends nothing.
-        """
+        """Settle requests of gone consoles, and unknown ones by later reads."""
         for request in tuple(self._store.state.requests.values()):
             if not (request.in_flight or request.in_doubt):
                 self._expiry.forget(request.id)

@@ -19,10 +19,12 @@ from typing import Any
 
 from adapters.contract import Clock, Outcome
 from console.engine.backend_set import BackendSet
+from console.engine.clock import wait_or_wake
 from console.engine.pollers import Pollers
 from console.engine.requests import Requests
 from console.engine.stability import StabilityTimers
 from console.engine.store import StateStore
+from console.engine.supervisor import cancel_and_wait
 from console.events.kinds import DecisionTaken, StepDone
 from console.logs.context import report_internal_error
 from console.plan.nouns import Target
@@ -42,19 +44,10 @@ CUT_S = 1.0
 
 
 class RollbackRunner:
-    """Run one rollback at a time.
-
-    `start` again, after a refusal or a restart, continues it.
-    """
+    """Run one rollback at a time; `start` again continues it."""
 
     def __init__(
-        self,
-        store: StateStore,
-        requests: Requests,
-        clock: Clock,
-        *,
-        backends: BackendSet,
-        pollers: Pollers,
+        self, store: StateStore, requests: Requests, clock: Clock, *, backends: BackendSet, pollers: Pollers
     ) -> None:
         self._store = store
         self._requests = requests
@@ -84,10 +77,7 @@ class RollbackRunner:
         return self._decision is not None
 
     def start(self, decision: DecisionTaken) -> None:
-        """Begin, or continue under a new decision.
-
-        Failed steps are tried again, those in flight are not.
-        """
+        """Begin or continue; failed steps are tried again, those in flight not."""
         flying = {request.step for request in self._requests.in_flight if request.step is not None}
         self._began = {step: at for step, at in self._began.items() if step in flying or step in self._sending}
         if self._decision is None:
@@ -96,10 +86,7 @@ class RollbackRunner:
         self.proceed()
 
     def proceed(self) -> None:
-        """Begin a pass now, for a person confirmed or skipped a step.
-
-        Does nothing if no rollback was started here.
-        """
+        """Begin a pass now if a rollback was started here."""
         if self._decision is None:
             return
         self.idle.clear()
@@ -111,15 +98,8 @@ class RollbackRunner:
 
     async def stop(self) -> None:
         """Cancel the runner; a call in flight is settled as unknown."""
-        tasks = {
-            task
-            for task in (self._task, *self._sending.values(), *self._reads.values())
-            if task is not None and not task.done()
-        }
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CUT_S)
+        tasks = (self._task, *self._sending.values(), *self._reads.values())
+        await cancel_and_wait({task for task in tasks if task is not None and not task.done()}, CUT_S)
 
     async def _run(self) -> None:
         try:
@@ -128,7 +108,7 @@ class RollbackRunner:
                 await self._record_done_steps()
                 pending = self._is_pending()
                 self._set_idle(not pending)
-                await self._wait_or_wake(self._pass_pause_s(pending))
+                await wait_or_wake(self._woken, self._clock, self._pass_pause_s(pending))
         finally:
             self._set_idle(True)
 
@@ -138,15 +118,6 @@ class RollbackRunner:
             words = report_internal_error(_log, error)
             self._store.set_local(fault=f"rollback: {words}; r continues")
 
-    async def _wait_or_wake(self, seconds: float) -> None:
-        waiting = {asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            self._woken.clear()
-
     def _pass_pause_s(self, pending: bool) -> float:
         """Seconds until the next pass. While steps are pending, reads of their targets are begun."""
         if not pending:
@@ -154,9 +125,7 @@ class RollbackRunner:
         state = self._store.state
         needed = {need for entry in state.checklist if not entry.is_over for need in entry.step.needs}
         awaited = False
-        for entry in state.checklist:
-            if entry.step.manual is not None or entry.is_over:
-                continue
+        for entry in self._open_steps():
             self._read_targets(entry)
             awaited = awaited or (
                 entry.step.id in needed.intersection(self._began) and not is_rolled_back(entry, state)
@@ -197,32 +166,31 @@ class RollbackRunner:
             task = asyncio.create_task(self._send_step(entry), name=f"rollback {step}")
             self._sending[step] = task
             task.add_done_callback(partial(self._end_step, step))
-        if held_back != self._store.state.local.held_back:
-            self._store.set_local(held_back=held_back)
+        self._store.set_local(held_back=held_back)
 
     def _end_step(self, step: str, task: asyncio.Task[None]) -> None:
         self._report(task)
         self._sending.pop(step, None)
         self._woken.set()
 
+    def _open_steps(self) -> list[StepState]:
+        """The automatic steps that are not over."""
+        return [entry for entry in self._store.state.checklist if entry.step.manual is None and not entry.is_over]
+
     def _sendable(self) -> list[StepState]:
         """The automatic steps that are not rolled back, whose needs are met, and that were not tried yet."""
         state = self._store.state
         return [
             entry
-            for entry in state.checklist
-            if entry.step.manual is None
-            and not entry.is_over
-            and entry.step.id not in self._sending
+            for entry in self._open_steps()
+            if entry.step.id not in self._sending
             and not is_rolled_back(entry, state)
             and self._stability.needs_met(entry.step, state)
             and self._is_untried(entry)
         ]
 
     def _is_untried(self, entry: StepState) -> bool:
-        if entry.mark is StepMark.RELAPSED:
-            return entry.step.id not in self._resent
-        return entry.step.id not in self._began
+        return entry.step.id not in (self._resent if entry.mark is StepMark.RELAPSED else self._began)
 
     def _must_wait_turn(self) -> bool:
         """Whether the next step has to wait for the call of one before it."""
@@ -279,9 +247,7 @@ class RollbackRunner:
 
     async def _record_done_steps(self) -> None:
         """Record every step whose targets have read as rolled back for long enough."""
-        for entry in self._store.state.checklist:
-            if entry.step.manual is not None or entry.is_over:
-                continue
+        for entry in self._open_steps():
             if self._stability.is_stable(entry, self._store.state):
                 how = f"reads {self._readings_text(entry)}"
                 await self._store.append_soon(StepDone(at=self._clock.now(), step=entry.step.id, how=how))
@@ -295,9 +261,7 @@ class RollbackRunner:
         state = self._store.state
         if self._sending or self._requests.in_flight or self._sendable():
             return True
-        for entry in state.checklist:
-            if entry.step.manual is not None or entry.is_over:
-                continue
+        for entry in self._open_steps():
             if is_rolled_back(entry, state):
                 if not self._stability.is_given_up(entry, state):
                     return True

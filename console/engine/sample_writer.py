@@ -1,15 +1,12 @@
-"""Write samples to the journal in the background, in batches.
-
-A sample may be lost; an event may not.
-"""
+"""Write samples to the journal in batches; a sample may be lost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from console.engine.journal_thread import JournalThread
 from console.engine.lease import PollingLease
+from console.engine.workers import JournalThread
 from console.events.kinds import SourceRead
 from console.journal.contract import Fenced, Journal, JournalUnavailable
 
@@ -47,10 +44,7 @@ class SampleWriter:
         self._waiting = [*self._waiting, (fence, event)][-MAX_WAITING_SAMPLES:]
 
     async def flush(self, rollout: str) -> None:
-        """Write all that waits.
-
-        A slow journal gets one write for many polls, not a queue of them.
-        """
+        """Write all that waits, in few writes to a slow journal."""
         while self._waiting:
             fence = self._waiting[0][0]
             batch = [event for of, event in self._waiting if of == fence]

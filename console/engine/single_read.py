@@ -16,6 +16,7 @@ from console.engine.opening import opening_event, resume
 from console.engine.pollers import Pollers
 from console.engine.previews import previews_for
 from console.engine.store import StateStore
+from console.engine.supervisor import cancel_and_wait
 from console.journal.contract import Journal, JournalUnavailable
 from console.journal.unavailable import UnavailableJournal
 from console.plan.nouns import Plan
@@ -65,8 +66,7 @@ async def _poll_once(store: StateStore, backends: BackendSet, clock: SystemClock
     try:
         await pollers.wait_polled()
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await cancel_and_wait({task})
 
 
 def _no_journal() -> Journal:

@@ -1,17 +1,15 @@
-"""Spool events to a file while the journal cannot take them.
-
-Neither the file nor the journal holds up a rollback.
-"""
+"""Spool events the journal cannot take, without delaying a rollback."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from console.engine.daemon_worker import DaemonWorker
+from console.engine.workers import DaemonWorker
 from console.events.evidence import Actor
 from console.events.kinds import Event
 from console.journal.contract import Journal, JournalUnavailable
@@ -24,10 +22,7 @@ SPOOL_WAIT_S = 0.5
 
 
 class SpoolWriter:
-    """The spool of one console, or none.
-
-    Then what the journal cannot take is in memory alone.
-    """
+    """The spool of one console; without one, events wait in memory."""
 
     def __init__(self, spool: Spool | None) -> None:
         self._spool = spool
@@ -48,10 +43,7 @@ class SpoolWriter:
             self._run(self._spool.begin)
 
     async def keep(self, rollout: str, event: Event) -> None:
-        """Write an event to the file, waiting at most SPOOL_WAIT_S.
-
-        A full disk is no error: it stays in memory.
-        """
+        """Write an event to the file, waiting at most SPOOL_WAIT_S."""
         spool = self._spool
         if spool is None:
             return
@@ -66,7 +58,7 @@ class SpoolWriter:
 
     def _run(self, work: Callable[[], None]) -> asyncio.Future[None]:
         def without_room_errors() -> None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # a full disk is no error: the event stays in memory
                 work()
 
         return self._worker.run(without_room_errors)
@@ -104,10 +96,7 @@ class SpoolWriter:
         return 0
 
     def pending_notices(self) -> list[str]:
-        """Take the notices about events that were set aside instead of written.
-
-        Each is returned once.
-        """
+        """Take, once, the notices about events that were set aside."""
         if self._spool is None or not self._spool.pending_notices:
             return []
         notices, self._spool.pending_notices = self._spool.pending_notices, []
@@ -123,3 +112,53 @@ class SpoolWriter:
         if self._spool is not None:
             await asyncio.wait({self._run(self._spool.close)}, timeout=SPOOL_WAIT_S)
         self._worker.end()
+
+
+@dataclass(frozen=True, slots=True)
+class UnwrittenEvent:
+    """One event that the journal could not take yet."""
+
+    event: Event
+    is_observation: bool = False
+    """By polling: not worth writing once another console polls, and never spooled."""
+
+
+class UnwrittenEvents:
+    """The unwritten events of one console.
+
+    Args:
+        spooler: keeps all but the observations in a file.
+        held: events that could not be written before.
+    """
+
+    def __init__(self, spooler: SpoolWriter, held: Sequence[Event]) -> None:
+        self._spooler = spooler
+        self.held: list[UnwrittenEvent] = [UnwrittenEvent(event) for event in held]
+        """Events that the journal refused, to be retried in order."""
+        self.overdue: dict[asyncio.Task[None], UnwrittenEvent] = {}
+        """Appends that take longer than they are waited for, and are still under way."""
+
+    @property
+    def count(self) -> int:
+        """Number of events that are in memory alone now."""
+        return len(self.held) + len(self.overdue)
+
+    @property
+    def is_spooled(self) -> bool:
+        """Whether events wait for the journal, all decisions and calls in the spool."""
+        waiting = [each.event for each in (*self.held, *self.overdue.values()) if not each.is_observation]
+        return bool(waiting) and self._spooler.holds(waiting)
+
+    async def spool(self, rollout: str, entry: UnwrittenEvent) -> None:
+        """Put an event into the spool file, before anything is done on the strength of it."""
+        if not entry.is_observation:
+            await self._spooler.keep(rollout, entry.event)
+
+    async def spool_held(self, rollout: str) -> None:
+        """Spool the events that were held from the beginning."""
+        for entry in self.held:
+            await self.spool(rollout, entry)
+
+    def mark_written(self, event: Event) -> None:
+        """Note that the journal has an event: it need not stay in the spool."""
+        self._spooler.mark_written(event.id)

@@ -45,20 +45,14 @@ class StabilityTimers:
         self._before = {name: entry.read_at for name, entry in state.targets.items()}
 
     def is_stable(self, entry: StepState, state: State) -> bool:
-        """Whether a step has read as rolled back for long enough.
-
-        That is the longest write deadline plus one poll.
-        """
+        """Whether a step has read as rolled back for `Plan.hold_s`."""
         stable = self._stable_step(entry, state)
         return (
             stable is not None and min(seen for _, seen in stable.read_at.values()) - stable.since >= state.plan.hold_s
         )
 
     def needs_met(self, step: Step, state: State) -> bool:
-        """Whether all that a step needs is rolled back.
-
-        A need without a call is met once it was read.
-        """
+        """Whether a step's needs are rolled back; without a call, once read."""
         entries = {entry.step.id: entry for entry in state.checklist}
         left = [entries[need] for need in unmet_needs(step, state.checklist)]
         return all(entry.step.manual is None and self._stable_step(entry, state) is not None for entry in left)
@@ -79,7 +73,11 @@ class StabilityTimers:
             self._stable.pop(step.id, None)
             return None
         self._unread.pop(step.id, None)
-        basis = (*_changes(entry, state), *_calls(entry, state))
+        calls = [request for request in state.requests.values() if request.target in step.sets]
+        basis = (
+            *(state.targets[name].held_since for name in step.sets),
+            *((call.id, call.outcome) for call in calls if call.outcome is not Outcome.REFUSED),
+        )
         stable = self._stable.get(step.id)
         if stable is None or stable.basis != basis:
             stable = self._stable[step.id] = _StableStep(
@@ -89,15 +87,3 @@ class StabilityTimers:
             if read_at != stable.read_at[name][0]:
                 stable.read_at[name] = (read_at, now)
         return stable
-
-
-def _changes(entry: StepState, state: State) -> list[object]:
-    return [state.targets[name].held_since for name in entry.step.sets]
-
-
-def _calls(entry: StepState, state: State) -> list[object]:
-    return [
-        (request.id, request.outcome)
-        for request in state.requests.values()
-        if request.target in entry.step.sets and request.outcome is not Outcome.REFUSED
-    ]

@@ -20,12 +20,11 @@ from functools import partial
 from typing import TypeVar
 
 from console.engine.event_log import EventLog
-from console.engine.journal_tail import Tail, TailReader
-from console.engine.journal_thread import JournalThread
+from console.engine.journal_tail import Tail, append_and_read, read_tail
 from console.engine.lease import PollingLease
 from console.engine.sample_writer import SampleWriter
-from console.engine.spooler import SpoolWriter
-from console.engine.unwritten import UnwrittenEvent, UnwrittenEvents
+from console.engine.spooler import SpoolWriter, UnwrittenEvent, UnwrittenEvents
+from console.engine.workers import JournalThread
 from console.events.kinds import DecisionTaken, Event, RequestMade, RequestSettled, SourceRead
 from console.journal.contract import Conflict, Fenced, Journal, JournalUnavailable
 from console.plan.nouns import Plan
@@ -76,7 +75,7 @@ class StateStore:
         self.state = State.of(self._rollout, self._local)
         self.lease = lease or PollingLease()
         self._journal = journal
-        self._thread = thread or JournalThread()
+        self.thread = thread or JournalThread()
         self._on_change = on_change
         self.unwritten = UnwrittenEvents(spooler or SpoolWriter(None), unwritten)
         self._ahead: set[str] = {event.id for event in unwritten}
@@ -84,21 +83,13 @@ class StateStore:
         self._background: set[asyncio.Task[None]] = set()
         self._order = asyncio.Lock()
         """One append after the other: an event that comes after one that has to be held is held behind it."""
-        self._samples = SampleWriter(journal, self._thread, self.lease, last_sample, self.report_journal)
+        self._samples = SampleWriter(journal, self.thread, self.lease, last_sample, self.report_journal)
         self._flush: asyncio.Task[None] | None = None
         self._events = EventLog()
 
-    @property
-    def waiting_for_journal(self) -> int:
-        """Number of calls of the journal that have not begun."""
-        return self._thread.waiting
-
     async def write(self, work: Callable[[Journal], _T]) -> _T:
-        """Run `work` on the journal in its thread, behind urgent events.
-
-        Raises what `work` raises.
-        """
-        return await self._thread.run(partial(work, self._journal))
+        """Run `work` on the journal in its thread, behind urgent events."""
+        return await self.thread.run(partial(work, self._journal))
 
     async def append(self, event: Event) -> None:
         """Append, then fold. Nothing happened if it raises.
@@ -121,17 +112,11 @@ class StateStore:
             self._fold_tail(tail)
 
     async def append_soon(self, event: Event) -> None:
-        """Fold in any case, and append.
-
-        Within PATIENCE_S if possible, else once the journal can be written.
-        """
+        """Fold in any case; append within PATIENCE_S or once possible."""
         await self._append_soon(event, None, is_observation=False)
 
     async def append_observation(self, event: Event) -> None:
-        """As `append_soon`, for an observation by polling.
-
-        Dropped if another console polls by then.
-        """
+        """As `append_soon`; dropped if another console polls by then."""
         if self.lease.may_record_observations:
             await self._append_soon(event, self.lease.fence, is_observation=True)
 
@@ -177,10 +162,7 @@ class StateStore:
             self.report_journal(None)
 
     def record_sample(self, event: SourceRead) -> None:
-        """Fold a sample at once.
-
-        Write it in the background if this console polls. A sample may be lost.
-        """
+        """Fold a sample, and write it if this console polls."""
         self._fold(event, None)
         if self.lease.fence is None:
             return
@@ -194,23 +176,17 @@ class StateStore:
             self._set_health(broken)
 
     async def catch_up(self) -> None:
-        """Fold what other consoles recorded.
-
-        A journal that cannot be read is shown, not raised.
-        """
+        """Fold what other consoles recorded; an unreadable journal is shown."""
         sample = self._samples.last if self.lease.reads_samples else None
         try:
-            tail = await self.write(partial(self._tail_reader().read, sample=sample))
+            tail = await self.write(partial(read_tail, state=self.state, sample=sample))
         except JournalUnavailable as error:
             self._set_health(str(error))
             return
         self._fold_tail(tail)
 
     async def retry(self) -> None:
-        """Try to write what is held, in order.
-
-        Does nothing while nothing is.
-        """
+        """Try to write what is held, in order."""
         if not self.unwritten.held:
             return
         async with self._order:
@@ -252,13 +228,10 @@ class StateStore:
 
     def close(self) -> None:
         """End the journal's thread; called once, last."""
-        self._thread.shutdown(wait=True)
+        self.thread.shutdown(wait=True)
 
     def set_local(self, **changes: object) -> None:
-        """Set fields of the State's local part.
-
-        The only way in which it changes.
-        """
+        """Set fields of the State's local part, its only way to change; equal values change nothing."""
         local = replace(self._local, **changes)  # type: ignore[arg-type]
         if local != self._local:
             self._local = local
@@ -283,12 +256,9 @@ class StateStore:
         """Add a plan that an event may name by its digest."""
         self._set_rollout(with_plan(self._rollout, plan))
 
-    def _tail_reader(self) -> TailReader:
-        return TailReader(self.state.rollout, self.state.last_seq, frozenset(self.state.plans), self.state.plan.path)
-
     async def _append_to_journal(self, event: Event, fence: int | None = None, *, urgent: bool = False) -> Tail:
-        work = partial(self._tail_reader().append, self._journal, event, fence)
-        return await self._thread.run(work, urgent=urgent)
+        work = partial(append_and_read, self._journal, self.state, event, fence)
+        return await self.thread.run(work, urgent=urgent)
 
     def _fold_tail(self, tail: Tail) -> None:
         if tail.problem is not None:

@@ -1,13 +1,10 @@
-"""The background tasks of an engine.
-
-Started, started again when they die, stopped together.
-"""
+"""The background tasks of an engine, started again when they die."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from console.logs.context import report_internal_error
@@ -16,6 +13,14 @@ _log = logging.getLogger("warroom.engine")
 
 RESTART_S = 1.0
 """How long a task that died is left alone before it is started again."""
+
+
+async def cancel_and_wait(tasks: Collection[asyncio.Task[Any]], within_s: float | None = None) -> None:
+    """Cancel tasks and wait for their end, for at most `within_s`."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=within_s)
 
 
 class Supervisor:
@@ -27,7 +32,7 @@ class Supervisor:
 
     def __init__(self, on_fault: Callable[[str], None]) -> None:
         self._on_fault = on_fault
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
 
     def keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run `work` until stopped, started again each time it dies."""
@@ -36,26 +41,14 @@ class Supervisor:
     def run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` once, beside everything else."""
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def stop(self, name: str) -> bool:
-        """Stop the tasks named `name` and wait for their end.
-
-        Whether there were any.
-        """
-        tasks = {task for task in self._tasks if task.get_name() == name}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """Stop the tasks named `name`; whether there were any."""
+        tasks = {task for task in self.tasks if task.get_name() == name}
+        await cancel_and_wait(tasks)
         return bool(tasks)
-
-    def cancel_all(self) -> set[asyncio.Task[None]]:
-        """Cancel every task; returns those whose end has to be waited for."""
-        for task in self._tasks:
-            task.cancel()
-        return set(self._tasks)
 
     async def _supervise(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:

@@ -1,7 +1,4 @@
-"""Call the backends for one decision.
-
-The settings of a promote, pauses, resumes and a backend's own orders.
-"""
+"""Call the backends for one decision."""
 
 from __future__ import annotations
 
@@ -31,10 +28,7 @@ class TargetCalls:
         self._pollers = pollers
 
     async def promote(self, decision: DecisionTaken, forward: ForwardMove, settings: dict[str, Setting]) -> Answer:
-        """Set each target.
-
-        The first request that is not accepted stops the rest.
-        """
+        """Set each target until a request is not accepted."""
         targets = self._store.state.plan.targets
 
         def lapse_reason() -> str | None:

@@ -85,10 +85,7 @@ class EngineThread:
         return self._engine.in_flight() if self._engine is not None else None
 
     def stop(self, leave: bool) -> None:
-        """Begin to end.
-
-        A rollback under way finishes its automatic steps; `leave` cancels calls in flight.
-        """
+        """Begin to end after a rollback's steps; `leave` cancels calls."""
         self._leave = leave
         self._stopped.set()
         self._put(None)
@@ -100,10 +97,7 @@ class EngineThread:
         return not self._thread.is_alive()
 
     def finish(self, within_s: float | None) -> bool:
-        """Wait for the end; whether it has come.
-
-        As long as a rollback is under way, and else at most `within_s`.
-        """
+        """Wait for a rollback, else `within_s` at most; whether it ended."""
         left_s = math.inf if within_s is None else within_s
         while self._thread.is_alive() and left_s > 0:
             began = time.monotonic()
@@ -190,8 +184,4 @@ class EngineThread:
 
 
 def _drain(lines: deque[str]) -> list[str]:
-    """Take all of `lines`."""
-    found = []
-    while lines:
-        found.append(lines.popleft())
-    return found
+    return [lines.popleft() for _ in range(len(lines))]

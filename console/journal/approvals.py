@@ -32,8 +32,6 @@ _CARD = re.compile(r"[0-9a-f]{8,128}")
 
 
 class _ApprovalFile(BaseModel):
-    """Content of an approval's file."""
-
     model_config = ConfigDict(extra="forbid", strict=True)
 
     warroom_approval: int = Field(1, ge=1, le=1)
@@ -65,11 +63,7 @@ def write_approval(folder: Path, rollout: str, approval: UnsignedApproval) -> Si
     if _CARD.fullmatch(approval.card) is None:
         raise ValueError(f"not a digest: {approval.card!r}")
     written = _ApprovalFile(
-        rollout=rollout,
-        move=approval.move,
-        card=approval.card,
-        at=approval.at,
-        text=one_line(approval.text, 500),
+        rollout=rollout, move=approval.move, card=approval.card, at=approval.at, text=one_line(approval.text, 500)
     )
     name = f"{_stem(rollout)}.{approval.move}.{_binding(rollout, approval.move, approval.card)}.{uid}.json"
     with _open_folder(folder) as directory:

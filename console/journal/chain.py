@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from console.events.kinds import DecisionTaken, Event, encode
 
@@ -28,6 +29,8 @@ GENESIS = "0" * 64
 """The hash or head before a first event."""
 PAGE = 1000
 """Rows read at a time."""
+_HASHED = attrgetter("rollout", "seq", "event_id", "kind", "v", "at", "who", "move", "login", "body", "prev")
+"""The values of a row that its hash covers, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +98,7 @@ def with_hashes(row: Row, before: str) -> Row:
 
 def hash_of(row: Row) -> str:
     """The SHA-256 of a row's values, as lower-case hex."""
-    values = (
-        row.rollout,
-        row.seq,
-        row.event_id,
-        row.kind,
-        row.v,
-        row.at,
-        row.who,
-        row.move,
-        row.login,
-        row.body,
-        row.prev,
-    )
-    return _sha256(b"warroom event 1\n", values)
+    return _sha256(b"warroom event 1\n", _HASHED(row))
 
 
 def head_of(position: int, before: str, hashed: str) -> str:

@@ -37,8 +37,7 @@ def prepare(path: Path) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shared = is_shared(path)
     _check_folder(path, shared=shared)
-    with contextlib.suppress(FileExistsError), umask(shared=shared):
-        _create(path, 0o660 if shared else 0o600)
+    _create(path, shared=shared)
     for side in _SIDES:
         _check_file(path, path.with_name(path.name + side), shared=shared)
     return shared
@@ -83,8 +82,7 @@ def share(path: Path, group: str) -> Path:
     _give(path.parent, gid, group, _SHARED_FOLDER)
     folder_of(path).mkdir(mode=0o700, exist_ok=True)
     _give(folder_of(path), gid, group, _APPROVALS)
-    with contextlib.suppress(FileExistsError), umask(shared=True):
-        _create(path, 0o660)
+    _create(path, shared=True)
     for side in _SIDES:
         if (file := path.with_name(path.name + side)).exists():
             _give(file, gid, group, 0o660)
@@ -100,8 +98,9 @@ def device_and_inode(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _create(path: Path, mode: int) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))
+def _create(path: Path, *, shared: bool) -> None:
+    with contextlib.suppress(FileExistsError), umask(shared=shared):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o660 if shared else 0o600))
 
 
 def _check_folder(path: Path, *, shared: bool) -> None:
@@ -111,14 +110,13 @@ def _check_folder(path: Path, *, shared: bool) -> None:
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             raise JournalUnavailable(f"journal {path}: any user may replace it (mode {mode:o}): chmod o-w {folder}")
         return
-    if mode & _WORLD or mode & _SHARED_FOLDER != _SHARED_FOLDER:
-        raise JournalUnavailable(
-            f"journal {path}: a shared journal's directory has mode 2770, not {mode:o}: chmod 2770 {folder}"
-        )
-    approvals = folder_of(path)
-    mode = stat.S_IMODE(approvals.stat().st_mode)
-    if mode & _WORLD or mode & _APPROVALS != _APPROVALS:
-        raise JournalUnavailable(f"journal {path}: approvals need mode 3770, not {mode:o}: chmod 3770 {approvals}")
+    for place, due, rule in (
+        (folder, _SHARED_FOLDER, "a shared journal's directory has mode 2770"),
+        (folder_of(path), _APPROVALS, "approvals need mode 3770"),
+    ):
+        mode = stat.S_IMODE(place.stat().st_mode)
+        if mode & _WORLD or mode & due != due:
+            raise JournalUnavailable(f"journal {path}: {rule}, not {mode:o}: chmod {due:o} {place}")
 
 
 def _check_file(path: Path, file: Path, *, shared: bool) -> None:
@@ -153,11 +151,7 @@ def _check_sharable(path: Path) -> None:
 
 
 def _give(what: Path, gid: int, group: str, mode: int) -> None:
-    """Change group and mode of a file.
-
-    Raises:
-        JournalUnavailable: we may not, or the mode does not stick because we are no member of the group.
-    """
+    """Change group and mode of a file. Raises JournalUnavailable if we may not."""
     try:
         os.chown(what, -1, gid)
         what.chmod(mode)

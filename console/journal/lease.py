@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from console.journal.contract import Fenced, Lease
+from console.journal.contract import Lease
 from console.journal.moment import Moment
 
 
@@ -38,15 +38,6 @@ def release(connection: sqlite3.Connection, now: Moment, rollout: str, holder: s
     connection.execute(
         "UPDATE leases SET boot = ?, ends = ? WHERE rollout = ? AND holder = ?", [now.boot, now.at, rollout, holder]
     )
-
-
-def check_fence(connection: sqlite3.Connection, rollout: str, fence: int | None) -> None:
-    """Raise Fenced if a write carries another fence than the current one."""
-    if fence is None:
-        return
-    row = connection.execute("SELECT holder, fence FROM leases WHERE rollout = ?", [rollout]).fetchone()
-    if row is None or row[1] != fence:
-        raise Fenced(f"another console polls {rollout} now")
 
 
 def _stored_lease(connection: sqlite3.Connection, now: Moment, rollout: str) -> Lease | None:

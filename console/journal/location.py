@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from adapters.known_secrets import remember
 from adapters.sanitize import one_line
@@ -23,30 +23,21 @@ if TYPE_CHECKING:
     from console.journal.spool import Spool
 
 
-class JournalLocation(Protocol):
-    """A path or URL that names a journal. `str()` shows it without secrets."""
+@contextlib.contextmanager
+def _requiring_psycopg() -> Iterator[None]:
+    """Import the driver in the block. Raises JournalUnavailable if it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        from console.journal.contract import JournalUnavailable
 
-    @property
-    def state_dir(self) -> Path:
-        """Directory for files that adapters keep between processes."""
-
-    @property
-    def spool(self) -> Spool:
-        """The console's on-disk buffer for this journal; its file is not created yet."""
-
-    def exists(self) -> bool:
-        """Whether there is a journal to read: a command that only reads creates none."""
-
-    def open(self) -> Journal:
-        """Open the journal, creating it if it does not exist. Raises JournalUnavailable."""
-
-    def open_to_read(self) -> Journal:
-        """Open the journal without writing a byte. Raises JournalUnavailable."""
+        reason = f"a PostgreSQL journal needs psycopg ({one_line(error)})"
+        raise JournalUnavailable(f"{reason}: pip install 'rollout-warroom[postgres]'") from None
 
 
 @dataclass(frozen=True, slots=True)
 class FileLocation:
-    """A SQLite file."""
+    """A journal in a SQLite file."""
 
     path: Path
 
@@ -55,19 +46,19 @@ class FileLocation:
 
     @property
     def state_dir(self) -> Path:
-        """The journal's directory."""
+        """Directory for files that adapters keep between processes: the journal's own."""
         return self.path.parent
 
     @property
     def spool(self) -> Spool:
-        """A spool beside the file, or in the state directory if shared."""
+        """The console's on-disk buffer, not created yet: beside the file, or in the state directory if shared."""
         from console.journal.spool import Spool
 
         places = [self.path, _state_path_for(str(self.path))]
         return Spool(places[::-1] if _others_can_write(self.path.parent) else places)
 
     def exists(self) -> bool:
-        """Whether the file exists."""
+        """Whether the file exists: a command that only reads creates none."""
         return self.path.exists()
 
     def open(self) -> Journal:
@@ -85,7 +76,7 @@ class FileLocation:
 
 @dataclass(frozen=True, slots=True)
 class ServerLocation:
-    """A PostgreSQL database."""
+    """A journal in a PostgreSQL database."""
 
     url: Url
 
@@ -94,14 +85,14 @@ class ServerLocation:
 
     @property
     def state_dir(self) -> Path:
-        """The user's state directory."""
+        """Directory for files that adapters keep between processes: the user's state directory."""
         from platformdirs import user_state_path
 
         return user_state_path("warroom")
 
     @property
     def spool(self) -> Spool:
-        """A spool in the user's state directory, named for the database."""
+        """The console's on-disk buffer, not created yet: in the state directory, named for the database."""
         from console.journal.spool import Spool
 
         return Spool([_state_path_for(self.url.canonical_name(os.environ))])
@@ -117,18 +108,14 @@ class ServerLocation:
 
         return CONNECT_S * self.url.host_count + 1.0
 
+    @_requiring_psycopg()
     def open(self) -> Journal:
         """Connect to the journal. Raises JournalUnavailable."""
-        with _requiring_psycopg():
-            from console.journal.postgres.journal import PostgresJournal
+        from console.journal.postgres.journal import PostgresJournal
+
         return PostgresJournal(self.url)
 
-    def open_to_read(self) -> Journal:
-        """Connect to the journal with writes refused by the server. Raises JournalUnavailable."""
-        with _requiring_psycopg():
-            from console.journal.postgres.journal import PostgresJournal
-        return PostgresJournal(self.url, read_only=True)
-
+    @_requiring_psycopg()
     def make(self, role: str | None) -> int:
         """Create or update the journal, and grant `role` its rights.
 
@@ -138,14 +125,15 @@ class ServerLocation:
         Raises:
             JournalUnavailable: the server cannot be reached, or refuses.
         """
-        with _requiring_psycopg():
-            from console.journal.postgres.journal import make_journal
+        from console.journal.postgres.journal import make_journal
+
         return make_journal(self.url, role)
 
+    @_requiring_psycopg()
     def is_durable(self) -> bool:
         """Whether the server flushes commits to disk. Raises JournalUnavailable."""
-        with _requiring_psycopg():
-            from console.journal.postgres.journal import is_durable
+        from console.journal.postgres.journal import is_durable
+
         return is_durable(self.url)
 
 
@@ -164,16 +152,8 @@ def _state_path_for(place: str) -> Path:
     return user_state_path("warroom") / f"journal-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
 
 
-@contextlib.contextmanager
-def _requiring_psycopg() -> Iterator[None]:
-    """Import the driver in the block. Raises JournalUnavailable if it is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        from console.journal.contract import JournalUnavailable
-
-        reason = f"a PostgreSQL journal needs psycopg ({one_line(error)})"
-        raise JournalUnavailable(f"{reason}: pip install 'rollout-warroom[postgres]'") from None
+JournalLocation = FileLocation | ServerLocation
+"""A path or URL that names a journal; `str()` shows it without secrets."""
 
 
 def journal_location(given: str) -> JournalLocation:

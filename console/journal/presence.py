@@ -15,8 +15,7 @@ from console.journal.sanitize import sanitize_body, sanitize_value
 FORGOTTEN_S = 3600.0
 """Seconds without a heartbeat after which a console is dropped from the table."""
 
-ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
-"""An actor as JSON."""
+_ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 
 
 def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presence: Presence) -> None:
@@ -25,16 +24,14 @@ def heartbeat(connection: sqlite3.Connection, now: Moment, rollout: str, presenc
     connection.execute(
         "INSERT OR REPLACE INTO presence (rollout, session, actor, role, since, boot, seen) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            rollout,
-            presence.session,
-            ACTOR.dump_json(presence.actor).decode(),
-            presence.role.value,
-            presence.since.isoformat(timespec="milliseconds"),
-            now.boot,
-            now.at,
-        ],
+        [rollout, *presence_values(presence), now.boot, now.at],
     )
+
+
+def presence_values(presence: Presence) -> tuple[str, str, str, str]:
+    """A console as it is stored: session, actor, role, since."""
+    actor = _ACTOR.dump_json(presence.actor).decode()
+    return presence.session, actor, presence.role.value, presence.since.isoformat(timespec="milliseconds")
 
 
 def leave(connection: sqlite3.Connection, rollout: str, session: str) -> None:
@@ -48,14 +45,11 @@ def present(connection: sqlite3.Connection, now: Moment, rollout: str, within_s:
     Rows that no warroom wrote are left out.
     """
     rows = connection.execute(
-        "SELECT session, actor, role, since, seen FROM presence "
+        "SELECT session, actor, role, since, ? - seen FROM presence "
         "WHERE rollout = ? AND boot = ? AND seen >= ? ORDER BY since, session",
-        [rollout, now.boot, now.at - within_s],
+        [now.at, rollout, now.boot, now.at - within_s],
     )
-    found = (
-        presence_from_row(session, actor, role, since, now.at - at)
-        for session, actor, role, since, at in rows.fetchall()
-    )
+    found = (presence_from_row(*row) for row in rows.fetchall())
     return [presence for presence in found if presence is not None]
 
 
@@ -64,7 +58,7 @@ def presence_from_row(
 ) -> Presence | None:
     """A sanitized row of the presence table; None if no warroom wrote it."""
     try:
-        who = ACTOR.validate_json(sanitize_body(actor))
+        who = _ACTOR.validate_json(sanitize_body(actor))
         return Presence(
             session, who, ConsoleRole(role), datetime.fromisoformat(since), max(0.0, ago_s), sanitize_value(login)
         )

@@ -1,142 +1,142 @@
-"""Queries of a SQLite journal, each along an index."""
+"""Queries of a journal, each along an index, in PostgreSQL's words; `in_sqlite` has SQLite's."""
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, Protocol
 
-from console.events.kinds import decode
+from console.events.kinds import Event, decode
 from console.journal.chain import PAGE, Row
 from console.journal.contract import DecisionRow, JournalEntry, Run
 from console.journal.sanitize import sanitize_body, sanitize_value
 
 _LOWEST = -(2**63)
-_COLUMNS = "id, rollout, seq, event_id, kind, v, at, who, move, NULL, body, prev, hash, head"
+_COLUMNS = ", ".join(field.name for field in fields(Row))
+_SQLITE_WORDS = {"warroom.": "", "%s": "?", "position": "id", "login": "NULL"}
+"""SQLite has no schemas and no logins, marks a value otherwise, and numbers the whole journal by the row id."""
 
 
-def tail(connection: sqlite3.Connection, rollout: str, after: int) -> list[JournalEntry]:
+class Cursor(Protocol):
+    """The result of a statement, as both drivers have it."""
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that it changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+
+
+class Connection(Protocol):
+    """A connection that takes statements in PostgreSQL's words."""
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
+        """Run a statement with a value for each `%s`. Raises the driver's errors."""
+
+
+@lru_cache
+def in_sqlite(statement: str) -> str:
+    """A statement of this module or of `recording` in SQLite's words."""
+    for word, instead in _SQLITE_WORDS.items():
+        statement = statement.replace(word, instead)
+    return statement
+
+
+def tail(connection: Connection, rollout: str, after: int) -> list[JournalEntry]:
     """Events with a seq above `after`, in order."""
-    rows = connection.execute(
-        "SELECT seq, kind, body FROM events WHERE rollout = ? AND seq > ? ORDER BY seq", [rollout, after]
-    )
-    return [JournalEntry(seq, decode(kind, sanitize_body(body))) for seq, kind, body in rows.fetchall()]
+    question = "SELECT seq, kind, body, login FROM warroom.events WHERE rollout = %s AND seq > %s ORDER BY seq"
+    rows = connection.execute(question, [rollout, after]).fetchall()
+    return [JournalEntry(seq, _event(kind, body, login)) for seq, kind, body, login in rows]
 
 
-def tail_samples(connection: sqlite3.Connection, rollout: str, after: int) -> list[JournalEntry]:
+def _event(kind: str, body: str, login: str | None) -> Event:
+    """A stored event; its author's login is the one that the server stamped, if it did."""
+    event = decode(kind, sanitize_body(body))
+    if login is None or event.who is None or event.who.login == login:
+        return event
+    return event.model_copy(update={"who": replace(event.who, login=login)})
+
+
+def tail_samples(connection: Connection, rollout: str, after: int) -> list[JournalEntry]:
     """Samples with a number above `after`, in recorded order."""
-    rows = connection.execute(
-        "SELECT id, after_seq, body FROM samples WHERE rollout = ? AND id > ? ORDER BY id", [rollout, after]
-    )
-    return [
-        JournalEntry(seq, decode("source_read", sanitize_body(body)), number) for number, seq, body in rows.fetchall()
-    ]
+    question = "SELECT id, after_seq, body FROM warroom.samples WHERE rollout = %s AND id > %s ORDER BY id"
+    rows = connection.execute(question, [rollout, after]).fetchall()
+    return [JournalEntry(seq, decode("source_read", sanitize_body(body)), number) for number, seq, body in rows]
 
 
-def history(connection: sqlite3.Connection, rollout: str) -> list[JournalEntry]:
+def history(connection: Connection, rollout: str) -> list[JournalEntry]:
     """Events and samples of a rollout in recorded order."""
-    rows = connection.execute(
-        """
-        SELECT seq, 0 AS sample, seq AS number, kind, body FROM events WHERE rollout = :rollout
+    question = """
+        SELECT seq, 0 AS sample, seq AS number, kind, body, login FROM warroom.events WHERE rollout = %s
         UNION ALL
-        SELECT after_seq, 1, id, 'source_read', body FROM samples WHERE rollout = :rollout
+        SELECT after_seq, 1, id, 'source_read', body, NULL FROM warroom.samples WHERE rollout = %s
         ORDER BY 1, 2, 3
-        """,
-        {"rollout": rollout},
-    )
+        """
     return [
-        JournalEntry(seq, decode(kind, sanitize_body(body)), number if sample else None)
-        for seq, sample, number, kind, body in rows.fetchall()
+        JournalEntry(seq, _event(kind, body, login), number if sample else None)
+        for seq, sample, number, kind, body, login in connection.execute(question, [rollout, rollout]).fetchall()
     ]
 
 
-def rollout_end(connection: sqlite3.Connection, rollout: str) -> tuple[int, str | None]:
-    """Seq and hash of a rollout's last event; (0, None) before its first."""
-    row = connection.execute(
-        "SELECT seq, hash FROM events WHERE rollout = ? ORDER BY seq DESC LIMIT 1", [rollout]
-    ).fetchone()
-    return (0, None) if row is None else (row[0], row[1])
-
-
-def journal_head(connection: sqlite3.Connection) -> tuple[int, str | None]:
-    """Position and head of the journal's last event; (0, None) before the first."""
-    row = connection.execute("SELECT id, head FROM events ORDER BY id DESC LIMIT 1").fetchone()
-    return (0, None) if row is None else (row[0], row[1])
-
-
-def is_closed(connection: sqlite3.Connection, rollout: str) -> bool:
+def is_closed(connection: Connection, rollout: str) -> bool:
     """Whether the rollout has ended."""
-    rows = connection.execute("SELECT 1 FROM events WHERE rollout = ? AND kind = 'rollout_closed'", [rollout])
-    return rows.fetchone() is not None
+    question = "SELECT 1 FROM warroom.events WHERE rollout = %s AND kind = 'rollout_closed' LIMIT 1"
+    return connection.execute(question, [rollout]).fetchone() is not None
 
 
-def has_move(connection: sqlite3.Connection, rollout: str, move: int) -> bool:
-    """Whether forward move number `move` is recorded."""
-    rows = connection.execute("SELECT 1 FROM events WHERE rollout = ? AND move = ?", [rollout, move])
-    return rows.fetchone() is not None
-
-
-def last_run(connection: sqlite3.Connection, plan: str) -> int:
+def _last_run(connection: Connection, plan: str) -> int:
     """The number of a plan's last run; 0 before the first."""
-    rows = connection.execute(  # "0" comes after "/": a range of the index, not a scan of every rollout
-        "SELECT rollout FROM events WHERE kind = 'rollout_opened' AND rollout > ? AND rollout < ?",
-        [f"{plan}/", f"{plan}0"],
-    )
-    return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows.fetchall()), default=0)
+    # "0" comes after "/", by bytes: a range of the index, not a scan of every rollout
+    question = "SELECT rollout FROM warroom.events WHERE kind = 'rollout_opened' AND rollout > %s AND rollout < %s"
+    rows = connection.execute(question, [f"{plan}/", f"{plan}0"]).fetchall()
+    return max((int(rollout.rsplit("/", 1)[1]) for (rollout,) in rows), default=0)
 
 
-def open_run(connection: sqlite3.Connection, plan: str) -> str | None:
+def open_run(connection: Connection, plan: str) -> str | None:
     """The open rollout of a plan name, or None."""
-    number = last_run(connection, plan)
+    number = _last_run(connection, plan)
     rollout = f"{plan}/{number}"
     return None if number == 0 or is_closed(connection, rollout) else rollout
 
 
-def runs(connection: sqlite3.Connection) -> list[Run]:
+def next_run(connection: Connection, plan: str) -> str:
+    """The id of a plan's next rollout."""
+    return f"{plan}/{_last_run(connection, plan) + 1}"
+
+
+def runs(connection: Connection) -> list[Run]:
     """Every rollout, newest first."""
-    rows = connection.execute(
-        """
+    question = """
         SELECT o.rollout, o.at, coalesce(o.who, ''),
-               EXISTS (SELECT 1 FROM events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
-               (SELECT count(*) FROM events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
-        FROM events o WHERE o.kind = 'rollout_opened' ORDER BY o.id DESC
+               EXISTS (SELECT 1 FROM warroom.events c WHERE c.rollout = o.rollout AND c.kind = 'rollout_closed'),
+               (SELECT count(*) FROM warroom.events d WHERE d.rollout = o.rollout AND d.kind = 'decision_taken')
+        FROM warroom.events o WHERE o.kind = 'rollout_opened' ORDER BY o.position DESC
         """
-    )
     return [
-        Run(sanitize_value(rollout), datetime.fromisoformat(at), sanitize_value(who), bool(closed_), decisions)
-        for rollout, at, who, closed_, decisions in rows.fetchall()
+        Run(sanitize_value(rollout), datetime.fromisoformat(at), sanitize_value(who), bool(is_over), decisions)
+        for rollout, at, who, is_over, decisions in connection.execute(question).fetchall()
     ]
 
 
-def decisions(connection: sqlite3.Connection, rollout: str | None) -> list[DecisionRow]:
+def decisions(connection: Connection, rollout: str | None = None) -> list[DecisionRow]:
     """Decisions of one rollout or of all, oldest first."""
     columns = "rollout, seq, at, coalesce(who, ''), verb, stage, subject, coalesce(reason, ''), override, outcome, id"
-    chosen, values = ("", []) if rollout is None else ("WHERE rollout = ?", [rollout])
-    found = connection.execute(f"SELECT {columns} FROM decisions {chosen} ORDER BY at, seq", values)  # noqa: S608 - constants
-    return [DecisionRow(*map(sanitize_value, row)) for row in found.fetchall()]
+    chosen, values = ("", []) if rollout is None else ("WHERE rollout = %s", [rollout])
+    question = f"SELECT {columns} FROM warroom.decisions {chosen} ORDER BY at, seq"  # noqa: S608 - constants
+    return [DecisionRow(*map(sanitize_value, row)) for row in connection.execute(question, values).fetchall()]
 
 
-def rows(connection: sqlite3.Connection, rollout: str | None, after: int | None, limit: int = PAGE) -> list[Row]:
-    """A page of stored rows by position, or of one rollout by seq.
-
-    Text that is not UTF-8 is kept as surrogate escapes.
-
-    Raises:
-        ValueError: the journal has no chain, and was opened read-only, so none could be added.
-    """
-    if not any(name == "prev" for _, name, *_ in connection.execute("PRAGMA table_info(events)")):
-        raise ValueError("an older warroom made it without a chain; open it once where it can be written")
-    start = _LOWEST if after is None else after
-    values: tuple[str | int, ...]
-    question, values = "id > ? ORDER BY id", (start,)
+def rows(connection: Connection, rollout: str | None, after: int | None) -> list[Row]:
+    """A page of stored rows by position, or of one rollout by seq."""
+    values: list[object] = [_LOWEST if after is None else after]
+    chosen = "position > %s ORDER BY position"
     if rollout is not None:
-        question, values = "rollout = ? AND seq > ? ORDER BY seq", (rollout, start)
-    factory, connection.text_factory = connection.text_factory, _text
-    try:
-        found = connection.execute(f"SELECT {_COLUMNS} FROM events WHERE {question} LIMIT {limit:d}", values)  # noqa: S608 - constants
-        return [Row(*row) for row in found.fetchall()]
-    finally:
-        connection.text_factory = factory
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode("utf-8", "surrogateescape")
+        chosen, values = "rollout = %s AND seq > %s ORDER BY seq", [rollout, *values]
+    question = f"SELECT {_COLUMNS} FROM warroom.events WHERE {chosen} LIMIT {PAGE:d}"  # noqa: S608 - constants
+    return [Row(*row) for row in connection.execute(question, values).fetchall()]

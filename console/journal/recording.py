@@ -1,49 +1,77 @@
-"""Inserts of a SQLite journal, under a write lock that the caller holds.
+"""Inserts of a journal, under a lock that the caller holds.
 
 The lock keeps the values that a function reads valid until it has written.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
 
 from console.events.kinds import DecisionTaken, Event, SourceRead, encode
-from console.journal import lease, reading
+from console.journal import reading
 from console.journal.chain import GENESIS, Row, event_row
-from console.journal.contract import Conflict
+from console.journal.contract import Conflict, Fenced, NotPermitted
+from console.journal.reading import Connection
+
+_STORED = tuple(field.name for field in fields(Row) if field.name != "login")
+"""The columns of an event; a server stamps the login itself."""
+_MARKS = ", ".join("%s" for _ in _STORED)
+_INSERT_EVENT = f"INSERT INTO warroom.events ({', '.join(_STORED)}) VALUES ({_MARKS})"  # noqa: S608 - constants
+INSERT_SAMPLE = "INSERT INTO warroom.samples (rollout, after_seq, at, source, v, body) VALUES (%s, %s, %s, %s, %s, %s)"
+"""The statement for each of `sample_rows`."""
+_ENDS = """
+SELECT (SELECT seq FROM warroom.events WHERE event_id = %s), l.seq, l.hash, h.position, h.head
+FROM (SELECT 1) AS one
+LEFT JOIN (SELECT seq, hash FROM warroom.events WHERE rollout = %s ORDER BY seq DESC LIMIT 1) AS l ON true
+LEFT JOIN (SELECT position, head FROM warroom.events ORDER BY position DESC LIMIT 1) AS h ON true
+"""
+"""The event's own seq if it is recorded already, and the last events of its rollout and of the journal."""
 
 
-def append_event(connection: sqlite3.Connection, rollout: str, event: Event, fence: int | None) -> int:
-    """Record an event and return its seq; see `Journal.append`."""
-    known = connection.execute("SELECT seq FROM events WHERE event_id = ?", [event.id]).fetchone()
+def append_event(connection: Connection, rollout: str, event: Event, fence: int | None, login: str | None) -> int:
+    """Record an event at the end of its rollout and return its seq; see `Journal.append`."""
+    known, seq, prev, position, before = connection.execute(_ENDS, [event.id, rollout]).fetchone()
     if known is not None:
-        return int(known[0])
-    lease.check_fence(connection, rollout, fence)
-    seq, prev = reading.rollout_end(connection, rollout)
-    _check_race(connection, rollout, event, seq)
-    position, before = reading.journal_head(connection)
-    row = event_row(event, rollout, seq + 1, position + 1, login=None, prev=prev or GENESIS, before=before or GENESIS)
+        return int(known)
+    check_fence(connection, rollout, fence)
+    _check_race(connection, rollout, event, seq or 0)
+    chained = {"prev": prev or GENESIS, "before": before or GENESIS}
+    row = event_row(event, rollout, (seq or 0) + 1, (position or 0) + 1, login=login, **chained)
     insert_row(connection, row)
     return row.seq
 
 
-def append_samples(
-    connection: sqlite3.Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None
-) -> None:
-    """Record samples after their rollout's last event; see `Journal.append_samples`."""
-    lease.check_fence(connection, rollout, fence)
-    seq, _ = reading.rollout_end(connection, rollout)
-    connection.executemany(
-        "INSERT INTO samples (rollout, after_seq, at, source, v, body) VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (rollout, seq, sample.at.isoformat(timespec="milliseconds"), sample.source, sample.v, encode(sample))
-            for sample in batch
-        ],
-    )
+def insert_row(connection: Connection, row: Row) -> None:
+    """Insert a row at its own position."""
+    connection.execute(_INSERT_EVENT, attrgetter(*_STORED)(row))
 
 
-def _check_race(connection: sqlite3.Connection, rollout: str, event: Event, last: int) -> None:
+def sample_rows(
+    connection: Connection, rollout: str, batch: Sequence[SourceRead], fence: int | None
+) -> list[tuple[object, ...]]:
+    """The rows that record samples after their rollout's last event. Raises Fenced."""
+    check_fence(connection, rollout, fence)
+    [seq] = connection.execute(
+        "SELECT coalesce(max(seq), 0) FROM warroom.events WHERE rollout = %s", [rollout]
+    ).fetchone()
+    return [
+        (rollout, seq, sample.at.isoformat(timespec="milliseconds"), sample.source, sample.v, encode(sample))
+        for sample in batch
+    ]
+
+
+def check_fence(connection: Connection, rollout: str, fence: int | None) -> None:
+    """Raise Fenced if a write carries another fence than the current one."""
+    if fence is None:
+        return
+    row = connection.execute("SELECT fence FROM warroom.leases WHERE rollout = %s", [rollout]).fetchone()
+    if row is None or row[0] != fence:
+        raise Fenced(f"another console polls {rollout} now")
+
+
+def _check_race(connection: Connection, rollout: str, event: Event, last: int) -> None:
     """Raise Conflict if another console recorded a competing event first."""
     if event.kind == "rollout_opened":
         if last or reading.open_run(connection, rollout.rpartition("/")[0]) is not None:
@@ -51,28 +79,16 @@ def _check_race(connection: sqlite3.Connection, rollout: str, event: Event, last
     elif isinstance(event, DecisionTaken) and event.move is not None:
         if reading.is_closed(connection, rollout):
             raise Conflict(f"{rollout} was closed by another console")
-        if reading.has_move(connection, rollout, event.move):
+        question = "SELECT 1 FROM warroom.events WHERE rollout = %s AND move = %s"
+        if connection.execute(question, [rollout, event.move]).fetchone() is not None:
             raise Conflict(f"move {event.move} of {rollout} was made by another console")
 
 
-def insert_row(connection: sqlite3.Connection, row: Row) -> None:
-    """Insert a row at its own position."""
-    connection.execute(
-        "INSERT INTO events (id, rollout, seq, event_id, kind, v, at, who, move, body, prev, hash, head) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            row.position,
-            row.rollout,
-            row.seq,
-            row.event_id,
-            row.kind,
-            row.v,
-            row.at,
-            row.who,
-            row.move,
-            row.body,
-            row.prev,
-            row.hash,
-            row.head,
-        ],
-    )
+def prune(connection: Connection, rollout: str, *, dry_run: bool) -> int:
+    """Delete the samples of a closed rollout; see `Journal.prune`."""
+    if not reading.is_closed(connection, rollout):
+        raise NotPermitted(f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned")
+    if dry_run:
+        [count] = connection.execute("SELECT count(*) FROM warroom.samples WHERE rollout = %s", [rollout]).fetchone()
+        return int(count)
+    return connection.execute("DELETE FROM warroom.samples WHERE rollout = %s", [rollout]).rowcount

@@ -18,7 +18,6 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -38,12 +37,6 @@ _NAME = ".waiting-"
 _OWN_SUFFIX = re.compile(r"\d+-[0-9a-f]{8}")
 """Rest of the name of a file made by `begin` (pid and random digits); any other file is foreign."""
 _UNADOPTED_SUFFIX = ".left"
-
-
-@dataclass(frozen=True, slots=True)
-class _SpooledEvent:
-    rollout: str
-    event: Event
 
 
 class _AnotherUser(Exception):
@@ -67,17 +60,13 @@ class Spool:
     def __init__(self, beside: Sequence[Path]) -> None:
         self._beside = tuple(beside)
         self._file: int | None = None
-        self._path: Path | None = None
+        self.path: Path | None = None
+        """The file; None before `begin`, and if none could be created."""
         self._end = 0
         self._waiting: set[str] = set()
         self._closed = False
         self.pending_notices: list[str] = []
         """Notes about files put aside that could be added to no rollout; the caller takes and records them."""
-
-    @property
-    def path(self) -> Path | None:
-        """The file; None before `begin`, and if none could be created."""
-        return self._path
 
     @property
     def has_waiting(self) -> bool:
@@ -97,7 +86,7 @@ class Spool:
             path = beside.with_name(f"{beside.name}{_NAME}{os.getpid()}-{secrets.token_hex(4)}")
             try:
                 beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file, self._path = _create_locked(path), path
+                self._file, self.path = _create_locked(path), path
             except OSError as error:
                 failure = error
                 continue
@@ -129,11 +118,11 @@ class Spool:
     def close(self) -> None:
         """Stop spooling, and remove the file unless an event waits in it."""
         self._closed = True
-        if self._file is None or self._path is None:
+        if self._file is None or self.path is None:
             return
         if not self._waiting:
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self.path.unlink()
         os.close(self._file)
         self._file = None
 
@@ -172,7 +161,7 @@ class Spool:
             with contextlib.suppress(OSError):  # the directory does not exist or cannot be listed
                 for path in sorted(beside.parent.iterdir()):
                     name = path.name
-                    if name.startswith(start) and _OWN_SUFFIX.fullmatch(name, len(start)) and path != self._path:
+                    if name.startswith(start) and _OWN_SUFFIX.fullmatch(name, len(start)) and path != self.path:
                         yield path
 
     def _adopt_file(self, path: Path, journal: Journal, at: datetime, who: Actor) -> int:
@@ -187,9 +176,7 @@ class Spool:
             if not path.exists() or _is_new(file):  # another console adopted it; or its console has just created it
                 return 0
             return self._transfer(path, file, journal, at, who)
-        except BlockingIOError:  # its console is running
-            return 0
-        except OSError:  # without locks there, a running console cannot be excluded
+        except OSError:  # its console is running; without locks there, that cannot be excluded
             return 0
         finally:
             os.close(file)
@@ -198,13 +185,12 @@ class Spool:
         count, rollout = 0, ""
         known: set[str] = set()
         try:
-            for waiting in _read_waiting(os.pread(file, MAX_BYTES, 0), who.uid):
-                rollout = waiting.rollout
-                if rollout not in known and not isinstance(waiting.event, RolloutOpened):
+            for rollout, event in _read_waiting(os.pread(file, MAX_BYTES, 0), who.uid):
+                if rollout not in known and not isinstance(event, RolloutOpened):
                     if not journal.tail(rollout, 0):  # the journal was replaced, or restored from an older copy
                         raise _NotAdoptable(f"{one_line(rollout)} is not in this journal")
                     known.add(rollout)
-                journal.append(rollout, waiting.event)
+                journal.append(rollout, event)
                 count += 1
         except _AnotherUser:  # that person's next console adopts it
             return 0
@@ -228,11 +214,7 @@ class Spool:
 
 
 def _create_locked(path: Path) -> int:
-    """Create and lock a new file.
-
-    Raises:
-        OSError: it cannot be created or locked; no file is left behind.
-    """
+    """Create and lock a new file, or leave none behind and raise OSError."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)  # another console may be inspecting it at this moment
@@ -258,16 +240,16 @@ def _is_new(file: int) -> bool:
     return status.st_size == 0 and time.time() - status.st_mtime < _NEW_S
 
 
-def _read_waiting(content: bytes, uid: int) -> Sequence[_SpooledEvent]:
-    """Waiting events of a file, in order.
+def _read_waiting(content: bytes, uid: int) -> list[tuple[str, Event]]:
+    """(rollout, event) of each event that waits in a file, in order.
 
     A last line that was cut off is dropped: no call was made before its line was complete.
 
     Raises:
-        _NotOurs: no console writes such content.
+        _NotAdoptable: no console writes such content.
         _AnotherUser: an event is by another uid.
     """
-    found: dict[str, _SpooledEvent] = {}
+    found: dict[str, tuple[str, Event]] = {}
     whole, _, _ = content.partition(b"\0")
     *lines, _ = whole.split(b"\n")
     for line in lines:
@@ -276,10 +258,10 @@ def _read_waiting(content: bytes, uid: int) -> Sequence[_SpooledEvent]:
             if (written := record.get("written")) is not None:
                 found.pop(written, None)
                 continue
-            waiting = _SpooledEvent(str(record["rollout"]), decode(record["kind"], record["event"]))
+            rollout, event = str(record["rollout"]), decode(record["kind"], record["event"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # pydantic's errors are ValueErrors
             raise _NotAdoptable("a line of it cannot be read") from None
-        if waiting.event.who is not None and waiting.event.who.uid != uid:
+        if event.who is not None and event.who.uid != uid:
             raise _AnotherUser
-        found[waiting.event.id] = waiting
+        found[event.id] = rollout, event
     return list(found.values())

@@ -9,31 +9,21 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
 from sqlite_utils import Database
 
 from adapters.failpoints import failpoint
-from adapters.sanitize import first_flaw, one_line
+from adapters.sanitize import one_line
 from console.events.evidence import Actor
 from console.events.kinds import Event, SourceRead
 from console.journal import approvals, file, guards, lease, reading, recording
 from console.journal import presence as people
 from console.journal.chain import Row
-from console.journal.contract import (
-    DecisionRow,
-    JournalEntry,
-    JournalUnavailable,
-    Lease,
-    NotPermitted,
-    Presence,
-    Run,
-    SignedApproval,
-    UnsignedApproval,
-)
+from console.journal.contract import JournalUnavailable, Lease, NotPermitted, Presence, SignedApproval, UnsignedApproval
+from console.journal.database import DatabaseJournal, as_unavailable
 from console.journal.migrations import schema
 from console.journal.moment import Moment
 from console.journal.moment import now as moment
@@ -42,30 +32,21 @@ from console.journal.watch import SqliteWatch
 BUSY_MS = 2000
 """Time an append waits for other writers before the journal counts as unavailable, in ms."""
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def _as_unavailable(
-    method: Callable[Concatenate[SqliteJournal, _P], _T], /
-) -> Callable[Concatenate[SqliteJournal, _P], _T]:
-    """Raise SQLite's errors as JournalUnavailable, with the path, in one line."""
+class SqliteStatements:
+    """A connection that takes statements in PostgreSQL's words."""
 
-    @wraps(method)
-    def call(self: SqliteJournal, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return method(self, *args, **kwargs)
-        except ValidationError as error:
-            raise JournalUnavailable(
-                f"journal {self.path}: an event cannot be read: {first_flaw(error, 300)}"
-            ) from None
-        except (sqlite3.Error, OSError, ValueError) as error:
-            raise JournalUnavailable(f"journal {self.path}: {one_line(error)}") from error
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-    return call
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        """Run a statement of `reading` or `recording`. Raises sqlite3.Error."""
+        return self._connection.execute(reading.in_sqlite(statement), values)
 
 
-class SqliteJournal:
+class SqliteJournal(DatabaseJournal):
     """A Journal in the file `path`, created with its directory if missing.
 
     Args:
@@ -79,9 +60,10 @@ class SqliteJournal:
     """
 
     cautions: tuple[str, ...] = ()
+    errors = (sqlite3.Error, OSError, ValueError)
 
     def __init__(self, path: Path, *, read_only: bool = False, clock: Callable[[], Moment] = moment) -> None:
-        self.path = path
+        self.path = self.place = path
         self._clock = clock
         self._file: tuple[int, int] | None = None
         """Device and inode of the open file; None in read-only mode."""
@@ -90,7 +72,7 @@ class SqliteJournal:
         else:
             self._open()
 
-    @_as_unavailable
+    @as_unavailable
     def _open_to_read(self) -> None:
         uri = f"{self.path.absolute().as_uri()}?mode=ro"
         try:
@@ -103,7 +85,7 @@ class SqliteJournal:
             connection = _readable(f"{uri}&immutable=1")
         self._db = Database(connection, execute_plugins=False)
 
-    @_as_unavailable
+    @as_unavailable
     def _open(self) -> None:
         with file.umask(shared=file.prepare(self.path)):
             connection = sqlite3.connect(
@@ -124,13 +106,9 @@ class SqliteJournal:
 
         Two consoles may open a new journal at once: the second waits for the lock, then finds nothing pending.
         """
-        connection = self._db.conn
-        connection.execute("BEGIN IMMEDIATE")
-        with contextlib.ExitStack() as on_failure:
-            on_failure.callback(connection.execute, "ROLLBACK")
+        self._db.conn.execute("BEGIN IMMEDIATE")
+        with self._db.conn:
             schema.apply(self._db)
-            on_failure.pop_all()
-        connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def _writing(self, what: str, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
@@ -166,98 +144,72 @@ class SqliteJournal:
         """The identity of the actor's Unix user."""
         return approvals.identity_of_uid(actor.uid)
 
-    @_as_unavailable
+    @as_unavailable
     def append(self, rollout: str, event: Event, *, fence: int | None = None) -> int:
         """Record an event with synchronous FULL; see `Journal.append`."""
         with self._writing("event") as connection:
-            return recording.append_event(connection, rollout, event, fence)
+            return recording.append_event(SqliteStatements(connection), rollout, event, fence, login=None)
 
-    @_as_unavailable
+    @as_unavailable
     def append_samples(self, rollout: str, samples: Sequence[SourceRead], *, fence: int | None = None) -> None:
         """Record samples with synchronous NORMAL; see `Journal.append_samples`."""
         with self._writing("samples", "NORMAL") as connection:  # samples may be lost in a power cut; events may not
-            recording.append_samples(connection, rollout, samples, fence)
+            found = recording.sample_rows(SqliteStatements(connection), rollout, samples, fence)
+            connection.executemany(reading.in_sqlite(recording.INSERT_SAMPLE), found)
 
-    @_as_unavailable
-    def tail(self, rollout: str, after: int) -> list[JournalEntry]:
-        """Events with a seq above `after`, in order."""
-        return reading.tail(self._db.conn, rollout, after)
+    def error_line(self, error: Exception) -> str:
+        """An error's text on one line."""
+        return one_line(error)
 
-    @_as_unavailable
-    def tail_samples(self, rollout: str, after: int) -> list[JournalEntry]:
-        """Samples with a number above `after`, in recorded order."""
-        return reading.tail_samples(self._db.conn, rollout, after)
+    def read(self, work: Callable[[reading.Connection], _T], within_s: float) -> _T:
+        """The result of the query `work`; a file needs no deadline."""
+        return work(SqliteStatements(self._db.conn))
 
-    @_as_unavailable
-    def history(self, rollout: str) -> list[JournalEntry]:
-        """Events and samples merged into recorded order."""
-        return reading.history(self._db.conn, rollout)
-
-    @_as_unavailable
-    def open_run(self, plan: str) -> str | None:
-        """The open rollout of a plan name, or None."""
-        return reading.open_run(self._db.conn, plan)
-
-    @_as_unavailable
-    def next_run(self, plan: str) -> str:
-        """The id of a plan's next rollout."""
-        return f"{plan}/{reading.last_run(self._db.conn, plan) + 1}"
-
-    @_as_unavailable
-    def runs(self) -> list[Run]:
-        """Every rollout, newest first."""
-        return reading.runs(self._db.conn)
-
-    @_as_unavailable
-    def decisions(self, rollout: str | None = None) -> list[DecisionRow]:
-        """Decisions of one rollout or of all, oldest first."""
-        return reading.decisions(self._db.conn, rollout)
-
-    @_as_unavailable
+    @as_unavailable
     def rows(self, rollout: str | None, after: int | None) -> Sequence[Row]:
-        """The next page of stored events; see `Journal.rows`."""
-        return reading.rows(self._db.conn, rollout, after)
+        """The next page of stored events, with surrogate escapes for text that is not UTF-8; see `Journal.rows`."""
+        return read_rows(self._db.conn, rollout, after)
 
-    @_as_unavailable
+    @as_unavailable
     def alterations(self) -> Sequence[str]:
         """Missing or changed triggers, tables and indexes."""
         return guards.alterations(self._db.conn)
 
-    @_as_unavailable
+    @as_unavailable
     def lease(self, rollout: str, holder: str, ttl_s: float) -> Lease:
         """Take, renew or return the lease; see `Journal.lease`."""
         with self._writing("lease", "NORMAL") as connection:
             return lease.take(connection, self._clock(), rollout, holder, ttl_s)
 
-    @_as_unavailable
+    @as_unavailable
     def release(self, rollout: str, holder: str) -> None:
         """Expire the lease if `holder` has it."""
         with self._writing("lease", "NORMAL") as connection:
             lease.release(connection, self._clock(), rollout, holder)
 
-    @_as_unavailable
+    @as_unavailable
     def current_lease(self, rollout: str) -> Lease | None:
         """The lease in force; None if it is free or expired."""
         return lease.current_lease(self._db.conn, self._clock(), rollout)
 
-    @_as_unavailable
+    @as_unavailable
     def heartbeat(self, rollout: str, presence: Presence) -> None:
         """Store that a console is present now."""
         with self._writing("lease", "NORMAL") as connection:
             people.heartbeat(connection, self._clock(), rollout, presence)
 
-    @_as_unavailable
+    @as_unavailable
     def leave(self, rollout: str, session: str) -> None:
         """Drop a console's presence."""
         with self._writing("lease", "NORMAL") as connection:
             people.leave(connection, rollout, session)
 
-    @_as_unavailable
+    @as_unavailable
     def present(self, rollout: str, within_s: float) -> list[Presence]:
         """Consoles with a recent heartbeat, earliest arrival first."""
         return people.present(self._db.conn, self._clock(), rollout, within_s)
 
-    @_as_unavailable
+    @as_unavailable
     def approve(self, rollout: str, approval: UnsignedApproval) -> SignedApproval:
         """Write an approval file owned by this user; see `Journal.approve`."""
         folder = approvals.folder_of(self.path)
@@ -268,7 +220,7 @@ class SqliteJournal:
             )
         return approvals.write_approval(folder, rollout, approval)
 
-    @_as_unavailable
+    @as_unavailable
     def approvals(self, rollout: str) -> list[SignedApproval]:
         """Approvals of a rollout with a proven author, oldest first."""
         return approvals.read_approvals(approvals.folder_of(self.path), rollout)
@@ -277,24 +229,31 @@ class SqliteJournal:
         """A watch over the file and its approvals."""
         return SqliteWatch(self.path)
 
-    @_as_unavailable
+    @as_unavailable
     def prune(self, rollout: str, *, dry_run: bool = False) -> int:
         """Delete the samples of a closed rollout; see `Journal.prune`."""
         with self._writing("prune") as connection:
-            if not reading.is_closed(connection, rollout):
-                raise NotPermitted(
-                    f"{rollout} is open, or not in this journal: only samples of closed rollouts are pruned"
-                )
-            count = "SELECT count(*) FROM samples WHERE rollout = ?"
-            found: int = connection.execute(count, [rollout]).fetchone()[0]
-            if not dry_run:
-                connection.execute("DELETE FROM samples WHERE rollout = ?", [rollout])
-        return found
+            return recording.prune(SqliteStatements(connection), rollout, dry_run=dry_run)
 
-    @_as_unavailable
+    @as_unavailable
     def close(self) -> None:
         """Close the connection."""
         self._db.conn.close()
+
+
+def read_rows(connection: sqlite3.Connection, rollout: str | None, after: int | None) -> list[Row]:
+    """A page of stored rows, with surrogate escapes for text that is not UTF-8.
+
+    Raises:
+        ValueError: the journal has no chain, and was opened read-only, so none could be added.
+    """
+    if not any(name == "prev" for _, name, *_ in connection.execute("PRAGMA table_info(events)")):
+        raise ValueError("an older warroom made it without a chain; open it once where it can be written")
+    factory, connection.text_factory = connection.text_factory, partial(str, encoding="utf-8", errors="surrogateescape")
+    try:
+        return reading.rows(SqliteStatements(connection), rollout, after)
+    finally:
+        connection.text_factory = factory
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

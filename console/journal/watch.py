@@ -1,7 +1,7 @@
-"""Change detection for a SQLite journal by `PRAGMA data_version`, about 2 us a call.
+"""Change detection: the wait that every journal shares, and that for a SQLite journal by `PRAGMA data_version`.
 
-The value differs from one call to the next if another connection wrote in between. Approvals are files beside the
-journal, so their directory's modification time counts too.
+The value, about 2 us a call, differs from one call to the next if another connection wrote in between. Approvals are
+files beside the journal, so their directory's modification time counts too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from console.journal.approvals import folder_of
@@ -19,26 +20,20 @@ STEP_S = 0.1
 _Version = tuple[object, ...]
 
 
-class SqliteWatch:
-    """A Watch over the file `path`."""
+class ConnectedWatch(ABC):
+    """A Watch over a connection, which a subclass opens on demand."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._approvals = folder_of(path)
-        self._connection: sqlite3.Connection | None = None
-        self._last: _Version | None = None
+    def __init__(self) -> None:
         self._closed = threading.Event()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a change of the journal or its approvals; see `Watch.wait`."""
+        """Wait for a change; see `Watch.wait`."""
         until = time.monotonic() + timeout_s
         while not self._closed.is_set():
-            version = self._version()
-            if version is not None and version != self._last:
-                self._last = version
+            left_s = max(0.0, until - time.monotonic())
+            if self._has_changed(left_s):
                 return True
-            left_s = until - time.monotonic()
-            if left_s <= 0 or self._closed.wait(min(STEP_S, left_s)):
+            if left_s == 0:
                 break
         if self._closed.is_set():
             self._disconnect()
@@ -47,6 +42,32 @@ class SqliteWatch:
     def close(self) -> None:
         """End a wait under way, from any thread."""
         self._closed.set()
+
+    @abstractmethod
+    def _has_changed(self, within_s: float) -> bool:
+        """Whether something may have been recorded, after a step of `within_s` at most."""
+
+    @abstractmethod
+    def _disconnect(self) -> None:
+        """Close the connection, if there is one."""
+
+
+class SqliteWatch(ConnectedWatch):
+    """A Watch over the file `path`."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._last: _Version | None = None
+
+    def _has_changed(self, within_s: float) -> bool:
+        version = self._version()
+        if version is None or version == self._last:
+            self._closed.wait(min(STEP_S, within_s))
+            return False
+        self._last = version
+        return True
 
     def _version(self) -> _Version | None:
         """A value that changes with each write; None while the file cannot be read."""
@@ -61,7 +82,7 @@ class SqliteWatch:
         except (sqlite3.Error, OSError):
             self._disconnect()
             return None
-        return version, found.st_dev, found.st_ino, _changed_at(self._approvals)
+        return version, found.st_dev, found.st_ino, _changed_at(folder_of(self._path))
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -308,15 +308,6 @@ def test_a_journal_of_a_newer_or_an_older_version_is_one_line(server: Postgres, 
             PostgresJournal(url)
 
 
-def test_a_journal_opened_to_be_read_writes_nothing(server: Postgres, url: Url, journal: PostgresJournal) -> None:
-    journal.append(RUN, opening())
-    reading = PostgresJournal(url, read_only=True)
-    assert len(reading.history(RUN)) == 1
-    with pytest.raises(JournalUnavailable, match="read-only transaction"):
-        reading.append(RUN, note("no"))
-    reading.close()
-
-
 def test_two_that_make_a_journal_at_once_make_one(server: Postgres) -> None:
     fresh = Url(server.database("twice"))
     made: list[int] = []

@@ -16,15 +16,12 @@ from collections.abc import Iterator
 import psycopg
 
 from console.journal.contract import JournalUnavailable
+from console.journal.database import CALL_S
 from console.journal.postgres import schema
 from console.journal.postgres.url import CONNECT_S, Url
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-CALL_S = 5.0
-"""Deadline of a short call in seconds; longer than the server's lock timeout, whose error names the cause."""
-LONG_S = 60.0
-"""Deadline in seconds of a call with a large reply, such as a rollout's whole history."""
 SETTINGS = """
 SET lock_timeout = '2s';
 SET statement_timeout = '60s';
@@ -45,13 +42,11 @@ class ManagedConnection:
 
     Args:
         url: the database.
-        read_only: let the server refuse every write.
         ready: whether the schema must exist; False while it is being created.
     """
 
-    def __init__(self, url: Url, *, read_only: bool = False, ready: bool = True) -> None:
+    def __init__(self, url: Url, *, ready: bool = True) -> None:
         self.url = url
-        self._read_only = read_only
         self._ready = ready
         self._connection: Connection | None = None
         self.login = ""
@@ -71,14 +66,11 @@ class ManagedConnection:
             psycopg.Error: any other error of the server.
         """
         connection = self._live_connection()
-        late = threading.Event()
         try:
-            with deadline(connection, within_s, late):
+            with _deadline(connection, self.url, within_s):
                 yield connection
-        except psycopg.Error as error:
-            if connection.closed:
-                self.lost_at = time.monotonic()
-                raise ConnectionLost(_no_answer(within_s) if late.is_set() else self.url.redact(error)) from None
+        except ConnectionLost:
+            self.lost_at = time.monotonic()
             raise
 
     def close(self) -> None:
@@ -92,27 +84,13 @@ class ManagedConnection:
             return self._connection
         self.close()
         connection = connect(self.url)
-        with contextlib.ExitStack() as on_failure:
-            on_failure.callback(connection.close)
-            self._begin_session(connection)
-            on_failure.pop_all()
+        with _beginning(connection, self.url):
+            row = connection.execute("SELECT session_user::text").fetchone()
+            self.login = str(row[0]) if row is not None else ""
+            if self._ready:
+                _check(connection)
         self._connection, self.lost_at = connection, None
         return connection
-
-    def _begin_session(self, connection: Connection) -> None:
-        """Ask who we are, within the deadline of a call. Raises JournalUnavailable."""
-        late = threading.Event()
-        try:
-            with deadline(connection, CALL_S, late):
-                if self._read_only:
-                    connection.execute("SET default_transaction_read_only = on")
-                row = connection.execute("SELECT session_user::text").fetchone()
-                self.login = str(row[0]) if row is not None else ""
-                if self._ready:
-                    _check(connection)
-        except psycopg.Error as error:
-            reason = _no_answer(CALL_S) if late.is_set() else self.url.redact(error)
-            raise JournalUnavailable(f"journal {self.url}: {reason}") from None
 
 
 def connect(url: Url) -> Connection:
@@ -136,24 +114,28 @@ def connect(url: Url) -> Connection:
         ) from None
     except (psycopg.Error, OSError, ValueError) as error:
         raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
-    late = threading.Event()
-    try:
-        with deadline(connection, CALL_S, late):
-            connection.execute(SETTINGS)
-    except psycopg.Error as error:
-        connection.close()
-        raise JournalUnavailable(
-            f"journal {url}: {_no_answer(CALL_S) if late.is_set() else url.redact(error)}"
-        ) from None
+    with _beginning(connection, url):
+        connection.execute(SETTINGS)
     return connection
 
 
 @contextlib.contextmanager
-def deadline(connection: Connection, seconds: float, late: threading.Event) -> Iterator[None]:
-    """Shut down the connection's socket if the block takes longer than `seconds`.
+def _beginning(connection: Connection, url: Url) -> Iterator[None]:
+    """Close a new connection if the block fails or takes longer than a call. Raises JournalUnavailable."""
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(connection.close)
+        try:
+            with _deadline(connection, url, CALL_S):
+                yield
+        except (psycopg.Error, ConnectionLost) as error:
+            raise JournalUnavailable(f"journal {url}: {url.redact(error)}") from None
+        on_failure.pop_all()
 
-    Its calls then end with an error, and `late` is set.
-    """
+
+@contextlib.contextmanager
+def _deadline(connection: Connection, url: Url, seconds: float) -> Iterator[None]:
+    """Shut down the socket if the block takes longer than `seconds`. Raises ConnectionLost."""
+    late = threading.Event()
 
     def expire() -> None:
         late.set()
@@ -164,12 +146,12 @@ def deadline(connection: Connection, seconds: float, late: threading.Event) -> I
     timer.start()
     try:
         yield
+    except psycopg.Error as error:
+        if not connection.closed:
+            raise
+        raise ConnectionLost(f"no answer within {seconds:g} s" if late.is_set() else url.redact(error)) from None
     finally:
         timer.cancel()
-
-
-def _no_answer(seconds: float) -> str:
-    return f"no answer within {seconds:g} s"
 
 
 def shut_socket(connection: Connection) -> None:

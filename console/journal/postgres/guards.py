@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from console.journal.postgres.connection import Connection
 from console.journal.postgres.schema import MIGRATIONS
+from console.journal.reading import Connection
 
 _TRIGGER = re.compile(
     r"CREATE TRIGGER (\w+) (BEFORE|AFTER) ([\w ]+?) ON warroom\.(\w+)\s+FOR EACH (ROW|STATEMENT) "

@@ -6,14 +6,12 @@ reports a possible change. The connection listens by then, so a caller that read
 
 from __future__ import annotations
 
-import threading
-import time
-
 import psycopg
 
 from console.journal.contract import JournalUnavailable
 from console.journal.postgres.connection import Connection, connect
 from console.journal.postgres.url import Url
+from console.journal.watch import ConnectedWatch
 
 SLICE_S = 0.5
 """Time in seconds within which a wait notices `close`."""
@@ -21,37 +19,25 @@ RETRY_S = 1.0
 """Pause in seconds after a failed connect."""
 
 
-class PostgresWatch:
-    """A Watch over the journal at `url`."""
+class PostgresWatch(ConnectedWatch):
+    """A Watch over the journal at `url`; `close` ends a wait within `SLICE_S`."""
 
     def __init__(self, url: Url) -> None:
+        super().__init__()
         self._url = url
         self._connection: Connection | None = None
-        self._closed = threading.Event()
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for a notification; see `Watch.wait`."""
-        until = time.monotonic() + timeout_s
-        while not self._closed.is_set():
-            if self._connection is None:
-                if self._start_listening():
-                    return True
-                left_s = until - time.monotonic()
-                if left_s <= 0 or self._closed.wait(min(RETRY_S, left_s)):
-                    break
-                continue
-            left_s = until - time.monotonic()
-            if self._has_notification(self._connection, max(0.0, min(SLICE_S, left_s))):
+    def _has_changed(self, within_s: float) -> bool:
+        if self._connection is None:
+            if self._start_listening():
                 return True
-            if left_s <= 0:
-                break
-        if self._closed.is_set():
+            self._closed.wait(min(RETRY_S, within_s))
+            return False
+        try:
+            return any(True for _ in self._connection.notifies(timeout=min(SLICE_S, within_s), stop_after=1))
+        except psycopg.Error:
             self._disconnect()
-        return False
-
-    def close(self) -> None:
-        """End a wait under way, within `SLICE_S`."""
-        self._closed.set()
+            return False
 
     def _start_listening(self) -> bool:
         try:
@@ -61,13 +47,6 @@ class PostgresWatch:
             self._disconnect()
             return False
         return True
-
-    def _has_notification(self, connection: Connection, timeout_s: float) -> bool:
-        try:
-            return any(True for _ in connection.notifies(timeout=timeout_s, stop_after=1))
-        except psycopg.Error:
-            self._disconnect()
-            return False
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.failpoints import observing
 from console.events.evidence import Verb
+from console.journal.location import FileLocation
 from console.journal.unavailable import open_or_unavailable
 from console.state.values import Mode, StepMark
 from tests.bench.faults.backend_faults import Case
@@ -109,7 +110,7 @@ async def _read_only_file(fixture: Fixture) -> FaultResult:
     try:
         fixture.file.chmod(0o400)
         fixture.folder.chmod(0o500)
-        journal = open_or_unavailable(fixture.place.open, fixture.place.open_to_read)
+        journal = open_or_unavailable(fixture.place.open, FileLocation(fixture.file).open_to_read)
         async with fixture.console(journal=journal) as console:
             forward = await console.engine.act(console.intent(Verb.PROMOTE))
             await console.engine.act(console.intent(Verb.ROLLBACK))

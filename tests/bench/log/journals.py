@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from console.journal import reading
 from console.journal.chain import Row
+from console.journal.sqlite import read_rows
 
 COLUMNS = ("rollout", "seq", "event_id", "at", "kind", "v", "who", "move", "body", "prev", "hash", "head")
 
@@ -77,7 +77,7 @@ class _SqliteEvents:
             raise EditRefused(str(error)) from None
 
     def rows(self, after: int | None) -> Sequence[Row]:
-        return reading.rows(self._connection, None, after)
+        return read_rows(self._connection, None, after)
 
 
 def edit_sqlite(path: Path) -> OpenForEdit:

@@ -15,7 +15,7 @@ from console.events.evidence import Actor
 from console.events.kinds import Event, Noted, RolloutClosed, RolloutOpened
 from console.journal.chain import GENESIS, event_row
 from console.journal.recording import insert_row
-from console.journal.sqlite import SqliteJournal
+from console.journal.sqlite import SqliteJournal, SqliteStatements
 
 OWN_EVENTS = 1000
 """Events of the opened rollout."""
@@ -66,12 +66,13 @@ def fill_journal(path: Path, others: int, ours: int = OWN_EVENTS, per_rollout: i
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
+        statements = SqliteStatements(connection)
         head = GENESIS
         ends: dict[str, tuple[int, str]] = {}
         for position, (rollout, event) in enumerate(events(others, ours, per_rollout), start=1):
             seq, prev = ends.get(rollout, (0, GENESIS))
             row = event_row(event, rollout, seq + 1, position, login=None, prev=prev, before=head)
-            insert_row(connection, row)
+            insert_row(statements, row)
             ends[rollout], head = (row.seq, row.hash), row.head
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from console.events.kinds import Event
-from console.journal.chain import Row
-from console.journal.postgres import reading
+from console.journal import reading
+from console.journal.chain import Row, walk_journal
 from console.journal.postgres.connection import Connection, connect
 from console.journal.postgres.journal import PostgresJournal, make_journal
 from console.journal.postgres.url import Url
@@ -60,5 +60,4 @@ def fill_journal(url: Url, events: Iterator[tuple[str, Event]]) -> str:
     with closing(PostgresJournal(url)) as journal:
         for rollout, event in events:
             journal.append(rollout, event)
-    with closing(connect(url)) as connection:
-        return reading.journal_head(connection)[1] or ""
+        return walk_journal(lambda after: journal.rows(None, after)).head
