@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -278,27 +278,8 @@ Event = (
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 _foreign: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-KINDS: frozenset[str] = frozenset(
-    {
-        "rollout_opened",
-        "target_observed",
-        "source_failed",
-        "source_recovered",
-        "verdict_changed",
-        "decision_taken",
-        "request_made",
-        "request_settled",
-        "request_reconciled",
-        "gate_answered",
-        "gate_lapsed",
-        "step_done",
-        "noted",
-        "rollout_closed",
-        "pen_released",
-        "escalated",
-        "source_read",
-    }
-)
+KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(Event)) - {"unrecognised"}
+"""Every kind that this version knows."""
 
 
 def encode(event: Event) -> str:
