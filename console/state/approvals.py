@@ -8,8 +8,6 @@ it changes back it counts again. The journal vouches for who gave it; an author'
 from __future__ import annotations
 
 from adapters.contract import TargetReading
-from console.judge.verdict import VerdictState
-from console.plan.nouns import Role
 from console.state.authority import is_permitted
 from console.state.participants import Approval
 from console.state.values import RolloutState, State
@@ -33,13 +31,7 @@ def approval_digest(state: RolloutState) -> str | None:
             name: [_target_text(state.targets[name].reading), str(setting)]
             for name, setting in coming.stage.sets.items()
         },
-        "failing": sorted(
-            name
-            for name, entry in state.metrics.items()
-            if entry.verdict is not None
-            and entry.verdict.state is VerdictState.FAIL
-            and entry.metric.role is not Role.INFO
-        ),
+        "failing": sorted(name for name, entry in state.metrics.items() if entry.is_failing),
     }
     return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
 

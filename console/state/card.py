@@ -11,7 +11,7 @@ from console.events.verbs import PEN
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import reads_as
 from console.state.exposure import deploy_share
-from console.state.gates import gates_for, placed_stage
+from console.state.gates import gates_for
 from console.state.orders import preview_key
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
@@ -62,7 +62,7 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
         return ROLLED_BACK
     if verb is Verb.ORDER and subject:
         return subject
-    if verb is Verb.PLACE and (number := placed_stage(state, subject)) is not None:
+    if verb is Verb.PLACE and (number := state.stages_named(subject)) is not None:
         return _stage_name(state, number)
     return _stands_at(state)
 

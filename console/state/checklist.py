@@ -14,12 +14,10 @@ from console.state.versions import old_version
 
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
     """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
-    steps = (
-        _derived_steps(plan, targets)
-        if plan.rollback is None
-        else tuple(_to_old_version(step, targets) for step in plan.rollback)
-    )
-    return tuple(StepState(step) for step in steps)
+    if plan.rollback is not None:
+        return tuple(StepState(_to_old_version(step, targets)) for step in plan.rollback)
+    touched = dict.fromkeys(name for stage in plan.stages for name in stage.sets)
+    return tuple(StepState(_step_back(targets[name])) for name in reversed(touched))
 
 
 def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
@@ -27,11 +25,6 @@ def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
     back = {name: version for name in step.sets if (version := old_version(targets[name].opening)) is not None}
     sets = {name: Setting(0, version=back[name]) if name in back else setting for name, setting in step.sets.items()}
     return replace(step, sets=sets) if back else step
-
-
-def _derived_steps(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[Step, ...]:
-    touched = list(dict.fromkeys(name for stage in plan.stages for name in stage.sets))
-    return tuple(_step_back(targets[name]) for name in reversed(touched))
 
 
 def _step_back(entry: TargetState) -> Step:
@@ -61,18 +54,15 @@ def has_unread_call(state: RolloutState, target: str) -> bool:
 
     Such a reading may be older than the call: it says nothing about what the target will read.
     """
-    entry = state.targets[target]
     for request in reversed(tuple(state.requests.values())):
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
-            ineffective = request.took_effect is False
-            return not ineffective and (entry.reading is None or not entry.reading.satisfies(request.setting))
+            return request.took_effect is not False and not state.targets[target].satisfies(request.setting)
     return False
 
 
 def reads_as(state: RolloutState, target: str, setting: Setting) -> bool:
     """Whether a target reads as `setting`, and nothing was asked of it that is not read yet."""
-    reading = state.targets[target].reading
-    return reading is not None and reading.satisfies(setting) and not has_unread_call(state, target)
+    return state.targets[target].satisfies(setting) and not has_unread_call(state, target)
 
 
 def is_rolled_back(step: StepState, state: RolloutState) -> bool:
@@ -84,11 +74,6 @@ def unmet_needs(step: Step, steps: tuple[StepState, ...]) -> tuple[str, ...]:
     """The ids of the steps that a step needs and that are neither rolled back, confirmed by hand nor skipped."""
     met = {entry.step.id for entry in steps if entry.is_over or entry.mark is StepMark.HOLDING}
     return tuple(need for need in step.needs if need not in met)
-
-
-def has_needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:
-    """Whether nothing that a step needs is left."""
-    return not unmet_needs(step, steps)
 
 
 def step_waves(steps: Sequence[Step]) -> list[list[Step]]:
@@ -112,35 +97,27 @@ def timeout_s(step: Step, plan: Plan) -> float:
 def mark_overdue(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
     """Mark each step OVERDUE whose call has ended and that does not read as rolled back in time."""
     flying = {request.step for request in state.in_flight}
-    return tuple(
-        entry if entry.step.id in flying else _overdue_after(entry, timeout_s(entry.step, state.plan), now)
-        for entry in state.checklist
-    )
-
-
-def _overdue_after(entry: StepState, within_s: float, now: datetime) -> StepState:
-    if entry.mark is not StepMark.REQUESTED or entry.since is None or (now - entry.since).total_seconds() <= within_s:
-        return entry
-    return replace(
-        entry, mark=StepMark.OVERDUE, detail=f"not read as rolled back within {within_s:g} s: {entry.detail}"
-    )
+    steps = []
+    for entry in state.checklist:
+        within_s = timeout_s(entry.step, state.plan)
+        sent_at = entry.since if entry.mark is StepMark.REQUESTED and entry.step.id not in flying else None
+        if sent_at is not None and (now - sent_at).total_seconds() > within_s:
+            why = f"not read as rolled back within {within_s:g} s: {entry.detail}"
+            entry = replace(entry, mark=StepMark.OVERDUE, detail=why)
+        steps.append(entry)
+    return tuple(steps)
 
 
 def mark_waiting(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
     """Mark each unfinished manual step WAITING once its needs are met, PENDING before."""
-    marks = {True: StepMark.WAITING, False: StepMark.PENDING}
     return tuple(
-        replace(entry, mark=marks[has_needs_met(entry.step, steps)])
-        if entry.step.manual is not None and not entry.is_over
-        else entry
+        entry
+        if entry.step.manual is None or entry.is_over
+        else replace(entry, mark=StepMark.PENDING if unmet_needs(entry.step, steps) else StepMark.WAITING)
         for entry in steps
     )
 
 
 def reads_back(step: StepState, state: RolloutState) -> bool:
     """Whether every target of a step reads as the step wants it."""
-    for name, setting in step.step.sets.items():
-        reading = state.targets[name].reading
-        if reading is None or not reading.satisfies(setting):
-            return False
-    return True
+    return all(state.targets[name].satisfies(setting) for name, setting in step.step.sets.items())

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import Buckets, Kind, Reading, Shape
-from console.judge.latency import LatencyTrack, chosen_edges, slow_counts
+from console.judge.latency import LatencyTrack, chosen_edges, slow_reading
 from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
@@ -99,11 +99,9 @@ def rejudge(state: RolloutState, boundaries: tuple[Boundary, ...], entry: Metric
     """
     was, now = ((MetricPolicy.of(each), each.warmup_s) for each in (entry.metric, metric))
     entry = replace(entry, metric=metric)
-    return (
-        entry
-        if (was, boundaries) == (now, state.boundaries)
-        else judge_final_ticks(boundaries, replace(entry, track=None))
-    )
+    if (was, boundaries) == (now, state.boundaries):
+        return entry
+    return judge_final_ticks(boundaries, replace(entry, track=None))
 
 
 def _is_overridden(entry: MetricState, track: Track, until: float) -> bool:
@@ -129,19 +127,10 @@ def plotted_readings(entry: MetricState) -> Sequence[Reading]:
         return entry.ledger
     shaped = entry.track.model if entry.track is not None else None
     telling = shaped.dominant_model if isinstance(shaped, LatencyTrack) else None
-    edge = telling[0] if telling is not None else next(iter(chosen_edges(_baseline(entry.ledger))), None)
-    return () if edge is None else [_slow(tick, edge) for tick in entry.ledger]
-
-
-def _baseline(ledger: Sequence[Reading]) -> list[Buckets]:
-    return [tick.baseline for tick in ledger if isinstance(tick.baseline, Buckets)]
-
-
-def _slow(tick: Reading, edge: float) -> Reading:
-    arms = [
-        slow_counts(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)
-    ]
-    return Reading(tick.at, arms[0], arms[1])
+    if telling is not None:
+        return [slow_reading(tick, telling[0]) for tick in entry.ledger]
+    edges = chosen_edges([tick.baseline for tick in entry.ledger if isinstance(tick.baseline, Buckets)])
+    return [slow_reading(tick, edges[0]) for tick in entry.ledger] if edges else ()
 
 
 def _boundary(boundaries: tuple[Boundary, ...], at: datetime) -> Boundary | None:

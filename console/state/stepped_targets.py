@@ -27,18 +27,22 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     if _place(now) == _place(was) and swapped is None:
         return confirm_reading(state, entry, at), _pause_line(state, entry, now, at)
     why = None if _is_going_back(state, now) else swapped or _external_change(state, entry, was, now)
-    name = entry.target.name
-    if why is None:
-        aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
-        moved = confirm_reading(state, entry, at)
-        if not aborted:
-            moved = replace(moved, step_since=at, step_after=len(state.requests))
-        return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_step_text(was, now)}")
+    if why is not None:
+        return drifted_target(entry, was, now, at, why)
+    moved = confirm_reading(state, entry, at)
+    aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
+    if not aborted:
+        moved = replace(moved, step_since=at, step_after=len(state.requests))
+    return moved, NoteState(at=at, who=None, kind="step", text=f"{now.target}: {_step_text(was, now)}")
+
+
+def drifted_target(
+    entry: TargetState, was: TargetReading, now: TargetReading, at: datetime, why: str
+) -> tuple[TargetState, NoteState]:
+    """The target with a drift, which began when it was first read, and the log line about it."""
     drift = Drift(was=was, now=now, since=entry.drift.since if entry.drift is not None else at)
-    by = f" by {now.changed_by}" if now.changed_by else ""
-    return replace(entry, drift=drift), NoteState(
-        at=at, who=None, kind="drift", text=f"{name} moved outside warroom{by}: {why}"
-    )
+    text = f"{now.target} moved outside warroom{f' by {now.changed_by}' if now.changed_by else ''}: {why}"
+    return replace(entry, drift=drift), NoteState(at=at, who=None, kind="drift", text=text)
 
 
 def confirm_reading(state: RolloutState, entry: TargetState, at: datetime) -> TargetState:
@@ -93,16 +97,14 @@ def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]
         request
         for place, request in enumerate(state.requests.values())
         if request.target == entry.target.name
-        and (request.known_outcome is not Outcome.REFUSED or request.answers)
-        and (place >= entry.step_after or request.answers)
+        and (request.answers or (request.known_outcome is not Outcome.REFUSED and place >= entry.step_after))
     ]
 
 
 def _may_have_resumed(state: RolloutState, entry: TargetState) -> bool:
     """Whether a resume of ours may have ended the pause by hand that it was confirmed at."""
     return any(
-        request.target == entry.target.name
-        and request.action == "resume"
+        (request.target, request.action) == (entry.target.name, "resume")
         and request.known_outcome is not Outcome.REFUSED
         for request in tuple(state.requests.values())[entry.hand_after :]
     )
@@ -311,9 +313,8 @@ def stages_reached_alone(state: RolloutState) -> int:
     found = 0
     for stage in state.stages[state.reached :]:
         entries = [(state.targets[name], setting) for name, setting in stage.stage.sets.items()]
-        owned = any(entry.reading is not None and entry.reading.steps is not None for entry, _ in entries)
-        there = all(entry.reading is not None and entry.reading.satisfies(setting) for entry, setting in entries)
-        if not (owned and there) or any(entry.drift is not None for entry, _ in entries):
+        owned = any(entry.steps is not None for entry, _ in entries)
+        if not owned or not all(entry.drift is None and entry.satisfies(setting) for entry, setting in entries):
             break
         found += 1
     return found
