@@ -19,7 +19,8 @@ from console.journal.contract import JournalUnavailable
 from console.judge.verdict import StageVerdict, Verdict
 from console.plan.loader import load
 from console.plan.problems import PlanError
-from console.state.values import DecisionState, State
+from console.state.requests import DecisionState
+from console.state.values import State
 
 
 def exit_code_of(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:

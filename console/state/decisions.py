@@ -11,22 +11,20 @@ from console.events.verbs import PENNED
 from console.plan.nouns import Metric, Plan
 from console.state import pen
 from console.state.checklist import checklist_of
-from console.state.derived_stages import with_stages
+from console.state.derived_stages import mark_stage, stages_at, with_stages
 from console.state.judging import apply_override, enter_stage, rejudge
-from console.state.requests import RequestState
+from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
 from console.state.steps import apply_step_request, apply_step_settlement, begin_rollback, confirm_step, skip_step
 from console.state.targets import judge_after_request
 from console.state.values import (
     Boundary,
-    DecisionState,
     MetricState,
     RolloutState,
     SourceState,
     StageMark,
     StageState,
     TargetState,
-    mark_stage,
 )
 
 if TYPE_CHECKING:
@@ -119,14 +117,6 @@ def _apply_place(state: RolloutState, event: DecisionTaken) -> RolloutState:
         return state
     state = replace(state, reached=number, candidates=(), baked_s=0.0, clocked_at=event.at)
     return enter_stage(replace(state, stages=stages_at(state.stages, number)), event.at)
-
-
-def stages_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
-    """The stages of a rollout of which only the readings, or a person, say how far it is: no times are known."""
-    return tuple(
-        replace(entry, mark=StageMark.CONFIRMED if entry.number <= reached else StageMark.PLANNED, trouble="")
-        for entry in stages
-    )
 
 
 def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:

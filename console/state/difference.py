@@ -11,7 +11,8 @@ from console.events.evidence import Card, Verb
 from console.events.verbs import PEN, VERBS
 from console.state.card import card_for
 from console.state.intent import Intent
-from console.state.values import DecisionState, State
+from console.state.requests import DecisionState
+from console.state.values import State
 
 _MOVERS = frozenset(verb for verb, spec in VERBS.items() if not spec.is_movable_past)
 """Verbs after which another decision may not be what its author thinks it is."""

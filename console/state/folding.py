@@ -22,9 +22,8 @@ from console.state.decisions import (
     apply_request_made,
     apply_request_reconciled,
     apply_request_settled,
-    stages_at,
 )
-from console.state.derived_stages import under_plan, with_stages
+from console.state.derived_stages import stages_at, under_plan, with_stages
 from console.state.gate_answers import apply_gate_answer
 from console.state.judging import enter_stage
 from console.state.samples import advance_bake, apply_samples

@@ -10,7 +10,7 @@ from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
 from console.state.checklist import checklist_of, mark_waiting, reads_back
-from console.state.derived_stages import under_plan, with_stages
+from console.state.derived_stages import mark_stage, under_plan, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
 from console.state.values import (
@@ -21,7 +21,6 @@ from console.state.values import (
     StepMark,
     StepState,
     TargetState,
-    mark_stage,
 )
 
 if TYPE_CHECKING:

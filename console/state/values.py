@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 from adapters.contract import Reading, Setting, StepsReading, TargetReading
-from console.events.evidence import Actor, Card, Verb
+from console.events.evidence import Actor
 from console.judge.track import Track
 from console.judge.verdict import StageVerdict, Verdict, VerdictState
 from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Role, Stage, Step, Target
 from console.state.local import LocalState
 from console.state.participants import Escalation, Handoff, Pen
-from console.state.requests import RequestState
+from console.state.requests import DecisionState, RequestState
 
 
 class Mode(StrEnum):
@@ -88,20 +88,6 @@ class StageState:
     """Which targets are not as set and why, one line, for PARTIAL and FAILED."""
 
 
-def mark_stage(
-    stages: tuple[StageState, ...],
-    index: int,
-    *,
-    mark: StageMark,
-    confirmed_at: datetime | None = None,
-    trouble: str = "",
-) -> tuple[StageState, ...]:
-    """`stages` with another mark of the one at `index` (0-based), which keeps when it was confirmed unless given."""
-    entry = stages[index]
-    entry = replace(entry, mark=mark, confirmed_at=confirmed_at or entry.confirmed_at, trouble=trouble)
-    return (*stages[:index], entry, *stages[index + 1 :])
-
-
 @dataclass(frozen=True, slots=True)
 class Drift:
     """A target that was moved outside this rollout."""
@@ -167,7 +153,6 @@ class MetricState:
     said: str | None = None
     """The verdict state last recorded as an event."""
     said_at: datetime | None = None
-    """When it was."""
 
     @property
     def stale_after_s(self) -> float:
@@ -202,34 +187,10 @@ class SourceState:
     name: str
     adapter: str
     ok_at: datetime | None = None
-    """When it last answered."""
     failed_since: datetime | None = None
     reason: str = ""
     """Why it fails, one line; empty while it answers."""
     skew_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionState:
-    """One decision and its outcome."""
-
-    id: str
-    seq: int | None
-    """None while it is held in memory because the journal cannot be written."""
-    at: datetime
-    who: Actor | None
-    verb: Verb
-    stage: int | None
-    reason: str
-    override: str | None
-    card: Card
-    subject: str | None = None
-    automatic: bool = False
-    """Taken by the plan's `on_fail`, without a key press."""
-    outcome: str = "recorded"
-    """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
-    void: str = ""
-    """Why it does not count: an earlier event that its console had not seen. Empty: it counts."""
 
 
 @dataclass(frozen=True, slots=True)
