@@ -126,8 +126,7 @@ class Replay:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
                 self._history.clear()
-            given = self._stages[self._stage - 1].common_share
-            lonely = self.metric.without_baseline or (given is not None and given >= 100.0)
+            lonely = self.metric.without_baseline or (self._stages[self._stage - 1].common_share or 0.0) >= 100.0
             self.track = self.track.after(_reading(tick), self._stage, alone=lonely)
         gone_s = self._span.tick_s if self._at is None else tick.at - self._at
         self._baked_s += min(gone_s, self.stale_after_s)
@@ -155,8 +154,13 @@ class Replay:
             self.first_fail_at = at
         if state is VerdictState.PASS and self.first_pass_at is None:
             self.first_pass_at = at
-        stage = self._stages[self._stage - 1].stage.name if self._stage else None
+        stage = self._exposure.stage.name if self._exposure is not None else None
         yield VerdictChange(at, self.metric.name, stage, self.full_verdict(at))
+
+    @property
+    def _exposure(self) -> StageExposure | None:
+        """That of the stage; None before the first and after the last one."""
+        return self._stages[self._stage - 1] if self._stage else None
 
     @property
     def _current(self) -> Track | None:
@@ -228,17 +232,18 @@ class Replay:
 
     @property
     def _is_alone(self) -> bool:
-        return self._stage > 0 and (self.metric.without_baseline or self._stages[self._stage - 1].largest >= 100.0)
+        exposure = self._exposure
+        return exposure is not None and (self.metric.without_baseline or exposure.largest >= 100.0)
 
     @property
     def _min_requests(self) -> int:
-        critical = self.metric.role is Role.CRITICAL
-        return self._stages[self._stage - 1].stage.min_requests if critical and self._stage else 0
+        exposure = self._exposure if self.metric.role is Role.CRITICAL else None
+        return exposure.stage.min_requests if exposure is not None else 0
 
     @property
     def _left_s(self) -> float:
         """Seconds left of the stage's bake; it counts only time with samples."""
-        bake_s = self._stages[self._stage - 1].stage.bake_s if self._stage else 0.0
+        bake_s = self._exposure.stage.bake_s if self._exposure is not None else 0.0
         return bake_s - self._baked_s if bake_s > 0.0 else math.inf
 
 

@@ -25,9 +25,6 @@ class Summary:
     """Samples that could not be counted."""
 
 
-# -- JSON Lines --------------------------------------------------------------------------------------------------------
-
-
 def change_json(change: VerdictChange) -> str:
     """One change as a JSON line; a number that is missing or not finite is null."""
     verdict = change.verdict
@@ -51,23 +48,16 @@ def change_json(change: VerdictChange) -> str:
 
 def summary_json(summaries: Mapping[str, Summary]) -> str:
     """The last line of `--json`: every metric's summary as a JSON object."""
-    shown = {
-        name: {
-            "first_fail_at": None if one.first_fail_at is None else iso(one.first_fail_at),
-            "first_pass_at": None if one.first_pass_at is None else iso(one.first_pass_at),
-            "ticks": one.ticks,
-            "dirty": one.dirty,
-        }
-        for name, one in summaries.items()
-    }
+    shown = {}
+    for name, one in summaries.items():
+        fail_at, pass_at = (None if at is None else iso(at) for at in (one.first_fail_at, one.first_pass_at))
+        shown[name] = {"first_fail_at": fail_at, "first_pass_at": pass_at, "ticks": one.ticks, "dirty": one.dirty}
     return json.dumps({"summary": shown}, ensure_ascii=False, allow_nan=False)
 
 
 def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
-
-# -- a table -----------------------------------------------------------------------------------------------------------
 
 _HEAD = f"  {'tick (UTC)':<20} {'state':<19} {'evidence':>8} {'for pass':>8} {'ratio':>7}  95 %"
 

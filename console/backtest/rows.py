@@ -234,6 +234,7 @@ class RowReader:
         return number
 
     def _number(self, row: Row, key: str, column: Column) -> float:
+        shape = "a gauge" if column.gauge else "counts"
         try:
             given = row[key]
             if type(given) is str and "_" not in given:
@@ -243,13 +244,11 @@ class RowReader:
             if isinstance(given, int | float) and not isinstance(given, bool):
                 return float(given)
         except KeyError:
-            shape = "a gauge" if column.gauge else "counts"
             raise _BadRow(f"required column {key!r} is missing: {column.metric} is {shape}") from None
         except OverflowError:
             return float("inf")
         except ValueError:
             pass
-        shape = "a gauge" if column.gauge else "counts"
         fault = f"{_display(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
         raise _BadRow(f"{key}: {fault}")
 

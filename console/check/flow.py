@@ -59,7 +59,8 @@ def observed_streams(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
         for arm in ("canary", "baseline")
     ]
     base = arms[1] or arms[0]
-    span_s = _span_s(reply)
+    # gaps count too: a quiet minute is traffic as well
+    span_s = (reply.readings[-1].at - reply.readings[0].at).total_seconds() + reply.tick_s if reply.readings else 0.0
     total = sum(sample.total for arm in arms for sample in arm if isinstance(sample, Counts | Buckets))
     if not base or span_s <= 0.0 or total <= 0.0 or metric.query.shape is Shape.GAUGE:
         return ()
@@ -80,10 +81,3 @@ def _counted_stream(
     total, bad = sum(count.total for count in counts), sum(count.bad for count in counts)
     phi = phi_before([count.bad for count in counts])
     return Stream(metric, rate, bad / total if total > 0.0 else 0.0, tick_s, phi, slower_than)
-
-
-def _span_s(reply: MetricReply) -> float:
-    """Seconds that the readings span, gaps included: a quiet minute counts as traffic too."""
-    if not reply.readings:
-        return 0.0
-    return (reply.readings[-1].at - reply.readings[0].at).total_seconds() + reply.tick_s

@@ -7,6 +7,8 @@ canary alone continues. All values are immutable.
 
 from __future__ import annotations
 
+from copy import copy
+
 from adapters.contract import Counts, Reading
 from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
@@ -57,12 +59,7 @@ class CountsTrack(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: list[Counts]) -> CountsTrack:
-        """A track with nothing judged yet.
-
-        Args:
-            policy: the plan's requirements.
-            history: the baseline's ticks before the stage, oldest first.
-        """
+        """A track with nothing judged yet; `history` has the baseline's ticks before the stage, oldest first."""
         bad, total = sum(tick.bad for tick in history), sum(tick.total for tick in history)
         common = total > 0.0 and bad / total >= policy.negligible
         limited = policy.limit is not None and policy.limit > 0.0
@@ -90,18 +87,10 @@ class CountsTrack(Value):
 
     def after_override(self) -> CountsTrack:
         """The track after an override: see `Mixture.after_override`."""
-        return CountsTrack(
-            self.policy,
-            self.split.after_override(),
-            limit=self.limit.after_override() if self.limit is not None else None,
-            then=self.then,
-            floor=self.floor,
-            under=self.under,
-            weight=self.weight,
-            k=self.k,
-            n=self.n,
-            idle=self.idle,
-        )
+        track = copy(self)
+        track.split = self.split.after_override()
+        track.limit = self.limit.after_override() if self.limit is not None else None
+        return track
 
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
         """The track after a tick; None if an arm is missing."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from itertools import pairwise
 
 from adapters.contract import Gauge, Reading
@@ -140,12 +141,7 @@ class GaugeTrack(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: list[Gauge]) -> GaugeTrack:
-        """A track with nothing judged yet.
-
-        Args:
-            policy: the plan's requirements.
-            history: the baseline's ticks before the stage, oldest first.
-        """
+        """A track with nothing judged yet; `history` has the baseline's ticks before the stage, oldest first."""
         return cls(policy, spread_before(history, plain=policy.min_excess > 0.0))
 
     def next_stage(self) -> GaugeTrack:
@@ -157,21 +153,22 @@ class GaugeTrack(Value):
 
         The limit then needs three new ticks above it.
         """
-        return GaugeTrack(
-            *(self.policy, self.spread, self.worse.after_override(), self.better, self.block, self.medians, self.sums)
-        )
+        track = copy(self)
+        track.worse, track.above = self.worse.after_override(), 0
+        return track
 
     def after(self, reading: Reading, *, alone: bool) -> GaugeTrack | None:
         """The track after a tick; None if the tick does not count."""
         canary, baseline = reading.canary, reading.baseline
         if not isinstance(canary, Gauge):
             return None
-        over = self.policy.limit is not None and self._worse(canary.value, self.policy.limit)
+        limit, value = self.policy.limit, canary.value
+        over = limit is not None and (value < limit if self.policy.falling else value > limit)
         above = self.above + 1 if over else 0
         ticks, sum_c, sum_b = self.sums
         if alone:
             sums = (ticks + 1, sum_c + canary.value, sum_b)
-            return self._with(self.worse, self.better, self.block, self.medians, sums, above)
+            return GaugeTrack(self.policy, self.spread, self.worse, self.better, self.block, self.medians, sums, above)
         if not isinstance(baseline, Gauge):
             return None
         found = _difference(canary.value, baseline.value, plain=self.plain)
@@ -180,46 +177,30 @@ class GaugeTrack(Value):
         sums = (ticks + 1, sum_c + canary.value, sum_b + baseline.value)
         block = (*self.block, -found if self.policy.falling else found)
         if len(block) < self.spread.length:
-            return self._with(self.worse, self.better, block, self.medians, sums, above)
+            return GaugeTrack(self.policy, self.spread, self.worse, self.better, block, self.medians, sums, above)
         middle = median(block)
         worse, better = self._judge_block(middle)
-        return self._with(worse, better, (), (*self.medians[-29:], middle), sums, above)
+        return GaugeTrack(self.policy, self.spread, worse, better, (), (*self.medians[-29:], middle), sums, above)
 
     @property
     def plain(self) -> bool:
         """Whether differences are judged in place of ratios."""
         return self.policy.min_excess > 0.0
 
-    def _worse(self, value: float, limit: float) -> bool:
-        return value < limit if self.policy.falling else value > limit
-
     def _judge_block(self, middle: float) -> tuple[Mixture, Mixture]:
         sd = self.spread.sd if self.spread.sd is not None else _learned_spread(self.medians, plain=self.plain)
         if sd is None:
             return self.worse, self.better
         policy = self.policy
-        allowed, excluded = (
-            (policy.min_excess, 2.0 * policy.min_excess)
-            if self.plain
-            else (math.log(policy.tolerance), math.log(policy.worse_by))
-        )
+        allowed, excluded = policy.min_excess, 2.0 * policy.min_excess
+        if not self.plain:
+            allowed, excluded = math.log(policy.tolerance), math.log(policy.worse_by)
         grown = []
         for mixture, z in ((self.worse, (middle - allowed) / sd), (self.better, (excluded - middle) / sd)):
             far = min(z, _FARTHEST)
             logs = [min(_log_t4(far - shift) - _log_t4(far), _BLOCK_CAP) - _FAR_PRICE for shift in SHIFTS]
             grown.append(mixture.after(logs, 1.0, _SCALE_TO_MIXTURE))
         return grown[0], grown[1]
-
-    def _with(
-        self,
-        worse: Mixture,
-        better: Mixture,
-        block: tuple[float, ...],
-        medians: tuple[float, ...],
-        sums: tuple[int, float, float],
-        above: int,
-    ) -> GaugeTrack:
-        return GaugeTrack(self.policy, self.spread, worse, better, block, medians, sums, above)
 
     def evidence(self, *, alone: bool) -> Evidence:
         """Evidence after the last tick."""

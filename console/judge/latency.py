@@ -70,12 +70,7 @@ class LatencyTrack(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: list[Buckets]) -> LatencyTrack:
-        """A track with nothing judged yet.
-
-        Args:
-            policy: the plan's requirements.
-            history: the baseline's ticks before the stage, oldest first.
-        """
+        """A track with nothing judged yet; `history` has the baseline's ticks before the stage, oldest first."""
         chosen = chosen_edges(history)
         tracks = []
         for edge in chosen:
@@ -89,9 +84,8 @@ class LatencyTrack(Value):
 
     def after_override(self) -> LatencyTrack:
         """The track after an override: see `Mixture.after_override`."""
-        return LatencyTrack(
-            self.policy, self.edges, tuple(track.after_override() for track in self.tracks), self.collected
-        )
+        tracks = tuple(track.after_override() for track in self.tracks)
+        return LatencyTrack(self.policy, self.edges, tracks, self.collected)
 
     def after(self, reading: Reading, *, alone: bool) -> LatencyTrack | None:
         """The track after a tick; None if the tick does not count."""

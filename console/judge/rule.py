@@ -13,7 +13,7 @@ from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
-from console.judge.reason import Reason, onset_of
+from console.judge.reason import Reason, flow_of, onset_of
 from console.judge.track import MetricWord, Track
 from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
@@ -31,9 +31,8 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
     if track is None:
         result = Verdict(metric.name, VerdictState.UNSURE, "nothing judged yet", detail=MetricWord.WARMING_UP)
     else:
-        result = _evidence_verdict(
-            _ByIdentity(metric), _ByIdentity(track), here.tick_s, here.min_requests, here.left_s <= 0.0
-        )
+        values = _ByIdentity(metric), _ByIdentity(track)
+        result = _evidence_verdict(*values, here.tick_s, here.min_requests, here.left_s <= 0.0)
     ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
@@ -44,7 +43,7 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
             return result
         return replace(result, reason=f"{result.reason}, now silent", detail=SILENT)
     if silence is not None:
-        return _with_state(result, silence[0], silence[1])
+        return _with_state(result, *silence)
     if not here.exposed:
         if not result.canary.n:
             result = replace(result, baseline=here.level)
@@ -59,7 +58,6 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
 
 
 def _with_state(result: Verdict, state: VerdictState, reason: str) -> Verdict:
-    """A verdict with its state and reason replaced."""
     return replace(result, state=state, reason=reason, brief="", detail="")
 
 
@@ -129,7 +127,7 @@ def _evidence_verdict(
         low, high = min(low, evidence.ratio), max(high, evidence.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
-    reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
+    reason = Reason(metric, track, word, canary, shown, (low, high), flow_of(track, tick_s), min_requests, over)
     line, brief = reason.texts()
     bounded = shown is not None and not isinstance(track.model, GaugeTrack)
     return Verdict(

@@ -12,6 +12,7 @@ depend on K alone.
 from __future__ import annotations
 
 import math
+from copy import copy
 
 from console.judge.bursts import WITHOUT_HISTORY, Bursts
 from console.judge.mixture import Mixture
@@ -72,39 +73,23 @@ class Split(Value):
     @classmethod
     def begin(cls, tolerance: float = 1.25, worse_by: float = 2.0, phi: float = WITHOUT_HISTORY) -> Split:
         """A split model without any tick."""
-        return cls(
-            tolerance,
-            worse_by,
-            Mixture.of(len(RATIOS)),
-            Mixture.of(len(RATIOS)),
-            Mixture.of(len(PASS_RATIOS)),
-            Bursts(phi),
-            Onset(),
-            Excess(),
-        )
+        worse, better = Mixture.of(len(RATIOS)), Mixture.of(len(PASS_RATIOS))
+        return cls(tolerance, worse_by, worse, worse, better, Bursts(phi), Onset(), Excess())
 
     def next_stage(self) -> Split:
         """The split at a new stage: fail evidence continues, pass evidence and interval restart."""
-        return Split(
-            self.tolerance,
-            self.worse_by,
-            self.worse.next_stage(),
-            self.trivial.next_stage(),
-            Mixture.of(len(PASS_RATIOS)),
-            self.bursts.next_stage(),
-            self.onset,
-            self.excess,
-        )
+        worse, trivial, bursts = self.worse.next_stage(), self.trivial.next_stage(), self.bursts.next_stage()
+        better = Mixture.of(len(PASS_RATIOS))
+        return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, self.onset, self.excess)
 
     def after_override(self) -> Split:
         """The split after an override: see `Mixture.after_override`.
 
         The ratio and its interval stay.
         """
-        return Split(
-            *(self.tolerance, self.worse_by, self.worse.after_override(), self.trivial, self.better, self.bursts),
-            *(self.onset, self.excess, self.curve, (self.ticks, self.kc, self.nc, self.kb, self.nb)),
-        )
+        split = copy(self)
+        split.worse = self.worse.after_override()
+        return split
 
     def discount(self, nc: float, nb: float, errors: float) -> float:
         """Divisor of the evidence of a tick with `errors` errors of both arms."""
@@ -133,18 +118,12 @@ class Split(Value):
         worse_logs, worse_due = tick_evidence(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
         trivial_logs, trivial_due = tick_evidence(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
         better_logs, better_due = tick_evidence(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
-        return Split(
-            self.tolerance,
-            self.worse_by,
-            self.worse.after(worse_logs, worse_due),
-            self.trivial.after(trivial_logs, trivial_due),
-            self.better.after(better_logs, better_due),
-            bursts,
-            self.onset.after(worse_logs, at, kc, nc, kb, nb),
-            self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb),
-            self._curve_after(kc, nc, kb, nb, f),
-            sums,
-        )
+        worse, trivial = self.worse.after(worse_logs, worse_due), self.trivial.after(trivial_logs, trivial_due)
+        better = self.better.after(better_logs, better_due)
+        onset = self.onset.after(worse_logs, at, kc, nc, kb, nb)
+        excess = self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb)
+        curve = self._curve_after(kc, nc, kb, nb, f)
+        return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, onset, excess, curve, sums)
 
     def _curve_after(self, kc: float, nc: float, kb: float, nb: float, f: float) -> tuple[float, ...]:
         """The likelihood curve with a tick added, tempered to 20:1 per tick at most."""
@@ -186,25 +165,20 @@ class Split(Value):
         return (GRID[low] if low >= 0 else 0.0), (GRID[high] if high < len(GRID) else math.inf)
 
 
+Ratios = tuple[float, ...]
+"""Suspected ratios, or their logarithms."""
+
+
 def tick_evidence(
-    ratios: tuple[float, ...],
-    log_ratios: tuple[float, ...],
-    r0: float,
-    kc: float,
-    nc: float,
-    errors: float,
-    nb: float,
-    f: float,
+    ratios: Ratios, log_ratios: Ratios, r0: float, kc: float, nc: float, errors: float, nb: float, f: float
 ) -> tuple[list[float], float]:
     """Evidence of one tick against ratio `r0`.
 
     Args:
-        ratios: suspected ratios in multiples of `r0`.
-        log_ratios: their logarithms.
+        ratios, log_ratios: suspected ratios in multiples of `r0`, and their logarithms.
         r0: the null's ratio.
-        kc, nc: the canary's bad and total events.
+        kc, nc, nb: the canary's bad and total events, the baseline's total events.
         errors: bad events of both arms.
-        nb: the baseline's total events.
         f: divisor of the evidence (`Split.discount`).
 
     Returns:

@@ -36,7 +36,8 @@ def stage_verdict(
         over: the stage's time is over.
     """
     critical = [metric for metric in metrics if metric.role is Role.CRITICAL]
-    mean = _mean(critical, tracks)
+    evidence = [_evidence(tracks.get(metric.name)) for metric in critical]
+    mean = sum(evidence) / len(evidence) if evidence else 1.0
     flagged = _flagged_metrics([metric for metric in metrics if metric.role is Role.INFO], tracks)
 
     def say(word: StageWord, reason: str, metric: str | None = None) -> StageVerdict:
@@ -63,11 +64,6 @@ def stage_verdict(
         return say(StageWord.WATCHING, "no metric is critical")
     reason = f"{open_[0]}: {verdicts[open_[0]].reason}"
     return say(StageWord.INCONCLUSIVE if over else StageWord.WATCHING, reason, open_[0])
-
-
-def _mean(critical: Sequence[Metric], tracks: Mapping[str, Track | None]) -> float:
-    evidence = [_evidence(tracks.get(metric.name)) for metric in critical]
-    return sum(evidence) / len(evidence) if evidence else 1.0
 
 
 def _evidence(track: Track | None) -> float:

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from adapters.contract import Kind
 from adapters.registry import Adapter
-from console.plan.arms import check_arms
+from console.plan.arms import check_arms, check_difference
 from console.plan.backends import EMBEDDED, check_backends, target_kind
 from console.plan.calendar import check_windows
 from console.plan.document import QUERY_KEYS, PlanNode
@@ -45,10 +45,7 @@ class Parts:
 def check(root: PlanNode, findings: Findings, *, queried: bool = True) -> Parts:
     """Add a problem for everything in the plan that does not fit together.
 
-    Args:
-        root: the plan's tree.
-        findings: receives the problems.
-        queried: whether metrics will be queried; if not, they may lack queries and arms.
+    `queried`: whether metrics will be queried; if not, they may lack queries and arms.
     """
     adapters = check_backends(root, findings)
     checker = _Checker(root, findings, adapters, queried)
@@ -111,7 +108,8 @@ class _Checker:
             adapter = self._adapter(entry, path)
             if adapter is not None and Kind.METRICS not in adapter.kinds:
                 self._report_wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
-            shape = self._shape(entry)
+            shape = _text(entry, "shape") if "shape" in entry.entries else "counts"
+            shape = shape if shape in _PARTS else None
             self._check_falling(entry, path, shape)
             measured = (
                 adapter is not None
@@ -138,11 +136,6 @@ class _Checker:
             message = "a limit is a ceiling, and lower is worse here"
             self.findings.add(limit.key_line, (*path, "limit"), message, hint="remove it")
 
-    def _shape(self, entry: PlanNode) -> str | None:
-        node = entry.entries.get("shape")
-        shape = "counts" if node is None else node.text
-        return shape if shape in _PARTS else None
-
     def _check_queries(self, entry: PlanNode, path: Path, shape: str, *, needed: bool) -> None:
         parts = _FALLING if shape == "counts" and _is_falling(entry) else _PARTS[shape]
         given = [key for key in QUERY_KEYS if key in entry.entries]
@@ -167,11 +160,8 @@ class _Checker:
             self.findings.add(entry.key_line, (*path, "arms"), message, hint=hint)
 
     def _check_shares(self, entry: PlanNode, path: Path, shape: str) -> None:
-        for key, convert in (
-            ("limit", level if shape == "gauge" else share),
-            ("min_excess", level if shape == "gauge" else share),
-            ("negligible", share),
-        ):
+        measure = level if shape == "gauge" else share
+        for key, convert in (("limit", measure), ("min_excess", measure), ("negligible", share)):
             node = entry.entries.get(key)
             if node is None or node.value is None or node.entries or node.items:
                 continue
@@ -184,7 +174,7 @@ class _Checker:
                 self.findings.add(node.line, (*path, key), "must be more than 0%: no canary can be shown to stay below")
 
     def check_stages(self, kinds: dict[str, Kind]) -> None:
-        entries = self._list("stages")
+        entries = self.root.list_items("stages")
         self._check_unique(entries, "name", "stage")
         for path, entry in entries:
             self._check_acts(entry, path, kinds)
@@ -201,7 +191,7 @@ class _Checker:
             self.findings.add(node.line, path, message, found=node.display_text, hint="write a percentage")
 
     def check_rollback(self, kinds: dict[str, Kind]) -> None:
-        entries = self._list("rollback")
+        entries = self.root.list_items("rollback")
         self._check_unique(entries, "id", "step")
         for path, entry in entries:
             self._check_acts(entry, path, kinds)
@@ -268,18 +258,13 @@ class _Checker:
         if node is not None:
             self._is_known(node, (*path, "team"), "team", self._names("teams", absent=[]))
 
-    def _check_pair(self, entry: PlanNode | None, path: Path) -> None:
-        """Check the two arms of a target: both or neither, and different."""
-        if entry is None:
-            return
-        canary, baseline = entry.entries.get("canary"), entry.entries.get("baseline")
-        if path[0] == "targets" and (canary is None) != (baseline is None):
-            given, other = ("canary", "baseline") if baseline is None else ("baseline", "canary")
-            message = f"required key {other!r} is missing: {given} alone does not split traffic"
+    def _check_pair(self, entry: PlanNode, path: Path) -> None:
+        given = [key for key in ("canary", "baseline") if key in entry.entries]
+        if len(given) == 1:
+            other = "baseline" if given == ["canary"] else "canary"
+            message = f"required key {other!r} is missing: {given[0]} alone does not split traffic"
             self.findings.add(entry.key_line, (*path, other), message)
-        if canary is not None and baseline is not None and canary.text and canary.text == baseline.text:
-            message = "canary and baseline are the same"
-            self.findings.add(baseline.line, (*path, "baseline"), message, found=baseline.display_text)
+        check_difference(entry, path, self.findings)
 
     def _is_known(
         self, node: PlanNode, path: Path, what: str, names: list[str] | None, word: str | None = None
@@ -312,10 +297,6 @@ class _Checker:
         node = self.root.entries.get(name)
         yield from node.entries.items() if node is not None else ()
 
-    def _list(self, name: str) -> list[tuple[Path, PlanNode]]:
-        node = self.root.entries.get(name)
-        return [((name, number), item) for number, item in enumerate(node.items)] if node is not None else []
-
     def _names(self, section: str, absent: list[str] | None = None) -> list[str] | None:
         """Names declared in a section.
 
@@ -327,15 +308,14 @@ class _Checker:
         return list(node.entries) if node.entries or node.kind == "a mapping" else None
 
     def _set_in_words(self, target: str) -> bool:
-        for _, entry in (*self._list("stages"), *self._list("rollback")):
-            node = entry.at(("set", target))
-            if node is not None and (node.text or "").strip().lower() in ("on", "off"):
-                return True
-        return False
+        given = [
+            entry.at(("set", target))
+            for _, entry in (*self.root.list_items("stages"), *self.root.list_items("rollback"))
+        ]
+        return any((node.text or "").strip().lower() in ("on", "off") for node in given if node is not None)
 
 
 def _is_falling(entry: PlanNode) -> bool:
-    """Whether lower values of the metric are worse."""
     return _text(entry, "worse") == "lower"
 
 

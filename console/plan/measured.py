@@ -9,26 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.registry import Adapter
-from console.plan.arms import needs_a_baseline
+from console.plan.arms import is_known_target, needs_a_baseline
 from console.plan.document import QUERY_KEYS, PlanNode
-from console.plan.problems import Findings, Path, suggestion
+from console.plan.problems import Findings, Path
 
 
 def check_measured(
     root: PlanNode, entry: PlanNode, path: Path, adapter: Adapter, targets: Sequence[str] | None, findings: Findings
 ) -> bool:
-    """Check the metric if `adapter` measures its targets itself.
+    """Check the metric, `entry` at `path`, if `adapter` measures its targets itself; return whether it does.
 
-    Args:
-        root: the plan's tree.
-        entry: the metric.
-        path: its path in the plan.
-        adapter: the adapter of its backend.
-        targets: the plan's targets; None if they cannot be read.
-        findings: receives the problems.
-
-    Returns:
-        Whether `adapter` measures its targets.
+    `targets` (those of the plan) is None if they cannot be read.
     """
     of = entry.entries.get("of")
     if not adapter.measures_targets:
@@ -50,17 +41,12 @@ def check_measured(
 def _check_of(
     root: PlanNode, entry: PlanNode, path: Path, adapter: Adapter, targets: Sequence[str] | None, findings: Findings
 ) -> None:
-    """Check that the target exists and belongs to the metric's backend."""
     of, named = entry.entries.get("of"), entry.entries["backend"]
     if of is None:
         message = f"required key 'of' is missing: it names the target that {adapter.name} measures"
         findings.add(entry.key_line, (*path, "of"), message)
         return
-    if of.text is None or targets is None:
-        return
-    if of.text not in targets:
-        hint = suggestion(of.text, targets) or "the plan declares no targets"
-        findings.add(of.line, (*path, "of"), f"unknown target {of.text!r}", found=of.display_text, hint=hint)
+    if of.text is None or targets is None or not is_known_target(of, (*path, "of"), targets, findings):
         return
     own = root.at(("targets", of.text, "backend"))
     if own is not None and own.text is not None and own.text != named.text:
@@ -69,7 +55,6 @@ def _check_of(
 
 
 def _check_gauge(entry: PlanNode, path: Path, adapter: Adapter, findings: Findings) -> None:
-    """Check that the metric is a gauge and names one measurement."""
     shape = entry.entries.get("shape")
     if shape is None or (shape.text is not None and shape.text != "gauge"):
         line, found = (entry.key_line, "") if shape is None else (shape.line, shape.display_text)

@@ -24,19 +24,15 @@ def check_people(root: PlanNode, findings: Findings) -> None:
 
 
 def _authorities(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
-    stages = root.entries.get("stages")
-    owners: list[tuple[Path, PlanNode]] = [((), root)]
-    owners += [(("stages", number), item) for number, item in enumerate(stages.items if stages is not None else ())]
-    for path, entry in owners:
+    for path, entry in (((), root), *root.list_items("stages")):
         authority = entry.entries.get("authority")
         for act, who in authority.entries.items() if authority is not None else ():
             yield (*path, "authority", act), who
 
 
 def _ladder(root: PlanNode, findings: Findings) -> None:
-    rungs = root.entries.get("escalation")
     before_s: float | None = None
-    for number, rung in enumerate(rungs.items if rungs is not None else ()):
+    for path, rung in root.list_items("escalation"):
         node = rung.entries.get("after")
         try:
             after_s = duration(node.value) if node is not None else None
@@ -46,5 +42,5 @@ def _ladder(root: PlanNode, findings: Findings) -> None:
             continue
         if before_s is not None and after_s <= before_s:
             message = "must be later than the rung before it"
-            findings.add(node.line, ("escalation", number, "after"), message, found=node.display_text)
+            findings.add(node.line, (*path, "after"), message, found=node.display_text)
         before_s = after_s

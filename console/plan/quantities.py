@@ -21,9 +21,7 @@ class AtStep(NamedTuple):
 ExposureValue = int | Literal["on", "off"] | AtStep
 
 _UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(
-    r"(?:([0-9]+(?:\.[0-9]+)?)d)?(?:([0-9]+(?:\.[0-9]+)?)h)?(?:([0-9]+(?:\.[0-9]+)?)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+(?:\.[0-9]+)?)ms)?"
-)
+_DURATION = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNITS_S))
 _CLOCK = re.compile(r"([0-9]{1,3}):([0-9]{2})(?::([0-9]{2}))?")
 _WORDY = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|milli|d|h|m|s)[a-z]*\.?", re.IGNORECASE)
 _STEP = re.compile(r"all steps|step ([0-9]{1,3})")
@@ -135,10 +133,8 @@ def level(given: Amount) -> float:
         QuantityError: a percentage.
     """
     if given.percent:
-        raise QuantityError(
-            "a gauge's limit is a plain number in the metric's own unit",
-            f"write {given.number:g}, or {given.number / 100:g} if the metric reads 0 to 1",
-        )
+        hint = f"write {given.number:g}, or {given.number / 100:g} if the metric reads 0 to 1"
+        raise QuantityError("a gauge's limit is a plain number in the metric's own unit", hint)
     return given.number
 
 
@@ -175,13 +171,11 @@ def exposure(value: object) -> ExposureValue:
     number = _number(text[:-1].rstrip() if text.endswith("%") else value)
     if number is None:
         raise QuantityError("must be a whole percentage from 0 to 100, on or off", "write 25, 25%, on or off")
+    whole = "must be a whole percentage from 0 to 100"
     if not 0 <= number <= 100:
-        raise QuantityError("must be a whole percentage from 0 to 100")
+        raise QuantityError(whole)
     if number != int(number) or isinstance(value, float):
-        raise QuantityError(
-            "must be a whole percentage from 0 to 100",
-            f"write {math.floor(number)}" + (f" or {math.ceil(number)}" if number % 1 else ""),
-        )
+        raise QuantityError(whole, f"write {math.floor(number)}" + (f" or {math.ceil(number)}" if number % 1 else ""))
     return int(number)
 
 

@@ -45,12 +45,9 @@ def _structure(error: MarkedYAMLError, problem: str, line: int, lines: list[str]
         kind = "list [...]" if "sequence" in str(error.context) else "mapping {...}"
         kind = "[...] or {...}" if "node" in str(error.context) else kind
         swallowed = any(_SWALLOWED.match(lines[number - 1]) for number in {start, line} if number <= len(lines))
-        hint = _COMMENT if swallowed else "look for a missing comma, bracket or quote"
-        return (
-            (min(start, line), f"a {kind} is not closed", hint)
-            if swallowed
-            else (line, f"cannot read the {kind}{since}", hint)
-        )
+        if swallowed:
+            return min(start, line), f"a {kind} is not closed", _COMMENT
+        return line, f"cannot read the {kind}{since}", "look for a missing comma, bracket or quote"
     if "block" in str(error.context) or "document start" in problem:
         above = f"the block{since}" if since else "the lines above"
         return line, f"does not line up with {above}", "check the indentation, and the quotes above it"

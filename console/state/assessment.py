@@ -90,7 +90,6 @@ def is_over(state: RolloutState, entry: MetricState) -> bool:
 
 
 def _level(readings: Sequence[Reading]) -> ArmTotals:
-    """The baseline's own sums."""
     counts = [sample for reading in readings if isinstance(sample := reading.baseline, Counts | Buckets)]
     total = sum(sample.total for sample in counts)
     bad = sum(sample.bad for sample in counts if isinstance(sample, Counts))

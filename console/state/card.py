@@ -45,7 +45,6 @@ def _shown_verb(verb: Verb) -> Verb:
 
 
 def _stands_at(state: State) -> str:
-    """Where the rollout stands, in a word."""
     return ROLLED_BACK if state.rolled_back_at is not None else _stage_name(state, state.reached)
 
 

@@ -23,18 +23,10 @@ def differences(seen: Card, now: Card) -> list[str]:
     found = []
     if seen.stage_from != now.stage_from:
         found.append(f"stood at {seen.stage_from}, stands at {now.stage_from}")
-    reads = {target.target: target.reads for target in seen.targets}
-    found += [
-        f"{target.target} {reads[target.target]} -> {target.reads}"
-        for target in now.targets
-        if target.target in reads and reads[target.target] != target.reads
-    ]
-    verdicts = {metric.metric: metric.verdict for metric in seen.metrics}
-    found += [
-        f"{metric.metric} {verdicts[metric.metric]} -> {metric.verdict}"
-        for metric in now.metrics
-        if metric.metric in verdicts and verdicts[metric.metric] != metric.verdict
-    ]
+    before, after = ({each.target: each.reads for each in card.targets} for card in (seen, now))
+    verdicts, verdicts_now = ({each.metric: each.verdict for each in card.metrics} for card in (seen, now))
+    for was, became in ((before, after), (verdicts, verdicts_now)):
+        found += [f"{name} {was[name]} -> {is_}" for name, is_ in became.items() if was.get(name, is_) != is_]
     closed = {gate.why for gate in seen.gates if not gate.ok}
     return found + [gate.why for gate in now.gates if gate.hard and not gate.ok and gate.why not in closed]
 
@@ -63,7 +55,7 @@ def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | N
 
     Args:
         state: assessed, with the winner's events in it.
-        verb: what was asked for.
+        verb: that was asked for.
         intent: with what its author saw; None where nothing is known of that.
         but: id of the decision that lost, if it was recorded.
     """

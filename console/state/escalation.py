@@ -67,7 +67,6 @@ def _stage_began(state: RolloutState) -> datetime:
 
 
 def _last_act(state: RolloutState) -> datetime | None:
-    """When a person last decided or noted anything."""
     theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
     decided = next((entry.at for entry in theirs), None)
     noted = next((line.at for line in reversed(state.log) if line.kind == "note" and line.who is not None), None)

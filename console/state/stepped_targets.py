@@ -78,7 +78,6 @@ def _steps(reading: TargetReading) -> StepsReading:
 
 
 def _is_paused(reading: TargetReading | None) -> bool:
-    """Whether it reads as paused by hand."""
     return reading is not None and _steps(reading).waits is Wait.MANUAL
 
 
@@ -185,7 +184,6 @@ def _ended_pause(was: TargetReading, now: TargetReading, ours: list[RequestState
 
 
 def _is_endless(steps: StepsReading, step: int) -> bool:
-    """Whether a step is a pause without an end."""
     own = steps.own[step] if step < len(steps.own) else None
     return own is not None and own.waits and own.lasts_s is None
 
@@ -250,7 +248,6 @@ def _version(now: TargetReading) -> str:
 
 
 def _step_text(was: TargetReading, now: TargetReading) -> str:
-    """The move from one reading to the next, for the log."""
     steps = _steps(now)
     if now.versions.canary != was.versions.canary:
         return f"{_version(now)} is wanted"

@@ -167,7 +167,6 @@ def follow_controllers(state: RolloutState, at: datetime) -> RolloutState:
 
 
 def _enter_stage(state: AnyState, index: int, at: datetime) -> AnyState:
-    """The state of a rollout that has come to stand at the stage `index`, 0-based."""
     state = replace(
         state,
         stages=mark_stage(state.stages, index, mark=StageMark.CONFIRMED, confirmed_at=at),
