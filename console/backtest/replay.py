@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from adapters.contract import Reading
 from console.backtest.moments import utc
 from console.backtest.series import Tick
-from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
 from console.judge.policy import MetricPolicy
+from console.judge.reason import dominant_model
 from console.judge.rule import verdict
 from console.judge.track import MetricWord, Track
-from console.judge.verdict import Verdict, VerdictState
+from console.judge.verdict import Verdict, VerdictContext, VerdictState
 from console.plan.exposures import StageExposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
 from console.state.samples import LEDGER_TICKS
@@ -253,8 +253,7 @@ def _reading(tick: Tick) -> Reading:
 
 def _canary_events(track: Track) -> float:
     """The canary's events of this stage, which `min_requests` counts."""
-    model = track.model
-    if isinstance(model, LatencyTrack):
-        dominant = model.dominant_model
-        return dominant[1].n if dominant is not None else 0.0
+    model = dominant_model(track)
+    if isinstance(model, LatencyTrack):  # its edges are not chosen yet
+        return 0.0
     return model.n if isinstance(model, CountsTrack) else float(model.sums[0])

@@ -83,14 +83,11 @@ def _row(change: VerdictChange) -> str:
     known = verdict.state not in (VerdictState.NO_DATA, VerdictState.STALE)
     evidence = [odds(value) if value is not None and known else "-" for value in (verdict.evidence, verdict.ready)]
     ratio = "-" if verdict.ratio is None or not known else "inf" if math.isinf(verdict.ratio) else times(verdict.ratio)
-    interval = "-" if verdict.low is None or verdict.high is None or not known else _interval(verdict.low, verdict.high)
+    low, high = verdict.low or 0.0, math.inf if verdict.high is None else verdict.high
+    interval = span(low, high) if known and (low, high) != (0.0, math.inf) else "-"
     state = f"{verdict.state.value} {verdict.detail}" if verdict.state is VerdictState.UNSURE else verdict.state.value
     state += f" ({verdict.detail})" if verdict.state is VerdictState.PASS and verdict.detail else ""
     return f"  {_clock(change.at):<20} {state:<19} {evidence[0]:>8} {evidence[1]:>8} {ratio:>7}  {interval}"
-
-
-def _interval(low: float, high: float) -> str:
-    return "-" if low == 0.0 and math.isinf(high) else span(low, high)
 
 
 def _reason_line(change: VerdictChange) -> str | None:

@@ -24,10 +24,7 @@ _LOG_MOST = math.log(MOST)
 
 
 class Ceiling(Value):
-    """Evidence against "the canary's rate is at most `rate`", as a start-time mixture.
-
-    Immutable.
-    """
+    """Evidence against "the canary's rate is at most `rate`", as a start-time mixture. Immutable."""
 
     __slots__ = ("mixture", "rate")
 

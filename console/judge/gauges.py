@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from copy import copy
 from itertools import pairwise
+from typing import NamedTuple
 
 from adapters.contract import Gauge, Reading
 from console.judge.evidence import Evidence
@@ -41,16 +42,13 @@ _LEAST = 0.02
 _MAD = 1.4826
 
 
-class Spread(Value):
-    """Length of a block and the spread of its median. Immutable."""
+class Spread(NamedTuple):
+    """Length of a block and the spread of its median."""
 
-    __slots__ = ("length", "sd")
-
-    def __init__(self, length: int = LENGTHS[0], sd: float | None = None) -> None:
-        self.length = length
-        """Ticks per block."""
-        self.sd = sd
-        """Spread in the unit of d; None if it is to be learned in the stage."""
+    length: int = LENGTHS[0]
+    """Ticks per block."""
+    sd: float | None = None
+    """Spread in the unit of d; None if it is to be learned in the stage."""
 
 
 def spread_before(history: list[Gauge], *, plain: bool) -> Spread:

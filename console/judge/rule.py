@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
-from console.judge.reason import Reason, flow_of, onset_of
+from console.judge.reason import Reason, dominant_model, flow_of, onset_of
 from console.judge.track import MetricWord, Track
-from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictState
+from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictContext, VerdictState
 from console.plan.nouns import Metric
 
 _T = TypeVar("_T")
@@ -33,7 +32,8 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
     else:
         values = _ByIdentity(metric), _ByIdentity(track)
         result = _evidence_verdict(*values, here.tick_s, here.min_requests, here.left_s <= 0.0)
-    ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
+    newest = {"canary": here.canary_at, "baseline": here.baseline_at}
+    ages = {arm: None if at is None else max(0.0, (here.now - at).total_seconds()) for arm, at in newest.items()}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
     result = replace(result, age_s=max(known) if known else None)
@@ -59,10 +59,6 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
 
 def _with_state(result: Verdict, state: VerdictState, reason: str) -> Verdict:
     return replace(result, state=state, reason=reason, brief="", detail="")
-
-
-def _age(at: datetime | None, now: datetime) -> float | None:
-    return None if at is None else max(0.0, (now - at).total_seconds())
 
 
 def _canary_had_time(here: VerdictContext) -> bool:
@@ -170,12 +166,9 @@ def _displayed_ratio(metric: Metric, ratio: float | None) -> float | None:
 
 def _arm_totals(track: Track) -> tuple[ArmTotals, ArmTotals, tuple[float, float]]:
     """Both arms' totals in this stage, and the ratio's interval in the worse direction."""
-    model = track.model
-    if isinstance(model, LatencyTrack):
-        telling = model.dominant_model
-        if telling is None:
-            return ArmTotals(), ArmTotals(), (0.0, math.inf)
-        model = telling[1]
+    model = dominant_model(track)
+    if isinstance(model, LatencyTrack):  # its edges are not chosen yet
+        return ArmTotals(), ArmTotals(), (0.0, math.inf)
     if isinstance(model, CountsTrack):
         split = model.split
         kb, nb = (split.kc, split.nc) if track.policy.falling else (split.kb, split.nb)

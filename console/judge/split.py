@@ -26,8 +26,8 @@ ARM_NOISE = 0.15
 GRID = tuple(2.0 ** (step / 6.0) for step in range(-24, 43))
 """Ratios at which the interval's likelihood is computed: 1/16 to 128."""
 _LOG_GRID = tuple(math.log(ratio) for ratio in GRID)
-_LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
-_LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
+LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
+LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LN20 = math.log(20.0)
 _SILENT = [0.0] * len(RATIOS)
 """Log likelihood ratios of a tick without errors."""
@@ -115,9 +115,9 @@ class Split(Value):
                 *(bursts, onset, excess, self.curve, sums),
             )
         f = self.discount(nc, nb, errors)
-        worse_logs, worse_due = tick_evidence(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
-        trivial_logs, trivial_due = tick_evidence(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
-        better_logs, better_due = tick_evidence(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
+        worse_logs, worse_due = tick_evidence(RATIOS, LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
+        trivial_logs, trivial_due = tick_evidence(RATIOS, LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
+        better_logs, better_due = tick_evidence(PASS_RATIOS, LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
         worse, trivial = self.worse.after(worse_logs, worse_due), self.trivial.after(trivial_logs, trivial_due)
         better = self.better.after(better_logs, better_due)
         onset = self.onset.after(worse_logs, at, kc, nc, kb, nb)

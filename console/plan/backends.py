@@ -27,8 +27,7 @@ def check_backends(root: PlanNode, findings: Findings) -> dict[str, Adapter]:
         The adapters that could be loaded, by backend name.
     """
     adapters: dict[str, Adapter] = {}
-    section = root.entries.get("backends")
-    for name, node in section.entries.items() if section is not None else ():
+    for name, node in root.child_entries("backends").items():
         adapter = _adapter(node, ("backends", name), findings)
         if adapter is not None:
             adapters[name] = adapter

@@ -5,7 +5,6 @@ They work on the tree, not on the models, so an entry with one wrong value still
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -67,7 +66,7 @@ class _Checker:
 
     def check_targets(self) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
-        for name, entry in self._section("targets"):
+        for name, entry in self.root.child_entries("targets").items():
             path = ("targets", name)
             self._check_team(entry, path)
             self._check_pair(entry, path)
@@ -102,13 +101,13 @@ class _Checker:
         self.findings.add(named.line, (*path, "backend"), message, found=named.display_text, hint=hint)
 
     def check_metrics(self) -> None:
-        for name, entry in self._section("metrics"):
+        for name, entry in self.root.child_entries("metrics").items():
             path = ("metrics", name)
             self._check_team(entry, path)
             adapter = self._adapter(entry, path)
             if adapter is not None and Kind.METRICS not in adapter.kinds:
                 self._report_wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
-            shape = _text(entry, "shape") if "shape" in entry.entries else "counts"
+            shape = entry.child_text("shape") if "shape" in entry.entries else "counts"
             shape = shape if shape in _PARTS else None
             self._check_falling(entry, path, shape)
             measured = (
@@ -195,19 +194,19 @@ class _Checker:
         self._check_unique(entries, "id", "step")
         for path, entry in entries:
             self._check_acts(entry, path, kinds)
-        ids = [text for _, entry in entries if (text := _text(entry, "id")) is not None]
+        ids = [text for _, entry in entries if (text := entry.child_text("id")) is not None]
         needs: dict[str, list[str]] = {}
         for path, entry in entries:
             wanted = entry.entries["needs"].items if "needs" in entry.entries else ()
             for number, node in enumerate(wanted):
                 self._is_known(node, (*path, "needs", number), "step", ids)
-            needs[_text(entry, "id") or ""] = [node.text for node in wanted if node.text in ids]
+            needs[entry.child_text("id") or ""] = [node.text for node in wanted if node.text in ids]
         self._check_set_once(entries)
         try:
             TopologicalSorter(needs).prepare()
         except CycleError as error:
             chain = list(reversed(error.args[1]))
-            place, entry = next((path, entry) for path, entry in entries if _text(entry, "id") == chain[0])
+            place, entry = next((path, entry) for path, entry in entries if entry.child_text("id") == chain[0])
             message = f"no order of the steps is possible: {' needs '.join(chain)}"
             self.findings.add(entry.entries["needs"].key_line, (*place, "needs"), message, hint="remove one of them")
 
@@ -215,8 +214,7 @@ class _Checker:
         """Add a problem for a target that two steps would set alternately."""
         first: dict[str, int] = {}
         for path, entry in entries:
-            setting = entry.entries.get("set")
-            for target, node in setting.entries.items() if setting is not None else ():
+            for target, node in entry.child_entries("set").items():
                 if target in first:
                     message = f"target {target!r} is set by two rollback steps, first on line {first[target]}"
                     self.findings.add(node.key_line, (*path, "set", target), message, hint="set it once")
@@ -232,8 +230,7 @@ class _Checker:
             message = "give either set or manual, not both" if given else "required key 'set' or 'manual' is missing"
             hint = "a manual step is an entry of its own" if given else None
             self.findings.add(entry.key_line, path, message, hint=hint)
-        setting = entry.entries.get("set")
-        for target, node in setting.entries.items() if setting is not None else ():
+        for target, node in entry.child_entries("set").items():
             place = (*path, "set", target)
             if self._is_known(node, place, "target", self._names("targets"), target):
                 self._check_exposure(node, place, kinds.get(target))
@@ -284,7 +281,7 @@ class _Checker:
     def _check_unique(self, entries: list[tuple[Path, PlanNode]], key: str, what: str) -> None:
         first: dict[str, int] = {}
         for path, entry in entries:
-            name = _text(entry, key)
+            name = entry.child_text(key)
             if name is None:
                 continue
             line = entry.entries[key].line
@@ -292,10 +289,6 @@ class _Checker:
                 message = f"{what} {name!r} is defined twice, first on line {first[name]}"
                 self.findings.add(line, (*path, key), message, found=repr(name))
             first.setdefault(name, line)
-
-    def _section(self, name: str) -> Iterator[tuple[str, PlanNode]]:
-        node = self.root.entries.get(name)
-        yield from node.entries.items() if node is not None else ()
 
     def _names(self, section: str, absent: list[str] | None = None) -> list[str] | None:
         """Names declared in a section.
@@ -316,9 +309,4 @@ class _Checker:
 
 
 def _is_falling(entry: PlanNode) -> bool:
-    return _text(entry, "worse") == "lower"
-
-
-def _text(entry: PlanNode, key: str) -> str | None:
-    node = entry.entries.get(key)
-    return None if node is None else node.text
+    return entry.child_text("worse") == "lower"

@@ -19,8 +19,7 @@ from ruamel.yaml import events as yaml
 from ruamel.yaml.error import YAMLError
 
 from console.plan.problems import Findings, Path, PlanError
-from console.plan.syntax import syntax_problem
-from console.plan.yaml_events import read_yaml_events
+from console.plan.syntax import read_yaml_events, syntax_problem
 
 LARGEST_BYTES = 256 * 1024
 QUERY_KEYS = ("bad", "events", "good", "total", "value", "buckets")
@@ -106,6 +105,14 @@ class PlanNode:
             else:
                 node = node.entries.get(part)
         return node
+
+    def child_entries(self, key: str) -> Mapping[str, PlanNode]:
+        """The entries of the mapping under `key`; empty where there is none."""
+        return self.entries[key].entries if key in self.entries else {}
+
+    def child_text(self, key: str) -> str | None:
+        """The text under `key`; None where there is none."""
+        return self.entries[key].text if key in self.entries else None
 
     def list_items(self, *path: str) -> list[tuple[Path, PlanNode]]:
         """(path, item) for the items of the list at `path`; empty where there is no list."""

@@ -25,8 +25,7 @@ def check_people(root: PlanNode, findings: Findings) -> None:
 
 def _authorities(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
     for path, entry in (((), root), *root.list_items("stages")):
-        authority = entry.entries.get("authority")
-        for act, who in authority.entries.items() if authority is not None else ():
+        for act, who in entry.child_entries("authority").items():
             yield (*path, "authority", act), who
 
 

@@ -8,17 +8,17 @@ assessed one.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Buckets, Counts, Reading, Shape
-from console.judge.context import VerdictContext
 from console.judge.rule import verdict
 from console.judge.stage import stage_verdict
 from console.judge.track import Track
 from console.judge.traffic import mismatch
-from console.judge.verdict import ArmTotals, StageVerdict, Verdict
+from console.judge.verdict import ArmTotals, StageVerdict, Verdict, VerdictContext
 from console.plan.nouns import Role
 from console.state.checklist import mark_overdue
 from console.state.exposure import has_all_traffic, is_exposed
@@ -125,10 +125,4 @@ def _mismatch(state: RolloutState) -> float | None:
 def stage_ticks(state: RolloutState, entry: MetricState) -> tuple[Reading, ...]:
     """The ticks of the stage we stand on: those that began after it was confirmed."""
     since = state.stage_since
-    if since is None:
-        return ()
-    ledger = entry.ledger
-    first = len(ledger)
-    while first > 0 and ledger[first - 1].at >= since:
-        first -= 1
-    return ledger[first:]
+    return () if since is None else entry.ledger[bisect_left(entry.ledger, since, key=lambda tick: tick.at) :]

@@ -26,7 +26,7 @@ def differences(seen: Card, now: Card) -> list[str]:
     before, after = ({each.target: each.reads for each in card.targets} for card in (seen, now))
     verdicts, verdicts_now = ({each.metric: each.verdict for each in card.metrics} for card in (seen, now))
     for was, became in ((before, after), (verdicts, verdicts_now)):
-        found += [f"{name} {was[name]} -> {is_}" for name, is_ in became.items() if was.get(name, is_) != is_]
+        found += [f"{name} {was[name]} -> {word}" for name, word in became.items() if was.get(name, word) != word]
     closed = {gate.why for gate in seen.gates if not gate.ok}
     return found + [gate.why for gate in now.gates if gate.hard and not gate.ok and gate.why not in closed]
 

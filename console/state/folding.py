@@ -108,10 +108,8 @@ def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
             after = escalation.apply_escalation(state, event)
             line = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
             return state if after is None else _with_note(after, event, "called", line)
-        case kinds.SourceFailed():
-            return _apply_source_failed(state, event)
-        case kinds.SourceRecovered():
-            return _apply_source_recovered(state, event)
+        case kinds.SourceFailed() | kinds.SourceRecovered():
+            return _apply_source(state, event)
         case kinds.VerdictChanged():
             return _apply_verdict(state, event)
         case kinds.Noted():
@@ -150,22 +148,18 @@ def _apply_opening(state: RolloutState, event: kinds.RolloutOpened) -> RolloutSt
     return _with_note(state, event, "note", f"opened; {reads}")
 
 
-def _apply_source_failed(state: RolloutState, event: kinds.SourceFailed) -> RolloutState:
+def _apply_source(state: RolloutState, event: kinds.SourceFailed | kinds.SourceRecovered) -> RolloutState:
     source = state.sources.get(event.source)
     if source is None:
         return state
-    source = replace(source, failed_since=source.failed_since or event.at, reason=event.reason)
+    if isinstance(event, kinds.SourceFailed):
+        source = replace(source, failed_since=source.failed_since or event.at, reason=event.reason)
+        line = f"{event.source} failed: {event.reason}"
+    else:
+        source = replace(source, failed_since=None, reason="", ok_at=event.at)
+        line = f"{event.source} answers again"
     state = replace(state, sources={**state.sources, event.source: source})
-    return _with_note(state, event, "source", f"{event.source} failed: {event.reason}")
-
-
-def _apply_source_recovered(state: RolloutState, event: kinds.SourceRecovered) -> RolloutState:
-    source = state.sources.get(event.source)
-    if source is None:
-        return state
-    source = replace(source, failed_since=None, reason="", ok_at=event.at)
-    state = replace(state, sources={**state.sources, event.source: source})
-    return _with_note(state, event, "source", f"{event.source} answers again")
+    return _with_note(state, event, "source", line)
 
 
 def _apply_verdict(state: RolloutState, event: kinds.VerdictChanged) -> RolloutState:

@@ -111,7 +111,11 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
             known = state.stages_named(subject) is not None
             return None if known else f"say which stage: a number from 0 to {len(state.stages)}"
         case Verb.ACCEPT:
-            return _why_unfit_plan(state) if subject == "plan" else _why_unfit_drift(state, subject)
+            if subject == "plan":
+                return _why_unfit_plan(state)
+            drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
+            changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
+            return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
@@ -128,12 +132,6 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
             return None
         case Verb.TAKE | Verb.HANDOFF:
             return None
-
-
-def _why_unfit_drift(state: State, subject: str | None) -> str | None:
-    drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
-    changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
-    return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
 
 
 def needs_reason(state: State, verb: Verb) -> bool:

@@ -7,6 +7,7 @@ times: every console that folds the same samples judges the same ticks in the sa
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -61,14 +62,10 @@ def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> M
     if last is None or not any(boundary.exposing for boundary in boundaries):
         return entry
     done = entry.track.judged_to if entry.track is not None else 0.0
-    ledger = entry.ledger
-    first = len(ledger)
-    while first > 0 and ledger[first - 1].at.timestamp() > done:
-        first -= 1
     track = entry.track
-    for place in range(first, len(ledger)):
-        reading = ledger[place]
-        if reading.at.timestamp() > last:
+    first = bisect_right(entry.ledger, done, key=lambda tick: tick.at.timestamp())
+    for place in range(first, len(entry.ledger)):
+        if entry.ledger[place].at.timestamp() > last:
             break
         track = judge_tick(boundaries, entry, place, track)
     return entry if track is entry.track else replace(entry, track=track)

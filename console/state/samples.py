@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -67,10 +68,7 @@ def merge_ledgers(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tup
     """The ledger with `news` put in: one reading per tick start, the later one wins, oldest first."""
     if not news:
         return ledger
-    first = min(reading.at for reading in news)
-    split = len(ledger)
-    while split > 0 and ledger[split - 1].at >= first:
-        split -= 1
+    split = bisect_left(ledger, min(reading.at for reading in news), key=lambda reading: reading.at)
     tail = {reading.at: reading for reading in ledger[split:]}
     tail.update((reading.at, reading) for reading in news)
     return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def begin_rollback(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again."""
-    steps = []
-    for entry in state.checklist:
-        if entry.is_over or (entry.mark is StepMark.HOLDING and state.rollback is not None):
-            steps.append(entry)
-            continue
-        steps.append(replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or ""))
+    steps = [
+        entry
+        if entry.is_over or (entry.mark is StepMark.HOLDING and state.rollback is not None)
+        else replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or "")
+        for entry in state.checklist
+    ]
     done = event.at if steps and all(entry.is_over for entry in steps) else None
     return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=mark_waiting(tuple(steps)))
 
