@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import floor, nan
 from statistics import median
 from typing import NamedTuple
@@ -76,17 +76,8 @@ class Column:
 
     def ticks(self, tick_s: float) -> Iterator[_ArmTick]:
         """The samples summed up per tick, oldest first."""
-        at = self.at
-        index, rows = 0, list[int]()
-        for place in self.rows():
-            here = floor(at[place] / tick_s)
-            if rows and here != index:
-                yield self._tick(index, rows)
-                rows = []
-            index = here
-            rows.append(place)
-        if rows:
-            yield self._tick(index, rows)
+        for index, rows in groupby(self.rows(), key=lambda place: floor(self.at[place] / tick_s)):
+            yield self._tick(index, list(rows))
 
     def _tick(self, index: int, rows: list[int]) -> _ArmTick:
         """One tick of `rows`: counts add up, unfit with one unfit row; of a gauge the last fit row counts."""

@@ -1,5 +1,6 @@
 """Windows in a plan: parsing of days, times, dates and zones, and their checks.
 
+The parsers raise QuantityError for anything else than they describe.
 `console.state.windows` evaluates a window at a given moment.
 """
 
@@ -32,11 +33,7 @@ class Edge(NamedTuple):
 
 
 def edge(value: object) -> Edge:
-    """The edge in a text such as `09:00`, `24:00`, `2026-01-05` or `2026-01-05 09:00`.
-
-    Raises:
-        QuantityError: anything else.
-    """
+    """The edge in a text such as `09:00`, `24:00`, `2026-01-05` or `2026-01-05 09:00`."""
     text = value.strip() if isinstance(value, str) else ""
     if match := _CLOCK.fullmatch(text):
         return Edge(_minutes(match))
@@ -58,11 +55,7 @@ def _minutes(clock: re.Match[str]) -> int:
 
 
 def days(value: object) -> frozenset[int]:
-    """Days of the week (0 Monday) from `fri`, `mon-thu` or a list.
-
-    Raises:
-        QuantityError: anything else.
-    """
+    """Days of the week (0 Monday) from `fri`, `mon-thu` or a list."""
     given = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else []
     found: set[int] = set()
     for part in given:
@@ -78,11 +71,7 @@ def days(value: object) -> frozenset[int]:
 
 
 def zone(text: str) -> str:
-    """`text`, if it names a time zone of this host.
-
-    Raises:
-        QuantityError: this host has no such time zone.
-    """
+    """`text`, if it names a time zone of this host."""
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a path or a NUL the others

@@ -10,21 +10,15 @@ from graphlib import CycleError, TopologicalSorter
 
 from adapters.contract import Kind
 from adapters.registry import Adapter
-from console.plan.arms import check_arms, check_difference
+from console.plan.arms import check_arms, check_difference, check_measured
 from console.plan.backends import EMBEDDED, check_backends, target_kind
 from console.plan.calendar import check_windows
 from console.plan.document import QUERY_KEYS, PlanNode
-from console.plan.measured import check_measured
 from console.plan.people import check_people
 from console.plan.problems import Findings, Path, suggestion
 from console.plan.quantities import QuantityError, amount, level, share
 
-_PARTS = {
-    "counts": ("bad", "total"),
-    "good_total": ("good", "total"),
-    "gauge": ("value",),
-    "histogram": ("buckets",),
-}
+_PARTS = {"counts": ("bad", "total"), "good_total": ("good", "total"), "gauge": ("value",), "histogram": ("buckets",)}
 """Queries of each metric shape: it needs these and takes no others."""
 _FALLING = ("events", "total")
 """Queries of shape counts where lower is worse: its events are good, so their key is not `bad`."""

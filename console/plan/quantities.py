@@ -1,6 +1,6 @@
 """Parsers of a plan's quantities: durations, ratios, shares, rates, exposures.
 
-They know nothing of keys or lines.
+They know nothing of keys or lines. Each raises QuantityError for anything else than it describes.
 """
 
 from __future__ import annotations
@@ -46,11 +46,7 @@ class Amount(NamedTuple):
 
 
 def duration(value: object) -> float:
-    """Seconds from `30s`, `5m`, `1h30m`, `250ms` or a plain number of seconds.
-
-    Raises:
-        QuantityError: anything else, including `10:30`, which could be minutes or hours.
-    """
+    """Seconds from `30s`, `5m`, `1h30m`, `250ms` or a plain number; not `10:30`, which could be minutes or hours."""
     number = _number(value)
     if number is not None:
         if number < 0:
@@ -76,11 +72,7 @@ def _duration_hint(text: str) -> str:
 
 
 def ratio(value: object) -> float:
-    """A ratio of at least 1 from `1.25x` or a number.
-
-    Raises:
-        QuantityError: not a ratio, or below 1.
-    """
+    """A ratio of at least 1 from `1.25x` or a number."""
     text = _text(value)
     number = _number(text[:-1] if text[-1:] in ("x", "X", "×") else value)
     if number is None:
@@ -94,13 +86,7 @@ def ratio(value: object) -> float:
 
 
 def amount(value: object) -> Amount:
-    """A number or a percentage, kept apart.
-
-    The metric's shape decides later which of them is valid.
-
-    Raises:
-        QuantityError: neither.
-    """
+    """A number or a percentage, kept apart: the metric's shape decides later which of them is valid."""
     text = _text(value)
     percent = text.endswith("%")
     number = _number(text[:-1].rstrip() if percent else value)
@@ -110,11 +96,7 @@ def amount(value: object) -> Amount:
 
 
 def share(given: Amount) -> float:
-    """A share of events, 0..1: `5%` and 0.05 are the same.
-
-    Raises:
-        QuantityError: not within 0..1, or a bare 1, which could be one percent or all.
-    """
+    """A share of events, 0..1: `5%` and 0.05 are the same. Not a bare 1, which could be one percent or all."""
     number = given.number / 100 if given.percent else given.number
     if not given.percent and number == 1:
         raise QuantityError("1 could be 1% or 100%", "write the one you mean")
@@ -127,11 +109,7 @@ def share(given: Amount) -> float:
 
 
 def level(given: Amount) -> float:
-    """A gauge's level: a plain number in the metric's own unit.
-
-    Raises:
-        QuantityError: a percentage.
-    """
+    """A gauge's level: a plain number in the metric's own unit, not a percentage."""
     if given.percent:
         hint = f"write {given.number:g}, or {given.number / 100:g} if the metric reads 0 to 1"
         raise QuantityError("a gauge's limit is a plain number in the metric's own unit", hint)
@@ -139,11 +117,7 @@ def level(given: Amount) -> float:
 
 
 def rate(value: object) -> float:
-    """Events per second from `400/s`, `24000/min`, `90/h` or a plain number per second.
-
-    Raises:
-        QuantityError: anything else, or a rate of 0.
-    """
+    """Events per second from `400/s`, `24000/min`, `90/h` or a plain number per second, above 0."""
     text = _text(value).replace(" ", "")
     number, _, unit = text.partition("/")
     per_s = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}.get(unit)
@@ -156,11 +130,7 @@ def rate(value: object) -> float:
 
 
 def exposure(value: object) -> ExposureValue:
-    """A target's setting: a whole percentage, `on`, `off`, `step 3` or `all steps`.
-
-    Raises:
-        QuantityError: anything else.
-    """
+    """A target's setting: a whole percentage, `on`, `off`, `step 3` or `all steps`."""
     if isinstance(value, bool):
         raise QuantityError("must be a whole percentage, on or off", f"write {'on' if value else 'off'}")
     text = _text(value)

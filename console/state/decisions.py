@@ -10,22 +10,20 @@ from console.events.evidence import Verb
 from console.events.verbs import PENNED
 from console.plan.nouns import Metric, Plan
 from console.state import pen
-from console.state.checklist import checklist_of
+from console.state.checklist import (
+    apply_step_request,
+    apply_step_settlement,
+    begin_rollback,
+    checklist_of,
+    confirm_step,
+    skip_step,
+)
 from console.state.derived_stages import mark_stage, stages_at, with_stages
 from console.state.judging import apply_override, enter_stage, rejudge
 from console.state.requests import DecisionState, RequestState
 from console.state.stepped_targets import confirm_reading
-from console.state.steps import apply_step_request, apply_step_settlement, begin_rollback, confirm_step, skip_step
 from console.state.targets import judge_after_request
-from console.state.values import (
-    Boundary,
-    MetricState,
-    RolloutState,
-    SourceState,
-    StageMark,
-    StageState,
-    TargetState,
-)
+from console.state.values import Boundary, MetricState, RolloutState, SourceState, StageMark, StageState, TargetState
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -15,7 +15,7 @@ from console.events import kinds
 from console.events.kinds import Event
 from console.plan.nouns import Plan
 from console.state import escalation, pen
-from console.state.checklist import checklist_of
+from console.state.checklist import apply_step_done, checklist_of
 from console.state.decisions import (
     apply_decision,
     apply_gate_lapsed,
@@ -27,7 +27,6 @@ from console.state.derived_stages import stages_at, under_plan, with_stages
 from console.state.gate_answers import apply_gate_answer
 from console.state.judging import enter_stage
 from console.state.samples import advance_bake, apply_samples
-from console.state.steps import apply_step_done
 from console.state.targets import apply_observation, confirm_stage, follow_controllers
 from console.state.values import MetricState, NoteState, RolloutState, SourceState, StageState, TargetState
 

@@ -266,8 +266,7 @@ def _clock_text(seconds: float) -> str:
 def _rollback_gates(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
-    failed = any(entry.mark in TROUBLED for entry in state.checklist)
-    if state.local.running and not failed:
+    if state.local.running and not any(entry.mark in TROUBLED for entry in state.checklist):
         return (Gate("rollback", ok=False, why="the rollback is under way"),)
     return (Gate("rollback", ok=True, why="always allowed"),)
 

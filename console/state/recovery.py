@@ -96,13 +96,12 @@ def _share(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tup
 def _edge(samples: Sequence[Sample]) -> float | None:
     """Of a histogram the edge that about one request in ten is slower than; None for plain counts."""
     buckets = [sample for sample in samples if isinstance(sample, Buckets)]
-    edges = {edge for sample in buckets for edge, _ in sample.within}
-    return min(edges, key=lambda edge: abs(_slower(buckets, edge) - 0.1), default=None)
 
+    def distance(edge: float) -> float:
+        total, slow = _sums(buckets, edge)
+        return abs((slow / total if total > 0 else 1.0) - 0.1)
 
-def _slower(buckets: Sequence[Buckets], edge: float) -> float:
-    total, slow = _sums(buckets, edge)
-    return slow / total if total > 0 else 1.0
+    return min({edge for sample in buckets for edge, _ in sample.within}, key=distance, default=None)
 
 
 def _sums(samples: Sequence[Sample], edge: float | None) -> tuple[float, float]:

@@ -13,15 +13,7 @@ from console.state.checklist import checklist_of, mark_waiting, reads_back
 from console.state.derived_stages import mark_stage, under_plan, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
-from console.state.values import (
-    AnyState,
-    NoteState,
-    RolloutState,
-    StageMark,
-    StepMark,
-    StepState,
-    TargetState,
-)
+from console.state.values import AnyState, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
     from console.events.kinds import TargetObserved
