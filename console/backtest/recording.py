@@ -83,11 +83,9 @@ class FileRecording(RecordedSeries):
         except ValueError:  # a path with a NUL in it
             raise SeriesError(f"{one_line(path)}: not a usable path") from None
         notes = [reader.skipped_text] if reader.skipped else []
-        notes += [
-            f"stage {exposure.stage.name} gives the canary all the traffic: nothing is compared with its baseline"
-            for number, exposure in enumerate(stage_exposures(plan), 1)
-            if number in recording.starts and exposure.common_share == 100.0
-        ]
+        alone = "gives the canary all the traffic: nothing is compared with its baseline"
+        whole = [stage for number, stage in enumerate(stage_exposures(plan), 1) if number in recording.starts]
+        notes += [f"stage {each.stage.name} {alone}" for each in whole if each.common_share == 100.0]
         notes += [f"{name}: not in the file" for name in plan.metrics if not recording.has_rows_of(name)]
         recording.notes = tuple(notes)
         return recording

@@ -74,9 +74,8 @@ class StageSensitivity:
     def _found_text(self) -> str:
         """Ratios that the bake finds and misses, and the time or share that `pass_below` needs."""
         pass_below = self._metric.pass_below
-        rungs = [
-            rung for rung in sorted({*LADDER, pass_below}) if rung > self._metric.tolerance and self._is_possible(rung)
-        ]
+        possible = sorted(rung for rung in {*LADDER, pass_below} if self._is_possible(rung))
+        rungs = [rung for rung in possible if rung > self._metric.tolerance]
         if not rungs:
             return f"finds nothing: with {share(self.stream.bad)} bad no ratio is left to find"
         place = next((place for place, rung in enumerate(rungs) if self.find_time_s(rung) <= self._judged_s), None)

@@ -134,10 +134,7 @@ class PenReleased(_Event):
 
 
 class Escalated(_Event):
-    """A trouble stayed unanswered, so a person is to be called now.
-
-    Recorded once per rung and trouble.
-    """
+    """A trouble stayed unanswered, so a person is to be called now; recorded once per rung and trouble."""
 
     kind: Literal["escalated"] = "escalated"
     rung: int
@@ -233,10 +230,7 @@ class RolloutClosed(_Event):
 
 
 class SourceRead(_Event):
-    """A source answered a poll.
-
-    A sample: stored in a table of its own, and prunable once the rollout is closed.
-    """
+    """A source answered a poll: a sample, stored in a table of its own and prunable once the rollout is closed."""
 
     kind: Literal["source_read"] = "source_read"
     source: str

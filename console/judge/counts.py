@@ -109,10 +109,7 @@ class CountsTrack(Value):
         return self._with(split, canary, baseline)
 
     def _with(self, split: Split, canary: Counts, baseline: Counts | None) -> CountsTrack:
-        """A copy with `split`, and a tick added to the canary's own evidence.
-
-        It uses phi from before this tick.
-        """
+        """A copy with `split`, and a tick added to the canary's own evidence, with phi from before this tick."""
         k, n, phi = canary.bad, canary.total, self.split.bursts.phi
         return CountsTrack(
             self.policy,

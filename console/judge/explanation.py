@@ -205,10 +205,8 @@ def _inputs(metric: Metric, track: Track) -> list[str]:
     engine = dominant_model(track)
     if isinstance(engine, CountsTrack):
         bursts = engine.split.bursts
-        lines.append(
-            f"burst factor {bursts.phi:.3g}, {bursts.before:.3g} before the stage: evidence is divided by it; "
-            "1 is errors that come one by one"
-        )
+        meaning = "evidence is divided by it; 1 is errors that come one by one"
+        lines.append(f"burst factor {bursts.phi:.3g}, {bursts.before:.3g} before the stage: {meaning}")
         if not track.alone:
             lines += _excess(metric, track)
     return lines

@@ -81,10 +81,7 @@ def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
 
 
 def median(values: Sequence[float]) -> float:
-    """The median of at least one value.
-
-    The module `statistics` would import `decimal` and `fractions` too.
-    """
+    """The median of at least one value; `statistics` would import `decimal` and `fractions` too."""
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
@@ -147,10 +144,7 @@ class GaugeTrack(Value):
         return GaugeTrack(self.policy, self.spread, self.worse.next_stage(), medians=self.medians)
 
     def after_override(self) -> GaugeTrack:
-        """The track after an override: see `Mixture.after_override`.
-
-        The limit then needs three new ticks above it.
-        """
+        """The track after an override (`Mixture.after_override`): a limit needs three new ticks above it."""
         track = copy(self)
         track.worse, track.above = self.worse.after_override(), 0
         return track
@@ -222,10 +216,7 @@ class GaugeTrack(Value):
 
 
 def _learned_spread(medians: Sequence[float], *, plain: bool) -> float | None:
-    """The spread of neighboring blocks' differences; None with too few blocks.
-
-    A lasting step hardly changes it.
-    """
+    """The spread of neighboring blocks' differences, which a lasting step hardly changes; None with too few."""
     if len(medians) < _FEWEST:
         return None
     differences = [abs(b - a) for a, b in pairwise(medians)]

@@ -41,10 +41,7 @@ class MetricPolicy:
 
 
 def is_judgeable(sample: Sample | None) -> bool:
-    """Whether a sample is finite, not negative, and has no more bad than total.
-
-    None is a gap, which is judgeable.
-    """
+    """Whether a sample is finite, not negative, and has no more bad than total; a gap (None) is judgeable."""
     match sample:
         case None:
             return True

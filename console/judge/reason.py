@@ -227,10 +227,9 @@ class Reason:
         """The time, or the traffic, that a pass needs."""
         metric = self.metric
         seconds = seconds_to_pass(flow, worse_by=metric.pass_below, negligible=self.track.policy.negligible)
-        needed = f"needs {wait(seconds)} more"
-        line, brief = (
-            (needed, needed) if seconds < math.inf else ("waiting alone will not pass it", "no pass by waiting")
-        )
+        line = brief = f"needs {wait(seconds)} more"
+        if math.isinf(seconds):
+            line, brief = "waiting alone will not pass it", "no pass by waiting"
         weight = weight_to_find(flow, metric.pass_below, 600.0, tolerance=metric.tolerance)
         now = flow.canary / flow.total
         return (f"{line}, or {weight * 100:.2g} %" if weight is not None and weight > 1.5 * now else line), brief

@@ -83,10 +83,7 @@ class Split(Value):
         return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, self.onset, self.excess)
 
     def after_override(self) -> Split:
-        """The split after an override: see `Mixture.after_override`.
-
-        The ratio and its interval stay.
-        """
+        """The split after an override, with its ratio and interval: see `Mixture.after_override`."""
         split = copy(self)
         split.worse = self.worse.after_override()
         return split
@@ -142,10 +139,7 @@ class Split(Value):
         return tuple([a + b for a, b in zip(self.curve, news, strict=True)])
 
     def ratio(self) -> float | None:
-        """canary/baseline of this stage.
-
-        Infinite if only the canary has errors, None if neither has.
-        """
+        """canary/baseline of this stage: infinite if only the canary has errors, None if neither has."""
         if self.nc <= 0.0 or self.nb <= 0.0 or self.kc + self.kb <= 0.0:
             return None
         return (self.kc / self.nc) / (self.kb / self.nb) if self.kb > 0.0 else math.inf

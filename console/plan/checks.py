@@ -260,10 +260,7 @@ class _Checker:
     def _is_known(
         self, node: PlanNode, path: Path, what: str, names: list[str] | None, word: str | None = None
     ) -> bool:
-        """Whether a name exists, with a problem if not.
-
-        True also if the names cannot be read, which is a problem of its own.
-        """
+        """Whether a name exists, with a problem if not; True if the names cannot be read, a problem of its own."""
         word = node.text if word is None else word
         if word is None or names is None or word in names:
             return True
@@ -285,10 +282,7 @@ class _Checker:
             first.setdefault(name, line)
 
     def _names(self, section: str, absent: list[str] | None = None) -> list[str] | None:
-        """Names declared in a section.
-
-        `absent` without such a section, None if it is not a mapping.
-        """
+        """Names declared in a section: `absent` without such a section, None if it is not a mapping."""
         node = self.root.entries.get(section)
         if node is None:
             return absent

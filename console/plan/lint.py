@@ -86,21 +86,16 @@ def _stages(plan: Plan) -> Iterator[str]:
 
 def _metrics(plan: Plan) -> Iterator[str]:
     for metric in plan.metrics.values():
+        about = f"metric {metric.name}:"
+        low, high = f"tolerance {metric.tolerance:g}x", f"pass_below {metric.pass_below:g}x"
         if metric.role is not Role.INFO and metric.pass_below < metric.tolerance:
-            yield (
-                f"metric {metric.name}: pass_below {metric.pass_below:g}x is below tolerance {metric.tolerance:g}x: "
-                "a pass asks more of the canary than a fail forbids"
-            )
+            yield f"{about} {high} is below {low}: a pass asks more of the canary than a fail forbids"
         if metric.role is not Role.INFO and metric.pass_below > _APART * metric.tolerance:
-            yield (
-                f"metric {metric.name}: between tolerance {metric.tolerance:g}x and pass_below {metric.pass_below:g}x "
-                "a canary is neither failed nor passed, and that is more than a doubling wide: bring them closer"
-            )
+            wide = "neither failed nor passed, and that is more than a doubling wide: bring them closer"
+            yield f"{about} between {low} and {high} a canary is {wide}"
         if metric.stale_after_s is not None and metric.stale_after_s <= plan.timing.poll_s:
-            yield (
-                f"metric {metric.name}: stale after {metric.stale_after_s:g} s, but polled every "
-                f"{plan.timing.poll_s:g} s: it will be stale between polls"
-            )
+            polled = f"polled every {plan.timing.poll_s:g} s: it will be stale between polls"
+            yield f"{about} stale after {metric.stale_after_s:g} s, but {polled}"
 
 
 def _people(plan: Plan) -> Iterator[str]:

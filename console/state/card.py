@@ -181,14 +181,11 @@ def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
     if verb is Verb.HALT:
         found.append(f"{share:g} % of the traffic stays on the canary; r rolls back" if share else "nothing is exposed")
     if verb is Verb.ROLLBACK:
-        found.extend(
-            f"{entry.step.id} is done by hand: {entry.step.manual}"
-            for entry in state.checklist
-            if entry.step.manual is not None and not entry.is_over
-        )
+        manual = [entry.step for entry in state.checklist if entry.step.manual is not None and not entry.is_over]
+        found += [f"{step.id} is done by hand: {step.manual}" for step in manual]
     found.extend(_backend_notes(state, verb, subject))
-    for request in (*state.in_flight, *state.in_doubt):
-        found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
+    found += [f"{each.asks} is in flight" for each in state.in_flight]
+    found += [f"{each.asks} is in doubt" for each in state.in_doubt]
     if state.local.journal.broken is not None:
         found.append(f"UNJOURNALED: {state.local.journal.broken}")
     return found

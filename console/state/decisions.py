@@ -228,9 +228,8 @@ def apply_request_settled(state: RolloutState, event: RequestSettled) -> Rollout
     request = state.requests.get(event.request)
     if request is None or request.outcome is not None:  # the first settlement stands
         return state
-    return _apply_end(
-        state, replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at), event.at
-    )
+    request = replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at)
+    return _apply_end(state, request, event.at)
 
 
 def apply_request_reconciled(state: RolloutState, event: RequestReconciled) -> RolloutState:

@@ -80,11 +80,8 @@ def due_rungs(state: RolloutState) -> list[tuple[int, Rung, Trouble]]:
         return []
     waited = state.as_of - wrong.since
     recorded = {called.rung for called in state.called if called.since == wrong.since}
-    return [
-        (number, rung, wrong)
-        for number, rung in enumerate(state.plan.escalation, start=1)
-        if waited >= timedelta(seconds=rung.after_s) and number not in recorded
-    ]
+    rungs = [(number, rung) for number, rung in enumerate(state.plan.escalation, start=1) if number not in recorded]
+    return [(number, rung, wrong) for number, rung in rungs if waited >= timedelta(seconds=rung.after_s)]
 
 
 def current_call(state: RolloutState) -> Escalation | None:

@@ -136,11 +136,9 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
 
 def needs_reason(state: State, verb: Verb) -> bool:
     """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from its holder."""
-    rule = VERBS[verb].reason
-    at_soft_gate = rule is ReasonRule.AT_SOFT_GATE
-    return rule is ReasonRule.ALWAYS or (
-        at_soft_gate and any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
-    )
+    if VERBS[verb].reason is ReasonRule.AT_SOFT_GATE:
+        return any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
+    return VERBS[verb].reason is ReasonRule.ALWAYS
 
 
 def _why_unfit_plan(state: State) -> str | None:
@@ -273,11 +271,9 @@ def _rollback_gates(state: State) -> tuple[Gate, ...]:
 
 def _recovery_gates(state: State) -> list[Gate]:
     """Whether a rollback really took everything back: what was skipped, and the metrics against what they were."""
-    found = [
-        _soft("skipped", f"{entry.step.id} {entry.detail or 'skipped'}")
-        for entry in state.checklist
-        if entry.mark is StepMark.SKIPPED and (entry.step.manual is not None or not reads_back(entry, state))
-    ]
+    skipped = [entry for entry in state.checklist if entry.mark is StepMark.SKIPPED]
+    left = [entry for entry in skipped if entry.step.manual is not None or not reads_back(entry, state)]
+    found = [_soft("skipped", f"{entry.step.id} {entry.detail or 'skipped'}") for entry in left]
     for each in recoveries(state):
         word = "is back" if each.back else "NOT BACK" if each.back is False else "recovery not known yet"
         found.append(Gate("recovery", ok=each.back is True, why=f"{each.metric} {word}: {each.why}", hard=False))

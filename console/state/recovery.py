@@ -41,11 +41,8 @@ def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
         return ()
     promoted = next((entry.at for entry in state.decisions if entry.verb is Verb.PROMOTE and not entry.void), None)
     before = promoted or state.opened_at or since
-    return tuple(
-        _recovery(entry, before, since, state.as_of or since)
-        for entry in state.metrics.values()
-        if entry.metric.role is not Role.INFO
-    )
+    metrics = [entry for entry in state.metrics.values() if entry.metric.role is not Role.INFO]
+    return tuple(_recovery(entry, before, since, state.as_of or since) for entry in metrics)
 
 
 def _recovery(entry: MetricState, before: datetime, since: datetime, now: datetime) -> Recovery:
@@ -60,8 +57,7 @@ def _recovery(entry: MetricState, before: datetime, since: datetime, now: dateti
         return Recovery(metric.name, None, f"newest sample {age_s:.0f} s old")
     since_then = [sample for reading in after for sample in _arms(reading)]
     look = _level if metric.query.shape is Shape.GAUGE else _share
-    back, why = look(metric, then, since_then)
-    return Recovery(metric.name, back, why)
+    return Recovery(metric.name, *look(metric, then, since_then))
 
 
 def _arms(reading: Reading) -> list[Sample]:
@@ -132,10 +128,8 @@ def _level(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tup
         return False, f"{reads}, above its limit {metric.limit:.4g}"
     if before is None:
         return None, f"{reads}; what it was before the first promote is not known"
-    if metric.falling:
-        back = level >= before / metric.tolerance
-    else:
-        back = level <= before + abs(before) * (metric.tolerance - 1)
+    most = before + abs(before) * (metric.tolerance - 1)
+    back = level >= before / metric.tolerance if metric.falling else level <= most
     return back, f"{reads}, as before" if back else f"{reads}, before it was {before:.4g}"
 
 
