@@ -72,8 +72,10 @@ def change_lines(changes: Iterable[VerdictChange]) -> Iterator[str]:
             yield _HEAD
             first, stage = False, change.stage
         yield _row(change)
-        if (why := _reason_line(change)) is not None:
-            yield f"    {why}"
+        verdict = change.verdict
+        silent = verdict.state in (VerdictState.NO_DATA, VerdictState.STALE)
+        if silent or verdict.evidence is None or " limit of " in verdict.reason:  # the numbers do not show it
+            yield f"    {verdict.reason}"
     if not first:
         yield ""
 
@@ -88,13 +90,6 @@ def _row(change: VerdictChange) -> str:
     state = f"{verdict.state.value} {verdict.detail}" if verdict.state is VerdictState.UNSURE else verdict.state.value
     state += f" ({verdict.detail})" if verdict.state is VerdictState.PASS and verdict.detail else ""
     return f"  {_clock(change.at):<20} {state:<19} {evidence[0]:>8} {evidence[1]:>8} {ratio:>7}  {interval}"
-
-
-def _reason_line(change: VerdictChange) -> str | None:
-    """The reason where the numbers do not show it (silence, a limit, no baseline), else None."""
-    verdict = change.verdict
-    silent = verdict.state in (VerdictState.NO_DATA, VerdictState.STALE)
-    return verdict.reason if silent or verdict.evidence is None or " limit of " in verdict.reason else None
 
 
 def summary_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:

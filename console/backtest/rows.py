@@ -92,7 +92,13 @@ class RowReader:
             self._json_lines(lines)
         else:
             self._csv(_Lines(lines))
-        self._check_whole()
+        if not self._series.rows:
+            raise SeriesError(f"{self._name}: has no rows to judge{self._skipped_suffix}")
+        if not self._has_stages:
+            self._series.put_in_first_stage()
+        elif self._series.began is None:
+            reason = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
+            raise SeriesError(f"{self._name}: {reason}{self._skipped_suffix}")
 
     @property
     def skipped_text(self) -> str:
@@ -103,15 +109,6 @@ class RowReader:
     @property
     def _skipped_suffix(self) -> str:
         return f"; {self.skipped_text}" if self.skipped else ""
-
-    def _check_whole(self) -> None:
-        if not self._series.rows:
-            raise SeriesError(f"{self._name}: has no rows to judge{self._skipped_suffix}")
-        if not self._has_stages:
-            self._series.put_in_first_stage()
-        elif self._series.began is None:
-            reason = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
-            raise SeriesError(f"{self._name}: {reason}{self._skipped_suffix}")
 
     def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, data in enumerate(file, 1):

@@ -75,15 +75,13 @@ class CountsTrack(Value):
 
     def next_stage(self) -> CountsTrack:
         """The track at a new stage."""
-        return CountsTrack(
-            self.policy,
-            self.split.next_stage(),
-            limit=self.limit.next_stage() if self.limit is not None else None,
-            then=self.then,
-            floor=Floor(self.floor.rate) if self.floor is not None else None,
-            under=Floor(self.under.rate) if self.under is not None else None,
-            weight=self.weight,
-        )
+        track = copy(self)
+        track.split = self.split.next_stage()
+        track.limit = self.limit.next_stage() if self.limit is not None else None
+        track.floor = Floor(self.floor.rate) if self.floor is not None else None
+        track.under = Floor(self.under.rate) if self.under is not None else None
+        track.k, track.n, track.idle = 0.0, 0.0, NOT_IDLE
+        return track
 
     def after_override(self) -> CountsTrack:
         """The track after an override: see `Mixture.after_override`."""

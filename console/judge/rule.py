@@ -61,20 +61,15 @@ def _with_state(result: Verdict, state: VerdictState, reason: str) -> Verdict:
     return replace(result, state=state, reason=reason, brief="", detail="")
 
 
-def _canary_had_time(here: VerdictContext) -> bool:
-    """Whether the canary has a sample of this stage, or had `stale_after_s` for one."""
-    if here.since is None or (here.canary_at is not None and here.canary_at >= here.since):
-        return True
-    return (here.now - here.since).total_seconds() > here.stale_after_s
-
-
 def _silence(
     here: VerdictContext, ages: dict[str, float | None], watched: Sequence[str]
 ) -> tuple[VerdictState, str] | None:
     silent = [arm for arm in watched if (age := ages[arm]) is None or age > here.stale_after_s]
     if not silent:
         return None
-    if silent == ["canary"] and not _canary_had_time(here):
+    has_begun = here.since is None or (here.canary_at is not None and here.canary_at >= here.since)
+    stage_s = math.inf if here.since is None else (here.now - here.since).total_seconds()
+    if silent == ["canary"] and not has_begun and stage_s <= here.stale_after_s:
         return VerdictState.UNSURE, "waiting for the canary's first samples of this stage"
     if len(silent) < len(watched):
         age = ages[silent[0]]

@@ -89,7 +89,8 @@ def _failing_metric(
         if metric.role is not Role.INFO and (by_limit or metric.role is Role.GUARD):
             return metric.name
     critical = sum(metric.role is Role.CRITICAL for metric in metrics)
-    suspects = [(track, metric.name) for metric in failing if (track := _convicted_track(metric, tracks)) is not None]
+    own = [(tracks.get(metric.name), metric.name) for metric in failing if metric.role is Role.CRITICAL]
+    suspects = [(track, name) for track, name in own if track is not None and track.latch.by == "worse"]
     alone = [(track.latch.peak, name) for track, name in suspects if track.latch.peak >= FAIL_AT * critical]
     if alone:
         return max(alone)[1]
@@ -97,12 +98,6 @@ def _failing_metric(
         return None
     top, name = max(suspects, key=lambda suspect: _evidence(suspect[0]))
     return name if top.evidence.trivial >= NOT_TRIVIAL else None
-
-
-def _convicted_track(metric: Metric, tracks: Mapping[str, Track | None]) -> Track | None:
-    """The track of a critical metric that failed by both keys, or None."""
-    track = tracks.get(metric.name)
-    return track if metric.role is Role.CRITICAL and track is not None and track.latch.by == "worse" else None
 
 
 def _flagged_metrics(info: Sequence[Metric], tracks: Mapping[str, Track | None]) -> tuple[str, ...]:

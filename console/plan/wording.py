@@ -65,7 +65,8 @@ def _report_one(root: PlanNode, place: Path, details: ErrorDetails, findings: Fi
         message, hint = _message_and_hint(details, node)
         findings.add(node.key_line, place, message, found=repr(key), hint=_space_hint(key) or hint)
         return
-    if _wants_reference(details) and not node.entries:
+    is_model = details["type"] in ("model_type", "model_attributes_type")
+    if is_model and details.get("ctx", {}).get("class_name") == Secret.__name__ and not node.entries:
         findings.add(node.line, place, "write {env: NAME} or {file: PATH}: a plan never holds a secret")
         return
     message, hint = _message_and_hint(details, node)
@@ -105,12 +106,6 @@ def _rewrite(kind: str, node: PlanNode) -> str | None:
     if kind.startswith("int") and isinstance(node.value, float) and node.value == int(node.value):
         return f"write {int(node.value)}"
     return None
-
-
-def _wants_reference(details: ErrorDetails) -> bool:
-    """Whether an error is about a value in place of a secret's reference."""
-    named = str(details.get("ctx", {}).get("class_name", ""))
-    return details["type"] in ("model_type", "model_attributes_type") and named == Secret.__name__
 
 
 def _may_be_secret(place: Path, node: PlanNode) -> bool:

@@ -74,7 +74,7 @@ def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> M
 def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, track: Track | None) -> Track | None:
     """`track` after the tick at `place` of the ledger; the same where it is none to be judged."""
     reading = entry.ledger[place]
-    boundary = _boundary(boundaries, reading.at)
+    boundary = next((each for each in reversed(boundaries) if each.at <= reading.at), None)
     if boundary is None or not boundary.exposing:
         return track
     if (reading.at - boundary.at).total_seconds() < entry.metric.warmup_s:
@@ -128,11 +128,6 @@ def plotted_readings(entry: MetricState) -> Sequence[Reading]:
         return [slow_reading(tick, telling[0]) for tick in entry.ledger]
     edges = chosen_edges([tick.baseline for tick in entry.ledger if isinstance(tick.baseline, Buckets)])
     return [slow_reading(tick, edges[0]) for tick in entry.ledger] if edges else ()
-
-
-def _boundary(boundaries: tuple[Boundary, ...], at: datetime) -> Boundary | None:
-    """Where the rollout stood at `at`; None before it was opened."""
-    return next((boundary for boundary in reversed(boundaries) if boundary.at <= at), None)
 
 
 def apply_override(state: RolloutState, event: DecisionTaken) -> RolloutState:

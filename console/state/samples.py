@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
-from console.plan.nouns import Metric
 from console.state.judging import judge_final_ticks
 from console.state.values import AnyState, MetricState, Mode, RolloutState
 
@@ -100,15 +99,9 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
         silent_s = None if newest is None else (at - newest).total_seconds()
         if silent_s is not None and silent_s <= entry.stale_after_s:
             continue
-        if _may_lack_samples(state, metric, at):
+        since = state.stage_since  # the canary's first samples of a young stage may still be on their way
+        if state.exposing and since is not None and (at - since).total_seconds() <= entry.stale_after_s:
             return f"waiting: no samples of {metric.name} in this stage yet"
         how = "has no data" if silent_s is None else f"has a newest sample {silent_s:.0f} s old"
         return f"STALE: {metric.name} {how}"
     return None
-
-
-def _may_lack_samples(state: RolloutState, metric: Metric, at: datetime) -> bool:
-    """Whether the stage is so young that the canary's first samples of it may still be on their way."""
-    since = state.stage_since
-    patience_s = state.metrics[metric.name].stale_after_s
-    return state.exposing and since is not None and (at - since).total_seconds() <= patience_s

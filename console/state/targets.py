@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
@@ -177,12 +178,8 @@ def _is_unread(request: RequestState, read_at: datetime | None, hold: timedelta)
 
 def _was_halted_since(state: RolloutState) -> bool:
     """Whether a halt came after the promote under way: what the promote had not sent by then stays unsent."""
-    for entry in reversed(state.decisions):
-        if entry.id == state.promoting:
-            return False
-        if entry.verb is Verb.HALT and not entry.void:
-            return True
-    return False
+    later = takewhile(lambda entry: entry.id != state.promoting, reversed(state.decisions))
+    return any(entry.verb is Verb.HALT and not entry.void for entry in later)
 
 
 def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
