@@ -18,13 +18,7 @@ _BLOCKS = (5, 3)
 def lines(
     plan: Plan, streams: Mapping[str, Sequence[Stream]], facts: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[str]:
-    """One line for each stage, below each metric whose traffic is known.
-
-    Args:
-        plan: whose stages and metrics.
-        streams: metric -> its streams.
-        facts: metric -> further lines about it.
-    """
+    """One line for each stage, below each metric whose traffic is known; `facts`: metric -> further lines about it."""
     stages = stage_exposures(plan)
     known = any(streams.values()) or bool(facts)
     for name, metric in plan.metrics.items():

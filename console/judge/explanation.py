@@ -59,8 +59,7 @@ def explain(metric: Metric, track: Track, *, tick_s: float, late: int, over: boo
     """Explain the verdict of `track`.
 
     Args:
-        metric: of the plan.
-        track: its own.
+        metric, track: whose verdict it is.
         tick_s: length of its ticks in seconds.
         late: ticks that changed after they had been judged.
         over: the stage's time is over.

@@ -81,17 +81,14 @@ class Reason:
 
     def texts(self) -> tuple[str, str]:
         """(full reason, the part that has no column of its own)."""
-        match self.word:
-            case MetricWord.FAIL:
-                return self._fail_texts()
-            case MetricWord.WARN:
-                return self._warn_texts()
-            case MetricWord.WARMING_UP:
-                return self._warming_texts()
-            case MetricWord.PASS:
-                return self._pass_texts()
-            case MetricWord.WATCHING:
-                return self._watching_texts()
+        texts = {
+            MetricWord.FAIL: self._fail_texts,
+            MetricWord.WARN: self._warn_texts,
+            MetricWord.WARMING_UP: self._warming_texts,
+            MetricWord.PASS: self._pass_texts,
+            MetricWord.WATCHING: self._watching_texts,
+        }
+        return texts[self.word]()
 
     @property
     def recent_ratio(self) -> float | None:

@@ -35,9 +35,7 @@ FORMAT = 1
 def load(path: Path, *, queried: bool = True) -> Plan:
     """Read the plan file at `path`.
 
-    Args:
-        path: the file.
-        queried: the metrics will be queried, so their queries and arms are required; False if samples are given.
+    `queried`: the metrics will be queried, so their queries and arms are required; False if samples are given.
 
     Raises:
         PlanError: the plan has problems; it has all of them, in the order of the file.

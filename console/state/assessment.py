@@ -15,9 +15,8 @@ from datetime import datetime
 
 from adapters.contract import Buckets, Counts, Reading, Shape
 from console.judge.rule import verdict
-from console.judge.stage import stage_verdict
+from console.judge.stage import stage_verdict, traffic_mismatch
 from console.judge.track import Track
-from console.judge.traffic import mismatch
 from console.judge.verdict import ArmTotals, StageVerdict, Verdict, VerdictContext
 from console.plan.nouns import Role
 from console.state.checklist import mark_overdue
@@ -118,7 +117,7 @@ def _mismatch(state: RolloutState) -> float | None:
         if metric.query.shape is Shape.GAUGE or entry.track is None:
             continue
         judged = [tick for tick in stage_ticks(state, entry) if tick.at.timestamp() <= entry.track.judged_to]
-        return mismatch(judged, share / 100.0, entry.tick_s)
+        return traffic_mismatch(judged, share / 100.0, entry.tick_s)
     return None
 
 

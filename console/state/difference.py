@@ -35,19 +35,14 @@ def last_mover(state: State, seen: int | None, but: str | None = None) -> Decisi
     """The last decision that counts and that an author who had seen the events up to `seen` did not know of.
 
     Args:
-        state: as it is now.
         seen: seq of the last event seen; None where that is not known: then the last forward move.
         but: id of the decision that lost.
     """
-    for entry in reversed(state.decisions):
-        if entry.void or entry.id == but or entry.verb not in _MOVERS:
-            continue
-        if seen is None:
-            if entry.verb is Verb.PROMOTE or entry.verb in PEN:
-                return entry
-        elif entry.seq is None or entry.seq > seen:
-            return entry
-    return None
+    counted = (entry for entry in reversed(state.decisions) if not entry.void and entry.id != but)
+    movers = (entry for entry in counted if entry.verb in _MOVERS)
+    if seen is None:
+        return next((entry for entry in movers if entry.verb is Verb.PROMOTE or entry.verb in PEN), None)
+    return next((entry for entry in movers if entry.seq is None or entry.seq > seen), None)
 
 
 def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
@@ -55,7 +50,6 @@ def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | N
 
     Args:
         state: assessed, with the winner's events in it.
-        verb: that was asked for.
         intent: with what its author saw; None where nothing is known of that.
         but: id of the decision that lost, if it was recorded.
     """

@@ -232,21 +232,15 @@ def _evidence_gates(state: State) -> list[Gate]:
         why = f"TRAFFIC MISMATCH: {together.mismatch * 100:.2g} % of the requests reach the canary, {given:g} % should"
         found.append(_soft("traffic", why))
     for name, entry in state.metrics.items():
-        verdict = entry.verdict
-        if entry.metric.role is Role.INFO:
-            continue
+        verdict, critical = entry.verdict, entry.metric.role is Role.CRITICAL
         if verdict is None:
-            if entry.metric.role is Role.CRITICAL:
-                found.append(_soft("verdict", f"{name} was not judged yet"))
-            continue
-        failed = verdict.state is VerdictState.FAIL
-        if entry.metric.role is Role.GUARD or finishing:
-            if failed:
-                found.append(_soft("verdict", f"{name} FAIL: {verdict.reason}"))
-            continue
-        ok = verdict.state is VerdictState.PASS
-        word = "passes" if ok else "FAIL" if failed else verdict.detail or verdict.state.value
-        found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
+            found += [_soft("verdict", f"{name} was not judged yet")] if critical else []
+        elif critical and not finishing:
+            ok = verdict.state is VerdictState.PASS
+            word = "passes" if ok else "FAIL" if entry.is_failing else verdict.detail or verdict.state.value
+            found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
+        elif entry.is_failing:
+            found.append(_soft("verdict", f"{name} FAIL: {verdict.reason}"))
     return found
 
 

@@ -100,25 +100,22 @@ def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]
     ]
 
 
+def _effective_requests(state: RolloutState, target: str, first: int = 0) -> list[RequestState]:
+    """Our requests to a target that were not refused, from the one at `first` on."""
+    ours = [request for request in tuple(state.requests.values())[first:] if request.target == target]
+    return [request for request in ours if request.known_outcome is not Outcome.REFUSED]
+
+
 def _may_have_resumed(state: RolloutState, entry: TargetState) -> bool:
     """Whether a resume of ours may have ended the pause by hand that it was confirmed at."""
-    return any(
-        (request.target, request.action) == (entry.target.name, "resume")
-        and request.known_outcome is not Outcome.REFUSED
-        for request in tuple(state.requests.values())[entry.hand_after :]
-    )
+    return any(each.action == "resume" for each in _effective_requests(state, entry.target.name, entry.hand_after))
 
 
 def _is_going_back(state: RolloutState, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
     if now.versions.canary is None:  # it has no name yet
         return False
-    return any(
-        request.target == now.target
-        and request.setting.version == now.versions.canary
-        and request.known_outcome is not Outcome.REFUSED
-        for request in state.requests.values()
-    )
+    return any(each.setting.version == now.versions.canary for each in _effective_requests(state, now.target))
 
 
 def _external_change(state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading) -> str | None:
@@ -235,11 +232,8 @@ def _was_paused_by_us(state: RolloutState, entry: TargetState, at: datetime) -> 
 
 def _last_by_hand(state: RolloutState, target: str) -> RequestState | None:
     """Our last pause or resume of a target that was not refused."""
-    for request in reversed(tuple(state.requests.values())):
-        by_hand = request.target == target and request.action in ("pause", "resume")
-        if by_hand and request.known_outcome is not Outcome.REFUSED:
-            return request
-    return None
+    by_hand = [each for each in _effective_requests(state, target) if each.action in ("pause", "resume")]
+    return by_hand[-1] if by_hand else None
 
 
 def _version(now: TargetReading) -> str:
