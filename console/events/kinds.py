@@ -18,15 +18,10 @@ from console.events.evidence import Actor, Card, Verb
 from console.events.readings import StoredReading
 
 
-def new_id() -> str:
-    """A fresh event id: 32 hex digits."""
-    return uuid.uuid4().hex
-
-
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: str = Field(default_factory=new_id)
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     v: int = 1
     at: AwareDatetime
     """UTC, by the clock of the console that recorded it; the order of events is `seq`, not this."""
@@ -142,7 +137,6 @@ class Escalated(_Event):
     call: str
     """The person or team to call, as the plan names it."""
     trouble: str
-    """The unanswered trouble, in words."""
     since: AwareDatetime
     """Beginning of the trouble; distinguishes it from the next one."""
 

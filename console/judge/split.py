@@ -19,6 +19,7 @@ from console.judge.mixture import Mixture
 from console.judge.onset import RATIOS, Excess, Onset
 from console.judge.value import Value
 
+Ratios = tuple[float, ...]
 PASS_RATIOS = (0.15, 0.3, 0.5, 0.65, 0.8)
 """Suspected ratios under test against "`worse_by` or worse", in multiples of it."""
 ARM_NOISE = 0.15
@@ -157,10 +158,6 @@ class Split(Value):
         inside = [index for index, value in enumerate(self.curve) if mean - value < _LN20]
         low, high = inside[0] - 1, inside[-1] + 1
         return (GRID[low] if low >= 0 else 0.0), (GRID[high] if high < len(GRID) else math.inf)
-
-
-Ratios = tuple[float, ...]
-"""Suspected ratios, or their logarithms."""
 
 
 def tick_evidence(

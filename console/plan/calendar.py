@@ -56,7 +56,7 @@ def _minutes(clock: re.Match[str]) -> int:
 
 def days(value: object) -> frozenset[int]:
     """Days of the week (0 Monday) from `fri`, `mon-thu` or a list."""
-    given = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else []
+    given = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else []
     found: set[int] = set()
     for part in given:
         first, dash, last = (piece.strip().lower()[:3] for piece in str(part).partition("-"))

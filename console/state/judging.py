@@ -48,19 +48,12 @@ def has_no_baseline(entry: MetricState) -> bool:
     return entry.metric.query.arms is None and entry.baseline_at is None
 
 
-def final_until(entry: MetricState) -> float | None:
-    """Start of the newest tick that is final, unix seconds; None before there is one."""
-    newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
-    if newest is None:
-        return None
-    return newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
-
-
 def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
     """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
-    last = final_until(entry)
-    if last is None or not any(boundary.exposing for boundary in boundaries):
+    newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
+    if newest is None or not any(boundary.exposing for boundary in boundaries):
         return entry
+    last = newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
     done = entry.track.judged_to if entry.track is not None else 0.0
     track = entry.track
     first = bisect_right(entry.ledger, done, key=lambda tick: tick.at.timestamp())

@@ -31,7 +31,6 @@ class Recovery:
     back: bool | None
     """Whether it reads as it did before; None: not known, or not yet."""
     why: str
-    """The finding in words."""
 
 
 def recoveries(state: RolloutState) -> tuple[Recovery, ...]:

@@ -209,7 +209,6 @@ class StepState:
     step: Step
     mark: StepMark = StepMark.PENDING
     since: datetime | None = None
-    """When it took this mark."""
     detail: str = ""
     sends: int = 0
     """Requests sent for it in this rollback."""
