@@ -46,7 +46,9 @@ class StageSensitivity:
             steps = self.exposure.steps
             return f"only {steps[0]} knows the share of its step" if steps else "nothing is exposed: not judged"
         canary = per_second(self.stream.rate * self.percent / 100.0)
-        where = f"at {_percent(self.percent)}{self._of_several} ({canary})"
+        smallest, largest = self.exposure.smallest, self.exposure.largest
+        of_several = "" if smallest == largest else f", the smallest of up to {_percent(largest)}"
+        where = f"at {_percent(self.percent)}{of_several} ({canary})"
         bake = duration_text(self.exposure.stage.bake_s) if self.exposure.stage.bake_s > 0.0 else "no bake"
         if self.stream.bad <= 0.0:
             return f"{bake} {where}: no bad events, so no ratio can be predicted"
@@ -55,12 +57,6 @@ class StageSensitivity:
             return f"{bake}{warm} {where}; {self._needed_text()}"
         warm = f", {duration_text(self._metric.warmup_s)} of it warm-up," if self._metric.warmup_s > 0.0 else ""
         return f"{bake}{warm} {where} {self._found_text()}"
-
-    @property
-    def _of_several(self) -> str:
-        """Where the targets' shares differ, a note which of them this is."""
-        smallest, largest = self.exposure.smallest, self.exposure.largest
-        return "" if smallest == largest else f", the smallest of up to {_percent(largest)}"
 
     @property
     def _has_no_baseline(self) -> bool:
@@ -91,7 +87,8 @@ class StageSensitivity:
         """The bake or the share that finds a regression of `pass_below`, or why none does."""
         pass_below = self._metric.pass_below
         ratio = self._ratio_text(pass_below)
-        if self._is_negligible(pass_below):
+        excess = 1.0 - 1.0 / pass_below if self._metric.falling else pass_below - 1.0
+        if self.stream.bad * excess < self._metric.min_excess:
             return f"{ratio} is less than {share(self._metric.min_excess)} more: too little to fail"
         if not self._is_possible(pass_below):
             return f"{ratio} is impossible with {share(self.stream.bad)} bad"
@@ -109,10 +106,6 @@ class StageSensitivity:
 
     def _is_possible(self, ratio: float) -> bool:
         return self._metric.falling or self.stream.bad * ratio <= 1.0
-
-    def _is_negligible(self, ratio: float) -> bool:
-        less = 1.0 - 1.0 / ratio if self._metric.falling else ratio - 1.0
-        return self.stream.bad * less < self._metric.min_excess
 
     def _flow(self, percent: float, ratio: float) -> Flow:
         """The flow as the judge sees it; where lower is worse, with the arms exchanged."""

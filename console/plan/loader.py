@@ -161,8 +161,8 @@ def _build(file: PlanFile, root: PlanNode, parts: Parts, path: str, text: str, d
         one_by_one=file.rollback_order == "listed",
         timing=nouns.Timing(times.poll, times.tick, times.read_deadline, times.write_deadline, gone_s=times.gone),
         authority=_authority(file.authority),
-        launch=_windows(file.windows, file.windows.launch if file.windows is not None else None),
-        freeze=_windows(file.windows, file.windows.freeze if file.windows is not None else None),
+        launch=_windows(file.windows.launch, file.windows.zone),
+        freeze=_windows(file.windows.freeze, file.windows.zone),
         escalation=tuple(nouns.Rung(rung.after, rung.call) for rung in file.escalation),
         path=path,
         digest=digest,
@@ -178,8 +178,7 @@ def _authority(entry: shape.AuthorityEntry | shape.StageAuthorityEntry | None) -
     }
 
 
-def _windows(entry: shape.WindowsEntry | None, given: list[shape.WindowEntry] | None) -> tuple[CalendarWindow, ...]:
-    default = entry.zone if entry is not None else None
+def _windows(given: list[shape.WindowEntry] | None, default: str | None) -> tuple[CalendarWindow, ...]:
     return tuple(
         window(item.days, item.begins, item.ends, item.zone or default or "UTC", item.reason or "")
         for item in given or ()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from console.plan.document import PlanNode
-from console.plan.problems import Findings, Path
+from console.plan.problems import Findings
 from console.plan.quantities import QuantityError, duration
 
 UNRESTRICTED_VERBS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
@@ -14,22 +12,13 @@ UNRESTRICTED_VERBS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
 
 def check_people(root: PlanNode, findings: Findings) -> None:
     """Add problems for an authority without people and an unsorted ladder."""
-    for path, who in _authorities(root):
-        named = [key for key in ("users", "groups") if (node := who.entries.get(key)) is not None and node.items]
-        owners = who.entries.get("owners")
-        if who.kind == "a mapping" and not named and (owners is None or owners.value is not True):
-            hint = "write {users: [ana]}, {groups: [sre]} or {owners: true}, or remove it to allow everyone"
-            findings.add(who.key_line, path, "names no person", hint=hint)
-    _ladder(root, findings)
-
-
-def _authorities(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
     for path, entry in (((), root), *root.list_items("stages")):
         for act, who in entry.child_entries("authority").items():
-            yield (*path, "authority", act), who
-
-
-def _ladder(root: PlanNode, findings: Findings) -> None:
+            named = [key for key in ("users", "groups") if (node := who.entries.get(key)) is not None and node.items]
+            owners = who.entries.get("owners")
+            if who.kind == "a mapping" and not named and (owners is None or owners.value is not True):
+                hint = "write {users: [ana]}, {groups: [sre]} or {owners: true}, or remove it to allow everyone"
+                findings.add(who.key_line, (*path, "authority", act), "names no person", hint=hint)
     before_s: float | None = None
     for path, rung in root.list_items("escalation"):
         node = rung.entries.get("after")

@@ -292,5 +292,5 @@ class PlanFile(Entry):
     rollback: list[StepEntry] | None = None
     rollback_order: Literal["needs", "listed"] | None = None
     authority: AuthorityEntry | None = None
-    windows: WindowsEntry | None = None
+    windows: WindowsEntry = WindowsEntry()
     escalation: list[RungEntry] = []

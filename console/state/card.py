@@ -119,15 +119,14 @@ def _backend_notes(state: State, verb: Verb, subject: str | None) -> list[str]:
         return []
     named = (subject or "").partition(" ")[0]
     touched = {named} & set(state.targets) if verb is Verb.ORDER else wanted_settings(state, verb)
-    lacking = "promote" if verb is Verb.PROMOTE else "abort"
     found = []
     for name in touched:
         reading = state.targets[name].reading
         if reading is None or reading.steps is None:
             continue
         found += [f"{name}: {note}" for note in reading.notes]
-        if verb is Verb.ROLLBACK and reading.cannot.get(lacking, "").startswith("you lack"):
-            found.append(f"{name}: {reading.cannot[lacking]}")
+        if verb is Verb.ROLLBACK and reading.cannot.get("abort", "").startswith("you lack"):
+            found.append(f"{name}: {reading.cannot['abort']}")
     return found
 
 
