@@ -142,11 +142,10 @@ class RecordedSeries:
 
     def put_in_first_stage(self) -> None:
         """Put every row into the plan's first stage: the file has no stages."""
-        for arms in self.columns.values():
-            for column in arms.values():
-                column.stages = array("H", [1]) * len(column.at)
-        began = [min(column.at) for arms in self.columns.values() for column in arms.values() if column.at]
-        if began:
+        columns = [column for arms in self.columns.values() for column in arms.values()]
+        for column in columns:
+            column.stages = array("H", [1]) * len(column.at)
+        if began := [min(column.at) for column in columns if column.at]:
             self.starts = {1: min(began)}
 
     @property

@@ -48,10 +48,7 @@ def limit_text(metric: Metric, track: Track) -> str:
 
 
 def flow_of(track: Track, tick_s: float) -> Flow | None:
-    """Traffic and evidence of this stage so far, for forecasts.
-
-    None for a gauge, without a baseline, or before any traffic.
-    """
+    """Traffic and evidence of this stage so far; None for a gauge, without a baseline, or before any traffic."""
     model = dominant_model(track)
     if not isinstance(model, CountsTrack) or not track.ticks or track.alone:
         return None

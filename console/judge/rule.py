@@ -101,10 +101,7 @@ class _ByIdentity(Generic[_T]):
 def _evidence_verdict(
     metrics: _ByIdentity[Metric], tracks: _ByIdentity[Track], tick_s: float, min_requests: int, over: bool
 ) -> Verdict:
-    """The verdict by evidence alone.
-
-    Cached, because a screen needs it several times a second and it changes once a tick.
-    """
+    """The verdict by evidence alone; cached, because a screen needs it often and it changes once a tick."""
     metric, track = metrics.value, tracks.value
     canary, baseline, (low, high) = _arm_totals(track)
     word = track.word()

@@ -74,10 +74,7 @@ def stage_verdict(
 
 
 def _evidence(track: Track | None) -> float:
-    """Current evidence of key 1.
-
-    Not the peak: peaks of different moments have no average that bounds the error rate.
-    """
+    """Current evidence of key 1; the peaks of different moments have no average that bounds the error rate."""
     return track.evidence.worse if track is not None and track.evidence.can_fail else 1.0
 
 

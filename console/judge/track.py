@@ -106,7 +106,6 @@ class Track(Value):
         """The track after one finalized tick, which must be later than all before it.
 
         Args:
-            reading: the tick.
             stage: the number of stages reached when the tick began.
             alone: there is no baseline: the canary has all traffic, or the metric has none.
         """

@@ -135,10 +135,7 @@ def _key_line(root: PlanNode, place: Path) -> int:
 
 
 def _place(root: PlanNode, under: Path, details: ErrorDetails) -> Path:
-    """Path of an error in the file.
-
-    pydantic's own parts are left out: union branches and `[key]`.
-    """
+    """Path of an error in the file, without pydantic's own parts: union branches and `[key]`."""
     loc = (*under, *details["loc"])
     place: list[str | int] = []
     node: PlanNode | None = root

@@ -21,16 +21,14 @@ def approval_digest(state: RolloutState) -> str | None:
     coming = state.next
     if coming is None:
         return None
+    sets = coming.stage.sets.items()
     terms = {
         "rollout": state.rollout,
         "plan": state.plan.digest,
         "move": state.move + 1,
         "stage": coming.stage.name,
         "manual": coming.stage.manual,
-        "targets": {
-            name: [_target_text(state.targets[name].reading), str(setting)]
-            for name, setting in coming.stage.sets.items()
-        },
+        "targets": {name: [_target_text(state.targets[name].reading), str(wanted)] for name, wanted in sets},
         "failing": sorted(name for name, entry in state.metrics.items() if entry.is_failing),
     }
     return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()

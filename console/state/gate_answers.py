@@ -143,12 +143,8 @@ def _why_held_up(state: State, target: str) -> str | None:
 
 def _promote_request(state: RolloutState, target: str) -> RequestState | None:
     """The call of the promote under way for a target."""
-    if state.promoting is None:
-        return None
-    for request in reversed(tuple(state.requests.values())):
-        if request.target == target and request.decision == state.promoting and request.action == "set":
-            return request
-    return None
+    calls = [each for each in state.requests.values() if each.decision == state.promoting and each.action == "set"]
+    return next((each for each in reversed(calls) if each.target == target), None)
 
 
 def _waits_at_gate(state: RolloutState, request: RequestState, steps: StepsReading) -> bool:
