@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from adapters.contract import Counts, MetricQuery, Reading, Sample, Shape
-from console.judge.context import VerdictContext
 from console.judge.policy import MetricPolicy
 from console.judge.split import Split
 from console.judge.track import Track
+from console.judge.verdict import VerdictContext
 from console.plan.nouns import Metric
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

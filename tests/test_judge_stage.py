@@ -11,9 +11,8 @@ from console.judge.evidence import Evidence
 from console.judge.latch import Latch
 from console.judge.policy import MetricPolicy
 from console.judge.rule import verdict
-from console.judge.stage import stage_verdict
+from console.judge.stage import stage_verdict, traffic_mismatch
 from console.judge.track import Track
-from console.judge.traffic import mismatch
 from console.judge.verdict import StageVerdict, StageWord, Verdict, VerdictState
 from console.plan.nouns import Metric, Role
 from tests.judge_rig import FLOWING, reading, readings, stream, tracked
@@ -130,21 +129,21 @@ def share(canary: float, total: float, ticks: int = 18) -> list[Reading]:
 
 @pytest.mark.parametrize(("canary", "found"), [(100, None), (81, None), (124, None), (70, 0.07), (130, 0.13), (0, 0.0)])
 def test_the_share_must_lie_near_the_weight_for_three_minutes(canary: float, found: float | None) -> None:
-    seen = mismatch(share(canary, 1000), 0.1, 10.0)
+    seen = traffic_mismatch(share(canary, 1000), 0.1, 10.0)
     assert seen == found if found is None else seen == pytest.approx(found)
 
 
 def test_less_than_three_minutes_or_too_few_requests_say_nothing() -> None:
-    assert mismatch(share(0, 1000, 17), 0.1, 10.0) is None
-    assert mismatch(share(0, 100, 18), 0.1, 10.0) is None
-    assert mismatch(share(0, 100, 60), 0.1, 10.0) == 0.0
+    assert traffic_mismatch(share(0, 1000, 17), 0.1, 10.0) is None
+    assert traffic_mismatch(share(0, 100, 18), 0.1, 10.0) is None
+    assert traffic_mismatch(share(0, 100, 60), 0.1, 10.0) == 0.0
 
 
 def test_a_share_that_swings_to_both_sides_is_no_mismatch() -> None:
     swinging = [*share(200, 1000, 6), *share(20, 1000, 6), *share(200, 1000, 6)]
-    assert mismatch(swinging, 0.1, 10.0) is None
+    assert traffic_mismatch(swinging, 0.1, 10.0) is None
 
 
 def test_with_everything_or_nothing_on_the_canary_there_is_no_share_to_miss() -> None:
-    assert mismatch(share(500, 1000), 1.0, 10.0) is None
-    assert mismatch(share(500, 1000), 0.0, 10.0) is None
+    assert traffic_mismatch(share(500, 1000), 1.0, 10.0) is None
+    assert traffic_mismatch(share(500, 1000), 0.0, 10.0) is None

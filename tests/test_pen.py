@@ -13,7 +13,8 @@ from console.events.verbs import PENNED, SAFER
 from console.state.gates import gates_for, needs_reason, why_not, why_unfit
 from console.state.participants import Member
 from console.state.pen import holder_text, is_gone
-from console.state.values import DecisionState, State
+from console.state.requests import DecisionState
+from console.state.values import State
 from tests.rollout_rig import Story, empty_card
 from tests.states import ANA
 from tests.states.pieces import with_local

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.events.evidence import Actor
-from console.state.values import DecisionState, NoteState, State
+from console.state.requests import DecisionState
+from console.state.values import NoteState, State
 from widgets import format
 from widgets.glyphs import OUTCOMES
 from widgets.line import Line, Look, Piece, align_left

@@ -56,12 +56,10 @@ class Recording(Protocol):
         """Samples that could not be counted; complete once `ticks` has been consumed."""
 
 
-class FileRecording:
+class FileRecording(RecordedSeries):
     """The samples of one file. Implements `Recording`."""
 
-    def __init__(self, series: RecordedSeries, notes: tuple[str, ...]) -> None:
-        self._series = series
-        self.notes = notes
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, plan: Plan, path: Path, *, lenient: bool) -> FileRecording:
@@ -70,8 +68,8 @@ class FileRecording:
         Raises:
             SeriesError: it cannot be read or used; one plain line.
         """
-        series = RecordedSeries(plan.metrics, stage_numbers(plan), plan.timing.tick_s or TICK_S)
-        reader = RowReader(str(path), series, lenient=lenient)
+        recording = cls(plan.metrics, stage_numbers(plan), plan.timing.tick_s or TICK_S)
+        reader = RowReader(str(path), recording, lenient=lenient)
         try:
             if str(path) == "-":
                 reader.read(sys.stdin.buffer)
@@ -80,43 +78,29 @@ class FileRecording:
                     reader.read(file)
         except OSError as error:
             raise SeriesError(f"{one_line(path)}: cannot be read: {error.strerror or 'not a usable path'}") from None
-        except ValueError as error:  # a path with a NUL in it
-            raise (
-                error if isinstance(error, SeriesError) else SeriesError(f"{one_line(path)}: not a usable path")
-            ) from None
+        except SeriesError:
+            raise
+        except ValueError:  # a path with a NUL in it
+            raise SeriesError(f"{one_line(path)}: not a usable path") from None
         notes = [reader.skipped_text] if reader.skipped else []
-        notes += [
-            f"stage {exposure.stage.name} gives the canary all the traffic: nothing is compared with its baseline"
-            for number, exposure in enumerate(stage_exposures(plan), 1)
-            if number in series.starts and exposure.common_share == 100.0
-        ]
-        notes += [f"{name}: not in the file" for name in plan.metrics if not series.has_rows_of(name)]
-        return cls(series, tuple(notes))
+        alone = "gives the canary all the traffic: nothing is compared with its baseline"
+        whole = [stage for number, stage in enumerate(stage_exposures(plan), 1) if number in recording.starts]
+        notes += [f"stage {each.stage.name} {alone}" for each in whole if each.common_share == 100.0]
+        notes += [f"{name}: not in the file" for name in plan.metrics if not recording.has_rows_of(name)]
+        recording.notes = tuple(notes)
+        return recording
 
     def span(self, name: str) -> Span:
         """The span of the file, the same for every metric."""
-        series = self._series
-        began = series.began
+        began = self.began
         if began is None:
             raise AssertionError("the file has no stage to judge, and RowReader let it through")
-        return Span(began, series.last, series.tick_s, {stage: series.start(stage) for stage in series.starts})
+        return Span(began, self.last, self.tick_s, {stage: self.start(stage) for stage in self.starts})
 
     def metric(self, metric: Metric) -> Metric | None:
         """See `Recording`. A histogram's rows hold total and bad already, so it is judged as counts."""
-        if not self._series.has_rows_of(metric.name):
+        if not self.has_rows_of(metric.name):
             return None
         if metric.query.shape is not Shape.HISTOGRAM:
             return metric
         return replace(metric, query=replace(metric.query, shape=Shape.COUNTS))
-
-    def ticks(self, name: str) -> Iterator[Tick]:
-        """See `Recording`."""
-        return self._series.ticks(name)
-
-    def spacing_s(self, name: str) -> float | None:
-        """See `Recording`."""
-        return self._series.spacing_s(name)
-
-    def dirty(self, name: str) -> int:
-        """See `Recording`."""
-        return self._series.dirty(name)

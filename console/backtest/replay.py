@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from adapters.contract import Reading
 from console.backtest.moments import utc
 from console.backtest.series import Tick
-from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.latency import LatencyTrack
 from console.judge.policy import MetricPolicy
+from console.judge.reason import dominant_model
 from console.judge.rule import verdict
 from console.judge.track import MetricWord, Track
-from console.judge.verdict import Verdict, VerdictState
+from console.judge.verdict import Verdict, VerdictContext, VerdictState
 from console.plan.exposures import StageExposure
 from console.plan.nouns import LEAST_STALE_S, Metric, Role
 from console.state.samples import LEDGER_TICKS
@@ -126,8 +126,7 @@ class Replay:
             if self.track is None:
                 self.track = Track.begin(self._terms, list(self._history), self._stage)
                 self._history.clear()
-            given = self._stages[self._stage - 1].common_share
-            lonely = self.metric.without_baseline or (given is not None and given >= 100.0)
+            lonely = self.metric.without_baseline or (self._stages[self._stage - 1].common_share or 0.0) >= 100.0
             self.track = self.track.after(_reading(tick), self._stage, alone=lonely)
         gone_s = self._span.tick_s if self._at is None else tick.at - self._at
         self._baked_s += min(gone_s, self.stale_after_s)
@@ -155,8 +154,13 @@ class Replay:
             self.first_fail_at = at
         if state is VerdictState.PASS and self.first_pass_at is None:
             self.first_pass_at = at
-        stage = self._stages[self._stage - 1].stage.name if self._stage else None
+        stage = self._exposure.stage.name if self._exposure is not None else None
         yield VerdictChange(at, self.metric.name, stage, self.full_verdict(at))
+
+    @property
+    def _exposure(self) -> StageExposure | None:
+        """That of the stage; None before the first and after the last one."""
+        return self._stages[self._stage - 1] if self._stage else None
 
     @property
     def _current(self) -> Track | None:
@@ -228,17 +232,18 @@ class Replay:
 
     @property
     def _is_alone(self) -> bool:
-        return self._stage > 0 and (self.metric.without_baseline or self._stages[self._stage - 1].largest >= 100.0)
+        exposure = self._exposure
+        return exposure is not None and (self.metric.without_baseline or exposure.largest >= 100.0)
 
     @property
     def _min_requests(self) -> int:
-        critical = self.metric.role is Role.CRITICAL
-        return self._stages[self._stage - 1].stage.min_requests if critical and self._stage else 0
+        exposure = self._exposure if self.metric.role is Role.CRITICAL else None
+        return exposure.stage.min_requests if exposure is not None else 0
 
     @property
     def _left_s(self) -> float:
         """Seconds left of the stage's bake; it counts only time with samples."""
-        bake_s = self._stages[self._stage - 1].stage.bake_s if self._stage else 0.0
+        bake_s = self._exposure.stage.bake_s if self._exposure is not None else 0.0
         return bake_s - self._baked_s if bake_s > 0.0 else math.inf
 
 
@@ -248,8 +253,7 @@ def _reading(tick: Tick) -> Reading:
 
 def _canary_events(track: Track) -> float:
     """The canary's events of this stage, which `min_requests` counts."""
-    model = track.model
-    if isinstance(model, LatencyTrack):
-        dominant = model.dominant_model
-        return dominant[1].n if dominant is not None else 0.0
+    model = dominant_model(track)
+    if isinstance(model, LatencyTrack):  # its edges are not chosen yet
+        return 0.0
     return model.n if isinstance(model, CountsTrack) else float(model.sums[0])

@@ -25,9 +25,6 @@ class Summary:
     """Samples that could not be counted."""
 
 
-# -- JSON Lines --------------------------------------------------------------------------------------------------------
-
-
 def change_json(change: VerdictChange) -> str:
     """One change as a JSON line; a number that is missing or not finite is null."""
     verdict = change.verdict
@@ -51,23 +48,16 @@ def change_json(change: VerdictChange) -> str:
 
 def summary_json(summaries: Mapping[str, Summary]) -> str:
     """The last line of `--json`: every metric's summary as a JSON object."""
-    shown = {
-        name: {
-            "first_fail_at": None if one.first_fail_at is None else iso(one.first_fail_at),
-            "first_pass_at": None if one.first_pass_at is None else iso(one.first_pass_at),
-            "ticks": one.ticks,
-            "dirty": one.dirty,
-        }
-        for name, one in summaries.items()
-    }
+    shown = {}
+    for name, one in summaries.items():
+        fail_at, pass_at = (None if at is None else iso(at) for at in (one.first_fail_at, one.first_pass_at))
+        shown[name] = {"first_fail_at": fail_at, "first_pass_at": pass_at, "ticks": one.ticks, "dirty": one.dirty}
     return json.dumps({"summary": shown}, ensure_ascii=False, allow_nan=False)
 
 
 def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
-
-# -- a table -----------------------------------------------------------------------------------------------------------
 
 _HEAD = f"  {'tick (UTC)':<20} {'state':<19} {'evidence':>8} {'for pass':>8} {'ratio':>7}  95 %"
 
@@ -82,8 +72,10 @@ def change_lines(changes: Iterable[VerdictChange]) -> Iterator[str]:
             yield _HEAD
             first, stage = False, change.stage
         yield _row(change)
-        if (why := _reason_line(change)) is not None:
-            yield f"    {why}"
+        verdict = change.verdict
+        silent = verdict.state in (VerdictState.NO_DATA, VerdictState.STALE)
+        if silent or verdict.evidence is None or " limit of " in verdict.reason:  # the numbers do not show it
+            yield f"    {verdict.reason}"
     if not first:
         yield ""
 
@@ -93,21 +85,11 @@ def _row(change: VerdictChange) -> str:
     known = verdict.state not in (VerdictState.NO_DATA, VerdictState.STALE)
     evidence = [odds(value) if value is not None and known else "-" for value in (verdict.evidence, verdict.ready)]
     ratio = "-" if verdict.ratio is None or not known else "inf" if math.isinf(verdict.ratio) else times(verdict.ratio)
-    interval = "-" if verdict.low is None or verdict.high is None or not known else _interval(verdict.low, verdict.high)
+    low, high = verdict.low or 0.0, math.inf if verdict.high is None else verdict.high
+    interval = span(low, high) if known and (low, high) != (0.0, math.inf) else "-"
     state = f"{verdict.state.value} {verdict.detail}" if verdict.state is VerdictState.UNSURE else verdict.state.value
     state += f" ({verdict.detail})" if verdict.state is VerdictState.PASS and verdict.detail else ""
     return f"  {_clock(change.at):<20} {state:<19} {evidence[0]:>8} {evidence[1]:>8} {ratio:>7}  {interval}"
-
-
-def _interval(low: float, high: float) -> str:
-    return "-" if low == 0.0 and math.isinf(high) else span(low, high)
-
-
-def _reason_line(change: VerdictChange) -> str | None:
-    """The reason where the numbers do not show it (silence, a limit, no baseline), else None."""
-    verdict = change.verdict
-    silent = verdict.state in (VerdictState.NO_DATA, VerdictState.STALE)
-    return verdict.reason if silent or verdict.evidence is None or " limit of " in verdict.reason else None
 
 
 def summary_lines(summaries: Mapping[str, Summary]) -> Iterator[str]:

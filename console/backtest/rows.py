@@ -92,7 +92,13 @@ class RowReader:
             self._json_lines(lines)
         else:
             self._csv(_Lines(lines))
-        self._check_whole()
+        if not self._series.rows:
+            raise SeriesError(f"{self._name}: has no rows to judge{self._skipped_suffix}")
+        if not self._has_stages:
+            self._series.put_in_first_stage()
+        elif self._series.began is None:
+            reason = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
+            raise SeriesError(f"{self._name}: {reason}{self._skipped_suffix}")
 
     @property
     def skipped_text(self) -> str:
@@ -103,15 +109,6 @@ class RowReader:
     @property
     def _skipped_suffix(self) -> str:
         return f"; {self.skipped_text}" if self.skipped else ""
-
-    def _check_whole(self) -> None:
-        if not self._series.rows:
-            raise SeriesError(f"{self._name}: has no rows to judge{self._skipped_suffix}")
-        if not self._has_stages:
-            self._series.put_in_first_stage()
-        elif self._series.began is None:
-            reason = "no row has a stage that exposes anything, so all of it is history and nothing is judged"
-            raise SeriesError(f"{self._name}: {reason}{self._skipped_suffix}")
 
     def _text(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
         for number, data in enumerate(file, 1):
@@ -234,6 +231,7 @@ class RowReader:
         return number
 
     def _number(self, row: Row, key: str, column: Column) -> float:
+        shape = "a gauge" if column.gauge else "counts"
         try:
             given = row[key]
             if type(given) is str and "_" not in given:
@@ -243,13 +241,11 @@ class RowReader:
             if isinstance(given, int | float) and not isinstance(given, bool):
                 return float(given)
         except KeyError:
-            shape = "a gauge" if column.gauge else "counts"
             raise _BadRow(f"required column {key!r} is missing: {column.metric} is {shape}") from None
         except OverflowError:
             return float("inf")
         except ValueError:
             pass
-        shape = "a gauge" if column.gauge else "counts"
         fault = f"{_display(given)} is not a number" if given != "" else f"is empty, and {column.metric} is {shape}"
         raise _BadRow(f"{key}: {fault}")
 

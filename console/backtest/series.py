@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import floor, nan
 from statistics import median
 from typing import NamedTuple
@@ -42,7 +42,7 @@ class _ArmTick(NamedTuple):
     number: int
     """Ticks since the epoch."""
     stage: int
-    sample: Sample
+    sample: Sample | None
     at: float | None
 
 
@@ -76,17 +76,8 @@ class Column:
 
     def ticks(self, tick_s: float) -> Iterator[_ArmTick]:
         """The samples summed up per tick, oldest first."""
-        at = self.at
-        index, rows = 0, list[int]()
-        for place in self.rows():
-            here = floor(at[place] / tick_s)
-            if rows and here != index:
-                yield self._tick(index, rows)
-                rows = []
-            index = here
-            rows.append(place)
-        if rows:
-            yield self._tick(index, rows)
+        for index, rows in groupby(self.rows(), key=lambda place: floor(self.at[place] / tick_s)):
+            yield self._tick(index, list(rows))
 
     def _tick(self, index: int, rows: list[int]) -> _ArmTick:
         """One tick of `rows`: counts add up, unfit with one unfit row; of a gauge the last fit row counts."""
@@ -106,12 +97,8 @@ class Column:
             return _ArmTick(index, stage, Gauge(nan) if self.gauge else Counts(nan, nan), None)
         if self.gauge or len(samples) == 1:
             return _ArmTick(index, stage, samples[-1], newest)
-        return _ArmTick(
-            index,
-            stage,
-            Counts(sum(self.first[place] for place in rows), sum(self.second[place] for place in rows)),
-            newest,
-        )
+        total, bad = sum(self.first[place] for place in rows), sum(self.second[place] for place in rows)
+        return _ArmTick(index, stage, Counts(total, bad), newest)
 
 
 class RecordedSeries:
@@ -155,11 +142,10 @@ class RecordedSeries:
 
     def put_in_first_stage(self) -> None:
         """Put every row into the plan's first stage: the file has no stages."""
-        for arms in self.columns.values():
-            for column in arms.values():
-                column.stages = array("H", [1]) * len(column.at)
-        began = [min(column.at) for arms in self.columns.values() for column in arms.values() if column.at]
-        if began:
+        columns = [column for arms in self.columns.values() for column in arms.values()]
+        for column in columns:
+            column.stages = array("H", [1]) * len(column.at)
+        if began := [min(column.at) for column in columns if column.at]:
             self.starts = {1: min(began)}
 
     @property
@@ -176,38 +162,31 @@ class RecordedSeries:
         """Start of the newest tick of all."""
         return floor(self.ended / self.tick_s) * self.tick_s
 
-    def has_rows_of(self, metric: str) -> bool:
+    def has_rows_of(self, name: str) -> bool:
         """True where the file has any row of a metric."""
-        return any(column.at for column in self.columns[metric].values())
+        return any(column.at for column in self.columns[name].values())
 
-    def dirty(self, metric: str) -> int:
+    def dirty(self, name: str) -> int:
         """Samples of a metric that could not be counted; complete once `ticks` has been consumed."""
-        return self._left_out[metric] + sum(column.dirty for column in self.columns[metric].values())
+        return self._left_out[name] + sum(column.dirty for column in self.columns[name].values())
 
-    def spacing_s(self, metric: str) -> float | None:
+    def spacing_s(self, name: str) -> float | None:
         """Median seconds between neighboring samples of an arm, from its first ones; None where no arm has two."""
         gaps: list[float] = []
-        for column in self.columns[metric].values():
+        for column in self.columns[name].values():
             rows = column.rows()
             times = [column.at[place] for place, _ in zip(rows, range(_SPACINGS), strict=False)]
             gaps += [later - earlier for earlier, later in pairwise(times)]
         return median(gaps) if gaps else None
 
-    def ticks(self, metric: str) -> Iterator[Tick]:
+    def ticks(self, name: str) -> Iterator[Tick]:
         """The ticks of a metric, oldest first, without empty ones."""
-        canary, baseline = (self.columns[metric][arm].ticks(self.tick_s) for arm in ARMS)
+        canary, baseline = (self.columns[name][arm].ticks(self.tick_s) for arm in ARMS)
         left, right = next(canary, None), next(baseline, None)
         while left is not None or right is not None:
             index = min(one.number for one in (left, right) if one is not None)
-            c = left if left is not None and left.number == index else None
-            b = right if right is not None and right.number == index else None
-            yield Tick(
-                index * self.tick_s,
-                (c.stage if c is not None else 0) or (b.stage if b is not None else 0),
-                c.sample if c is not None else None,
-                b.sample if b is not None else None,
-                c.at if c is not None else None,
-                b.at if b is not None else None,
-            )
-            left = next(canary, None) if c is not None else left
-            right = next(baseline, None) if b is not None else right
+            c = left if left is not None and left.number == index else _ArmTick(index, 0, None, None)
+            b = right if right is not None and right.number == index else _ArmTick(index, 0, None, None)
+            yield Tick(index * self.tick_s, c.stage or b.stage, c.sample, b.sample, c.at, b.at)
+            left = next(canary, None) if c is left else left
+            right = next(baseline, None) if b is right else right

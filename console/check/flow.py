@@ -42,10 +42,8 @@ def planned_streams(metric: Metric, timing: Timing) -> tuple[Stream, ...]:
         return ()
     tick_s = timing.tick_for(None)
     if metric.query.shape is Shape.HISTOGRAM:
-        return tuple(
-            Stream(metric, traffic.rate, 1.0 - quantile, tick_s, slower_than=f"its p{quantile * 100:g}")
-            for quantile in QUANTILES
-        )
+        tails = [(1.0 - quantile, f"its p{quantile * 100:g}") for quantile in QUANTILES]
+        return tuple(Stream(metric, traffic.rate, bad, tick_s, slower_than=edge) for bad, edge in tails)
     return (Stream(metric, traffic.rate, traffic.bad, tick_s),)
 
 
@@ -54,13 +52,12 @@ def observed_streams(metric: Metric, reply: MetricReply) -> tuple[Stream, ...]:
 
     The share of bad events and their burstiness are the baseline's, or the canary's where there is no baseline.
     """
-    arms = [
-        [sample for reading in reply.readings if (sample := getattr(reading, arm)) is not None and is_judgeable(sample)]
-        for arm in ("canary", "baseline")
-    ]
-    base = arms[1] or arms[0]
-    span_s = _span_s(reply)
-    total = sum(sample.total for arm in arms for sample in arm if isinstance(sample, Counts | Buckets))
+    canary = [sample for reading in reply.readings if (sample := reading.canary) is not None and is_judgeable(sample)]
+    baseline = [each for reading in reply.readings if (each := reading.baseline) is not None and is_judgeable(each)]
+    base = baseline or canary
+    # gaps count too: a quiet minute is traffic as well
+    span_s = (reply.readings[-1].at - reply.readings[0].at).total_seconds() + reply.tick_s if reply.readings else 0.0
+    total = sum(sample.total for sample in (*canary, *baseline) if isinstance(sample, Counts | Buckets))
     if not base or span_s <= 0.0 or total <= 0.0 or metric.query.shape is Shape.GAUGE:
         return ()
     rate = total / span_s
@@ -80,10 +77,3 @@ def _counted_stream(
     total, bad = sum(count.total for count in counts), sum(count.bad for count in counts)
     phi = phi_before([count.bad for count in counts])
     return Stream(metric, rate, bad / total if total > 0.0 else 0.0, tick_s, phi, slower_than)
-
-
-def _span_s(reply: MetricReply) -> float:
-    """Seconds that the readings span, gaps included: a quiet minute counts as traffic too."""
-    if not reply.readings:
-        return 0.0
-    return (reply.readings[-1].at - reply.readings[0].at).total_seconds() + reply.tick_s

@@ -40,11 +40,8 @@ async def fetch_last_hour(plan: Plan, state_dir: Path) -> LastHour:
     async with MetricHistory(plan, state_dir) as history:
         end = history.end_of_hour()
         past = await history.read(list(plan.metrics.values()), end - _HOUR, end)
-        without = [
-            metric
-            for name, metric in plan.metrics.items()
-            if name in past.replies and metric.query.bad is not None and _has_no_bad(past.replies[name])
-        ]
+        counted = [plan.metrics[name] for name in plan.metrics if name in past.replies]
+        without = [each for each in counted if each.query.bad is not None and _has_no_bad(past.replies[each.name])]
         probes = [_probe(metric, arms=arms) for metric in without for arms in (True, False)]
         found = await history.read(probes, end - _HOUR, end)
     unmatched = {}

@@ -8,7 +8,7 @@ from adapters.contract import Shape
 from console.check.flow import Stream
 from console.check.sensitivity import StageSensitivity, duration_text
 from console.judge.gauges import LENGTHS
-from console.plan.exposures import StageExposure, stage_exposures
+from console.plan.exposures import stage_exposures
 from console.plan.nouns import Metric, Plan
 
 _BLOCKS = (5, 3)
@@ -18,20 +18,13 @@ _BLOCKS = (5, 3)
 def lines(
     plan: Plan, streams: Mapping[str, Sequence[Stream]], facts: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[str]:
-    """One line for each stage, below each metric whose traffic is known.
-
-    Args:
-        plan: whose stages and metrics.
-        streams: metric -> its streams.
-        facts: metric -> further lines about it.
-    """
+    """One line for each stage, below each metric whose traffic is known; `facts`: metric -> further lines about it."""
     stages = stage_exposures(plan)
     known = any(streams.values()) or bool(facts)
     for name, metric in plan.metrics.items():
         own = list((facts or {}).get(name, ()))
         if metric.query.shape is Shape.GAUGE and known:
-            yield f"{name}: a gauge; {_gauge_text(metric, plan)}"
-            yield from (f"  {fact}" for fact in own)
+            yield from (f"{name}: a gauge; {_gauge_text(metric, plan)}", *(f"  {fact}" for fact in own))
         elif own and not streams.get(name):
             yield f"{name}: too little traffic to compute what a stage finds"
             yield from (f"  {fact}" for fact in own)
@@ -41,7 +34,7 @@ def lines(
             if plan.stages_from is not None and not stages:
                 yield f"  stages: {plan.stages_from.target}'s own, known once it is read"
             for exposure in stages:
-                if _has_verdicts(exposure):
+                if exposure.stage.manual is None or exposure.stage.bake_s > 0.0:  # a manual step alone judges no metric
                     yield f"  stage {exposure.stage.name}: {StageSensitivity(stream, exposure).line()}"
 
 
@@ -51,11 +44,6 @@ def warnings(plan: Plan, streams: Mapping[str, Sequence[Stream]]) -> Iterator[st
     for own in streams.values():
         found = [StageSensitivity(stream, exposure).warning() for stream in own for exposure in stages]
         yield from (line for line in found if line is not None)
-
-
-def _has_verdicts(exposure: StageExposure) -> bool:
-    """False for a manual step without a bake, which judges no metric."""
-    return exposure.stage.manual is None or exposure.stage.bake_s > 0.0
 
 
 def _gauge_text(metric: Metric, plan: Plan) -> str:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from console.check.flow import Stream
-from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass
+from console.judge.forecast import PERCENTS, Flow, seconds_to_find, seconds_to_pass
 from console.judge.policy import MetricPolicy
 from console.judge.track import PASS_TICKS
 from console.judge.wording import per_second, share
@@ -15,8 +15,6 @@ from console.plan.nouns import Metric, Role
 
 LADDER = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """Ratios of regressions that a stage is tried with."""
-_PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *map(float, range(1, 51)))
-"""Weights that may be advised, in percent: beyond a half, the baseline is the arm that lacks events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,10 @@ class StageSensitivity:
             steps = self.exposure.steps
             return f"only {steps[0]} knows the share of its step" if steps else "nothing is exposed: not judged"
         canary = per_second(self.stream.rate * self.percent / 100.0)
-        where = f"at {_percent(self.percent)}{self._of_several} ({canary})"
-        bake = duration_text(self.exposure.stage.bake_s)
-        if self.exposure.stage.bake_s <= 0.0:
-            bake = "no bake"
+        smallest, largest = self.exposure.smallest, self.exposure.largest
+        of_several = "" if smallest == largest else f", the smallest of up to {_percent(largest)}"
+        where = f"at {_percent(self.percent)}{of_several} ({canary})"
+        bake = duration_text(self.exposure.stage.bake_s) if self.exposure.stage.bake_s > 0.0 else "no bake"
         if self.stream.bad <= 0.0:
             return f"{bake} {where}: no bad events, so no ratio can be predicted"
         if self._judged_s <= 0.0:
@@ -61,16 +59,8 @@ class StageSensitivity:
         return f"{bake}{warm} {where} {self._found_text()}"
 
     @property
-    def _of_several(self) -> str:
-        """Where the targets' shares differ, a note which of them this is."""
-        smallest, largest = self.exposure.smallest, self.exposure.largest
-        return "" if smallest == largest else f", the smallest of up to {_percent(largest)}"
-
-    @property
     def _has_no_baseline(self) -> bool:
-        return self._metric.without_baseline or (
-            self.exposure.common_share is not None and self.exposure.common_share >= 100.0
-        )
+        return self._metric.without_baseline or (self.exposure.common_share or 0.0) >= 100.0
 
     def _without_baseline(self) -> str:
         limit = self._metric.limit
@@ -80,17 +70,16 @@ class StageSensitivity:
     def _found_text(self) -> str:
         """Ratios that the bake finds and misses, and the time or share that `pass_below` needs."""
         pass_below = self._metric.pass_below
-        rungs = sorted({*LADDER, pass_below})
-        rungs = [rung for rung in rungs if rung > self._metric.tolerance and self._is_possible(rung)]
+        possible = sorted(rung for rung in {*LADDER, pass_below} if self._is_possible(rung))
+        rungs = [rung for rung in possible if rung > self._metric.tolerance]
         if not rungs:
             return f"finds nothing: with {share(self.stream.bad)} bad no ratio is left to find"
         place = next((place for place, rung in enumerate(rungs) if self.find_time_s(rung) <= self._judged_s), None)
         if place is None:
             text = f"finds nothing, not even {self._ratio_text(rungs[-1])}"
         else:
-            text = f"finds {self._ratio_text(rungs[place])}"
-            if place:
-                text += f", not {self._ratio_text(rungs[place - 1])}"
+            missed = f", not {self._ratio_text(rungs[place - 1])}" if place else ""
+            text = f"finds {self._ratio_text(rungs[place])}{missed}"
         found = place is not None and rungs[place] <= pass_below
         return text if found else f"{text}; {self._needed_text()}"
 
@@ -98,7 +87,8 @@ class StageSensitivity:
         """The bake or the share that finds a regression of `pass_below`, or why none does."""
         pass_below = self._metric.pass_below
         ratio = self._ratio_text(pass_below)
-        if self._is_negligible(pass_below):
+        excess = 1.0 - 1.0 / pass_below if self._metric.falling else pass_below - 1.0
+        if self.stream.bad * excess < self._metric.min_excess:
             return f"{ratio} is less than {share(self._metric.min_excess)} more: too little to fail"
         if not self._is_possible(pass_below):
             return f"{ratio} is impossible with {share(self.stream.bad)} bad"
@@ -117,10 +107,6 @@ class StageSensitivity:
     def _is_possible(self, ratio: float) -> bool:
         return self._metric.falling or self.stream.bad * ratio <= 1.0
 
-    def _is_negligible(self, ratio: float) -> bool:
-        less = 1.0 - 1.0 / ratio if self._metric.falling else ratio - 1.0
-        return self.stream.bad * less < self._metric.min_excess
-
     def _flow(self, percent: float, ratio: float) -> Flow:
         """The flow as the judge sees it; where lower is worse, with the arms exchanged."""
         stream, weight = self.stream, percent / 100.0
@@ -138,7 +124,7 @@ class StageSensitivity:
         """The smallest share, in percent, at which the bake finds a regression of this ratio; None: at none."""
         if self._judged_s <= 0.0:
             return None
-        return next((percent for percent in _PERCENTS if self.find_time_s(ratio, percent) <= self._judged_s), None)
+        return next((percent for percent in PERCENTS if self.find_time_s(ratio, percent) <= self._judged_s), None)
 
     def pass_time_s(self) -> float:
         """Seconds after the warm-up until a healthy canary passes; infinite if it does not."""

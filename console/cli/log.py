@@ -18,7 +18,8 @@ from console.events.evidence import ROLLED_BACK, Actor, Card, MetricEvidence
 from console.events.kinds import DecisionTaken, Noted
 from console.journal.contract import Journal, JournalUnavailable
 from console.judge.wording import odds
-from console.state.values import DecisionState, RolloutState
+from console.state.requests import DecisionState
+from console.state.values import RolloutState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from console.cli.output import print_out
-from console.state.values import DecisionState, NoteState, State
+from console.state.requests import DecisionState
+from console.state.values import NoteState, State
 
 LINES = 1000
 """Lines that may wait for a slow terminal; more are lost."""

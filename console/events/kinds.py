@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -18,15 +18,10 @@ from console.events.evidence import Actor, Card, Verb
 from console.events.readings import StoredReading
 
 
-def new_id() -> str:
-    """A fresh event id: 32 hex digits."""
-    return uuid.uuid4().hex
-
-
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    id: str = Field(default_factory=new_id)
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     v: int = 1
     at: AwareDatetime
     """UTC, by the clock of the console that recorded it; the order of events is `seq`, not this."""
@@ -134,10 +129,7 @@ class PenReleased(_Event):
 
 
 class Escalated(_Event):
-    """A trouble stayed unanswered, so a person is to be called now.
-
-    Recorded once per rung and trouble.
-    """
+    """A trouble stayed unanswered, so a person is to be called now; recorded once per rung and trouble."""
 
     kind: Literal["escalated"] = "escalated"
     rung: int
@@ -145,7 +137,6 @@ class Escalated(_Event):
     call: str
     """The person or team to call, as the plan names it."""
     trouble: str
-    """The unanswered trouble, in words."""
     since: AwareDatetime
     """Beginning of the trouble; distinguishes it from the next one."""
 
@@ -233,10 +224,7 @@ class RolloutClosed(_Event):
 
 
 class SourceRead(_Event):
-    """A source answered a poll.
-
-    A sample: stored in a table of its own, and prunable once the rollout is closed.
-    """
+    """A source answered a poll: a sample, stored in a table of its own and prunable once the rollout is closed."""
 
     kind: Literal["source_read"] = "source_read"
     source: str
@@ -278,27 +266,8 @@ Event = (
 
 _tagged: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 _foreign: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-KINDS: frozenset[str] = frozenset(
-    {
-        "rollout_opened",
-        "target_observed",
-        "source_failed",
-        "source_recovered",
-        "verdict_changed",
-        "decision_taken",
-        "request_made",
-        "request_settled",
-        "request_reconciled",
-        "gate_answered",
-        "gate_lapsed",
-        "step_done",
-        "noted",
-        "rollout_closed",
-        "pen_released",
-        "escalated",
-        "source_read",
-    }
-)
+KINDS = frozenset(str(each.model_fields["kind"].default) for each in get_args(Event)) - {"unrecognised"}
+"""Every kind that this version knows."""
 
 
 def encode(event: Event) -> str:

@@ -51,33 +51,14 @@ _STEPS = {"count": "steps", "own": "own_steps"}
 
 
 def _flat(reading: TargetReading) -> FlatReading:
-    versions, steps = reading.versions, reading.steps or StepsReading(step=0, count=0)
-    return FlatReading(
-        target=reading.target,
-        at=reading.at,
-        percent=reading.percent,
-        on=reading.on,
-        phase=reading.phase,
-        detail=reading.detail,
-        problem=reading.problem,
-        canary_version=versions.canary,
-        baseline_version=versions.baseline,
-        release=versions.release,
-        revision=versions.revision,
-        changed_by=reading.changed_by,
-        step=None if reading.steps is None else steps.step,
-        steps=None if reading.steps is None else steps.count,
-        own_steps=steps.own,
-        at_rest=steps.at_rest,
-        waits=steps.waits,
-        until=steps.until,
-        desired=steps.desired,
-        skipped=steps.skipped,
-        cannot=reading.cannot,
-        revisions=versions.revisions,
-        notes=reading.notes,
-        asks_s=steps.asks_s,
-    )
+    own = {each.name: getattr(reading, each.name) for each in fields(TargetReading)}
+    versions, steps = own.pop("versions"), own.pop("steps")
+    flat = own | _stored_keys(versions, _VERSIONS) | _stored_keys(steps or StepsReading(step=0, count=0), _STEPS)
+    return FlatReading(**flat if steps is not None else flat | {"step": None, "steps": None})
+
+
+def _stored_keys(part: VersionsReading | StepsReading, keys: dict[str, str]) -> dict[str, Any]:
+    return {keys.get(each.name, each.name): getattr(part, each.name) for each in fields(part)}
 
 
 def _nest_fields(stored: object) -> object:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from types import MappingProxyType
 
 from console.events.evidence import Verb
 
@@ -75,11 +74,11 @@ class VerbSpec:
     """Help of its command, one line."""
     effect: str
     """Effect of confirming its card, in words that follow the key ("promotes")."""
-    risk: Risk
-    pen: PenUse
-    key: VerbKey | None
+    key: VerbKey | None = None
     """None: its card is reached with the key of another verb (`shares_key`)."""
-    shape: int
+    risk: Risk = Risk.NEUTRAL
+    pen: PenUse = PenUse.NONE
+    shape: int = 1
     """Shape `v` of a decision with it: an older version keeps a newer shape unread."""
     shares_key: Verb | None = None
     subject: SubjectArgument | None = None
@@ -94,208 +93,153 @@ class VerbSpec:
     """Whether the charts mark its decisions, with the letter of its key."""
 
 
-_PROMOTE = VerbSpec(
-    "go to the next stage, if its gates hold",
-    "promotes",
-    Risk.FORWARD,
-    PenUse.NEEDED,
-    VerbKey(
-        "p",
-        "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed "
-        "gate: type the stage's name and give a reason.",
+VERBS: Mapping[Verb, VerbSpec] = {
+    Verb.PROMOTE: VerbSpec(
+        "go to the next stage, if its gates hold",
+        "promotes",
+        risk=Risk.FORWARD,
+        pen=PenUse.NEEDED,
+        key=VerbKey(
+            "p",
+            "Go to the next stage, or finish one that is partly set. Opens the card; y confirms. To override a closed "
+            "gate: type the stage's name and give a reason.",
+        ),
+        needs_authority=True,
+        opens_when_closed=True,
+        is_on_time_axis=True,
     ),
-    shape=1,
-    needs_authority=True,
-    opens_when_closed=True,
-    is_on_time_axis=True,
-)
-_HALT = VerbSpec(
-    "block every promote until resume",
-    "halts",
-    Risk.SAFER,
-    PenUse.NONE,
-    VerbKey(
-        "h",
-        "Block every promote until resume; exposure stays as it is. Opens the card, from any other card too; enter "
-        "confirms. Always possible.",
+    Verb.HALT: VerbSpec(
+        "block every promote until resume",
+        "halts",
+        risk=Risk.SAFER,
+        key=VerbKey(
+            "h",
+            "Block every promote until resume; exposure stays as it is. Opens the card, from any other card too; enter "
+            "confirms. Always possible.",
+        ),
+        opens_when_closed=True,
+        is_on_time_axis=True,
     ),
-    shape=1,
-    opens_when_closed=True,
-    is_on_time_axis=True,
-)
-_RESUME = VerbSpec(
-    "end a halt",
-    "resumes",
-    Risk.NEUTRAL,
-    PenUse.NEEDED,
-    VerbKey("u", "End a halt. Opens the card; y confirms."),
-    shape=1,
-    needs_authority=True,
-    is_on_time_axis=True,
-)
-_ROLLBACK = VerbSpec(
-    "carry out the rollback checklist, or continue it",
-    "rolls back",
-    Risk.SAFER,
-    PenUse.NONE,
-    VerbKey(
-        "r",
-        "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its manual "
-        "step. Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback and "
-        "give a reason.",
+    Verb.RESUME: VerbSpec(
+        "end a halt",
+        "resumes",
+        pen=PenUse.NEEDED,
+        key=VerbKey("u", "End a halt. Opens the card; y confirms."),
+        needs_authority=True,
+        is_on_time_axis=True,
     ),
-    shape=1,
-    opens_when_closed=True,
-    is_on_time_axis=True,
-)
-_SKIP = VerbSpec(
-    "skip a rollback step, for a reason",
-    "skips it",
-    Risk.NEUTRAL,
-    PenUse.NONE,
-    VerbKey(
-        "x",
-        "Skip a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
-        on_line=False,
+    Verb.ROLLBACK: VerbSpec(
+        "carry out the rollback checklist, or continue it",
+        "rolls back",
+        risk=Risk.SAFER,
+        key=VerbKey(
+            "r",
+            "Take everything back to how it was at the opening, continue an interrupted rollback, or confirm its "
+            "manual step. Opens the card, from any other card too; enter confirms. Past a one-way stage: type rollback "
+            "and give a reason.",
+        ),
+        opens_when_closed=True,
+        is_on_time_axis=True,
     ),
-    shape=2,
-    subject=SubjectArgument("subject", "STEP", "the step's id"),
-    reason=ReasonRule.ALWAYS,
-)
-_ORDER = VerbSpec(
-    "give a backend one of its own orders: skip, retry, undo 4, ..",
-    "gives the order",
-    Risk.NEUTRAL,
-    PenUse.NEEDED,
-    VerbKey(
-        "d",
-        "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose one; "
-        "the card opens; type the order's word.",
-        on_line=False,
+    Verb.SKIP: VerbSpec(
+        "skip a rollback step, for a reason",
+        "skips it",
+        key=VerbKey(
+            "x",
+            "Skip a rollback step that cannot be done. Opens the card; type the step's name and give a reason.",
+            on_line=False,
+        ),
+        shape=2,
+        subject=SubjectArgument("subject", "STEP", "the step's id"),
+        reason=ReasonRule.ALWAYS,
     ),
-    shape=2,
-    subject=SubjectArgument("subject", "WORD", 'TARGET ORDER: "api retry", "api undo 4"', many=True),
-)
-_ACCEPT = VerbSpec(
-    "accept a drifted target or an edited plan",
-    "accepts it",
-    Risk.NEUTRAL,
-    PenUse.NEEDED,
-    VerbKey(
-        "a", "Accept a drift (a change made outside this rollout), or an edited plan file. Opens the card; y confirms."
+    Verb.ORDER: VerbSpec(
+        "give a backend one of its own orders: skip, retry, undo 4, ..",
+        "gives the order",
+        pen=PenUse.NEEDED,
+        key=VerbKey(
+            "d",
+            "Give a backend one of its own orders: skip a step, retry, promote in full, undo to a revision. Choose "
+            "one; the card opens; type the order's word.",
+            on_line=False,
+        ),
+        shape=2,
+        subject=SubjectArgument("subject", "WORD", 'TARGET ORDER: "api retry", "api undo 4"', many=True),
     ),
-    shape=1,
-    subject=SubjectArgument("--subject", "WHAT", 'a target, "plan", or "pen" when it is offered'),
-    needs_authority=True,
-)
-_PLACE = VerbSpec(
-    "choose the stage at which an ambiguous opening stands",
-    "sets this stage",
-    Risk.NEUTRAL,
-    PenUse.NEEDED,
-    VerbKey("s", "Choose the stage at which the rollout stands, where the readings leave it open."),
-    shape=1,
-    subject=SubjectArgument("--subject", "WHAT", "stages reached: a number"),
-    needs_authority=True,
-)
-_TAKE = VerbSpec(
-    "take the pen: a free or an offered one; from its holder with --reason",
-    "takes the pen",
-    Risk.NEUTRAL,
-    PenUse.SUBJECT,
-    VerbKey(
-        "t",
-        "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an "
-        "operator who is present needs a reason.",
+    Verb.ACCEPT: VerbSpec(
+        "accept a drifted target or an edited plan",
+        "accepts it",
+        pen=PenUse.NEEDED,
+        key=VerbKey(
+            "a",
+            "Accept a drift (a change made outside this rollout), or an edited plan file. Opens the card; y confirms.",
+        ),
+        subject=SubjectArgument("--subject", "WHAT", 'a target, "plan", or "pen" when it is offered'),
+        needs_authority=True,
     ),
-    shape=2,
-    reason=ReasonRule.AT_SOFT_GATE,
-)
-_OFFER = VerbSpec(
-    "offer the pen to a user; it stays yours until it is taken",
-    "offers the pen",
-    Risk.NEUTRAL,
-    PenUse.SUBJECT,
-    VerbKey("o", "Offer the pen to an operator who is present, or leave it free with a note for the next one."),
-    shape=2,
-    subject=SubjectArgument("--to", "WHAT", "a user"),
-    is_movable_past=True,
-)
-_APPROVE = VerbSpec(
-    "approve, as a second person, exactly the next move",
-    "approves exactly this",
-    Risk.NEUTRAL,
-    PenUse.NONE,
-    VerbKey("v", "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms."),
-    shape=2,
-    is_movable_past=True,
-)
-_CLOSE = VerbSpec(
-    "close the rollout",
-    "closes the rollout",
-    Risk.NEUTRAL,
-    PenUse.NEEDED,
-    VerbKey("c", "End this rollout. Opens the card; y confirms."),
-    shape=1,
-    needs_authority=True,
-)
-_CONFIRM = VerbSpec(
-    "confirm a manual rollback step as done",
-    "confirms that it is done",
-    Risk.NEUTRAL,
-    PenUse.NONE,
-    None,
-    shape=1,
-    shares_key=Verb.ROLLBACK,
-    subject=SubjectArgument("--subject", "WHAT", "the step's id"),
-)
-_HANDOFF = VerbSpec(
-    "leave the pen free; --reason is the note for the next captain",
-    "leaves the pen free, with this note",
-    Risk.NEUTRAL,
-    PenUse.SUBJECT,
-    None,
-    shape=2,
-    shares_key=Verb.OFFER,
-    reason=ReasonRule.ALWAYS,
-)
-
-
-def _spec(verb: Verb) -> VerbSpec:
-    """The specification of a verb; a new verb without one does not type-check."""
-    match verb:
-        case Verb.PROMOTE:
-            return _PROMOTE
-        case Verb.HALT:
-            return _HALT
-        case Verb.RESUME:
-            return _RESUME
-        case Verb.ROLLBACK:
-            return _ROLLBACK
-        case Verb.SKIP:
-            return _SKIP
-        case Verb.ORDER:
-            return _ORDER
-        case Verb.ACCEPT:
-            return _ACCEPT
-        case Verb.PLACE:
-            return _PLACE
-        case Verb.TAKE:
-            return _TAKE
-        case Verb.OFFER:
-            return _OFFER
-        case Verb.APPROVE:
-            return _APPROVE
-        case Verb.CLOSE:
-            return _CLOSE
-        case Verb.CONFIRM:
-            return _CONFIRM
-        case Verb.HANDOFF:
-            return _HANDOFF
-
-
-VERBS: Mapping[Verb, VerbSpec] = MappingProxyType({verb: _spec(verb) for verb in Verb})
+    Verb.PLACE: VerbSpec(
+        "choose the stage at which an ambiguous opening stands",
+        "sets this stage",
+        pen=PenUse.NEEDED,
+        key=VerbKey("s", "Choose the stage at which the rollout stands, where the readings leave it open."),
+        subject=SubjectArgument("--subject", "WHAT", "stages reached: a number"),
+        needs_authority=True,
+    ),
+    Verb.TAKE: VerbSpec(
+        "take the pen: a free or an offered one; from its holder with --reason",
+        "takes the pen",
+        pen=PenUse.SUBJECT,
+        key=VerbKey(
+            "t",
+            "Take the pen: only its holder moves the rollout forward. Opens the card; y confirms. Taking it from an "
+            "operator who is present needs a reason.",
+        ),
+        shape=2,
+        reason=ReasonRule.AT_SOFT_GATE,
+    ),
+    Verb.OFFER: VerbSpec(
+        "offer the pen to a user; it stays yours until it is taken",
+        "offers the pen",
+        pen=PenUse.SUBJECT,
+        key=VerbKey("o", "Offer the pen to an operator who is present, or leave it free with a note for the next one."),
+        shape=2,
+        subject=SubjectArgument("--to", "WHAT", "a user"),
+        is_movable_past=True,
+    ),
+    Verb.APPROVE: VerbSpec(
+        "approve, as a second person, exactly the next move",
+        "approves exactly this",
+        key=VerbKey(
+            "v", "Approve, as a second person, exactly the move that the card shows. Opens the card; y confirms."
+        ),
+        shape=2,
+        is_movable_past=True,
+    ),
+    Verb.CLOSE: VerbSpec(
+        "close the rollout",
+        "closes the rollout",
+        pen=PenUse.NEEDED,
+        key=VerbKey("c", "End this rollout. Opens the card; y confirms."),
+        needs_authority=True,
+    ),
+    Verb.CONFIRM: VerbSpec(
+        "confirm a manual rollback step as done",
+        "confirms that it is done",
+        shares_key=Verb.ROLLBACK,
+        subject=SubjectArgument("--subject", "WHAT", "the step's id"),
+    ),
+    Verb.HANDOFF: VerbSpec(
+        "leave the pen free; --reason is the note for the next captain",
+        "leaves the pen free, with this note",
+        pen=PenUse.SUBJECT,
+        shape=2,
+        shares_key=Verb.OFFER,
+        reason=ReasonRule.ALWAYS,
+    ),
+}
 """Every verb, in the order of the key line."""
+if missing := set(Verb) - set(VERBS):
+    raise AssertionError(f"verbs without a row: {missing}")
 
 FORWARD = frozenset(verb for verb, spec in VERBS.items() if spec.risk is Risk.FORWARD)
 """Verbs that take on risk."""
@@ -310,8 +254,7 @@ PEN = frozenset(verb for verb, spec in VERBS.items() if spec.pen is PenUse.SUBJE
 def key_of(verb: Verb) -> VerbKey:
     """The key that opens the card of `verb`, its own or the one it shares."""
     spec = VERBS[verb]
-    if spec.key is not None:
-        return spec.key
-    if spec.shares_key is None:
+    key = spec.key if spec.shares_key is None else VERBS[spec.shares_key].key
+    if key is None:
         raise ValueError(f"{verb} has no key")
-    return key_of(spec.shares_key)
+    return key

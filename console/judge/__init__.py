@@ -9,6 +9,6 @@ slots and an `__init__` written by hand. They were measured against frozen datac
 Python 3.11, processor time, fastest of 24 imports and of 12 replays. A tick took 1.12, 1.15 and 1.17 times as long in
 three runs, because a frozen dataclass sets each field through `object.__setattr__`. Importing `judge.split` took 37 ms
 in place of 16 (a bare Python takes 12), and `judge.rule` with the plan's and the adapters' types 92 ms in place of 79.
-The limit for either was 10 %. Values made once per verdict (`Verdict`, `VerdictContext`, `Explanation`) are
-dataclasses.
+The limit for either was 10 %. Values made once per verdict or plan (`Verdict`, `VerdictContext`, `Explanation`,
+`Flow`, `MetricPolicy`) are dataclasses.
 """

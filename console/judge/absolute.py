@@ -24,10 +24,7 @@ _LOG_MOST = math.log(MOST)
 
 
 class Ceiling(Value):
-    """Evidence against "the canary's rate is at most `rate`", as a start-time mixture.
-
-    Immutable.
-    """
+    """Evidence against "the canary's rate is at most `rate`", as a start-time mixture. Immutable."""
 
     __slots__ = ("mixture", "rate")
 
@@ -69,10 +66,7 @@ class Floor(Value):
         """Log likelihood ratio per suspected rate, in nats."""
 
     def after(self, k: float, n: float, phi: float) -> Floor:
-        """The evidence after a tick with k bad of n, divided by `phi`.
-
-        A tick counts for 20:1 at most.
-        """
+        """The evidence after a tick with k bad of n, divided by `phi`: 20:1 at most."""
         expected = self.rate * n
         logs = []
         for before, g, log in zip(self.logs, BELOW, _LOG_BELOW, strict=True):

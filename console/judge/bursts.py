@@ -33,9 +33,8 @@ def phi_before(bad: Sequence[float]) -> float:
         bad: bad events per tick, oldest first, without gaps.
     """
     blocks = [sum(bad[i : i + _BLOCK]) for i in range(0, len(bad) - _BLOCK + 1, _BLOCK)]
-    found = [
-        factor * spread for series, factor in ((bad, 0.95), (blocks, 0.85)) if (spread := _spread(series)) is not None
-    ]
+    spreads = ((_spread(bad), 0.95), (_spread(blocks), 0.85))
+    found = [factor * spread for spread, factor in spreads if spread is not None]
     return min(max(1.0, *found), _LARGEST) if found else WITHOUT_HISTORY
 
 

@@ -7,6 +7,8 @@ canary alone continues. All values are immutable.
 
 from __future__ import annotations
 
+from copy import copy
+
 from adapters.contract import Counts, Reading
 from console.judge.absolute import Ceiling, Floor
 from console.judge.bursts import phi_before
@@ -57,12 +59,7 @@ class CountsTrack(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: list[Counts]) -> CountsTrack:
-        """A track with nothing judged yet.
-
-        Args:
-            policy: the plan's requirements.
-            history: the baseline's ticks before the stage, oldest first.
-        """
+        """A track with nothing judged yet; `history` has the baseline's ticks before the stage, oldest first."""
         bad, total = sum(tick.bad for tick in history), sum(tick.total for tick in history)
         common = total > 0.0 and bad / total >= policy.negligible
         limited = policy.limit is not None and policy.limit > 0.0
@@ -78,30 +75,20 @@ class CountsTrack(Value):
 
     def next_stage(self) -> CountsTrack:
         """The track at a new stage."""
-        return CountsTrack(
-            self.policy,
-            self.split.next_stage(),
-            limit=self.limit.next_stage() if self.limit is not None else None,
-            then=self.then,
-            floor=Floor(self.floor.rate) if self.floor is not None else None,
-            under=Floor(self.under.rate) if self.under is not None else None,
-            weight=self.weight,
-        )
+        track = copy(self)
+        track.split = self.split.next_stage()
+        track.limit = self.limit.next_stage() if self.limit is not None else None
+        track.floor = Floor(self.floor.rate) if self.floor is not None else None
+        track.under = Floor(self.under.rate) if self.under is not None else None
+        track.k, track.n, track.idle = 0.0, 0.0, NOT_IDLE
+        return track
 
     def after_override(self) -> CountsTrack:
         """The track after an override: see `Mixture.after_override`."""
-        return CountsTrack(
-            self.policy,
-            self.split.after_override(),
-            limit=self.limit.after_override() if self.limit is not None else None,
-            then=self.then,
-            floor=self.floor,
-            under=self.under,
-            weight=self.weight,
-            k=self.k,
-            n=self.n,
-            idle=self.idle,
-        )
+        track = copy(self)
+        track.split = self.split.after_override()
+        track.limit = self.limit.after_override() if self.limit is not None else None
+        return track
 
     def after(self, reading: Reading, *, alone: bool) -> CountsTrack | None:
         """The track after a tick; None if an arm is missing."""
@@ -120,10 +107,7 @@ class CountsTrack(Value):
         return self._with(split, canary, baseline)
 
     def _with(self, split: Split, canary: Counts, baseline: Counts | None) -> CountsTrack:
-        """A copy with `split`, and a tick added to the canary's own evidence.
-
-        It uses phi from before this tick.
-        """
+        """A copy with `split`, and a tick added to the canary's own evidence, with phi from before this tick."""
         k, n, phi = canary.bad, canary.total, self.split.bursts.phi
         return CountsTrack(
             self.policy,

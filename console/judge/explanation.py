@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass
 
 from console.judge.counts import CountsTrack
-from console.judge.forecast import Flow, seconds_to_find, seconds_to_pass, smallest_found
+from console.judge.forecast import Flow, seconds_to_pass, smallest_found
 from console.judge.gauges import GaugeTrack
 from console.judge.latch import CALM, FAIL_AT, NOT_TRIVIAL, READY, WARN
 from console.judge.latency import LatencyTrack
 from console.judge.mixture import PLENTY
-from console.judge.reason import dominant_model, flow_of, onset_of
+from console.judge.reason import dominant_model, find_s, flow_of, limit_text, onset_of
 from console.judge.track import PASS_TICKS, WARM_EVENTS, WARM_TICKS, MetricWord, Track
 from console.judge.wording import clock, factor, odds, per_second, share, wait
 from console.plan.nouns import Metric
@@ -59,8 +59,7 @@ def explain(metric: Metric, track: Track, *, tick_s: float, late: int, over: boo
     """Explain the verdict of `track`.
 
     Args:
-        metric: the metric of the plan.
-        track: its track.
+        metric, track: whose verdict it is.
         tick_s: length of its ticks in seconds.
         late: ticks that changed after they had been judged.
         over: the stage's time is over.
@@ -80,18 +79,16 @@ def _keys(metric: Metric, track: Track) -> list[EvidenceKey]:
     found = []
     if track.alone:
         if isinstance(track.model, CountsTrack) and track.model.then is not None:
-            found.append(
-                EvidenceKey("above 1.5x what the baseline was before", evidence.worse, WARN, "WARN, never FAIL")
-            )
+            past = "above 1.5x what the baseline was before"
+            found.append(EvidenceKey(past, evidence.worse, WARN, "WARN, never FAIL"))
     elif isinstance(track.model, GaugeTrack):
         found.append(EvidenceKey(f"worse than {_gauge_allowance(metric)}", evidence.worse, latch.needed_worse, "FAIL"))
     else:
         found.append(EvidenceKey("worse than the baseline", evidence.worse, latch.needed_worse, "key 1 of a FAIL"))
         found.append(EvidenceKey(f"worse than {metric.tolerance:g}x", evidence.trivial, NOT_TRIVIAL, "key 2 of a FAIL"))
     if metric.limit is not None:
-        found.append(
-            EvidenceKey(f"above the limit of {_limit(metric, track)}", evidence.limit, latch.needed_limit, "FAIL")
-        )
+        above = f"above the limit of {limit_text(metric, track)}"
+        found.append(EvidenceKey(above, evidence.limit, latch.needed_limit, "FAIL"))
     found.append(EvidenceKey(_pass_condition(metric, track), evidence.ready, READY, "pass"))
     return found
 
@@ -101,21 +98,16 @@ def _gauge_allowance(metric: Metric) -> str:
     return f"{metric.min_excess:g} above the baseline" if metric.min_excess > 0.0 else f"{metric.tolerance:g}x"
 
 
-def _limit(metric: Metric, track: Track) -> str:
-    limit = metric.limit or 0.0
-    return f"{limit:g}" if isinstance(track.model, GaugeTrack) else share(limit)
-
-
 def _pass_condition(metric: Metric, track: Track) -> str:
     """Statement that a pass would prove."""
     model = track.model
     if isinstance(model, GaugeTrack):
         if track.alone:
-            return f"within the limit of {_limit(metric, track)}"
+            return f"within the limit of {limit_text(metric, track)}"
         return f"below {2 * metric.min_excess:g} above it" if metric.min_excess > 0 else f"below {metric.pass_below:g}x"
     small = f"below {share(metric.negligible)}" if track.policy.negligible > 0.0 else ""
     if track.alone:
-        ways = [f"below the limit of {_limit(metric, track)}" if metric.limit is not None else "", small]
+        ways = [f"below the limit of {limit_text(metric, track)}" if metric.limit is not None else "", small]
         return " or ".join(way for way in ways if way) or "nothing: no limit and no baseline"
     engine = dominant_model(track)
     if small and isinstance(engine, CountsTrack) and engine.weight > 0.0:
@@ -135,8 +127,7 @@ def _next_change(metric: Metric, track: Track, flow: Flow | None, *, over: bool)
         case MetricWord.WARN:
             return f"FAIL once its keys turn{_fail_forecast(metric, track, flow)}; calm again below {CALM:g}:1"
         case MetricWord.WARMING_UP:
-            left = max(WARM_TICKS - track.ticks, 0)
-            if left:
+            if left := max(WARM_TICKS - track.ticks, 0):
                 return f"a first word after {left} more tick{'s' * (left > 1)}"
             expected = evidence.expected or 0.0
             return f"a first word once ~{WARM_EVENTS:g} events are expected at {excluded}: {expected:.1f} so far"
@@ -150,17 +141,14 @@ def _fail_forecast(metric: Metric, track: Track, flow: Flow | None) -> str:
     ratio = track.evidence.ratio
     if flow is None or ratio is None or math.isinf(ratio):
         return ""
-    seconds = seconds_to_find(flow, ratio, tolerance=metric.tolerance, min_excess=metric.min_excess)
+    seconds = find_s(metric, flow, ratio)
     return f", in {wait(seconds)} if it stays at {factor(ratio)}x" if math.isfinite(seconds) else ""
 
 
 def _regression_forecast(metric: Metric, flow: Flow | None) -> str:
-    if flow is None:
-        return ""
-    seconds = seconds_to_find(flow, metric.pass_below, tolerance=metric.tolerance, min_excess=metric.min_excess)
-    return (
-        f"; a {metric.pass_below:g}x that began now would be FAIL in {wait(seconds)}" if math.isfinite(seconds) else ""
-    )
+    seconds = math.inf if flow is None else find_s(metric, flow, metric.pass_below)
+    when = f"would be FAIL in {wait(seconds)}"
+    return f"; a {metric.pass_below:g}x that began now {when}" if math.isfinite(seconds) else ""
 
 
 def _watching(metric: Metric, track: Track, flow: Flow | None, *, over: bool) -> str:
@@ -172,10 +160,8 @@ def _watching(metric: Metric, track: Track, flow: Flow | None, *, over: bool) ->
         parts.append("but not while its observed level is above the limit")
     if flow is not None and evidence.ready < READY:
         seconds = seconds_to_pass(flow, worse_by=metric.pass_below, negligible=track.policy.negligible)
-        healthy = "if it is like the baseline"
-        parts[0] += (
-            f", in {wait(seconds)} {healthy}" if math.isfinite(seconds) else ", which waiting alone will not reach"
-        )
+        healthy = f"in {wait(seconds)} if it is like the baseline"
+        parts[0] += f", {healthy}" if math.isfinite(seconds) else ", which waiting alone will not reach"
     if over:
         parts.append("the stage's time is over: wait, or override")
     return "; ".join(parts) + _regression_forecast(metric, flow)
@@ -197,14 +183,12 @@ def _forecast(metric: Metric, track: Track, flow: Flow | None, tick_s: float) ->
     for ratio in FORECAST:
         if flow.bad * ratio > 1.0:
             continue
-        seconds = seconds_to_find(flow, ratio, tolerance=metric.tolerance, min_excess=metric.min_excess)
         small = flow.bad * (ratio - 1.0) < metric.min_excess
-        text = f"below {share(metric.min_excess)} more, never a FAIL" if small else wait(seconds)
+        text = f"below {share(metric.min_excess)} more, never a FAIL" if small else wait(find_s(metric, flow, ratio))
         found.append(f"{ratio:g}x {text}")
     lines = [f"FAIL would come after: {', '.join(found)} ({rate})"]
-    caught = smallest_found(
-        flow.without_evidence, track.ticks * tick_s, tolerance=metric.tolerance, min_excess=metric.min_excess
-    )
+    past, judged_s = flow.without_evidence, track.ticks * tick_s
+    caught = smallest_found(past, judged_s, tolerance=metric.tolerance, min_excess=metric.min_excess)
     if caught is not None:
         lines.append(f"would already have caught >= {factor(caught)}x, had it been there since the stage began")
     return lines
@@ -220,10 +204,8 @@ def _inputs(metric: Metric, track: Track) -> list[str]:
     engine = dominant_model(track)
     if isinstance(engine, CountsTrack):
         bursts = engine.split.bursts
-        lines.append(
-            f"burst factor {bursts.phi:.3g}, {bursts.before:.3g} before the stage: evidence is divided by it; "
-            "1 is errors that come one by one"
-        )
+        meaning = "evidence is divided by it; 1 is errors that come one by one"
+        lines.append(f"burst factor {bursts.phi:.3g}, {bursts.before:.3g} before the stage: {meaning}")
         if not track.alone:
             lines += _excess(metric, track)
     return lines
@@ -231,16 +213,13 @@ def _inputs(metric: Metric, track: Track) -> list[str]:
 
 def _policy_text(metric: Metric, track: Track) -> str:
     if isinstance(track.model, GaugeTrack):
-        parts = [
-            f"equal up to {_gauge_allowance(metric)}",
-            _pass_condition(metric, track).replace("below", "a pass excludes", 1),
-        ]
+        excluded = _pass_condition(metric, track).replace("below", "a pass excludes", 1)
+        parts = [f"equal up to {_gauge_allowance(metric)}", excluded]
     else:
         parts = [f"equal up to {metric.tolerance:g}x", f"a pass excludes {metric.pass_below:g}x"]
         parts.append(f"less than {share(metric.min_excess)} more is no FAIL" if metric.min_excess > 0.0 else "")
-        small = f"below {share(metric.negligible)} nothing matters" if track.policy.negligible > 0.0 else ""
-        parts.append(small)
-    parts.append(f"limit {_limit(metric, track)}" if metric.limit is not None else "")
+        parts.append(f"below {share(metric.negligible)} nothing matters" if track.policy.negligible > 0.0 else "")
+    parts.append(f"limit {limit_text(metric, track)}" if metric.limit is not None else "")
     parts.append("lower is worse" if metric.falling else "")
     parts.append(f"the first {metric.warmup_s:g} s of a stage are not judged" if metric.warmup_s > 0.0 else "")
     return "; ".join(part for part in parts if part)
@@ -256,10 +235,8 @@ def _edge_lines(model: LatencyTrack) -> list[str]:
         worse = odds(engine.split.worse.evidence)
         value = f"{factor(ratio)}x, {worse}" if ratio is not None else worse
         lines.append(f"slower than {edge:g} ({name}): {value}")
-    return [
-        *lines,
-        "the evidence of both edges is averaged; the ratio shown is that of the edge with the larger evidence",
-    ]
+    averaged = "the evidence of both edges is averaged; the ratio shown is that of the edge with the larger evidence"
+    return [*lines, averaged]
 
 
 def _spread(model: GaugeTrack) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from console.judge.absolute import BELOW
 from console.judge.bursts import WITHOUT_HISTORY
 from console.judge.latch import FAIL_AT, NOT_TRIVIAL, READY
 from console.judge.mixture import HALF_LIFE, SPENT_AT_ONCE, TICK_CAP, Mixture
 from console.judge.onset import RATIOS
-from console.judge.split import ARM_NOISE, PASS_RATIOS, tick_evidence
-from console.judge.value import Value
+from console.judge.split import ARM_NOISE, LOG_PASS, LOG_RATIOS, PASS_RATIOS, tick_evidence
 
 MEDIAN = 0.2
 """Nats by which the median crossing of key 1 comes before the crossing of its average evidence."""
@@ -27,39 +27,28 @@ LARGEST = 1000.0
 """Largest ratio in a forecast."""
 NEVER_S = 30 * 86400.0
 """Time in seconds beyond which the forecast is "never"."""
-_LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
-_LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LOG_BIG = 60.0
-_PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
+PERCENTS: tuple[float, ...] = (0.1, 0.2, 0.5, *range(1, 51))
 """Weights that are tried; more traffic on the canary finds sooner, up to half of it."""
 
 
-class Flow(Value):
+_UNKNOWN, _UNKNOWN_PASS = Mixture.of(len(RATIOS)), Mixture.of(len(PASS_RATIOS))
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
     """Traffic of a stage, and its current evidence."""
 
-    __slots__ = ("bad", "baseline", "better", "canary", "phi", "tick_s", "trivial", "worse")
-
-    def __init__(
-        self,
-        canary: float,
-        baseline: float,
-        bad: float,
-        tick_s: float = 10.0,
-        phi: float = WITHOUT_HISTORY,
-        *,
-        worse: Mixture | None = None,
-        trivial: Mixture | None = None,
-        better: Mixture | None = None,
-    ) -> None:
-        self.canary, self.baseline = canary, baseline
-        """Events per second of each arm."""
-        self.bad = bad
-        """The baseline's share of bad events, 0..1."""
-        self.tick_s = tick_s
-        self.phi = phi
-        self.worse = worse or Mixture.of(len(RATIOS))
-        self.trivial = trivial or Mixture.of(len(RATIOS))
-        self.better = better or Mixture.of(len(PASS_RATIOS))
+    canary: float
+    baseline: float
+    """Events per second of each arm."""
+    bad: float
+    """The baseline's share of bad events, 0..1."""
+    tick_s: float = 10.0
+    phi: float = WITHOUT_HISTORY
+    worse: Mixture = _UNKNOWN
+    trivial: Mixture = _UNKNOWN
+    better: Mixture = _UNKNOWN_PASS
 
     @property
     def total(self) -> float:
@@ -131,7 +120,7 @@ def seconds_to_find(flow: Flow, ratio: float, *, tolerance: float = 1.25, min_ex
     if nc <= 0.0 or nb <= 0.0 or errors <= 0.0:
         return math.inf
     keys = [
-        (mixture, *tick_evidence(RATIOS, _LOG_RATIOS, null, kc, nc, errors, nb, f), math.log(needed) - ahead)
+        (mixture, *tick_evidence(RATIOS, LOG_RATIOS, null, kc, nc, errors, nb, f), math.log(needed) - ahead)
         for mixture, null, needed, ahead in (
             (flow.worse, 1.0, FAIL_AT, MEDIAN),
             (flow.trivial, tolerance, NOT_TRIVIAL, MEDIAN_TRIVIAL),
@@ -162,19 +151,15 @@ def smallest_found(flow: Flow, within_s: float, *, tolerance: float = 1.25, min_
     return high
 
 
-def weight_to_find(
-    flow: Flow, ratio: float, within_s: float, *, tolerance: float = 1.25, min_excess: float = 0.0
-) -> float | None:
+def weight_to_find(flow: Flow, ratio: float, within_s: float, *, tolerance: float = 1.25) -> float | None:
     """The smallest weight (0..0.5) that finds a regression within `within_s` seconds, or None."""
 
     def is_found(percent: float) -> bool:
-        there = flow.at_weight(percent / 100.0)
-        return seconds_to_find(there, ratio, tolerance=tolerance, min_excess=min_excess) <= within_s
+        return seconds_to_find(flow.at_weight(percent / 100.0), ratio, tolerance=tolerance) <= within_s
 
-    if not is_found(_PERCENTS[-1]):
+    if not is_found(PERCENTS[-1]):
         return None
-    place = bisect_left(_PERCENTS, True, key=is_found)
-    return _PERCENTS[place] / 100.0
+    return PERCENTS[bisect_left(PERCENTS, True, key=is_found)] / 100.0
 
 
 def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:
@@ -185,7 +170,7 @@ def seconds_to_pass(flow: Flow, *, worse_by: float, negligible: float) -> float:
     times = []
     kc, nc, errors, nb, f = flow.tick(1.0, 1.25)
     if nc > 0.0 and nb > 0.0 and errors > 0.0:
-        logs, due = tick_evidence(PASS_RATIOS, _LOG_PASS, worse_by, kc, nc, errors, nb, f)
+        logs, due = tick_evidence(PASS_RATIOS, LOG_PASS, worse_by, kc, nc, errors, nb, f)
         wanted = math.log(READY) - MEDIAN
 
         def has_turned(ticks: float) -> bool:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from itertools import pairwise
+from typing import NamedTuple
 
 from adapters.contract import Gauge, Reading
 from console.judge.evidence import Evidence
@@ -40,16 +42,13 @@ _LEAST = 0.02
 _MAD = 1.4826
 
 
-class Spread(Value):
-    """Length of a block and the spread of its median. Immutable."""
+class Spread(NamedTuple):
+    """Length of a block and the spread of its median."""
 
-    __slots__ = ("length", "sd")
-
-    def __init__(self, length: int = LENGTHS[0], sd: float | None = None) -> None:
-        self.length = length
-        """Ticks per block."""
-        self.sd = sd
-        """Spread in the unit of d; None if it is to be learned in the stage."""
+    length: int = LENGTHS[0]
+    """Ticks per block."""
+    sd: float | None = None
+    """Spread in the unit of d; None if it is to be learned in the stage."""
 
 
 def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
@@ -82,10 +81,7 @@ def spread_before(history: list[Gauge], *, plain: bool) -> Spread:
 
 
 def median(values: Sequence[float]) -> float:
-    """The median of at least one value.
-
-    The module `statistics` would import `decimal` and `fractions` too.
-    """
+    """The median of at least one value; `statistics` would import `decimal` and `fractions` too."""
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
@@ -140,12 +136,7 @@ class GaugeTrack(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: list[Gauge]) -> GaugeTrack:
-        """A track with nothing judged yet.
-
-        Args:
-            policy: the plan's requirements.
-            history: the baseline's ticks before the stage, oldest first.
-        """
+        """A track with nothing judged yet; `history` has the baseline's ticks before the stage, oldest first."""
         return cls(policy, spread_before(history, plain=policy.min_excess > 0.0))
 
     def next_stage(self) -> GaugeTrack:
@@ -153,25 +144,23 @@ class GaugeTrack(Value):
         return GaugeTrack(self.policy, self.spread, self.worse.next_stage(), medians=self.medians)
 
     def after_override(self) -> GaugeTrack:
-        """The track after an override: see `Mixture.after_override`.
-
-        The limit then needs three new ticks above it.
-        """
-        return GaugeTrack(
-            *(self.policy, self.spread, self.worse.after_override(), self.better, self.block, self.medians, self.sums)
-        )
+        """The track after an override (`Mixture.after_override`): a limit needs three new ticks above it."""
+        track = copy(self)
+        track.worse, track.above = self.worse.after_override(), 0
+        return track
 
     def after(self, reading: Reading, *, alone: bool) -> GaugeTrack | None:
         """The track after a tick; None if the tick does not count."""
         canary, baseline = reading.canary, reading.baseline
         if not isinstance(canary, Gauge):
             return None
-        over = self.policy.limit is not None and self._worse(canary.value, self.policy.limit)
+        limit, value = self.policy.limit, canary.value
+        over = limit is not None and (value < limit if self.policy.falling else value > limit)
         above = self.above + 1 if over else 0
         ticks, sum_c, sum_b = self.sums
         if alone:
             sums = (ticks + 1, sum_c + canary.value, sum_b)
-            return self._with(self.worse, self.better, self.block, self.medians, sums, above)
+            return GaugeTrack(self.policy, self.spread, self.worse, self.better, self.block, self.medians, sums, above)
         if not isinstance(baseline, Gauge):
             return None
         found = _difference(canary.value, baseline.value, plain=self.plain)
@@ -180,46 +169,30 @@ class GaugeTrack(Value):
         sums = (ticks + 1, sum_c + canary.value, sum_b + baseline.value)
         block = (*self.block, -found if self.policy.falling else found)
         if len(block) < self.spread.length:
-            return self._with(self.worse, self.better, block, self.medians, sums, above)
+            return GaugeTrack(self.policy, self.spread, self.worse, self.better, block, self.medians, sums, above)
         middle = median(block)
         worse, better = self._judge_block(middle)
-        return self._with(worse, better, (), (*self.medians[-29:], middle), sums, above)
+        return GaugeTrack(self.policy, self.spread, worse, better, (), (*self.medians[-29:], middle), sums, above)
 
     @property
     def plain(self) -> bool:
         """Whether differences are judged in place of ratios."""
         return self.policy.min_excess > 0.0
 
-    def _worse(self, value: float, limit: float) -> bool:
-        return value < limit if self.policy.falling else value > limit
-
     def _judge_block(self, middle: float) -> tuple[Mixture, Mixture]:
         sd = self.spread.sd if self.spread.sd is not None else _learned_spread(self.medians, plain=self.plain)
         if sd is None:
             return self.worse, self.better
         policy = self.policy
-        allowed, excluded = (
-            (policy.min_excess, 2.0 * policy.min_excess)
-            if self.plain
-            else (math.log(policy.tolerance), math.log(policy.worse_by))
-        )
+        allowed, excluded = policy.min_excess, 2.0 * policy.min_excess
+        if not self.plain:
+            allowed, excluded = math.log(policy.tolerance), math.log(policy.worse_by)
         grown = []
         for mixture, z in ((self.worse, (middle - allowed) / sd), (self.better, (excluded - middle) / sd)):
             far = min(z, _FARTHEST)
             logs = [min(_log_t4(far - shift) - _log_t4(far), _BLOCK_CAP) - _FAR_PRICE for shift in SHIFTS]
             grown.append(mixture.after(logs, 1.0, _SCALE_TO_MIXTURE))
         return grown[0], grown[1]
-
-    def _with(
-        self,
-        worse: Mixture,
-        better: Mixture,
-        block: tuple[float, ...],
-        medians: tuple[float, ...],
-        sums: tuple[int, float, float],
-        above: int,
-    ) -> GaugeTrack:
-        return GaugeTrack(self.policy, self.spread, worse, better, block, medians, sums, above)
 
     def evidence(self, *, alone: bool) -> Evidence:
         """Evidence after the last tick."""
@@ -243,10 +216,7 @@ class GaugeTrack(Value):
 
 
 def _learned_spread(medians: Sequence[float], *, plain: bool) -> float | None:
-    """The spread of neighboring blocks' differences; None with too few blocks.
-
-    A lasting step hardly changes it.
-    """
+    """The spread of neighboring blocks' differences, which a lasting step hardly changes; None with too few."""
     if len(medians) < _FEWEST:
         return None
     differences = [abs(b - a) for a, b in pairwise(medians)]

@@ -43,6 +43,12 @@ def slow_counts(buckets: Buckets, edge: float) -> Counts | None:
     return None
 
 
+def slow_reading(reading: Reading, edge: float) -> Reading:
+    """The tick with each arm's histogram as `slow_counts`; an arm that is none, or lacks the edge, is a gap."""
+    arms = [slow_counts(arm, edge) if isinstance(arm, Buckets) else None for arm in (reading.canary, reading.baseline)]
+    return Reading(reading.at, arms[0], arms[1])
+
+
 class LatencyTrack(Value):
     """One counts model per edge. Immutable."""
 
@@ -64,12 +70,7 @@ class LatencyTrack(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: list[Buckets]) -> LatencyTrack:
-        """A track with nothing judged yet.
-
-        Args:
-            policy: the plan's requirements.
-            history: the baseline's ticks before the stage, oldest first.
-        """
+        """A track with nothing judged yet; `history` has the baseline's ticks before the stage, oldest first."""
         chosen = chosen_edges(history)
         tracks = []
         for edge in chosen:
@@ -83,9 +84,8 @@ class LatencyTrack(Value):
 
     def after_override(self) -> LatencyTrack:
         """The track after an override: see `Mixture.after_override`."""
-        return LatencyTrack(
-            self.policy, self.edges, tuple(track.after_override() for track in self.tracks), self.collected
-        )
+        tracks = tuple(track.after_override() for track in self.tracks)
+        return LatencyTrack(self.policy, self.edges, tracks, self.collected)
 
     def after(self, reading: Reading, *, alone: bool) -> LatencyTrack | None:
         """The track after a tick; None if the tick does not count."""
@@ -93,11 +93,7 @@ class LatencyTrack(Value):
             return self._choose(reading.baseline)
         tracks = []
         for edge, track in zip(self.edges, self.tracks, strict=True):
-            arms = [
-                slow_counts(sample, edge) if isinstance(sample, Buckets) else None
-                for sample in (reading.canary, reading.baseline)
-            ]
-            after = track.after(Reading(reading.at, arms[0], arms[1]), alone=alone)
+            after = track.after(slow_reading(reading, edge), alone=alone)
             if after is None:
                 return None
             tracks.append(after)
@@ -106,10 +102,8 @@ class LatencyTrack(Value):
     def _choose(self, baseline: object) -> LatencyTrack | None:
         if not isinstance(baseline, Buckets):
             return None
-        collected = (*self.collected, baseline)
-        return LatencyTrack.begin(self.policy, list(collected)) if chosen_edges(list(collected)) else LatencyTrack(
-            self.policy, (), (), collected
-        )  # fmt: skip
+        begun = LatencyTrack.begin(self.policy, [*self.collected, baseline])
+        return begun if begun.edges else LatencyTrack(self.policy, (), (), (*self.collected, baseline))
 
     def evidence(self, *, alone: bool) -> Evidence:
         """Evidence after the last tick: averaged over the edges, ratios of the dominant edge."""

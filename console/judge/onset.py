@@ -30,12 +30,9 @@ class Onset(Value):
         """Per ratio (log likelihood ratio in nats, beginning in unix seconds, both arms since then), or None."""
 
     def after(self, logs: list[float], at: float, kc: float, nc: float, kb: float, nb: float) -> Onset:
-        """The onset after a tick.
+        """The onset after a tick with these events (see `Sums`), which began `at`, in unix seconds.
 
-        Args:
-            logs: per suspected ratio the tick's log likelihood ratio against "no worse", in nats.
-            at: the tick's start, unix seconds.
-            kc, nc: the canary's bad and total events; kb, nb: the baseline's.
+        `logs`: per suspected ratio the tick's log likelihood ratio against "no worse", in nats.
         """
         runs: list[tuple[float, float, Sums] | None] = []
         for run, log in zip(self.runs, logs, strict=True):
@@ -62,12 +59,9 @@ class Excess(Value):
         self.sums = sums
 
     def after(self, before: Mixture, weight: float, kc: float, nc: float, kb: float, nb: float) -> Excess:
-        """The sums after a tick.
+        """The sums after a tick with these events (see `Sums`).
 
-        Args:
-            before: key 1 before this tick.
-            weight: weight of the beginnings at this tick.
-            kc, nc: the canary's bad and total events; kb, nb: the baseline's.
+        `before`: key 1 before this tick; `weight`: of the beginnings at it.
         """
         sums = []
         for part, (a, b, c, d) in zip(before.parts, self.sums, strict=True):

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from console.judge.context import VerdictContext
 from console.judge.counts import CountsTrack
 from console.judge.gauges import GaugeTrack
 from console.judge.latency import LatencyTrack
-from console.judge.reason import Reason, onset_of
+from console.judge.reason import Reason, dominant_model, flow_of, onset_of
 from console.judge.track import MetricWord, Track
-from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictState
+from console.judge.verdict import SILENT, ArmTotals, Verdict, VerdictContext, VerdictState
 from console.plan.nouns import Metric
 
 _T = TypeVar("_T")
@@ -31,10 +30,10 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
     if track is None:
         result = Verdict(metric.name, VerdictState.UNSURE, "nothing judged yet", detail=MetricWord.WARMING_UP)
     else:
-        result = _evidence_verdict(
-            _ByIdentity(metric), _ByIdentity(track), here.tick_s, here.min_requests, here.left_s <= 0.0
-        )
-    ages = {"canary": _age(here.canary_at, here.now), "baseline": _age(here.baseline_at, here.now)}
+        values = _ByIdentity(metric), _ByIdentity(track)
+        result = _evidence_verdict(*values, here.tick_s, here.min_requests, here.left_s <= 0.0)
+    newest = {"canary": here.canary_at, "baseline": here.baseline_at}
+    ages = {arm: None if at is None else max(0.0, (here.now - at).total_seconds()) for arm, at in newest.items()}
     watched = ["canary"] * here.exposed + ["baseline"] * (not here.alone or not here.exposed)
     known = [age for arm in watched if (age := ages[arm]) is not None]
     result = replace(result, age_s=max(known) if known else None)
@@ -44,7 +43,7 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
             return result
         return replace(result, reason=f"{result.reason}, now silent", detail=SILENT)
     if silence is not None:
-        return _with_state(result, silence[0], silence[1])
+        return _with_state(result, *silence)
     if not here.exposed:
         if not result.canary.n:
             result = replace(result, baseline=here.level)
@@ -59,19 +58,7 @@ def verdict(metric: Metric, track: Track | None, here: VerdictContext) -> Verdic
 
 
 def _with_state(result: Verdict, state: VerdictState, reason: str) -> Verdict:
-    """A verdict with its state and reason replaced."""
     return replace(result, state=state, reason=reason, brief="", detail="")
-
-
-def _age(at: datetime | None, now: datetime) -> float | None:
-    return None if at is None else max(0.0, (now - at).total_seconds())
-
-
-def _canary_had_time(here: VerdictContext) -> bool:
-    """Whether the canary has a sample of this stage, or had `stale_after_s` for one."""
-    if here.since is None or (here.canary_at is not None and here.canary_at >= here.since):
-        return True
-    return (here.now - here.since).total_seconds() > here.stale_after_s
 
 
 def _silence(
@@ -80,7 +67,9 @@ def _silence(
     silent = [arm for arm in watched if (age := ages[arm]) is None or age > here.stale_after_s]
     if not silent:
         return None
-    if silent == ["canary"] and not _canary_had_time(here):
+    has_begun = here.since is None or (here.canary_at is not None and here.canary_at >= here.since)
+    stage_s = math.inf if here.since is None else (here.now - here.since).total_seconds()
+    if silent == ["canary"] and not has_begun and stage_s <= here.stale_after_s:
         return VerdictState.UNSURE, "waiting for the canary's first samples of this stage"
     if len(silent) < len(watched):
         age = ages[silent[0]]
@@ -112,10 +101,7 @@ class _ByIdentity(Generic[_T]):
 def _evidence_verdict(
     metrics: _ByIdentity[Metric], tracks: _ByIdentity[Track], tick_s: float, min_requests: int, over: bool
 ) -> Verdict:
-    """The verdict by evidence alone.
-
-    Cached, because a screen needs it several times a second and it changes once a tick.
-    """
+    """The verdict by evidence alone; cached, because a screen needs it often and it changes once a tick."""
     metric, track = metrics.value, tracks.value
     canary, baseline, (low, high) = _arm_totals(track)
     word = track.word()
@@ -129,7 +115,7 @@ def _evidence_verdict(
         low, high = min(low, evidence.ratio), max(high, evidence.ratio)
     if metric.falling:
         low, high = (1.0 / high if high > 0 else math.inf), (1.0 / low if low > 0 else math.inf)
-    reason = Reason(metric, track, word, canary, shown, (low, high), tick_s, min_requests, over=over)
+    reason = Reason(metric, track, word, canary, shown, (low, high), flow_of(track, tick_s), min_requests, over)
     line, brief = reason.texts()
     bounded = shown is not None and not isinstance(track.model, GaugeTrack)
     return Verdict(
@@ -172,12 +158,9 @@ def _displayed_ratio(metric: Metric, ratio: float | None) -> float | None:
 
 def _arm_totals(track: Track) -> tuple[ArmTotals, ArmTotals, tuple[float, float]]:
     """Both arms' totals in this stage, and the ratio's interval in the worse direction."""
-    model = track.model
-    if isinstance(model, LatencyTrack):
-        telling = model.dominant_model
-        if telling is None:
-            return ArmTotals(), ArmTotals(), (0.0, math.inf)
-        model = telling[1]
+    model = dominant_model(track)
+    if isinstance(model, LatencyTrack):  # its edges are not chosen yet
+        return ArmTotals(), ArmTotals(), (0.0, math.inf)
     if isinstance(model, CountsTrack):
         split = model.split
         kb, nb = (split.kc, split.nc) if track.policy.falling else (split.kb, split.nb)

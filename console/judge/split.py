@@ -12,12 +12,14 @@ depend on K alone.
 from __future__ import annotations
 
 import math
+from copy import copy
 
 from console.judge.bursts import WITHOUT_HISTORY, Bursts
 from console.judge.mixture import Mixture
 from console.judge.onset import RATIOS, Excess, Onset
 from console.judge.value import Value
 
+Ratios = tuple[float, ...]
 PASS_RATIOS = (0.15, 0.3, 0.5, 0.65, 0.8)
 """Suspected ratios under test against "`worse_by` or worse", in multiples of it."""
 ARM_NOISE = 0.15
@@ -25,8 +27,8 @@ ARM_NOISE = 0.15
 GRID = tuple(2.0 ** (step / 6.0) for step in range(-24, 43))
 """Ratios at which the interval's likelihood is computed: 1/16 to 128."""
 _LOG_GRID = tuple(math.log(ratio) for ratio in GRID)
-_LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
-_LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
+LOG_RATIOS = tuple(math.log(ratio) for ratio in RATIOS)
+LOG_PASS = tuple(math.log(ratio) for ratio in PASS_RATIOS)
 _LN20 = math.log(20.0)
 _SILENT = [0.0] * len(RATIOS)
 """Log likelihood ratios of a tick without errors."""
@@ -72,39 +74,20 @@ class Split(Value):
     @classmethod
     def begin(cls, tolerance: float = 1.25, worse_by: float = 2.0, phi: float = WITHOUT_HISTORY) -> Split:
         """A split model without any tick."""
-        return cls(
-            tolerance,
-            worse_by,
-            Mixture.of(len(RATIOS)),
-            Mixture.of(len(RATIOS)),
-            Mixture.of(len(PASS_RATIOS)),
-            Bursts(phi),
-            Onset(),
-            Excess(),
-        )
+        worse, better = Mixture.of(len(RATIOS)), Mixture.of(len(PASS_RATIOS))
+        return cls(tolerance, worse_by, worse, worse, better, Bursts(phi), Onset(), Excess())
 
     def next_stage(self) -> Split:
         """The split at a new stage: fail evidence continues, pass evidence and interval restart."""
-        return Split(
-            self.tolerance,
-            self.worse_by,
-            self.worse.next_stage(),
-            self.trivial.next_stage(),
-            Mixture.of(len(PASS_RATIOS)),
-            self.bursts.next_stage(),
-            self.onset,
-            self.excess,
-        )
+        worse, trivial, bursts = self.worse.next_stage(), self.trivial.next_stage(), self.bursts.next_stage()
+        better = Mixture.of(len(PASS_RATIOS))
+        return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, self.onset, self.excess)
 
     def after_override(self) -> Split:
-        """The split after an override: see `Mixture.after_override`.
-
-        The ratio and its interval stay.
-        """
-        return Split(
-            *(self.tolerance, self.worse_by, self.worse.after_override(), self.trivial, self.better, self.bursts),
-            *(self.onset, self.excess, self.curve, (self.ticks, self.kc, self.nc, self.kb, self.nb)),
-        )
+        """The split after an override, with its ratio and interval: see `Mixture.after_override`."""
+        split = copy(self)
+        split.worse = self.worse.after_override()
+        return split
 
     def discount(self, nc: float, nb: float, errors: float) -> float:
         """Divisor of the evidence of a tick with `errors` errors of both arms."""
@@ -130,21 +113,15 @@ class Split(Value):
                 *(bursts, onset, excess, self.curve, sums),
             )
         f = self.discount(nc, nb, errors)
-        worse_logs, worse_due = tick_evidence(RATIOS, _LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
-        trivial_logs, trivial_due = tick_evidence(RATIOS, _LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
-        better_logs, better_due = tick_evidence(PASS_RATIOS, _LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
-        return Split(
-            self.tolerance,
-            self.worse_by,
-            self.worse.after(worse_logs, worse_due),
-            self.trivial.after(trivial_logs, trivial_due),
-            self.better.after(better_logs, better_due),
-            bursts,
-            self.onset.after(worse_logs, at, kc, nc, kb, nb),
-            self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb),
-            self._curve_after(kc, nc, kb, nb, f),
-            sums,
-        )
+        worse_logs, worse_due = tick_evidence(RATIOS, LOG_RATIOS, 1.0, kc, nc, errors, nb, f)
+        trivial_logs, trivial_due = tick_evidence(RATIOS, LOG_RATIOS, self.tolerance, kc, nc, errors, nb, f)
+        better_logs, better_due = tick_evidence(PASS_RATIOS, LOG_PASS, self.worse_by, kc, nc, errors, nb, f)
+        worse, trivial = self.worse.after(worse_logs, worse_due), self.trivial.after(trivial_logs, trivial_due)
+        better = self.better.after(better_logs, better_due)
+        onset = self.onset.after(worse_logs, at, kc, nc, kb, nb)
+        excess = self.excess.after(self.worse, self.worse.weight(worse_due), kc, nc, kb, nb)
+        curve = self._curve_after(kc, nc, kb, nb, f)
+        return Split(self.tolerance, self.worse_by, worse, trivial, better, bursts, onset, excess, curve, sums)
 
     def _curve_after(self, kc: float, nc: float, kb: float, nb: float, f: float) -> tuple[float, ...]:
         """The likelihood curve with a tick added, tempered to 20:1 per tick at most."""
@@ -163,10 +140,7 @@ class Split(Value):
         return tuple([a + b for a, b in zip(self.curve, news, strict=True)])
 
     def ratio(self) -> float | None:
-        """canary/baseline of this stage.
-
-        Infinite if only the canary has errors, None if neither has.
-        """
+        """canary/baseline of this stage: infinite if only the canary has errors, None if neither has."""
         if self.nc <= 0.0 or self.nb <= 0.0 or self.kc + self.kb <= 0.0:
             return None
         return (self.kc / self.nc) / (self.kb / self.nb) if self.kb > 0.0 else math.inf
@@ -187,24 +161,15 @@ class Split(Value):
 
 
 def tick_evidence(
-    ratios: tuple[float, ...],
-    log_ratios: tuple[float, ...],
-    r0: float,
-    kc: float,
-    nc: float,
-    errors: float,
-    nb: float,
-    f: float,
+    ratios: Ratios, log_ratios: Ratios, r0: float, kc: float, nc: float, errors: float, nb: float, f: float
 ) -> tuple[list[float], float]:
     """Evidence of one tick against ratio `r0`.
 
     Args:
-        ratios: suspected ratios in multiples of `r0`.
-        log_ratios: their logarithms.
+        ratios, log_ratios: suspected ratios in multiples of `r0`, and their logarithms.
         r0: the null's ratio.
-        kc, nc: the canary's bad and total events.
+        kc, nc, nb: the canary's bad and total events, the baseline's total events.
         errors: bad events of both arms.
-        nb: the baseline's total events.
         f: divisor of the evidence (`Split.discount`).
 
     Returns:

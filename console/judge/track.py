@@ -7,6 +7,7 @@ a crash and a second console therefore agree bit for bit. Immutable: `after` and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from enum import StrEnum
 
 from adapters.contract import Buckets, Counts, Gauge, Reading, Shape
@@ -47,17 +48,8 @@ class Track(Value):
     """All that was judged of one metric so far."""
 
     __slots__ = (
-        "alone",
-        "dirty",
-        "evidence",
-        "judged_to",
-        "latch",
-        "model",
-        "paired_at",
-        "policy",
-        "stage",
-        "ticks",
-        "total",
+        *("policy", "model", "stage", "latch", "evidence"),
+        *("ticks", "total", "dirty", "judged_to", "paired_at", "alone"),
     )
 
     def __init__(
@@ -96,12 +88,9 @@ class Track(Value):
 
     @classmethod
     def begin(cls, policy: MetricPolicy, history: Sequence[Reading], stage: int) -> Track:
-        """A track with nothing judged yet.
+        """A track with nothing judged yet, in the stage that is reached as number `stage`.
 
-        Args:
-            policy: the plan's requirements.
-            history: the ticks before the stage, oldest first; only the baseline's arm is read.
-            stage: the number of stages reached.
+        `history` has the ticks before the stage, oldest first; only the baseline's arm is read.
         """
         baseline = [reading.baseline for reading in history if is_judgeable(reading.baseline)]
         model: Model
@@ -117,7 +106,6 @@ class Track(Value):
         """The track after one finalized tick, which must be later than all before it.
 
         Args:
-            reading: the tick.
             stage: the number of stages reached when the tick began.
             alone: there is no baseline: the canary has all traffic, or the metric has none.
         """
@@ -167,20 +155,10 @@ class Track(Value):
 
     def after_override(self) -> Track:
         """The track after a recorded override of this metric."""
-        model, latch = self._release()
-        return Track(
-            self.policy,
-            model,
-            self.stage,
-            latch=latch,
-            evidence=model.evidence(alone=self.alone),
-            ticks=self.ticks,
-            total=self.total,
-            dirty=self.dirty,
-            judged_to=self.judged_to,
-            paired_at=self.paired_at,
-            alone=self.alone,
-        )
+        track = copy(self)
+        track.model, track.latch = self._release()
+        track.evidence = track.model.evidence(alone=self.alone)
+        return track
 
     def silence_reason(self, tick_s: float, stale_after_s: float) -> str | None:
         """Reason why samples of both arms bring no evidence now; None while they do.

@@ -1,7 +1,8 @@
-"""Verdicts as plain values; `console.judge.rule` makes them."""
+"""Verdicts, and all that one depends on beside the ticks, as plain values; `console.judge.rule` makes them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -65,6 +66,33 @@ class Verdict:
     """Nothing is exposed, so no verdict is expected: no_data without an alarm."""
     age_s: float | None = None
     """Age of the newest sample of the older arm; None without samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictContext:
+    """All that a verdict depends on beside the ticks."""
+
+    now: datetime
+    exposed: bool
+    """Whether the canary has traffic according to the readings; False before the first stage."""
+    alone: bool
+    """Whether the canary has all the traffic, so that there is no concurrent baseline."""
+    canary_at: datetime | None
+    baseline_at: datetime | None
+    """The newest sample's own time, per arm."""
+    since: datetime | None = None
+    """Time at which the stage was confirmed: its first samples arrive a moment later."""
+    min_requests: int = 0
+    partial: str | None = None
+    problem: str | None = None
+    source_fault: str | None = None
+    """Reason why the source does not answer; None while it does."""
+    stale_after_s: float = 30.0
+    tick_s: float = 10.0
+    left_s: float = math.inf
+    """Rest of the stage's time in seconds; 0 when it is over."""
+    level: ArmTotals = ArmTotals()
+    """The baseline's own level, for display while there is no canary to pair it with."""
 
 
 class StageWord(StrEnum):

@@ -16,8 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from console.manifests.tree import Tree
 from console.plan.problems import Findings, PlanError
-from console.plan.syntax import syntax_problem
-from console.plan.yaml_events import read_yaml_events
+from console.plan.syntax import read_yaml_events, syntax_problem
 
 LARGEST_BYTES = 4 * 1024 * 1024
 """A larger file is not read."""

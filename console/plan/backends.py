@@ -27,12 +27,11 @@ def check_backends(root: PlanNode, findings: Findings) -> dict[str, Adapter]:
         The adapters that could be loaded, by backend name.
     """
     adapters: dict[str, Adapter] = {}
-    section = root.entries.get("backends")
-    for name, node in section.entries.items() if section is not None else ():
+    for name, node in root.child_entries("backends").items():
         adapter = _adapter(node, ("backends", name), findings)
         if adapter is not None:
             adapters[name] = adapter
-            _check_options(root, ("backends", name), adapter, findings)
+            _check_options(root, node, ("backends", name), adapter, findings)
     return adapters
 
 
@@ -48,16 +47,12 @@ def _adapter(entry: PlanNode, path: Path, findings: Findings) -> Adapter | None:
     try:
         return load(named.text)
     except (UnknownAdapter, ImportError) as error:
-        findings.add(
-            named.line, place, f"adapter {named.text!r} does not load: {one_line(error)}", found=named.display_text
-        )
+        message = f"adapter {named.text!r} does not load: {one_line(error)}"
+        findings.add(named.line, place, message, found=named.display_text)
         return None
 
 
-def _check_options(root: PlanNode, path: Path, adapter: Adapter, findings: Findings) -> None:
-    entry = root.at(path)
-    if entry is None:
-        return
+def _check_options(root: PlanNode, entry: PlanNode, path: Path, adapter: Adapter, findings: Findings) -> None:
     try:
         options = adapter.options.model_validate(options_of(entry))
     except ValidationError as error:
@@ -94,16 +89,12 @@ def secrets(value: object, path: Path = ()) -> Iterator[tuple[Path, Secret]]:
 
 
 def target_kind(name: str, entry: PlanNode, kinds: tuple[Kind, ...], words: bool) -> Kind | None:
-    """The kind of a target: DEPLOY or FLAGS.
+    """The kind of a target: DEPLOY or FLAGS; None if its backend is read-only, or does not support the entry's `kind`.
 
     Args:
-        name: the target's name.
-        entry: its entry in the plan.
-        kinds: the kinds that its adapter supports.
+        name, entry: the target's, in the plan.
+        kinds: those that its adapter supports.
         words: whether the plan sets this target to `on` or `off` anywhere, which only a flag can be.
-
-    Returns:
-        None if its backend is read-only, or does not support the entry's `kind`.
     """
     able = [kind for kind in (Kind.DEPLOY, Kind.FLAGS) if kind in kinds]
     given = entry.entries.get("kind")

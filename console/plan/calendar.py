@@ -1,5 +1,6 @@
 """Windows in a plan: parsing of days, times, dates and zones, and their checks.
 
+The parsers raise QuantityError for anything else than they describe.
 `console.state.windows` evaluates a window at a given moment.
 """
 
@@ -7,14 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from console.plan.document import PlanNode
 from console.plan.nouns import CalendarWindow
-from console.plan.problems import Findings, Path
+from console.plan.problems import Findings
 from console.plan.quantities import QuantityError
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -33,11 +33,7 @@ class Edge(NamedTuple):
 
 
 def edge(value: object) -> Edge:
-    """The edge in a text such as `09:00`, `24:00`, `2026-01-05` or `2026-01-05 09:00`.
-
-    Raises:
-        QuantityError: anything else.
-    """
+    """The edge in a text such as `09:00`, `24:00`, `2026-01-05` or `2026-01-05 09:00`."""
     text = value.strip() if isinstance(value, str) else ""
     if match := _CLOCK.fullmatch(text):
         return Edge(_minutes(match))
@@ -59,12 +55,8 @@ def _minutes(clock: re.Match[str]) -> int:
 
 
 def days(value: object) -> frozenset[int]:
-    """Days of the week (0 Monday) from `fri`, `mon-thu` or a list.
-
-    Raises:
-        QuantityError: anything else.
-    """
-    given = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else []
+    """Days of the week (0 Monday) from `fri`, `mon-thu` or a list."""
+    given = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else []
     found: set[int] = set()
     for part in given:
         first, dash, last = (piece.strip().lower()[:3] for piece in str(part).partition("-"))
@@ -79,11 +71,7 @@ def days(value: object) -> frozenset[int]:
 
 
 def zone(text: str) -> str:
-    """`text`, if it names a time zone of this host.
-
-    Raises:
-        QuantityError: this host has no such time zone.
-    """
+    """`text`, if it names a time zone of this host."""
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a path or a NUL the others
@@ -95,26 +83,18 @@ def zone(text: str) -> str:
 
 def window(on: frozenset[int] | None, begins: Edge | None, ends: Edge | None, name: str, reason: str) -> CalendarWindow:
     """A window from its checked entries; a date alone is its whole day."""
+    first = begins.minutes or 0 if begins is not None else 0
+    last = ends.minutes if ends is not None and ends.minutes is not None else _DAY_MIN
     if begins is not None and ends is not None and begins.date is not None and ends.date is not None:
-        last = _DAY_MIN if ends.minutes is None else ends.minutes
-        return CalendarWindow(
-            name,
-            begins=begins.date + timedelta(minutes=begins.minutes or 0),
-            ends=ends.date + timedelta(minutes=last),
-            reason=reason,
-        )
-    return CalendarWindow(
-        name,
-        days=on if on is not None else frozenset(range(7)),
-        begins_min=(begins.minutes or 0) if begins is not None else 0,
-        ends_min=ends.minutes if ends is not None and ends.minutes is not None else _DAY_MIN,
-        reason=reason,
-    )
+        moments = begins.date + timedelta(minutes=first), ends.date + timedelta(minutes=last)
+        return CalendarWindow(name, begins=moments[0], ends=moments[1], reason=reason)
+    every_day = frozenset(range(7))
+    return CalendarWindow(name, every_day if on is None else on, begins_min=first, ends_min=last, reason=reason)
 
 
 def check_windows(root: PlanNode, findings: Findings) -> None:
     """Add a problem for every window whose parts do not fit together."""
-    for path, entry in _windows(root):
+    for path, entry in (*root.list_items("windows", "launch"), *root.list_items("windows", "freeze")):
         begins, ends = _edge(entry, "from"), _edge(entry, "to")
         has_days = "days" in entry.entries
         dated = [key for key, given in (("from", begins), ("to", ends)) if given is not None and given.date is not None]
@@ -134,13 +114,6 @@ def check_windows(root: PlanNode, findings: Findings) -> None:
             if made.begins is not None and made.ends is not None and made.begins >= made.ends:
                 node = entry.entries["to"]
                 findings.add(node.line, (*path, "to"), "must be after from", found=node.display_text)
-
-
-def _windows(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
-    for kind in ("launch", "freeze"):
-        node = root.at(("windows", kind))
-        for number, item in enumerate(node.items if node is not None else ()):
-            yield ("windows", kind, number), item
 
 
 def _edge(entry: PlanNode, key: str) -> Edge | None:

@@ -5,27 +5,20 @@ They work on the tree, not on the models, so an entry with one wrong value still
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from adapters.contract import Kind
 from adapters.registry import Adapter
-from console.plan.arms import check_arms
+from console.plan.arms import check_arms, check_difference, check_measured
 from console.plan.backends import EMBEDDED, check_backends, target_kind
 from console.plan.calendar import check_windows
 from console.plan.document import QUERY_KEYS, PlanNode
-from console.plan.measured import check_measured
 from console.plan.people import check_people
 from console.plan.problems import Findings, Path, suggestion
 from console.plan.quantities import QuantityError, amount, level, share
 
-_PARTS = {
-    "counts": ("bad", "total"),
-    "good_total": ("good", "total"),
-    "gauge": ("value",),
-    "histogram": ("buckets",),
-}
+_PARTS = {"counts": ("bad", "total"), "good_total": ("good", "total"), "gauge": ("value",), "histogram": ("buckets",)}
 """Queries of each metric shape: it needs these and takes no others."""
 _FALLING = ("events", "total")
 """Queries of shape counts where lower is worse: its events are good, so their key is not `bad`."""
@@ -45,10 +38,7 @@ class Parts:
 def check(root: PlanNode, findings: Findings, *, queried: bool = True) -> Parts:
     """Add a problem for everything in the plan that does not fit together.
 
-    Args:
-        root: the plan's tree.
-        findings: receives the problems.
-        queried: whether metrics will be queried; if not, they may lack queries and arms.
+    `queried`: whether metrics will be queried; if not, they may lack queries and arms.
     """
     adapters = check_backends(root, findings)
     checker = _Checker(root, findings, adapters, queried)
@@ -70,7 +60,7 @@ class _Checker:
 
     def check_targets(self) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {}
-        for name, entry in self._section("targets"):
+        for name, entry in self.root.child_entries("targets").items():
             path = ("targets", name)
             self._check_team(entry, path)
             self._check_pair(entry, path)
@@ -105,13 +95,14 @@ class _Checker:
         self.findings.add(named.line, (*path, "backend"), message, found=named.display_text, hint=hint)
 
     def check_metrics(self) -> None:
-        for name, entry in self._section("metrics"):
+        for name, entry in self.root.child_entries("metrics").items():
             path = ("metrics", name)
             self._check_team(entry, path)
             adapter = self._adapter(entry, path)
             if adapter is not None and Kind.METRICS not in adapter.kinds:
                 self._report_wrong_use(entry, path, adapter, "a metric", (Kind.METRICS,))
-            shape = self._shape(entry)
+            shape = entry.child_text("shape") if "shape" in entry.entries else "counts"
+            shape = shape if shape in _PARTS else None
             self._check_falling(entry, path, shape)
             measured = (
                 adapter is not None
@@ -138,11 +129,6 @@ class _Checker:
             message = "a limit is a ceiling, and lower is worse here"
             self.findings.add(limit.key_line, (*path, "limit"), message, hint="remove it")
 
-    def _shape(self, entry: PlanNode) -> str | None:
-        node = entry.entries.get("shape")
-        shape = "counts" if node is None else node.text
-        return shape if shape in _PARTS else None
-
     def _check_queries(self, entry: PlanNode, path: Path, shape: str, *, needed: bool) -> None:
         parts = _FALLING if shape == "counts" and _is_falling(entry) else _PARTS[shape]
         given = [key for key in QUERY_KEYS if key in entry.entries]
@@ -167,11 +153,8 @@ class _Checker:
             self.findings.add(entry.key_line, (*path, "arms"), message, hint=hint)
 
     def _check_shares(self, entry: PlanNode, path: Path, shape: str) -> None:
-        for key, convert in (
-            ("limit", level if shape == "gauge" else share),
-            ("min_excess", level if shape == "gauge" else share),
-            ("negligible", share),
-        ):
+        measure = level if shape == "gauge" else share
+        for key, convert in (("limit", measure), ("min_excess", measure), ("negligible", share)):
             node = entry.entries.get(key)
             if node is None or node.value is None or node.entries or node.items:
                 continue
@@ -184,7 +167,7 @@ class _Checker:
                 self.findings.add(node.line, (*path, key), "must be more than 0%: no canary can be shown to stay below")
 
     def check_stages(self, kinds: dict[str, Kind]) -> None:
-        entries = self._list("stages")
+        entries = self.root.list_items("stages")
         self._check_unique(entries, "name", "stage")
         for path, entry in entries:
             self._check_acts(entry, path, kinds)
@@ -201,23 +184,23 @@ class _Checker:
             self.findings.add(node.line, path, message, found=node.display_text, hint="write a percentage")
 
     def check_rollback(self, kinds: dict[str, Kind]) -> None:
-        entries = self._list("rollback")
+        entries = self.root.list_items("rollback")
         self._check_unique(entries, "id", "step")
         for path, entry in entries:
             self._check_acts(entry, path, kinds)
-        ids = [text for _, entry in entries if (text := _text(entry, "id")) is not None]
+        ids = [text for _, entry in entries if (text := entry.child_text("id")) is not None]
         needs: dict[str, list[str]] = {}
         for path, entry in entries:
             wanted = entry.entries["needs"].items if "needs" in entry.entries else ()
             for number, node in enumerate(wanted):
                 self._is_known(node, (*path, "needs", number), "step", ids)
-            needs[_text(entry, "id") or ""] = [node.text for node in wanted if node.text in ids]
+            needs[entry.child_text("id") or ""] = [node.text for node in wanted if node.text in ids]
         self._check_set_once(entries)
         try:
             TopologicalSorter(needs).prepare()
         except CycleError as error:
             chain = list(reversed(error.args[1]))
-            place, entry = next((path, entry) for path, entry in entries if _text(entry, "id") == chain[0])
+            place, entry = next((path, entry) for path, entry in entries if entry.child_text("id") == chain[0])
             message = f"no order of the steps is possible: {' needs '.join(chain)}"
             self.findings.add(entry.entries["needs"].key_line, (*place, "needs"), message, hint="remove one of them")
 
@@ -225,8 +208,7 @@ class _Checker:
         """Add a problem for a target that two steps would set alternately."""
         first: dict[str, int] = {}
         for path, entry in entries:
-            setting = entry.entries.get("set")
-            for target, node in setting.entries.items() if setting is not None else ():
+            for target, node in entry.child_entries("set").items():
                 if target in first:
                     message = f"target {target!r} is set by two rollback steps, first on line {first[target]}"
                     self.findings.add(node.key_line, (*path, "set", target), message, hint="set it once")
@@ -242,8 +224,7 @@ class _Checker:
             message = "give either set or manual, not both" if given else "required key 'set' or 'manual' is missing"
             hint = "a manual step is an entry of its own" if given else None
             self.findings.add(entry.key_line, path, message, hint=hint)
-        setting = entry.entries.get("set")
-        for target, node in setting.entries.items() if setting is not None else ():
+        for target, node in entry.child_entries("set").items():
             place = (*path, "set", target)
             if self._is_known(node, place, "target", self._names("targets"), target):
                 self._check_exposure(node, place, kinds.get(target))
@@ -268,26 +249,18 @@ class _Checker:
         if node is not None:
             self._is_known(node, (*path, "team"), "team", self._names("teams", absent=[]))
 
-    def _check_pair(self, entry: PlanNode | None, path: Path) -> None:
-        """Check the two arms of a target: both or neither, and different."""
-        if entry is None:
-            return
-        canary, baseline = entry.entries.get("canary"), entry.entries.get("baseline")
-        if path[0] == "targets" and (canary is None) != (baseline is None):
-            given, other = ("canary", "baseline") if baseline is None else ("baseline", "canary")
-            message = f"required key {other!r} is missing: {given} alone does not split traffic"
+    def _check_pair(self, entry: PlanNode, path: Path) -> None:
+        given = [key for key in ("canary", "baseline") if key in entry.entries]
+        if len(given) == 1:
+            other = "baseline" if given == ["canary"] else "canary"
+            message = f"required key {other!r} is missing: {given[0]} alone does not split traffic"
             self.findings.add(entry.key_line, (*path, other), message)
-        if canary is not None and baseline is not None and canary.text and canary.text == baseline.text:
-            message = "canary and baseline are the same"
-            self.findings.add(baseline.line, (*path, "baseline"), message, found=baseline.display_text)
+        check_difference(entry, path, self.findings)
 
     def _is_known(
         self, node: PlanNode, path: Path, what: str, names: list[str] | None, word: str | None = None
     ) -> bool:
-        """Whether a name exists, with a problem if not.
-
-        True also if the names cannot be read, which is a problem of its own.
-        """
+        """Whether a name exists, with a problem if not; True if the names cannot be read, a problem of its own."""
         word = node.text if word is None else word
         if word is None or names is None or word in names:
             return True
@@ -299,7 +272,7 @@ class _Checker:
     def _check_unique(self, entries: list[tuple[Path, PlanNode]], key: str, what: str) -> None:
         first: dict[str, int] = {}
         for path, entry in entries:
-            name = _text(entry, key)
+            name = entry.child_text(key)
             if name is None:
                 continue
             line = entry.entries[key].line
@@ -308,37 +281,20 @@ class _Checker:
                 self.findings.add(line, (*path, key), message, found=repr(name))
             first.setdefault(name, line)
 
-    def _section(self, name: str) -> Iterator[tuple[str, PlanNode]]:
-        node = self.root.entries.get(name)
-        yield from node.entries.items() if node is not None else ()
-
-    def _list(self, name: str) -> list[tuple[Path, PlanNode]]:
-        node = self.root.entries.get(name)
-        return [((name, number), item) for number, item in enumerate(node.items)] if node is not None else []
-
     def _names(self, section: str, absent: list[str] | None = None) -> list[str] | None:
-        """Names declared in a section.
-
-        `absent` without such a section, None if it is not a mapping.
-        """
+        """Names declared in a section: `absent` without such a section, None if it is not a mapping."""
         node = self.root.entries.get(section)
         if node is None:
             return absent
         return list(node.entries) if node.entries or node.kind == "a mapping" else None
 
     def _set_in_words(self, target: str) -> bool:
-        for _, entry in (*self._list("stages"), *self._list("rollback")):
-            node = entry.at(("set", target))
-            if node is not None and (node.text or "").strip().lower() in ("on", "off"):
-                return True
-        return False
+        given = [
+            entry.at(("set", target))
+            for _, entry in (*self.root.list_items("stages"), *self.root.list_items("rollback"))
+        ]
+        return any((node.text or "").strip().lower() in ("on", "off") for node in given if node is not None)
 
 
 def _is_falling(entry: PlanNode) -> bool:
-    """Whether lower values of the metric are worse."""
-    return _text(entry, "worse") == "lower"
-
-
-def _text(entry: PlanNode, key: str) -> str | None:
-    node = entry.entries.get(key)
-    return None if node is None else node.text
+    return entry.child_text("worse") == "lower"

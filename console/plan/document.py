@@ -15,21 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from ruamel.yaml import events as yaml
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
 
 from console.plan.problems import Findings, Path, PlanError
-from console.plan.syntax import syntax_problem
-from console.plan.yaml_events import read_yaml_events
+from console.plan.syntax import read_yaml_events, syntax_problem
 
 LARGEST_BYTES = 256 * 1024
 QUERY_KEYS = ("bad", "events", "good", "total", "value", "buckets")
@@ -116,6 +106,19 @@ class PlanNode:
                 node = node.entries.get(part)
         return node
 
+    def child_entries(self, key: str) -> Mapping[str, PlanNode]:
+        """The entries of the mapping under `key`; empty where there is none."""
+        return self.entries[key].entries if key in self.entries else {}
+
+    def child_text(self, key: str) -> str | None:
+        """The text under `key`; None where there is none."""
+        return self.entries[key].text if key in self.entries else None
+
+    def list_items(self, *path: str) -> list[tuple[Path, PlanNode]]:
+        """(path, item) for the items of the list at `path`; empty where there is no list."""
+        node = self.at(path)
+        return [((*path, number), item) for number, item in enumerate(node.items if node is not None else ())]
+
 
 def read(text: str, findings: Findings) -> PlanNode:
     """Parse the one document in `text`; problems of its YAML go into `findings`.
@@ -139,7 +142,7 @@ class _Reader:
     source: str
     findings: Findings
     values: int = 0
-    events: Iterator[Event] = field(init=False)
+    events: Iterator[yaml.Event] = field(init=False)
 
     def __post_init__(self) -> None:
         self.events = read_yaml_events(self.source, self._stop_at)
@@ -150,11 +153,11 @@ class _Reader:
     def root(self) -> PlanNode:
         root: PlanNode | None = None
         for event in self.events:
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
                     self._stop(_line(event), "a second document starts here; a plan is one document", "remove the ---")
                 self._directives(event)
-            elif isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent | AliasEvent):
+            elif isinstance(event, yaml.NodeEvent):
                 root = self._value(event, (), _line(event))
         if root is None or root.value is None:
             self._stop(1, "the file is empty", "a plan starts with `warroom: 1`")
@@ -178,7 +181,7 @@ class _Reader:
         if len(path) > _DEEPEST or self.values > _MOST_VALUES:
             reason = "nested too deeply" if len(path) > _DEEPEST else f"more than {_MOST_VALUES} values"
             self._stop(_line(event), f"{reason}; that is not a plan", "look for a bracket too many")
-        if isinstance(event, AliasEvent):
+        if isinstance(event, yaml.AliasEvent):
             self.findings.add(key_line, path, f"aliases (*{event.anchor}) are not used in a plan", hint="write it out")
             return PlanNode(_line(event), None, "", key_line, broken=True)
         if event.anchor is not None:
@@ -186,17 +189,17 @@ class _Reader:
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
             self.findings.add(key_line, path, f"tags ({tag}) are not used in a plan", hint="remove it")
-        if isinstance(event, MappingStartEvent):
+        if isinstance(event, yaml.MappingStartEvent):
             return PlanNode(_line(event), self._mapping(path), "", key_line)
-        if isinstance(event, SequenceStartEvent):
+        if isinstance(event, yaml.SequenceStartEvent):
             return PlanNode(_line(event), self._list(path), "", key_line)
         return self._scalar(event, path, key_line)
 
     def _mapping(self, path: Path) -> dict[str, PlanNode]:
         entries: dict[str, PlanNode] = {}
-        while not isinstance(event := next(self.events), MappingEndEvent):
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             line = _line(event)
-            if not isinstance(event, ScalarEvent):
+            if not isinstance(event, yaml.ScalarEvent):
                 hint = "a value that starts with { or [ needs quotes"
                 self.findings.add(line, path, "a key must be plain text", hint=hint)
                 self._value(event, (*path, "?"), line)
@@ -218,7 +221,7 @@ class _Reader:
 
     def _list(self, path: Path) -> list[PlanNode]:
         items: list[PlanNode] = []
-        while not isinstance(event := next(self.events), SequenceEndEvent):
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             items.append(self._value(event, (*path, len(items)), _line(event)))
         return items
 

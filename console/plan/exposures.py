@@ -61,9 +61,7 @@ def stage_exposures(plan: Plan) -> tuple[StageExposure, ...]:
                 shares[target] = float(setting.percent)
             elif setting.step is not None:
                 shares[target] = 100.0 if setting.step == LAST_STEP else None
-        of_kind = [
-            {name: share for name, share in shares.items() if plan.targets[name].kind is kind}
-            for kind in (Kind.DEPLOY, Kind.FLAGS)
-        ]
-        found.append(StageExposure(stage, of_kind[0], of_kind[1], given or any(one.exposing for one in found)))
+        deploys = {name: share for name, share in shares.items() if plan.targets[name].kind is Kind.DEPLOY}
+        flags = {name: share for name, share in shares.items() if plan.targets[name].kind is Kind.FLAGS}
+        found.append(StageExposure(stage, deploys, flags, given or any(one.exposing for one in found)))
     return tuple(found)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from adapters.contract import Kind, Setting, Shape, TargetRef
 from adapters.registry import LOGS_IN, UnknownAdapter, load
 from console.plan.backends import VARIABLE, secrets
-from console.plan.nouns import Plan, Role, Stage
+from console.plan.nouns import Plan, Role
 from console.plan.problems import spell
 
 _SWALLOWED = re.compile(r"""^[^'"#]*\b(manual|title|owner|name): +[^\s'"#|>&][^'"#]*\s#\S""")
@@ -27,10 +27,7 @@ pass should exclude can run through a whole stage without a pass or a fail."""
 
 
 def warnings(plan: Plan) -> tuple[str, ...]:
-    """One line per piece of advice, the gravest first.
-
-    Reads the environment, calls no backend.
-    """
+    """One line per piece of advice, the gravest first; reads the environment, calls no backend."""
     about = (_gates, _secrets, _rollback, _stages, _metrics, _people, _unused_entries)
     return tuple(line for look in about for line in look(plan))
 
@@ -60,9 +57,7 @@ def _rollback(plan: Plan) -> Iterator[str]:
     touched = dict.fromkeys(target for stage in plan.stages for target in stage.sets)
     if plan.rollback is not None:
         undone = {target for step in plan.rollback for target in step.sets}
-        for target in touched:
-            if target not in undone:
-                yield f"rollback: no step sets {target}, which the stages raise"
+        yield from (f"rollback: no step sets {name}, which the stages raise" for name in touched if name not in undone)
         for step in plan.rollback:
             for target, setting in step.sets.items():
                 if _percent(setting):
@@ -80,34 +75,27 @@ def _stages(plan: Plan) -> Iterator[str]:
             if _percent(setting) < highest.get(target, 0):
                 yield f"stage {stage.name}: lowers {target} to {setting}, from {highest[target]} %"
             highest[target] = max(_percent(setting), highest.get(target, 0))
-    yield from (f"stage {stage.name}: no bake, so it can be left at once" for stage in _stages_without_bake(plan))
+    for stage in plan.stages[:-1]:
+        if stage.sets and not stage.bake_s and plan.critical:
+            yield f"stage {stage.name}: no bake, so it can be left at once"
     counted = any(metric.query.shape is not Shape.GAUGE for metric in plan.critical)
     for stage in plan.stages:
         if stage.min_requests and not counted:
             yield f"stage {stage.name}: min_requests needs a critical metric that counts requests"
 
 
-def _stages_without_bake(plan: Plan) -> Iterator[Stage]:
-    return (stage for stage in plan.stages[:-1] if stage.sets and not stage.bake_s and plan.critical)
-
-
 def _metrics(plan: Plan) -> Iterator[str]:
     for metric in plan.metrics.values():
+        about = f"metric {metric.name}:"
+        low, high = f"tolerance {metric.tolerance:g}x", f"pass_below {metric.pass_below:g}x"
         if metric.role is not Role.INFO and metric.pass_below < metric.tolerance:
-            yield (
-                f"metric {metric.name}: pass_below {metric.pass_below:g}x is below tolerance {metric.tolerance:g}x: "
-                "a pass asks more of the canary than a fail forbids"
-            )
+            yield f"{about} {high} is below {low}: a pass asks more of the canary than a fail forbids"
         if metric.role is not Role.INFO and metric.pass_below > _APART * metric.tolerance:
-            yield (
-                f"metric {metric.name}: between tolerance {metric.tolerance:g}x and pass_below {metric.pass_below:g}x "
-                "a canary is neither failed nor passed, and that is more than a doubling wide: bring them closer"
-            )
+            wide = "neither failed nor passed, and that is more than a doubling wide: bring them closer"
+            yield f"{about} between {low} and {high} a canary is {wide}"
         if metric.stale_after_s is not None and metric.stale_after_s <= plan.timing.poll_s:
-            yield (
-                f"metric {metric.name}: stale after {metric.stale_after_s:g} s, but polled every "
-                f"{plan.timing.poll_s:g} s: it will be stale between polls"
-            )
+            polled = f"polled every {plan.timing.poll_s:g} s: it will be stale between polls"
+            yield f"{about} stale after {metric.stale_after_s:g} s, but {polled}"
 
 
 def _people(plan: Plan) -> Iterator[str]:

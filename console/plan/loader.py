@@ -14,46 +14,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.contract import ArmLabels, Kind, MetricQuery, Setting, Shape, TargetRef
+from console.plan import nouns, shape
 from console.plan.backends import options_of
 from console.plan.calendar import window
 from console.plan.checks import Parts, check
 from console.plan.document import LARGEST_BYTES, PlanNode, read
 from console.plan.lint import warnings
-from console.plan.nouns import (
-    GAUGE_TOLERANCE,
-    MIN_EXCESS,
-    TOLERANCE,
-    Authority,
-    BackendSpec,
-    CalendarWindow,
-    ExpectedTraffic,
-    Metric,
-    OnFail,
-    Plan,
-    Role,
-    Rung,
-    Stage,
-    StagesFrom,
-    Step,
-    Target,
-    Team,
-    Timing,
-)
+from console.plan.nouns import Authority, CalendarWindow, Metric, Plan, Role, Stage, Step, Target
 from console.plan.problems import Findings, PlanError, Problem, suggestion
-from console.plan.quantities import Amount, AtStep, ExposureValue, level, share
-from console.plan.shape import (
-    ArmsEntry,
-    AuthorityEntry,
-    MetricEntry,
-    PlanFile,
-    StageAuthorityEntry,
-    StageEntry,
-    StagesFromEntry,
-    TargetEntry,
-    TimingEntry,
-    WindowEntry,
-    WindowsEntry,
-)
+from console.plan.quantities import AtStep, ExposureValue, level, share
+from console.plan.shape import PlanFile
 from console.plan.wording import empty_hint, report
 
 __all__ = ["PlanError", "Problem", "load", "parse", "warnings"]
@@ -65,9 +35,7 @@ FORMAT = 1
 def load(path: Path, *, queried: bool = True) -> Plan:
     """Read the plan file at `path`.
 
-    Args:
-        path: the file.
-        queried: the metrics will be queried, so their queries and arms are required; False if samples are given.
+    `queried`: the metrics will be queried, so their queries and arms are required; False if samples are given.
 
     Raises:
         PlanError: the plan has problems; it has all of them, in the order of the file.
@@ -84,12 +52,7 @@ def load(path: Path, *, queried: bool = True) -> Plan:
 
 
 def parse(text: str, file: str, *, queried: bool = True) -> Plan:
-    """Read a plan from its text.
-
-    Args:
-        text: the plan.
-        file: name of the file in problems.
-        queried: as for `load`.
+    """Read a plan from its text; `file` names it in problems. Otherwise as `load`.
 
     Raises:
         PlanError: as for `load`.
@@ -176,133 +139,92 @@ def _check_empty(node: PlanNode, path: tuple[str | int, ...], lines: list[str], 
 
 
 def _build(file: PlanFile, root: PlanNode, parts: Parts, path: str, text: str, digest: str) -> Plan:
-    entries = root.entries["backends"].entries
-    adapters = parts.adapters
+    entries, adapters, times = root.entries["backends"].entries, parts.adapters, file.timing
+    taken = file.stages if isinstance(file.stages, shape.StagesFromEntry) else None
     targets = {name: _target(name, target, parts.kinds[name]) for name, target in file.targets.items()}
     return Plan(
         rollout=file.rollout,
         title=file.title or file.rollout,
         risk=file.risk,
-        teams={name: Team(name, team.owner, tuple(team.escalate)) for name, team in file.teams.items()},
+        teams={name: nouns.Team(name, team.owner, tuple(team.escalate)) for name, team in file.teams.items()},
         backends={
-            name: BackendSpec(name, adapters[name].name, adapters[name].kinds, options_of(entry))
+            name: nouns.BackendSpec(name, adapters[name].name, adapters[name].kinds, options_of(entry))
             for name, entry in entries.items()
         },
         targets=targets,
         metrics={name: _metric(name, metric, targets) for name, metric in file.metrics.items()},
-        stages=tuple(
-            Stage(
-                stage.name,
-                _settings(stage.set, parts.kinds),
-                stage.manual,
-                stage.bake,
-                stage.min_requests,
-                stage.one_way,
-                stage.team,
-                stage.approvals,
-                _authority(stage.authority),
-            )
-            for stage in (file.stages if isinstance(file.stages, list) else ())
-        ),
-        stages_from=_stages_from(file.stages),
-        rollback=None
-        if file.rollback is None
-        else tuple(
-            Step(
-                step.id,
-                _settings(step.set, parts.kinds),
-                step.manual,
-                tuple(step.needs),
-                step.team,
-                step.timeout,
-                step.repeatable,
-            )
-            for step in file.rollback
-        ),
+        stages=tuple(_stage(each, parts.kinds) for each in (file.stages if isinstance(file.stages, list) else ())),
+        stages_from=None
+        if taken is None
+        else nouns.StagesFrom(taken.target, taken.bake, taken.min_requests, taken.approvals, taken.team),
+        rollback=None if file.rollback is None else tuple(_step(each, parts.kinds) for each in file.rollback),
         one_by_one=file.rollback_order == "listed",
-        timing=_timing(file.timing),
+        timing=nouns.Timing(times.poll, times.tick, times.read_deadline, times.write_deadline, gone_s=times.gone),
         authority=_authority(file.authority),
-        launch=_windows(file.windows, file.windows.launch if file.windows is not None else None),
-        freeze=_windows(file.windows, file.windows.freeze if file.windows is not None else None),
-        escalation=tuple(Rung(rung.after, rung.call) for rung in file.escalation),
+        launch=_windows(file.windows.launch, file.windows.zone),
+        freeze=_windows(file.windows.freeze, file.windows.zone),
+        escalation=tuple(nouns.Rung(rung.after, rung.call) for rung in file.escalation),
         path=path,
         digest=digest,
-        on_fail=OnFail(file.on_fail),
+        on_fail=nouns.OnFail(file.on_fail),
         text=text,
     )
 
 
-def _stages_from(given: list[StageEntry] | StagesFromEntry) -> StagesFrom | None:
-    if isinstance(given, list):
-        return None
-    return StagesFrom(given.target, given.bake, given.min_requests, given.approvals, given.team)
-
-
-def _timing(entry: TimingEntry) -> Timing:
-    return Timing(entry.poll, entry.tick, entry.read_deadline, entry.write_deadline, gone_s=entry.gone)
-
-
-def _authority(entry: AuthorityEntry | StageAuthorityEntry | None) -> dict[str, Authority]:
+def _authority(entry: shape.AuthorityEntry | shape.StageAuthorityEntry | None) -> dict[str, Authority]:
     given = {} if entry is None else {act: getattr(entry, act) for act in type(entry).model_fields}
     return {
         act: Authority(tuple(who.users), tuple(who.groups), who.owners) for act, who in given.items() if who is not None
     }
 
 
-def _windows(entry: WindowsEntry | None, given: list[WindowEntry] | None) -> tuple[CalendarWindow, ...]:
-    default = entry.zone if entry is not None else None
+def _windows(given: list[shape.WindowEntry] | None, default: str | None) -> tuple[CalendarWindow, ...]:
     return tuple(
         window(item.days, item.begins, item.ends, item.zone or default or "UTC", item.reason or "")
         for item in given or ()
     )
 
 
-def _target(name: str, entry: TargetEntry, kind: Kind) -> Target:
+def _stage(entry: shape.StageEntry, kinds: dict[str, Kind]) -> Stage:
+    sets = _settings(entry.set, kinds)
+    who, least = _authority(entry.authority), entry.min_requests
+    return Stage(entry.name, sets, entry.manual, entry.bake, least, entry.one_way, entry.team, entry.approvals, who)
+
+
+def _step(entry: shape.StepEntry, kinds: dict[str, Kind]) -> Step:
+    sets, needs = _settings(entry.set, kinds), tuple(entry.needs)
+    return Step(entry.id, sets, entry.manual, needs, entry.team, entry.timeout, entry.repeatable)
+
+
+def _target(name: str, entry: shape.TargetEntry, kind: Kind) -> Target:
     ref = TargetRef(name, entry.name or name, entry.canary, entry.baseline, entry.rule, kind)
     return Target(ref, entry.backend, kind, entry.team)
 
 
-def _metric(name: str, entry: MetricEntry, targets: Mapping[str, Target]) -> Metric:
-    shape = Shape(entry.shape)
-    gauge = shape is Shape.GAUGE
-    arms = _arms(entry.arms) if isinstance(entry.arms, ArmsEntry) else None
+def _metric(name: str, entry: shape.MetricEntry, targets: Mapping[str, Target]) -> Metric:
+    gauge = entry.shape == "gauge"
+    arms = None
+    if isinstance(given := entry.arms, shape.ArmsEntry):
+        arms = ArmLabels(given.label, given.canary or "", given.baseline or "", given.of)
+    ref, bad = None if entry.of is None else targets[entry.of].ref, entry.events or entry.bad
+    measure, tolerance = (level, nouns.GAUGE_TOLERANCE) if gauge else (share, nouns.TOLERANCE)
     return Metric(
-        query=MetricQuery(
-            name,
-            shape,
-            arms,
-            entry.total,
-            entry.events or entry.bad,
-            entry.good,
-            entry.value,
-            entry.buckets,
-            None if entry.of is None else targets[entry.of].ref,
-        ),
-        backend=entry.backend,
+        MetricQuery(name, Shape(entry.shape), arms, entry.total, bad, entry.good, entry.value, entry.buckets, ref),
+        entry.backend,
         role=Role(entry.role or ("info" if gauge else "critical")),
-        tolerance=entry.tolerance if entry.tolerance is not None else GAUGE_TOLERANCE if gauge else TOLERANCE,
+        tolerance=tolerance if entry.tolerance is None else entry.tolerance,
         pass_below=entry.pass_below,
-        limit=None if entry.limit is None else level(entry.limit) if gauge else share(entry.limit),
+        limit=None if entry.limit is None else measure(entry.limit),
         negligible=share(entry.negligible),
-        min_excess=_min_excess(entry.min_excess, gauge=gauge),
+        min_excess=measure(entry.min_excess) if entry.min_excess is not None else 0.0 if gauge else nouns.MIN_EXCESS,
         falling=entry.worse == "lower",
         warmup_s=entry.warmup,
         stale_after_s=entry.stale_after,
         without_baseline=entry.arms == "none" or entry.of is not None,
-        traffic=None if entry.traffic is None else ExpectedTraffic(entry.traffic.rate, share(entry.traffic.bad)),
+        traffic=None if entry.traffic is None else nouns.ExpectedTraffic(entry.traffic.rate, share(entry.traffic.bad)),
         links=dict(entry.links),
         team=entry.team,
     )
-
-
-def _arms(entry: ArmsEntry) -> ArmLabels:
-    return ArmLabels(entry.label, entry.canary or "", entry.baseline or "", entry.of)
-
-
-def _min_excess(given: Amount | None, *, gauge: bool) -> float:
-    if given is None:
-        return 0.0 if gauge else MIN_EXCESS
-    return level(given) if gauge else share(given)
 
 
 def _settings(given: dict[str, ExposureValue] | None, kinds: dict[str, Kind]) -> dict[str, Setting]:

@@ -290,8 +290,5 @@ class Plan:
 
     @property
     def hold_s(self) -> float:
-        """Seconds for which a rolled-back reading must hold before its step is done.
-
-        The write deadline plus one poll.
-        """
+        """Seconds for which a rolled-back reading must hold before its step is done: a write deadline and a poll."""
         return self.timing.write_deadline_s + self.timing.poll_s

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from console.plan.document import PlanNode
-from console.plan.problems import Findings, Path
+from console.plan.problems import Findings
 from console.plan.quantities import QuantityError, duration
 
 UNRESTRICTED_VERBS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
@@ -14,29 +12,15 @@ UNRESTRICTED_VERBS = frozenset({"halt", "rollback", "confirm", "skip", "note"})
 
 def check_people(root: PlanNode, findings: Findings) -> None:
     """Add problems for an authority without people and an unsorted ladder."""
-    for path, who in _authorities(root):
-        named = [key for key in ("users", "groups") if (node := who.entries.get(key)) is not None and node.items]
-        owners = who.entries.get("owners")
-        if who.kind == "a mapping" and not named and (owners is None or owners.value is not True):
-            hint = "write {users: [ana]}, {groups: [sre]} or {owners: true}, or remove it to allow everyone"
-            findings.add(who.key_line, path, "names no person", hint=hint)
-    _ladder(root, findings)
-
-
-def _authorities(root: PlanNode) -> Iterator[tuple[Path, PlanNode]]:
-    stages = root.entries.get("stages")
-    owners: list[tuple[Path, PlanNode]] = [((), root)]
-    owners += [(("stages", number), item) for number, item in enumerate(stages.items if stages is not None else ())]
-    for path, entry in owners:
-        authority = entry.entries.get("authority")
-        for act, who in authority.entries.items() if authority is not None else ():
-            yield (*path, "authority", act), who
-
-
-def _ladder(root: PlanNode, findings: Findings) -> None:
-    rungs = root.entries.get("escalation")
+    for path, entry in (((), root), *root.list_items("stages")):
+        for act, who in entry.child_entries("authority").items():
+            named = [key for key in ("users", "groups") if (node := who.entries.get(key)) is not None and node.items]
+            owners = who.entries.get("owners")
+            if who.kind == "a mapping" and not named and (owners is None or owners.value is not True):
+                hint = "write {users: [ana]}, {groups: [sre]} or {owners: true}, or remove it to allow everyone"
+                findings.add(who.key_line, (*path, "authority", act), "names no person", hint=hint)
     before_s: float | None = None
-    for number, rung in enumerate(rungs.items if rungs is not None else ()):
+    for path, rung in root.list_items("escalation"):
         node = rung.entries.get("after")
         try:
             after_s = duration(node.value) if node is not None else None
@@ -46,5 +30,5 @@ def _ladder(root: PlanNode, findings: Findings) -> None:
             continue
         if before_s is not None and after_s <= before_s:
             message = "must be later than the rung before it"
-            findings.add(node.line, ("escalation", number, "after"), message, found=node.display_text)
+            findings.add(node.line, (*path, "after"), message, found=node.display_text)
         before_s = after_s

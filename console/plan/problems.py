@@ -62,16 +62,8 @@ class Findings:
         if place in self._places:
             return
         self._places.add(place)
-        self.problems.append(
-            Problem(
-                one_line(self.file),
-                line,
-                place[1],
-                one_line(found, 80),
-                one_line(message),
-                one_line(hint) if hint else None,
-            )
-        )
+        shown = one_line(found, 80), one_line(message), one_line(hint) if hint else None
+        self.problems.append(Problem(one_line(self.file), line, place[1], *shown))
 
     def raise_if_any(self) -> None:
         """Raise PlanError with all problems, if there are any."""

@@ -1,6 +1,6 @@
 """Parsers of a plan's quantities: durations, ratios, shares, rates, exposures.
 
-They know nothing of keys or lines.
+They know nothing of keys or lines. Each raises QuantityError for anything else than it describes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ class AtStep(NamedTuple):
 ExposureValue = int | Literal["on", "off"] | AtStep
 
 _UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(
-    r"(?:([0-9]+(?:\.[0-9]+)?)d)?(?:([0-9]+(?:\.[0-9]+)?)h)?(?:([0-9]+(?:\.[0-9]+)?)m)?(?:([0-9]+(?:\.[0-9]+)?)s)?(?:([0-9]+(?:\.[0-9]+)?)ms)?"
-)
+_DURATION = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNITS_S))
 _CLOCK = re.compile(r"([0-9]{1,3}):([0-9]{2})(?::([0-9]{2}))?")
 _WORDY = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(ms|milli|d|h|m|s)[a-z]*\.?", re.IGNORECASE)
 _STEP = re.compile(r"all steps|step ([0-9]{1,3})")
@@ -48,11 +46,7 @@ class Amount(NamedTuple):
 
 
 def duration(value: object) -> float:
-    """Seconds from `30s`, `5m`, `1h30m`, `250ms` or a plain number of seconds.
-
-    Raises:
-        QuantityError: anything else, including `10:30`, which could be minutes or hours.
-    """
+    """Seconds from `30s`, `5m`, `1h30m`, `250ms` or a plain number; not `10:30`, which could be minutes or hours."""
     number = _number(value)
     if number is not None:
         if number < 0:
@@ -78,11 +72,7 @@ def _duration_hint(text: str) -> str:
 
 
 def ratio(value: object) -> float:
-    """A ratio of at least 1 from `1.25x` or a number.
-
-    Raises:
-        QuantityError: not a ratio, or below 1.
-    """
+    """A ratio of at least 1 from `1.25x` or a number."""
     text = _text(value)
     number = _number(text[:-1] if text[-1:] in ("x", "X", "×") else value)
     if number is None:
@@ -96,13 +86,7 @@ def ratio(value: object) -> float:
 
 
 def amount(value: object) -> Amount:
-    """A number or a percentage, kept apart.
-
-    The metric's shape decides later which of them is valid.
-
-    Raises:
-        QuantityError: neither.
-    """
+    """A number or a percentage, kept apart: the metric's shape decides later which of them is valid."""
     text = _text(value)
     percent = text.endswith("%")
     number = _number(text[:-1].rstrip() if percent else value)
@@ -112,11 +96,7 @@ def amount(value: object) -> Amount:
 
 
 def share(given: Amount) -> float:
-    """A share of events, 0..1: `5%` and 0.05 are the same.
-
-    Raises:
-        QuantityError: not within 0..1, or a bare 1, which could be one percent or all.
-    """
+    """A share of events, 0..1: `5%` and 0.05 are the same. Not a bare 1, which could be one percent or all."""
     number = given.number / 100 if given.percent else given.number
     if not given.percent and number == 1:
         raise QuantityError("1 could be 1% or 100%", "write the one you mean")
@@ -129,25 +109,15 @@ def share(given: Amount) -> float:
 
 
 def level(given: Amount) -> float:
-    """A gauge's level: a plain number in the metric's own unit.
-
-    Raises:
-        QuantityError: a percentage.
-    """
+    """A gauge's level: a plain number in the metric's own unit, not a percentage."""
     if given.percent:
-        raise QuantityError(
-            "a gauge's limit is a plain number in the metric's own unit",
-            f"write {given.number:g}, or {given.number / 100:g} if the metric reads 0 to 1",
-        )
+        hint = f"write {given.number:g}, or {given.number / 100:g} if the metric reads 0 to 1"
+        raise QuantityError("a gauge's limit is a plain number in the metric's own unit", hint)
     return given.number
 
 
 def rate(value: object) -> float:
-    """Events per second from `400/s`, `24000/min`, `90/h` or a plain number per second.
-
-    Raises:
-        QuantityError: anything else, or a rate of 0.
-    """
+    """Events per second from `400/s`, `24000/min`, `90/h` or a plain number per second, above 0."""
     text = _text(value).replace(" ", "")
     number, _, unit = text.partition("/")
     per_s = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}.get(unit)
@@ -160,11 +130,7 @@ def rate(value: object) -> float:
 
 
 def exposure(value: object) -> ExposureValue:
-    """A target's setting: a whole percentage, `on`, `off`, `step 3` or `all steps`.
-
-    Raises:
-        QuantityError: anything else.
-    """
+    """A target's setting: a whole percentage, `on`, `off`, `step 3` or `all steps`."""
     if isinstance(value, bool):
         raise QuantityError("must be a whole percentage, on or off", f"write {'on' if value else 'off'}")
     text = _text(value)
@@ -175,13 +141,11 @@ def exposure(value: object) -> ExposureValue:
     number = _number(text[:-1].rstrip() if text.endswith("%") else value)
     if number is None:
         raise QuantityError("must be a whole percentage from 0 to 100, on or off", "write 25, 25%, on or off")
+    whole = "must be a whole percentage from 0 to 100"
     if not 0 <= number <= 100:
-        raise QuantityError("must be a whole percentage from 0 to 100")
+        raise QuantityError(whole)
     if number != int(number) or isinstance(value, float):
-        raise QuantityError(
-            "must be a whole percentage from 0 to 100",
-            f"write {math.floor(number)}" + (f" or {math.ceil(number)}" if number % 1 else ""),
-        )
+        raise QuantityError(whole, f"write {math.floor(number)}" + (f" or {math.ceil(number)}" if number % 1 else ""))
     return int(number)
 
 

@@ -9,16 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainValidator,
-    Tag,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PlainValidator, Tag
 
 from console.plan.calendar import Edge, days, edge, zone
 from console.plan.quantities import Amount, ExposureValue, QuantityError, amount, duration, exposure, rate, ratio
@@ -35,18 +26,16 @@ def _name(text: str) -> str:
     return text
 
 
-def _words(text: str) -> str:
-    if not text.strip():
-        raise QuantityError("must not be empty")
-    if len(text) > 500:
-        raise QuantityError("must be at most 500 characters")
-    return text.strip()
-
-
 def _query(text: str) -> str:
     if not text.strip():
         raise QuantityError("must not be empty")
     return text.strip()
+
+
+def _words(text: str) -> str:
+    if len(text) > 500 and text.strip():
+        raise QuantityError("must be at most 500 characters")
+    return _query(text)
 
 
 def _link(text: str) -> str:
@@ -86,8 +75,9 @@ Ratio = Annotated[float, BeforeValidator(ratio)]
 RateGiven = Annotated[float, BeforeValidator(rate)]
 AmountGiven = Annotated[Amount, PlainValidator(amount)]
 ExposureGiven = Annotated[ExposureValue, PlainValidator(exposure)]
-
-
+Settings = Annotated[dict[str, ExposureGiven], Field(min_length=1)]
+Requests = Annotated[int, Field(ge=0, le=10**12)]
+Approvals = Annotated[int, Field(ge=0, le=9)]
 Days = Annotated[frozenset[int], PlainValidator(days)]
 EdgeGiven = Annotated[Edge, PlainValidator(edge)]
 Zone = Annotated[str, AfterValidator(zone)]
@@ -145,8 +135,10 @@ class ArmsEntry(Entry):
     of: str | None = None
 
 
-def _arms_tag(given: object) -> str:
-    return "none" if given == "none" else "named"
+Arms = Annotated[
+    Annotated[ArmsEntry, Tag("named")] | Annotated[Literal["none"], Tag("none")],
+    Discriminator(lambda given: "none" if given == "none" else "named"),
+]
 
 
 class TrafficEntry(Entry):
@@ -168,13 +160,7 @@ class MetricEntry(Entry):
     total: Query | None = None
     value: Query | None = None
     buckets: Query | None = None
-    arms: (
-        Annotated[
-            Annotated[ArmsEntry, Tag("named")] | Annotated[Literal["none"], Tag("none")],
-            Discriminator(_arms_tag),
-        ]
-        | None
-    ) = None
+    arms: Arms | None = None
     role: Literal["critical", "guard", "info"] | None = None
     worse: Literal["higher", "lower"] = "higher"
     tolerance: Ratio | None = None
@@ -247,13 +233,13 @@ class StageEntry(Entry):
     """One entry of `stages`."""
 
     name: Name
-    set: Annotated[dict[str, ExposureGiven], Field(min_length=1)] | None = None
+    set: Settings | None = None
     manual: Words | None = None
     bake: Duration = 0.0
-    min_requests: Annotated[int, Field(ge=0, le=10**12)] = 0
+    min_requests: Requests = 0
     one_way: bool = False
     team: str | None = None
-    approvals: Annotated[int, Field(ge=0, le=9)] = 0
+    approvals: Approvals = 0
     authority: StageAuthorityEntry | None = None
 
 
@@ -264,9 +250,9 @@ class StagesFromEntry(Entry):
 
     target: str = Field(alias="from")
     bake: Duration = 0.0
-    min_requests: Annotated[int, Field(ge=0, le=10**12)] = 0
+    min_requests: Requests = 0
     team: str | None = None
-    approvals: Annotated[int, Field(ge=0, le=9)] = 0
+    approvals: Approvals = 0
 
 
 def _stages_tag(given: object) -> str:
@@ -278,7 +264,7 @@ class StepEntry(Entry):
     """One entry of `rollback`."""
 
     id: Name
-    set: Annotated[dict[str, ExposureGiven], Field(min_length=1)] | None = None
+    set: Settings | None = None
     manual: Words | None = None
     needs: list[str] = []
     team: str | None = None
@@ -306,5 +292,5 @@ class PlanFile(Entry):
     rollback: list[StepEntry] | None = None
     rollback_order: Literal["needs", "listed"] | None = None
     authority: AuthorityEntry | None = None
-    windows: WindowsEntry | None = None
+    windows: WindowsEntry = WindowsEntry()
     escalation: list[RungEntry] = []

@@ -1,10 +1,14 @@
-"""The YAML library's syntax errors in plain words; a value is never quoted."""
+"""The YAML library: its parser's events, and its syntax errors in plain words; a value is never quoted."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
+from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import Event
 from ruamel.yaml.reader import ReaderError
 
 _CANNOT_START = re.compile(r"found character '(.+)' that cannot start any token")
@@ -12,6 +16,30 @@ _SWALLOWED = re.compile(r"""[^'"]*[\s\[{,]#\S""")
 _QUOTE = "text that starts with it needs quotes"
 _COLON = "check the indentation; text with ': ' in it needs quotes"
 _COMMENT = "text with # in it needs quotes: from ' #' on the line is a comment"
+
+
+def read_yaml_events(
+    source: str, stop: Callable[[int], NoReturn], passing: tuple[type[Exception], ...] = (YAMLError,)
+) -> Iterator[Event]:
+    """Yield the events of `source`.
+
+    Args:
+        stop: called with the line of the last event for an error of any other kind; raises.
+        passing: errors that are raised as they are.
+    """
+    line = 1
+    events = YAML(typ="safe", pure=True).parse(source)
+    while True:
+        try:
+            event = next(events, None)
+        except passing:
+            raise
+        except Exception:  # the library lets Python's own errors out: chr() fails at "\UFFFFFFFF", split() at %YAML
+            stop(line)
+        if event is None:
+            return
+        line = int(event.end_mark.line) + 1
+        yield event
 
 
 def syntax_problem(error: YAMLError, text: str) -> tuple[int, str, str | None]:
@@ -45,12 +73,9 @@ def _structure(error: MarkedYAMLError, problem: str, line: int, lines: list[str]
         kind = "list [...]" if "sequence" in str(error.context) else "mapping {...}"
         kind = "[...] or {...}" if "node" in str(error.context) else kind
         swallowed = any(_SWALLOWED.match(lines[number - 1]) for number in {start, line} if number <= len(lines))
-        hint = _COMMENT if swallowed else "look for a missing comma, bracket or quote"
-        return (
-            (min(start, line), f"a {kind} is not closed", hint)
-            if swallowed
-            else (line, f"cannot read the {kind}{since}", hint)
-        )
+        if swallowed:
+            return min(start, line), f"a {kind} is not closed", _COMMENT
+        return line, f"cannot read the {kind}{since}", "look for a missing comma, bracket or quote"
     if "block" in str(error.context) or "document start" in problem:
         above = f"the block{since}" if since else "the lines above"
         return line, f"does not line up with {above}", "check the indentation, and the quotes above it"

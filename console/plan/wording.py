@@ -19,33 +19,19 @@ _SECRETIVE = re.compile(r"token|secret|passw|pwd|key|auth|cred|cookie|header|bea
 _COMMENTED = re.compile(r":\s+#\S|-\s+#\S")
 _WANTS = {
     "string_type": "must be text",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping of keys to values",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "must be a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must be a mapping of keys to values"),
     "too_short": "must not be empty",
 }
 
 
 def report(error: ValidationError, root: PlanNode, under: Path, model: type[BaseModel], findings: Findings) -> None:
-    """Add every error of `error` as a problem.
+    """Add every error of validating the value at the path `under` with `model` as a problem.
 
     A missing key is not reported if an unknown key beside it is a misspelling of it.
-
-    Args:
-        error: the result of validating with `model`.
-        root: the plan's tree.
-        under: path of the validated value.
-        model: the model.
-        findings: receives the problems.
     """
     found = [(_place(root, under, details), details) for details in error.errors(include_url=False)]
     unknown = {place for place, details in found if details["type"] == "extra_forbidden"}
@@ -79,21 +65,17 @@ def _report_one(root: PlanNode, place: Path, details: ErrorDetails, findings: Fi
         message, hint = _message_and_hint(details, node)
         findings.add(node.key_line, place, message, found=repr(key), hint=_space_hint(key) or hint)
         return
-    if _wants_reference(details) and not node.entries:
-        message, hint = "write {env: NAME} or {file: PATH}: a plan never holds a secret", None
-        findings.add(node.line, place, message, hint=hint)
+    is_model = details["type"] in ("model_type", "model_attributes_type")
+    if is_model and details.get("ctx", {}).get("class_name") == Secret.__name__ and not node.entries:
+        findings.add(node.line, place, "write {env: NAME} or {file: PATH}: a plan never holds a secret")
         return
     message, hint = _message_and_hint(details, node)
     hidden = _may_be_secret(place, node)
     if hidden and node.source and node.source in message:
         message = "is not a usable value"
-    findings.add(
-        node.line if node.kind != "a mapping" else node.key_line,
-        place,
-        message,
-        found="" if hidden or details["type"] == "too_short" else node.display_text,
-        hint=hint,
-    )
+    line = node.line if node.kind != "a mapping" else node.key_line
+    found = "" if hidden or details["type"] == "too_short" else node.display_text
+    findings.add(line, place, message, found=found, hint=hint)
 
 
 def _message_and_hint(details: ErrorDetails, node: PlanNode) -> tuple[str, str | None]:
@@ -107,7 +89,7 @@ def _message_and_hint(details: ErrorDetails, node: PlanNode) -> tuple[str, str |
         return f"must be {context['expected']}", f"did you mean {near!r}?" if near else None
     if kind in _WANTS:
         return _WANTS[kind], _rewrite(kind, node)
-    return _lower(details["msg"]), None
+    return details["msg"][:1].lower() + details["msg"][1:], None
 
 
 def _rewrite(kind: str, node: PlanNode) -> str | None:
@@ -124,12 +106,6 @@ def _rewrite(kind: str, node: PlanNode) -> str | None:
     if kind.startswith("int") and isinstance(node.value, float) and node.value == int(node.value):
         return f"write {int(node.value)}"
     return None
-
-
-def _wants_reference(details: ErrorDetails) -> bool:
-    """Whether an error is about a value in place of a secret's reference."""
-    named = str(details.get("ctx", {}).get("class_name", ""))
-    return details["type"] in ("model_type", "model_attributes_type") and named == Secret.__name__
 
 
 def _may_be_secret(place: Path, node: PlanNode) -> bool:
@@ -153,20 +129,13 @@ def _space_hint(key: str) -> str | None:
     return f"write {key.replace(':', ': ', 1)}, with a space after the colon"
 
 
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
 def _key_line(root: PlanNode, place: Path) -> int:
     node = root.at(place)
     return root.line if node is None else node.key_line
 
 
 def _place(root: PlanNode, under: Path, details: ErrorDetails) -> Path:
-    """Path of an error in the file.
-
-    pydantic's own parts are left out: union branches and `[key]`.
-    """
+    """Path of an error in the file, without pydantic's own parts: union branches and `[key]`."""
     loc = (*under, *details["loc"])
     place: list[str | int] = []
     node: PlanNode | None = root

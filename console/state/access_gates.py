@@ -70,15 +70,12 @@ def approve_gates(state: State) -> list[Gate]:
     asked = approvals.needed_approvals(state)
     given = {approval.person for approval in approvals.valid_approvals(state)}
     mine = me is not None and me.person in given
+    whose = "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen"
     return [
         Gate("journal", state.local.journal.broken is None, state.local.journal.broken or "journal writable"),
         Gate("rollback", state.rollback is None, "a rollback was begun" if state.rollback else "no rollback"),
         Gate("asked", asked > 0, _approval_terms(state, asked)),
-        Gate(
-            "second person",
-            not state.pen.held_by(me),
-            "you hold the pen: another person has to approve" if state.pen.held_by(me) else "you do not hold the pen",
-        ),
+        Gate("second person", not state.pen.held_by(me), whose),
         Gate("approvals", state.local.unvouched is None, state.local.unvouched or "approvals are known"),
         Gate("once", not mine, "you have approved this already" if mine else "not approved by you yet"),
         *authority_gate(state, "approve"),

@@ -8,8 +8,6 @@ it changes back it counts again. The journal vouches for who gave it; an author'
 from __future__ import annotations
 
 from adapters.contract import TargetReading
-from console.judge.verdict import VerdictState
-from console.plan.nouns import Role
 from console.state.authority import is_permitted
 from console.state.participants import Approval
 from console.state.values import RolloutState, State
@@ -23,23 +21,15 @@ def approval_digest(state: RolloutState) -> str | None:
     coming = state.next
     if coming is None:
         return None
+    sets = coming.stage.sets.items()
     terms = {
         "rollout": state.rollout,
         "plan": state.plan.digest,
         "move": state.move + 1,
         "stage": coming.stage.name,
         "manual": coming.stage.manual,
-        "targets": {
-            name: [_target_text(state.targets[name].reading), str(setting)]
-            for name, setting in coming.stage.sets.items()
-        },
-        "failing": sorted(
-            name
-            for name, entry in state.metrics.items()
-            if entry.verdict is not None
-            and entry.verdict.state is VerdictState.FAIL
-            and entry.metric.role is not Role.INFO
-        ),
+        "targets": {name: [_target_text(state.targets[name].reading), str(wanted)] for name, wanted in sets},
+        "failing": sorted(name for name, entry in state.metrics.items() if entry.is_failing),
     }
     return sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
 

@@ -8,17 +8,16 @@ assessed one.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Buckets, Counts, Reading, Shape
-from console.judge.context import VerdictContext
 from console.judge.rule import verdict
-from console.judge.stage import stage_verdict
+from console.judge.stage import stage_verdict, traffic_mismatch
 from console.judge.track import Track
-from console.judge.traffic import mismatch
-from console.judge.verdict import ArmTotals, StageVerdict, Verdict
+from console.judge.verdict import ArmTotals, StageVerdict, Verdict, VerdictContext
 from console.plan.nouns import Role
 from console.state.checklist import mark_overdue
 from console.state.exposure import has_all_traffic, is_exposed
@@ -90,7 +89,6 @@ def is_over(state: RolloutState, entry: MetricState) -> bool:
 
 
 def _level(readings: Sequence[Reading]) -> ArmTotals:
-    """The baseline's own sums."""
     counts = [sample for reading in readings if isinstance(sample := reading.baseline, Counts | Buckets)]
     total = sum(sample.total for sample in counts)
     bad = sum(sample.bad for sample in counts if isinstance(sample, Counts))
@@ -119,17 +117,11 @@ def _mismatch(state: RolloutState) -> float | None:
         if metric.query.shape is Shape.GAUGE or entry.track is None:
             continue
         judged = [tick for tick in stage_ticks(state, entry) if tick.at.timestamp() <= entry.track.judged_to]
-        return mismatch(judged, share / 100.0, entry.tick_s)
+        return traffic_mismatch(judged, share / 100.0, entry.tick_s)
     return None
 
 
 def stage_ticks(state: RolloutState, entry: MetricState) -> tuple[Reading, ...]:
     """The ticks of the stage we stand on: those that began after it was confirmed."""
     since = state.stage_since
-    if since is None:
-        return ()
-    ledger = entry.ledger
-    first = len(ledger)
-    while first > 0 and ledger[first - 1].at >= since:
-        first -= 1
-    return ledger[first:]
+    return () if since is None else entry.ledger[bisect_left(entry.ledger, since, key=lambda tick: tick.at) :]

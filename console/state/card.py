@@ -11,7 +11,7 @@ from console.events.verbs import PEN
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.state.checklist import reads_as
 from console.state.exposure import deploy_share
-from console.state.gates import gates_for, placed_stage
+from console.state.gates import gates_for
 from console.state.orders import preview_key
 from console.state.targets import unset_targets
 from console.state.values import MetricState, State
@@ -45,7 +45,6 @@ def _shown_verb(verb: Verb) -> Verb:
 
 
 def _stands_at(state: State) -> str:
-    """Where the rollout stands, in a word."""
     return ROLLED_BACK if state.rolled_back_at is not None else _stage_name(state, state.reached)
 
 
@@ -62,7 +61,7 @@ def _stage_to(state: State, verb: Verb, subject: str | None) -> str:
         return ROLLED_BACK
     if verb is Verb.ORDER and subject:
         return subject
-    if verb is Verb.PLACE and (number := placed_stage(state, subject)) is not None:
+    if verb is Verb.PLACE and (number := state.stages_named(subject)) is not None:
         return _stage_name(state, number)
     return _stands_at(state)
 
@@ -72,15 +71,10 @@ def wanted_settings(state: State, verb: Verb) -> dict[str, Setting]:
     if _shown_verb(verb) is Verb.PROMOTE and state.next is not None:
         missing = unset_targets(state, state.next.number)
         return {name: setting for name, setting in state.next.stage.sets.items() if name in missing}
-    if verb is Verb.ROLLBACK:
-        return {
-            name: setting
-            for entry in state.checklist
-            if not entry.is_over
-            for name, setting in entry.step.sets.items()
-            if not reads_as(state, name, setting)
-        }
-    return {}
+    if verb is not Verb.ROLLBACK:
+        return {}
+    asked = [item for entry in state.checklist if not entry.is_over for item in entry.step.sets.items()]
+    return {name: setting for name, setting in asked if not reads_as(state, name, setting)}
 
 
 def _target_evidence(state: State, verb: Verb) -> list[TargetEvidence]:
@@ -88,11 +82,11 @@ def _target_evidence(state: State, verb: Verb) -> list[TargetEvidence]:
     found = []
     for name, entry in state.targets.items():
         age = (state.as_of - entry.read_at).total_seconds() if state.as_of and entry.read_at else None
-        reads = "not read" if entry.reading is None else str(entry.reading)
-        if entry.reading is not None and entry.reading.problem:
-            reads = f"{reads} ({entry.reading.problem})"
+        reads, seen = "not read", None
+        if (reading := entry.reading) is not None:
+            reads = f"{reading} ({reading.problem})" if reading.problem else str(reading)
+            seen = reading.versions.revision
         setting = becomes.get(name)
-        seen = entry.reading.versions.revision if entry.reading is not None else None
         found.append(TargetEvidence(name, reads, str(setting) if setting else None, age, entry.target.team, seen))
     return found
 
@@ -124,18 +118,15 @@ def _backend_notes(state: State, verb: Verb, subject: str | None) -> list[str]:
     if verb not in (Verb.PROMOTE, Verb.ROLLBACK, Verb.ORDER):
         return []
     named = (subject or "").partition(" ")[0]
-    touched = (
-        [name for name in state.targets if name == named] if verb is Verb.ORDER else list(wanted_settings(state, verb))
-    )
-    lacking = "promote" if verb is Verb.PROMOTE else "abort"
+    touched = {named} & set(state.targets) if verb is Verb.ORDER else wanted_settings(state, verb)
     found = []
     for name in touched:
         reading = state.targets[name].reading
         if reading is None or reading.steps is None:
             continue
         found += [f"{name}: {note}" for note in reading.notes]
-        if verb is Verb.ROLLBACK and reading.cannot.get(lacking, "").startswith("you lack"):
-            found.append(f"{name}: {reading.cannot[lacking]}")
+        if verb is Verb.ROLLBACK and reading.cannot.get("abort", "").startswith("you lack"):
+            found.append(f"{name}: {reading.cannot['abort']}")
     return found
 
 
@@ -155,9 +146,8 @@ def _arm_text(totals: ArmTotals, shape: Shape) -> str:
 def _skipped_lines(state: State, verb: Verb) -> list[str]:
     if _shown_verb(verb) is Verb.PROMOTE and state.next is not None:
         asked = wanted_settings(state, verb)
-        return [
-            f"{name} already reads {state.targets[name].reading}" for name in state.next.stage.sets if name not in asked
-        ]
+        there = [name for name in state.next.stage.sets if name not in asked]
+        return [f"{name} already reads {state.targets[name].reading}" for name in there]
     if verb is Verb.ROLLBACK:
         done = [f"{entry.step.id}: {entry.mark} already" for entry in state.checklist if entry.is_over]
         return done + [
@@ -183,25 +173,18 @@ def _warning_lines(state: State, verb: Verb, subject: str | None) -> list[str]:
     if verb is Verb.TAKE and state.handoff is not None:
         who = f"{state.handoff.who.user} left" if state.handoff.who is not None else "left"
         found.append(f"{who}: {state.handoff.text}")
-    if (
-        verb is Verb.TAKE
-        and state.pen.note
-        and state.local.operator is not None
-        and state.pen.offered_to(state.local.operator)
-    ):
+    me = state.local.operator
+    if verb is Verb.TAKE and state.pen.note and me is not None and state.pen.offered_to(me):
         found.append(f"with the offer: {state.pen.note}")
     share = deploy_share(state)
     if verb is Verb.HALT:
         found.append(f"{share:g} % of the traffic stays on the canary; r rolls back" if share else "nothing is exposed")
     if verb is Verb.ROLLBACK:
-        found.extend(
-            f"{entry.step.id} is done by hand: {entry.step.manual}"
-            for entry in state.checklist
-            if entry.step.manual is not None and not entry.is_over
-        )
+        manual = [entry.step for entry in state.checklist if entry.step.manual is not None and not entry.is_over]
+        found += [f"{step.id} is done by hand: {step.manual}" for step in manual]
     found.extend(_backend_notes(state, verb, subject))
-    for request in (*state.in_flight, *state.in_doubt):
-        found.append(f"{request.asks} is {'in flight' if request.in_flight else 'in doubt'}")
+    found += [f"{each.asks} is in flight" for each in state.in_flight]
+    found += [f"{each.asks} is in doubt" for each in state.in_doubt]
     if state.local.journal.broken is not None:
         found.append(f"UNJOURNALED: {state.local.journal.broken}")
     return found

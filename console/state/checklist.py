@@ -1,25 +1,28 @@
-"""The rollback steps: taken from the plan, or derived from the opening readings of the targets."""
+"""The rollback steps: taken from the plan or from the opening readings, and how far each of them is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from adapters.contract import Kind, Outcome, Setting, TargetReading
 from console.plan.nouns import Plan, Step
+from console.state.requests import RequestState
 from console.state.values import RolloutState, StepMark, StepState, TargetState
 from console.state.versions import old_version
+
+if TYPE_CHECKING:
+    from console.events.kinds import DecisionTaken, RequestMade, StepDone
 
 
 def checklist_of(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[StepState, ...]:
     """The plan's own steps, or one per target in reverse order of first touch, straight to the opening snapshot."""
-    steps = (
-        _derived_steps(plan, targets)
-        if plan.rollback is None
-        else tuple(_to_old_version(step, targets) for step in plan.rollback)
-    )
-    return tuple(StepState(step) for step in steps)
+    if plan.rollback is not None:
+        return tuple(StepState(_to_old_version(step, targets)) for step in plan.rollback)
+    touched = dict.fromkeys(name for stage in plan.stages for name in stage.sets)
+    return tuple(StepState(_step_back(targets[name])) for name in reversed(touched))
 
 
 def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
@@ -27,11 +30,6 @@ def _to_old_version(step: Step, targets: Mapping[str, TargetState]) -> Step:
     back = {name: version for name in step.sets if (version := old_version(targets[name].opening)) is not None}
     sets = {name: Setting(0, version=back[name]) if name in back else setting for name, setting in step.sets.items()}
     return replace(step, sets=sets) if back else step
-
-
-def _derived_steps(plan: Plan, targets: Mapping[str, TargetState]) -> tuple[Step, ...]:
-    touched = list(dict.fromkeys(name for stage in plan.stages for name in stage.sets))
-    return tuple(_step_back(targets[name]) for name in reversed(touched))
 
 
 def _step_back(entry: TargetState) -> Step:
@@ -61,18 +59,15 @@ def has_unread_call(state: RolloutState, target: str) -> bool:
 
     Such a reading may be older than the call: it says nothing about what the target will read.
     """
-    entry = state.targets[target]
     for request in reversed(tuple(state.requests.values())):
         if request.target == target and request.action == "set" and request.outcome is not Outcome.REFUSED:
-            ineffective = request.took_effect is False
-            return not ineffective and (entry.reading is None or not entry.reading.satisfies(request.setting))
+            return request.took_effect is not False and not state.targets[target].satisfies(request.setting)
     return False
 
 
 def reads_as(state: RolloutState, target: str, setting: Setting) -> bool:
     """Whether a target reads as `setting`, and nothing was asked of it that is not read yet."""
-    reading = state.targets[target].reading
-    return reading is not None and reading.satisfies(setting) and not has_unread_call(state, target)
+    return state.targets[target].satisfies(setting) and not has_unread_call(state, target)
 
 
 def is_rolled_back(step: StepState, state: RolloutState) -> bool:
@@ -84,11 +79,6 @@ def unmet_needs(step: Step, steps: tuple[StepState, ...]) -> tuple[str, ...]:
     """The ids of the steps that a step needs and that are neither rolled back, confirmed by hand nor skipped."""
     met = {entry.step.id for entry in steps if entry.is_over or entry.mark is StepMark.HOLDING}
     return tuple(need for need in step.needs if need not in met)
-
-
-def has_needs_met(step: Step, steps: tuple[StepState, ...]) -> bool:
-    """Whether nothing that a step needs is left."""
-    return not unmet_needs(step, steps)
 
 
 def step_waves(steps: Sequence[Step]) -> list[list[Step]]:
@@ -112,35 +102,125 @@ def timeout_s(step: Step, plan: Plan) -> float:
 def mark_overdue(state: RolloutState, now: datetime) -> tuple[StepState, ...]:
     """Mark each step OVERDUE whose call has ended and that does not read as rolled back in time."""
     flying = {request.step for request in state.in_flight}
-    return tuple(
-        entry if entry.step.id in flying else _overdue_after(entry, timeout_s(entry.step, state.plan), now)
-        for entry in state.checklist
-    )
-
-
-def _overdue_after(entry: StepState, within_s: float, now: datetime) -> StepState:
-    if entry.mark is not StepMark.REQUESTED or entry.since is None or (now - entry.since).total_seconds() <= within_s:
-        return entry
-    return replace(
-        entry, mark=StepMark.OVERDUE, detail=f"not read as rolled back within {within_s:g} s: {entry.detail}"
-    )
+    steps = []
+    for entry in state.checklist:
+        within_s = timeout_s(entry.step, state.plan)
+        sent_at = entry.since if entry.mark is StepMark.REQUESTED and entry.step.id not in flying else None
+        if sent_at is not None and (now - sent_at).total_seconds() > within_s:
+            why = f"not read as rolled back within {within_s:g} s: {entry.detail}"
+            entry = replace(entry, mark=StepMark.OVERDUE, detail=why)
+        steps.append(entry)
+    return tuple(steps)
 
 
 def mark_waiting(steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
     """Mark each unfinished manual step WAITING once its needs are met, PENDING before."""
-    marks = {True: StepMark.WAITING, False: StepMark.PENDING}
     return tuple(
-        replace(entry, mark=marks[has_needs_met(entry.step, steps)])
-        if entry.step.manual is not None and not entry.is_over
-        else entry
+        entry
+        if entry.step.manual is None or entry.is_over
+        else replace(entry, mark=StepMark.PENDING if unmet_needs(entry.step, steps) else StepMark.WAITING)
         for entry in steps
     )
 
 
 def reads_back(step: StepState, state: RolloutState) -> bool:
     """Whether every target of a step reads as the step wants it."""
-    for name, setting in step.step.sets.items():
+    return all(state.targets[name].satisfies(setting) for name, setting in step.step.sets.items())
+
+
+def begin_rollback(state: RolloutState, event: DecisionTaken) -> RolloutState:
+    """A rollback starts, or goes on after a restart: done and skipped steps stay so, all others are pending again."""
+    steps = [
+        entry
+        if entry.is_over or (entry.mark is StepMark.HOLDING and state.rollback is not None)
+        else replace(entry, mark=StepMark.PENDING, since=event.at, detail=entry.step.manual or "")
+        for entry in state.checklist
+    ]
+    done = event.at if steps and all(entry.is_over for entry in steps) else None
+    return replace(state, rollback=event.id, promoting=None, rolled_back_at=done, checklist=mark_waiting(tuple(steps)))
+
+
+def _mark_step(
+    state: RolloutState, step_id: str, at: datetime, mark: StepMark, detail: str, *, sent: int = 0
+) -> RolloutState:
+    if state.rollback is None:
+        return state
+    steps = tuple(
+        replace(entry, mark=mark, since=at, detail=detail, sends=entry.sends + sent)
+        if entry.step.id == step_id
+        else entry
+        for entry in state.checklist
+    )
+    done = at if steps and all(entry.is_over for entry in steps) else None
+    return replace(state, checklist=mark_waiting(steps), rolled_back_at=state.rolled_back_at or done)
+
+
+def apply_step_request(state: RolloutState, event: RequestMade) -> RolloutState:
+    detail = f"{event.target} -> {event.setting}"
+    return _mark_step(state, event.step or "", event.at, StepMark.REQUESTED, detail, sent=1)
+
+
+def apply_step_settlement(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
+    """A step's call ended: accepted stays requested until a read shows it; the rest says what is wrong."""
+    entry = next((entry for entry in state.checklist if entry.step.id == request.step), None)
+    if entry is None or entry.is_over or request.decision != state.rollback:
+        return state
+    if reads_back(entry, state):
+        mark, detail = StepMark.HOLDING, "reads as rolled back"
+    elif entry.mark is StepMark.RELAPSED:
+        return state
+    else:
+        mark, detail = _worst_mark(state, entry)
+    since = entry.since if mark is entry.mark and entry.since is not None else at
+    return _mark_step(state, entry.step.id, since, mark, detail)
+
+
+def _worst_mark(state: RolloutState, entry: StepState) -> tuple[StepMark, str]:
+    """(mark, detail) of a step from its last call per target: one that was refused is not hidden by one accepted."""
+    last = {
+        request.target: request
+        for request in state.requests.values()
+        if request.step == entry.step.id and request.decision == state.rollback
+    }
+    refused, doubtful, sent = [], [], []
+    for name, request in last.items():
         reading = state.targets[name].reading
-        if reading is None or not reading.satisfies(setting):
-            return False
-    return True
+        if request.known_outcome is Outcome.REFUSED and not (reading and reading.satisfies(request.setting)):
+            refused.append(request.reason if request.took_effect is None else f"{name} had no effect, reads {reading}")
+        elif request.in_doubt:
+            doubtful.append(request.reason)
+        else:
+            sent.append(f"{name} {'in flight' if request.in_flight else 'accepted'}")
+    if refused:
+        return StepMark.REFUSED, "; ".join(refused)
+    if doubtful:
+        return StepMark.IN_DOUBT, "; ".join(doubtful)
+    return StepMark.REQUESTED, ", ".join(sent)
+
+
+def apply_step_done(state: RolloutState, event: StepDone) -> RolloutState:
+    """A step read as rolled back for long enough, unless its target has moved since: it may be recorded hours later."""
+    entry = next((entry for entry in state.checklist if entry.step.id == event.step), None)
+    for name, setting in entry.step.sets.items() if entry is not None else ():
+        target = state.targets[name]
+        moved = target.held_since is not None and target.held_since > event.at
+        if moved and target.reading is not None and not target.reading.satisfies(setting):
+            return _mark_step(state, event.step, event.at, StepMark.RELAPSED, f"moved again: reads {target.reading}")
+    return _mark_step(state, event.step, event.at, StepMark.DONE, event.how)
+
+
+def confirm_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
+    """A person says a manual step is done; only a read says so of any other."""
+    manual = {entry.step.id for entry in state.checklist if entry.step.manual is not None}
+    if event.subject not in manual:
+        return state
+    return _mark_step(state, event.subject or "", event.at, StepMark.DONE, "confirmed by hand")
+
+
+def skip_step(state: RolloutState, event: DecisionTaken) -> RolloutState:
+    """Somebody goes on without a step that is not done; what was sent for it stays sent."""
+    entry = next((entry for entry in state.checklist if entry.step.id == event.subject), None)
+    if entry is None or entry.is_over:
+        return state
+    by = f" by {event.who.user}" if event.who is not None else ""
+    return _mark_step(state, entry.step.id, event.at, StepMark.SKIPPED, f"skipped{by}: {event.reason}")

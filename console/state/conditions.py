@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from console.events.evidence import Verb
 from console.judge.verdict import VerdictState
-from console.plan.nouns import Role
 from console.state.gates import gates_for
 from console.state.samples import stale_part
 from console.state.values import Mode, State
@@ -25,23 +24,10 @@ def _is_healthy(state: State) -> bool:
     return all(verdict is not None and verdict.state is VerdictState.PASS for verdict in verdicts)
 
 
-def _is_failing(state: State) -> bool:
-    """A critical or guard metric fails while something is exposed."""
-    return state.exposing and any(
-        entry.verdict is not None and entry.verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO
-        for entry in state.metrics.values()
-    )
-
-
-def _is_promotable(state: State) -> bool:
-    """Whether a promote would go through now."""
-    return all(gate.ok for gate in gates_for(state, Verb.PROMOTE))
-
-
 CONDITIONS: dict[str, Callable[[State], bool]] = {
     "healthy": _is_healthy,
-    "failing": _is_failing,
-    "promotable": _is_promotable,
+    "failing": lambda state: state.exposing and any(entry.is_failing for entry in state.metrics.values()),
+    "promotable": lambda state: all(gate.ok for gate in gates_for(state, Verb.PROMOTE)),
     "halted": lambda state: state.mode is Mode.HALTED,
     "rolled-back": lambda state: state.rollback is not None and state.rolled_back_at is not None,
     "complete": lambda state: state.mode is Mode.COMPLETE or state.closed == "complete",

@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING
 from adapters.contract import Outcome
 from console.events.evidence import Verb
 from console.events.verbs import PENNED
-from console.plan.nouns import Metric, Plan, Target
+from console.plan.nouns import Metric, Plan
 from console.state import pen
-from console.state.checklist import checklist_of
-from console.state.derived_stages import with_stages
-from console.state.judging import apply_override, enter_stage, rejudge
-from console.state.requests import RequestState
-from console.state.stepped_targets import confirm_reading
-from console.state.steps import apply_step_request, apply_step_settlement, begin_rollback, confirm_step, skip_step
-from console.state.targets import judge_after_request
-from console.state.values import (
-    Boundary,
-    DecisionState,
-    MetricState,
-    RolloutState,
-    SourceState,
-    StageMark,
-    StageState,
-    TargetState,
+from console.state.checklist import (
+    apply_step_request,
+    apply_step_settlement,
+    begin_rollback,
+    checklist_of,
+    confirm_step,
+    skip_step,
 )
+from console.state.derived_stages import mark_stage, stages_at, with_stages
+from console.state.judging import apply_override, enter_stage, rejudge
+from console.state.requests import DecisionState, RequestState
+from console.state.stepped_targets import confirm_reading
+from console.state.targets import judge_after_request
+from console.state.values import Boundary, MetricState, RolloutState, SourceState, StageMark, StageState, TargetState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -102,12 +99,10 @@ def _apply_promote(state: RolloutState, event: DecisionTaken) -> RolloutState:
     coming = state.next
     if coming is None:  # `_why_overtaken` has said so
         return state
+    index = coming.number - 1
     if coming.stage.manual is None:
-        entry = replace(coming, mark=StageMark.REQUESTED, trouble="")
-        stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
-        return replace(state, stages=stages, promoting=event.id)
-    entry = replace(coming, mark=StageMark.CONFIRMED, confirmed_at=event.at)
-    stages = (*state.stages[: coming.number - 1], entry, *state.stages[coming.number :])
+        return replace(state, stages=mark_stage(state.stages, index, mark=StageMark.REQUESTED), promoting=event.id)
+    stages = mark_stage(state.stages, index, mark=StageMark.CONFIRMED, confirmed_at=event.at, trouble=coming.trouble)
     decisions = (*state.decisions[:-1], replace(state.decisions[-1], outcome="confirmed"))
     state = replace(state, stages=stages, decisions=decisions, reached=coming.number, baked_s=0.0, clocked_at=event.at)
     return enter_stage(state, event.at)
@@ -115,20 +110,11 @@ def _apply_promote(state: RolloutState, event: DecisionTaken) -> RolloutState:
 
 def _apply_place(state: RolloutState, event: DecisionTaken) -> RolloutState:
     """The stage that the operator named: the first word stands; what is no stage of the plan changes nothing."""
-    numbers = {str(number): number for number in range(len(state.stages) + 1)}
-    number = numbers.get(event.subject or "")
+    number = state.stages_named(event.subject)
     if number is None or state.reached is not None:
         return state
     state = replace(state, reached=number, candidates=(), baked_s=0.0, clocked_at=event.at)
     return enter_stage(replace(state, stages=stages_at(state.stages, number)), event.at)
-
-
-def stages_at(stages: tuple[StageState, ...], reached: int) -> tuple[StageState, ...]:
-    """The stages of a rollout of which only the readings, or a person, say how far it is: no times are known."""
-    return tuple(
-        replace(entry, mark=StageMark.CONFIRMED if entry.number <= reached else StageMark.PLANNED, trouble="")
-        for entry in stages
-    )
 
 
 def _apply_accept(state: RolloutState, event: DecisionTaken) -> RolloutState:
@@ -152,8 +138,7 @@ def _change_plan(state: RolloutState, event: DecisionTaken) -> RolloutState:
     plan = state.plans.get(event.plan_digest or "")
     if plan is None or state.rollback is not None:
         return state
-    readings = {name: entry.reading for name, entry in state.targets.items() if entry.reading is not None}
-    plan = with_stages(plan, readings)
+    plan = with_stages(plan, {name: each.reading for name, each in state.targets.items() if each.reading is not None})
     was = {entry.stage.name: entry for entry in state.stages}
     stages = tuple(
         replace(was[stage.name], number=number, stage=stage) if stage.name in was else StageState(number, stage)
@@ -161,12 +146,11 @@ def _change_plan(state: RolloutState, event: DecisionTaken) -> RolloutState:
     )
     targets = {
         name: replace(known, target=target)
-        if (known := state.targets.get(name)) is not None and _is_same_thing(known.target, target)
+        if (known := state.targets.get(name)) is not None and replace(known.target, team=target.team) == target
         else TargetState(target)
         for name, target in plan.targets.items()
     }
     boundaries = _renumber_boundaries(state, plan)
-    metrics = _metrics_under(state, plan, boundaries)
     sources = {
         name: source
         if (source := state.sources.get(name)) is not None and source.adapter == spec.adapter
@@ -179,7 +163,7 @@ def _change_plan(state: RolloutState, event: DecisionTaken) -> RolloutState:
         plan=plan,
         stages=stages,
         targets=targets,
-        metrics=metrics,
+        metrics=_metrics_under(state, plan, boundaries),
         boundaries=boundaries,
         sources=sources,
         reached=reached,
@@ -204,10 +188,6 @@ def _metrics_under(state: RolloutState, plan: Plan, boundaries: tuple[Boundary, 
     }
 
 
-def _is_same_thing(was: Target, now: Target) -> bool:
-    return (was.backend, was.kind, was.ref) == (now.backend, now.kind, now.ref)
-
-
 def _is_same_question(was: Metric, now: Metric) -> bool:
     return (was.backend, was.query) == (now.backend, now.query)
 
@@ -218,10 +198,9 @@ def _stages_still_reached(state: RolloutState, names: list[str]) -> int | None:
     if current is not None and current not in names:
         return None
     reached = state.reached if current is None else names.index(current) + 1
-    if state.promoting is not None and state.next is not None and reached is not None:
-        under_way = state.next.stage.name
-        return reached if names[reached : reached + 1] == [under_way] else None
-    return reached
+    if state.promoting is None or state.next is None or reached is None:
+        return reached
+    return reached if names[reached : reached + 1] == [state.next.stage.name] else None
 
 
 def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
@@ -241,8 +220,7 @@ def apply_request_made(state: RolloutState, event: RequestMade) -> RolloutState:
         calls=event.calls,
         seen=event.seen,
     )
-    state = replace(state, requests={**state.requests, event.id: request})
-    state = _update_outcome(state, event.decision)
+    state = _update_outcome(replace(state, requests={**state.requests, event.id: request}), event.decision)
     return state if event.step is None else apply_step_request(state, event)
 
 
@@ -251,7 +229,6 @@ def apply_request_settled(state: RolloutState, event: RequestSettled) -> Rollout
     if request is None or request.outcome is not None:  # the first settlement stands
         return state
     request = replace(request, outcome=event.outcome, reason=event.reason, settled_at=event.at)
-    state = replace(state, requests={**state.requests, request.id: request})
     return _apply_end(state, request, event.at)
 
 
@@ -259,9 +236,7 @@ def apply_request_reconciled(state: RolloutState, event: RequestReconciled) -> R
     request = state.requests.get(event.request)
     if request is None or not request.in_doubt:  # the first word stands
         return state
-    request = replace(request, took_effect=event.took_effect)
-    state = replace(state, requests={**state.requests, request.id: request})
-    return _apply_end(state, request, event.at)
+    return _apply_end(state, replace(request, took_effect=event.took_effect), event.at)
 
 
 def apply_gate_lapsed(state: RolloutState, event: GateLapsed) -> RolloutState | None:
@@ -269,13 +244,12 @@ def apply_gate_lapsed(state: RolloutState, event: GateLapsed) -> RolloutState | 
     request = state.requests.get(event.request)
     if request is None or request.outcome is not Outcome.ACCEPTED:
         return None
-    request = replace(request, outcome=Outcome.REFUSED, reason=event.reason)
-    return _apply_end(replace(state, requests={**state.requests, request.id: request}), request, event.at)
+    return _apply_end(state, replace(request, outcome=Outcome.REFUSED, reason=event.reason), event.at)
 
 
 def _apply_end(state: RolloutState, request: RequestState, at: datetime) -> RolloutState:
-    """Apply the end of a call to its decision, its step and its target."""
-    state = _update_outcome(state, request.decision)
+    """Apply the end of a call, `request` as it is now, to its decision, its step and its target."""
+    state = _update_outcome(replace(state, requests={**state.requests, request.id: request}), request.decision)
     if request.step is not None:
         state = apply_step_settlement(state, request, at)
     state, line = judge_after_request(state, request.target, at)

@@ -11,7 +11,8 @@ from console.events.evidence import Card, Verb
 from console.events.verbs import PEN, VERBS
 from console.state.card import card_for
 from console.state.intent import Intent
-from console.state.values import DecisionState, State
+from console.state.requests import DecisionState
+from console.state.values import State
 
 _MOVERS = frozenset(verb for verb, spec in VERBS.items() if not spec.is_movable_past)
 """Verbs after which another decision may not be what its author thinks it is."""
@@ -22,18 +23,10 @@ def differences(seen: Card, now: Card) -> list[str]:
     found = []
     if seen.stage_from != now.stage_from:
         found.append(f"stood at {seen.stage_from}, stands at {now.stage_from}")
-    reads = {target.target: target.reads for target in seen.targets}
-    found += [
-        f"{target.target} {reads[target.target]} -> {target.reads}"
-        for target in now.targets
-        if target.target in reads and reads[target.target] != target.reads
-    ]
-    verdicts = {metric.metric: metric.verdict for metric in seen.metrics}
-    found += [
-        f"{metric.metric} {verdicts[metric.metric]} -> {metric.verdict}"
-        for metric in now.metrics
-        if metric.metric in verdicts and verdicts[metric.metric] != metric.verdict
-    ]
+    before, after = ({each.target: each.reads for each in card.targets} for card in (seen, now))
+    verdicts, verdicts_now = ({each.metric: each.verdict for each in card.metrics} for card in (seen, now))
+    for was, became in ((before, after), (verdicts, verdicts_now)):
+        found += [f"{name} {was[name]} -> {word}" for name, word in became.items() if was.get(name, word) != word]
     closed = {gate.why for gate in seen.gates if not gate.ok}
     return found + [gate.why for gate in now.gates if gate.hard and not gate.ok and gate.why not in closed]
 
@@ -42,19 +35,14 @@ def last_mover(state: State, seen: int | None, but: str | None = None) -> Decisi
     """The last decision that counts and that an author who had seen the events up to `seen` did not know of.
 
     Args:
-        state: as it is now.
         seen: seq of the last event seen; None where that is not known: then the last forward move.
         but: id of the decision that lost.
     """
-    for entry in reversed(state.decisions):
-        if entry.void or entry.id == but or entry.verb not in _MOVERS:
-            continue
-        if seen is None:
-            if entry.verb is Verb.PROMOTE or entry.verb in PEN:
-                return entry
-        elif entry.seq is None or entry.seq > seen:
-            return entry
-    return None
+    counted = (entry for entry in reversed(state.decisions) if not entry.void and entry.id != but)
+    movers = (entry for entry in counted if entry.verb in _MOVERS)
+    if seen is None:
+        return next((entry for entry in movers if entry.verb is Verb.PROMOTE or entry.verb in PEN), None)
+    return next((entry for entry in movers if entry.seq is None or entry.seq > seen), None)
 
 
 def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | None = None) -> str:
@@ -62,7 +50,6 @@ def lost_race_line(state: State, verb: Verb, intent: Intent | None, but: str | N
 
     Args:
         state: assessed, with the winner's events in it.
-        verb: what was asked for.
         intent: with what its author saw; None where nothing is known of that.
         but: id of the decision that lost, if it was recorded.
     """

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from console.judge.verdict import VerdictState
-from console.plan.nouns import Role, Rung
+from console.plan.nouns import Rung
 from console.state.exposure import is_exposed
 from console.state.participants import Escalation
 from console.state.values import RolloutState, StepMark
@@ -36,24 +36,19 @@ def current_trouble(state: RolloutState) -> Trouble | None:
     if state.closed is not None or state.opened_at is None:
         return None
     found = _open_trouble(state)
-    if found is None:
-        return None
-    acted = _last_act(state)
-    return found if acted is None or acted <= found.since else replace(found, since=acted)
+    acted = _last_act(state) if found is not None else None
+    return found if found is None or acted is None or acted <= found.since else replace(found, since=acted)
 
 
 def _open_trouble(state: RolloutState) -> Trouble | None:
     if state.rollback is not None:
-        stuck = [entry for entry in state.checklist if entry.mark in _STUCK]
-        if not stuck:
+        stuck = next((entry for entry in state.checklist if entry.mark in _STUCK), None)
+        if stuck is None:
             return None
-        first = stuck[0]
-        return Trouble(f"rollback step {first.step.id} {first.mark}", first.since or _stage_began(state))
+        return Trouble(f"rollback step {stuck.step.id} {stuck.mark}", stuck.since or _stage_began(state))
     if state.halted is None:
         for name, entry in state.metrics.items():
-            verdict = entry.verdict
-            failing = verdict is not None and verdict.state is VerdictState.FAIL and entry.said == VerdictState.FAIL
-            if failing and entry.metric.role is not Role.INFO and is_exposed(state):
+            if entry.is_failing and entry.said == VerdictState.FAIL and is_exposed(state):
                 return Trouble(f"{name} FAIL", entry.said_at or _stage_began(state))
     elif is_exposed(state):
         return Trouble("the halt", _stage_began(state))
@@ -72,7 +67,6 @@ def _stage_began(state: RolloutState) -> datetime:
 
 
 def _last_act(state: RolloutState) -> datetime | None:
-    """When a person last decided or noted anything."""
     theirs = (entry for entry in reversed(state.decisions) if entry.who is not None and not entry.automatic)
     decided = next((entry.at for entry in theirs), None)
     noted = next((line.at for line in reversed(state.log) if line.kind == "note" and line.who is not None), None)
@@ -86,11 +80,8 @@ def due_rungs(state: RolloutState) -> list[tuple[int, Rung, Trouble]]:
         return []
     waited = state.as_of - wrong.since
     recorded = {called.rung for called in state.called if called.since == wrong.since}
-    return [
-        (number, rung, wrong)
-        for number, rung in enumerate(state.plan.escalation, start=1)
-        if waited >= timedelta(seconds=rung.after_s) and number not in recorded
-    ]
+    rungs = [(number, rung) for number, rung in enumerate(state.plan.escalation, start=1) if number not in recorded]
+    return [(number, rung, wrong) for number, rung in rungs if waited >= timedelta(seconds=rung.after_s)]
 
 
 def current_call(state: RolloutState) -> Escalation | None:
@@ -98,9 +89,8 @@ def current_call(state: RolloutState) -> Escalation | None:
     wrong = current_trouble(state)
     if wrong is None:
         return None
-    return max(
-        (called for called in state.called if called.since == wrong.since), key=lambda called: called.rung, default=None
-    )
+    calls = (called for called in state.called if called.since == wrong.since)
+    return max(calls, key=lambda called: called.rung, default=None)
 
 
 def apply_escalation(state: RolloutState, event: Escalated) -> RolloutState | None:

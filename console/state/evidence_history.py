@@ -5,6 +5,7 @@ The state keeps only where the evidence stands. A long rollout is thousands of t
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from console.judge.track import Track
@@ -41,9 +42,7 @@ class EvidenceHistory:
         if entry.track is None:
             return replace(self, whole=True)
         ledger = entry.ledger
-        first = len(ledger)
-        while first > 0 and ledger[first - 1].at.timestamp() > self.to:
-            first -= 1
+        first = bisect_right(ledger, self.to, key=lambda tick: tick.at.timestamp())
         track, marks, to = self.track, list(self.points), self.to
         for place in range(first, min(first + at_most, len(ledger))):
             at = ledger[place].at.timestamp()

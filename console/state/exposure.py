@@ -16,11 +16,9 @@ def deploy_share(state: RolloutState) -> float | None:
 
 def is_exposed(state: RolloutState) -> bool:
     """Whether the canary gets traffic according to the readings."""
-    share = deploy_share(state)
-    return share is not None and share > 0
+    return (deploy_share(state) or 0.0) > 0
 
 
 def has_all_traffic(state: RolloutState) -> bool:
     """Whether the canary has all the traffic: nothing to compare it with."""
-    share = deploy_share(state)
-    return share is not None and share >= 100
+    return (deploy_share(state) or 0.0) >= 100

@@ -11,52 +11,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from console.events.kinds import (
-    DecisionTaken,
-    Escalated,
-    Event,
-    GateAnswered,
-    GateLapsed,
-    Noted,
-    PenReleased,
-    RequestMade,
-    RequestReconciled,
-    RequestSettled,
-    RolloutClosed,
-    RolloutOpened,
-    SourceFailed,
-    SourceRead,
-    SourceRecovered,
-    StepDone,
-    TargetObserved,
-    Unrecognized,
-    VerdictChanged,
-)
+from console.events import kinds
+from console.events.kinds import Event
 from console.plan.nouns import Plan
 from console.state import escalation, pen
-from console.state.checklist import checklist_of
+from console.state.checklist import apply_step_done, checklist_of
 from console.state.decisions import (
     apply_decision,
     apply_gate_lapsed,
     apply_request_made,
     apply_request_reconciled,
     apply_request_settled,
-    stages_at,
 )
-from console.state.derived_stages import under_plan, with_stages
+from console.state.derived_stages import stages_at, under_plan, with_stages
 from console.state.gate_answers import apply_gate_answer
 from console.state.judging import enter_stage
 from console.state.samples import advance_bake, apply_samples
-from console.state.steps import apply_step_done
 from console.state.targets import apply_observation, confirm_stage, follow_controllers
-from console.state.values import (
-    MetricState,
-    NoteState,
-    RolloutState,
-    SourceState,
-    StageState,
-    TargetState,
-)
+from console.state.values import MetricState, NoteState, RolloutState, SourceState, StageState, TargetState
 
 LOG_LINES = 500
 """Log lines kept in a State; the journal keeps them all."""
@@ -75,7 +47,7 @@ def blank(plan: Plan, rollout: str, plans: Mapping[str, Plan] | None = None) -> 
     )
 
 
-def unopened_rollout(plan: Plan, rollout: str, event: RolloutOpened) -> RolloutState:
+def unopened_rollout(plan: Plan, rollout: str, event: kinds.RolloutOpened) -> RolloutState:
     """A rollout that would begin with `event` and has not begun."""
     return replace(fold(blank(plan, rollout), event), opened_at=None)
 
@@ -93,61 +65,55 @@ def skip_event(state: RolloutState, seq: int) -> RolloutState:
 def fold(state: RolloutState, event: Event, seq: int | None = None) -> RolloutState:
     """The state after `event`. `seq` is its number in the journal, None for a sample or an event held in memory."""
     after = _apply(advance_bake(state, event.at), event, seq)
-    if not isinstance(event, SourceRead):
+    if not isinstance(event, kinds.SourceRead):
         after = follow_controllers(confirm_stage(after, event.at), event.at)
     return after if seq is None else replace(after, last_seq=max(seq, after.last_seq))
 
 
 def _apply(state: RolloutState, event: Event, seq: int | None) -> RolloutState:
     match event:
-        case SourceRead():
+        case kinds.SourceRead():
             return apply_samples(state, event)
-        case TargetObserved():
-            return _with_line(state, apply_observation(state, event))
-        case DecisionTaken():
+        case kinds.TargetObserved():
+            observed, note = apply_observation(state, event)
+            return observed if note is None else replace(observed, log=(*state.log[-LOG_LINES:], note))
+        case kinds.DecisionTaken():
             return apply_decision(state, event, seq)
-        case RequestMade():
+        case kinds.RequestMade():
             return apply_request_made(state, event)
-        case RequestSettled():
+        case kinds.RequestSettled():
             return apply_request_settled(state, event)
-        case RequestReconciled():
+        case kinds.RequestReconciled():
             return _with_note(apply_request_reconciled(state, event), event, "request", f"read tells: {event.reads}")
-        case GateAnswered():
-            after = apply_gate_answer(state, event)
-            return (
-                state
-                if after is None
-                else _with_note(after, event, "gate", f"{event.target}: {event.gate} answered yes")
-            )
-        case GateLapsed():
+        case kinds.GateAnswered():
+            after, line = apply_gate_answer(state, event), f"{event.target}: {event.gate} answered yes"
+            return state if after is None else _with_note(after, event, "gate", line)
+        case kinds.GateLapsed():
             after = apply_gate_lapsed(state, event)
             return state if after is None else _with_note(after, event, "gate", event.reason)
-        case StepDone():
-            return _with_note(
-                apply_step_done(state, event), event, "step", f"rollback step {event.step} done: {event.how}"
-            )
-        case RolloutOpened():
+        case kinds.StepDone():
+            line = f"rollback step {event.step} done: {event.how}"
+            return _with_note(apply_step_done(state, event), event, "step", line)
+        case kinds.RolloutOpened():
             return _apply_opening(state, event)
-        case RolloutClosed():
+        case kinds.RolloutClosed():
             if state.closed is not None:  # of two who closed it at once the first word stands
                 return state
             return _with_note(replace(state, closed=event.how), event, "note", f"rollout closed: {event.how}")
-        case PenReleased():
+        case kinds.PenReleased():
             after = pen.apply_release(state, event)
             return state if after is None else _with_note(after, event, "pen", f"the pen is free: {event.reason}")
-        case Escalated():
+        case kinds.Escalated():
             after = escalation.apply_escalation(state, event)
             line = f"ESCALATED to {event.call}: nobody acted on {event.trouble}"
             return state if after is None else _with_note(after, event, "called", line)
-        case SourceFailed():
-            return _apply_source_failed(state, event)
-        case SourceRecovered():
-            return _apply_source_recovered(state, event)
-        case VerdictChanged():
+        case kinds.SourceFailed() | kinds.SourceRecovered():
+            return _apply_source(state, event)
+        case kinds.VerdictChanged():
             return _apply_verdict(state, event)
-        case Noted():
+        case kinds.Noted():
             return _with_note(state, event, "note", event.text)
-        case Unrecognized():
+        case kinds.Unrecognized():
             state = replace(state, unrecognised=state.unrecognised + 1)
             return _with_note(state, event, "unrecognised", f"event of unknown kind {event.said_kind!r}")
         case _:
@@ -159,24 +125,13 @@ def _with_note(state: RolloutState, event: Event, kind: str, text: str) -> Rollo
     return replace(state, log=(*state.log[-LOG_LINES:], line))
 
 
-def _with_line(state: RolloutState, result: tuple[RolloutState, NoteState | None]) -> RolloutState:
-    after, line = result
-    return after if line is None else replace(after, log=(*state.log[-LOG_LINES:], line))
-
-
-def _apply_opening(state: RolloutState, event: RolloutOpened) -> RolloutState:
+def _apply_opening(state: RolloutState, event: kinds.RolloutOpened) -> RolloutState:
     state = under_plan(state, with_stages(state.plan, {reading.target: reading for reading in event.readings}))
     targets = dict(state.targets)
     for reading in event.readings:
-        if reading.target in targets:
-            targets[reading.target] = replace(
-                targets[reading.target],
-                opening=reading,
-                reading=reading,
-                confirmed=reading,
-                read_at=reading.at,
-                held_since=reading.at,
-            )
+        if (entry := targets.get(reading.target)) is not None:
+            entry = replace(entry, opening=reading, reading=reading, confirmed=reading)
+            targets[reading.target] = replace(entry, read_at=reading.at, held_since=reading.at)
     state = replace(
         state,
         opened_at=event.at,
@@ -192,30 +147,24 @@ def _apply_opening(state: RolloutState, event: RolloutOpened) -> RolloutState:
     return _with_note(state, event, "note", f"opened; {reads}")
 
 
-def _apply_source_failed(state: RolloutState, event: SourceFailed) -> RolloutState:
+def _apply_source(state: RolloutState, event: kinds.SourceFailed | kinds.SourceRecovered) -> RolloutState:
     source = state.sources.get(event.source)
     if source is None:
         return state
-    since = source.failed_since or event.at
-    source = replace(source, failed_since=since, reason=event.reason)
+    if isinstance(event, kinds.SourceFailed):
+        source = replace(source, failed_since=source.failed_since or event.at, reason=event.reason)
+        line = f"{event.source} failed: {event.reason}"
+    else:
+        source = replace(source, failed_since=None, reason="", ok_at=event.at)
+        line = f"{event.source} answers again"
     state = replace(state, sources={**state.sources, event.source: source})
-    return _with_note(state, event, "source", f"{event.source} failed: {event.reason}")
+    return _with_note(state, event, "source", line)
 
 
-def _apply_source_recovered(state: RolloutState, event: SourceRecovered) -> RolloutState:
-    source = state.sources.get(event.source)
-    if source is None:
-        return state
-    source = replace(source, failed_since=None, reason="", ok_at=event.at)
-    state = replace(state, sources={**state.sources, event.source: source})
-    return _with_note(state, event, "source", f"{event.source} answers again")
-
-
-def _apply_verdict(state: RolloutState, event: VerdictChanged) -> RolloutState:
+def _apply_verdict(state: RolloutState, event: kinds.VerdictChanged) -> RolloutState:
     metric = state.metrics.get(event.metric)
     if metric is None:
         return state
-    state = replace(
-        state, metrics={**state.metrics, event.metric: replace(metric, said=event.became, said_at=event.at)}
-    )
+    metric = replace(metric, said=event.became, said_at=event.at)
+    state = replace(state, metrics={**state.metrics, event.metric: metric})
     return _with_note(state, event, "verdict", f"{event.metric}: {event.was} -> {event.became}: {event.reason}")

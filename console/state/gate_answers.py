@@ -12,8 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import LAST_STEP, GateQuery, Outcome, Setting, StepsReading, TargetReading
-from console.judge.verdict import VerdictState
-from console.plan.nouns import Role
 from console.state.requests import GateAnswer, RequestState
 from console.state.samples import stale_part
 from console.state.values import RolloutState, State, StepMark
@@ -75,11 +73,8 @@ def overdue_promotes(state: RolloutState, now: datetime) -> tuple[tuple[str, str
         since = max(asked, entry.step_since or asked)
         waited_s = (now - since).total_seconds()
         if waited_s > PATIENCE * steps.asks_s + GRACE_S:
-            reason = (
-                f"{request.target} was let on no further in {waited_s:.0f} s: see that `warroom watch --gates` runs "
-                "and that Flagger's own checks pass; promote again"
-            )
-            found.append((request.id, reason))
+            remedy = "see that `warroom watch --gates` runs and that Flagger's own checks pass; promote again"
+            found.append((request.id, f"{request.target} was let on no further in {waited_s:.0f} s: {remedy}"))
     return tuple(found)
 
 
@@ -148,12 +143,8 @@ def _why_held_up(state: State, target: str) -> str | None:
 
 def _promote_request(state: RolloutState, target: str) -> RequestState | None:
     """The call of the promote under way for a target."""
-    if state.promoting is None:
-        return None
-    for request in reversed(tuple(state.requests.values())):
-        if request.target == target and request.decision == state.promoting and request.action == "set":
-            return request
-    return None
+    calls = [each for each in state.requests.values() if each.decision == state.promoting and each.action == "set"]
+    return next((each for each in reversed(calls) if each.target == target), None)
 
 
 def _waits_at_gate(state: RolloutState, request: RequestState, steps: StepsReading) -> bool:
@@ -173,14 +164,10 @@ def _other_release(request: RequestState, reading: TargetReading) -> str | None:
 
 def _why_failed(state: RolloutState, request: RequestState) -> str | None:
     """A FAIL or silence of the metrics since the promote that its override does not cover; None without one."""
-    decision = next((entry for entry in state.decisions if entry.id == request.decision), None)
-    overridden = (decision.override if decision is not None else None) or ""
+    overridden = next((each.override for each in state.decisions if each.id == request.decision), None) or ""
     for name, entry in state.metrics.items():
-        verdict = entry.verdict
-        if verdict is None or verdict.state is not VerdictState.FAIL or entry.metric.role is Role.INFO:
-            continue
-        if f"{name} FAIL" not in overridden:
-            return f"{name} FAIL: {verdict.reason}"
+        if entry.is_failing and entry.verdict is not None and f"{name} FAIL" not in overridden:
+            return f"{name} FAIL: {entry.verdict.reason}"
     stale = None if state.as_of is None else stale_part(state, state.as_of)
     return stale if stale is not None and stale.startswith("STALE") and "STALE" not in overridden else None
 

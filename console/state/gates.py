@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from adapters.contract import Outcome
 from console.events.evidence import Gate, Verb
 from console.events.verbs import VERBS, ReasonRule
 from console.judge.verdict import VerdictState
@@ -47,14 +46,8 @@ def _own_gates(state: State, verb: Verb) -> tuple[Gate, ...]:
         case Verb.PLACE:
             return (_gate("place", state.reached is None, "the opening was ambiguous", "the stage is known"),)
         case Verb.ACCEPT:
-            return (
-                _gate(
-                    "change",
-                    bool(outside_changes(state)),
-                    "; ".join(outside_changes(state)),
-                    "nothing has changed outside",
-                ),
-            )
+            changes = outside_changes(state)
+            return (_gate("change", bool(changes), "; ".join(changes), "nothing has changed outside"),)
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             begun = state.rollback is not None and bool(waiting)
@@ -92,21 +85,12 @@ def typed_word(state: State, verb: Verb, subject: str | None = None) -> str | No
         case Verb.ORDER:
             return orders.order_word(subject)
         case Verb.PROMOTE:
-            is_manual = state.next is not None and state.next.stage.manual is not None
-            return state.next.stage.name if state.next is not None and is_manual else None
+            return state.next.stage.name if state.next is not None and state.next.stage.manual is not None else None
         case Verb.ROLLBACK:
             return "rollback" if state.past_one_way is not None and state.rollback is None else None
-        case (
-            Verb.HALT
-            | Verb.RESUME
-            | Verb.ACCEPT
-            | Verb.PLACE
-            | Verb.TAKE
-            | Verb.OFFER
-            | Verb.APPROVE
-            | Verb.CLOSE
-            | Verb.HANDOFF
-        ):
+        case Verb.HALT | Verb.RESUME | Verb.ACCEPT | Verb.PLACE | Verb.APPROVE | Verb.CLOSE:
+            return None
+        case Verb.TAKE | Verb.OFFER | Verb.HANDOFF:
             return None
 
 
@@ -124,10 +108,14 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
     """Why `verb` cannot be about `subject` (as in Intent), or None."""
     match verb:
         case Verb.PLACE:
-            known = placed_stage(state, subject) is not None
+            known = state.stages_named(subject) is not None
             return None if known else f"say which stage: a number from 0 to {len(state.stages)}"
         case Verb.ACCEPT:
-            return _why_unfit_plan(state) if subject == "plan" else _why_unfit_drift(state, subject)
+            if subject == "plan":
+                return _why_unfit_plan(state)
+            drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
+            changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
+            return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
         case Verb.CONFIRM:
             waiting = [entry.step.id for entry in state.checklist if entry.mark is StepMark.WAITING]
             return None if subject in waiting else f"say which manual step: {', '.join(waiting) or 'none waits'}"
@@ -137,39 +125,20 @@ def why_unfit(state: State, verb: Verb, subject: str | None) -> str | None:
         case Verb.ORDER:
             return orders.why_unfit_order(state, subject)
         case Verb.OFFER:
-            mine = state.local.operator is not None and subject in (
-                state.local.operator.user,
-                state.local.operator.login,
-            )
+            me = state.local.operator
+            mine = me is not None and subject in (me.user, me.login)
             return "say to whom: a user" if not subject else "you hold the pen already" if mine else None
-        case (
-            Verb.PROMOTE
-            | Verb.HALT
-            | Verb.RESUME
-            | Verb.ROLLBACK
-            | Verb.TAKE
-            | Verb.APPROVE
-            | Verb.CLOSE
-            | Verb.HANDOFF
-        ):
+        case Verb.PROMOTE | Verb.HALT | Verb.RESUME | Verb.ROLLBACK | Verb.APPROVE | Verb.CLOSE:
             return None
-
-
-def _why_unfit_drift(state: State, subject: str | None) -> str | None:
-    drifted = [name for name, entry in state.targets.items() if entry.drift is not None]
-    changed = [*drifted, *(["plan"] if state.local.edited is not None else [])]
-    return None if subject in drifted else f"say what to accept: {', '.join(changed) or 'nothing has changed'}"
+        case Verb.TAKE | Verb.HANDOFF:
+            return None
 
 
 def needs_reason(state: State, verb: Verb) -> bool:
     """Whether `verb` asks for a reason, overrides aside: a note left, a step skipped, the pen taken from its holder."""
-    match VERBS[verb].reason:
-        case ReasonRule.NEVER:
-            return False
-        case ReasonRule.ALWAYS:
-            return True
-        case ReasonRule.AT_SOFT_GATE:
-            return any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
+    if VERBS[verb].reason is ReasonRule.AT_SOFT_GATE:
+        return any(not gate.ok and not gate.hard for gate in gates_for(state, verb))
+    return VERBS[verb].reason is ReasonRule.ALWAYS
 
 
 def _why_unfit_plan(state: State) -> str | None:
@@ -182,52 +151,39 @@ def _why_unfit_plan(state: State) -> str | None:
     return None
 
 
-def placed_stage(state: State, subject: str | None) -> int | None:
-    """The number of stages reached that `subject` names; None if it names none of this plan."""
-    return {str(number): number for number in range(len(state.stages) + 1)}.get(subject or "")
-
-
 def outside_changes(state: State) -> list[str]:
     """Changes made outside this rollout, in words: drifted targets, an edited plan file."""
-    found = [
-        f"{name} drifted {entry.drift.was} -> {entry.drift.now}" + _by_text(entry.drift.now.changed_by)
-        for name, entry in state.targets.items()
-        if entry.drift is not None
-    ]
+    found = []
+    for name, entry in state.targets.items():
+        if (drift := entry.drift) is not None:
+            by = f" by {drift.now.changed_by}" if drift.now.changed_by else ""
+            found.append(f"{name} drifted {drift.was} -> {drift.now}{by}")
     return [*found, "the plan file was edited"] if state.local.edited is not None else found
-
-
-def _by_text(who: str | None) -> str:
-    return f" by {who}" if who else ""
 
 
 def _gate(name: str, ok: bool, good: str, bad: str, *, hard: bool = True) -> Gate:
     return Gate(name, ok, good if ok else bad, hard)
 
 
+def _soft(name: str, why: str) -> Gate:
+    """A closed gate that an override may open."""
+    return Gate(name, ok=False, why=why, hard=False)
+
+
 def _forward_gates(state: State) -> list[Gate]:
     """The gates that no override opens: the state of the rollout itself."""
+    broken = state.local.journal.broken
+    unplaced = "stage unknown: say where it stands (s, or warroom place)"
     found = [
-        _gate(
-            "journal",
-            state.local.journal.broken is None,
-            "journal writable",
-            f"UNJOURNALED: {state.local.journal.broken}",
-        ),
-        _gate(
-            "placed",
-            state.reached is not None,
-            "stage known",
-            "stage unknown: say where it stands (s, or warroom place)",
-        ),
+        _gate("journal", broken is None, "journal writable", f"UNJOURNALED: {broken}"),
+        _gate("placed", state.reached is not None, "stage known", unplaced),
         _gate("rollback", state.rollback is None, "no rollback", "a rollback was begun: close the rollout (c)"),
         _gate("halt", state.halted is None, "not halted", "halted: resume first (u)"),
     ]
     if state.reached is not None:
         last = state.reached == len(state.stages)
         found.append(_gate("stages", not last, "a stage is left", "the last stage is reached: close the rollout (c)"))
-    for request in state.in_flight:
-        found.append(Gate("in flight", ok=False, why=f"{request.asks} is still in flight"))
+    found += [Gate("in flight", ok=False, why=f"{each.asks} is still in flight") for each in state.in_flight]
     for request in state.in_doubt:
         why = f"in doubt: {request.asks}: {request.reason}; a read will tell"
         found.append(Gate("in doubt", ok=False, why=why))
@@ -237,8 +193,7 @@ def _forward_gates(state: State) -> list[Gate]:
     elif state.promoting is not None and coming is not None and (open_ := unread_targets(state, coming.number)):
         why = f"{', '.join(open_)} accepted and not read since: a read will tell what is left to send"
         found.append(Gate("confirmed", ok=False, why=why))
-    for change in outside_changes(state):
-        found.append(Gate("change", ok=False, why=f"{change}: accept it (a) or undo it"))
+    found += [Gate("change", ok=False, why=f"{each}: accept it (a) or undo it") for each in outside_changes(state)]
     if coming is not None:
         for name in coming.stage.sets:
             reading = state.targets[name].reading
@@ -257,12 +212,11 @@ def _evidence_gates(state: State) -> list[Gate]:
     if state.reached is None:
         return found
     if state.as_of is None:
-        return [Gate("fresh", ok=False, why="nothing was judged yet", hard=False)]
+        return [_soft("fresh", "nothing was judged yet")]
     stale = stale_part(state, state.as_of)
     found.append(_gate("fresh", stale is None, "all data fresh", stale or "", hard=False))
-    for name, source in state.sources.items():
-        if source.failed_since is not None:
-            found.append(Gate("source", ok=False, why=f"{name} fails: {source.reason}", hard=False))
+    failing = [(name, source) for name, source in state.sources.items() if source.failed_since is not None]
+    found += [_soft("source", f"{name} fails: {source.reason}") for name, source in failing]
     if not state.plan.critical:
         found.append(Gate("metrics", ok=True, why="NO METRICS: no verdict gate", hard=False))
     if state.reached == 0:
@@ -276,23 +230,17 @@ def _evidence_gates(state: State) -> list[Gate]:
     if together is not None and together.mismatch is not None:
         given = deploy_share(state)
         why = f"TRAFFIC MISMATCH: {together.mismatch * 100:.2g} % of the requests reach the canary, {given:g} % should"
-        found.append(Gate("traffic", ok=False, why=why, hard=False))
+        found.append(_soft("traffic", why))
     for name, entry in state.metrics.items():
-        verdict = entry.verdict
-        if entry.metric.role is Role.INFO:
-            continue
+        verdict, critical = entry.verdict, entry.metric.role is Role.CRITICAL
         if verdict is None:
-            if entry.metric.role is Role.CRITICAL:
-                found.append(Gate("verdict", ok=False, why=f"{name} was not judged yet", hard=False))
-            continue
-        failed = verdict.state is VerdictState.FAIL
-        if entry.metric.role is Role.GUARD or finishing:
-            if failed:
-                found.append(Gate("verdict", ok=False, why=f"{name} FAIL: {verdict.reason}", hard=False))
-            continue
-        ok = verdict.state is VerdictState.PASS
-        word = "passes" if ok else "FAIL" if failed else verdict.detail or verdict.state.value
-        found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
+            found += [_soft("verdict", f"{name} was not judged yet")] if critical else []
+        elif critical and not finishing:
+            ok = verdict.state is VerdictState.PASS
+            word = "passes" if ok else "FAIL" if entry.is_failing else verdict.detail or verdict.state.value
+            found.append(Gate("verdict", ok=ok, why=f"{name} {word}: {verdict.reason}", hard=False))
+        elif entry.is_failing:
+            found.append(_soft("verdict", f"{name} FAIL: {verdict.reason}"))
     return found
 
 
@@ -310,27 +258,16 @@ def _clock_text(seconds: float) -> str:
 def _rollback_gates(state: State) -> tuple[Gate, ...]:
     if state.mode is Mode.ROLLED_BACK:
         return (Gate("rollback", ok=False, why="everything is rolled back: close the rollout (c)"),)
-    failed = any(entry.mark in TROUBLED for entry in state.checklist)
-    if state.local.running and not failed:
+    if state.local.running and not any(entry.mark in TROUBLED for entry in state.checklist):
         return (Gate("rollback", ok=False, why="the rollback is under way"),)
     return (Gate("rollback", ok=True, why="always allowed"),)
 
 
-def _fail_gates(state: State) -> list[Gate]:
-    return [
-        Gate("verdict", ok=False, why=f"{name} FAIL", hard=False)
-        for name, entry in state.metrics.items()
-        if entry.verdict is not None and entry.verdict.state is VerdictState.FAIL and entry.metric.role is not Role.INFO
-    ]
-
-
 def _recovery_gates(state: State) -> list[Gate]:
     """Whether a rollback really took everything back: what was skipped, and the metrics against what they were."""
-    found = [
-        Gate("skipped", ok=False, why=f"{entry.step.id} {entry.detail or 'skipped'}", hard=False)
-        for entry in state.checklist
-        if entry.mark is StepMark.SKIPPED and (entry.step.manual is not None or not reads_back(entry, state))
-    ]
+    skipped = [entry for entry in state.checklist if entry.mark is StepMark.SKIPPED]
+    left = [entry for entry in skipped if entry.step.manual is not None or not reads_back(entry, state)]
+    found = [_soft("skipped", f"{entry.step.id} {entry.detail or 'skipped'}") for entry in left]
     for each in recoveries(state):
         word = "is back" if each.back else "NOT BACK" if each.back is False else "recovery not known yet"
         found.append(Gate("recovery", ok=each.back is True, why=f"{each.metric} {word}: {each.why}", hard=False))
@@ -344,8 +281,8 @@ def _close_gates(state: State) -> tuple[Gate, ...]:
         _gate("in flight", not flying, "nothing in flight", "; ".join(flying)),
         _gate("finished", whole, state.mode.value, f"{state.mode.value}: not complete, not rolled back", hard=False),
     ]
-    found += _recovery_gates(state) if state.mode is Mode.ROLLED_BACK else _fail_gates(state)
-    doubts = [request for request in state.requests.values() if request.outcome is Outcome.UNKNOWN and request.in_doubt]
-    for request in doubts:
-        found.append(Gate("in doubt", ok=False, why=f"{request.target} is in doubt", hard=False))
-    return tuple(found)
+    failing = [name for name, entry in state.metrics.items() if entry.is_failing]
+    rolled_back = state.mode is Mode.ROLLED_BACK
+    found += _recovery_gates(state) if rolled_back else [_soft("verdict", f"{name} FAIL") for name in failing]
+    doubtful = [request for request in state.requests.values() if request.in_doubt]
+    return (*found, *(_soft("in doubt", f"{request.target} is in doubt") for request in doubtful))

@@ -35,9 +35,7 @@ def halt_gates(state: RolloutState) -> tuple[Gate, ...]:
 
 def _failed_pauses(state: RolloutState) -> list[RequestState]:
     """Pauses of the halt in force that did not work: it may be tried again."""
-    failed = (Outcome.REFUSED, Outcome.UNKNOWN)
-    return [
-        request
-        for request in state.requests.values()
-        if state.halted is not None and request.decision == state.halted and request.outcome in failed
-    ]
+    if state.halted is None:
+        return []
+    pauses = [request for request in state.requests.values() if request.decision == state.halted]
+    return [pause for pause in pauses if pause.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]

@@ -12,7 +12,7 @@ class Intent:
     """A wish, with what its author saw. The engine checks every gate again before it acts."""
 
     verb: Verb | None
-    """None: a note."""
+    """None: a note, which is in `text`."""
     card: Card | None = None
     """The card as it stood when the key was pressed; a headless verb makes it from a fresh state."""
     stage: int | None = None
@@ -33,4 +33,3 @@ class Intent:
     automatic: bool = False
     """Made by the plan's `on_fail`, without a key press."""
     text: str = ""
-    """A note's text."""

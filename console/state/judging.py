@@ -7,13 +7,14 @@ times: every console that folds the same samples judges the same ticks in the sa
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adapters.contract import Buckets, Kind, Reading, Shape
-from console.judge.latency import LatencyTrack, chosen_edges, slow_counts
+from console.judge.latency import LatencyTrack, chosen_edges, slow_reading
 from console.judge.policy import MetricPolicy
 from console.judge.track import Track
 from console.judge.verdict import VerdictState
@@ -47,28 +48,17 @@ def has_no_baseline(entry: MetricState) -> bool:
     return entry.metric.query.arms is None and entry.baseline_at is None
 
 
-def final_until(entry: MetricState) -> float | None:
-    """Start of the newest tick that is final, unix seconds; None before there is one."""
-    newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
-    if newest is None:
-        return None
-    return newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
-
-
 def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> MetricState:
     """The metric with every tick judged that has become final, from the first stage that exposes anything on."""
-    last = final_until(entry)
-    if last is None or not any(boundary.exposing for boundary in boundaries):
+    newest = max((at for at in (entry.canary_at, entry.baseline_at) if at is not None), default=None)
+    if newest is None or not any(boundary.exposing for boundary in boundaries):
         return entry
+    last = newest.timestamp() - entry.tick_s - SETTLES * (entry.spacing_s or 0.0)
     done = entry.track.judged_to if entry.track is not None else 0.0
-    ledger = entry.ledger
-    first = len(ledger)
-    while first > 0 and ledger[first - 1].at.timestamp() > done:
-        first -= 1
     track = entry.track
-    for place in range(first, len(ledger)):
-        reading = ledger[place]
-        if reading.at.timestamp() > last:
+    first = bisect_right(entry.ledger, done, key=lambda tick: tick.at.timestamp())
+    for place in range(first, len(entry.ledger)):
+        if entry.ledger[place].at.timestamp() > last:
             break
         track = judge_tick(boundaries, entry, place, track)
     return entry if track is entry.track else replace(entry, track=track)
@@ -77,7 +67,7 @@ def judge_final_ticks(boundaries: tuple[Boundary, ...], entry: MetricState) -> M
 def judge_tick(boundaries: tuple[Boundary, ...], entry: MetricState, place: int, track: Track | None) -> Track | None:
     """`track` after the tick at `place` of the ledger; the same where it is none to be judged."""
     reading = entry.ledger[place]
-    boundary = _boundary(boundaries, reading.at)
+    boundary = next((each for each in reversed(boundaries) if each.at <= reading.at), None)
     if boundary is None or not boundary.exposing:
         return track
     if (reading.at - boundary.at).total_seconds() < entry.metric.warmup_s:
@@ -99,11 +89,9 @@ def rejudge(state: RolloutState, boundaries: tuple[Boundary, ...], entry: Metric
     """
     was, now = ((MetricPolicy.of(each), each.warmup_s) for each in (entry.metric, metric))
     entry = replace(entry, metric=metric)
-    return (
-        entry
-        if (was, boundaries) == (now, state.boundaries)
-        else judge_final_ticks(boundaries, replace(entry, track=None))
-    )
+    if (was, boundaries) == (now, state.boundaries):
+        return entry
+    return judge_final_ticks(boundaries, replace(entry, track=None))
 
 
 def _is_overridden(entry: MetricState, track: Track, until: float) -> bool:
@@ -129,24 +117,10 @@ def plotted_readings(entry: MetricState) -> Sequence[Reading]:
         return entry.ledger
     shaped = entry.track.model if entry.track is not None else None
     telling = shaped.dominant_model if isinstance(shaped, LatencyTrack) else None
-    edge = telling[0] if telling is not None else next(iter(chosen_edges(_baseline(entry.ledger))), None)
-    return () if edge is None else [_slow(tick, edge) for tick in entry.ledger]
-
-
-def _baseline(ledger: Sequence[Reading]) -> list[Buckets]:
-    return [tick.baseline for tick in ledger if isinstance(tick.baseline, Buckets)]
-
-
-def _slow(tick: Reading, edge: float) -> Reading:
-    arms = [
-        slow_counts(sample, edge) if isinstance(sample, Buckets) else None for sample in (tick.canary, tick.baseline)
-    ]
-    return Reading(tick.at, arms[0], arms[1])
-
-
-def _boundary(boundaries: tuple[Boundary, ...], at: datetime) -> Boundary | None:
-    """Where the rollout stood at `at`; None before it was opened."""
-    return next((boundary for boundary in reversed(boundaries) if boundary.at <= at), None)
+    if telling is not None:
+        return [slow_reading(tick, telling[0]) for tick in entry.ledger]
+    edges = chosen_edges([tick.baseline for tick in entry.ledger if isinstance(tick.baseline, Buckets)])
+    return [slow_reading(tick, edges[0]) for tick in entry.ledger] if edges else ()
 
 
 def apply_override(state: RolloutState, event: DecisionTaken) -> RolloutState:

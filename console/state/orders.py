@@ -39,7 +39,7 @@ def order_word(subject: str | None) -> str:
 def order_gates(state: State) -> list[Gate]:
     """The conditions of every order."""
     broken = state.local.journal.broken
-    some = any(entry.reading is not None and entry.reading.steps is not None for entry in state.targets.values())
+    some = any(entry.steps is not None for entry in state.targets.values())
     return [
         Gate("journal", ok=broken is None, why="journal writable" if broken is None else f"UNJOURNALED: {broken}"),
         Gate("orders", ok=some, why="a backend takes orders" if some else "no backend of this plan takes orders"),
@@ -75,7 +75,6 @@ def _why_held_back(state: State, word: str) -> str | None:
         return f"{asking[0]} asks for an approval, and only a promote has what is approved (p)"
     if state.as_of is None:
         return None
-    closed = windows.freeze_in_force(state.plan.freeze, state.as_of) or windows.outside_launch(
-        state.plan.launch, state.as_of
-    )
+    freeze = windows.freeze_in_force(state.plan.freeze, state.as_of)
+    closed = freeze or windows.outside_launch(state.plan.launch, state.as_of)
     return None if closed is None else f"{closed}: only a promote may override that (p)"

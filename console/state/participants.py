@@ -37,7 +37,6 @@ class Pen:
     number: int = 0
     """How often it changed: the guard of a take."""
     offered: str | None = None
-    """User to whom it is offered."""
     note: str = ""
     """The text given with the offer."""
 

@@ -22,18 +22,14 @@ if TYPE_CHECKING:
 def why_void(state: RolloutState, event: DecisionTaken) -> str:
     """Why a decision recorded now counts for nothing, as far as the pen is concerned; empty if it counts."""
     pen = state.pen
-    if event.verb is Verb.TAKE and event.pen != pen.number:
-        return f"{_past_holder_text(pen)} by then"
-    if event.verb in (Verb.OFFER, Verb.HANDOFF) and not pen.held_by(event.who):
-        return f"{_past_holder_text(pen)} by then"
-    if event.verb in PENNED and event.pen is not None and event.who is not None:
-        free = pen.holder is None or pen.held_by(event.who)
-        return "" if free else f"{_past_holder_text(pen)} by then"
-    return ""
-
-
-def _past_holder_text(pen: Pen) -> str:
-    return "the pen was free" if pen.holder is None else f"the pen was with {pen.holder.user}"
+    mine = pen.held_by(event.who)
+    overtaken = (
+        (event.verb is Verb.TAKE and event.pen != pen.number)
+        or (event.verb in (Verb.OFFER, Verb.HANDOFF) and not mine)
+        or (event.verb in PENNED and None not in (event.pen, event.who, pen.holder) and not mine)
+    )
+    whose = "free" if pen.holder is None else f"with {pen.holder.user}"
+    return f"the pen was {whose} by then" if overtaken else ""
 
 
 def apply_pen_decision(state: RolloutState, event: DecisionTaken) -> RolloutState:
@@ -75,12 +71,8 @@ def last_seen(state: State) -> datetime | None:
     holder = state.pen.holder
     if holder is None:
         return None
-    there = [
-        member.seen_at
-        for member in state.local.crew or ()
-        if member.who.person == holder.person
-        and member.role != "observer"  # a screen on a wall is no person's presence
-    ]
+    persons = [member for member in state.local.crew or () if member.role != "observer"]  # which is a screen on a wall
+    there = [member.seen_at for member in persons if member.who.person == holder.person]
     return max((moment for moment in (*there, state.pen.seen_at, state.pen.since) if moment is not None), default=None)
 
 

@@ -31,7 +31,6 @@ class Recovery:
     back: bool | None
     """Whether it reads as it did before; None: not known, or not yet."""
     why: str
-    """The finding in words."""
 
 
 def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
@@ -41,11 +40,8 @@ def recoveries(state: RolloutState) -> tuple[Recovery, ...]:
         return ()
     promoted = next((entry.at for entry in state.decisions if entry.verb is Verb.PROMOTE and not entry.void), None)
     before = promoted or state.opened_at or since
-    return tuple(
-        _recovery(entry, before, since, state.as_of or since)
-        for entry in state.metrics.values()
-        if entry.metric.role is not Role.INFO
-    )
+    metrics = [entry for entry in state.metrics.values() if entry.metric.role is not Role.INFO]
+    return tuple(_recovery(entry, before, since, state.as_of or since) for entry in metrics)
 
 
 def _recovery(entry: MetricState, before: datetime, since: datetime, now: datetime) -> Recovery:
@@ -60,8 +56,7 @@ def _recovery(entry: MetricState, before: datetime, since: datetime, now: dateti
         return Recovery(metric.name, None, f"newest sample {age_s:.0f} s old")
     since_then = [sample for reading in after for sample in _arms(reading)]
     look = _level if metric.query.shape is Shape.GAUGE else _share
-    back, why = look(metric, then, since_then)
-    return Recovery(metric.name, back, why)
+    return Recovery(metric.name, *look(metric, then, since_then))
 
 
 def _arms(reading: Reading) -> list[Sample]:
@@ -96,13 +91,12 @@ def _share(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tup
 def _edge(samples: Sequence[Sample]) -> float | None:
     """Of a histogram the edge that about one request in ten is slower than; None for plain counts."""
     buckets = [sample for sample in samples if isinstance(sample, Buckets)]
-    edges = {edge for sample in buckets for edge, _ in sample.within}
-    return min(edges, key=lambda edge: abs(_slower(buckets, edge) - 0.1), default=None)
 
+    def distance(edge: float) -> float:
+        total, slow = _sums(buckets, edge)
+        return abs((slow / total if total > 0 else 1.0) - 0.1)
 
-def _slower(buckets: Sequence[Buckets], edge: float) -> float:
-    total, slow = _sums(buckets, edge)
-    return slow / total if total > 0 else 1.0
+    return min({edge for sample in buckets for edge, _ in sample.within}, key=distance, default=None)
 
 
 def _sums(samples: Sequence[Sample], edge: float | None) -> tuple[float, float]:
@@ -133,10 +127,8 @@ def _level(metric: Metric, then: Sequence[Sample], now: Sequence[Sample]) -> tup
         return False, f"{reads}, above its limit {metric.limit:.4g}"
     if before is None:
         return None, f"{reads}; what it was before the first promote is not known"
-    if metric.falling:
-        back = level >= before / metric.tolerance
-    else:
-        back = level <= before + abs(before) * (metric.tolerance - 1)
+    most = before + abs(before) * (metric.tolerance - 1)
+    back = level >= before / metric.tolerance if metric.falling else level <= most
     return back, f"{reads}, as before" if back else f"{reads}, before it was {before:.4g}"
 
 

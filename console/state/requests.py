@@ -1,4 +1,4 @@
-"""A call to a backend, as State has it: made, settled, reconciled, and what was answered in its name."""
+"""A decision and its calls to backends, as State has them: made, settled, reconciled, answered."""
 
 from __future__ import annotations
 
@@ -6,9 +6,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adapters.contract import Outcome, Setting
+from console.events.evidence import Actor, Card, Verb
 
 GRACE_S = 1.0
 """How far a call may overshoot its deadline and still arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionState:
+    """One decision and its outcome."""
+
+    id: str
+    seq: int | None
+    """None while it is held in memory because the journal cannot be written."""
+    at: datetime
+    who: Actor | None
+    verb: Verb
+    stage: int | None
+    reason: str
+    override: str | None
+    card: Card
+    subject: str | None = None
+    automatic: bool = False
+    """Taken by the plan's `on_fail`, without a key press."""
+    outcome: str = "recorded"
+    """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
+    void: str = ""
+    """Why it does not count: an earlier event that its console had not seen. Empty: it counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from adapters.contract import MetricReply, Reading
-from console.plan.nouns import Metric
 from console.state.judging import judge_final_ticks
 from console.state.values import AnyState, MetricState, Mode, RolloutState
 
@@ -29,17 +29,12 @@ def apply_samples(state: RolloutState, event: SourceRead) -> RolloutState:
     if event.replies:
         metrics = dict(state.metrics)
         for reply in event.replies:
-            if reply.metric in metrics:
-                metrics[reply.metric] = judge_final_ticks(
-                    state.boundaries, _with_reply(metrics[reply.metric], reply, event.at)
-                )
+            if (entry := metrics.get(reply.metric)) is not None:
+                metrics[reply.metric] = judge_final_ticks(state.boundaries, _with_reply(entry, reply, event.at))
         state = replace(state, metrics=metrics)
     if event.targets:
-        targets = dict(state.targets)
-        for name in event.targets:
-            if name in targets:
-                targets[name] = replace(targets[name], read_at=event.at)
-        state = replace(state, targets=targets)
+        read = {name: replace(state.targets[name], read_at=event.at) for name in event.targets if name in state.targets}
+        state = replace(state, targets={**state.targets, **read})
     return state
 
 
@@ -63,21 +58,16 @@ def _with_reply(entry: MetricState, reply: MetricReply, at: datetime) -> MetricS
 
 def _newest(known: datetime | None, said: datetime | None, ticks: list[datetime], at: datetime) -> datetime | None:
     """The newest sample's time. One dated in the future is not believed: it would look fresh until that day."""
-    if said is None or said <= at + timedelta(seconds=FUTURE_S):
-        found = [said]
-    else:
-        found = [max((tick for tick in ticks if tick <= at), default=None)]
-    return max((moment for moment in (known, *found) if moment is not None), default=None)
+    if said is not None and said > at + timedelta(seconds=FUTURE_S):
+        said = max((tick for tick in ticks if tick <= at), default=None)
+    return max((moment for moment in (known, said) if moment is not None), default=None)
 
 
 def merge_ledgers(ledger: tuple[Reading, ...], news: tuple[Reading, ...]) -> tuple[Reading, ...]:
     """The ledger with `news` put in: one reading per tick start, the later one wins, oldest first."""
     if not news:
         return ledger
-    first = min(reading.at for reading in news)
-    split = len(ledger)
-    while split > 0 and ledger[split - 1].at >= first:
-        split -= 1
+    split = bisect_left(ledger, min(reading.at for reading in news), key=lambda reading: reading.at)
     tail = {reading.at: reading for reading in ledger[split:]}
     tail.update((reading.at, reading) for reading in news)
     return (*ledger[:split], *(tail[at] for at in sorted(tail)))[-LEDGER_TICKS:]
@@ -87,21 +77,16 @@ def advance_bake(state: AnyState, at: datetime) -> AnyState:
     """Move the bake clock on to `at`: the time since it last moved counts if everything was fresh all along."""
     if state.clocked_at is None or at <= state.clocked_at:
         return state
-    gained = (at - state.clocked_at).total_seconds() if _is_bake_running(state, at) else 0.0
+    is_running = state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and stale_part(state, at) is None
+    gained = (at - state.clocked_at).total_seconds() if is_running else 0.0
     return replace(state, baked_s=state.baked_s + gained, clocked_at=at)
 
 
-def _is_bake_running(state: RolloutState, at: datetime) -> bool:
-    return state.mode in (Mode.BAKING, Mode.WATCHING, Mode.COMPLETE) and is_fresh(state, at)
-
-
-def is_fresh(state: RolloutState, at: datetime) -> bool:
-    """Whether every target has been read lately and every critical metric has fresh samples of the arms that flow."""
-    return stale_part(state, at) is None
-
-
 def stale_part(state: RolloutState, at: datetime) -> str | None:
-    """The first thing that is not fresh, in words ("STALE: ..", "waiting: .."); None when all is."""
+    """The first thing that is not fresh, in words ("STALE: ..", "waiting: .."); None when all is.
+
+    Fresh: every target was read lately, and every critical metric has new samples of the arms that flow.
+    """
     patience = 3 * state.plan.timing.poll_s + state.plan.timing.read_deadline_s
     for name, target in state.targets.items():
         if target.read_at is None:
@@ -114,15 +99,9 @@ def stale_part(state: RolloutState, at: datetime) -> str | None:
         silent_s = None if newest is None else (at - newest).total_seconds()
         if silent_s is not None and silent_s <= entry.stale_after_s:
             continue
-        if _may_lack_samples(state, metric, at):
+        since = state.stage_since  # the canary's first samples of a young stage may still be on their way
+        if state.exposing and since is not None and (at - since).total_seconds() <= entry.stale_after_s:
             return f"waiting: no samples of {metric.name} in this stage yet"
         how = "has no data" if silent_s is None else f"has a newest sample {silent_s:.0f} s old"
         return f"STALE: {metric.name} {how}"
     return None
-
-
-def _may_lack_samples(state: RolloutState, metric: Metric, at: datetime) -> bool:
-    """Whether the stage is so young that the canary's first samples of it may still be on their way."""
-    since = state.stage_since
-    patience_s = state.metrics[metric.name].stale_after_s
-    return state.exposing and since is not None and (at - since).total_seconds() <= patience_s

@@ -27,18 +27,22 @@ def observe(state: RolloutState, entry: TargetState, at: datetime) -> tuple[Targ
     if _place(now) == _place(was) and swapped is None:
         return confirm_reading(state, entry, at), _pause_line(state, entry, now, at)
     why = None if _is_going_back(state, now) else swapped or _external_change(state, entry, was, now)
-    name = entry.target.name
-    if why is None:
-        aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
-        moved = confirm_reading(state, entry, at)
-        if not aborted:
-            moved = replace(moved, step_since=at, step_after=len(state.requests))
-        return moved, NoteState(at=at, who=None, kind="step", text=f"{name}: {_step_text(was, now)}")
+    if why is not None:
+        return drifted_target(entry, was, now, at, why)
+    moved = confirm_reading(state, entry, at)
+    aborted = was.phase is Phase.ABORTED and now.phase is Phase.ABORTED  # one abort, read before and after its end
+    if not aborted:
+        moved = replace(moved, step_since=at, step_after=len(state.requests))
+    return moved, NoteState(at=at, who=None, kind="step", text=f"{now.target}: {_step_text(was, now)}")
+
+
+def drifted_target(
+    entry: TargetState, was: TargetReading, now: TargetReading, at: datetime, why: str
+) -> tuple[TargetState, NoteState]:
+    """The target with a drift, which began when it was first read, and the log line about it."""
     drift = Drift(was=was, now=now, since=entry.drift.since if entry.drift is not None else at)
-    by = f" by {now.changed_by}" if now.changed_by else ""
-    return replace(entry, drift=drift), NoteState(
-        at=at, who=None, kind="drift", text=f"{name} moved outside warroom{by}: {why}"
-    )
+    text = f"{now.target} moved outside warroom{f' by {now.changed_by}' if now.changed_by else ''}: {why}"
+    return replace(entry, drift=drift), NoteState(at=at, who=None, kind="drift", text=text)
 
 
 def confirm_reading(state: RolloutState, entry: TargetState, at: datetime) -> TargetState:
@@ -74,7 +78,6 @@ def _steps(reading: TargetReading) -> StepsReading:
 
 
 def _is_paused(reading: TargetReading | None) -> bool:
-    """Whether it reads as paused by hand."""
     return reading is not None and _steps(reading).waits is Wait.MANUAL
 
 
@@ -93,31 +96,26 @@ def _own_requests(state: RolloutState, entry: TargetState) -> list[RequestState]
         request
         for place, request in enumerate(state.requests.values())
         if request.target == entry.target.name
-        and (request.known_outcome is not Outcome.REFUSED or request.answers)
-        and (place >= entry.step_after or request.answers)
+        and (request.answers or (request.known_outcome is not Outcome.REFUSED and place >= entry.step_after))
     ]
+
+
+def _effective_requests(state: RolloutState, target: str, first: int = 0) -> list[RequestState]:
+    """Our requests to a target that were not refused, from the one at `first` on."""
+    ours = [request for request in tuple(state.requests.values())[first:] if request.target == target]
+    return [request for request in ours if request.known_outcome is not Outcome.REFUSED]
 
 
 def _may_have_resumed(state: RolloutState, entry: TargetState) -> bool:
     """Whether a resume of ours may have ended the pause by hand that it was confirmed at."""
-    return any(
-        request.target == entry.target.name
-        and request.action == "resume"
-        and request.known_outcome is not Outcome.REFUSED
-        for request in tuple(state.requests.values())[entry.hand_after :]
-    )
+    return any(each.action == "resume" for each in _effective_requests(state, entry.target.name, entry.hand_after))
 
 
 def _is_going_back(state: RolloutState, now: TargetReading) -> bool:
     """Whether the version that it goes to is the one that our rollback has sent it to, however long it climbs."""
     if now.versions.canary is None:  # it has no name yet
         return False
-    return any(
-        request.target == now.target
-        and request.setting.version == now.versions.canary
-        and request.known_outcome is not Outcome.REFUSED
-        for request in state.requests.values()
-    )
+    return any(each.setting.version == now.versions.canary for each in _effective_requests(state, now.target))
 
 
 def _external_change(state: RolloutState, entry: TargetState, was: TargetReading, now: TargetReading) -> str | None:
@@ -183,7 +181,6 @@ def _ended_pause(was: TargetReading, now: TargetReading, ours: list[RequestState
 
 
 def _is_endless(steps: StepsReading, step: int) -> bool:
-    """Whether a step is a pause without an end."""
     own = steps.own[step] if step < len(steps.own) else None
     return own is not None and own.waits and own.lasts_s is None
 
@@ -235,11 +232,8 @@ def _was_paused_by_us(state: RolloutState, entry: TargetState, at: datetime) -> 
 
 def _last_by_hand(state: RolloutState, target: str) -> RequestState | None:
     """Our last pause or resume of a target that was not refused."""
-    for request in reversed(tuple(state.requests.values())):
-        by_hand = request.target == target and request.action in ("pause", "resume")
-        if by_hand and request.known_outcome is not Outcome.REFUSED:
-            return request
-    return None
+    by_hand = [each for each in _effective_requests(state, target) if each.action in ("pause", "resume")]
+    return by_hand[-1] if by_hand else None
 
 
 def _version(now: TargetReading) -> str:
@@ -248,7 +242,6 @@ def _version(now: TargetReading) -> str:
 
 
 def _step_text(was: TargetReading, now: TargetReading) -> str:
-    """The move from one reading to the next, for the log."""
     steps = _steps(now)
     if now.versions.canary != was.versions.canary:
         return f"{_version(now)} is wanted"
@@ -311,9 +304,8 @@ def stages_reached_alone(state: RolloutState) -> int:
     found = 0
     for stage in state.stages[state.reached :]:
         entries = [(state.targets[name], setting) for name, setting in stage.stage.sets.items()]
-        owned = any(entry.reading is not None and entry.reading.steps is not None for entry, _ in entries)
-        there = all(entry.reading is not None and entry.reading.satisfies(setting) for entry, setting in entries)
-        if not (owned and there) or any(entry.drift is not None for entry, _ in entries):
+        owned = any(entry.steps is not None for entry, _ in entries)
+        if not owned or not all(entry.drift is None and entry.satisfies(setting) for entry, setting in entries):
             break
         found += 1
     return found

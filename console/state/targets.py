@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from adapters.contract import Outcome, TargetReading
 from console.events.evidence import Verb
 from console.state import stepped_targets
 from console.state.checklist import checklist_of, mark_waiting, reads_back
-from console.state.derived_stages import under_plan, with_stages
+from console.state.derived_stages import mark_stage, under_plan, with_stages
 from console.state.judging import enter_stage
 from console.state.requests import RequestState
-from console.state.values import AnyState, Drift, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
+from console.state.values import AnyState, NoteState, RolloutState, StageMark, StepMark, StepState, TargetState
 
 if TYPE_CHECKING:
     from console.events.kinds import TargetObserved
@@ -51,10 +52,9 @@ def apply_observation(state: RolloutState, event: TargetObserved) -> tuple[Rollo
     before = state.targets.get(reading.target)
     if before is None:
         return state, None
-    first = before.reading is None
-    request = latest_request(state, reading.target)
+    first = before.reading is None and before.opening is None and latest_request(state, reading.target) is None
     entry = replace(before, reading=reading, read_at=event.at, held_since=event.at)
-    if first and before.opening is None and request is None and state.rollback is None:
+    if first and state.rollback is None:
         entry = replace(entry, opening=reading, confirmed=reading)
         state = replace(state, targets={**state.targets, reading.target: entry})
         state = under_plan(state, with_stages(state.plan, {reading.target: reading}))
@@ -95,10 +95,7 @@ def _classify_move(state: RolloutState, entry: TargetState, at: datetime) -> tup
         return entry, None
     if confirmed is None:
         return replace(entry, confirmed=reading), None
-    drift = Drift(was=confirmed, now=reading, since=entry.drift.since if entry.drift else at)
-    by = f" by {reading.changed_by}" if reading.changed_by else ""
-    text = f"{reading.target} moved outside warroom{by}: {confirmed} -> {reading}"
-    return replace(entry, drift=drift), NoteState(at=at, who=None, kind="drift", text=text)
+    return stepped_targets.drifted_target(entry, confirmed, reading, at, f"{confirmed} -> {reading}")
 
 
 def _is_on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
@@ -112,35 +109,25 @@ def _is_on_the_way(request: RequestState, at: datetime, hold_s: float) -> bool:
 def _step_after(step: StepState, state: RolloutState, reading: TargetReading, at: datetime) -> StepState:
     if reading.target not in step.step.sets or step.mark is StepMark.SKIPPED:
         return step
-    if reads_back(step, state):
-        if step.mark in (StepMark.DONE, StepMark.HOLDING):
-            return step
-        return replace(step, mark=StepMark.HOLDING, since=at, detail=f"reads {reading}")
-    if step.mark in (StepMark.DONE, StepMark.HOLDING):
-        return replace(step, mark=StepMark.RELAPSED, since=at, detail=f"moved again: reads {reading}")
-    return step
+    back, was_back = reads_back(step, state), step.mark in (StepMark.DONE, StepMark.HOLDING)
+    if back == was_back:
+        return step
+    mark, detail = (StepMark.HOLDING, "reads") if back else (StepMark.RELAPSED, "moved again: reads")
+    return replace(step, mark=mark, since=at, detail=f"{detail} {reading}")
 
 
 def unset_targets(state: RolloutState, number: int) -> tuple[str, ...]:
     """The targets of stage `number` (1-based) that do not read as set, in plan order."""
-    found = []
-    for name, setting in state.plan.stages[number - 1].sets.items():
-        reading = state.targets[name].reading
-        if reading is None or not reading.satisfies(setting):
-            found.append(name)
-    return tuple(found)
+    wanted = state.plan.stages[number - 1].sets
+    return tuple(name for name, setting in wanted.items() if not state.targets[name].satisfies(setting))
 
 
 def unread_targets(state: RolloutState, number: int) -> tuple[str, ...]:
     """The targets of stage `number` whose call was accepted and that were not read since."""
     hold = timedelta(seconds=state.plan.hold_s)
-    found = []
-    for name in unset_targets(state, number):
-        request = latest_request(state, name)
-        accepted = request is not None and request.outcome is Outcome.ACCEPTED
-        if accepted and _is_unread(request, state.targets[name].read_at, hold):
-            found.append(name)
-    return tuple(found)
+    sent = [(name, latest_request(state, name)) for name in unset_targets(state, number)]
+    accepted = [(name, each) for name, each in sent if each is not None and each.outcome is Outcome.ACCEPTED]
+    return tuple(name for name, each in accepted if _is_unread(each, state.targets[name].read_at, hold))
 
 
 def confirm_stage(state: AnyState, at: datetime) -> AnyState:
@@ -151,8 +138,7 @@ def confirm_stage(state: AnyState, at: datetime) -> AnyState:
     missing = unset_targets(state, index + 1)
     if missing:
         mark, trouble = _stage_mark(state, missing, at)
-        entry = replace(state.stages[index], mark=mark, trouble=trouble)
-        return replace(state, stages=(*state.stages[:index], entry, *state.stages[index + 1 :]))
+        return replace(state, stages=mark_stage(state.stages, index, mark=mark, trouble=trouble))
     targets = dict(state.targets)
     for name in state.stages[index].stage.sets:
         targets[name] = stepped_targets.confirm_reading(state, targets[name], at)
@@ -174,11 +160,9 @@ def follow_controllers(state: RolloutState, at: datetime) -> RolloutState:
 
 
 def _enter_stage(state: AnyState, index: int, at: datetime) -> AnyState:
-    """The state of a rollout that has come to stand at the stage `index`, 0-based."""
-    entry = replace(state.stages[index], mark=StageMark.CONFIRMED, confirmed_at=at, trouble="")
     state = replace(
         state,
-        stages=(*state.stages[:index], entry, *state.stages[index + 1 :]),
+        stages=mark_stage(state.stages, index, mark=StageMark.CONFIRMED, confirmed_at=at),
         metrics={name: replace(metric, said=None) for name, metric in state.metrics.items()},
         reached=index + 1,
         baked_s=0.0,
@@ -187,23 +171,15 @@ def _enter_stage(state: AnyState, index: int, at: datetime) -> AnyState:
     return enter_stage(state, at)
 
 
-def _is_unread(request: RequestState | None, read_at: datetime | None, hold: timedelta) -> bool:
+def _is_unread(request: RequestState, read_at: datetime | None, hold: timedelta) -> bool:
     """Whether the target was not read since its accepted call had time to take effect."""
-    return (
-        request is not None
-        and request.settled_at is not None
-        and (read_at is None or read_at - request.settled_at <= hold)
-    )
+    return request.settled_at is not None and (read_at is None or read_at - request.settled_at <= hold)
 
 
 def _was_halted_since(state: RolloutState) -> bool:
     """Whether a halt came after the promote under way: what the promote had not sent by then stays unsent."""
-    for entry in reversed(state.decisions):
-        if entry.id == state.promoting:
-            return False
-        if entry.verb is Verb.HALT and not entry.void:
-            return True
-    return False
+    later = takewhile(lambda entry: entry.id != state.promoting, reversed(state.decisions))
+    return any(entry.verb is Verb.HALT and not entry.void for entry in later)
 
 
 def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> tuple[StageMark, str]:
@@ -211,7 +187,6 @@ def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> 
     decision = next((entry for entry in state.decisions if entry.id == state.promoting), None)
     hold = timedelta(seconds=state.plan.hold_s)
     late = decision is None or at - decision.at > hold
-    stopped = _was_halted_since(state)
     trouble: list[str] = []
     waiting = refused = False
     for name in missing:
@@ -220,13 +195,13 @@ def _stage_mark(state: RolloutState, missing: tuple[str, ...], at: datetime) -> 
         if request is None:
             trouble.append(f"{name} not sent, reads {reads}")
             waiting = waiting or not late
-            refused = refused or stopped
+            refused = refused or _was_halted_since(state)
         elif request.in_flight:
             waiting = True
         elif request.outcome is Outcome.ACCEPTED:
-            unseen = _is_unread(request, state.targets[name].read_at, hold)
             reading = state.targets[name].reading
-            waiting = waiting or unseen or stepped_targets.goes_on(reading) or stepped_targets.has_to_ask(reading)
+            waiting = waiting or _is_unread(request, state.targets[name].read_at, hold)
+            waiting = waiting or stepped_targets.goes_on(reading) or stepped_targets.has_to_ask(reading)
             trouble.append(f"{name} accepted, reads {reads}")
         else:
             refused = True

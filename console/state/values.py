@@ -8,14 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from adapters.contract import Reading, TargetReading
-from console.events.evidence import Actor, Card, Verb
+from adapters.contract import Reading, Setting, StepsReading, TargetReading
+from console.events.evidence import Actor
 from console.judge.track import Track
-from console.judge.verdict import StageVerdict, Verdict
-from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Stage, Step, Target
+from console.judge.verdict import StageVerdict, Verdict, VerdictState
+from console.plan.nouns import LEAST_STALE_S, TICK_S, Metric, Plan, Role, Stage, Step, Target
 from console.state.local import LocalState
 from console.state.participants import Escalation, Handoff, Pen
-from console.state.requests import RequestState
+from console.state.requests import DecisionState, RequestState
 
 
 class Mode(StrEnum):
@@ -119,6 +119,15 @@ class TargetState:
     hides_judgement: bool = False
     """The pause by hand that `confirmed` shows hides an analysis that was inconclusive."""
 
+    @property
+    def steps(self) -> StepsReading | None:
+        """The steps that its backend owns; None for a backend without, or before the first read."""
+        return self.reading.steps if self.reading is not None else None
+
+    def satisfies(self, setting: Setting) -> bool:
+        """Whether it was read, and reads as `setting`."""
+        return self.reading is not None and self.reading.satisfies(setting)
+
 
 @dataclass(frozen=True, slots=True)
 class MetricState:
@@ -144,7 +153,6 @@ class MetricState:
     said: str | None = None
     """The verdict state last recorded as an event."""
     said_at: datetime | None = None
-    """When it was."""
 
     @property
     def stale_after_s(self) -> float:
@@ -152,6 +160,12 @@ class MetricState:
         if self.metric.stale_after_s is not None:
             return self.metric.stale_after_s
         return max(LEAST_STALE_S, 3.0 * (self.spacing_s or 0.0))
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether its verdict is FAIL and counts: not that of an `info` metric."""
+        failed = self.verdict is not None and self.verdict.state is VerdictState.FAIL
+        return failed and self.metric.role is not Role.INFO
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,34 +187,10 @@ class SourceState:
     name: str
     adapter: str
     ok_at: datetime | None = None
-    """When it last answered."""
     failed_since: datetime | None = None
     reason: str = ""
     """Why it fails, one line; empty while it answers."""
     skew_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionState:
-    """One decision and its outcome."""
-
-    id: str
-    seq: int | None
-    """None while it is held in memory because the journal cannot be written."""
-    at: datetime
-    who: Actor | None
-    verb: Verb
-    stage: int | None
-    reason: str
-    override: str | None
-    card: Card
-    subject: str | None = None
-    automatic: bool = False
-    """Taken by the plan's `on_fail`, without a key press."""
-    outcome: str = "recorded"
-    """recorded, requested, accepted, refused, unknown, confirmed, partial: one word for the log pane."""
-    void: str = ""
-    """Why it does not count: an earlier event that its console had not seen. Empty: it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +209,6 @@ class StepState:
     step: Step
     mark: StepMark = StepMark.PENDING
     since: datetime | None = None
-    """When it took this mark."""
     detail: str = ""
     sends: int = 0
     """Requests sent for it in this rollback."""
@@ -308,20 +297,19 @@ class RolloutState:
     @property
     def next(self) -> StageState | None:
         """The stage a promote leads to; None after the last or while unplaced."""
-        if self.reached is None or self.reached >= len(self.stages):
-            return None
-        return self.stages[self.reached]
+        return None if self.reached is None or self.reached >= len(self.stages) else self.stages[self.reached]
+
+    def stages_named(self, subject: str | None) -> int | None:
+        """The number of stages reached that `subject` spells, from "0"; None if it is none of this plan."""
+        return {str(number): number for number in range(len(self.stages) + 1)}.get(subject or "")
 
     @property
     def past_one_way(self) -> Stage | None:
         """The last one-way stage that was reached, or is under way; None if going back is still free."""
         begun = (StageMark.REQUESTED, StageMark.PARTIAL, StageMark.FAILED)
-        passed = [
-            entry.stage
-            for entry in self.stages
-            if entry.stage.one_way and (entry.number <= (self.reached or 0) or entry.mark in begun)
-        ]
-        return passed[-1] if passed else None
+        reached = self.reached or 0
+        passed = [entry.stage for entry in self.stages if entry.number <= reached or entry.mark in begun]
+        return next((stage for stage in reversed(passed) if stage.one_way), None)
 
     @property
     def exposing(self) -> bool:
@@ -332,9 +320,7 @@ class RolloutState:
     @property
     def in_doubt(self) -> tuple[RequestState, ...]:
         """Requests whose effect a read has yet to show, except on targets that an accepted plan dropped."""
-        return tuple(
-            request for request in self.requests.values() if request.in_doubt and request.target in self.targets
-        )
+        return tuple(each for each in self.requests.values() if each.in_doubt and each.target in self.targets)
 
     @property
     def in_flight(self) -> tuple[RequestState, ...]:

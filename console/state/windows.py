@@ -65,14 +65,15 @@ def ends_at(window: CalendarWindow, now: datetime) -> datetime | None:
 
 def next_opening(windows: tuple[CalendarWindow, ...], now: datetime) -> tuple[datetime, str] | None:
     """When (UTC) the first of these launch windows opens after `now`, and its zone; None if none does for two weeks."""
-    found: list[tuple[datetime | None, str]] = []
-    for window in windows:
-        if window.begins is None:
-            found.append((_next_turn(window, now, holding=True), window.zone))
-            continue
-        begins, ends = _edges(window, widest=False)
-        found.append((begins if now < begins < ends else None, window.zone))
+    found = [(_opens_at(window, now), window.zone) for window in windows]
     return min(((moment, zone) for moment, zone in found if moment is not None), default=None)
+
+
+def _opens_at(window: CalendarWindow, now: datetime) -> datetime | None:
+    if window.begins is None:
+        return _next_turn(window, now, holding=True)
+    begins, ends = _edges(window, widest=False)
+    return begins if now < begins < ends else None
 
 
 def _next_turn(window: CalendarWindow, now: datetime, *, holding: bool) -> datetime | None:
@@ -81,24 +82,18 @@ def _next_turn(window: CalendarWindow, now: datetime, *, holding: bool) -> datet
     today = now.astimezone(zone).date()
     edges = {
         moment
-        for ahead in range(-1, _AHEAD_DAYS)
-        for minutes in (0, window.begins_min, window.ends_min, *_clock_changes(today + timedelta(days=ahead), zone))
-        for moment in _moments(_local(today + timedelta(days=ahead), minutes), window.zone)
+        for day in (today + timedelta(days=ahead) for ahead in range(-1, _AHEAD_DAYS))
+        for minutes in (0, window.begins_min, window.ends_min, *_clock_changes(day, zone))
+        for moment in _moments(datetime.combine(day, time()) + timedelta(minutes=minutes), window.zone)
     }
     after = sorted(moment for moment in edges if moment > now)
     return next((moment for moment in after if is_inside(window, moment, widest=True) is holding), None)
 
 
-def _local(day: date, minutes: int) -> datetime:
-    return datetime.combine(day, time()) + timedelta(minutes=minutes)
-
-
 def _clock_changes(day: date, zone: ZoneInfo) -> list[int]:
     """Minutes after midnight at which the clock changes on `day`, to the quarter of an hour; on most days none."""
-    noons = [datetime.combine(day, time(hour), zone).utcoffset() for hour in (0, 23)]
-    if noons[0] == noons[1]:
-        return []
-    return list(range(0, 1440, 15))
+    first, last = (datetime.combine(day, time(hour), zone).utcoffset() for hour in (0, 23))
+    return [] if first == last else list(range(0, 1440, 15))
 
 
 def moment_text(moment: datetime, zone: str) -> str:

@@ -18,9 +18,8 @@ from adapters.contract import (
 from console.events.evidence import Card, Gate, MetricEvidence, PlannedCall, TargetEvidence, Verb
 from console.judge.verdict import ArmTotals, Verdict, VerdictState
 from console.plan.nouns import Metric
-from console.state.requests import RequestState
+from console.state.requests import DecisionState, RequestState
 from console.state.values import (
-    DecisionState,
     MetricState,
     SourceState,
     StageMark,
