@@ -5,11 +5,12 @@ nowhere else, so a console whose plan names no HTTP backend never pays for it. T
 adapter's business, not this package's.
 """
 
+from adapters.transport.backend import HttpBackend
 from adapters.transport.client import MAX_BYTES, Transport
 from adapters.transport.identity import Credentials, FixedIdentity, Identity
 from adapters.transport.options import Basic, HttpOptions
 from adapters.transport.reply import Explain, Reply
-from adapters.transport.tls import Certificate, Tls, UnusableCertificate, tls_context
+from adapters.transport.tls import Certificate, Tls
 from adapters.transport.trace import child_span, new_trace
 
 __all__ = [
@@ -19,13 +20,12 @@ __all__ = [
     "Credentials",
     "Explain",
     "FixedIdentity",
+    "HttpBackend",
     "HttpOptions",
     "Identity",
     "Reply",
     "Tls",
     "Transport",
-    "UnusableCertificate",
     "child_span",
     "new_trace",
-    "tls_context",
 ]
