@@ -6,13 +6,14 @@ reads, watches and patches (`client`, `resource`, `jsonpatch`, `status`), collec
 Deployment is the business of the adapters in `deploy`.
 """
 
-from adapters.kube.access import Access, NoAccess
+from adapters.kube.access import Access
 from adapters.kube.backend import KubeBackend
-from adapters.kube.client import Kube, Object, name_of, version_of
+from adapters.kube.client import Kube, Object
 from adapters.kube.informer import Informer
-from adapters.kube.objects import OwnerIndex, ParseCache, template_of
+from adapters.kube.jsonpatch import Patch
+from adapters.kube.objects import OwnerIndex, ParseCache, of_revision, of_version, template_of
 from adapters.kube.options import CONTEXT, KubeOptions, prepare
-from adapters.kube.permissions import Need, Permissions
+from adapters.kube.permissions import Need
 from adapters.kube.resource import DEPLOYMENTS, REPLICA_SETS, Resource
 
 __all__ = [
@@ -25,14 +26,13 @@ __all__ = [
     "KubeBackend",
     "KubeOptions",
     "Need",
-    "NoAccess",
     "Object",
     "OwnerIndex",
     "ParseCache",
-    "Permissions",
+    "Patch",
     "Resource",
-    "name_of",
+    "of_revision",
+    "of_version",
     "prepare",
     "template_of",
-    "version_of",
 ]

@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.transport import Certificate, Tls
 
 
 class NoAccess(Exception):
     """Plan, kubeconfig and pod give no way to reach the cluster. One plain line."""
+
+
+class ConfigEntry(BaseModel):
+    """Base of a kubeconfig's entries. Unknown keys are ignored, a key without a value counts as absent."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent(cls, given: object) -> object:
+        return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
 
 class Variable(BaseModel):
@@ -23,18 +34,17 @@ class Variable(BaseModel):
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(ConfigEntry):
     """A login plugin, as the kubeconfig names it."""
 
-    version: str
-    """Its apiVersion: client.authentication.k8s.io/v1 or v1beta1."""
-    command: str
-    args: tuple[str, ...] = field(default=(), repr=False)
-    environment: tuple[Variable, ...] = field(default=(), repr=False)
-    install_hint: str = ""
-    provide_cluster_info: bool = False
-    interactive: str = "IfAvailable"
+    version: str = Field("", alias="apiVersion")
+    """client.authentication.k8s.io/v1 or v1beta1."""
+    command: str = ""
+    args: tuple[str, ...] = Field((), repr=False)
+    environment: tuple[Variable, ...] = Field((), alias="env", repr=False)
+    install_hint: str = Field("", alias="installHint")
+    provide_cluster_info: bool = Field(False, alias="provideClusterInfo")
+    interactive: str = Field("IfAvailable", alias="interactiveMode")
     """Never, IfAvailable or Always."""
 
     @property

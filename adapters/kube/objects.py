@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.contract import BadReply
+from adapters.contract import BadReply, Missing, Rejected
 from adapters.kube.client import Object, name_of, version_of
 from adapters.kube.informer import Informer
-from adapters.sanitize import first_flaw
+from adapters.sanitize import first_flaw, one_line
 
 W = TypeVar("W", bound=BaseModel)
 
@@ -62,6 +62,23 @@ def template_of(replica_set: Object, label: str) -> Any:
     meta = dict(template.get("metadata") or {})
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != label}
     return {**template, "metadata": {**meta, "labels": labels}}
+
+
+def of_version(source: str, sets: Iterable[Object], label: str, version: str) -> Object:
+    """Find the ReplicaSet of a version, which `label` names. Raises Missing."""
+    for found in sets:
+        if found["metadata"].get("labels", {}).get(label) == version:
+            return found
+    raise Missing(source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
+
+
+def of_revision(source: str, sets: Iterable[Object], annotation: str, number: str) -> Object:
+    """Find the ReplicaSet of a revision, which `annotation` names, for an undo. Raises Rejected."""
+    there = {found["metadata"].get("annotations", {}).get(annotation, ""): found for found in sets}
+    if number not in there:
+        known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
+        raise Rejected(source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
+    return there[number]
 
 
 def _owner(found: Object) -> str:

@@ -76,6 +76,6 @@ class Permissions:
 
     async def _is_lacking(self, need: Need) -> bool | None:
         try:
-            return not await self._kube.is_allowed(need.resource, need.verb, subresource=need.subresource)
+            return not await self._kube.is_allowed(need.resource, need.verb, need.subresource)
         except BackendError:
             return None

@@ -13,11 +13,12 @@ import json
 import os
 import signal
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.kube.access import Access, NoAccess, Plugin
+from adapters.kube.wire import Moment
 from adapters.sanitize import one_line
 from adapters.transport import Certificate, Credentials
 
@@ -43,7 +44,7 @@ class _CredentialStatus(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     token: str = ""
-    expires: datetime | None = Field(None, alias="expirationTimestamp")
+    expires: Moment | None = Field(None, alias="expirationTimestamp")
     chain: str = Field("", alias="clientCertificateData")
     key: str = Field("", alias="clientKeyData")
 
@@ -112,16 +113,14 @@ async def _start(plugin: Plugin, access: Access, asks: bool) -> asyncio.subproce
 def _request(plugin: Plugin, access: Access, asks: bool) -> dict[str, object]:
     spec: dict[str, object] = {"interactive": asks}
     if plugin.provide_cluster_info:
-        cluster: dict[str, object] = {"server": access.server}
-        if access.ca is not None:
-            cluster["certificate-authority-data"] = base64.b64encode(access.ca).decode()
-        if access.server_name is not None:
-            cluster["tls-server-name"] = access.server_name
-        if access.insecure:
-            cluster["insecure-skip-tls-verify"] = True
-        if access.proxy is not None:
-            cluster["proxy-url"] = access.proxy
-        spec["cluster"] = cluster
+        cluster = {
+            "server": access.server,
+            "certificate-authority-data": None if access.ca is None else base64.b64encode(access.ca).decode(),
+            "tls-server-name": access.server_name,
+            "insecure-skip-tls-verify": access.insecure or None,
+            "proxy-url": access.proxy,
+        }
+        spec["cluster"] = {key: value for key, value in cluster.items() if value is not None}
     return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
 
 
@@ -162,9 +161,6 @@ def _credentials_of(plugin: Plugin, access: Access, output: bytes) -> PluginCred
         raise NoAccess(f"{bad}: no token and no certificate with its key")
     if status.token and not (status.token.isascii() and status.token.isprintable()):
         raise NoAccess(f"{bad}: its token cannot be sent in a header")
-    expires = status.expires
-    if expires is not None:
-        expires = expires.replace(tzinfo=UTC) if expires.tzinfo is None else expires.astimezone(UTC)
     certificate = Certificate(status.chain.encode(), status.key.encode()) if status.chain else access.certificate
     token = f"Bearer {status.token}" if status.token else None
-    return PluginCredentials(Credentials(token, certificate, access.impersonate), expires)
+    return PluginCredentials(Credentials(token, certificate, access.impersonate), status.expires)

@@ -1,7 +1,11 @@
-"""Wire models shared by all Kubernetes adapters: metadata, conditions, ReplicaSets. Unknown fields are ignored."""
+"""Wire models shared by all Kubernetes adapters: metadata, conditions, ReplicaSets, durations.
+
+Unknown fields are ignored.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,6 +19,8 @@ _KEEPERS = {
     "helm.toolkit.fluxcd.io/name": "Flux",
 }
 """Annotations and labels by which a GitOps controller knows what it keeps in line with a repository."""
+_DURATION = re.compile(r"(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
+_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 
 
 def utc(moment: datetime) -> datetime:
@@ -114,3 +120,15 @@ def earlier(sets: Sequence[ReplicaSet], annotation: str, than: str) -> tuple[str
     numbers = {int(text) for one in sets if (text := one.meta.annotations.get(annotation, "")).isdigit()}
     below = [number for number in numbers if not than.isdigit() or number < int(than)]
     return tuple(str(number) for number in sorted(below, reverse=True)[:5])
+
+
+def go_duration_s(text: str) -> float | None:
+    """Parse a duration such as "1h30m", in seconds; None where it is not one.
+
+    Source: Go, time.ParseDuration; without µs and ns.
+    """
+    found = _DURATION.fullmatch(text)
+    try:
+        return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
+    except ValueError:
+        return None

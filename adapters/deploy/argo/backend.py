@@ -7,7 +7,7 @@ readings, `patches` bodies, `rollback` the moves of a rollback.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import httpx
@@ -33,30 +33,31 @@ from adapters.contract import (
 from adapters.deploy.argo import patches
 from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.measurements import reply_of
-from adapters.deploy.argo.patches import RolloutPatch
 from adapters.deploy.argo.phase import is_observed
 from adapters.deploy.argo.reading import RolloutView, reading_of
 from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, template_of
-from adapters.kube.guard import BadGuardToken
+from adapters.kube import (
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    Access,
+    KubeBackend,
+    Need,
+    Object,
+    Patch,
+    of_revision,
+    of_version,
+    template_of,
+)
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
 ON_SPEC = Need(ROLLOUTS, "patch")
 _NEEDS = {
-    "promote": (ON_STATUS,),
-    "skip": (ON_STATUS,),
-    "accept": (ON_STATUS,),
-    "promote-full": (ON_STATUS,),
-    "abort": (ON_STATUS,),
-    "retry": (ON_STATUS,),
-    "pause": (ON_SPEC,),
-    "resume": (ON_SPEC,),
-    "undo": (ON_SPEC,),
-    "restart": (ON_SPEC,),
+    **dict.fromkeys(("promote", "skip", "accept", "promote-full", "abort", "retry"), (ON_STATUS,)),
+    **dict.fromkeys(("pause", "resume", "undo", "restart"), (ON_SPEC,)),
 }
 """Verb -> the permissions it takes."""
 ORDERS = (
@@ -73,6 +74,8 @@ ORDERS = (
 WOKEN = "; then an annotation, if its controller overlooks it"
 """A second call that may follow any other: see `sender`."""
 _AGAIN_S = 0.3
+_MOVES = {Move.ABORT: patches.abort, Move.FINISH: patches.full}
+"""The moves of a rollback that are a single patch."""
 
 
 class Argo(KubeBackend):
@@ -83,8 +86,8 @@ class Argo(KubeBackend):
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         super().__init__(context, access, namespace, client, (ON_STATUS, ON_SPEC))
-        self._store = Store(self._kube, context)
-        self.sender = Sender(self._kube, self._store, context)
+        self._store = Store(self.source, self._informer)
+        self.sender = Sender(self._store, context)
         self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
         """Target -> its last reading and the objects it was made of: most reads find nothing new."""
         self._capabilities = Capabilities(
@@ -98,11 +101,6 @@ class Argo(KubeBackend):
             },
             orders=ORDERS,
         )
-
-    async def aclose(self) -> None:
-        """Stop the informers and close the connections."""
-        await self._store.aclose()
-        await super().aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """The verbs of every target: it owns its steps and advances."""
@@ -144,17 +142,13 @@ class Argo(KubeBackend):
     def step_calls(self, target: TargetRef, setting: Setting, seen: str | None) -> tuple[str, ...]:
         """List the calls of `advance` or `withdraw` for the Rollout seen."""
         where = f"rollouts/{target.name}"
-        try:
-            shown = GuardToken.parse(seen or "")
-        except BadGuardToken:
+        if (shown := GuardToken.parse(seen or "")) is None:
             return (f"PATCH {where} (not read yet)",)
         if setting.version is None:
             return (patches.release(shown).line(where) + WOKEN,) if shown.pauses else ()
         move = next_move(shown, setting.version)
-        if move is Move.ABORT:
-            return (patches.abort(shown.hash).line(where) + WOKEN,)
-        if move is Move.FINISH:
-            return (patches.full(shown).line(where) + WOKEN,)
+        if move in _MOVES:
+            return (_MOVES[move](shown).line(where) + WOKEN,)
         if move is Move.UNDO:
             first = f"PATCH {where}: the template of version {setting.version}, if it is still at {shown.revision}"
             return first + WOKEN, f"PATCH {where}/status: then {Move.FINISH.value}{WOKEN}"
@@ -162,18 +156,18 @@ class Argo(KubeBackend):
 
     async def advance(self, target: TargetRef, setting: Setting, seen: str, permit: Permit) -> None:
         """End the pause that was seen. Raises Moved where it is over; Rejected where none was seen."""
-        shown = self._parse_token(seen, "promote")
+        shown = self._parse_token(GuardToken.parse, seen, "promote")
         if not shown.pauses:
             raise Rejected(self.source, "promote", "not sent: it stood at no pause when you decided")
         await self.sender.send_and_wait(target, patches.release(shown), "promote", permit)
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Pause it by hand. Raises BackendError."""
-        await self.sender.send_and_wait(target, patches.pause(), "pause", permit)
+        await self.sender.send_and_wait(target, patches.PAUSE, "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
         """End a pause by hand. Raises Moved where it is not paused by hand."""
-        await self.sender.send_and_wait(target, patches.resume(), "resume", permit)
+        await self.sender.send_and_wait(target, patches.RESUME, "resume", permit)
 
     async def withdraw(self, target: TargetRef, version: str | None, permit: Permit) -> None:
         """Roll back, from a fresh read, to the end or first error.
@@ -216,12 +210,13 @@ class Argo(KubeBackend):
             Rejected: there is no such order, or what was seen did not allow it.
             BackendError: any other.
         """
-        shown, (name, _, subject) = self._parse_token(seen, order), order.partition(" ")
+        shown, (name, _, subject) = self._parse_token(GuardToken.parse, seen, order), order.partition(" ")
         at_step = True
         if name in ("undo", "accept"):
             rollout = await self._store.fresh(target.name, name)
             if name == "undo":
-                before, began = await self._revision(rollout, subject), asyncio.get_running_loop().time()
+                sets, began = await self._store.replica_sets(rollout), asyncio.get_running_loop().time()
+                before = of_revision(self.source, sets, REVISION, subject)
                 await self._undo(target, rollout, shown.revision, before, name, permit)
                 await self.sender.wait_for_controller(target, name, permit, began)
                 return
@@ -235,46 +230,29 @@ class Argo(KubeBackend):
     def order_calls(self, target: TargetRef, order: str, seen: str | None) -> tuple[str, ...]:
         """List what `order` would send to the Rollout that was seen."""
         where, (name, _, subject) = f"rollouts/{target.name}", order.partition(" ")
-        try:
-            shown = GuardToken.parse(seen or "")
-        except BadGuardToken:
+        if (shown := GuardToken.parse(seen or "")) is None:
             return (f"PATCH {where} (not read yet)",)
         if name == "undo":
-            return (
-                f"PATCH {where}: the template of revision {subject or '?'}, if it is still at {shown.revision}{WOKEN}",
-            )
+            guarded = f"the template of revision {subject or '?'}, if it is still at {shown.revision}"
+            return (f"PATCH {where}: {guarded}{WOKEN}",)
         if name == "restart":
             return (f"PATCH {where}: add /spec/restartAt, the time it is sent{WOKEN}",)
         made = self._order_patch(name, shown)
         return () if made is None else (made.line(where) + WOKEN,)
 
-    def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> RolloutPatch | None:
+    def _order_patch(self, name: str, shown: GuardToken, *, at_step: bool = True) -> Patch | None:
         """Make the patch of an order that is a single one. None for any other."""
-        match name:
-            case "skip":
-                return patches.skip(shown)
-            case "accept":
-                return patches.accept(shown, at_step=at_step)
-            case "promote-full":
-                return patches.full(shown)
-            case "retry":
-                return patches.retry(shown)
-            case "abort":
-                return patches.abort(shown.hash)
-            case "restart":
-                return patches.restart(self._context.clock.now())
-            case "pause":
-                return patches.pause()
-            case "resume":
-                return patches.resume()
-            case _:
-                return None
-
-    def _parse_token(self, seen: str, verb: str) -> GuardToken:
-        try:
-            return GuardToken.parse(seen)
-        except BadGuardToken as error:
-            raise Rejected(self.source, verb, f"not sent: {error}") from None
+        made: dict[str, Callable[[], Patch]] = {
+            "skip": lambda: patches.skip(shown),
+            "accept": lambda: patches.accept(shown, at_step=at_step),
+            "promote-full": lambda: patches.full(shown),
+            "retry": lambda: patches.retry(shown),
+            "abort": lambda: patches.abort(shown),
+            "restart": lambda: patches.restart(self._context.clock.now()),
+            "pause": lambda: patches.PAUSE,
+            "resume": lambda: patches.RESUME,
+        }
+        return made[name]() if name in made else None
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
@@ -295,12 +273,11 @@ class Argo(KubeBackend):
         """Send one move of a rollback."""
         seen = GuardToken.of(rollout)
         try:
-            if move is Move.ABORT:
-                await self.sender.send(target, patches.abort(seen.hash), "rollback", permit)
-            elif move is Move.FINISH:
-                await self.sender.send(target, patches.full(seen), "rollback", permit)
+            if move is not Move.UNDO:
+                await self.sender.send(target, _MOVES[move](seen), "rollback", permit)
             else:
-                before = await self._of_version(rollout, version or seen.stable)
+                sets = await self._store.replica_sets(rollout)
+                before = of_version(self.source, sets, HASH_LABEL, version or seen.stable)
                 await self._undo(target, rollout, seen.revision, before, "rollback", permit)
         except BackendError as error:
             if done and not isinstance(error, HalfDone):
@@ -324,18 +301,4 @@ class Argo(KubeBackend):
         found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
         await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
-        self._store.invalidate()
-
-    async def _of_version(self, rollout: Rollout, version: str) -> Object:
-        for found in await self._store.replica_sets(rollout):
-            if found["metadata"].get("labels", {}).get(HASH_LABEL) == version:
-                return found
-        raise Missing(self.source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
-
-    async def _revision(self, rollout: Rollout, number: str) -> Object:
-        listed = await self._store.replica_sets(rollout)
-        there = {found["metadata"].get("annotations", {}).get(REVISION, ""): found for found in listed}
-        if number not in there:
-            known = ", ".join(sorted((name for name in there if name), key=lambda text: (len(text), text))) or "none"
-            raise Rejected(self.source, "undo", f"not sent: no revision {one_line(number, 20)!r} (there are: {known})")
-        return there[number]
+        self._store.rollouts.invalidate()

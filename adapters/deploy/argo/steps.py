@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.contract import OwnStep
 from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
-from adapters.kube.duration import go_duration_s
+from adapters.kube.wire import go_duration_s
 from adapters.sanitize import one_line
 
 PREVIEW = "preview, then pause"

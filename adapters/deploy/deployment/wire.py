@@ -8,7 +8,6 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from adapters.kube.guard import BadGuardToken
 from adapters.kube.wire import Meta, StatusCondition, Wire, none_is_empty, none_is_no_item
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -56,12 +55,12 @@ class GuardToken:
     paused: bool
 
     @classmethod
-    def parse(cls, text: str) -> GuardToken:
-        """Parse the text that str() gave. Raises BadGuardToken."""
+    def parse(cls, text: str) -> GuardToken | None:
+        """Parse the text that str() gave; None where it is another."""
         try:
             revision, version, paused = json.loads(text)
         except (ValueError, TypeError):
-            raise BadGuardToken() from None
+            return None
         return cls(str(revision), str(version), bool(paused))
 
     def __str__(self) -> str:

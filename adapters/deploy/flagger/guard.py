@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from adapters.deploy.flagger.steps import WAITING
 from adapters.deploy.flagger.wire import Canary
-from adapters.kube.guard import BadGuardToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,15 @@ class GuardToken:
         return self.phase == WAITING and bool(self.template)
 
     @classmethod
-    def parse(cls, text: str) -> GuardToken:
-        """Parse the text that str() gave. Raises BadGuardToken."""
+    def parse(cls, text: str) -> GuardToken | None:
+        """Parse the text that str() gave; None where it is another."""
         try:
             phase, weight, iterations, applied, promoted, flags, *more = json.loads(text)
             (template,) = more or ("",)  # tokens of older journals have none
             known = (str(phase), int(weight), int(iterations), str(applied), str(promoted))
             return cls(*known, "s" in flags, "k" in flags, str(template))
         except (ValueError, TypeError, RecursionError):
-            raise BadGuardToken() from None
+            return None
 
     def __str__(self) -> str:
         flags = "s" * self.suspended + "k" * self.skips

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from adapters.contract import OwnStep
 from adapters.deploy.flagger.wire import CONFIRM_PROMOTION, CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, Analysis, Canary
-from adapters.kube.duration import go_duration_s
+from adapters.kube.wire import go_duration_s
 
 DEFAULT_S = 60.0
 """How often Flagger looks at a Canary that names no interval."""

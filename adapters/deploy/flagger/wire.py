@@ -1,6 +1,7 @@
-"""Wire models of Flagger: Canaries, and the events about them.
+"""Wire models of Flagger: Canaries, the events about them, and the questions at its webhooks.
 
-Source: flagger.app/v1beta1 Canary (Flagger 1.10 to 1.44), core/v1 Event. Unknown fields are ignored.
+Source: flagger.app/v1beta1 Canary (Flagger 1.10 to 1.44), core/v1 Event; Flagger, "Webhooks" (payload). Unknown fields
+are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ GATES = (CONFIRM_ROLLOUT, CONFIRM_TRAFFIC, CONFIRM_PROMOTION, ROLLBACK)
 class Webhook(Wire):
     """One entry of spec.analysis.webhooks."""
 
-    name: str = ""
     type: str = ""
     url: str = ""
 
@@ -42,7 +42,6 @@ class Analysis(Wire):
     step_weights: Annotated[list[int], BeforeValidator(none_is_no_item)] = Field([], alias="stepWeights")
     iterations: int = 0
     match: Annotated[list[object], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
-    mirror: bool = False
     webhooks: Annotated[list[Webhook], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
 
 
@@ -92,6 +91,14 @@ class Canary(Wire):
     def webhook(self, kind: str) -> Webhook | None:
         """The first webhook of a kind."""
         return next((hook for hook in self.spec.analysis.webhooks if hook.type == kind), None)
+
+
+class WebhookPayload(Wire):
+    """A question, as far as it is used. Its phase is no help: at two of the gates it always says Progressing."""
+
+    name: str
+    namespace: str
+    metadata: dict[str, str] | None = None
 
 
 class EventSeries(Wire):
