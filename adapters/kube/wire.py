@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 _KEEPERS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -59,7 +59,6 @@ class Owner(Wire):
     """One entry of ownerReferences."""
 
     uid: str = ""
-    kind: str = ""
 
 
 class Meta(Wire):
@@ -95,17 +94,11 @@ class StatusCondition(Wire):
     message: str = ""
 
 
-class ReplicaSetStatus(Wire):
-    """The status of a ReplicaSet."""
-
-    available: int = Field(0, alias="availableReplicas")
-
-
 class ReplicaSet(Wire):
     """A ReplicaSet, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
-    status: Annotated[ReplicaSetStatus, BeforeValidator(none_is_empty)] = ReplicaSetStatus()
+    available: int = Field(0, validation_alias=AliasPath("status", "availableReplicas"))
 
 
 def gitops_notes(meta: Meta, changes: str) -> list[str]:

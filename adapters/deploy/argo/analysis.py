@@ -73,7 +73,7 @@ def cut_short(rollout: Rollout, runs: Sequence[AnalysisRun]) -> str | None:
         return None
     for run in runs:
         step = run.meta.labels.get(STEP_LABEL, "")
-        ended = run.spec.terminate is True and step.isdigit() and run.meta.labels.get(TYPE_LABEL) == "Step"
+        ended = run.terminate is True and step.isdigit() and run.meta.labels.get(TYPE_LABEL) == "Step"
         if ended and status.index is not None and status.index > int(step):
             return f"the analysis of step {step} was cut short: the step was skipped"
     return None

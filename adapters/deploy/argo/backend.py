@@ -34,7 +34,7 @@ from adapters.deploy.argo import patches
 from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.measurements import reply_of
 from adapters.deploy.argo.phase import is_observed
-from adapters.deploy.argo.reading import RolloutView, reading_of
+from adapters.deploy.argo.reading import reading_of
 from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
@@ -88,8 +88,8 @@ class Argo(KubeBackend):
         super().__init__(context, access, namespace, client, (ON_STATUS, ON_SPEC))
         self._store = Store(self.source, self._informer)
         self.sender = Sender(self._store, context)
-        self._readings: dict[str, tuple[RolloutView, dict[str, str], TargetReading]] = {}
-        """Target -> its last reading and the objects it was made of: most reads find nothing new."""
+        self._readings: dict[str, tuple[object, TargetReading]] = {}
+        """Target -> its last reading and the versions it was made of: most reads find nothing new."""
         self._capabilities = Capabilities(
             advances=True,
             can_pause=True,
@@ -115,11 +115,12 @@ class Argo(KubeBackend):
         """
         view = await self._store.view(target.name)
         lacking, now = self._permissions.lacking(_NEEDS), self._context.clock.now()
-        known = self._readings.get(target.target)
-        if known is not None and known[0] == view and known[1] == lacking:
-            return replace(known[2], at=now)
+        made_of = (view.versions, lacking)
+        known_of, known = self._readings.get(target.target, (None, None))
+        if known is not None and known_of == made_of:
+            return replace(known, at=now)
         found = reading_of(target, view, now, lacking)
-        self._readings[target.target] = (view, lacking, found)
+        self._readings[target.target] = (made_of, found)
         return found
 
     async def read_metrics(self, queries: Sequence[MetricQuery], window: Window) -> tuple[MetricReply, ...]:
@@ -220,8 +221,7 @@ class Argo(KubeBackend):
                 await self._undo(target, rollout, shown.revision, before, name, permit)
                 await self.sender.wait_for_controller(target, name, permit, began)
                 return
-            run = rollout.status.canary.step_run
-            at_step = run is not None and run.status == "Inconclusive"
+            at_step = rollout.status.step_run == "Inconclusive"
         made = self._order_patch(name, shown, at_step=at_step)
         if made is None:
             raise Rejected(self.source, name, f"not sent: Argo Rollouts has no {one_line(name, 40)!r}")

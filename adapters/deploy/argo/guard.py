@@ -48,7 +48,7 @@ class GuardToken:
             by_hand=bool(rollout.spec.paused),
             aborted=bool(status.abort),
             full=bool(status.promote_full),
-            active=status.blue_green.active if green else "",
+            active=status.active if green else "",
             revision=rollout.meta.annotations.get(REVISION, ""),
         )
 

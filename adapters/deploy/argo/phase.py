@@ -85,7 +85,7 @@ def _lasts_s(rollout: Rollout, steps: Sequence[OwnStep], pause: PauseCondition) 
 def step_of(rollout: Rollout, steps: Sequence[OwnStep]) -> int:
     """The current step, 0-based; the number of steps when all are done."""
     if rollout.spec.strategy.blue_green is not None:
-        return 1 if rollout.is_promoted or rollout.status.blue_green.active == rollout.status.hash else 0
+        return 1 if rollout.is_promoted or rollout.status.active == rollout.status.hash else 0
     if rollout.is_promoted:
         return len(steps)
     return min(max(rollout.status.index or 0, 0), len(steps))
@@ -112,15 +112,15 @@ def actual_percent(rollout: Rollout, replica_sets: Sequence[ReplicaSet]) -> tupl
     """
     status = rollout.status
     if rollout.spec.strategy.blue_green is not None:
-        return (100.0 if status.blue_green.active == status.hash else 0.0), ""
+        return (100.0 if status.active == status.hash else 0.0), ""
     canary = rollout.spec.strategy.canary
     if canary is not None and canary.routing is not None:
-        weights = status.canary.weights
+        weights = status.weights
         if rollout.is_promoted or weights is None:
             return (100.0 if rollout.is_promoted else 0.0), ""
-        share = 100.0 * weights.canary.weight / (canary.routing.most or 100)
+        share = 100.0 * weights.canary / (canary.routing.most or 100)
         return share, "not confirmed by the router yet" if weights.verified is False else ""
-    ours = [one.status.available for one in replica_sets if one.meta.labels.get(HASH_LABEL) == status.hash]
+    ours = [one.available for one in replica_sets if one.meta.labels.get(HASH_LABEL) == status.hash]
     fresh, whole = sum(ours) if ours else status.updated, status.available
     if whole <= 0:
         return (100.0 if rollout.is_promoted else 0.0 if status.abort else None), "no pod is available"

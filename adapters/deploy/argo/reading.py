@@ -20,21 +20,17 @@ CONTROLLER = "rollouts-controller"
 """The field manager of Argo's controller."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class RolloutView:
-    """A Rollout with its ReplicaSets and AnalysisRuns. Equal if of the same objects in the same versions."""
+    """A Rollout with its ReplicaSets and AnalysisRuns."""
 
     rollout: Rollout
     replica_sets: tuple[ReplicaSet, ...] = ()
     runs: tuple[AnalysisRun, ...] = ()
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RolloutView) and self._versions() == other._versions()
-
-    def __hash__(self) -> int:
-        return hash(self._versions())
-
-    def _versions(self) -> tuple[tuple[str, str], ...]:
+    @property
+    def versions(self) -> tuple[tuple[str, str], ...]:
+        """The (uid, resourceVersion) of each object."""
         parts: tuple[Rollout | ReplicaSet | AnalysisRun, ...] = (self.rollout, *self.replica_sets, *self.runs)
         return tuple((part.meta.uid, part.meta.version) for part in parts)
 

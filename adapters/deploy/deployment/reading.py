@@ -76,7 +76,7 @@ def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | 
     if wanted is None:
         return None, None
     older = [one for rank, one in ranked if rank < (_rank(wanted) or 0)]
-    serving = [one for one in older if one.status.available]
+    serving = [one for one in older if one.available]
     before = serving[-1] if serving else older[-1] if older else None
     return _hash(wanted), None if before is None else _hash(before)
 

@@ -239,7 +239,7 @@ class Flagger(KubeBackend):
         """
         if canary.status.phase not in UNDER_WAY:
             return WantedTemplate()
-        kind, name = canary.spec.target.kind or "Deployment", canary.spec.target.name
+        kind, name = canary.spec.target_kind or "Deployment", canary.spec.target_name
         resource = TARGETS.get(kind)
         if resource is None:
             return WantedTemplate(unknown=f"its target is a {one_line(kind, 40)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasPath, BeforeValidator, Field
 
 from adapters.kube import Resource
 from adapters.kube.wire import Meta, Moment, Wire, none_is_empty, none_is_no_item
@@ -45,18 +45,12 @@ class Analysis(Wire):
     webhooks: Annotated[list[Webhook], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
 
 
-class Reference(Wire):
-    """The spec.targetRef of a Canary."""
-
-    kind: str = ""
-    name: str = ""
-
-
 class CanarySpec(Wire):
     """The spec of a Canary."""
 
     provider: str = ""
-    target: Annotated[Reference, BeforeValidator(none_is_empty)] = Field(Reference(), alias="targetRef")
+    target_kind: str = Field("", validation_alias=AliasPath("targetRef", "kind"))
+    target_name: str = Field("", validation_alias=AliasPath("targetRef", "name"))
     newer: Analysis | None = Field(None, alias="analysis")
     older: Analysis | None = Field(None, alias="canaryAnalysis")
     """The earlier name of `analysis`."""
@@ -101,12 +95,6 @@ class WebhookPayload(Wire):
     metadata: dict[str, str] | None = None
 
 
-class EventSeries(Wire):
-    """The series of a repeated event."""
-
-    seen: Moment | None = Field(None, alias="lastObservedTime")
-
-
 class KubeEvent(Wire):
     """One event about a Canary. A repeat is counted in the same object."""
 
@@ -115,10 +103,10 @@ class KubeEvent(Wire):
     last: Moment | None = Field(None, alias="lastTimestamp")
     first: Moment | None = Field(None, alias="firstTimestamp")
     at: Moment | None = Field(None, alias="eventTime")
-    series: EventSeries | None = None
+    repeated: Moment | None = Field(None, validation_alias=AliasPath("series", "lastObservedTime"))
 
     @property
     def last_at(self) -> datetime:
         """When the event last happened, UTC. The beginning of time where it has no date."""
-        found = [self.series.seen if self.series else None, self.last, self.at, self.first]
-        return max((moment for moment in found if moment is not None), default=datetime.min.replace(tzinfo=UTC))
+        found = (moment for moment in (self.repeated, self.last, self.at, self.first) if moment is not None)
+        return max(found, default=datetime.min.replace(tzinfo=UTC))
