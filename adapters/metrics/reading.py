@@ -100,9 +100,12 @@ def _whole_scrapes(series: Iterable[RawSeries]) -> list[RawSeries]:
     kept: list[RawSeries] = []
     for group in groups.values():
         dirty = {at for one in group for at, value in one.samples if not 0.0 <= value < math.inf}
+        if not dirty:
+            kept += group
+            continue
         for one in group:  # the impossible samples themselves stay: they are counted and dropped later
             samples = [(at, value) for at, value in one.samples if at not in dirty or not 0.0 <= value < math.inf]
-            kept.append(RawSeries(one.labels, samples) if dirty else one)
+            kept.append(RawSeries(one.labels, samples))
     return kept
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
@@ -35,18 +35,15 @@ from adapters.contract import (
     TargetRef,
     TimedOut,
 )
-from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, explain, patch_percentage
+from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, patch_percentage
 from adapters.flags.unleash.feature import Feature, FlagState, UnleashEvents, flag_state
 from adapters.sanitize import first_flaw, one_line
-from adapters.transport import HttpOptions, Reply, Transport
+from adapters.transport import HttpBackend, Reply, Transport
 
 _VERB = "set_flag"
 _CHANGE_REQUEST = re.compile(r"change[ _-]?request", re.IGNORECASE)
 _UNREAD = FlagState(on=False, percent=None, strategy="<its strategy>", rollout="")
 """The state that `calls` assumes of a flag that was not read yet."""
-
-if TYPE_CHECKING:
-    import httpx
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -59,48 +56,17 @@ class _Progress:
     accepted: list[str] = field(default_factory=list)
 
 
-class Unleash:
+class Unleash(HttpBackend):
     """The features of one project in one environment."""
 
-    def __init__(
-        self,
-        context: Context,
-        options: HttpOptions,
-        project: str,
-        environment: str,
-        authorization: str | None,
-        client: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Opens nothing. Raises ConnectError as `Transport` does."""
-        self.source = context.source
+    def __init__(self, context: Context, transport: Transport, project: str, environment: str) -> None:
+        super().__init__(transport)
         self._context = context
         self._project = project
         self._environment = environment
-        self._transport = Transport(
-            context.source,
-            options,
-            authorization=authorization,
-            read_deadline_s=context.read_deadline_s,
-            write_deadline_s=context.write_deadline_s,
-            explain=explain,
-            client=client,
-        )
         self._last_states: dict[TargetRef, FlagState] = {}
         self._authors: dict[TargetRef, str | None] = {}
         self._events_readable = True
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """Warnings of the transport."""
-        return self._transport.cautions
-
-    def hide(self, text: str) -> str:
-        """Redact with the transport."""
-        return self._transport.hide(text)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()
 
     def capabilities(self, target: TargetRef) -> Capabilities:
         """A switch and a percentage; Unleash moves nothing by itself."""
@@ -190,9 +156,8 @@ class Unleash:
     def _with_progress(self, error: BackendError, progress: _Progress) -> BackendError:
         """Turn the error of one call into that of the whole change."""
         if progress.accepted:
-            return HalfDone(
-                self.source, _VERB, one_line(f"{', '.join(progress.accepted)} accepted; then {error.reason}")
-            )
+            words = f"{', '.join(progress.accepted)} accepted; then {error.reason}"
+            return HalfDone(self.source, _VERB, one_line(words))
         if not progress.sent and isinstance(error, OutcomeUnknown):
             return NotSent(self.source, _VERB, one_line(f"not sent: it could not be read first: {error.reason}"))
         return error
@@ -221,7 +186,7 @@ class Unleash:
     async def _send(self, target: TargetRef, call: UnleashCall, permit: Permit) -> None:
         path = f"{self._feature(target, _VERB)}/environments/{quote(self._environment, safe='')}{call.path}"
         try:
-            reply = await self._transport.write(call.method, path, permit=permit, verb=_VERB, json=call.body)
+            reply = await self.transport.write(call.method, path, permit=permit, verb=_VERB, json=call.body)
             if reply.body.strip():
                 reply.json()  # on and off answer nothing; a login page that answers 200 is not Unleash
         except ServerFailed as error:
@@ -239,7 +204,7 @@ class Unleash:
             raise Missing(self.source, _VERB, error.reason) from error
 
     async def _state(self, target: TargetRef) -> tuple[FlagState, Reply]:
-        reply = await self._transport.read("GET", self._feature(target, "read"))
+        reply = await self.transport.read("GET", self._feature(target, "read"))
         feature = self._parse(Feature, reply)
         if feature.archived:
             raise Missing(self.source, "read", f"feature {one_line(target.name, 80)} is archived")
@@ -258,7 +223,7 @@ class Unleash:
         query = {"feature": f"IS:{target.name}", "environment": f"IS:{self._environment}", "limit": "1"}
         try:
             async with asyncio.timeout(self._context.read_deadline_s / 4):
-                reply = await self._transport.read("GET", "/api/admin/search/events", params=query)
+                reply = await self.transport.read("GET", "/api/admin/search/events", params=query)
                 events = self._parse(UnleashEvents, reply).events
         except (Forbidden, Missing):
             self._events_readable = False
