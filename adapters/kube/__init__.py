@@ -6,33 +6,21 @@ reads, watches and patches (`client`, `resource`, `jsonpatch`, `status`), collec
 Deployment is the business of the adapters in `deploy`.
 """
 
-from adapters.kube.access import Access
-from adapters.kube.backend import KubeBackend
-from adapters.kube.client import Kube, Object
-from adapters.kube.informer import Informer
-from adapters.kube.jsonpatch import Patch
-from adapters.kube.objects import OwnerIndex, ParseCache, of_revision, of_version, template_of
-from adapters.kube.options import CONTEXT, KubeOptions, prepare
-from adapters.kube.permissions import Need
-from adapters.kube.resource import DEPLOYMENTS, REPLICA_SETS, Resource
-
-__all__ = [
-    "CONTEXT",
-    "DEPLOYMENTS",
-    "REPLICA_SETS",
-    "Access",
-    "Informer",
-    "Kube",
-    "KubeBackend",
-    "KubeOptions",
-    "Need",
-    "Object",
-    "OwnerIndex",
-    "ParseCache",
-    "Patch",
-    "Resource",
-    "of_revision",
-    "of_version",
-    "prepare",
-    "template_of",
-]
+from adapters.kube.access import Access as Access
+from adapters.kube.backend import KubeBackend as KubeBackend
+from adapters.kube.client import Kube as Kube
+from adapters.kube.client import Object as Object
+from adapters.kube.informer import Informer as Informer
+from adapters.kube.jsonpatch import Patch as Patch
+from adapters.kube.objects import OwnerIndex as OwnerIndex
+from adapters.kube.objects import ParseCache as ParseCache
+from adapters.kube.objects import of_revision as of_revision
+from adapters.kube.objects import of_version as of_version
+from adapters.kube.objects import template_of as template_of
+from adapters.kube.options import CONTEXT as CONTEXT
+from adapters.kube.options import KubeOptions as KubeOptions
+from adapters.kube.options import prepare as prepare
+from adapters.kube.permissions import Need as Need
+from adapters.kube.resource import DEPLOYMENTS as DEPLOYMENTS
+from adapters.kube.resource import REPLICA_SETS as REPLICA_SETS
+from adapters.kube.resource import Resource as Resource

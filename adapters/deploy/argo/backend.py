@@ -82,7 +82,7 @@ class Argo(KubeBackend):
     """The Rollouts of one namespace."""
 
     def __init__(
-        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
+        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         super().__init__(context, access, namespace, client, (ON_STATUS, ON_SPEC))

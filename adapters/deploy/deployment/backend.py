@@ -54,7 +54,7 @@ class Deployments(KubeBackend):
     """The Deployments of one namespace."""
 
     def __init__(
-        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None
+        self, context: Context, access: Access, namespace: str | None, client: httpx.AsyncBaseTransport | None = None
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         super().__init__(context, access, namespace, client, (MAY_PATCH,))

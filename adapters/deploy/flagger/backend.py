@@ -61,7 +61,7 @@ class Flagger(KubeBackend):
         access: Access,
         namespace: str | None,
         gates: str | None,
-        client: httpx.AsyncBaseTransport | None,
+        client: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self._gates = gates
