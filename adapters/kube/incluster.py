@@ -15,11 +15,7 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def access(environment: Mapping[str, str], account: Path = ACCOUNT) -> Access | None:
-    """Read the pod's own access; None outside a pod.
-
-    Raises:
-        NoAccess: we are in a pod whose account cannot be read.
-    """
+    """Read the pod's own access; None outside a pod. Raises NoAccess: we are in a pod whose account cannot be read."""
     host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT")
     token = account / "token"
     if not host or not port or not token.exists():

@@ -80,11 +80,7 @@ it."""
 
 
 async def log_in(access: Access, *, terminal: bool) -> None:
-    """Run the login plugin, if one has not run yet.
-
-    Raises:
-        NoAccess: the plugin fails.
-    """
+    """Run the login plugin, if one has not run yet. Raises NoAccess: the plugin fails."""
     if access.plugin is not None and (access.plugin, access.server) not in _logged_in:
         _logged_in[access.plugin, access.server] = await plugins.run(access.plugin, access, terminal=terminal)
 

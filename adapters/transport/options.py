@@ -92,11 +92,7 @@ class HttpOptions(BaseModel):
 
 
 def check_header(source: str, key: str, value: str) -> None:
-    """Check that `value` can be sent in a header.
-
-    Raises:
-        ConnectError: it cannot; the message does not repeat it.
-    """
+    """Check that `value` can be sent in a header. Raises ConnectError: it cannot; the message does not repeat it."""
     if not _fits_header(value):
         raise ConnectError(f"{source}: {key}: cannot be sent in a header (only printable ASCII, no line breaks)")
 

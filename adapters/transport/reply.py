@@ -51,11 +51,7 @@ class Reply:
     verb: str = "read"
 
     def json(self) -> object:
-        """Parse the body as JSON.
-
-        Raises:
-            BadReply: it is not JSON; the reason says so where it looks like HTML.
-        """
+        """Parse the body as JSON. Raises BadReply: it is not JSON; the reason says so where it looks like HTML."""
         try:
             value: object = json.loads(self.body)
         except (ValueError, RecursionError):

@@ -42,11 +42,7 @@ class Options(BaseModel):
 
 
 def connect(options: Options, context: Context) -> HAProxy:
-    """Make the backend; no bytes are sent yet.
-
-    Raises:
-        ConnectError: a socket's address cannot be used.
-    """
+    """Make the backend; no bytes are sent yet. Raises ConnectError: a socket's address cannot be used."""
     texts = [options.socket] if isinstance(options.socket, str) else options.socket
     try:
         nodes = tuple(HAProxyNode(context.source, SocketAddress.parse(text), named=len(texts) > 1) for text in texts)

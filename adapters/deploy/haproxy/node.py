@@ -36,11 +36,7 @@ class SocketAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `/run/haproxy/admin.sock` or `tcp://host:port`.
-
-        Raises:
-            ValueError: it is neither; one plain line.
-        """
+        """Read `/run/haproxy/admin.sock` or `tcp://host:port`. Raises ValueError: it is neither; one plain line."""
         shown = one_line(text, 120)
         if not text or shown != text:
             raise ValueError(f"{shown!r} is not a socket: give a path or tcp://host:port")
