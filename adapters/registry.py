@@ -19,24 +19,9 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from adapters.contract import AdapterSpec, Backend, ConnectError, Context, TargetRef
+from adapters.contract import AdapterSpec, Backend, Context, TargetRef
+from adapters.contract import ConnectError as ConnectError
 from adapters.sanitize import one_line
-
-__all__ = [
-    "BUILT_IN",
-    "GROUP",
-    "LOGS_IN",
-    "Adapter",
-    "ConnectError",
-    "ContractMismatch",
-    "Listed",
-    "UnknownAdapter",
-    "check_class",
-    "connect",
-    "list_adapters",
-    "load",
-    "names",
-]
 
 GROUP = "warroom.adapters"
 
