@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -28,17 +28,12 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def none_is_empty(value: object) -> object:
-    """Read null as an empty object."""
-    return {} if value is None else value
-
-
-def none_is_no_item(value: object) -> object:
-    """Read null as an empty list."""
-    return [] if value is None else value
-
-
+T = TypeVar("T")
 Moment = Annotated[datetime, AfterValidator(utc)]
+Items = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
+"""A list; null is an empty one."""
+Part = Annotated[T, BeforeValidator(lambda value: {} if value is None else value)]
+"""An object; null is an empty one."""
 
 
 class Wire(BaseModel):
@@ -52,7 +47,7 @@ class Manager(Wire):
 
     manager: str = ""
     subresource: str = ""
-    fields: Annotated[dict[str, Any], BeforeValidator(none_is_empty)] = Field(default_factory=dict, alias="fieldsV1")
+    fields: Part[dict[str, Any]] = Field(default_factory=dict, alias="fieldsV1")
 
 
 class Owner(Wire):
@@ -68,14 +63,10 @@ class Meta(Wire):
     uid: str = ""
     generation: int = 0
     version: str = Field("", alias="resourceVersion")
-    labels: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
-    annotations: Annotated[dict[str, str], BeforeValidator(none_is_empty)] = Field(default_factory=dict)
-    owners: Annotated[list[Owner], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="ownerReferences"
-    )
-    managers: Annotated[list[Manager], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="managedFields"
-    )
+    labels: Part[dict[str, str]] = Field(default_factory=dict)
+    annotations: Part[dict[str, str]] = Field(default_factory=dict)
+    owners: Items[Owner] = Field([], alias="ownerReferences")
+    managers: Items[Manager] = Field([], alias="managedFields")
     deleted: Moment | None = Field(None, alias="deletionTimestamp")
 
     @property
@@ -125,3 +116,12 @@ def go_duration_s(text: str) -> float | None:
         return None if found is None else sum(float(n) * u for n, u in zip(found.groups(), _UNITS_S, strict=True) if n)
     except ValueError:
         return None
+
+
+def ruled_out(*rules: tuple[tuple[str, ...], bool, str]) -> dict[str, str]:
+    """Map each verb to the reason of the first of its rules that holds. A rule: (verbs, whether it holds, reason)."""
+    found: dict[str, str] = {}
+    for verbs, holds, why in rules:
+        if holds:
+            found = {**dict.fromkeys(verbs, why), **found}
+    return found

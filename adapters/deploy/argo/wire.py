@@ -6,12 +6,12 @@ Source: argoproj.io/v1alpha1, Argo Rollouts 1.0 to 1.9. Unknown fields are ignor
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, Field
 
 from adapters.kube import Resource
-from adapters.kube.wire import Meta, Moment, StatusCondition, Wire, none_is_empty, none_is_no_item, utc
+from adapters.kube.wire import Items, Meta, Moment, Part, StatusCondition, Wire, utc
 
 GROUP, VERSION = "argoproj.io", "v1alpha1"
 ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
@@ -30,7 +30,7 @@ class TrafficRouting(Wire):
 class CanaryStrategy(Wire):
     """The strategy `canary`."""
 
-    steps: Annotated[list[dict[str, Any]], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    steps: Items[dict[str, Any]] = Field([])
     routing: TrafficRouting | None = Field(None, alias="trafficRouting")
 
 
@@ -59,7 +59,7 @@ class RolloutSpec(Wire):
     """The spec of a Rollout, without its template."""
 
     paused: bool | None = None
-    strategy: Annotated[RolloutStrategy, BeforeValidator(none_is_empty)] = RolloutStrategy()
+    strategy: Part[RolloutStrategy] = RolloutStrategy()
     workload: WorkloadRef | None = Field(None, alias="workloadRef")
 
 
@@ -96,15 +96,13 @@ class RolloutStatus(Wire):
     index: int | None = Field(None, alias="currentStepIndex")
     hash: str = Field("", alias="currentPodHash")
     stable: str = Field("", alias="stableRS")
-    pauses: Annotated[list[PauseCondition], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="pauseConditions"
-    )
+    pauses: Items[PauseCondition] = Field([], alias="pauseConditions")
     controller_pause: bool | None = Field(None, alias="controllerPause")
     abort: bool | None = None
     promote_full: bool | None = Field(None, alias="promoteFull")
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    conditions: Items[StatusCondition] = Field([])
     weights: Weights | None = Field(None, validation_alias=AliasPath("canary", "weights"))
     step_run: str = Field("", validation_alias=AliasPath("canary", "currentStepAnalysisRunStatus", "status"))
     """The phase of the step's AnalysisRun."""
@@ -116,8 +114,8 @@ class Rollout(Wire):
     """One Rollout."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[RolloutSpec, BeforeValidator(none_is_empty)] = RolloutSpec()
-    status: Annotated[RolloutStatus, BeforeValidator(none_is_empty)] = RolloutStatus()
+    spec: Part[RolloutSpec] = RolloutSpec()
+    status: Part[RolloutStatus] = RolloutStatus()
 
     @property
     def is_promoted(self) -> bool:
@@ -144,7 +142,7 @@ class MetricResult(Wire):
     failed: int = 0
     inconclusive: int = 0
     error: int = 0
-    measurements: Annotated[list[Measurement], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    measurements: Items[Measurement] = Field([])
 
 
 class RunResult(Wire):
@@ -152,9 +150,7 @@ class RunResult(Wire):
 
     phase: str = ""
     message: str = ""
-    metrics: Annotated[list[MetricResult], BeforeValidator(none_is_no_item)] = Field(
-        default_factory=list, alias="metricResults"
-    )
+    metrics: Items[MetricResult] = Field([], alias="metricResults")
 
 
 class AnalysisRun(Wire):
@@ -162,4 +158,4 @@ class AnalysisRun(Wire):
 
     meta: Meta = Field(alias="metadata")
     terminate: bool | None = Field(None, validation_alias=AliasPath("spec", "terminate"))
-    status: Annotated[RunResult, BeforeValidator(none_is_empty)] = RunResult()
+    status: Part[RunResult] = RunResult()

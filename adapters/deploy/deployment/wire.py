@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from adapters.kube.wire import Meta, StatusCondition, Wire, none_is_empty, none_is_no_item
+from adapters.kube.wire import Items, Meta, Part, StatusCondition, Wire
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
@@ -28,15 +27,15 @@ class DeploymentStatus(Wire):
     replicas: int = 0
     updated: int = Field(0, alias="updatedReplicas")
     available: int = Field(0, alias="availableReplicas")
-    conditions: Annotated[list[StatusCondition], BeforeValidator(none_is_no_item)] = Field([])
+    conditions: Items[StatusCondition] = Field([])
 
 
 class Deployment(Wire):
     """One Deployment, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[DeploymentSpec, BeforeValidator(none_is_empty)] = DeploymentSpec()
-    status: Annotated[DeploymentStatus, BeforeValidator(none_is_empty)] = DeploymentStatus()
+    spec: Part[DeploymentSpec] = DeploymentSpec()
+    status: Part[DeploymentStatus] = DeploymentStatus()
 
     @property
     def revision(self) -> str:

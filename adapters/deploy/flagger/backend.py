@@ -230,12 +230,7 @@ class Flagger(KubeBackend):
     async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
         """Read what its target wants, while a promote is about that. Unknown where we may not read it.
 
-        Args:
-            canary: whose target.
-            now: ask the cluster, whatever is remembered.
-
-        Raises:
-            BackendError: a read of the cluster was needed, and failed.
+        `now`: ask the cluster, whatever is remembered. Raises BackendError.
         """
         if canary.status.phase not in UNDER_WAY:
             return WantedTemplate()

@@ -28,7 +28,7 @@ from adapters.deploy.flagger.steps import (
 )
 from adapters.deploy.flagger.target import WantedTemplate
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
-from adapters.kube.wire import gitops_notes
+from adapters.kube.wire import gitops_notes, ruled_out
 from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
@@ -51,17 +51,7 @@ def reading_of(
     lacks: Mapping[str, str],
     wanted: WantedTemplate,
 ) -> TargetReading:
-    """Make the reading of a target.
-
-    Args:
-        target: of the plan.
-        canary: its current state.
-        events: Flagger's events about it.
-        at: now, UTC.
-        gates: our own address.
-        lacks: verb -> the permission that is missing for it.
-        wanted: the template that its own target wants.
-    """
+    """Make the reading of a target. `gates`: our own address. `lacks`: verb -> the permission missing for it."""
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
     phase, waits = _phase_and_wait(canary, events, at, gates)
     resting = status.phase in AT_REST
@@ -171,24 +161,17 @@ def _detail(canary: Canary, step: int) -> str:
 
 def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
     """Map each verb that the Canary's state rules out to the reason. Missing permissions are not known here."""
-    phase, suspended = canary.status.phase, canary.spec.suspend
-    found: dict[str, str] = {}
-    if (why := _no_advance(canary, step, gates)) is not None:
-        found["promote"] = why
-    under_way = phase in UNDER_WAY
-    if suspended or not under_way:
-        found["pause"] = "it is suspended already" if suspended else "nothing is under way that could be stopped"
-    if not suspended:
-        found["resume"] = found["unsuspend"] = "it is not suspended"
-    else:
-        found["suspend"] = "it is suspended already"
-    if canary.spec.skip:
-        found["skip-analysis"] = "it skips its analysis already"
-    else:
-        found["keep-analysis"] = "it does not skip its analysis"
-        if not under_way:
-            found["skip-analysis"] = "nothing is under way"
-    return found
+    suspended, under_way = canary.spec.suspend, canary.status.phase in UNDER_WAY
+    why = _no_advance(canary, step, gates)
+    return ruled_out(
+        (("promote",), why is not None, why or ""),
+        (("pause", "suspend"), suspended, "it is suspended already"),
+        (("pause",), not under_way, "nothing is under way that could be stopped"),
+        (("resume", "unsuspend"), not suspended, "it is not suspended"),
+        (("skip-analysis",), canary.spec.skip, "it skips its analysis already"),
+        (("skip-analysis",), not under_way, "nothing is under way"),
+        (("keep-analysis",), not canary.spec.skip, "it does not skip its analysis"),
+    )
 
 
 def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:

@@ -7,12 +7,11 @@ are ignored.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, Field
 
 from adapters.kube import Resource
-from adapters.kube.wire import Meta, Moment, Wire, none_is_empty, none_is_no_item
+from adapters.kube.wire import Items, Meta, Moment, Part, Wire
 
 CANARIES = Resource("flagger.app", "v1beta1", "canaries", "Canary")
 EVENTS = Resource("", "v1", "events", "Event")
@@ -39,10 +38,10 @@ class Analysis(Wire):
     threshold: int = 0
     max_weight: int = Field(0, alias="maxWeight")
     step_weight: int = Field(0, alias="stepWeight")
-    step_weights: Annotated[list[int], BeforeValidator(none_is_no_item)] = Field([], alias="stepWeights")
+    step_weights: Items[int] = Field([], alias="stepWeights")
     iterations: int = 0
-    match: Annotated[list[object], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
-    webhooks: Annotated[list[Webhook], BeforeValidator(none_is_no_item)] = Field(default_factory=list)
+    match: Items[object] = Field([])
+    webhooks: Items[Webhook] = Field([])
 
 
 class CanarySpec(Wire):
@@ -79,8 +78,8 @@ class Canary(Wire):
     """One Canary."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Annotated[CanarySpec, BeforeValidator(none_is_empty)] = CanarySpec()
-    status: Annotated[FlaggerStatus, BeforeValidator(none_is_empty)] = FlaggerStatus()
+    spec: Part[CanarySpec] = CanarySpec()
+    status: Part[FlaggerStatus] = FlaggerStatus()
 
     def webhook(self, kind: str) -> Webhook | None:
         """The first webhook of a kind."""
