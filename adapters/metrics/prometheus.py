@@ -24,18 +24,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from adapters.contract import (
-    AdapterSpec,
-    BackendError,
-    BadReply,
-    Context,
-    Kind,
-    MetricQuery,
-    MetricReply,
-    Rejected,
-    Shape,
-    Window,
-)
+from adapters.contract.context import Context
+from adapters.contract.errors import BackendError, BadReply, Rejected
+from adapters.contract.metrics import MetricQuery, MetricReply, Shape, Window
+from adapters.contract.spec import AdapterSpec
+from adapters.contract.targets import Kind
 from adapters.metrics.counters import RawSeries, Ticks
 from adapters.metrics.pieces import Pieces, join_pieces, pieces_of
 from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply

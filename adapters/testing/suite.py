@@ -25,19 +25,11 @@ from typing import Any, ClassVar
 import pytest
 
 from adapters.conformance import backend_problems, connect_problems
-from adapters.contract import (
-    AdapterSpec,
-    Backend,
-    BackendError,
-    Context,
-    FlagBackend,
-    Permit,
-    RedactingBackend,
-    Setting,
-    TargetRef,
-    WeightedBackend,
-    Withdrawn,
-)
+from adapters.contract.backends import Backend, FlagBackend, RedactingBackend, WeightedBackend
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, Withdrawn
+from adapters.contract.spec import AdapterSpec
+from adapters.contract.targets import Setting, TargetRef
 from adapters.testing.behaviors import BAD, SECRET, TOKEN_ENV, Bad
 from adapters.testing.checks import check_call, check_cancel, context
 from adapters.testing.server import Good, Request, answer, serving

@@ -12,24 +12,11 @@ from dataclasses import replace
 
 import httpx
 
-from adapters.contract import (
-    BackendError,
-    Capabilities,
-    Context,
-    Forbidden,
-    HalfDone,
-    MetricQuery,
-    MetricReply,
-    Missing,
-    Moved,
-    Order,
-    Permit,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-    Window,
-)
+from adapters.contract.backends import Capabilities, Order
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, Forbidden, HalfDone, Missing, Moved, Rejected
+from adapters.contract.metrics import MetricQuery, MetricReply, Window
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.argo import patches
 from adapters.deploy.argo.guard import GuardToken
 from adapters.deploy.argo.measurements import reply_of

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 import httpx
 
-from adapters.contract import (
-    BackendError,
-    Capabilities,
-    Context,
-    Order,
-    Permit,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-)
+from adapters.contract.backends import Capabilities, Order
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, Rejected
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.deployment.reading import reading_of
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube import (

@@ -9,22 +9,10 @@ from __future__ import annotations
 import httpx
 from pydantic import ValidationError
 
-from adapters.contract import (
-    BackendError,
-    BadReply,
-    Capabilities,
-    Context,
-    Forbidden,
-    GateQuery,
-    Missing,
-    Moved,
-    Order,
-    Permit,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-)
+from adapters.contract.backends import Capabilities, GateQuery, Order
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, BadReply, Forbidden, Missing, Moved, Rejected
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.reading import is_ours, reading_of
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps

@@ -11,21 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.contract import (
-    BackendError,
-    BadReply,
-    Capabilities,
-    Context,
-    HalfDone,
-    Missing,
-    OutcomeUnknown,
-    Permit,
-    Phase,
-    Rejected,
-    Setting,
-    TargetReading,
-    TargetRef,
-)
+from adapters.contract.backends import Capabilities
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import BackendError, BadReply, HalfDone, Missing, OutcomeUnknown, Rejected
+from adapters.contract.targets import Phase, Setting, TargetReading, TargetRef
 from adapters.deploy.haproxy.node import HAProxyNode
 from adapters.deploy.haproxy.servers import NodeReading, NoSuchServer, NotATable, node_reading
 from adapters.sanitize import one_line
