@@ -1,7 +1,8 @@
 """The vocabulary between the console and its backends: Protocols, values, errors.
 
-Everything public is imported from here, or by noun from the modules. `metrics` holds what is measured, `targets` what has exposure, `backends` the
-Protocols, `spec` the description of an adapter, `context` what the engine gives it, `errors` what can go wrong.
+Everything public is imported from here, or by noun from the modules: `metrics` holds what is measured, `targets` what
+has exposure, `backends` the Protocols, `spec` the description of an adapter, `context` what the engine gives it,
+`errors` what can go wrong.
 
 Plain frozen dataclasses only: widgets and the state import this package before the first frame, so it imports nothing
 but the standard library. Wire formats live in the adapters; decisions live in console.

@@ -14,9 +14,6 @@ from adapters.kube.informer import Informer as Informer
 from adapters.kube.jsonpatch import Patch as Patch
 from adapters.kube.objects import OwnerIndex as OwnerIndex
 from adapters.kube.objects import ParseCache as ParseCache
-from adapters.kube.objects import of_revision as of_revision
-from adapters.kube.objects import of_version as of_version
-from adapters.kube.objects import template_of as template_of
 from adapters.kube.options import CONTEXT as CONTEXT
 from adapters.kube.options import KubeOptions as KubeOptions
 from adapters.kube.options import prepare as prepare

@@ -132,15 +132,15 @@ class Kube(HttpBackend):
             Missing: the cluster has no such resource, or shows us no such namespace.
             BackendError: any other of a read.
         """
-        params = {"limit": str(limit)}
-        if fields is not None:
-            params["fieldSelector"] = fields
-        if more is not None:
-            params["continue"] = more
+        given = {"limit": str(limit), "fieldSelector": fields, "continue": more}
+        params = {key: value for key, value in given.items() if value is not None}
         try:
             reply = await self.transport.read("GET", resource.path(self.namespace), params=params)
-        except Missing as error:
-            raise self._missing_error(resource, error) from None
+        except Missing as error:  # an unknown resource is answered with plain text, a missing object with a Status
+            if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
+                raise
+            kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+            raise Missing(self.source, "read", f"the cluster knows no {kind}: is it installed there?") from None
         body = self._object(reply)
         items, meta = body.get("items"), body.get("metadata")
         if not isinstance(items, list) or not isinstance(meta, dict) or not all(isinstance(one, dict) for one in items):
@@ -229,13 +229,6 @@ class Kube(HttpBackend):
         if not isinstance(allowed, bool):
             raise BadReply(self.source, "read", "not an answer to an access review")
         return allowed
-
-    def _missing_error(self, resource: Resource, error: Missing) -> Missing:
-        """Improve the words for an unknown resource. It is answered with plain text, a missing object with a Status."""
-        if "page not found" not in error.reason and "could not find the requested resource" not in error.reason:
-            return error
-        kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-        return Missing(self.source, "read", f"the cluster knows no {kind}: is it installed there?")
 
     def _object(self, reply: Reply, verb: str = "read") -> Object:
         value = reply.json()

@@ -7,7 +7,8 @@ readings, `patches` bodies, `rollback` the moves of a rollback.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
@@ -26,18 +27,8 @@ from adapters.deploy.argo.rollback import Move, next_move
 from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
-from adapters.kube import (
-    DEPLOYMENTS,
-    REPLICA_SETS,
-    Access,
-    KubeBackend,
-    Need,
-    Object,
-    Patch,
-    of_revision,
-    of_version,
-    template_of,
-)
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, Patch
+from adapters.kube.objects import of_revision, of_version, template_of
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
@@ -168,13 +159,15 @@ class Argo(KubeBackend):
         done: list[Move] = []
         began, woken = asyncio.get_running_loop().time(), False
         while True:
-            rollout = await self._fresh(target, done)
+            with self._after(done):
+                rollout = await self._store.fresh(target.name, "rollback")
             if (move := next_move(GuardToken.of(rollout), version)) is Move.NONE:
                 return
             now = asyncio.get_running_loop().time()
             taken_up = is_observed(rollout) and move not in done
             if taken_up:
-                await self._go(target, rollout, move, version, permit, done)
+                with self._after(done):
+                    await self._go(target, rollout, move, version, permit)
                 done.append(move)
                 woken = await self.sender.wait_for_controller(target, "rollback", permit, began)
                 if move is Move.ABORT:
@@ -243,33 +236,26 @@ class Argo(KubeBackend):
 
     # -- changing ----------------------------------------------------------------------------------------------------
 
-    async def _fresh(self, target: TargetRef, done: Sequence[Move]) -> Rollout:
-        """Read the Rollout from the cluster, during a rollback."""
+    @contextmanager
+    def _after(self, done: Sequence[Move]) -> Iterator[None]:
+        """Turn the error of a rollback's call into HalfDone, where an earlier one was accepted."""
         try:
-            return await self._store.fresh(target.name, "rollback")
+            yield
         except BackendError as error:
-            raise self._half(error) if done else error from None
+            if not done or isinstance(error, HalfDone):
+                raise
+            words = one_line(f"the earlier template is set; then {error.reason}")
+            raise HalfDone(self.source, "rollback", words) from error
 
-    def _half(self, error: BackendError) -> HalfDone:
-        """Make the error of a call that failed after an accepted one."""
-        return HalfDone(self.source, "rollback", one_line(f"the earlier template is set; then {error.reason}"))
-
-    async def _go(
-        self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit, done: list[Move]
-    ) -> None:
+    async def _go(self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit) -> None:
         """Send one move of a rollback."""
         seen = GuardToken.of(rollout)
-        try:
-            if move is not Move.UNDO:
-                await self.sender.send(target, _MOVES[move](seen), "rollback", permit)
-            else:
-                sets = await self._store.replica_sets(rollout)
-                before = of_version(self.source, sets, HASH_LABEL, version or seen.stable)
-                await self._undo(target, rollout, seen.revision, before, "rollback", permit)
-        except BackendError as error:
-            if done and not isinstance(error, HalfDone):
-                raise self._half(error) from error
-            raise
+        if move is not Move.UNDO:
+            await self.sender.send(target, _MOVES[move](seen), "rollback", permit)
+            return
+        sets = await self._store.replica_sets(rollout)
+        before = of_version(self.source, sets, HASH_LABEL, version or seen.stable)
+        await self._undo(target, rollout, seen.revision, before, "rollback", permit)
 
     async def _undo(
         self, target: TargetRef, rollout: Rollout, revision: str, before: Object, verb: str, permit: Permit

@@ -14,21 +14,9 @@ from adapters.contract.errors import BackendError, Rejected
 from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.deployment.reading import reading_of
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
-from adapters.kube import (
-    DEPLOYMENTS,
-    REPLICA_SETS,
-    Access,
-    KubeBackend,
-    Need,
-    Object,
-    OwnerIndex,
-    ParseCache,
-    Patch,
-    of_revision,
-    of_version,
-    template_of,
-)
+from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, Patch
 from adapters.kube.jsonpatch import Operation, add, check, replace
+from adapters.kube.objects import OwnerIndex, ParseCache, of_revision, of_version, template_of
 from adapters.kube.wire import ReplicaSet
 from adapters.sanitize import one_line
 
