@@ -32,10 +32,7 @@ def reading_of(
         detail=one_line(_detail(deployment)),
         problem="it is being deleted" if deployment.meta.deleted is not None else _trouble(deployment),
         versions=VersionsReading(
-            canary=version,
-            baseline=before,
-            revision=str(seen),
-            revisions=earlier(sets, REVISION, deployment.revision),
+            canary=version, baseline=before, revision=str(seen), revisions=earlier(sets, REVISION, deployment.revision)
         ),
         steps=StepsReading(
             step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if spec.paused else None
