@@ -98,9 +98,7 @@ def connect(name: str, given: Mapping[str, object], context: Context, targets: S
     """Load an adapter, connect its backend and check it against the Protocols of its kinds.
 
     Args:
-        name: the adapter's.
         given: its options, as the plan has them.
-        context: lent to the backend.
         targets: the plan's targets of this backend, whose capabilities are checked too.
 
     Raises:

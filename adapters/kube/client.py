@@ -76,13 +76,7 @@ class Kube(HttpBackend):
         namespace: str | None = None,
         client: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Opens nothing and runs nothing.
-
-        Args:
-            context: of the adapter.
-            access: the way to the cluster.
-            namespace: instead of the namespace of `access`.
-            client: answers instead of the network, in tests.
+        """Opens nothing and runs nothing. `namespace` replaces that of `access`; `client` the network, in tests.
 
         Raises:
             ConnectError: the cluster's address or proxy cannot be used.

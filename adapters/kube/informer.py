@@ -166,8 +166,6 @@ class Informer:
             self._relisting.add_done_callback(_retrieve_exception)
         await asyncio.shield(self._relisting)
 
-    # -- the task ----------------------------------------------------------------------------------------------------
-
     async def _run(self) -> None:
         failures = 0
         while True:
@@ -214,7 +212,6 @@ class Informer:
             self._count_change()
 
     async def _follow(self) -> None:
-        """Follow one watch to its end."""
         async with aclosing(self._kube.watch(self._resource, self._version, opened=self._mark_alive)) as events:
             async for event in events:
                 self._take(event.kind, event.object)

@@ -18,8 +18,9 @@ W = TypeVar("W", bound=BaseModel)
 class ParseCache(Generic[W]):
     """Parses objects of one kind, each version of an object once."""
 
-    def __init__(self, source: str, model: type[W]) -> None:
+    def __init__(self, source: str, model: type[W], keeper: str = "Kubernetes") -> None:
         self._source = source
+        self._keeper = keeper
         self._model = model
         self._kept: dict[str, tuple[str, W]] = {}
 
@@ -32,7 +33,7 @@ class ParseCache(Generic[W]):
         try:
             parsed = self._model.model_validate(found)
         except ValidationError as error:
-            raise BadReply(self._source, "read", f"not what Kubernetes keeps: {first_flaw(error)}") from None
+            raise BadReply(self._source, "read", f"not what {self._keeper} keeps: {first_flaw(error)}") from None
         self._kept[name] = (version, parsed)
         return parsed
 

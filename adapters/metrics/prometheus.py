@@ -190,12 +190,7 @@ class Prometheus(HttpBackend):
             self.skew_s = ahead_s if abs(ahead_s) > _SKEW_S else 0.0
 
     def _answer(self, reply: Reply) -> QueryAnswer:
-        """Read the series of a reply.
-
-        Raises:
-            BadReply: not this API's JSON.
-            Rejected: an error that came with 200, or an answer that holds no raw samples.
-        """
+        """Read the series of a reply. Raises BadReply, Rejected."""
         try:
             envelope = _Envelope.model_validate_json(reply.body)
         except ValidationError as error:
@@ -229,7 +224,8 @@ def _requests_of(query: MetricQuery) -> dict[str, _Request] | str:
     for part in _parts(query):
         if part not in texts:
             return f"no {part} query"
-        found[part] = _Request(texts[part], raw=_is_selector(texts[part]))
+        text = texts[part]
+        found[part] = _Request(text, raw=bool(text.strip()) and _SELECTOR.fullmatch(text) is not None)
         if query.shape is not Shape.GAUGE and not found[part].raw:
             # some servers would answer an expression with a range appended, with numbers that are not raw samples
             return f"the {part} query is not a plain selector (a metric name and {{matchers}}), so it cannot be counted"
@@ -246,10 +242,6 @@ def _parts(query: MetricQuery) -> tuple[str, ...]:
             return ("total", "bad")
         case Shape.HISTOGRAM:
             return ("buckets",)
-
-
-def _is_selector(text: str) -> bool:
-    return bool(text.strip()) and _SELECTOR.fullmatch(text) is not None
 
 
 def _reply(

@@ -234,8 +234,6 @@ class Argo(KubeBackend):
         }
         return made[name]() if name in made else None
 
-    # -- changing ----------------------------------------------------------------------------------------------------
-
     @contextmanager
     def _after(self, done: Sequence[Move]) -> Iterator[None]:
         """Turn the error of a rollback's call into HalfDone, where an earlier one was accepted."""
@@ -248,7 +246,6 @@ class Argo(KubeBackend):
             raise HalfDone(self.source, "rollback", words) from error
 
     async def _go(self, target: TargetRef, rollout: Rollout, move: Move, version: str | None, permit: Permit) -> None:
-        """Send one move of a rollback."""
         seen = GuardToken.of(rollout)
         if move is not Move.UNDO:
             await self.sender.send(target, _MOVES[move](seen), "rollback", permit)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 
 from adapters.contract import MetricQuery, MetricReply, Window
 from adapters.deploy.argo.wire import AnalysisRun, Measurement
@@ -51,16 +50,12 @@ def _samples(run: AnalysisRun, metric: str, ticks: Ticks) -> tuple[list[tuple[fl
         for one in result.measurements if result.name == metric else ():
             if one.phase in _UNDER_WAY:
                 continue
-            value, at = _number(one), _time(one)
+            value, at = _number(one), one.finished or one.started
             if value is not None and at is not None:
                 samples.append((at.timestamp(), value))
             elif at is None or ticks.index(at.timestamp()) is not None:
                 dirty += 1
     return sorted(samples), dirty
-
-
-def _time(one: Measurement) -> datetime | None:
-    return one.finished or one.started
 
 
 def _number(one: Measurement) -> float | None:

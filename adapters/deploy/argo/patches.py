@@ -19,7 +19,6 @@ WOKEN = "warroom/woken-at"
 
 
 def _on_status(*operations: Operation) -> Patch:
-    """Make a call to the status subresource."""
     return Patch(operations, "status")
 
 

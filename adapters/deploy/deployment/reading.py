@@ -75,16 +75,12 @@ def versions(deployment: Deployment, sets: Sequence[ReplicaSet]) -> tuple[str | 
     older = [one for rank, one in ranked if rank < (_rank(wanted) or 0)]
     serving = [one for one in older if one.available]
     before = serving[-1] if serving else older[-1] if older else None
-    return _hash(wanted), None if before is None else _hash(before)
+    return wanted.meta.labels.get(HASH_LABEL), None if before is None else before.meta.labels.get(HASH_LABEL)
 
 
 def _rank(one: ReplicaSet) -> int | None:
     text = one.meta.annotations.get(REVISION, "")
     return int(text) if text.isdigit() else None
-
-
-def _hash(one: ReplicaSet) -> str | None:
-    return one.meta.labels.get(HASH_LABEL)
 
 
 def _failure(deployment: Deployment) -> str | None:
@@ -102,12 +98,6 @@ def _trouble(deployment: Deployment) -> str | None:
     return None
 
 
-def _is_mixed(deployment: Deployment) -> bool:
-    """Whether pods of several versions serve at once."""
-    status = deployment.status
-    return 0 < status.updated < status.replicas
-
-
 def _detail(deployment: Deployment) -> str:
     status = deployment.status
     parts = [f"revision {deployment.revision or '?'}"]
@@ -120,7 +110,7 @@ def _detail(deployment: Deployment) -> str:
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
     status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
-    if deployment.spec.paused and _is_mixed(deployment):
+    if deployment.spec.paused and 0 < status.updated < status.replicas:  # pods of several versions serve at once
         share = f"{status.updated} of {status.replicas} pods are new"
         found.append(f"mixed fleet: {share}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)

@@ -14,13 +14,13 @@ from adapters.contract.context import Context, Permit
 from adapters.contract.errors import BackendError, BadReply, Forbidden, Missing, Moved, Rejected
 from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.flagger.guard import GuardToken
-from adapters.deploy.flagger.reading import is_ours, reading_of
+from adapters.deploy.flagger.reading import asks_us, reading_of
 from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
 from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_template
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent, WebhookPayload
-from adapters.kube import Access, KubeBackend, Need, Object, Patch
+from adapters.kube import Access, KubeBackend, Need, ParseCache, Patch
 from adapters.kube.jsonpatch import add, check
-from adapters.sanitize import first_flaw, one_line
+from adapters.sanitize import one_line
 
 LARGEST_BYTES = 64 * 1024
 """A larger question is not read; its own metadata is all that can make one large."""
@@ -54,7 +54,7 @@ class Flagger(KubeBackend):
         """Opens nothing. Raises ConnectError as `Kube` does."""
         self._gates = gates
         super().__init__(context, access, namespace, client, (ON_SPEC,))
-        self._canaries = self._informer(CANARIES)
+        self._canaries, self._parsed = self._informer(CANARIES), ParseCache(self.source, Canary, "Flagger")
         self._targets = {kind: self._informer(resource) for kind, resource in TARGETS.items()}
         self._held: dict[str, bool] = {}
         """Target's name -> whether every rise of its traffic asks us first, as of the last read."""
@@ -84,7 +84,7 @@ class Flagger(KubeBackend):
             Missing: no such Canary, or the cluster has no Flagger.
             BackendError: any other of a read.
         """
-        canary = self._parse(await self._canaries.get(target.name))
+        canary = self._parsed.of(await self._canaries.get(target.name))
         self._held[target.name] = self._has_all_gates(canary)
         lacks = self._permissions.lacking(_NEEDS)
         if self._held[target.name]:  # then a halt sends nothing
@@ -145,8 +145,7 @@ class Flagger(KubeBackend):
             return
         if status.phase in (*AT_REST, *PROMOTING):
             raise Rejected(self.source, "rollback", "it is promoted: Flagger goes back only by another release")
-        hook = canary.webhook(ROLLBACK)
-        if hook is None or not is_ours(hook.url, ROLLBACK, self._gates):
+        if not asks_us(canary, ROLLBACK, self._gates):
             why = "it has no rollback webhook that asks warroom: release the old version"
             raise Rejected(self.source, "rollback", why)
         if canary.spec.suspend:  # suspended it would never ask
@@ -172,8 +171,6 @@ class Flagger(KubeBackend):
         made = _order_patch(order, shown)
         return () if made is None else (made.line(f"canaries/{target.name}"),)
 
-    # -- what it asks ------------------------------------------------------------------------------------------------
-
     def parse_gate_query(self, target: TargetRef, gate: str, body: bytes) -> GateQuery | None:
         """Parse a question at one of its webhooks. None where it is about another Canary.
 
@@ -195,25 +192,12 @@ class Flagger(KubeBackend):
             informer.invalidate()
         return GateQuery(target.target, gate, back=gate == ROLLBACK, token=metadata.get("token"))
 
-    # -- reading and changing ----------------------------------------------------------------------------------------
-
     def _has_all_gates(self, canary: Canary) -> bool:
         """Whether every step from here on has a gate that is ours."""
-        steps = gated_steps(canary)
-        return all(
-            any(is_ours(hook.url, kind, self._gates) for kind in each.gates if (hook := canary.webhook(kind)))
-            for each in steps
-        )
+        return all(any(asks_us(canary, kind, self._gates) for kind in one.gates) for one in gated_steps(canary))
 
     async def _now(self, target: TargetRef) -> Canary:
-        """Read the Canary from the cluster itself."""
-        return self._parse(await self._kube.get(CANARIES, target.name))
-
-    def _parse(self, found: Object) -> Canary:
-        try:
-            return Canary.model_validate(found)
-        except ValidationError as error:
-            raise BadReply(self.source, "read", f"not what Flagger keeps: {first_flaw(error)}") from None
+        return self._parsed.of(await self._kube.get(CANARIES, target.name))
 
     async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
         """Read what its target wants, while a promote is about that. Unknown where we may not read it.
@@ -244,7 +228,6 @@ class Flagger(KubeBackend):
 
 
 def _order_patch(name: str, seen: GuardToken) -> Patch | None:
-    """Make the patch of an order; None for any other."""
     guard = check("status", "lastAppliedSpec", value=seen.applied)
     orders = {
         "skip-analysis": Patch((guard, add("spec", "skipAnalysis", value=True))),

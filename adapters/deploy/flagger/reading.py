@@ -37,6 +37,12 @@ _SAID_LAST_S = 600.0
 """How long a warning is shown."""
 
 
+def asks_us(canary: Canary, kind: str, gates: str | None) -> bool:
+    """Whether the first webhook of a kind calls our own gate."""
+    hook = canary.webhook(kind)
+    return hook is not None and is_ours(hook.url, kind, gates)
+
+
 def is_ours(url: str, kind: str, gates: str | None) -> bool:
     """Whether a webhook calls our own gate, with any token."""
     return gates is not None and url.partition("?")[0].rstrip("/") == f"{gates}/flagger/{kind}"
@@ -55,6 +61,7 @@ def reading_of(
     steps, step, status = gated_steps(canary), step_of(canary), canary.status
     phase, waits = _phase_and_wait(canary, events, at, gates)
     resting = status.phase in AT_REST
+    deleted = canary.meta.deleted is not None or status.phase in ("Terminating", "Terminated")
     share = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
     asks_us = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
     return TargetReading(
@@ -63,9 +70,9 @@ def reading_of(
         percent=share,
         phase=phase,
         detail=one_line(_detail(canary, step)),
-        problem=_problem(canary),
+        problem="it is being deleted" if deleted else None,
         versions=VersionsReading(
-            canary=_version(canary),
+            canary=None if status.phase == WAITING else status.applied or None,  # not begun, it has no name yet
             baseline=status.promoted or None,
             release=wanted.text or None,
             revision=str(GuardToken.of(canary, wanted.template)),
@@ -98,16 +105,12 @@ def _phase_and_wait(
         return Phase.PAUSED, Wait.MANUAL
     if phase in (WAITING, "WaitingPromotion"):
         return Phase.PAUSED, Wait.GATE
-    if phase == "Progressing" and (_has_our_traffic_gate(canary, gates) or _met_a_closed_gate(canary, events, at)):
+    ours = not by_iterations(canary) and asks_us(canary, CONFIRM_TRAFFIC, gates)
+    if phase == "Progressing" and (ours or _met_a_closed_gate(canary, events, at)):
         return Phase.PAUSED, Wait.GATE
     if phase in ("Progressing", *PROMOTING):
         return Phase.PROGRESSING, None
     return Phase.UNKNOWN, None
-
-
-def _has_our_traffic_gate(canary: Canary, gates: str | None) -> bool:
-    hook = canary.webhook(CONFIRM_TRAFFIC)
-    return hook is not None and not by_iterations(canary) and is_ours(hook.url, CONFIRM_TRAFFIC, gates)
 
 
 def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime) -> bool:
@@ -130,17 +133,6 @@ def _weight(canary: Canary) -> float:
     if by_iterations(canary):  # its status holds no weight
         return gated_steps(canary)[step_of(canary)].step.percent or 0.0
     return float(canary.status.weight)
-
-
-def _version(canary: Canary) -> str | None:
-    """The wanted release. None before Flagger has begun it, because it has no name yet."""
-    return None if canary.status.phase == WAITING else canary.status.applied or None
-
-
-def _problem(canary: Canary) -> str | None:
-    if canary.meta.deleted is not None or canary.status.phase in ("Terminating", "Terminated"):
-        return "it is being deleted"
-    return None
 
 
 def _detail(canary: Canary, step: int) -> str:
@@ -190,10 +182,8 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
     there = steps[step].gates
     if not there:
         return "no gate stands at this step: Flagger goes on by itself"
-    for kind in there:
-        hook = canary.webhook(kind)
-        if hook is not None and is_ours(hook.url, kind, gates):
-            return None
+    if any(asks_us(canary, kind, gates) for kind in there):
+        return None
     hook = canary.webhook(there[0])
     address = one_line(hook.url.partition("?")[0], 60) if hook is not None else "?"  # the query may hold a secret
     return f"its gate {there[0]} asks {address}, not warroom" if gates else "the plan's backend names no gates"
@@ -210,8 +200,7 @@ def _notes(
         found.append("skipAnalysis is on: this release and every later one goes out without analysis")
     if canary.spec.suspend:
         found.append("suspended: its own checks, its failure limit and its rollback are off too")
-    hook = canary.webhook(ROLLBACK)
-    if gates is not None and (hook is None or not is_ours(hook.url, ROLLBACK, gates)):
+    if gates is not None and not asks_us(canary, ROLLBACK, gates):
         found.append("no rollback webhook asks warroom: it goes back only when its own checks fail")
     for kind in GATES:
         several = [one for one in canary.spec.analysis.webhooks if one.type == kind]

@@ -126,8 +126,6 @@ class HAProxy:
             raise HalfDone(self.source, "set_weight", one_line("; ".join(map(_change_text, failed_first))))
         raise next((error for error in errors if isinstance(error, OutcomeUnknown)), errors[0])
 
-    # -- reading -----------------------------------------------------------------------------------------------------
-
     async def _read_node(
         self, node: HAProxyNode, backend: str, canary: str, baseline: str, until: float
     ) -> NodeReading:
@@ -156,8 +154,6 @@ class HAProxy:
             detail=one_line(_detail(readings)),
             problem=one_line(problem) if problem else None,
         )
-
-    # -- writing -----------------------------------------------------------------------------------------------------
 
     async def _change(self, node: HAProxyNode, writes: Sequence[_Write], permit: Permit, until: float) -> _Change:
         accepted: list[_Write] = []

@@ -160,5 +160,4 @@ class HAProxyNode:
 
 
 def _why(error: OSError) -> str:
-    """Describe an operating system error in words for an operator."""
     return _WHY.get(type(error)) or one_line(error.strerror or error, 120).lower()

@@ -64,8 +64,8 @@ class Unleash(HttpBackend):
         self._context = context
         self._project = project
         self._environment = environment
-        self._last_states: dict[TargetRef, FlagState] = {}
-        self._authors: dict[TargetRef, str | None] = {}
+        self._last: dict[TargetRef, tuple[FlagState, str | None]] = {}
+        """Target -> its state and its author, as last read."""
         self._events_readable = True
 
     def capabilities(self, target: TargetRef) -> Capabilities:
@@ -90,9 +90,10 @@ class Unleash(HttpBackend):
             BackendError: any other of a read.
         """
         state, reply = await self._state(target)
-        if self._last_states.get(target) != state:
-            self._authors[target] = await self._author(target)
-        self._last_states[target] = state
+        last, author = self._last.get(target, (None, None))
+        if last != state:
+            author = await self._author(target)
+        self._last[target] = (state, author)
         return TargetReading(
             target=target.target,
             at=reply.date or self._context.clock.now(),
@@ -100,13 +101,13 @@ class Unleash(HttpBackend):
             on=state.on,
             detail=state.detail,
             problem=state.problem,
-            changed_by=self._authors[target],
+            changed_by=author,
         )
 
     def calls(self, target: TargetRef, setting: Setting) -> tuple[str, ...]:
         """List the calls of `set_flag` for the flag's last reading."""
         try:
-            calls = self._calls(target, setting, self._last_states.get(target, _UNREAD))
+            calls = self._calls(target, setting, self._last.get(target, (_UNREAD, None))[0])
         except Rejected as error:
             return (error.reason,)
         return tuple(f"{call.method} .../environments/{self._environment}/{call.text}" for call in calls)
