@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from adapters.contract import Context, Rejected
 from adapters.kube.access import Access
-from adapters.kube.client import Kube
+from adapters.kube.client import Kube, Resource
 from adapters.kube.informer import Informer
 from adapters.kube.permissions import Need, Permissions
-from adapters.kube.resource import Resource
 from adapters.transport import HttpBackend
 
 if TYPE_CHECKING:

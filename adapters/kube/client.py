@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
@@ -23,7 +24,6 @@ from adapters.contract import BackendError, BadReply, ConnectError, Context, Mis
 from adapters.kube import jsonpatch, status
 from adapters.kube.access import Access
 from adapters.kube.login import identity_of
-from adapters.kube.resource import Resource
 from adapters.sanitize import one_line
 from adapters.transport import HttpBackend, HttpOptions, Reply, Transport
 
@@ -40,6 +40,32 @@ SILENCE_S = WATCH_S + 5.0
 """A watch that is silent for longer was cut on the way."""
 MANAGER = "warroom"
 """The name of our changes in an object's managedFields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object within one namespace."""
+
+    group: str
+    """ "" is the core group."""
+    version: str
+    plural: str
+    kind: str
+
+    def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of the collection, of one object, or of its subresource."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        parts = [f"{root}/{self.version}/namespaces/{quote(namespace, safe='')}/{self.plural}"]
+        parts += [quote(part, safe="") for part in (name, subresource) if part is not None]
+        return "/".join(parts)
+
+    def rbac_name(self, subresource: str | None = None) -> str:
+        """The name that RBAC uses: "rollouts/status"."""
+        return self.plural if subresource is None else f"{self.plural}/{subresource}"
+
+
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 
 
 @dataclass(frozen=True, slots=True)

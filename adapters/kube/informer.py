@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 from adapters.contract import BackendError, Clock, Missing, Permit
-from adapters.kube.client import WATCH_S, Kube, Object, is_newer, name_of, version_of
+from adapters.kube.client import WATCH_S, Kube, Object, Resource, is_newer, name_of, version_of
 from adapters.kube.jsonpatch import Patch
-from adapters.kube.resource import Resource
 from adapters.sanitize import one_line
 
 _log = logging.getLogger("warroom.adapters.kube")

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.contract import BackendError, Clock
-from adapters.kube.client import Kube
-from adapters.kube.resource import Resource
+from adapters.kube.client import Kube, Resource
 
 KEPT_S = 300.0
 """How long the answers are kept."""

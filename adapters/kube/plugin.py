@@ -76,7 +76,7 @@ async def run(plugin: Plugin, access: Access, *, terminal: bool, deadline_s: flo
     process = await _start(plugin, access, asks)
     try:
         async with asyncio.timeout(within_s):
-            answer, complaint = await _output(process)
+            answer, complaint = await asyncio.gather(_read_bounded(process.stdout), _read_bounded(process.stderr))
             code = await process.wait()
     except TimeoutError:
         raise NoAccess(f"login plugin {plugin.name} gave no answer within {within_s:g} s") from None
@@ -124,16 +124,9 @@ def _request(plugin: Plugin, access: Access, asks: bool) -> dict[str, object]:
     return {"apiVersion": plugin.version, "kind": "ExecCredential", "spec": spec}
 
 
-async def _output(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
-    """Read (stdout, stderr), each bounded."""
-    streams = [_read_bounded(stream) for stream in (process.stdout, process.stderr) if stream is not None]
-    read = await asyncio.gather(*streams)
-    return read[0], read[1] if len(read) > 1 else b""
-
-
-async def _read_bounded(stream: asyncio.StreamReader) -> bytes:
+async def _read_bounded(stream: asyncio.StreamReader | None) -> bytes:
     kept = bytearray()
-    while chunk := await stream.read(65536):
+    while stream is not None and (chunk := await stream.read(65536)):
         kept += chunk[: _LARGEST + 1 - len(kept)]
     return bytes(kept)
 

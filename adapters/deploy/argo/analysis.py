@@ -40,9 +40,9 @@ def _lines(run: AnalysisRun) -> list[str]:
         run.meta.labels.get(TYPE_LABEL, ""), one_line(run.meta.labels.get(TYPE_LABEL, ""), 30)
     )
     begun = " ".join(part for part in ("analysis", where) if part)
-    if not run.status.metrics:
-        return [one_line(f"{begun}: {run.status.phase or 'not begun'} {run.status.message}", 160)]
-    return [one_line(f"{begun} {_result(result)}", 160) for result in run.status.metrics]
+    if not run.metrics:
+        return [one_line(f"{begun}: {run.phase or 'not begun'} {run.message}", 160)]
+    return [one_line(f"{begun} {_result(result)}", 160) for result in run.metrics]
 
 
 def _result(result: MetricResult) -> str:

@@ -259,7 +259,7 @@ class Argo(KubeBackend):
     ) -> None:
         """Set an earlier ReplicaSet's template again, on the Rollout or its workload."""
         template = template_of(before, HASH_LABEL)
-        workload = rollout.spec.workload
+        workload = rollout.workload
         if workload is None:
             await self.sender.send(target, patches.undo(revision, template), verb, permit)
             return

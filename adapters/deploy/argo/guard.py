@@ -39,13 +39,13 @@ class GuardToken:
     @classmethod
     def of(cls, rollout: Rollout) -> GuardToken:
         """Take the state of a Rollout."""
-        status, green = rollout.status, rollout.spec.strategy.blue_green is not None
+        status, green = rollout.status, rollout.blue_green is not None
         return cls(
             index=None if green else status.index,
             hash=status.hash,
             stable=status.stable,
             pauses=tuple((pause.reason, pause.began) for pause in status.pauses),
-            by_hand=bool(rollout.spec.paused),
+            by_hand=bool(rollout.paused),
             aborted=bool(status.abort),
             full=bool(status.promote_full),
             active=status.active if green else "",

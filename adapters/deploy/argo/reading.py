@@ -99,7 +99,7 @@ def _detail(
 def _cannot(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str, str]:
     """Map each verb that the Rollout's state rules out to the reason. Missing permissions are not known here."""
     under_way = bool(seen.hash) and seen.hash != seen.stable
-    no_steps = rollout.spec.strategy.blue_green is not None or seen.index is None
+    no_steps = rollout.blue_green is not None or seen.index is None
     why = _no_advance(rollout, stands, under_way)
     orders = ("skip", "promote-full", "accept")
     return ruled_out(
@@ -144,10 +144,8 @@ def _notes(rollout: Rollout, runs: Sequence[AnalysisRun]) -> tuple[str, ...]:
         found.append("its controller has not taken up the newest change yet")
     if rollout.status.promote_full and not rollout.is_promoted:
         found.append("it is being promoted in full: an abort is ignored, only an undo goes back")
-    if rollout.spec.workload is not None:
-        found.append(
-            one_line(f"its template is that of {rollout.spec.workload.kind} {rollout.spec.workload.name}", 120)
-        )
+    if rollout.workload is not None:
+        found.append(one_line(f"its template is that of {rollout.workload.kind} {rollout.workload.name}", 120))
     return (*found, *lines(runs))
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from adapters.contract import OwnStep
-from adapters.deploy.argo.wire import BlueGreenStrategy, CanaryStrategy, Rollout
+from adapters.deploy.argo.wire import CanaryStrategy, Rollout
 from adapters.kube.wire import go_duration_s
 from adapters.sanitize import one_line
 
@@ -16,16 +16,11 @@ PREVIEW = "preview, then pause"
 
 def steps_of(rollout: Rollout) -> tuple[OwnStep, ...]:
     """List the steps of a canary. A blue-green has one: the preview that waits to be made active."""
-    strategy = rollout.spec.strategy
-    if strategy.blue_green is not None:
-        return (_preview(strategy.blue_green),)
-    return () if strategy.canary is None else _canary(strategy.canary)
-
-
-def _preview(green: BlueGreenStrategy) -> OwnStep:
-    auto = green.auto is None or green.auto
-    lasts_s = float(green.auto_s or 0) if auto else None
-    return OwnStep(PREVIEW, 0.0, waits=not auto or bool(green.auto_s), lasts_s=lasts_s)
+    if (green := rollout.blue_green) is not None:
+        auto = green.auto is None or green.auto
+        lasts_s = float(green.auto_s or 0) if auto else None
+        return (OwnStep(PREVIEW, 0.0, waits=not auto or bool(green.auto_s), lasts_s=lasts_s),)
+    return () if rollout.canary is None else _canary(rollout.canary)
 
 
 def _canary(canary: CanaryStrategy) -> tuple[OwnStep, ...]:

@@ -41,26 +41,11 @@ class BlueGreenStrategy(Wire):
     auto_s: int | None = Field(None, alias="autoPromotionSeconds")
 
 
-class RolloutStrategy(Wire):
-    """The strategy of a Rollout: one of the two."""
-
-    canary: CanaryStrategy | None = None
-    blue_green: BlueGreenStrategy | None = Field(None, alias="blueGreen")
-
-
 class WorkloadRef(Wire):
     """The object that a Rollout takes its template from."""
 
     kind: str = ""
     name: str = ""
-
-
-class RolloutSpec(Wire):
-    """The spec of a Rollout, without its template."""
-
-    paused: bool | None = None
-    strategy: Part[RolloutStrategy] = RolloutStrategy()
-    workload: WorkloadRef | None = Field(None, alias="workloadRef")
 
 
 class PauseCondition(Wire):
@@ -111,10 +96,13 @@ class RolloutStatus(Wire):
 
 
 class Rollout(Wire):
-    """One Rollout."""
+    """One Rollout, without its pod template. It has one of the two strategies."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Part[RolloutSpec] = RolloutSpec()
+    paused: bool | None = Field(None, validation_alias=AliasPath("spec", "paused"))
+    canary: CanaryStrategy | None = Field(None, validation_alias=AliasPath("spec", "strategy", "canary"))
+    blue_green: BlueGreenStrategy | None = Field(None, validation_alias=AliasPath("spec", "strategy", "blueGreen"))
+    workload: WorkloadRef | None = Field(None, validation_alias=AliasPath("spec", "workloadRef"))
     status: Part[RolloutStatus] = RolloutStatus()
 
     @property
@@ -145,17 +133,11 @@ class MetricResult(Wire):
     measurements: Items[Measurement] = Field([])
 
 
-class RunResult(Wire):
-    """The status of an AnalysisRun."""
-
-    phase: str = ""
-    message: str = ""
-    metrics: Items[MetricResult] = Field([], alias="metricResults")
-
-
 class AnalysisRun(Wire):
     """One AnalysisRun; it has no status subresource."""
 
     meta: Meta = Field(alias="metadata")
     terminate: bool | None = Field(None, validation_alias=AliasPath("spec", "terminate"))
-    status: Part[RunResult] = RunResult()
+    phase: str = Field("", validation_alias=AliasPath("status", "phase"))
+    message: str = Field("", validation_alias=AliasPath("status", "message"))
+    metrics: Items[MetricResult] = Field([], validation_alias=AliasPath("status", "metricResults"))

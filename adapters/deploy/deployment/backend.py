@@ -108,7 +108,7 @@ class Deployments(KubeBackend):
         operations: tuple[Operation, ...] = ()
         if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
             operations = _undo(deployment.revision, before)
-        if deployment.spec.paused:
+        if deployment.paused:
             operations = (*operations, replace("spec", "paused", value=False))
         if operations:
             await self._deployments.patch(target.name, Patch(operations), "rollback", permit)

@@ -19,11 +19,11 @@ def reading_of(
     target: TargetRef, deployment: Deployment, sets: Sequence[ReplicaSet], at: datetime, lacks: Mapping[str, str]
 ) -> TargetReading:
     """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
-    spec, status = deployment.spec, deployment.status
-    whole = max(status.replicas, spec.replicas if status.replicas == 0 else 0)
+    status = deployment.status
+    whole = max(status.replicas, deployment.wanted if status.replicas == 0 else 0)
     percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
     version, before = versions(deployment, sets)
-    seen = GuardToken(deployment.revision, version or "", bool(spec.paused))
+    seen = GuardToken(deployment.revision, version or "", bool(deployment.paused))
     return TargetReading(
         target=target.target,
         at=at,
@@ -35,7 +35,7 @@ def reading_of(
             canary=version, baseline=before, revision=str(seen), revisions=earlier(sets, REVISION, deployment.revision)
         ),
         steps=StepsReading(
-            step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if spec.paused else None
+            step=0, count=0, at_rest=is_complete(deployment), waits=Wait.MANUAL if deployment.paused else None
         ),
         cannot={**_cannot(deployment), **lacks},
         notes=_notes(deployment),
@@ -44,10 +44,10 @@ def reading_of(
 
 def is_complete(deployment: Deployment) -> bool:
     """Whether every pod is of the wanted template, and available."""
-    spec, status = deployment.spec, deployment.status
+    status = deployment.status
     return (
         status.observed >= deployment.meta.generation
-        and status.updated == spec.replicas
+        and status.updated == deployment.wanted
         and status.replicas == status.updated
         and status.available == status.updated
     )
@@ -58,8 +58,8 @@ def phase_of(deployment: Deployment) -> Phase:
     if not deployment.status.observed:
         return Phase.PENDING
     if is_complete(deployment):
-        return Phase.PAUSED if deployment.spec.paused else Phase.HEALTHY
-    if deployment.spec.paused:
+        return Phase.PAUSED if deployment.paused else Phase.HEALTHY
+    if deployment.paused:
         return Phase.PAUSED
     if deployment.status.observed >= deployment.meta.generation and _failure(deployment) is not None:
         return Phase.DEGRADED
@@ -110,7 +110,7 @@ def _detail(deployment: Deployment) -> str:
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
     status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
-    if deployment.spec.paused and 0 < status.updated < status.replicas:  # pods of several versions serve at once
+    if deployment.paused and 0 < status.updated < status.replicas:  # pods of several versions serve at once
         share = f"{status.updated} of {status.replicas} pods are new"
         found.append(f"mixed fleet: {share}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)
@@ -118,7 +118,7 @@ def _notes(deployment: Deployment) -> tuple[str, ...]:
 
 def _cannot(deployment: Deployment) -> dict[str, str]:
     found = {"promote": "a Deployment goes on by itself: there is no step to promote"}
-    if deployment.spec.paused:
+    if deployment.paused:
         found |= {"pause": "it is paused already", "restart": "it is paused: resume it first"}
     else:
         found["resume"] = "it is not paused"

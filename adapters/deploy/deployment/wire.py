@@ -5,19 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 
 from adapters.kube.wire import Items, Meta, Part, StatusCondition, Wire
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
-
-
-class DeploymentSpec(Wire):
-    """The spec of a Deployment, without its template."""
-
-    replicas: int = 1
-    paused: bool | None = None
 
 
 class DeploymentStatus(Wire):
@@ -34,7 +27,8 @@ class Deployment(Wire):
     """One Deployment, without its pod template, which only an undo needs."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Part[DeploymentSpec] = DeploymentSpec()
+    wanted: int = Field(1, validation_alias=AliasPath("spec", "replicas"))
+    paused: bool | None = Field(None, validation_alias=AliasPath("spec", "paused"))
     status: Part[DeploymentStatus] = DeploymentStatus()
 
     @property
