@@ -1,6 +1,6 @@
 """A small Kubernetes client for one namespace, over the one HTTP transport.
 
-Here: the way to a cluster (`access`, `kubeconfig`, `incluster`, `options`), our credentials there (`login`, `plugin`),
+Here: the way to a cluster (`access`, `kubeconfig`, `options`), our credentials there (`login`, `plugin`),
 reads, watches and patches (`client`, `jsonpatch`, `status`), collections that are kept up to date
 (`informer`), their objects (`objects`, `wire`), and our permissions (`permissions`). The meaning of a Rollout or a
 Deployment is the business of the adapters in `deploy`.

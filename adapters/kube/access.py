@@ -61,12 +61,9 @@ class Access:
     """The kubeconfig's context, or "in-cluster"."""
     server: str
     namespace: str
-    ca: bytes | None = None
-    insecure: bool = False
-    server_name: str | None = None
+    tls: Tls = field(default_factory=Tls)
     proxy: str | None = None
-    chain: bytes | None = None
-    key: bytes | None = field(default=None, repr=False)
+    certificate: Certificate | None = None
     token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
     """Read again from time to time: such tokens are renewed in place."""
@@ -74,13 +71,3 @@ class Access:
     plugin: Plugin | None = None
     impersonate: tuple[tuple[str, str], ...] = ()
     """Headers of impersonation."""
-
-    @property
-    def tls(self) -> Tls:
-        """The trust settings."""
-        return Tls(only=self.ca, server_name=self.server_name, insecure=self.insecure)
-
-    @property
-    def certificate(self) -> Certificate | None:
-        """The client certificate; None without one."""
-        return None if self.chain is None or self.key is None else Certificate(self.chain, self.key)

@@ -59,10 +59,6 @@ class Resource:
         parts += [quote(part, safe="") for part in (name, subresource) if part is not None]
         return "/".join(parts)
 
-    def rbac_name(self, subresource: str | None = None) -> str:
-        """The name that RBAC uses: "rollouts/status"."""
-        return self.plural if subresource is None else f"{self.plural}/{subresource}"
-
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")

@@ -2,7 +2,7 @@
 
 The first file to name a cluster, user, context or current-context wins; relative paths are those of the file they stand
 in; files of $KUBECONFIG that do not exist are passed over. Source: client-go's clientcmd, ClientConfigLoadingRules.
-Elsewhere: running a login plugin (`plugin`), and the pod's own account (`incluster`).
+Elsewhere: running a login plugin (`plugin`), and the pod's own account (`options`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 
 from adapters.kube.access import Access, ConfigEntry, NoAccess, Plugin
 from adapters.sanitize import one_line
+from adapters.transport import Certificate, Tls
 
 _LARGEST = 4 * 1024 * 1024
 
@@ -173,16 +174,14 @@ def _access_of(name: str, context: _Context, of: tuple[_Cluster, Path], by: tupl
     key = _bytes(name, "client-key", user.key_data, user.key_file, home)
     if (chain is None) != (key is None):
         raise NoAccess(f"context {name}: its user needs client-certificate and client-key, both or neither")
+    ca = _bytes(name, "certificate-authority", cluster.ca_data, cluster.ca_file, folder)
     return Access(
         context=name,
         server=cluster.server.rstrip("/"),
         namespace=context.namespace or "default",
-        ca=_bytes(name, "certificate-authority", cluster.ca_data, cluster.ca_file, folder),
-        insecure=cluster.insecure,
-        server_name=cluster.server_name or None,
+        tls=Tls(only=ca, server_name=cluster.server_name or None, insecure=cluster.insecure),
         proxy=cluster.proxy or None,
-        chain=chain,
-        key=key,
+        certificate=None if chain is None or key is None else Certificate(chain, key),
         token=user.token or None,
         token_file=home / user.token_file if user.token_file else None,
         basic=(user.username, user.password) if user.username else None,

@@ -27,7 +27,7 @@ class Need:
     subresource: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.verb} on {self.resource.rbac_name(self.subresource)}"
+        return f"{self.verb} on {self.resource.plural}" + (f"/{self.subresource}" if self.subresource else "")
 
 
 class Permissions:

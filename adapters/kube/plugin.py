@@ -113,11 +113,12 @@ async def _start(plugin: Plugin, access: Access, asks: bool) -> asyncio.subproce
 def _request(plugin: Plugin, access: Access, asks: bool) -> dict[str, object]:
     spec: dict[str, object] = {"interactive": asks}
     if plugin.provide_cluster_info:
+        tls = access.tls
         cluster = {
             "server": access.server,
-            "certificate-authority-data": None if access.ca is None else base64.b64encode(access.ca).decode(),
-            "tls-server-name": access.server_name,
-            "insecure-skip-tls-verify": access.insecure or None,
+            "certificate-authority-data": None if tls.only is None else base64.b64encode(tls.only).decode(),
+            "tls-server-name": tls.server_name,
+            "insecure-skip-tls-verify": tls.insecure or None,
             "proxy-url": access.proxy,
         }
         spec["cluster"] = {key: value for key, value in cluster.items() if value is not None}

@@ -30,8 +30,7 @@ from adapters.contract.metrics import MetricQuery, MetricReply, Shape, Window
 from adapters.contract.spec import AdapterSpec
 from adapters.contract.targets import Kind
 from adapters.metrics.counters import RawSeries, Ticks
-from adapters.metrics.pieces import Pieces, join_pieces, pieces_of
-from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply
+from adapters.metrics.reading import QueryAnswer, counts_reply, gauge_reply, histogram_reply, join_pieces, pieces_of
 from adapters.priority import give_way
 from adapters.transport import HttpBackend, HttpOptions, Reply, Transport
 
@@ -131,7 +130,7 @@ class Prometheus(HttpBackend):
         enough = self._clock.monotonic() + _FOR_HISTORY * self._deadline_s
         room = _SampleBudget(self.source)
 
-        async def read_pieces(ask: _Request) -> Pieces | BackendError:
+        async def read_pieces(ask: _Request) -> tuple[QueryAnswer, ...] | BackendError:
             found: list[QueryAnswer] = []
             try:
                 for piece in pieces_of(now, window) if ask.raw else [None]:
@@ -247,12 +246,12 @@ def _parts(query: MetricQuery) -> tuple[str, ...]:
 def _reply(
     query: MetricQuery,
     requests: Mapping[str, _Request] | str,
-    answers: Mapping[_Request, Pieces | BackendError],
+    answers: Mapping[_Request, tuple[QueryAnswer, ...] | BackendError],
     window: Window,
 ) -> MetricReply:
     if isinstance(requests, str):
         return MetricReply(query.metric, problem=requests)
-    pieces: dict[str, Pieces] = {}
+    pieces: dict[str, tuple[QueryAnswer, ...]] = {}
     for part, ask in requests.items():
         answer = answers[ask]
         if isinstance(answer, BackendError):

@@ -19,9 +19,8 @@ def reading_of(
     target: TargetRef, deployment: Deployment, sets: Sequence[ReplicaSet], at: datetime, lacks: Mapping[str, str]
 ) -> TargetReading:
     """Make the reading of a target. `lacks`: verb -> the permission that is missing for it."""
-    status = deployment.status
-    whole = max(status.replicas, deployment.wanted if status.replicas == 0 else 0)
-    percent = 100.0 * min(status.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
+    whole = max(deployment.replicas, deployment.wanted if deployment.replicas == 0 else 0)
+    percent = 100.0 * min(deployment.updated, whole) / whole if whole else 100.0 if is_complete(deployment) else None
     version, before = versions(deployment, sets)
     seen = GuardToken(deployment.revision, version or "", bool(deployment.paused))
     return TargetReading(
@@ -44,24 +43,23 @@ def reading_of(
 
 def is_complete(deployment: Deployment) -> bool:
     """Whether every pod is of the wanted template, and available."""
-    status = deployment.status
     return (
-        status.observed >= deployment.meta.generation
-        and status.updated == deployment.wanted
-        and status.replicas == status.updated
-        and status.available == status.updated
+        deployment.observed >= deployment.meta.generation
+        and deployment.updated == deployment.wanted
+        and deployment.replicas == deployment.updated
+        and deployment.available == deployment.updated
     )
 
 
 def phase_of(deployment: Deployment) -> Phase:
     """Derive the phase; the first match wins."""
-    if not deployment.status.observed:
+    if not deployment.observed:
         return Phase.PENDING
     if is_complete(deployment):
         return Phase.PAUSED if deployment.paused else Phase.HEALTHY
     if deployment.paused:
         return Phase.PAUSED
-    if deployment.status.observed >= deployment.meta.generation and _failure(deployment) is not None:
+    if deployment.observed >= deployment.meta.generation and _failure(deployment) is not None:
         return Phase.DEGRADED
     return Phase.PROGRESSING
 
@@ -84,7 +82,7 @@ def _rank(one: ReplicaSet) -> int | None:
 
 
 def _failure(deployment: Deployment) -> str | None:
-    for one in deployment.status.conditions:
+    for one in deployment.conditions:
         if one.type == "Progressing" and one.reason == "ProgressDeadlineExceeded":
             return one.message or one.reason
     return None
@@ -92,26 +90,25 @@ def _failure(deployment: Deployment) -> str | None:
 
 def _trouble(deployment: Deployment) -> str | None:
     """Say why its pods cannot be created (a quota, an admission refusal). None where they can."""
-    for one in deployment.status.conditions:
+    for one in deployment.conditions:
         if one.type == "ReplicaFailure" and one.status == "True":
             return one_line(f"its pods are refused: {one.message or one.reason}", 200)
     return None
 
 
 def _detail(deployment: Deployment) -> str:
-    status = deployment.status
     parts = [f"revision {deployment.revision or '?'}"]
     if not is_complete(deployment):
-        parts.append(f"{status.updated} of {status.replicas} pods are new: an estimate, not the traffic")
+        parts.append(f"{deployment.updated} of {deployment.replicas} pods are new: an estimate, not the traffic")
     if (failed := _failure(deployment)) is not None:
         parts.append(failed)
     return "; ".join(parts)
 
 
 def _notes(deployment: Deployment) -> tuple[str, ...]:
-    status, found = deployment.status, gitops_notes(deployment.meta, "an undo")
-    if deployment.paused and 0 < status.updated < status.replicas:  # pods of several versions serve at once
-        share = f"{status.updated} of {status.replicas} pods are new"
+    found = gitops_notes(deployment.meta, "an undo")
+    if deployment.paused and 0 < deployment.updated < deployment.replicas:  # pods of several versions serve at once
+        share = f"{deployment.updated} of {deployment.replicas} pods are new"
         found.append(f"mixed fleet: {share}, and stay so while it is paused; nothing steers the traffic")
     return tuple(found)
 

@@ -7,20 +7,10 @@ from dataclasses import dataclass
 
 from pydantic import AliasPath, Field
 
-from adapters.kube.wire import Items, Meta, Part, StatusCondition, Wire
+from adapters.kube.wire import Items, Meta, StatusCondition, Wire
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
-
-
-class DeploymentStatus(Wire):
-    """The status of a Deployment."""
-
-    observed: int = Field(0, alias="observedGeneration")
-    replicas: int = 0
-    updated: int = Field(0, alias="updatedReplicas")
-    available: int = Field(0, alias="availableReplicas")
-    conditions: Items[StatusCondition] = Field([])
 
 
 class Deployment(Wire):
@@ -29,7 +19,11 @@ class Deployment(Wire):
     meta: Meta = Field(alias="metadata")
     wanted: int = Field(1, validation_alias=AliasPath("spec", "replicas"))
     paused: bool | None = Field(None, validation_alias=AliasPath("spec", "paused"))
-    status: Part[DeploymentStatus] = DeploymentStatus()
+    observed: int = Field(0, validation_alias=AliasPath("status", "observedGeneration"))
+    replicas: int = Field(0, validation_alias=AliasPath("status", "replicas"))
+    updated: int = Field(0, validation_alias=AliasPath("status", "updatedReplicas"))
+    available: int = Field(0, validation_alias=AliasPath("status", "availableReplicas"))
+    conditions: Items[StatusCondition] = Field([], validation_alias=AliasPath("status", "conditions"))
 
     @property
     def revision(self) -> str:
