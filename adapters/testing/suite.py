@@ -2,16 +2,12 @@
 
     class TestAcme(AdapterContract):
         spec = acme.ADAPTER
-        targets = (TargetRef("api", "web", kind=Kind.DEPLOY),)
-        calls = (
-            ContractCall("read", lambda backend, permit: backend.read_target(API), ok=answers),
-            ContractCall("write", lambda backend, permit: backend.set_weight(API, 5, permit), writes=True, ok=answers),
-        )
+        calls = (ContractCall("read", lambda backend, permit: backend.read_target(API), ok=answers),)
 
         def options(self, url: str) -> dict[str, object]:
             return {"url": url, "token": {"env": TOKEN_ENV}}
 
-Each test runs an event loop of its own, so that no asyncio plugin is needed.
+docs/adapters.md has a whole example. Each test runs an event loop of its own, so that no asyncio plugin is needed.
 """
 
 from __future__ import annotations

@@ -13,10 +13,8 @@ screen.
 from __future__ import annotations
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.argo.backend import Argo
+from adapters.deploy.argo.backend import Argo as Argo
 from adapters.kube import KubeOptions, prepare
-
-__all__ = ["ADAPTER", "Argo", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):

@@ -89,7 +89,6 @@ class Argo(KubeBackend):
 
         Raises:
             Missing: no such Rollout, or the cluster has no Argo Rollouts.
-            BackendError: any other of a read.
         """
         view = await self._store.view(target.name)
         lacking, now = self._permissions.lacking(_NEEDS), self._context.clock.now()
@@ -154,7 +153,6 @@ class Argo(KubeBackend):
         Raises:
             HalfDone: the earlier template was set, and what follows it failed, or its controller has not taken it up in
                 time: repeat to finish.
-            BackendError: any other.
         """
         done: list[Move] = []
         began, woken = asyncio.get_running_loop().time(), False
@@ -189,7 +187,6 @@ class Argo(KubeBackend):
         Raises:
             Moved: it has changed since it was seen.
             Rejected: there is no such order, or what was seen did not allow it.
-            BackendError: any other.
         """
         shown, (name, _, subject) = self._parse_token(GuardToken.parse, seen, order), order.partition(" ")
         at_step = True

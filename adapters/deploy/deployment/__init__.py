@@ -11,10 +11,8 @@ never "the previous one". Its share is that of its pods: an estimate of the traf
 from __future__ import annotations
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.deployment.backend import Deployments
+from adapters.deploy.deployment.backend import Deployments as Deployments
 from adapters.kube import KubeOptions, prepare
-
-__all__ = ["ADAPTER", "Deployments", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):

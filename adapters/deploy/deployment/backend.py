@@ -100,7 +100,6 @@ class Deployments(KubeBackend):
         Raises:
             Moved: another template was set in between; repeat it.
             Missing: that version no longer has a ReplicaSet.
-            BackendError: any other.
         """
         deployment = self._parsed.of(await self._deployments.fresh(target.name, "rollback"))
         sets = await self._owned.of(deployment.meta.uid)
@@ -119,7 +118,6 @@ class Deployments(KubeBackend):
         Raises:
             Moved: it is at another revision by now.
             Rejected: there is no such order or revision, or it is paused.
-            BackendError: any other.
         """
         name, _, subject = order.partition(" ")
         shown = self._parse_token(GuardToken.parse, seen, name)

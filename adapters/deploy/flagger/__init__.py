@@ -18,10 +18,8 @@ import re
 from pydantic import field_validator
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.flagger.backend import Flagger
+from adapters.deploy.flagger.backend import Flagger as Flagger
 from adapters.kube import KubeOptions, prepare
-
-__all__ = ["ADAPTER", "Flagger", "Options", "connect", "prepare"]
 
 
 class Options(KubeOptions):

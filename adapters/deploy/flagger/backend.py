@@ -82,7 +82,6 @@ class Flagger(KubeBackend):
 
         Raises:
             Missing: no such Canary, or the cluster has no Flagger.
-            BackendError: any other of a read.
         """
         canary = self._parsed.of(await self._canaries.get(target.name))
         self._held[target.name] = self._has_all_gates(canary)
@@ -137,7 +136,6 @@ class Flagger(KubeBackend):
 
         Raises:
             Rejected: it is promoted, or has no rollback webhook of ours.
-            BackendError: any other.
         """
         canary = await self._now(target)
         status = canary.status
@@ -157,7 +155,6 @@ class Flagger(KubeBackend):
         Raises:
             Moved: it has changed since it was seen.
             Rejected: there is no such order.
-            BackendError: any other.
         """
         made = _order_patch(order, self._parse_token(GuardToken.parse, seen, order))
         if made is None:

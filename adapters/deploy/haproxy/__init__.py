@@ -14,10 +14,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.deploy.haproxy.backend import HAProxy
+from adapters.deploy.haproxy.backend import HAProxy as HAProxy
 from adapters.deploy.haproxy.node import HAProxyNode, SocketAddress
-
-__all__ = ["ADAPTER", "HAProxy", "Options", "connect"]
 
 
 class Options(BaseModel):

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING
 from pydantic import field_validator
 
 from adapters.contract import AdapterSpec, Context, Kind
-from adapters.flags.unleash.backend import Unleash
+from adapters.flags.unleash.backend import Unleash as Unleash
 from adapters.flags.unleash.calls import explain
 from adapters.secret import Secret
 from adapters.transport import HttpOptions, Transport
 
 if TYPE_CHECKING:
     import httpx
-
-__all__ = ["ADAPTER", "Options", "Unleash", "connect"]
 
 
 class Options(HttpOptions):

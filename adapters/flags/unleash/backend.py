@@ -87,7 +87,6 @@ class Unleash(HttpBackend):
 
         Raises:
             Missing: no such feature, project or environment, or the feature is archived.
-            BackendError: any other of a read.
         """
         state, reply = await self._state(target)
         last, author = self._last.get(target, (None, None))
@@ -125,7 +124,6 @@ class Unleash(HttpBackend):
             NotSent: the flag could not be read first. Withdrawn: the permit had lapsed.
             NeedsApproval: the environment wants a change request.
             Rejected: the setting or the flag as it stands cannot be driven, or Unleash refused.
-            BackendError: any other of a write.
         """
         if setting.on is False:
             for call in self._calls(target, setting, _UNREAD):
