@@ -288,7 +288,7 @@ def test_the_older_name_of_the_analysis_is_read_too() -> None:
     found["spec"]["analysis"] = None
     from adapters.deploy.flagger.wire import Canary
 
-    assert Canary.model_validate(found).spec.analysis.step_weights == [10, 30, 50]
+    assert Canary.model_validate(found).analysis.step_weights == [10, 30, 50]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ without end and never notices a watch that was cut silently; the official client
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -184,16 +184,7 @@ class Kube(HttpBackend):
             async for line in lines:
                 yield self._event(line)
 
-    async def patch(
-        self,
-        resource: Resource,
-        name: str,
-        operations: Sequence[jsonpatch.Operation],
-        *,
-        permit: Permit,
-        verb: str,
-        subresource: str | None = None,
-    ) -> Object:
+    async def patch(self, resource: Resource, name: str, patch: jsonpatch.Patch, verb: str, permit: Permit) -> Object:
         """Change one object, if every test holds, and return it. Sent once.
 
         Raises:
@@ -204,10 +195,10 @@ class Kube(HttpBackend):
         try:
             reply = await self.transport.write(
                 "PATCH",
-                resource.path(self.namespace, name, subresource),
+                resource.path(self.namespace, name, patch.subresource),
                 permit=permit,
                 verb=verb,
-                json=[operation.wire() for operation in operations],
+                json=[operation.wire() for operation in patch.operations],
                 content_type=jsonpatch.CONTENT_TYPE,
                 params={"fieldManager": MANAGER},
             )

@@ -101,9 +101,7 @@ class Informer:
     async def patch(self, name: str, patch: Patch, verb: str, permit: Permit) -> Object:
         """Change an object by `Kube.patch`. Its answer is the newest state that is known. Raises BackendError."""
         try:
-            found = await self._kube.patch(
-                self._resource, name, patch.operations, permit=permit, verb=verb, subresource=patch.subresource
-            )
+            found = await self._kube.patch(self._resource, name, patch, verb, permit)
         except BackendError:
             self.invalidate()  # the object may not be what we thought
             raise

@@ -267,5 +267,5 @@ class Argo(KubeBackend):
             raise Moved(self.source, verb, f"{target.name} is no longer at revision {revision}; nothing was changed")
         found = await self._kube.get(resource, workload.name, verb=verb)
         patch = patches.undo_workload(int(found["metadata"]["generation"]), template)
-        await self._kube.patch(resource, workload.name, patch.operations, permit=permit, verb=verb)
+        await self._kube.patch(resource, workload.name, patch, verb, permit)
         self._store.rollouts.invalidate()

@@ -146,7 +146,7 @@ class Flagger(KubeBackend):
         if not asks_us(canary, ROLLBACK, self._gates):
             why = "it has no rollback webhook that asks warroom: release the old version"
             raise Rejected(self.source, "rollback", why)
-        if canary.spec.suspend:  # suspended it would never ask
+        if canary.suspend:  # suspended it would never ask
             await self._canaries.patch(target.name, UNSUSPEND, "rollback", permit)
 
     async def order(self, target: TargetRef, order: str, seen: str, permit: Permit) -> None:
@@ -203,7 +203,7 @@ class Flagger(KubeBackend):
         """
         if canary.status.phase not in UNDER_WAY:
             return WantedTemplate()
-        kind, name = canary.spec.target_kind or "Deployment", canary.spec.target_name
+        kind, name = canary.target_kind or "Deployment", canary.target_name
         resource = TARGETS.get(kind)
         if resource is None:
             return WantedTemplate(unknown=f"its target is a {one_line(kind, 40)}")

@@ -27,9 +27,9 @@ class GuardToken:
     @classmethod
     def of(cls, canary: Canary, template: str = "") -> GuardToken:
         """Take the state of a Canary. `template`: the hash of the template that its target wants."""
-        status, spec = canary.status, canary.spec
+        status = canary.status
         known = (status.phase, status.weight, status.iterations, status.applied, status.promoted)
-        return cls(*known, spec.suspend, spec.skip, template)
+        return cls(*known, canary.suspend, canary.skip, template)
 
     @property
     def place(self) -> tuple[object, ...]:

@@ -63,7 +63,7 @@ def reading_of(
     resting = status.phase in AT_REST
     deleted = canary.meta.deleted is not None or status.phase in ("Terminating", "Terminated")
     share = 100.0 if resting or status.phase in PROMOTING else _weight(canary)
-    asks_us = any(is_ours(hook.url, hook.type, gates) for hook in canary.spec.analysis.webhooks)
+    is_asked = any(is_ours(hook.url, hook.type, gates) for hook in canary.analysis.webhooks)
     return TargetReading(
         target=target.target,
         at=at,
@@ -84,7 +84,7 @@ def reading_of(
             at_rest=resting,
             waits=waits,
             desired=share,
-            asks_s=_asks_s(canary, step) if asks_us else None,
+            asks_s=_asks_s(canary, step) if is_asked else None,
         ),
         cannot={**_cannot(canary, step, gates), **lacks},
         notes=_notes(canary, events, at, gates, wanted),
@@ -101,7 +101,7 @@ def _phase_and_wait(
         return Phase.HEALTHY, None
     if phase == FAILED:
         return Phase.ABORTED, None
-    if canary.spec.suspend:
+    if canary.suspend:
         return Phase.PAUSED, Wait.MANUAL
     if phase in (WAITING, "WaitingPromotion"):
         return Phase.PAUSED, Wait.GATE
@@ -116,7 +116,7 @@ def _phase_and_wait(
 def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime) -> bool:
     """Whether it was refused since it last moved, and lately. One event per interval says so."""
     closed_at = max((event.last_at for event in events if _CLOSED in event.message), default=None)
-    if closed_at is None or at - closed_at > timedelta(seconds=3 * interval_s(canary.spec.analysis)):
+    if closed_at is None or at - closed_at > timedelta(seconds=3 * interval_s(canary.analysis)):
         return False
     return canary.status.moved is None or closed_at >= canary.status.moved
 
@@ -124,7 +124,7 @@ def _met_a_closed_gate(canary: Canary, events: Sequence[KubeEvent], at: datetime
 def _asks_s(canary: Canary, step: int) -> float:
     """The longest time between two questions, in seconds. It counts all its checks before it asks to promote."""
     looks = rounds(canary) + 1 if by_iterations(canary) and step == first_step(canary) else 1
-    return looks * interval_s(canary.spec.analysis)
+    return looks * interval_s(canary.analysis)
 
 
 def _weight(canary: Canary) -> float:
@@ -145,24 +145,24 @@ def _detail(canary: Canary, step: int) -> str:
     if status.iterations:
         parts.append(f"check {status.iterations}")
     if status.failed_checks:
-        parts.append(f"{status.failed_checks} of {canary.spec.analysis.threshold} failed checks")
-    if by_iterations(canary) and canary.spec.analysis.match:
+        parts.append(f"{status.failed_checks} of {canary.analysis.threshold} failed checks")
+    if by_iterations(canary) and canary.analysis.match:
         parts.append("A/B: its users are chosen, not a share")
     return "; ".join(parts)
 
 
 def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
     """Map each verb that the Canary's state rules out to the reason. Missing permissions are not known here."""
-    suspended, under_way = canary.spec.suspend, canary.status.phase in UNDER_WAY
+    suspended, under_way = canary.suspend, canary.status.phase in UNDER_WAY
     why = _no_advance(canary, step, gates)
     return ruled_out(
         (("promote",), why is not None, why or ""),
         (("pause", "suspend"), suspended, "it is suspended already"),
         (("pause",), not under_way, "nothing is under way that could be stopped"),
         (("resume", "unsuspend"), not suspended, "it is not suspended"),
-        (("skip-analysis",), canary.spec.skip, "it skips its analysis already"),
+        (("skip-analysis",), canary.skip, "it skips its analysis already"),
         (("skip-analysis",), not under_way, "nothing is under way"),
-        (("keep-analysis",), not canary.spec.skip, "it does not skip its analysis"),
+        (("keep-analysis",), not canary.skip, "it does not skip its analysis"),
     )
 
 
@@ -177,7 +177,7 @@ def _no_advance(canary: Canary, step: int, gates: str | None) -> str | None:
         return "it is being promoted already"
     if phase not in UNDER_WAY:
         return f"it is {one_line(phase, 20) or 'not initialized yet'}"
-    if canary.spec.suspend:
+    if canary.suspend:
         return "it is suspended and asks at no gate: unsuspend it first"
     there = steps[step].gates
     if not there:
@@ -196,14 +196,14 @@ def _notes(
     if canary.status.phase == WAITING and wanted.unknown:
         found.append(f"the version that waits to start is unknown ({wanted.unknown}): a promote starts any that is set")
     found += gitops_notes(canary.meta, "suspend and skip")
-    if canary.spec.skip:
+    if canary.skip:
         found.append("skipAnalysis is on: this release and every later one goes out without analysis")
-    if canary.spec.suspend:
+    if canary.suspend:
         found.append("suspended: its own checks, its failure limit and its rollback are off too")
     if gates is not None and not asks_us(canary, ROLLBACK, gates):
         found.append("no rollback webhook asks warroom: it goes back only when its own checks fail")
     for kind in GATES:
-        several = [one for one in canary.spec.analysis.webhooks if one.type == kind]
+        several = [one for one in canary.analysis.webhooks if one.type == kind]
         if len(several) > 1:
             found.append(f"{len(several)} webhooks of type {kind}: all of them have to agree")
     lately = [one for one in events if one.type == "Warning" and (at - one.last_at).total_seconds() < _SAID_LAST_S]

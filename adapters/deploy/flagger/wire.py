@@ -44,24 +44,6 @@ class Analysis(Wire):
     webhooks: Items[Webhook] = Field([])
 
 
-class CanarySpec(Wire):
-    """The spec of a Canary."""
-
-    provider: str = ""
-    target_kind: str = Field("", validation_alias=AliasPath("targetRef", "kind"))
-    target_name: str = Field("", validation_alias=AliasPath("targetRef", "name"))
-    newer: Analysis | None = Field(None, alias="analysis")
-    older: Analysis | None = Field(None, alias="canaryAnalysis")
-    """The earlier name of `analysis`."""
-    skip: bool = Field(False, alias="skipAnalysis")
-    suspend: bool = False
-
-    @property
-    def analysis(self) -> Analysis:
-        """The analysis, under whichever name it is given."""
-        return self.newer or self.older or Analysis()
-
-
 class FlaggerStatus(Wire):
     """The status of a Canary."""
 
@@ -78,12 +60,24 @@ class Canary(Wire):
     """One Canary."""
 
     meta: Meta = Field(alias="metadata")
-    spec: Part[CanarySpec] = CanarySpec()
+    provider: str = Field("", validation_alias=AliasPath("spec", "provider"))
+    target_kind: str = Field("", validation_alias=AliasPath("spec", "targetRef", "kind"))
+    target_name: str = Field("", validation_alias=AliasPath("spec", "targetRef", "name"))
+    newer: Analysis | None = Field(None, validation_alias=AliasPath("spec", "analysis"))
+    older: Analysis | None = Field(None, validation_alias=AliasPath("spec", "canaryAnalysis"))
+    """The earlier name of `analysis`."""
+    skip: bool = Field(False, validation_alias=AliasPath("spec", "skipAnalysis"))
+    suspend: bool = Field(False, validation_alias=AliasPath("spec", "suspend"))
     status: Part[FlaggerStatus] = FlaggerStatus()
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis, under whichever name it is given."""
+        return self.newer or self.older or Analysis()
 
     def webhook(self, kind: str) -> Webhook | None:
         """The first webhook of a kind."""
-        return next((hook for hook in self.spec.analysis.webhooks if hook.type == kind), None)
+        return next((hook for hook in self.analysis.webhooks if hook.type == kind), None)
 
 
 class WebhookPayload(Wire):
