@@ -55,7 +55,11 @@ class ExposureHistory:
             self._newest = max(self._newest, change.at)
             _extend(self._tracks.setdefault(change.target, []), replace(change, at=self._newest))
         self._tracks = {target: track for target, track in self._tracks.items() if track}
-        self._since, self._percent = self._traffic_split()
+        tracks = self._splitting()
+        self._since = sorted({-math.inf, *(span.since for track in tracks for span in track)})
+        """When the traffic split changes, and beside it the canary's share from then on."""
+        spans = ([span for track in tracks if (span := _span_at(track, moment)) is not None] for moment in self._since)
+        self._percent = [max((span.exposure for span in each), default=0.0) for each in spans]
 
     def not_before_newest(self, at: float) -> float:
         """Return `at`, or the newest change's time if that is later."""
@@ -97,12 +101,6 @@ class ExposureHistory:
     def _splitting(self) -> list[list[ExposureSpan]]:
         deploys = [track for track in self._tracks.values() if track[-1].on is None]
         return deploys or list(self._tracks.values())
-
-    def _traffic_split(self) -> tuple[list[float], list[float]]:
-        tracks = self._splitting()
-        moments = sorted({-math.inf, *(span.since for track in tracks for span in track)})
-        spans = ([span for track in tracks if (span := _span_at(track, moment)) is not None] for moment in moments)
-        return moments, [max((span.exposure for span in each), default=0.0) for each in spans]
 
 
 def _span_at(track: list[ExposureSpan], at: float) -> ExposureSpan | None:

@@ -51,21 +51,18 @@ class KubeOptions(BaseModel):
         Raises:
             ConnectError: there is no way, or --context names another context than the plan.
         """
-        try:
-            return self._access()
-        except NoAccess as error:
-            raise ConnectError(f"{source}: {error}") from None
-
-    def _access(self) -> Access:
         wanted = os.environ.get(CONTEXT) or None
         if self.context is not None and wanted not in (None, self.context):
-            raise NoAccess(f"--context {one_line(wanted, 80)} is not the plan's context {one_line(self.context, 80)}")
-        found = kubeconfig.files(self.kubeconfig, os.environ)
-        if found:
-            return kubeconfig.access(found, self.context or wanted)
-        if (inside := pod_access(os.environ)) is not None and (self.context or wanted) is None:
-            return inside
-        raise NoAccess("no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and not in a pod")
+            other = f"--context {one_line(wanted, 80)} is not the plan's context {one_line(self.context, 80)}"
+            raise ConnectError(f"{source}: {other}")
+        try:
+            if found := kubeconfig.files(self.kubeconfig, os.environ):
+                return kubeconfig.access(found, self.context or wanted)
+            if (inside := pod_access(os.environ)) is not None and (self.context or wanted) is None:
+                return inside
+        except NoAccess as error:
+            raise ConnectError(f"{source}: {error}") from None
+        raise ConnectError(f"{source}: no kubeconfig: neither $KUBECONFIG nor ~/.kube/config, and not in a pod")
 
 
 def pod_access(environment: Mapping[str, str], account: Path = ACCOUNT) -> Access | None:

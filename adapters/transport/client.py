@@ -72,8 +72,7 @@ class Transport:
             authorization: the whole Authorization header (`options.authorization(...)`), or None.
             identity: source of credentials that change while we run; instead of `authorization`.
             tls: the trusted certificates; by default the system's and `options.ca`.
-            read_deadline_s: for a read with all its retries.
-            write_deadline_s: for a write.
+            read_deadline_s: for a read with all its retries; `write_deadline_s` for a write.
             max_bytes: larger answers, after decompression, are BadReply.
             explain: finds the backend's own message in an error body.
             client: answers instead of the network (httpx.MockTransport in tests).

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from adapters.contract import BackendError, ServerFailed
 from adapters.failpoints import failpoint
-from adapters.transport.identity import ANONYMOUS, Credentials
+from adapters.transport.identity import Credentials
 
 ATTEMPTS = 4
 """Most times that a read is sent."""
@@ -35,7 +35,7 @@ class Sending:
     check: Callable[[], None] | None = None
     """Raises Withdrawn where the permit of a write has lapsed."""
     status: int | None = None
-    shown: Credentials = ANONYMOUS
+    shown: Credentials = field(default_factory=Credentials)
     """The credentials that the request carries."""
 
     def set_json(self, value: object, content_type: str = "application/json") -> None:

@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.contract import (
+from adapters.contract.backends import Capabilities
+from adapters.contract.context import Context, Permit
+from adapters.contract.errors import (
     BackendError,
     BadReply,
-    Capabilities,
-    Context,
     Forbidden,
     HalfDone,
     Missing,
@@ -27,14 +27,11 @@ from adapters.contract import (
     NeedsApproval,
     NotSent,
     OutcomeUnknown,
-    Permit,
     Rejected,
     ServerFailed,
-    Setting,
-    TargetReading,
-    TargetRef,
     TimedOut,
 )
+from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.flags.unleash.calls import OFF, ON, UnleashCall, create_strategy, patch_percentage
 from adapters.flags.unleash.feature import Feature, FlagState, UnleashEvents, flag_state
 from adapters.sanitize import first_flaw, one_line
