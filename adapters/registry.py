@@ -85,7 +85,7 @@ def load(name: str) -> Adapter:
     """
     if name in BUILT_IN:
         return _adapter(name, importlib.import_module(BUILT_IN[name]))
-    points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

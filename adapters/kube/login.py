@@ -75,8 +75,7 @@ class TokenFile:
 
 
 _logged_in: dict[tuple[Plugin, str], PluginCredentials] = {}
-"""(plugin, server) -> credentials: one login serves every backend of this process, and the screen that starts after
-it."""
+"""(plugin, server) -> credentials: one login serves every backend of this process, and the screen after it."""
 
 
 async def log_in(access: Access, *, terminal: bool) -> None:

@@ -59,13 +59,13 @@ class OwnerIndex:
 
 def template_of(replica_set: Object, label: str) -> Any:
     """Return a ReplicaSet's pod template without `label`, which its controller added."""
-    template = dict(replica_set["spec"]["template"])
-    meta = dict(template.get("metadata") or {})
+    template = replica_set["spec"]["template"]
+    meta = template.get("metadata") or {}
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != label}
     return {**template, "metadata": {**meta, "labels": labels}}
 
 
-def of_version(source: str, sets: Iterable[Object], label: str, version: str) -> Object:
+def replica_set_of_version(source: str, sets: Iterable[Object], label: str, version: str) -> Object:
     """Find the ReplicaSet of a version, which `label` names. Raises Missing."""
     for found in sets:
         if found["metadata"].get("labels", {}).get(label) == version:
@@ -73,7 +73,7 @@ def of_version(source: str, sets: Iterable[Object], label: str, version: str) ->
     raise Missing(source, "rollback", f"version {one_line(version, 40)} no longer has a ReplicaSet")
 
 
-def of_revision(source: str, sets: Iterable[Object], annotation: str, number: str) -> Object:
+def replica_set_of_revision(source: str, sets: Iterable[Object], annotation: str, number: str) -> Object:
     """Find the ReplicaSet of a revision, which `annotation` names, for an undo. Raises Rejected."""
     there = {found["metadata"].get("annotations", {}).get(annotation, ""): found for found in sets}
     if number not in there:

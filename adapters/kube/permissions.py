@@ -43,9 +43,7 @@ class Permissions:
         self._task: asyncio.Task[None] | None = None
 
     def lacking(self, needs: Mapping[str, tuple[Need, ...]]) -> dict[str, str]:
-        """Map each verb that lacks a permission to a line.
-
-        The line reads "you lack patch on rollouts/status in shop".
+        """Map each verb that lacks a permission to a line: "you lack patch on rollouts/status in shop".
 
         Asks the cluster in the background when the answers are old.
         """

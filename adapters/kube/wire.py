@@ -118,7 +118,7 @@ def go_duration_s(text: str) -> float | None:
         return None
 
 
-def ruled_out(*rules: tuple[tuple[str, ...], bool, str]) -> dict[str, str]:
+def reasons_by_verb(*rules: tuple[tuple[str, ...], bool, str]) -> dict[str, str]:
     """Map each verb to the reason of the first of its rules that holds. A rule: (verbs, whether it holds, reason)."""
     found: dict[str, str] = {}
     for verbs, holds, why in rules:

@@ -278,9 +278,6 @@ def _explain(body: bytes) -> str | None:
     return message if isinstance(message, str) else None
 
 
-# -- wire ------------------------------------------------------------------------------------------------------------
-
-
 class _WireSeries(BaseModel):
     metric: dict[str, str]
     values: list[tuple[float, float]] = []

@@ -78,9 +78,8 @@ def retry_after_s(headers: httpx.Headers) -> float | None:
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
     until = _http_date(text)
-    if until is None:
-        return None
-    return max(0.0, (until - (server_date(headers) or datetime.now(UTC))).total_seconds())
+    now = server_date(headers) or datetime.now(UTC)
+    return None if until is None else max(0.0, (until - now).total_seconds())
 
 
 def refusal(source: str, verb: str, status: int, headers: httpx.Headers, words: str) -> BackendError:

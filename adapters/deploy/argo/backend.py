@@ -28,7 +28,7 @@ from adapters.deploy.argo.sender import Sender
 from adapters.deploy.argo.store import Store
 from adapters.deploy.argo.wire import HASH_LABEL, REVISION, ROLLOUTS, Rollout
 from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, Patch
-from adapters.kube.objects import of_revision, of_version, template_of
+from adapters.kube.objects import replica_set_of_revision, replica_set_of_version, template_of
 from adapters.sanitize import one_line
 
 ON_STATUS = Need(ROLLOUTS, "patch", "status")
@@ -157,14 +157,14 @@ class Argo(KubeBackend):
         done: list[Move] = []
         began, woken = asyncio.get_running_loop().time(), False
         while True:
-            with self._after(done):
+            with self._half_done_after(done):
                 rollout = await self._store.fresh(target.name, "rollback")
             if (move := next_move(GuardToken.of(rollout), version)) is Move.NONE:
                 return
             now = asyncio.get_running_loop().time()
             taken_up = is_observed(rollout) and move not in done
             if taken_up:
-                with self._after(done):
+                with self._half_done_after(done):
                     await self._go(target, rollout, move, version, permit)
                 done.append(move)
                 woken = await self.sender.wait_for_controller(target, "rollback", permit, began)
@@ -194,7 +194,7 @@ class Argo(KubeBackend):
             rollout = await self._store.fresh(target.name, name)
             if name == "undo":
                 sets, began = await self._store.replica_sets(rollout), asyncio.get_running_loop().time()
-                before = of_revision(self.source, sets, REVISION, subject)
+                before = replica_set_of_revision(self.source, sets, REVISION, subject)
                 await self._undo(target, rollout, shown.revision, before, name, permit)
                 await self.sender.wait_for_controller(target, name, permit, began)
                 return
@@ -232,7 +232,7 @@ class Argo(KubeBackend):
         return made[name]() if name in made else None
 
     @contextmanager
-    def _after(self, done: Sequence[Move]) -> Iterator[None]:
+    def _half_done_after(self, done: Sequence[Move]) -> Iterator[None]:
         """Turn the error of a rollback's call into HalfDone, where an earlier one was accepted."""
         try:
             yield
@@ -248,7 +248,7 @@ class Argo(KubeBackend):
             await self.sender.send(target, _MOVES[move](seen), "rollback", permit)
             return
         sets = await self._store.replica_sets(rollout)
-        before = of_version(self.source, sets, HASH_LABEL, version or seen.stable)
+        before = replica_set_of_version(self.source, sets, HASH_LABEL, version or seen.stable)
         await self._undo(target, rollout, seen.revision, before, "rollback", permit)
 
     async def _undo(

@@ -14,7 +14,7 @@ from adapters.contract import OwnStep, Phase, Wait
 from adapters.deploy.argo.wire import HASH_LABEL, WORKLOAD_GENERATION, PauseCondition, Rollout
 from adapters.kube.wire import ReplicaSet
 
-CANARY_PAUSE, BLUE_GREEN_PAUSE = "CanaryPauseStep", "BlueGreenPause"
+BLUE_GREEN_PAUSE = "BlueGreenPause"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from adapters.deploy.argo.phase import PhaseState, actual_percent, desired_perce
 from adapters.deploy.argo.steps import steps_of
 from adapters.deploy.argo.wire import REVISION, AnalysisRun, Rollout
 from adapters.kube.client import MANAGER
-from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes, ruled_out
+from adapters.kube.wire import Meta, ReplicaSet, earlier, gitops_notes, reasons_by_verb
 from adapters.sanitize import one_line
 
 CONTROLLER = "rollouts-controller"
@@ -102,7 +102,7 @@ def _cannot(rollout: Rollout, stands: PhaseState, seen: GuardToken) -> dict[str,
     no_steps = rollout.blue_green is not None or seen.index is None
     why = _no_advance(rollout, stands, under_way)
     orders = ("skip", "promote-full", "accept")
-    return ruled_out(
+    return reasons_by_verb(
         (("promote",), why is not None, why or ""),
         (("pause",), seen.aborted, "it is aborted"),
         (("pause",), not under_way, "nothing is under way"),

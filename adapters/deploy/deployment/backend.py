@@ -16,7 +16,7 @@ from adapters.deploy.deployment.reading import reading_of
 from adapters.deploy.deployment.wire import HASH_LABEL, REVISION, Deployment, GuardToken
 from adapters.kube import DEPLOYMENTS, REPLICA_SETS, Access, KubeBackend, Need, Object, Patch
 from adapters.kube.jsonpatch import Operation, add, check, replace
-from adapters.kube.objects import OwnerIndex, ParseCache, of_revision, of_version, template_of
+from adapters.kube.objects import OwnerIndex, ParseCache, replica_set_of_revision, replica_set_of_version, template_of
 from adapters.kube.wire import ReplicaSet
 from adapters.sanitize import one_line
 
@@ -103,7 +103,7 @@ class Deployments(KubeBackend):
         """
         deployment = self._parsed.of(await self._deployments.fresh(target.name, "rollback"))
         sets = await self._owned.of(deployment.meta.uid)
-        before = of_version(self.source, sets, HASH_LABEL, version or "?")
+        before = replica_set_of_version(self.source, sets, HASH_LABEL, version or "?")
         operations: tuple[Operation, ...] = ()
         if before["metadata"].get("annotations", {}).get(REVISION) != deployment.revision:
             operations = _undo(deployment.revision, before)
@@ -123,11 +123,9 @@ class Deployments(KubeBackend):
         shown = self._parse_token(GuardToken.parse, seen, name)
         match name:
             case "undo":
-                operations = await self._undo_operations(target, shown, subject)
-                await self._deployments.patch(target.name, Patch(operations), name, permit)
+                await self._deployments.patch(target.name, await self._undo_patch(target, shown, subject), name, permit)
             case "restart":
-                operations = await self._restart_operations(target, shown)
-                await self._deployments.patch(target.name, Patch(operations), name, permit)
+                await self._deployments.patch(target.name, await self._restart_patch(target, shown), name, permit)
             case "pause":
                 await self.pause(target, permit)
             case "resume":
@@ -135,14 +133,14 @@ class Deployments(KubeBackend):
             case _:
                 raise Rejected(self.source, name, f"not sent: a Deployment has no {one_line(name, 40)!r}")
 
-    async def _undo_operations(self, target: TargetRef, shown: GuardToken, number: str) -> tuple[Operation, ...]:
+    async def _undo_patch(self, target: TargetRef, shown: GuardToken, number: str) -> Patch:
         deployment = self._parsed.of(await self._deployments.get(target.name))
-        before = of_revision(self.source, await self._owned.of(deployment.meta.uid), REVISION, number)
+        before = replica_set_of_revision(self.source, await self._owned.of(deployment.meta.uid), REVISION, number)
         if shown.paused:
             raise Rejected(self.source, "undo", "not sent: it is paused: resume it first")
-        return _undo(shown.revision, before)
+        return Patch(_undo(shown.revision, before))
 
-    async def _restart_operations(self, target: TargetRef, shown: GuardToken) -> tuple[Operation, ...]:
+    async def _restart_patch(self, target: TargetRef, shown: GuardToken) -> Patch:
         if shown.paused:
             raise Rejected(self.source, "restart", "not sent: it is paused: resume it first")
         found = await self._deployments.get(target.name)
@@ -150,8 +148,8 @@ class Deployments(KubeBackend):
         guard = check("metadata", "annotations", REVISION, value=shown.revision)
         meta = found["spec"]["template"].get("metadata") or {}
         if meta.get("annotations"):
-            return guard, add("spec", "template", "metadata", "annotations", RESTARTED, value=at)
-        return guard, add("spec", "template", "metadata", "annotations", value={RESTARTED: at})
+            return Patch((guard, add("spec", "template", "metadata", "annotations", RESTARTED, value=at)))
+        return Patch((guard, add("spec", "template", "metadata", "annotations", value={RESTARTED: at})))
 
 
 def _undo(shown_revision: str, before: Object) -> tuple[Operation, ...]:

@@ -15,7 +15,7 @@ from adapters.contract.errors import BackendError, BadReply, Forbidden, Missing,
 from adapters.contract.targets import Setting, TargetReading, TargetRef
 from adapters.deploy.flagger.guard import GuardToken
 from adapters.deploy.flagger.reading import asks_us, reading_of
-from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, gated_steps
+from adapters.deploy.flagger.steps import AT_REST, FAILED, PROMOTING, UNDER_WAY, WAITING, gated_steps
 from adapters.deploy.flagger.target import TARGETS, WantedTemplate, wanted_template
 from adapters.deploy.flagger.wire import CANARIES, EVENTS, GATES, ROLLBACK, Canary, KubeEvent, WebhookPayload
 from adapters.kube import Access, KubeBackend, Need, ParseCache, Patch
@@ -97,7 +97,8 @@ class Flagger(KubeBackend):
             return (f"canaries/{target.name} (not read yet)",)
         if setting.version is None:
             upto = "the promotion" if setting.step is not None and setting.step < 0 else str(setting)
-            only = f", if template {shown.template[:8]} is still set then" if shown.starts else ""
+            starts = shown.phase == WAITING and shown.template  # a known template
+            only = f", if template {shown.template[:8]} is still set then" if starts else ""
             when = f"once each, up to {upto}, when Flagger asks{only}"
             return (f"answers canaries/{target.name} yes at its gates, {when}",)
         lines = [UNSUSPEND.line(f"canaries/{target.name}")] if shown.suspended else []
@@ -112,7 +113,7 @@ class Flagger(KubeBackend):
             BackendError: it cannot be read.
         """
         shown = self._parse_token(GuardToken.parse, seen, "promote")
-        canary = await self._now(target)
+        canary = await self._fresh_canary(target)
         wanted = await self._read_template(canary, now=True)
         permit.check(self.source, "promote")
         template = shown.template if wanted.unknown else wanted.template  # who answers the gate reads it once more
@@ -124,7 +125,7 @@ class Flagger(KubeBackend):
 
     async def pause(self, target: TargetRef, permit: Permit) -> None:
         """Suspend it, unless a halt can withhold the answer at every step. Raises BackendError."""
-        if not self._has_all_gates(await self._now(target)):
+        if not self._has_all_gates(await self._fresh_canary(target)):
             await self._canaries.patch(target.name, SUSPEND, "pause", permit)
 
     async def resume(self, target: TargetRef, permit: Permit) -> None:
@@ -137,7 +138,7 @@ class Flagger(KubeBackend):
         Raises:
             Rejected: it is promoted, or has no rollback webhook of ours.
         """
-        canary = await self._now(target)
+        canary = await self._fresh_canary(target)
         status = canary.status
         if status.phase == FAILED or (status.phase in AT_REST and status.applied == (version or status.promoted)):
             return
@@ -193,7 +194,7 @@ class Flagger(KubeBackend):
         """Whether every step from here on has a gate that is ours."""
         return all(any(asks_us(canary, kind, self._gates) for kind in one.gates) for one in gated_steps(canary))
 
-    async def _now(self, target: TargetRef) -> Canary:
+    async def _fresh_canary(self, target: TargetRef) -> Canary:
         return self._parsed.of(await self._kube.get(CANARIES, target.name))
 
     async def _read_template(self, canary: Canary, *, now: bool = False) -> WantedTemplate:
@@ -216,9 +217,8 @@ class Flagger(KubeBackend):
 
     async def _events(self, name: str) -> tuple[KubeEvent, ...]:
         """Read Flagger's events about a Canary. None where they may not be read."""
-        fields = f"involvedObject.kind=Canary,involvedObject.name={name}"
         try:
-            page = await self._kube.page(EVENTS, fields=fields)
+            page = await self._kube.page(EVENTS, fields=f"involvedObject.kind=Canary,involvedObject.name={name}")
             return tuple(KubeEvent.model_validate(found) for found in page.objects)
         except (BackendError, ValidationError):
             return ()

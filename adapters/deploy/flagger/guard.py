@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from adapters.deploy.flagger.steps import WAITING
 from adapters.deploy.flagger.wire import Canary
 
 
@@ -35,11 +34,6 @@ class GuardToken:
     def place(self) -> tuple[object, ...]:
         """The step and the release that a promote is about. A gate that closes meanwhile does not change it."""
         return (self.weight, self.iterations, self.applied, self.template)
-
-    @property
-    def starts(self) -> bool:
-        """Whether it waits to start a known template."""
-        return self.phase == WAITING and bool(self.template)
 
     @classmethod
     def parse(cls, text: str) -> GuardToken | None:

@@ -28,7 +28,7 @@ from adapters.deploy.flagger.steps import (
 )
 from adapters.deploy.flagger.target import WantedTemplate
 from adapters.deploy.flagger.wire import CONFIRM_TRAFFIC, GATES, ROLLBACK, Canary, KubeEvent
-from adapters.kube.wire import gitops_notes, ruled_out
+from adapters.kube.wire import gitops_notes, reasons_by_verb
 from adapters.sanitize import one_line
 
 _CLOSED = "advancement waiting for traffic increase approval"
@@ -155,7 +155,7 @@ def _cannot(canary: Canary, step: int, gates: str | None) -> dict[str, str]:
     """Map each verb that the Canary's state rules out to the reason. Missing permissions are not known here."""
     suspended, under_way = canary.suspend, canary.status.phase in UNDER_WAY
     why = _no_advance(canary, step, gates)
-    return ruled_out(
+    return reasons_by_verb(
         (("promote",), why is not None, why or ""),
         (("pause", "suspend"), suspended, "it is suspended already"),
         (("pause",), not under_way, "nothing is under way that could be stopped"),

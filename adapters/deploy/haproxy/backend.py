@@ -101,9 +101,7 @@ class HAProxy:
         return tuple(f"{node.prefix}{write.line}" for node in self._nodes for write in writes)
 
     async def set_weight(self, target: TargetRef, percent: int, permit: Permit) -> None:
-        """Set both weights on every node, then read them back.
-
-        The canary gets `percent`, the baseline 100 - `percent`.
+        """Set both weights on every node, then read them back: canary `percent`, baseline 100 - `percent`.
 
         A node that fails does not keep the others from being set: on the way down that would leave traffic on the
         canary, on the way up no node is ever above `percent`.
